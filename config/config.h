@@ -1,0 +1,119 @@
+/* The configuration as the program sees it: read once, never changed, shared by reference count; a reload makes a new one. What keys exist
+ * and mean stands in keys.c, the only table. Fields are added together with the code that makes them work. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/secret.h"
+#include "base/units.h"
+
+enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
+enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
+enum auth_choice { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
+
+struct port {
+    uint16_t number;
+    enum port_mode mode;
+};
+
+struct strings { char **items; size_t n; };
+struct networks { struct network *items; size_t n; };
+struct addresses { struct addr *items; size_t n; };
+struct ports { struct port *items; size_t n; };
+struct pins { uint8_t (*items)[32]; size_t n; };
+
+struct listen_config {
+    char *name;
+    int line;                    /* of its section header; 0: the default listener */
+    struct addresses address;    /* with ports */
+    bool address_is_default;     /* then a missing IPv6 only warns */
+    struct networks allow;
+    bool open_relay;
+    char *upstream;              /* account name, or NULL */
+    unsigned max_clients;
+    uint64_t max_message_size;
+    unsigned max_recipients;
+    bool lf_line_endings;
+    usec timeout;
+};
+
+struct outbound_proxy {
+    enum proxy_kind kind;
+    char *host;
+    uint16_t port;
+    char *user;                  /* or NULL */
+    struct secret *password;
+};
+
+struct upstream_config {
+    char *name;
+    int line;
+    char *host;
+    struct ports ports;
+    enum tls_policy tls;
+    char *tls_ca, *tls_name, *tls_cert, *tls_key; /* or NULL */
+    struct pins tls_fingerprint;
+    int tls_min;                 /* an enum tls_version of io/tls_context.h: 2 is TLS 1.2 */
+    char *username;              /* or NULL */
+    struct secret *password;     /* from password or password_file; NULL: none */
+    enum auth_choice auth;
+    bool plaintext_auth;
+    char *helo;                  /* or NULL */
+    struct strings senders;
+    struct networks clients;
+    struct outbound_proxy proxy;
+    struct addr source;          /* family ADDR_NONE: none */
+    enum addr_family family;     /* ADDR_NONE: any */
+    usec connect_timeout, reply_timeout, final_timeout, port_patience, reprobe;
+    unsigned max_connections, max_messages;
+    usec idle_timeout, max_age, acquire_timeout;
+    usec retry_auth_first, retry_auth_longest;
+};
+
+struct server_config {
+    char *hostname;
+    char *state_dir;
+    usec drain_timeout;
+    char *user, *group;
+};
+
+struct log_config {
+    int level;                   /* an enum log_level */
+    bool json;
+    char *target;                /* "stderr", "syslog" or a path */
+};
+
+struct config {
+    unsigned refs;
+    char *file;
+    struct listen_config *listens;
+    size_t nlistens;
+    struct upstream_config *upstreams;
+    size_t nupstreams;
+    struct server_config server;
+    struct log_config log;
+};
+
+/* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what is allowed", warnings "FILE:LINE: warning: …". */
+struct config_report {
+    char **lines;
+    size_t n;
+    size_t errors; /* the rest are warnings */
+};
+
+/* Gives a config with one reference, secrets read; NULL if there is any error. The report is always filled; config_report_free it. */
+struct config *config_load(const char *file, struct config_report *report);
+struct config *config_ref(struct config *c);
+void config_unref(struct config **c);          /* wipes the secrets with the last reference */
+void config_report_free(struct config_report *report);
+
+void config_print_example(FILE *out);          /* proxy.ini.example, from the table */
+
+/* Small words for messages. */
+const char *port_mode_name(enum port_mode mode); /* "starttls", "implicit", "plain" */
+
+#endif

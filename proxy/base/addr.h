@@ -1,0 +1,45 @@
+/* IP addresses and networks as values. No names, no system calls. */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+enum addr_family { ADDR_NONE = 0, ADDR_V4 = 4, ADDR_V6 = 6 };
+
+struct addr {
+    enum addr_family family;
+    uint8_t bytes[16];  /* network order; the first 4 for IPv4 */
+    uint16_t port;      /* host order; 0 for none */
+    uint32_t scope;     /* of a link-local IPv6 address */
+};
+
+struct network {
+    struct addr base;
+    unsigned bits;
+};
+
+#define ADDR_TEXT 64 /* room for any address with port, brackets and NUL */
+
+/* "192.0.2.1", "2001:db8::1", "[2001:db8::1]" (a zone as "%2" is taken); no port. */
+bool addr_parse(struct slice text, struct addr *addr_r) MUST_USE;
+/* "192.0.2.1:25", "[::1]:25". */
+bool addr_parse_with_port(struct slice text, struct addr *addr_r) MUST_USE;
+/* "10.0.0.0/8", "::1/128", or an address alone. Host bits that are set are an error. */
+bool network_parse(struct slice text, struct network *network_r) MUST_USE;
+
+const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);           /* without port; returns out */
+const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT]); /* IPv6 in brackets; returns out */
+const char *addr_text_literal(const struct addr *a, char out[ADDR_TEXT]);   /* RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+
+bool addr_equal(const struct addr *a, const struct addr *b);                /* family and bytes; ports are not looked at */
+bool addr_is_loopback(const struct addr *a);
+bool addr_is_any(const struct addr *a);                                     /* 0.0.0.0 or :: */
+struct addr addr_unmap(const struct addr *a);                               /* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
+bool network_contains(const struct network *n, const struct addr *a);       /* a mapped IPv4 address counts as IPv4 */
+bool network_is_everything(const struct network *n);                        /* /0 */
+
+#endif

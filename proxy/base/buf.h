@@ -1,0 +1,33 @@
+/* A byte queue with a cap: bytes go in at the end and out at the front. Memory comes with the first byte and goes back when the
+ * queue is empty, so that an idle session costs nothing. Zero-initialised plus buf_init is valid; buf_free leaves it valid too. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdarg.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+struct buf {
+    char *data;
+    size_t head; /* offset of the first byte that is still there */
+    size_t len;  /* bytes still there */
+    size_t size; /* bytes allocated */
+    size_t cap;  /* len never exceeds this */
+};
+
+void buf_init(struct buf *b, size_t cap);
+void buf_free(struct buf *b);
+void buf_wipe(struct buf *b);                                            /* buf_free, but the bytes are overwritten first: for secrets */
+struct slice buf_view(const struct buf *b);                              /* borrows; until the next change */
+size_t buf_room(const struct buf *b);                                    /* bytes that still fit under the cap */
+bool buf_append(struct buf *b, const void *data, size_t n) MUST_USE;     /* all or nothing: false beyond the cap */
+bool buf_append_slice(struct buf *b, struct slice s) MUST_USE;
+bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;
+bool buf_vprintf(struct buf *b, const char *fmt, va_list args) MUST_USE;
+char *buf_space(struct buf *b, size_t want, size_t *got_r);              /* room for `want` bytes at most, to be filled and then committed; *got_r may be 0 at the cap */
+void buf_commit(struct buf *b, size_t n);                                /* n bytes of the space were filled */
+void buf_consume(struct buf *b, size_t n);                               /* drops n bytes at the front; gives memory back when nothing is left */
+void buf_clear(struct buf *b);
+
+#endif

@@ -1,0 +1,188 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+/* Longer lines are cut at a field's end: syslog and pipes like lines that fit in one write. */
+enum { LINE_CAP = 16 * 1024, FIELD_CAP = 2048 };
+
+struct log {
+    enum log_level level;
+    bool json;
+    struct log_sink sink;
+};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct log *log_new(enum log_level level, bool json, struct log_sink sink)
+{
+    struct log *log = NEW(struct log);
+    *log = (struct log){level, json, sink};
+    return log;
+}
+
+void log_free(struct log **log)
+{
+    free(*log);
+    *log = NULL;
+}
+
+void log_set(struct log *log, enum log_level level, bool json)
+{
+    log->level = level;
+    log->json = json;
+}
+
+bool log_wants(const struct log *log, enum log_level level)
+{
+    return level <= log->level;
+}
+
+struct log_field log_str(const char *key, const char *text)
+{
+    struct log_field f = log_slice(key, slice_of(text));
+    if (!text)
+        f.text.data = NULL;
+    return f;
+}
+
+struct log_field log_slice(const char *key, struct slice text)
+{
+    return (struct log_field){.key = key, .kind = LOG_TEXT, .text = text};
+}
+
+struct log_field log_num(const char *key, int64_t number)
+{
+    return (struct log_field){.key = key, .kind = LOG_NUMBER, .number = number};
+}
+
+struct log_field log_usec(const char *key, int64_t microseconds)
+{
+    return (struct log_field){.key = key, .kind = LOG_MS, .number = microseconds};
+}
+
+/* How many bytes a well-formed UTF-8 character has here; 0 if it is none or a control (C1 included). */
+static size_t utf8_length(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.data;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    if (n == 0 || s.len < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    bool c1 = p[0] == 0xc2 && p[1] < 0xa0;
+    bool separator = p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9 || (p[2] >= 0xaa && p[2] <= 0xae));
+    return overlong || beyond || c1 || separator ? 0 : n;
+}
+
+static bool put_escaped(struct buf *line, struct slice text)
+{
+    bool ok = true;
+    size_t cut = text.len > FIELD_CAP ? FIELD_CAP : text.len;
+    for (size_t i = 0; ok && i < cut;) {
+        unsigned char c = (unsigned char)text.data[i];
+        size_t n = 1;
+        if (c == '"' || c == '\\')
+            ok = buf_printf(line, "\\%c", c);
+        else if (c >= 32 && c < 127)
+            ok = buf_append(line, text.data + i, 1);
+        else if (c == '\n' || c == '\r' || c == '\t')
+            ok = buf_printf(line, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        else if (c >= 128 && (n = utf8_length(slice_from(text, i))) > 0)
+            ok = buf_append(line, text.data + i, n);
+        else {
+            n = 1;
+            ok = buf_printf(line, "\\u%04x", c); /* a stray byte shows as U+00xx: unambiguous enough, and valid JSON */
+        }
+        i += n;
+    }
+    return ok && (cut == text.len || buf_append_slice(line, slice_of("...")));
+}
+
+static bool needs_quotes(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c >= 127 || c == '"' || c == '\\' || c == '=')
+            return true;
+    }
+    return text.len == 0;
+}
+
+static bool put_text(const struct log *log, struct buf *line, struct slice text)
+{
+    if (!log->json && !needs_quotes(text))
+        return buf_append_slice(line, slice_head(text, FIELD_CAP));
+    return buf_append_slice(line, slice_of("\"")) && put_escaped(line, text) && buf_append_slice(line, slice_of("\""));
+}
+
+static bool put_field(const struct log *log, struct buf *line, const struct log_field *f)
+{
+    if (f->kind == LOG_TEXT && !f->text.data)
+        return true;
+    const char *comma = line->len == 0 || (log->json && line->len == 1) ? "" : log->json ? "," : " ";
+    if (!buf_printf(line, log->json ? "%s\"%s\":" : "%s%s=", comma, f->key))
+        return false;
+    if (f->kind == LOG_NUMBER)
+        return buf_printf(line, "%lld", (long long)f->number);
+    if (f->kind == LOG_MS)
+        return buf_printf(line, "%lld.%03lld", (long long)(f->number / 1000000), (long long)(f->number / 1000 % 1000));
+    return put_text(log, line, f->text);
+}
+
+static void format_time(const struct log *log, char out[40])
+{
+    int64_t ms = log->sink.wall_ms(log->sink.ctx);
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(out + n, 40 - n, ".%03dZ", (int)(ms % 1000));
+}
+
+void log_write(struct log *log, enum log_level level, const char *msg, const struct log_field *fields)
+{
+    if (!log_wants(log, level))
+        return;
+    char when[40];
+    format_time(log, when);
+    const struct log_field head[] = {log_str("time", when), log_str("level", level_names[level]), log_str("msg", msg), {.key = NULL}};
+    struct buf line;
+    buf_init(&line, LINE_CAP);
+    bool ok = !log->json || buf_append_slice(&line, slice_of("{"));
+    for (const struct log_field *f = head; ok && f->key; f++)
+        ok = put_field(log, &line, f);
+    line.cap -= 4; /* what closes the line always fits */
+    for (const struct log_field *f = fields; ok && f && f->key; f++) {
+        size_t before = line.len;
+        ok = put_field(log, &line, f);
+        if (!ok)
+            line.len = before;
+    }
+    line.cap += 4;
+    if (buf_append_slice(&line, slice_of(log->json ? "}\n" : "\n"))) {
+        struct slice whole = buf_view(&line);
+        log->sink.write(log->sink.ctx, level, whole.data, whole.len);
+    }
+    buf_free(&line);
+}
+
+void log_say(struct log *log, enum log_level level, const char *fmt, ...)
+{
+    if (!log_wants(log, level))
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    log_write(log, level, text, NULL);
+}

@@ -1,0 +1,23 @@
+/* Listening sockets. In simulation the virtual network provides them. */
+#ifndef IO_LISTENER_H
+#define IO_LISTENER_H
+
+#include "base/addr.h"
+#include "io/loop.h"
+
+struct listener;
+struct transport;
+
+/* Takes an accepted transport (peer and local addresses are in it); wrap it with stream_accepted. Called from the loop. */
+typedef void accept_fn(void *ctx, struct transport *t);
+
+/* Binds and listens, close-on-exec, V6ONLY for IPv6. Gives; NULL with err (ERR_PERMISSION for a port below 1024 without the right; port in use, no such address …). */
+struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err) MUST_USE;
+/* Takes a descriptor that listens already (socket activation). */
+struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err) MUST_USE;
+const struct addr *listener_address(const struct listener *l); /* with the real port when 0 was asked for */
+void listener_pause(struct listener *l, bool paused);
+void listener_close(struct listener **l);
+/* At EMFILE/ENFILE a reserve descriptor is spent to accept, answer 421 and close; then accepting rests 100 ms. */
+
+#endif

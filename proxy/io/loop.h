@@ -1,0 +1,55 @@
+/* The one loop: timers, things to do at the end of a turn, the clocks and chance. Behind this header stands libev, or in tests a
+ * virtual clock (tests/sim): the rooms above cannot tell. Everything here is for the loop's thread alone.
+ *
+ * A turn = one wake-up: all ready callbacks run, then the deferred ones, then the loop sleeps. Callbacks come from the loop only,
+ * never from inside a call that you made. */
+#ifndef IO_LOOP_H
+#define IO_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/units.h"
+
+struct loop;
+
+struct loop *loop_new(struct err *err) MUST_USE; /* gives; NULL on failure */
+void loop_free(struct loop **loop);              /* all timers and streams must be gone; runs what is still deferred */
+void loop_run(struct loop *loop);                /* until loop_stop */
+void loop_stop(struct loop *loop);
+
+usec loop_now(const struct loop *loop);          /* monotonic, cached per turn */
+int64_t loop_wall_ms(const struct loop *loop);   /* Unix time in milliseconds */
+void loop_random(struct loop *loop, void *out, size_t n); /* unpredictable bytes (in tests: of the seed) */
+usec loop_longest_turn(struct loop *loop);       /* the longest turn since the last call of this, for the metric; resets */
+
+/* A timer fires once unless armed again. Freeing it in its own callback is allowed. */
+struct timer;
+typedef void timer_fn(void *arg);
+struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg); /* gives; not armed */
+void timer_free(struct timer **timer);                               /* NULL is fine */
+void timer_arm(struct timer *timer, usec delay);                     /* replaces an earlier arming; delay < 0 counts as 0 */
+void timer_stop(struct timer *timer);
+bool timer_is_armed(const struct timer *timer);
+usec timer_left(const struct timer *timer);                          /* until it fires; 0 when it is not armed */
+
+/* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end). Embed it; it belongs to the caller and must
+ * live until it ran or was cancelled. Deferring twice is one run. */
+typedef void defer_fn(void *arg);
+struct deferred {
+    struct link link;
+    defer_fn *fn;
+    void *arg;
+};
+void deferred_init(struct deferred *d, defer_fn *fn, void *arg);
+void loop_defer(struct loop *loop, struct deferred *d);
+void deferred_cancel(struct deferred *d);
+
+/* Frees a block at the end of this turn, so that a callback never frees its caller. Takes p. */
+void loop_free_later(struct loop *loop, void *p, void (*destroy)(void *p));
+
+#endif

@@ -1,0 +1,72 @@
+/* One connection, clear or TLS, the same code in the real world and in simulation.
+ *
+ * Events come only from the loop, never from inside a call you made. Reading = view + consume; a view lives until the next consume or
+ * until you return to the loop. Writing = a queue with a cap and a low mark; what one turn queues leaves in one write (whole flights).
+ * One pump after every wake: handshake, write, read, then the wanted events are computed in one place.
+ * After stream_close no event comes; memory goes at the end of the turn. */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "io/loop.h"
+#include "io/tls_context.h"
+
+struct stream;
+struct transport;
+
+enum stream_event {
+    STREAM_CONNECTED, /* TCP is up (streams made by stream_connect only) */
+    STREAM_SECURED,   /* the TLS handshake is done; stream_tls tells the facts */
+    STREAM_INPUT,     /* the view holds bytes that were not there before */
+    STREAM_LOW,       /* the output queue fell to LOW_MARK or below after it had been above */
+    STREAM_EOF,       /* the peer will send no more; we still may. What is in the view is still there */
+    STREAM_FAILED,    /* the link is dead: stream_error says why. Last event */
+};
+
+typedef void stream_fn(void *ctx, struct stream *s, enum stream_event event);
+
+struct stream_caps {
+    size_t input;  /* bytes read but not consumed; the socket is not read beyond */
+    size_t output; /* bytes queued */
+};
+
+/* Gives a stream that is connecting; NULL with err when that cannot even begin (no event follows then). */
+struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn, void *ctx, struct err *err) MUST_USE;
+/* Takes an accepted transport from a listener. No event before the loop's next turn. */
+struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx);
+/* Hands the events to somebody else (a session that takes over after the tunnel or the race). */
+void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx);
+
+struct slice stream_view(const struct stream *s);
+void stream_consume(struct stream *s, size_t n);
+void stream_again(struct stream *s);              /* gives STREAM_INPUT once more next turn if the view is not empty: for a reader that stopped early */
+void stream_pause(struct stream *s, bool paused); /* true: no reading, no STREAM_INPUT; the peer feels it through TCP */
+
+bool stream_write(struct stream *s, const void *data, size_t n) MUST_USE; /* all or nothing; false: over the cap, or the stream is dead */
+bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
+size_t stream_queued(const struct stream *s);     /* bytes not handed to the transport yet */
+size_t stream_room(const struct stream *s);       /* bytes that may still be queued */
+
+/* Positions count bytes since the stream was made, TLS or not. stream_position: where the next queued byte will stand.
+ * stream_handed: everything before this may have left (handed to the socket or to TLS, also when TLS said "not now"). A byte at position p is *sent* (PRODUCT 6) when
+ * stream_handed > p. */
+uint64_t stream_position(const struct stream *s);
+uint64_t stream_handed(const struct stream *s);
+
+/* Begins TLS. Both buffers must be empty, input and output: bytes before the handshake would be taken for protected ones (STARTTLS
+ * injection). -1: they were not, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
+ * STREAM_SECURED or STREAM_FAILED follows. */
+int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err) MUST_USE;
+const struct tls_facts *stream_tls(const struct stream *s); /* NULL while clear; also after a failed handshake */
+
+const struct err *stream_error(const struct stream *s);     /* after STREAM_FAILED */
+const struct addr *stream_peer(const struct stream *s);
+const struct addr *stream_local(const struct stream *s);
+bool stream_is_at_eof(const struct stream *s);
+
+void stream_close(struct stream **s);                       /* at once; what is queued is lost (TCP reset when input is unread) */
+void stream_finish(struct stream **s, usec patience);       /* flushes what is queued, says goodbye (close_notify, FIN), then closes, by itself, within `patience` */
+
+#endif

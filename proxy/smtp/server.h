@@ -1,0 +1,98 @@
+/* The server half: one client's connection, from greeting to QUIT. It knows SMTP and nothing of upstreams; whoever relays fills the handler table.
+ *
+ * Every command reaches a handler (or is answered here) and is answered exactly once, now or later; replies leave in the order of commands. A
+ * handler answers through the command's ticket with server_answer. RCPTs that arrive together reach the handler together, before the first is
+ * answered; every other verb waits until all before it are answered.
+ *
+ * Checked here, before any handler: syntax, sequence (503), parameters (555/501), line length, STARTTLS and AUTH where required, SIZE against
+ * max_message_size, the number of recipients (452 4.5.3), junk and error counters (421 4.7.0), client silence (421 4.4.2), message size while it streams (552 5.3.4). */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/units.h"
+#include "io/stream.h"
+#include "wire/address.h"
+#include "wire/params.h"
+
+struct server;
+struct server_command; /* a ticket: one command that waits for its answer */
+struct io;
+struct transport;
+struct tls_context;
+
+struct answer {          /* borrows everything until server_answer returns */
+    int code;
+    const char *enhanced; /* "2.1.0"; "" for none */
+    struct slice text;    /* '\n' separates lines */
+    bool from_upstream;   /* does not count among the client's own errors */
+};
+
+struct server_offer {    /* what a handler lets this session's EHLO advertise beyond what is always there (PIPELINING, 8BITMIME, ENHANCEDSTATUSCODES) */
+    uint64_t size;       /* 0: no upstream limit known: then max_message_size alone */
+    bool dsn, smtputf8;
+};
+
+struct server_client {   /* who is there, for the handlers; valid as long as the server */
+    struct addr peer;    /* the client's address */
+    struct addr local;
+    const char *helo;    /* as the client said it, escaped nowhere; "" before */
+    bool esmtp;          /* said EHLO */
+    bool tls;
+    const struct tls_facts *tls_facts; /* NULL while clear */
+    const char *user;    /* authenticated name, or NULL */
+};
+
+enum server_end { /* why a transaction ended without its end of data */
+    SERVER_RSET,      /* RSET, EHLO, HELO, STARTTLS, or refused DATA followed by the like */
+    SERVER_OVERRUN,   /* the message grew beyond max_message_size: the rest is discarded, 552 answers its dot */
+    SERVER_REFUSED,   /* server_refuse_body was called: confirmation that the body is over, the refusal answered its dot */
+};
+
+struct server_handlers {
+    /* EHLO or HELO came: says what may be advertised. Must answer at once. */
+    void (*hello)(void *ctx, struct server_offer *offer_r);
+    /* MAIL, well-formed and in order. Exactly one server_answer follows; 2xx opens the transaction. */
+    void (*mail)(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params);
+    /* RCPT inside an open transaction. */
+    void (*rcpt)(void *ctx, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);
+    /* DATA, with at least one RCPT answered 2xx (503 and 554 without are answered here). A 354 answer begins the body; any other refuses. */
+    void (*data)(void *ctx, struct server_command *cmd);
+    /* Canonical octets of the body (CRLF only, dots removed), in order; never after refuse or hold; borrowed until return. At most CAP_CHUNK at a time. */
+    void (*body)(void *ctx, struct slice octets);
+    /* The end of data arrived whole. server_answer(cmd) closes the transaction. */
+    void (*body_end)(void *ctx, struct server_command *cmd);
+    /* The transaction is over without a delivery. No ticket of it is waiting. */
+    void (*reset)(void *ctx, enum server_end why);
+    /* The client is gone (or was closed by the server half): all tickets are void, the server is freed at the end of this turn and must not be used. why: in words, for the log. Last call. */
+    void (*closed)(void *ctx, const char *why);
+};
+
+struct server_settings { /* borrowed for the server's life; belongs to the listener's configuration */
+    const char *hostname;
+    uint64_t max_message_size;
+    unsigned max_recipients;
+    usec timeout;
+    bool lf_line_endings;
+};
+
+/* Takes the transport of an accepted client; keeps io, settings, handlers. Greets. Gives. */
+struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings, const struct server_handlers *handlers, void *ctx);
+const struct server_client *server_client(const struct server *s);
+
+void server_answer(struct server_command *cmd, const struct answer *answer);
+/* The ticket's own RCPT/MAIL is forgotten by the caller after server_answer. */
+
+void server_hold_body(struct server *s, bool hold);   /* backpressure: no more body() until released */
+/* In mid-body: everything more is read and discarded, `answer` (copied) answers the dot. No body() any more; reset(SERVER_REFUSED) confirms. */
+void server_refuse_body(struct server *s, const struct answer *answer);
+/* Shutdown: an idle client gets 421 4.3.2 now, a running transaction finishes first (its end of data answered), then 421. */
+void server_drain(struct server *s);
+void server_close(struct server *s, int code, const char *enhanced, const char *text); /* says the reply (421 or 554) and closes; closed() follows on the loop */
+
+/* The session's log id and its own text for "who": set by the relay so that 421 lines can carry the message's id. NULL: none. Copied. */
+void server_set_message_id(struct server *s, const char *id);
+
+#endif

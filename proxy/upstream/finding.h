@@ -1,0 +1,29 @@
+/* What a port turned out to be (PRODUCT 5): a name for programs, a sentence for people. */
+#ifndef UPSTREAM_FINDING_H
+#define UPSTREAM_FINDING_H
+
+#include "base/addr.h"
+#include "config/config.h"
+#include "io/tls_context.h"
+#include "smtp/client.h"
+
+enum finding {
+    FINDING_UNTRIED, FINDING_WORKS, FINDING_DNS, FINDING_REFUSED, FINDING_TIMEOUT_CONNECT, FINDING_TIMEOUT_GREETING, FINDING_RESET,
+    FINDING_GREETING_4XX, FINDING_GREETING_5XX, FINDING_NOT_SMTP, FINDING_EHLO_REFUSED, FINDING_NO_STARTTLS, FINDING_STARTTLS_REFUSED,
+    FINDING_TIMEOUT_TLS, FINDING_TLS_HANDSHAKE, FINDING_CERTIFICATE, FINDING_AUTH_UNAVAILABLE, FINDING_AUTH_TEMPORARY,
+    FINDING_TIMEOUT_AUTH, FINDING_AUTH_REFUSED, FINDING_PROXY, FINDING_COUNT
+};
+
+const char *finding_name(enum finding f);            /* "timeout-connect" */
+
+struct port_report {                                  /* one port of one account, as last seen */
+    struct port port;
+    enum finding finding;
+    struct addr address;                              /* the one that got furthest; family NONE: none */
+    usec took;                                        /* from the start of the attempt to the finding */
+    int64_t since_ms;                                 /* wall clock of the last change of finding; 0: never tried */
+    bool saw_bytes;                                   /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
+    char words[400];                                  /* a sentence an admin can act on, without secrets, one line */
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* One command line of a client, without its line end, split into verb and arguments (RFC 5321 4.1). Nothing is copied. */
+#ifndef WIRE_COMMAND_H
+#define WIRE_COMMAND_H
+
+#include "base/slice.h"
+
+enum verb {
+    VERB_UNKNOWN,
+    VERB_EHLO,
+    VERB_HELO,
+    VERB_MAIL,
+    VERB_RCPT,
+    VERB_DATA,
+    VERB_BDAT,
+    VERB_RSET,
+    VERB_NOOP,
+    VERB_VRFY,
+    VERB_EXPN,
+    VERB_HELP,
+    VERB_QUIT,
+    VERB_STARTTLS,
+    VERB_AUTH,
+    VERB_HTTP,  /* GET, POST, "Host:" and the like: another protocol on this port */
+    VERB_PROXY, /* a PROXY v1 line where SMTP belongs */
+    VERB_COUNT
+};
+
+enum command_fault { COMMAND_OK, COMMAND_EMPTY, COMMAND_CONTROLS /* NUL, bare CR or another control: goes nowhere */ };
+
+struct command {
+    enum verb verb;
+    struct slice word; /* the verb as it came */
+    struct slice args; /* what follows, trimmed; for MAIL and RCPT what follows "FROM:" / "TO:" (blanks after the colon taken) */
+    bool keyword_ok;   /* MAIL had FROM:, RCPT had TO:; true for other verbs */
+};
+
+/* line: without CRLF or LF. Bytes above 127 are allowed (SMTPUTF8); a tab counts as a blank. */
+enum command_fault command_parse(struct slice line, struct command *command_r);
+const char *verb_name(enum verb verb);
+
+#endif

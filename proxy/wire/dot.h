@@ -1,0 +1,36 @@
+/* End of data and dot transparency (RFC 5321 4.5.2), the place where smuggling is made impossible.
+ *
+ * Decoding: only CRLF.CRLF ends a message (the start of the data counts as after a CRLF). A dot is removed after CRLF only. Then bare
+ * LF, bare CR become CRLF (CR CR LF is two line ends). What comes out is canonical text: every line ends in CRLF, no bare CR or LF; NUL
+ * and 8-bit pass. In `lf` mode (PRODUCT line_endings = lf) a message whose first line ended in a bare LF may also end with LF.LF; then dots are removed after LF too.
+ * Encoding: canonical text in, stuffed text out. */
+#ifndef WIRE_DOT_H
+#define WIRE_DOT_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct dot_decoder {
+    bool lf_allowed;
+    int state;
+    int mode;        /* lf mode: undecided, LF, CRLF */
+    uint64_t octets; /* canonical octets produced so far */
+};
+
+void dot_decoder_init(struct dot_decoder *d, bool lf_allowed);
+/* Decodes from `in` into `out` until `in` or the room in `out` is used up or the end of data was seen. *used_r: input octets taken. Returns true at the end
+ * of data (nothing after it was taken). Progress: takes at least one octet when `out` has 8 octets of room. */
+bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out);
+
+struct dot_encoder {
+    bool in_line; /* something of the current line was written */
+};
+
+void dot_encoder_init(struct dot_encoder *e);
+/* Appends `in` stuffed to `out` as far as it fits; returns how many octets of `in` were taken. */
+size_t dot_encode(struct dot_encoder *e, struct slice in, struct buf *out);
+/* Canonical text always ends in CRLF or is empty, so the end of data is ".\r\n" alone. */
+#define DOT_END ".\r\n"
+
+#endif
