@@ -36,13 +36,15 @@ struct stream_caps {
 struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn, void *ctx, struct err *err) MUST_USE;
 /* Takes an accepted transport from a listener. No event before the loop's next turn. */
 struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx);
-/* Hands the events to somebody else (a session that takes over after the tunnel or the race). */
+/* Hands the events to somebody else (a session that takes over after the tunnel or the race). What is in the view already, and an end that the
+ * last owner was told of, are told to the new one by STREAM_INPUT and STREAM_EOF at the end of this turn. */
 void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx);
 
 struct slice stream_view(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 void stream_again(struct stream *s);              /* gives STREAM_INPUT once more next turn if the view is not empty: for a reader that stopped early */
-void stream_pause(struct stream *s, bool paused); /* true: no reading, no STREAM_INPUT; the peer feels it through TCP */
+/* true: no reading, no STREAM_INPUT, no STREAM_EOF; the peer feels it through TCP. false: STREAM_INPUT follows if the view is not empty. */
+void stream_pause(struct stream *s, bool paused);
 
 bool stream_write(struct stream *s, const void *data, size_t n) MUST_USE; /* all or nothing; false: over the cap, or the stream is dead */
 bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
@@ -56,7 +58,8 @@ uint64_t stream_position(const struct stream *s);
 uint64_t stream_handed(const struct stream *s);
 
 /* Begins TLS. Both buffers must be empty, input and output: bytes before the handshake would be taken for protected ones (STARTTLS
- * injection). -1: they were not, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
+ * injection). One exception: as a server, output that is still queued (the 220) leaves in clear first, then the handshake begins; write nothing
+ * more before STREAM_SECURED then. -1: they were not empty, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
  * STREAM_SECURED or STREAM_FAILED follows. */
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err) MUST_USE;
 const struct tls_facts *stream_tls(const struct stream *s); /* NULL while clear; also after a failed handshake */

@@ -1,0 +1,495 @@
+#include "io/stream.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/caps.h"
+#include "base/mem.h"
+#include "io/transport.h"
+
+enum {
+    READ_SIZE = 16384,   /* bytes asked of the transport at once */
+    RECORD_SIZE = 16384, /* with TLS one write is one record, so that "may have left" never reaches beyond it */
+};
+
+enum phase {
+    PHASE_CONNECTING,
+    PHASE_OPEN,
+    PHASE_CLEARING,  /* TLS was asked for as a server: what was queued before must leave in clear first */
+    PHASE_HANDSHAKE,
+    PHASE_FINISHING, /* nobody owns it any more: flush, goodbye, discard until the peer's end */
+    PHASE_BROKEN,    /* the link is dead; STREAM_FAILED was told or is about to be */
+    PHASE_CLOSED,    /* memory goes at the end of the turn */
+};
+
+struct stream {
+    struct loop *loop;
+    struct transport *transport;
+    stream_fn *fn;
+    void *ctx;
+    enum phase phase;
+    struct buf in, out;
+    uint64_t queued, handed; /* positions */
+    uint64_t clear_until;    /* PHASE_CLEARING: TLS begins at this position */
+    struct tls_context *tls_wanted;
+    struct timer *patience;
+    struct deferred later;
+    bool paused;
+    bool read_due;    /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
+    bool again;       /* STREAM_INPUT is due although nothing new came */
+    bool above_low;   /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    bool eof, eof_told;
+    bool said_goodbye;
+    bool failed_told;
+    struct err err;
+};
+
+static void pump(struct stream *s, bool may_read);
+
+/* Called by the transport, from the loop. */
+static void on_wake(void *arg)
+{
+    pump(arg, true);
+}
+
+static void on_later(void *arg)
+{
+    struct stream *s = arg;
+    bool may_read = s->read_due;
+    s->read_due = false;
+    pump(s, may_read);
+}
+
+static struct stream *stream_new(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx)
+{
+    struct stream *s = NEW(struct stream);
+    s->loop = t->loop;
+    s->transport = t;
+    s->fn = fn;
+    s->ctx = ctx;
+    buf_init(&s->in, caps.input);
+    buf_init(&s->out, caps.output);
+    deferred_init(&s->later, on_later, s);
+    t->wake = on_wake;
+    t->stream = s;
+    return s;
+}
+
+/* The one place that says what the stream waits for. */
+static void want_events(struct stream *s)
+{
+    bool input = false, output = false;
+    switch (s->phase) {
+    case PHASE_CONNECTING:
+    case PHASE_CLEARING: output = true; break;
+    case PHASE_HANDSHAKE: input = true; break; /* the transport knows better which way its handshake waits */
+    case PHASE_OPEN:
+        input = !s->paused && !s->eof && buf_room(&s->in) > 0;
+        output = s->out.len > 0;
+        break;
+    case PHASE_FINISHING:
+        input = !s->eof;
+        output = s->out.len > 0;
+        break;
+    case PHASE_BROKEN: break;
+    case PHASE_CLOSED: return;
+    }
+    s->transport->ops->want(s->transport, input, output);
+    if (input && s->transport->ops->has_pending(s->transport)) {
+        s->read_due = true;
+        loop_defer(s->loop, &s->later);
+    }
+}
+
+static void break_link(struct stream *s)
+{
+    s->phase = PHASE_BROKEN;
+    buf_free(&s->out);
+}
+
+static bool is_owned(const struct stream *s)
+{
+    return s->phase != PHASE_CLOSED && s->phase != PHASE_FINISHING;
+}
+
+/* False: the owner closed the stream, or left it to finish by itself. */
+static bool tell(struct stream *s, enum stream_event event)
+{
+    s->fn(s->ctx, s, event);
+    return is_owned(s);
+}
+
+static void destroy(struct stream *s)
+{
+    s->phase = PHASE_CLOSED;
+    deferred_cancel(&s->later);
+    timer_free(&s->patience);
+    tls_context_unref(&s->tls_wanted);
+    s->transport->ops->close(s->transport);
+    s->transport = NULL;
+    buf_wipe(&s->in);
+    buf_wipe(&s->out);
+    loop_free_later(s->loop, s, free);
+}
+
+/* Hands queued bytes to the transport until it takes no more. -1: the link is dead (err is set). */
+static int flush(struct stream *s)
+{
+    const struct transport_ops *ops = s->transport->ops;
+    bool tls = ops->tls(s->transport) != NULL;
+    while (s->out.len) {
+        struct slice view = buf_view(&s->out);
+        uint64_t sent = s->queued - s->out.len;
+        if (s->phase == PHASE_CLEARING)
+            view = slice_head(view, (size_t)(s->clear_until - sent));
+        if (tls)
+            view = slice_head(view, RECORD_SIZE);
+        if (!view.len)
+            return 0;
+        ssize_t n = ops->write(s->transport, view.data, view.len, &s->err);
+        if (n < 0)
+            return -1;
+        uint64_t handed = sent + (uint64_t)n;
+        if (n == 0 && ops->write_is_uncertain(s->transport))
+            handed = sent + view.len;
+        if (handed > s->handed)
+            s->handed = handed;
+        if (n == 0)
+            return 0;
+        buf_consume(&s->out, (size_t)n);
+    }
+    return 0;
+}
+
+/* Reads until there is nothing more or the cap is reached; *fresh_r tells whether bytes came. -1: dead. The bytes pass over the stack,
+ * so that the queue only ever allocates what has really arrived. */
+static int fill(struct stream *s, bool *fresh_r)
+{
+    char chunk[READ_SIZE];
+    *fresh_r = false;
+    while (!s->eof && buf_room(&s->in)) {
+        size_t room = buf_room(&s->in) < sizeof chunk ? buf_room(&s->in) : sizeof chunk;
+        struct err err;
+        ssize_t n = s->transport->ops->read(s->transport, chunk, room, &err);
+        if (n < 0 && err.kind == ERR_CLOSED) {
+            s->eof = true;
+        } else if (n < 0) {
+            if (s->phase != PHASE_BROKEN) /* after a failed write that one's words stand */
+                s->err = err;
+            return -1;
+        } else if (n == 0) {
+            break;
+        } else {
+            *fresh_r = true;
+            bool fits = buf_append(&s->in, chunk, (size_t)n);
+            assert(fits);
+            (void)fits;
+        }
+    }
+    return 0;
+}
+
+/* Connecting and the handshake: false when there is nothing more to do in this turn. */
+static bool step(struct stream *s, enum transport_step (*take)(struct transport *, struct err *), enum stream_event event)
+{
+    switch (take(s->transport, &s->err)) {
+    case TRANSPORT_AGAIN: return false;
+    case TRANSPORT_FAILED: break_link(s); return true;
+    case TRANSPORT_DONE: break;
+    }
+    s->phase = PHASE_OPEN;
+    return tell(s, event);
+}
+
+static int begin_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+{
+    s->phase = PHASE_HANDSHAKE;
+    return s->transport->ops->start_tls(s->transport, ctx, as_server, resume_key, err);
+}
+
+/* All that comes before ordinary traffic. False: nothing more to do in this turn, or the owner is gone. */
+static bool get_ready(struct stream *s)
+{
+    if (s->phase == PHASE_CONNECTING && !step(s, s->transport->ops->connect_step, STREAM_CONNECTED))
+        return false;
+    if (s->phase == PHASE_CLEARING) {
+        if (flush(s) < 0)
+            break_link(s);
+        else if (s->queued - s->out.len < s->clear_until)
+            return false;
+        else if (begin_tls(s, s->tls_wanted, true, NULL, &s->err) < 0)
+            break_link(s);
+        tls_context_unref(&s->tls_wanted);
+    }
+    return s->phase != PHASE_HANDSHAKE || step(s, s->transport->ops->handshake_step, STREAM_SECURED);
+}
+
+/* Bytes before the end, and the end before the failure. */
+static void tell_news(struct stream *s, bool fresh)
+{
+    if (fresh || s->again) {
+        bool due = s->in.len > 0 && !s->paused;
+        s->again = s->paused;
+        if (due && !tell(s, STREAM_INPUT))
+            return;
+    }
+    if (s->again && !s->paused) { /* the reader stopped early and will be asked again: what comes after the bytes waits */
+        loop_defer(s->loop, &s->later);
+        return;
+    }
+    if (s->eof && !s->eof_told && !s->paused && s->phase == PHASE_OPEN) {
+        s->eof_told = true;
+        if (!tell(s, STREAM_EOF))
+            return;
+    }
+    if (s->phase == PHASE_BROKEN && !s->failed_told) {
+        s->failed_told = true;
+        tell(s, STREAM_FAILED);
+    }
+}
+
+/* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may destroy our last words at the peer. */
+static void finish(struct stream *s)
+{
+    if (flush(s) < 0) {
+        destroy(s);
+        return;
+    }
+    if (!s->out.len && !s->said_goodbye) {
+        s->said_goodbye = true;
+        s->transport->ops->shutdown(s->transport);
+    }
+    bool fresh;
+    buf_free(&s->in);
+    if (fill(s, &fresh) < 0 || (s->eof && s->said_goodbye)) {
+        destroy(s);
+        return;
+    }
+    buf_free(&s->in);
+    want_events(s);
+}
+
+static void pump(struct stream *s, bool may_read)
+{
+    bool fresh = false;
+    deferred_cancel(&s->later);
+    if (s->phase == PHASE_FINISHING) {
+        finish(s);
+        return;
+    }
+    if (!get_ready(s)) {
+        want_events(s);
+        return;
+    }
+    if (s->phase == PHASE_OPEN) {
+        bool write_failed = flush(s) < 0;
+        if (write_failed)
+            break_link(s);
+        if (!write_failed && s->above_low && s->out.len <= LOW_MARK) {
+            s->above_low = false;
+            if (!tell(s, STREAM_LOW))
+                return;
+        }
+        /* After a failed write the peer's last words may still wait in the socket: a 421 that explains it all. */
+        if ((may_read || write_failed) && !s->paused && s->phase != PHASE_HANDSHAKE && s->phase != PHASE_CLEARING && fill(s, &fresh) < 0)
+            break_link(s);
+    }
+    if (s->phase == PHASE_OPEN || s->phase == PHASE_BROKEN)
+        tell_news(s, fresh);
+    want_events(s);
+}
+
+struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn,
+                              void *ctx, struct err *err)
+{
+    struct transport *t = transport_connect(loop, to, source, err);
+    if (!t)
+        return NULL;
+    struct stream *s = stream_new(t, caps, fn, ctx);
+    s->phase = PHASE_CONNECTING;
+    want_events(s);
+    return s;
+}
+
+struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx)
+{
+    struct stream *s = stream_new(t, caps, fn, ctx);
+    s->phase = PHASE_OPEN;
+    want_events(s);
+    return s;
+}
+
+void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx)
+{
+    s->fn = fn;
+    s->ctx = ctx;
+    s->again = s->in.len > 0;
+    s->eof_told = false;
+    loop_defer(s->loop, &s->later);
+}
+
+struct slice stream_view(const struct stream *s)
+{
+    return buf_view(&s->in);
+}
+
+void stream_consume(struct stream *s, size_t n)
+{
+    bool was_full = buf_room(&s->in) == 0;
+    if (n == 0)
+        return;
+    buf_consume(&s->in, n);
+    if (was_full && s->phase == PHASE_OPEN) {
+        s->read_due = true;
+        loop_defer(s->loop, &s->later);
+    }
+}
+
+void stream_again(struct stream *s)
+{
+    if (!s->in.len)
+        return;
+    s->again = true;
+    loop_defer(s->loop, &s->later);
+}
+
+void stream_pause(struct stream *s, bool paused)
+{
+    if (s->paused == paused)
+        return;
+    s->paused = paused;
+    if (paused) {
+        if (s->phase == PHASE_OPEN)
+            want_events(s);
+        return;
+    }
+    s->again = s->in.len > 0;
+    s->read_due = true;
+    loop_defer(s->loop, &s->later);
+}
+
+bool stream_write(struct stream *s, const void *data, size_t n)
+{
+    if (s->phase == PHASE_BROKEN || !buf_append(&s->out, data, n))
+        return false;
+    s->queued += n;
+    if (s->out.len > LOW_MARK)
+        s->above_low = true;
+    if (n && s->phase == PHASE_OPEN)
+        loop_defer(s->loop, &s->later);
+    return true;
+}
+
+bool stream_write_slice(struct stream *s, struct slice data)
+{
+    return stream_write(s, data.data, data.len);
+}
+
+size_t stream_queued(const struct stream *s)
+{
+    return s->out.len;
+}
+
+size_t stream_room(const struct stream *s)
+{
+    return s->phase == PHASE_BROKEN ? 0 : buf_room(&s->out);
+}
+
+uint64_t stream_position(const struct stream *s)
+{
+    return s->queued;
+}
+
+uint64_t stream_handed(const struct stream *s)
+{
+    return s->handed;
+}
+
+int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+{
+    if (s->phase != PHASE_OPEN || s->transport->ops->tls(s->transport)) {
+        err_set(err, ERR_INVALID, "TLS cannot begin on this connection");
+        return -1;
+    }
+    if (s->in.len) {
+        err_set(err, ERR_PROTOCOL, "unprotected bytes came in before the TLS handshake");
+        return -1;
+    }
+    if (s->eof) {
+        err_set(err, ERR_CLOSED, "the peer closed before the TLS handshake");
+        return -1;
+    }
+    if (s->out.len && !as_server) {
+        err_set(err, ERR_INVALID, "unprotected bytes are still to be sent before the TLS handshake");
+        return -1;
+    }
+    s->again = false;
+    loop_defer(s->loop, &s->later);
+    if (s->out.len) {
+        s->phase = PHASE_CLEARING;
+        s->clear_until = s->queued;
+        s->tls_wanted = tls_context_ref(ctx);
+        return 0;
+    }
+    if (begin_tls(s, ctx, as_server, resume_key, err) < 0) {
+        s->err = *err;
+        break_link(s);
+        s->failed_told = true; /* told by the return value */
+        return -1;
+    }
+    return 0;
+}
+
+const struct tls_facts *stream_tls(const struct stream *s)
+{
+    return s->transport->ops->tls(s->transport);
+}
+
+const struct err *stream_error(const struct stream *s)
+{
+    return &s->err;
+}
+
+const struct addr *stream_peer(const struct stream *s)
+{
+    return &s->transport->peer;
+}
+
+const struct addr *stream_local(const struct stream *s)
+{
+    return &s->transport->local;
+}
+
+bool stream_is_at_eof(const struct stream *s)
+{
+    return s->eof;
+}
+
+void stream_close(struct stream **s)
+{
+    if (*s)
+        destroy(*s);
+    *s = NULL;
+}
+
+static void on_patience(void *arg)
+{
+    destroy(arg);
+}
+
+void stream_finish(struct stream **stream, usec patience)
+{
+    struct stream *s = *stream;
+    *stream = NULL;
+    if (!s)
+        return;
+    if (s->phase != PHASE_OPEN) { /* nothing that could be said politely */
+        destroy(s);
+        return;
+    }
+    s->phase = PHASE_FINISHING;
+    s->patience = timer_new(s->loop, on_patience, s);
+    timer_arm(s->patience, patience);
+    loop_defer(s->loop, &s->later);
+}
