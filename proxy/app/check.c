@@ -1,0 +1,30 @@
+#include "app/check.h"
+
+#include <stdio.h>
+
+#include "app/status.h"
+
+struct config *load_config_or_complain(const char *config_file)
+{
+    struct config_report report = {0};
+    struct config *config = config_load(config_file, &report);
+    for (size_t i = 0; i < report.n; i++)
+        fprintf(stderr, "%s\n", report.lines[i]);
+    config_report_free(&report);
+    return config;
+}
+
+int check_main(const char *config_file, int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 0) {
+        fprintf(stderr, "smtp-detour check takes no argument but -c FILE.\n");
+        return EXIT_USAGE;
+    }
+    struct config *config = load_config_or_complain(config_file);
+    if (!config)
+        return EXIT_BAD_CONFIG;
+    printf("%s: fine, %zu account%s\n", config_file, config->nupstreams, config->nupstreams == 1 ? "" : "s");
+    config_unref(&config);
+    return EXIT_FINE;
+}

@@ -1,0 +1,12 @@
+/* `smtp-detour check`: reads the configuration and prints everything that is wrong with it. */
+#ifndef APP_CHECK_H
+#define APP_CHECK_H
+
+#include "config/config.h"
+
+int check_main(const char *config_file, int argc, char **argv);
+
+/* Loads the file and prints its report to stderr; NULL when there is an error. */
+struct config *load_config_or_complain(const char *config_file);
+
+#endif

@@ -1,0 +1,118 @@
+#include "app/cli.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/check.h"
+#include "app/daemon.h"
+#include "app/status.h"
+
+struct subcommand {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    const char *help; /* what --help adds */
+    int (*run)(const char *config_file, int argc, char **argv);
+};
+
+static int run_daemon(const char *config_file, int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 0) {
+        fprintf(stderr, "smtp-detour run takes no argument but -c FILE.\n");
+        return EXIT_USAGE;
+    }
+    return daemon_main(config_file);
+}
+
+static const struct subcommand subcommands[] = {
+    {"run", "[-c FILE]", "serve, in the foreground (the default)",
+     "SIGHUP rereads the configuration, secrets and certificates; a configuration with errors changes nothing.\n"
+     "SIGTERM or SIGINT lets running messages finish (up to drain_timeout), a second one ends at once.\n"
+     "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the configuration is wrong.\n",
+     run_daemon},
+    {"check", "[-c FILE]", "read the configuration and print everything that is wrong with it",
+     "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
+     "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
+     check_main},
+};
+
+enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
+
+static void print_help(void)
+{
+    printf("smtp-detour accepts mail on port 25 from software that can say no more than that, and submits it through the first\n"
+           "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        printf("  smtp-detour %-6s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    printf("  smtp-detour --help | --version\n\n"
+           "Each subcommand has --help. The configuration is %s unless -c names another.\n",
+           DEFAULT_CONFIG_FILE);
+}
+
+static void print_subcommand_help(const struct subcommand *s)
+{
+    printf("smtp-detour %s %s\n\n%s\n%s", s->name, s->arguments, s->summary, s->help);
+}
+
+static const struct subcommand *find_subcommand(const char *name)
+{
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        if (strcmp(subcommands[i].name, name) == 0)
+            return &subcommands[i];
+    return NULL;
+}
+
+static int complain(const char *what, const char *word)
+{
+    fprintf(stderr, "smtp-detour: %s%s. `smtp-detour --help` lists what there is.\n", what, word);
+    return EXIT_USAGE;
+}
+
+/* Takes `-c FILE` out of the arguments, wherever it stands. Returns false when FILE is missing. */
+static bool take_config_file(int *argc, char **argv, const char **file_r)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "-c") == 0) {
+            if (++i >= *argc)
+                return false;
+            *file_r = argv[i];
+        } else if (strncmp(argv[i], "-c", 2) == 0) {
+            *file_r = argv[i] + 2;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    *argc = kept;
+    return true;
+}
+
+int cli_main(int argc, char **argv)
+{
+    const char *config_file = DEFAULT_CONFIG_FILE;
+    const struct subcommand *sub = &subcommands[0];
+    argc--;
+    argv++;
+    if (argc > 0 && argv[0][0] != '-') {
+        sub = find_subcommand(argv[0]);
+        if (!sub)
+            return complain("there is no subcommand ", argv[0]);
+        argc--;
+        argv++;
+        if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+            print_subcommand_help(sub);
+            return EXIT_FINE;
+        }
+    } else if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+        print_help();
+        return EXIT_FINE;
+    } else if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+        printf("smtp-detour %s\n", VERSION);
+        return EXIT_FINE;
+    }
+    if (!take_config_file(&argc, argv, &config_file))
+        return complain("-c needs a file name", "");
+    return sub->run(config_file, argc, argv);
+}

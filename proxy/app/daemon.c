@@ -1,0 +1,247 @@
+#include "app/daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/check.h"
+#include "app/listeners.h"
+#include "app/log_target.h"
+#include "app/notify.h"
+#include "app/privileges.h"
+#include "app/status.h"
+#include "app/world.h"
+#include "io/files.h"
+#include "io/loop.h"
+#include "io/netwatch.h"
+#include "io/signals.h"
+#include "relay/relay.h"
+#include "upstream/account.h"
+
+struct daemon {
+    const char *config_file;
+    struct config *config;
+    struct io io;
+    struct log_target *target;
+    struct listeners *listeners;
+    struct accounts *accounts;
+    struct relay *relay;
+    struct netwatch *netwatch;
+    struct signal_watch *on_term, *on_int, *on_hup;
+    struct timer *drain_timer;
+    bool draining;
+};
+
+static void log_report(struct log *log, const struct config_report *report)
+{
+    for (size_t i = 0; i < report->n; i++)
+        log_say(log, report->errors ? LOG_ERROR : LOG_WARN, "%s", report->lines[i]);
+}
+
+/* ---- reload ---- */
+
+static void tell_own_addresses(struct daemon *d)
+{
+    size_t n = listeners_count(d->listeners);
+    struct addr *own = calloc(n ? n : 1, sizeof *own);
+    for (size_t i = 0; own && i < n; i++)
+        own[i] = *listeners_address(d->listeners, i);
+    if (own)
+        accounts_set_own_listeners(d->accounts, own, n);
+    free(own);
+}
+
+static void adopt(struct daemon *d, struct config *fresh)
+{
+    log_set(d->io.log, (enum log_level)fresh->log.level, fresh->log.json);
+    relay_reload(d->relay, fresh, d->accounts);
+    tell_own_addresses(d);
+    config_unref(&d->config);
+    d->config = fresh;
+    log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
+}
+
+static void refuse_reload(struct daemon *d, struct config **fresh, const char *why)
+{
+    log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
+    config_unref(fresh);
+}
+
+static void reload(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct config_report report = {0};
+    struct err err = {0};
+    if (d->draining)
+        return;
+    notify_reloading(loop_now(d->io.loop));
+    struct config *fresh = config_load(d->config_file, &report);
+    log_report(d->io.log, &report);
+    config_report_free(&report);
+    /* First what can fail, then what cannot: after a failure everything is as it was. */
+    if (!fresh)
+        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
+    else if (listeners_apply(d->listeners, fresh, &err) != 0)
+        refuse_reload(d, &fresh, err.words);
+    else {
+        struct accounts *accounts = accounts_reload(&d->accounts, fresh, &err);
+        if (!accounts) {
+            refuse_reload(d, &fresh, err.words);
+            if (listeners_apply(d->listeners, d->config, &err) != 0)
+                log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", err.words);
+        } else {
+            d->accounts = accounts;
+            if (log_target_reopen(d->target, &fresh->log, &err) != 0)
+                log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
+            adopt(d, fresh);
+        }
+    }
+    notify_ready();
+}
+
+/* ---- the end ---- */
+
+static void drained(void *ctx)
+{
+    struct daemon *d = ctx;
+    loop_stop(d->io.loop);
+}
+
+static void drain_expired(void *ctx)
+{
+    struct daemon *d = ctx;
+    log_say(d->io.log, LOG_WARN, "shutting down with %zu client%s still busy: drain_timeout is over", relay_clients(d->relay),
+            relay_clients(d->relay) == 1 ? "" : "s");
+    loop_stop(d->io.loop);
+}
+
+static void terminate(void *ctx)
+{
+    struct daemon *d = ctx;
+    if (d->draining) {
+        loop_stop(d->io.loop);
+        return;
+    }
+    d->draining = true;
+    notify_stopping();
+    log_say(d->io.log, LOG_INFO, "shutting down: no new clients, running messages finish");
+    listeners_free(&d->listeners);
+    timer_arm(d->drain_timer, d->config->server.drain_timeout);
+    relay_drain(d->relay, drained, d);
+}
+
+static void network_changed(void *ctx)
+{
+    struct daemon *d = ctx;
+    log_say(d->io.log, LOG_INFO, "the network changed: every port is worth another try");
+    accounts_network_changed(d->accounts);
+}
+
+/* ---- the start ---- */
+
+static void prepare_state_dir(struct daemon *d, const struct identity *identity)
+{
+    struct err err = {0};
+    const char *dir = d->config->server.state_dir;
+    if (directory_make(dir, 0700, &err) != 0) {
+        log_say(d->io.log, LOG_WARN, "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start", dir, err.words);
+        return;
+    }
+    struct stat st;
+    if (identity->change && stat(dir, &st) == 0 && st.st_uid == 0 && chown(dir, identity->uid, identity->gid) != 0)
+        log_say(d->io.log, LOG_WARN, "[server] state_dir %s cannot be given to user %s; what is learnt is kept in memory only", dir, identity->name);
+}
+
+static void warn_about_identity(struct log *log, const struct identity *identity)
+{
+    if (identity->is_nobody)
+        log_say(log, LOG_WARN, "running as nobody, which other programs may share: make a user smtp-detour, or set [server] user");
+    else if (!identity->change && geteuid() == 0)
+        log_say(log, LOG_WARN, "running as root: make a user smtp-detour, or set [server] user");
+}
+
+static int complain(enum exit_status status, const struct err *err)
+{
+    fprintf(stderr, "smtp-detour: %s\n", err->words);
+    return (int)status;
+}
+
+/* Everything that needs root, then gives root up. */
+static int start(struct daemon *d)
+{
+    struct err err = {0};
+    struct identity identity;
+    if (identity_find(&d->config->server, &identity, &err) != 0)
+        return complain(EXIT_BAD_CONFIG, &err);
+    d->listeners = listeners_new(&d->io);
+    if (listeners_apply(d->listeners, d->config, &err) != 0)
+        return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
+    prepare_state_dir(d, &identity);
+    d->accounts = accounts_new(&d->io, d->config, &err);
+    if (!d->accounts)
+        return complain(EXIT_BAD_CONFIG, &err);
+    log_target_give_to(d->target, identity.uid, identity.gid);
+    if (identity_assume(&identity, &err) != 0)
+        return complain(EXIT_SYSTEM, &err);
+    warn_about_identity(d->io.log, &identity);
+    privileges_lock_down();
+    d->relay = relay_new(&d->io, d->config, d->accounts);
+    listeners_set_relay(d->listeners, d->relay);
+    tell_own_addresses(d);
+    return EXIT_FINE;
+}
+
+static int serve(struct daemon *d)
+{
+    int status = start(d);
+    if (status != EXIT_FINE)
+        return status;
+    d->drain_timer = timer_new(d->io.loop, drain_expired, d);
+    d->on_term = signal_watch_new(d->io.loop, SIGTERM, terminate, d);
+    d->on_int = signal_watch_new(d->io.loop, SIGINT, terminate, d);
+    d->on_hup = signal_watch_new(d->io.loop, SIGHUP, reload, d);
+    d->netwatch = netwatch_new(d->io.loop, network_changed, d);
+    log_say(d->io.log, LOG_INFO, "smtp-detour %s is ready: %zu account%s, %zu listener%s", VERSION, d->config->nupstreams,
+            d->config->nupstreams == 1 ? "" : "s", listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
+    notify_ready();
+    loop_run(d->io.loop);
+    log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
+    return EXIT_FINE;
+}
+
+static void close_all(struct daemon *d)
+{
+    listeners_free(&d->listeners);
+    relay_free(&d->relay);
+    accounts_free(&d->accounts);
+    netwatch_free(&d->netwatch);
+    signal_watch_free(&d->on_term);
+    signal_watch_free(&d->on_int);
+    signal_watch_free(&d->on_hup);
+    timer_free(&d->drain_timer);
+    world_close(&d->io);
+}
+
+int daemon_main(const char *config_file)
+{
+    struct daemon d = {.config_file = config_file};
+    struct err err = {0};
+    d.config = load_config_or_complain(config_file);
+    if (!d.config)
+        return EXIT_BAD_CONFIG;
+    int status = EXIT_SYSTEM;
+    d.target = log_target_new(&d.config->log, &err);
+    if (!d.target) {
+        status = complain(EXIT_BAD_CONFIG, &err);
+    } else if (world_open(&d.io, (enum log_level)d.config->log.level, d.config->log.json, log_target_sink(d.target), &err) != 0) {
+        complain(EXIT_SYSTEM, &err);
+    } else {
+        status = serve(&d);
+        close_all(&d);
+    }
+    log_target_free(&d.target);
+    config_unref(&d.config);
+    return status;
+}

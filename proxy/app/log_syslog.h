@@ -1,0 +1,10 @@
+/* syslog behind two functions: its header and base/log.h use the same names. */
+#ifndef APP_LOG_SYSLOG_H
+#define APP_LOG_SYSLOG_H
+
+#include <stddef.h>
+
+void log_syslog_open(void);
+void log_syslog_write(int level, const char *text, size_t len); /* level: an enum log_level */
+
+#endif

@@ -1,0 +1,85 @@
+#include "app/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const struct passwd *default_user(void)
+{
+    const struct passwd *user = getpwnam("smtp-detour");
+    return user ? user : getpwnam("nobody");
+}
+
+int identity_find(const struct server_config *config, struct identity *identity_r, struct err *err)
+{
+    struct identity identity = {0};
+    *identity_r = identity;
+    if (geteuid() != 0)
+        return 0;
+    const struct passwd *user = config->user ? getpwnam(config->user) : default_user();
+    if (!user) {
+        err_set(err, ERR_NOT_FOUND, "[server] user: there is no user %s on this machine", config->user ? config->user : "nobody");
+        return -1;
+    }
+    identity.uid = user->pw_uid;
+    identity.gid = user->pw_gid;
+    snprintf(identity.name, sizeof identity.name, "%s", user->pw_name);
+    identity.is_nobody = strcmp(user->pw_name, "nobody") == 0;
+    identity.change = identity.uid != 0;
+    if (config->group) {
+        const struct group *group = getgrnam(config->group);
+        if (!group) {
+            err_set(err, ERR_NOT_FOUND, "[server] group: there is no group %s on this machine", config->group);
+            return -1;
+        }
+        identity.gid = group->gr_gid;
+    }
+    *identity_r = identity;
+    return 0;
+}
+
+/* Only the right to bind ports below 1024 stays, for listeners that a reload adds. */
+static int keep_bind_right(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+    data[0].permitted = data[0].effective = 1u << CAP_NET_BIND_SERVICE;
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+static int failed(struct err *err, const char *doing)
+{
+    err_set_errno(err, errno, doing);
+    return -1;
+}
+
+int identity_assume(const struct identity *identity, struct err *err)
+{
+    if (!identity->change)
+        return 0;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return failed(err, "cannot keep the right to bind ports");
+    if (setgroups(0, NULL) != 0 || setgid(identity->gid) != 0)
+        return failed(err, "cannot change the group");
+    if (setuid(identity->uid) != 0)
+        return failed(err, "cannot change the user");
+    if (keep_bind_right() != 0)
+        return failed(err, "cannot give up root's rights");
+    if (setuid(0) == 0) {
+        err_set(err, ERR_PERMISSION, "root's rights could be taken back after giving them up");
+        return -1;
+    }
+    return 0;
+}
+
+void privileges_lock_down(void)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}

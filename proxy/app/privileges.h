@@ -1,0 +1,26 @@
+/* Started as root: bind, read the secrets, create what the server writes, then become somebody who may do nothing else. */
+#ifndef APP_PRIVILEGES_H
+#define APP_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "config/config.h"
+
+struct identity {
+    bool change;      /* false: we are not root, or the configuration says user = root */
+    uid_t uid;
+    gid_t gid;
+    char name[64];
+    bool is_nobody;
+};
+
+/* Whom to become: [server] user and group, else smtp-detour if there is such a user, else nobody. -1: no such user or group. */
+int identity_find(const struct server_config *config, struct identity *identity_r, struct err *err) MUST_USE;
+/* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing else. Before any thread is made. */
+int identity_assume(const struct identity *identity, struct err *err) MUST_USE;
+/* No core with secrets, no new privileges through a set-uid program. Whatever the user. */
+void privileges_lock_down(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* Exit statuses (PRODUCT 2; the numbers of sysexits.h). */
+#ifndef APP_STATUS_H
+#define APP_STATUS_H
+
+enum exit_status {
+    EXIT_FINE = 0,
+    EXIT_ANSWER_BAD = 1,   /* it ran, and the answer is bad: no port works, message refused for good */
+    EXIT_USAGE = 2,
+    EXIT_SYSTEM = 71,      /* an operating system error: a port in use, no descriptor */
+    EXIT_TRY_LATER = 75,
+    EXIT_NO_RIGHT = 77,    /* a port below 1024 without the right */
+    EXIT_BAD_CONFIG = 78,
+};
+
+#endif

@@ -1,0 +1,13 @@
+/* Signals, told on the loop. They stay blocked in helper threads and have their default meaning again in children. */
+#ifndef IO_SIGNALS_H
+#define IO_SIGNALS_H
+
+#include "io/loop.h"
+
+struct signal_watch;
+
+/* Calls fn(arg) from the loop for each (or several at once) `number` that came in. One watch per signal and process. Gives. */
+struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg), void *arg);
+void signal_watch_free(struct signal_watch **w); /* the signal has its default meaning again; NULL is fine */
+
+#endif

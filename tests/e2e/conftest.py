@@ -1,0 +1,68 @@
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from certs import CertificateAuthority  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from submission_server import BlackHole, SubmissionServer  # noqa: E402
+
+NAME = "smtp.example.test"
+USER, PASSWORD = "user@example.test", "sesame"
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ca")
+    os.chmod(folder, 0o755)
+    return CertificateAuthority(folder)
+
+
+@pytest.fixture(scope="session")
+def certificate(ca):
+    return ca.issue("upstream", names=[NAME])
+
+
+@pytest.fixture
+def stage(tmp_path, ca, certificate):
+    """Makes servers and proxies that are stopped, by process id, when the test ends."""
+    s = Stage(tmp_path, ca, certificate)
+    yield s
+    s.close()
+
+
+class Stage:
+    def __init__(self, folder, ca, certificate):
+        self.folder, self.ca, self.certificate = folder, ca, certificate
+        self.things = []
+
+    def upstream(self, **options):
+        cert, key = options.pop("certificate", self.certificate)
+        server = SubmissionServer(cert, key, **{"users": {USER: PASSWORD}, **options})
+        self.things.append(server)
+        return server
+
+    def black_hole(self):
+        hole = BlackHole()
+        self.things.append(hole)
+        return hole
+
+    def account(self, ports, **keys):
+        """An [upstream] section for ports on this machine."""
+        values = {"host": "127.0.0.1", "ports": " ".join(str(getattr(p, "port", p)) for p in ports), "tls_name": NAME, "tls_ca": self.ca.cert,
+                  "username": USER, "password": PASSWORD, "connect_timeout": "5s"}
+        values.update(keys)
+        name = values.pop("name", None)
+        return "[upstream%s]\n" % (" " + name if name else "") + "".join("%s = %s\n" % kv for kv in values.items() if kv[1] is not None)
+
+    def proxy(self, config, listen="", **options):
+        folder = self.folder / ("proxy%d" % len(self.things))
+        folder.mkdir()
+        proxy = Proxy(folder, "[listen]\naddress = 127.0.0.1:{port}\n%s\n%s" % (listen, config), **options)
+        self.things.append(proxy)
+        return proxy
+
+    def close(self):
+        for thing in reversed(self.things):
+            thing.stop()
