@@ -1,0 +1,208 @@
+/* One client's connection: its birth, the stream's events, the pump, and its end. */
+#include "smtp/server.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "smtp/server_private.h"
+#include "wire/reply.h"
+
+/* How long a client may take to read our last words. */
+#define FINISH_PATIENCE (10 * USEC_PER_SEC)
+
+/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows unasked, as with Postfix. */
+enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20 };
+
+static void destroy(void *arg)
+{
+    struct server *s = arg;
+    server_body_free(s);
+    timer_free(&s->clock);
+    free((char *)s->client.helo);
+    free((char *)s->client.user);
+    free(s->message_id);
+    free(s->why);
+    free(s);
+}
+
+/* The handler hears of the end once, from the loop; the memory goes at the end of the turn. */
+static void tell_closed(struct server *s)
+{
+    if (s->told)
+        return;
+    s->told = true;
+    deferred_cancel(&s->turn);
+    server_queue_free(s);
+    s->handlers->closed(s->ctx, s->why);
+    loop_free_later(s->io->loop, s, destroy);
+}
+
+void server_schedule(struct server *s)
+{
+    if (!s->told)
+        loop_defer(s->io->loop, &s->turn);
+}
+
+static void begin_end(struct server *s, const char *why)
+{
+    s->why = mem_string(why);
+    timer_stop(s->clock);
+    server_schedule(s);
+}
+
+void server_end(struct server *s, const char *why)
+{
+    if (s->why)
+        return;
+    begin_end(s, why);
+    /* Input that nobody took would turn our goodbye into a reset, and the client might never see the last reply. */
+    stream_consume(s->stream, stream_view(s->stream).len);
+    stream_finish(&s->stream, FINISH_PATIENCE);
+}
+
+void server_cut(struct server *s, const char *why)
+{
+    if (s->why)
+        return;
+    begin_end(s, why);
+    stream_close(&s->stream);
+}
+
+void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+{
+    if (s->why)
+        return;
+    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421 stand in any place. */
+    struct buf reply;
+    buf_init(&reply, CAP_CLIENT_OUTPUT);
+    if (server_format_own(s, &reply, code, enhanced, text))
+        server_write(s, buf_view(&reply));
+    buf_free(&reply);
+    server_end(s, why);
+}
+
+/* What a client may not do any longer once it has had its last answer. true: it was told to go. */
+static bool is_sent_away(struct server *s)
+{
+    if (s->pending || s->body)
+        return false;
+    if (s->draining && !s->transaction)
+        server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later", "shutdown");
+    else if (s->junk >= JUNK_LIMIT)
+        server_farewell(s, 421, "4.7.0", "too many commands without a message", "too many commands without a message");
+    else if (s->errors >= ERROR_LIMIT)
+        server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
+    return s->why != NULL;
+}
+
+/* The client has said all that it ever will, and all of it is answered. */
+static void end_at_eof(struct server *s)
+{
+    if (s->body)
+        server_end(s, "the client closed the connection in mid-message");
+    else if (s->swallowing || stream_view(s->stream).len)
+        server_end(s, "the client closed the connection in mid-command");
+    else if (s->transaction)
+        server_end(s, "the client closed the connection in mid-transaction");
+    else
+        server_end(s, "the client closed the connection");
+}
+
+static void greet(struct server *s)
+{
+    s->greeted = true;
+    struct buf text;
+    buf_init(&text, CAP_REPLY_LINE);
+    struct buf reply;
+    buf_init(&reply, CAP_CLIENT_OUTPUT);
+    if (buf_printf(&text, "%s ESMTP smtp-detour", s->settings->hostname) && reply_write(&reply, 220, "", buf_view(&text)))
+        server_write(s, buf_view(&reply));
+    buf_free(&text);
+    buf_free(&reply);
+}
+
+static void pump(struct server *s)
+{
+    if (s->why) {
+        tell_closed(s);
+        return;
+    }
+    if (!s->greeted)
+        greet(s);
+    server_queue_flush(s);
+    enum server_step step = STEP_DONE;
+    while (step == STEP_DONE && !s->why && !is_sent_away(s))
+        step = s->body ? server_read_body(s) : server_read_command(s);
+    if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
+        end_at_eof(s);
+    if (!s->why)
+        server_clock_update(s, step);
+}
+
+static void turn(void *arg)
+{
+    pump(arg);
+}
+
+static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
+{
+    struct server *s = ctx;
+    switch (event) {
+    case STREAM_INPUT:
+    case STREAM_LOW:
+    case STREAM_EOF: pump(s); break;
+    case STREAM_FAILED: {
+        char why[sizeof ((struct err *)0)->words + 64];
+        snprintf(why, sizeof why, "the link to the client failed%s: %s", s->body ? " in mid-message" : "", stream_error(stream)->words);
+        server_cut(s, why);
+        break;
+    }
+    case STREAM_CONNECTED:
+    case STREAM_SECURED: break;
+    }
+}
+
+struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings, const struct server_handlers *handlers, void *ctx)
+{
+    struct server *s = NEW(struct server);
+    s->io = io;
+    s->settings = settings;
+    s->handlers = handlers;
+    s->ctx = ctx;
+    link_init(&s->commands);
+    deferred_init(&s->turn, turn, s);
+    s->clock = timer_new(io->loop, server_clock_fired, s);
+    s->stream = stream_accepted(t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream, s);
+    s->client.peer = *stream_peer(s->stream);
+    s->client.local = *stream_local(s->stream);
+    s->client.helo = mem_string("");
+    s->quiet_since = loop_now(io->loop);
+    server_schedule(s); /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
+    return s;
+}
+
+const struct server_client *server_client(const struct server *s)
+{
+    return &s->client;
+}
+
+void server_drain(struct server *s)
+{
+    s->draining = true;
+    server_schedule(s);
+}
+
+void server_close(struct server *s, int code, const char *enhanced, const char *text)
+{
+    assert(code == 421 || code == 554);
+    server_farewell(s, code, enhanced, text, text);
+}
+
+void server_set_message_id(struct server *s, const char *id)
+{
+    free(s->message_id);
+    s->message_id = id ? mem_string(id) : NULL;
+}

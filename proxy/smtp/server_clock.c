@@ -1,0 +1,66 @@
+/* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client is the one who owes something: a command, octets of a body, or the
+ * reading of its answers. A partial command line is silence too, or one octet a minute would hold a session for ever. */
+#include <stdio.h>
+
+#include "smtp/server_private.h"
+
+/* PRODUCT [listen] timeout: a body slower than this over a minute counts as silence. A window in which nothing came at all is left to the plain timeout. */
+#define WINDOW (60 * USEC_PER_SEC)
+enum { OCTETS_PER_WINDOW = 60 * 500 };
+
+static void say_farewell(struct server *s, const char *what)
+{
+    char why[120];
+    snprintf(why, sizeof why, "%s%s", what, s->body ? " in mid-message" : "");
+    server_farewell(s, 421, "4.4.2", what, why);
+}
+
+void server_clock_fired(void *server)
+{
+    struct server *s = server;
+    if (s->why)
+        return;
+    usec now = loop_now(s->io->loop);
+    usec next = s->quiet_since + s->settings->timeout;
+    if (now >= next) {
+        say_farewell(s, "the client was silent for too long");
+        return;
+    }
+    if (s->body) {
+        if (now >= s->body->window_start + WINDOW) {
+            if (s->body->window_octets && s->body->window_octets < OCTETS_PER_WINDOW) {
+                say_farewell(s, "the message came too slowly");
+                return;
+            }
+            s->body->window_start = now;
+            s->body->window_octets = 0;
+        }
+        if (next > s->body->window_start + WINDOW)
+            next = s->body->window_start + WINDOW;
+    }
+    timer_arm(s->clock, next - now);
+}
+
+void server_clock_update(struct server *s, enum server_step waits_for)
+{
+    if (waits_for == STEP_NEEDS_ANSWER) {
+        timer_stop(s->clock);
+        return;
+    }
+    if (timer_is_armed(s->clock))
+        return; /* it looks at quiet_since when it fires: cheaper than arming it anew with every segment */
+    s->quiet_since = loop_now(s->io->loop);
+    if (s->body) {
+        s->body->window_start = s->quiet_since;
+        s->body->window_octets = 0;
+    }
+    usec first = s->body && s->settings->timeout > WINDOW ? WINDOW : s->settings->timeout;
+    timer_arm(s->clock, first);
+}
+
+void server_clock_heard(struct server *s, size_t body_octets)
+{
+    s->quiet_since = loop_now(s->io->loop);
+    if (s->body)
+        s->body->window_octets += body_octets;
+}

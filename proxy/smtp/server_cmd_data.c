@@ -1,0 +1,120 @@
+/* DATA and the body (RFC 5321 4.1.1.4, 4.5.2); BDAT, which is refused. */
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "smtp/server_private.h"
+#include "wire/reply.h"
+
+void server_do_data(struct server *s, const struct command *command)
+{
+    (void)command;
+    if (s->recipients) {
+        s->handlers->data(s->ctx, server_ticket(s, TICKET_DATA));
+        return;
+    }
+    server_say(s, 554, "5.5.1", "no valid recipients");
+    s->data_refused = true;
+}
+
+/* CHUNKING is not offered, and how long the payload is nobody knows who did not read the command right: it is never read as commands. */
+void server_do_bdat(struct server *s, const struct command *command)
+{
+    (void)command;
+    server_farewell(s, 502, "5.5.1", "CHUNKING was not offered", "the client sent BDAT, which was not offered");
+}
+
+void server_body_begin(struct server *s)
+{
+    s->body = NEW(struct body);
+    dot_decoder_init(&s->body->decoder, s->settings->lf_line_endings);
+    buf_init(&s->body->refusal, CAP_CLIENT_OUTPUT);
+    s->held = false;
+    timer_stop(s->clock); /* it runs in windows of a minute from here on */
+    s->quiet_since = s->body->window_start = loop_now(s->io->loop);
+}
+
+void server_body_free(struct server *s)
+{
+    if (!s->body)
+        return;
+    buf_free(&s->body->refusal);
+    free(s->body);
+    s->body = NULL;
+}
+
+void server_hold_body(struct server *s, bool hold)
+{
+    s->held = hold;
+    server_schedule(s);
+}
+
+void server_refuse_body(struct server *s, const struct answer *answer)
+{
+    struct body *body = s->body;
+    if (s->why || !body || body->fate != BODY_WANTED)
+        return;
+    body->fate = BODY_REFUSED;
+    body->refusal_code = answer->code;
+    body->refusal_is_ours = !answer->from_upstream;
+    if (!reply_write(&body->refusal, answer->code, answer->enhanced ? answer->enhanced : "", answer->text))
+        server_cut(s, "an answer was too long");
+    server_schedule(s);
+}
+
+/* The end of data was seen, and the handler, where it still wants the body, is not holding it. */
+static void end_of_data(struct server *s)
+{
+    struct body *body = s->body;
+    enum body_fate fate = body->fate;
+    if (fate == BODY_OVERRUN)
+        server_say(s, 552, "5.3.4", "the message is larger than this server takes");
+    if (fate == BODY_REFUSED) {
+        server_write(s, buf_view(&body->refusal));
+        server_count_error(s, body->refusal_code, !body->refusal_is_ours);
+    }
+    server_body_free(s);
+    if (fate == BODY_WANTED) {
+        s->handlers->body_end(s->ctx, server_ticket(s, TICKET_END_OF_DATA));
+        return;
+    }
+    server_transaction_over(s);
+    if (fate == BODY_REFUSED && !s->why)
+        s->handlers->reset(s->ctx, SERVER_REFUSED);
+}
+
+static void deliver(struct server *s, struct slice octets)
+{
+    struct body *body = s->body;
+    if (body->fate == BODY_WANTED && body->decoder.octets > s->settings->max_message_size) {
+        body->fate = BODY_OVERRUN;
+        s->handlers->reset(s->ctx, SERVER_OVERRUN);
+    }
+    if (body->fate == BODY_WANTED && octets.len)
+        s->handlers->body(s->ctx, octets);
+}
+
+enum server_step server_read_body(struct server *s)
+{
+    struct body *body = s->body;
+    if (s->held && body->fate == BODY_WANTED)
+        return STEP_NEEDS_ANSWER;
+    if (body->over) {
+        end_of_data(s);
+        return STEP_DONE;
+    }
+    struct slice view = stream_view(s->stream);
+    if (!view.len)
+        return STEP_NEEDS_CLIENT;
+    struct buf out;
+    buf_init(&out, CAP_CHUNK);
+    size_t reserved; /* in one piece, instead of growing with every line */
+    buf_space(&out, view.len + 8, &reserved);
+    size_t used;
+    body->over = dot_decode(&body->decoder, view, &used, &out);
+    stream_consume(s->stream, used);
+    server_clock_heard(s, used);
+    deliver(s, buf_view(&out));
+    buf_free(&out);
+    return STEP_DONE;
+}

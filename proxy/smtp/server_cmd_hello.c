@@ -1,0 +1,76 @@
+/* EHLO and HELO (RFC 5321 4.1.1.1). */
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "smtp/server_private.h"
+#include "wire/reply.h"
+
+/* The name is the client's own word for itself: kept for the log and the trace line, believed by nobody. */
+static bool take_name(struct server *s, const struct command *command, bool esmtp)
+{
+    if (!command->args.len) {
+        server_say(s, 501, "5.5.4", "a name is missing: EHLO your.host.name");
+        return false;
+    }
+    struct slice name = slice_head(command->args, slice_find(command->args, ' '));
+    free((char *)s->client.helo);
+    s->client.helo = slice_string(slice_head(name, slice_find(name, '\t')));
+    s->client.esmtp = esmtp;
+    s->said_hello = true;
+    return true;
+}
+
+static void list_extensions(struct server *s, const struct server_offer *offer, struct buf *text)
+{
+    bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname, (unsigned long long)s->size_offered);
+    if (offer->dsn)
+        ok = ok && buf_printf(text, "\nDSN");
+    if (offer->smtputf8)
+        ok = ok && buf_printf(text, "\nSMTPUTF8");
+    if (!ok)
+        server_cut(s, "an answer was too long");
+}
+
+static void remember_offer(struct server *s, const struct server_offer *offer)
+{
+    uint64_t own = s->settings->max_message_size;
+    s->size_offered = offer->size && offer->size < own ? offer->size : own;
+    s->offered = (struct params_offer){0}; /* to a HELO client nothing was listed */
+    if (s->client.esmtp)
+        s->offered = (struct params_offer){.size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn};
+}
+
+static void hello(struct server *s, const struct command *command, bool esmtp)
+{
+    if (!take_name(s, command, esmtp))
+        return;
+    server_reset(s);
+    struct server_offer offer = {0};
+    s->handlers->hello(s->ctx, &offer);
+    if (s->why)
+        return;
+    remember_offer(s, &offer);
+    struct buf text;
+    buf_init(&text, CAP_REPLY_TEXT);
+    struct buf reply;
+    buf_init(&reply, CAP_CLIENT_OUTPUT);
+    if (esmtp)
+        list_extensions(s, &offer, &text);
+    else if (!buf_printf(&text, "%s", s->settings->hostname))
+        server_cut(s, "an answer was too long");
+    /* Without an enhanced code: RFC 2034 section 4. */
+    if (!s->why && reply_write(&reply, 250, "", buf_view(&text)))
+        server_write(s, buf_view(&reply));
+    buf_free(&text);
+    buf_free(&reply);
+}
+
+void server_do_ehlo(struct server *s, const struct command *command)
+{
+    hello(s, command, true);
+}
+
+void server_do_helo(struct server *s, const struct command *command)
+{
+    hello(s, command, false);
+}

@@ -1,0 +1,170 @@
+/* Commands that wait for their answers, and the answers: they leave in the order of the commands, whoever answers first. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "smtp/server_private.h"
+#include "wire/reply.h"
+
+struct server_command {
+    struct link link; /* in server.commands */
+    struct server *server;
+    enum ticket kind;
+    bool answered;
+    struct buf reply; /* once answered, until those before it are */
+};
+
+struct server_command *server_ticket(struct server *s, enum ticket kind)
+{
+    struct server_command *cmd = NEW(struct server_command);
+    cmd->server = s;
+    cmd->kind = kind;
+    buf_init(&cmd->reply, CAP_CLIENT_OUTPUT);
+    list_push_back(&s->commands, &cmd->link);
+    s->pending++;
+    if (kind == TICKET_RCPT)
+        s->recipients_pending++;
+    return cmd;
+}
+
+static void drop(struct server_command *cmd)
+{
+    link_remove(&cmd->link);
+    cmd->server->pending--;
+    buf_free(&cmd->reply);
+    free(cmd);
+}
+
+static struct server_command *first_of(const struct server *s)
+{
+    return CONTAINER(s->commands.next, struct server_command, link);
+}
+
+enum server_step server_queue_state(const struct server *s)
+{
+    if (stream_queued(s->stream) > LOW_MARK || (s->pending && first_of(s)->answered))
+        return STEP_NEEDS_READER;
+    /* Only RCPTs and our own answers among them stand side by side, so the first speaks for all. */
+    if (s->pending && first_of(s)->kind != TICKET_RCPT)
+        return STEP_NEEDS_ANSWER;
+    bool counting = s->recipients_pending && s->recipients + s->recipients_pending >= s->settings->max_recipients;
+    return counting || s->pending >= CAP_PENDING_COMMANDS ? STEP_NEEDS_ANSWER : STEP_DONE;
+}
+
+void server_queue_free(struct server *s)
+{
+    LIST_EACH(&s->commands, it)
+        drop(CONTAINER(it, struct server_command, link));
+}
+
+void server_write(struct server *s, struct slice reply)
+{
+    if (!s->why && !stream_write_slice(s->stream, reply))
+        server_cut(s, "the client does not read its answers");
+}
+
+/* An upstream may answer hundreds of RCPTs in one turn: what does not fit into the stream waits here until the client has read. */
+void server_queue_flush(struct server *s)
+{
+    while (!s->why && s->pending && first_of(s)->answered && first_of(s)->reply.len <= stream_room(s->stream)) {
+        struct server_command *first = first_of(s);
+        server_write(s, buf_view(&first->reply));
+        drop(first);
+    }
+}
+
+bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text)
+{
+    if (!s->message_id || code < 400)
+        return reply_write(out, code, enhanced, slice_of(text));
+    struct buf line;
+    buf_init(&line, CAP_REPLY_TEXT);
+    bool ok = buf_printf(&line, "%s [%s]", text, s->message_id) && reply_write(out, code, enhanced, buf_view(&line));
+    buf_free(&line);
+    return ok;
+}
+
+void server_count_error(struct server *s, int code, bool from_upstream)
+{
+    if (code >= 500 && !from_upstream)
+        s->errors++;
+}
+
+void server_say(struct server *s, int code, const char *enhanced, const char *text)
+{
+    if (s->why)
+        return;
+    server_count_error(s, code, false);
+    struct buf reply;
+    buf_init(&reply, CAP_CLIENT_OUTPUT);
+    if (!server_format_own(s, &reply, code, enhanced, text)) {
+        buf_free(&reply);
+        server_cut(s, "an answer was too long");
+    } else if (!s->pending) {
+        server_write(s, buf_view(&reply));
+        buf_free(&reply);
+    } else {
+        struct server_command *cmd = server_ticket(s, TICKET_REPLY);
+        cmd->reply = reply;
+        cmd->answered = true;
+    }
+}
+
+void server_transaction_over(struct server *s)
+{
+    s->transaction = false;
+    s->recipients = 0;
+    server_set_message_id(s, NULL);
+}
+
+/* What an answer means for the session. */
+static void heed(struct server *s, enum ticket kind, int code)
+{
+    bool good = code / 100 == 2;
+    switch (kind) {
+    case TICKET_MAIL:
+        if (good)
+            s->transaction = true;
+        else
+            server_transaction_over(s);
+        break;
+    case TICKET_RCPT:
+        s->recipients_pending--;
+        if (good)
+            s->recipients++;
+        break;
+    case TICKET_DATA:
+        assert(code == 354 || code >= 400);
+        if (code == 354)
+            server_body_begin(s);
+        else
+            s->data_refused = true;
+        break;
+    case TICKET_END_OF_DATA:
+        server_transaction_over(s);
+        if (good)
+            s->junk = s->errors = 0;
+        break;
+    case TICKET_REPLY: break;
+    }
+}
+
+void server_answer(struct server_command *cmd, const struct answer *answer)
+{
+    struct server *s = cmd->server;
+    assert(!s->told && !cmd->answered);
+    if (s->why) { /* it ended a moment ago, and the handler has not been told yet */
+        cmd->answered = true;
+        return;
+    }
+    if (!reply_write(&cmd->reply, answer->code, answer->enhanced ? answer->enhanced : "", answer->text)) {
+        server_cut(s, "an answer was too long");
+        return;
+    }
+    cmd->answered = true;
+    heed(s, cmd->kind, answer->code);
+    server_count_error(s, answer->code, answer->from_upstream);
+    server_queue_flush(s);
+    server_schedule(s);
+}

@@ -1,0 +1,199 @@
+/* From bytes to a verb: command lines, the verb table with the gate that is tested once, and those who do not speak SMTP at all. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/log.h"
+#include "smtp/server_private.h"
+
+enum { /* what the gate looks at, before the verb's function runs */
+    ALONGSIDE = 1 << 0,      /* may be read while RCPTs before it wait for their answers; every other verb waits its turn, and so ends a pipelined group (RFC 2920 3.1) */
+    AFTER_HELLO = 1 << 1,    /* 503 before EHLO or HELO */
+    IN_TRANSACTION = 1 << 2, /* 503 before MAIL */
+    NO_ARGUMENTS = 1 << 3,   /* 501 with any */
+    JUNK = 1 << 4,           /* brings no message nearer: counted */
+};
+
+struct verb_row {
+    unsigned flags;
+    server_verb_fn *run;
+};
+
+static void do_not_offered(struct server *s, const struct command *command)
+{
+    (void)command;
+    server_say(s, 502, "5.5.1", "not offered here");
+}
+
+static void do_http(struct server *s, const struct command *command)
+{
+    (void)command;
+    server_throw_out(s, INTRUDER_HTTP);
+}
+
+static void do_proxy(struct server *s, const struct command *command)
+{
+    (void)command;
+    server_throw_out(s, INTRUDER_PROXY_V1);
+}
+
+static const struct verb_row verbs[VERB_COUNT] = {
+    [VERB_EHLO] = {JUNK, server_do_ehlo},
+    [VERB_HELO] = {JUNK, server_do_helo},
+    [VERB_MAIL] = {AFTER_HELLO, server_do_mail},
+    [VERB_RCPT] = {AFTER_HELLO | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
+    [VERB_DATA] = {AFTER_HELLO | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
+    [VERB_BDAT] = {0, server_do_bdat},
+    [VERB_RSET] = {JUNK, server_do_rset},
+    [VERB_NOOP] = {JUNK, server_do_noop},
+    [VERB_VRFY] = {JUNK, server_do_vrfy},
+    [VERB_EXPN] = {JUNK, server_do_expn},
+    [VERB_HELP] = {JUNK, server_do_help},
+    [VERB_QUIT] = {0, server_do_quit},
+    [VERB_STARTTLS] = {0, do_not_offered},
+    [VERB_AUTH] = {0, do_not_offered},
+    [VERB_HTTP] = {0, do_http},
+    [VERB_PROXY] = {0, do_proxy},
+};
+
+static const struct {
+    const char *reply, *hint;
+} intruders[] = {
+    [INTRUDER_TLS] = {"this port expects plain SMTP, not TLS",
+                      "a client began TLS on a port that expects plain SMTP: set it to \"no encryption\", or set tls = implicit on this listener"},
+    [INTRUDER_PROXY_V2] = {"no PROXY header expected here",
+                           "a load balancer sent a PROXY v2 header to a listener that does not expect one: switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_PROXY_V1] = {"no PROXY header expected here",
+                           "a load balancer sent a PROXY v1 line to a listener that does not expect one: switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_HTTP] = {"this is a mail server, not a web server", "an HTTP client connected to the SMTP port"},
+    [INTRUDER_TEXT] = {"message text where a command belongs",
+                       "a client sent its message without waiting for the answer to DATA, which was a refusal: it was cut off before its text could be taken for commands"},
+};
+
+void server_throw_out(struct server *s, enum intruder who)
+{
+    char peer[ADDR_TEXT];
+    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)));
+    server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
+}
+
+/* Looks at the start of a line for what has no line ends worth waiting for. */
+static enum intruder recognise(const struct server *s, struct slice view)
+{
+    static const char signature[] = "\r\n\r\n\0\r\nQUIT\n"; /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty lines */
+    enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
+    if (view.data[0] == 0x16)
+        return view.len == 1 ? INTRUDER_PERHAPS : view.data[1] == 0x03 ? INTRUDER_TLS : INTRUDER_NONE;
+    if (!s->said_hello && view.len >= SIGNATURE && memcmp(view.data, signature, SIGNATURE) == 0)
+        return INTRUDER_PROXY_V2;
+    size_t n = view.len < TAIL ? view.len : TAIL;
+    if (!s->said_hello && memcmp(view.data, signature + HEAD, n) == 0)
+        return n == TAIL ? INTRUDER_PROXY_V2 : INTRUDER_PERHAPS;
+    return INTRUDER_NONE;
+}
+
+/* What is no command we know. After a refused DATA it may be the text of a client that did not wait for the answer. Its first line is a header, and never a
+ * verb; the lines after it are whatever its author wished, and he may have wished for MAIL FROM. So nothing more is read from it. */
+static void not_a_command(struct server *s, int code, const char *enhanced, const char *text)
+{
+    if (s->data_refused)
+        server_throw_out(s, INTRUDER_TEXT);
+    else
+        server_say(s, code, enhanced, text);
+}
+
+static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
+{
+    if ((row->flags & AFTER_HELLO) && !s->said_hello)
+        server_say(s, 503, "5.5.1", "send EHLO or HELO first");
+    else if ((row->flags & IN_TRANSACTION) && !s->transaction)
+        server_say(s, 503, "5.5.1", "send MAIL first");
+    else if ((row->flags & NO_ARGUMENTS) && command->args.len)
+        server_say(s, 501, "5.5.4", "this command takes no arguments");
+    else
+        return true;
+    return false;
+}
+
+static void dispatch(struct server *s, const struct command *command)
+{
+    const struct verb_row *row = &verbs[command->verb];
+    if (row->flags & JUNK)
+        s->junk++;
+    s->data_refused = false;
+    if (passes_gate(s, row, command))
+        row->run(s, command);
+    else
+        s->data_refused = command->verb == VERB_DATA;
+}
+
+/* One line without its line end. false: it must wait its turn, nothing was done. */
+static bool take_line(struct server *s, struct slice line)
+{
+    struct command command;
+    enum command_fault fault = command_parse(line, &command);
+    bool known = fault == COMMAND_OK && verbs[command.verb].run;
+    if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
+        return false;
+    if (line.len > CAP_COMMAND_LINE)
+        not_a_command(s, 500, "5.5.2", "line too long");
+    else if (known)
+        dispatch(s, &command);
+    else if (fault == COMMAND_CONTROLS)
+        not_a_command(s, 500, "5.5.2", "a command may not hold control characters");
+    else if (fault == COMMAND_EMPTY)
+        not_a_command(s, 500, "5.5.2", "an empty line is no command");
+    else
+        not_a_command(s, 500, "5.5.1", "unknown command");
+    return true;
+}
+
+/* The rest of an overlong line goes nowhere; its answer stands at its end. */
+static enum server_step swallow(struct server *s, struct slice view)
+{
+    size_t end = slice_find(view, '\n');
+    bool over = end < view.len;
+    stream_consume(s->stream, over ? end + 1 : view.len);
+    s->swallowing = !over;
+    if (!over)
+        return STEP_NEEDS_CLIENT;
+    server_clock_heard(s, 0);
+    not_a_command(s, 500, "5.5.2", "line too long");
+    return STEP_DONE;
+}
+
+enum server_step server_read_command(struct server *s)
+{
+    enum server_step state = server_queue_state(s);
+    if (state != STEP_DONE)
+        return state;
+    enum server_step idle = s->pending ? STEP_NEEDS_ANSWER : STEP_NEEDS_CLIENT;
+    struct slice view = stream_view(s->stream);
+    if (!view.len)
+        return idle;
+    if (s->swallowing)
+        return swallow(s, view);
+    if (!s->pending) {
+        enum intruder who = recognise(s, view);
+        if (who == INTRUDER_PERHAPS)
+            return STEP_NEEDS_CLIENT;
+        if (who != INTRUDER_NONE) {
+            server_throw_out(s, who);
+            return STEP_DONE;
+        }
+    }
+    size_t end = slice_find(view, '\n');
+    if (end == view.len) {
+        if (view.len < CAP_COMMAND_LINE + 2 || s->pending)
+            return idle;
+        s->swallowing = true;
+        return STEP_DONE;
+    }
+    size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end; /* a bare LF ends a command too */
+    if (!take_line(s, slice_head(view, length)))
+        return STEP_NEEDS_ANSWER;
+    server_clock_heard(s, 0);
+    if (!s->why)
+        stream_consume(s->stream, end + 1);
+    return STEP_DONE;
+}
