@@ -18,7 +18,8 @@
 struct loop;
 
 struct loop *loop_new(struct err *err) MUST_USE; /* gives; NULL on failure */
-void loop_free(struct loop **loop);              /* all timers and streams must be gone; runs what is still deferred */
+/* All timers and streams must be gone, but for streams that are saying goodbye (stream_finish): these are cut now. Runs what is still deferred. NULL is fine. */
+void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);                /* until loop_stop */
 void loop_stop(struct loop *loop);
 

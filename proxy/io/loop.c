@@ -1,0 +1,280 @@
+#include "io/loop.h"
+
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/loop_ev.h"
+
+enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
+
+struct loop {
+    struct ev_loop *ev;
+    ev_prepare end_of_turn;
+    ev_check begin_of_turn;
+    ev_idle no_sleep; /* active while deferred work is left over for the next turn */
+    struct link deferred, doomed, timers;
+    usec now, turn_began, longest;
+};
+
+struct timer {
+    ev_timer watcher;
+    struct link link; /* in the loop's list of all timers */
+    struct loop *loop;
+    timer_fn *fn;
+    void *arg;
+};
+
+struct doomed {
+    struct link link;
+    void *block;
+    void (*destroy)(void *block);
+};
+
+static usec monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+/* Runs what is in the list now; what these calls defer is left there for the next round. */
+static void run_deferred(struct loop *loop)
+{
+    struct link round;
+    link_init(&round);
+    while (!link_is_alone(&loop->deferred)) {
+        struct link *l = loop->deferred.next;
+        link_remove(l);
+        list_push_back(&round, l);
+    }
+    while (!link_is_alone(&round)) {
+        struct deferred *d = CONTAINER(round.next, struct deferred, link);
+        link_remove(&d->link);
+        d->fn(d->arg);
+    }
+}
+
+static void free_doomed(struct loop *loop)
+{
+    while (!link_is_alone(&loop->doomed)) {
+        struct doomed *d = CONTAINER(loop->doomed.next, struct doomed, link);
+        link_remove(&d->link);
+        d->destroy(d->block);
+        free(d);
+    }
+}
+
+static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
+{
+    struct loop *loop = CONTAINER(watcher, struct loop, begin_of_turn);
+    (void)ev;
+    (void)events;
+    loop->now = loop->turn_began = monotonic();
+}
+
+static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
+{
+    struct loop *loop = CONTAINER(watcher, struct loop, end_of_turn);
+    (void)events;
+    for (int round = 0; round < ROUNDS && !link_is_alone(&loop->deferred); round++)
+        run_deferred(loop);
+    free_doomed(loop);
+    if (link_is_alone(&loop->deferred))
+        ev_idle_stop(ev, &loop->no_sleep);
+    else
+        ev_idle_start(ev, &loop->no_sleep);
+    usec took = monotonic() - loop->turn_began;
+    if (took > loop->longest)
+        loop->longest = took;
+}
+
+static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events)
+{
+    (void)ev;
+    (void)watcher;
+    (void)events;
+}
+
+struct loop *loop_new(struct err *err)
+{
+    struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (!ev) {
+        err_set(err, ERR_SYSTEM, "the event loop cannot be made");
+        return NULL;
+    }
+    /* OpenSSL writes to its socket without MSG_NOSIGNAL. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+
+    struct loop *loop = NEW(struct loop);
+    loop->ev = ev;
+    link_init(&loop->deferred);
+    link_init(&loop->doomed);
+    link_init(&loop->timers);
+    loop->now = loop->turn_began = monotonic();
+    ev_check_init(&loop->begin_of_turn, on_begin);
+    ev_set_priority(&loop->begin_of_turn, EV_MAXPRI);
+    ev_check_start(ev, &loop->begin_of_turn);
+    ev_prepare_init(&loop->end_of_turn, on_end);
+    ev_prepare_start(ev, &loop->end_of_turn);
+    ev_idle_init(&loop->no_sleep, on_idle);
+    return loop;
+}
+
+void loop_free(struct loop **loop_p)
+{
+    struct loop *loop = *loop_p;
+    if (!loop)
+        return;
+    *loop_p = NULL;
+    /* Streams that are still saying goodbye have a timer each: their patience is over. */
+    while (!link_is_alone(&loop->timers)) {
+        struct timer *t = CONTAINER(loop->timers.next, struct timer, link);
+        link_remove(&t->link);
+        if (timer_is_armed(t)) {
+            timer_stop(t);
+            t->fn(t->arg);
+        }
+    }
+    while (!link_is_alone(&loop->deferred))
+        run_deferred(loop);
+    free_doomed(loop);
+    ev_idle_stop(loop->ev, &loop->no_sleep);
+    ev_prepare_stop(loop->ev, &loop->end_of_turn);
+    ev_check_stop(loop->ev, &loop->begin_of_turn);
+    ev_loop_destroy(loop->ev);
+    free(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->now = loop->turn_began = monotonic();
+    ev_run(loop->ev, 0);
+}
+
+void loop_stop(struct loop *loop)
+{
+    ev_break(loop->ev, EVBREAK_ONE);
+}
+
+struct ev_loop *loop_ev(struct loop *loop)
+{
+    return loop->ev;
+}
+
+usec loop_now(const struct loop *loop)
+{
+    return loop->now;
+}
+
+int64_t loop_wall_ms(const struct loop *loop)
+{
+    struct timespec t;
+    (void)loop;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void loop_random(struct loop *loop, void *out, size_t n)
+{
+    (void)loop;
+    for (char *at = out; n;) {
+        size_t part = n < 256 ? n : 256; /* getentropy gives no more at once */
+        if (getentropy(at, part) != 0)
+            abort();
+        at += part;
+        n -= part;
+    }
+}
+
+usec loop_longest_turn(struct loop *loop)
+{
+    usec longest = loop->longest;
+    loop->longest = 0;
+    return longest;
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+    struct timer *t = CONTAINER(watcher, struct timer, watcher);
+    (void)ev;
+    (void)events;
+    t->fn(t->arg);
+}
+
+struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg)
+{
+    struct timer *t = NEW(struct timer);
+    t->loop = loop;
+    t->fn = fn;
+    t->arg = arg;
+    ev_init(&t->watcher, on_timer);
+    list_push_back(&loop->timers, &t->link);
+    return t;
+}
+
+void timer_free(struct timer **timer)
+{
+    if (!*timer)
+        return;
+    timer_stop(*timer);
+    link_remove(&(*timer)->link);
+    free(*timer);
+    *timer = NULL;
+}
+
+void timer_arm(struct timer *timer, usec delay)
+{
+    timer_stop(timer);
+    ev_timer_set(&timer->watcher, (double)(delay < 0 ? 0 : delay) / (double)USEC_PER_SEC, 0.);
+    ev_timer_start(timer->loop->ev, &timer->watcher);
+}
+
+void timer_stop(struct timer *timer)
+{
+    ev_timer_stop(timer->loop->ev, &timer->watcher);
+}
+
+bool timer_is_armed(const struct timer *timer)
+{
+    return ev_is_active(&timer->watcher);
+}
+
+usec timer_left(const struct timer *timer)
+{
+    if (!timer_is_armed(timer))
+        return 0;
+    ev_timer copy = timer->watcher; /* libev wants a watcher that it could change, and does not change it */
+    double left = ev_timer_remaining(timer->loop->ev, &copy);
+    return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;
+}
+
+void deferred_init(struct deferred *d, defer_fn *fn, void *arg)
+{
+    link_init(&d->link);
+    d->fn = fn;
+    d->arg = arg;
+}
+
+void loop_defer(struct loop *loop, struct deferred *d)
+{
+    if (link_is_alone(&d->link))
+        list_push_back(&loop->deferred, &d->link);
+}
+
+void deferred_cancel(struct deferred *d)
+{
+    link_remove(&d->link);
+}
+
+void loop_free_later(struct loop *loop, void *p, void (*destroy)(void *p))
+{
+    struct doomed *d = NEW(struct doomed);
+    d->block = p;
+    d->destroy = destroy;
+    list_push_back(&loop->doomed, &d->link);
+}

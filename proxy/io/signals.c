@@ -1,0 +1,41 @@
+#include "io/signals.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "io/loop_ev.h"
+
+struct signal_watch {
+    ev_signal watcher;
+    struct loop *loop;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+    struct signal_watch *w = CONTAINER(watcher, struct signal_watch, watcher);
+    (void)ev;
+    (void)events;
+    w->fn(w->arg);
+}
+
+struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg), void *arg)
+{
+    struct signal_watch *w = NEW(struct signal_watch);
+    w->loop = loop;
+    w->fn = fn;
+    w->arg = arg;
+    ev_signal_init(&w->watcher, on_signal, number);
+    ev_signal_start(loop_ev(loop), &w->watcher);
+    return w;
+}
+
+void signal_watch_free(struct signal_watch **w)
+{
+    if (!*w)
+        return;
+    ev_signal_stop(loop_ev((*w)->loop), &(*w)->watcher);
+    free(*w);
+    *w = NULL;
+}
