@@ -6,7 +6,7 @@
 #include "base/slice.h"
 
 struct address {       /* borrows the line it was read from */
-    struct slice text; /* "local@domain" as the client wrote it, without brackets and source route; "" is the null sender */
+    struct slice text; /* "local@domain" as the client wrote it, without brackets and source route; "" is the null sender (parse_path only: RCPT must refuse it) */
     struct slice local;
     struct slice domain; /* "" where there is none; with brackets for a literal */
     bool has_utf8;     /* some byte is above 127 (RFC 6531) */

@@ -34,7 +34,8 @@ struct command {
     bool keyword_ok;   /* MAIL had FROM:, RCPT had TO:; true for other verbs */
 };
 
-/* line: without CRLF or LF. Bytes above 127 are allowed (SMTPUTF8); a tab counts as a blank. */
+/* line: without CRLF or LF. Bytes above 127 are allowed (SMTPUTF8); a tab counts as a blank; blanks in front are ignored. *command_r borrows the
+ * line and is filled whatever the fault: a BDAT with a NUL in it must still close the connection. */
 enum command_fault command_parse(struct slice line, struct command *command_r);
 const char *verb_name(enum verb verb);
 

@@ -19,7 +19,7 @@ struct dot_decoder {
 };
 
 void dot_decoder_init(struct dot_decoder *d, bool lf_allowed);
-/* Decodes from `in` into `out` until `in` or the room in `out` is used up or the end of data was seen. *used_r: input octets taken. Returns true at the end
+/* Decodes from `in` into `out` until `in` or the room in `out` is used up (up to 3 octets of room may stay) or the end of data was seen. *used_r: input octets taken. Returns true at the end
  * of data (nothing after it was taken). Progress: takes at least one octet when `out` has 8 octets of room. */
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out);
 

@@ -1,0 +1,107 @@
+#include "wire/reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "wire/utf8.h"
+
+enum { LINE_MAX_OUT = 500 }; /* RFC 5321 4.5.3.1.5 allows 512 with CRLF */
+
+void reply_init(struct reply *r)
+{
+    *r = (struct reply){0};
+    buf_init(&r->text, CAP_REPLY_TEXT);
+}
+
+void reply_free(struct reply *r)
+{
+    buf_free(&r->text);
+    reply_init(r);
+}
+
+void reply_copy(struct reply *to, const struct reply *from)
+{
+    if (to == from)
+        return;
+    to->code = from->code;
+    to->lines = from->lines;
+    memcpy(to->enhanced, from->enhanced, sizeof to->enhanced);
+    buf_clear(&to->text);
+    bool fits = buf_append_slice(&to->text, buf_view(&from->text)); /* both are born with the same cap */
+    assert(fits);
+    (void)fits;
+}
+
+bool reply_is(const struct reply *r, int hundred)
+{
+    return r->code / 100 == hundred;
+}
+
+const char *reply_words(const struct reply *r, char *out, size_t size)
+{
+    struct slice text = buf_view(&r->text);
+    if (size == 0)
+        return "";
+    if (r->code == 0) {
+        snprintf(out, size, "no reply");
+        return out;
+    }
+    int head = snprintf(out, size, "%d%s%s%s", r->code, r->enhanced[0] ? " " : "", r->enhanced, text.len ? " " : "");
+    size_t n = head > 0 && (size_t)head < size ? (size_t)head : size - 1;
+    for (size_t i = 0; i < text.len && n < size - 1; i++) {
+        bool joint = text.data[i] == '\n';
+        if (joint && size - 1 - n < 3)
+            break;
+        if (joint) {
+            memcpy(out + n, " / ", 3);
+            n += 3;
+            continue;
+        }
+        size_t line = slice_find(slice_from(text, i), '\n');
+        size_t fits = utf8_cut(slice_head(slice_from(text, i), line), size - 1 - n);
+        memcpy(out + n, text.data + i, fits);
+        n += fits;
+        if (fits < line)
+            break;
+        i += line - 1;
+    }
+    out[n] = 0;
+    return out;
+}
+
+/* Appends one line of output; controls that would break the line are left out, whoever put them there. */
+static bool write_line(struct buf *out, int code, bool last, const char *enhanced, struct slice text)
+{
+    char line[LINE_MAX_OUT + 4];
+    int head = snprintf(line, sizeof line, "%03d%c%s", code, last ? ' ' : '-', enhanced);
+    size_t n = head > 0 && head < LINE_MAX_OUT ? (size_t)head : 4;
+    if (n > 4 && text.len)
+        line[n++] = ' ';
+    text = slice_head(text, utf8_cut(text, LINE_MAX_OUT - n));
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i] == '\t' ? ' ' : text.data[i];
+        if (!ascii_is_control(c))
+            line[n++] = c;
+    }
+    line[n++] = '\r';
+    line[n++] = '\n';
+    return buf_append(out, line, n);
+}
+
+bool reply_write(struct buf *out, int code, const char *enhanced, struct slice text)
+{
+    struct buf lines;
+    buf_init(&lines, buf_room(out));
+    bool fits = true, last = false;
+    while (fits && !last) {
+        size_t end = slice_find(text, '\n');
+        last = end == text.len;
+        fits = write_line(&lines, code, last, enhanced, slice_head(text, end));
+        text = slice_from(text, end + 1);
+    }
+    fits = fits && buf_append_slice(out, buf_view(&lines));
+    buf_free(&lines);
+    return fits;
+}
