@@ -78,4 +78,69 @@ $(foreach u,$(notdir $(UNIT)),$(eval $(call unit,$(u))))
 unit: $(UNIT)
 	@tests/unit/run $(UNIT)
 
+
+# ---- the targets people type ----
+
+.PHONY: help deps demo check e2e sim layers lint format format-check asan fuzz install clean
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make            build $(BUILD)/smtp-detour
+## make demo       install what is missing, build, show the main job on this machine
+## make check      install what is missing, build, run every test
+## make deps       install what building needs, nothing else
+## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc
+## make unit       unit tests and text dialogs        make e2e       end-to-end tests (PYTEST_ARGS=...)
+## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
+## make asan       unit tests and histories under the sanitizers
+## make layers     which folder may include which     make lint      static checks     make format    the committed style
+## make clean
+
+deps:
+	@contrib/deps/install build
+
+demo: deps
+	@$(MAKE) -s all
+	@$(PYTHON) tests/demo
+
+check:
+	@contrib/deps/install build test
+	@PYTHON=$(PYTHON) tests/check
+
+e2e: all
+	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST_ARGS)
+
+layers:
+	@tests/layers
+
+C_FILES = $(wildcard proxy/*.c proxy/*/*.[ch] config/*.[ch] tests/*/*.[ch])
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+lint: format-check
+	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
+	@$(MAKE) -s BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=nullPointerRedundantCheck \
+	    -Iproxy -I. -DVERSION='""' proxy config
+
+SANITIZED = BUILD=$(BUILD)/asan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+asan:
+	@$(MAKE) -s $(SANITIZED) WERROR=-Werror all unit
+	@$(MAKE) -s $(SANITIZED) WERROR=-Werror sim && $(BUILD)/asan/detour-sim --seeds 1..$(or $(SIM_SEEDS),2000)
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@BUILD=$(BUILD) tests/fuzz/run $(FUZZ_SECONDS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/smtp-detour
+	install -m 0755 $(BUILD)/smtp-detour $(DESTDIR)$(PREFIX)/sbin/smtp-detour
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini ]; then echo "$(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini is kept"; \
+	else install -m 0640 proxy.ini.example $(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini; fi
+
+clean:
+	rm -rf $(BUILD)
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

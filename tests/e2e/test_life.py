@@ -1,0 +1,194 @@
+"""Reload, drain, and what the command line says when something is wrong."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import PASSWORD, USER
+from proxy import BINARY, Proxy
+from submission_server import closed_port
+from test_refusals import dialog, greet
+
+MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
+
+
+def run(*args, **options):
+    return subprocess.run([BINARY, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20, **options)
+
+
+def test_sigterm_with_nothing_to_do(stage):
+    proxy = stage.proxy(stage.account([closed_port()]))
+    assert proxy.stop() == 0
+
+
+def test_drain_lets_a_running_message_finish_and_sends_idle_clients_away(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]))
+    busy, idle = greet(proxy), greet(proxy)
+    dialog(busy, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert idle.reply().startswith("421 4.3.2 ") and idle.at_eof()
+    with pytest.raises(OSError):
+        proxy.raw()
+    assert busy.say(MAIL).startswith("250 ")
+    assert busy.reply().startswith("421 4.3.2 ") and busy.at_eof()
+    assert proxy.process.wait(10) == 0
+    assert len(upstream.messages) == 1
+
+
+def test_drain_timeout(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]) + "[server]\ndrain_timeout = 1s\n")
+    busy = greet(proxy)
+    dialog(busy, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    assert "drain_timeout" in proxy.log and upstream.messages == []
+
+
+def test_reload_with_a_new_password(stage):
+    upstream = stage.upstream(users={USER: "new"})
+    secret = stage.folder / "password"
+    secret.write_text("old\n")
+    secret.chmod(0o600)
+    proxy = stage.proxy(stage.account([upstream], password=None, password_file=secret))
+    client = greet(proxy)
+    client.say("MAIL FROM:<a@office.test>")
+    assert client.say("RCPT TO:<b@example.test>").startswith("451 4.3.5 ")
+    secret.write_text("new\n")
+    proxy.reload()
+    client.say("RSET")
+    client = greet(proxy)
+    client.say("MAIL FROM:<a@office.test>")
+    assert client.say("RCPT TO:<b@example.test>").startswith("250 ")
+    assert upstream.auth_attempts == [(USER, "old"), (USER, "new")]
+
+
+def test_reload_while_a_message_is_under_way(stage):
+    first, second = stage.upstream(), stage.upstream()
+    proxy = stage.proxy(stage.account([first]))
+    old = greet(proxy)
+    dialog(old, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n" + stage.account([second]))
+    proxy.reload()
+    new = greet(proxy)
+    assert dialog(new, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")[2].startswith("354")
+    assert new.say(MAIL).startswith("250 ") and old.say(MAIL).startswith("250 ")
+    assert len(first.wait_for(1)) == 1 and len(second.wait_for(1)) == 1
+
+
+def test_a_bad_config_changes_nothing(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]))
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\n")
+    proxy.reload(expect="nothing changes")
+    assert re.search(r"proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
+    client = greet(proxy)
+    assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
+
+
+def test_listeners_come_and_go_with_a_reload(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]))
+    staying = greet(proxy)
+    extra = closed_port()
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port} 127.0.0.1:%d\n" % extra + stage.account([upstream]))
+    proxy.reload()
+    with socket.create_connection(("127.0.0.1", extra)) as s:
+        assert s.recv(100).startswith(b"220 ")
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n" + stage.account([upstream]))
+    proxy.reload()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", extra), 1)
+    assert staying.say("NOOP").startswith("250 ")
+
+
+def test_messages_under_reloads_are_neither_lost_nor_doubled(stage):
+    upstream = stage.upstream()
+    config = stage.account([upstream])
+    proxy = stage.proxy(config)
+    acked, stop = [], threading.Event()
+
+    def work(name):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            with proxy.client() as client:
+                client.sendmail("a@office.test", ["b@example.test"], b"Subject: %s-%d\r\n\r\nx\r\n" % (name.encode(), n))
+                acked.append("%s-%d" % (name, n))
+
+    threads = [threading.Thread(target=work, args=("w%d" % i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for n in range(20):
+        proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nmax_clients = %d\n" % (100 + n) + config)
+        proxy.reload()
+    stop.set()
+    for t in threads:
+        t.join(30)
+    arrived = [re.search(rb"Subject: (\S+)", m.body).group(1).decode() for m in upstream.messages]
+    assert sorted(arrived) == sorted(acked) and len(acked) > 20
+
+
+def test_port_in_use(stage):
+    proxy = stage.proxy(stage.account([closed_port()]))
+    other = Proxy(stage.folder / "again" if (stage.folder / "again").mkdir() is None else None,
+                  "[listen]\naddress = 127.0.0.1:%d\n" % proxy.port + stage.account([closed_port()]), wait=False)
+    assert other.process.wait(10) == 71
+    other.reader.join(5)
+    assert "127.0.0.1:%d" % proxy.port in other.log and "in use" in other.log
+
+
+def test_port_below_1024_without_the_right(stage):
+    folder = stage.folder / "low"
+    folder.mkdir()
+    config = folder / "proxy.ini"
+    config.write_text("[listen]\naddress = 127.0.0.1:25\n" + stage.account([closed_port()], password=None, username=None))
+    os.chmod(stage.folder, 0o755)
+    os.chmod(config, 0o644)
+    done = run("-c", str(config), user=65534, group=65534, extra_groups=[])
+    assert done.returncode == 77, done.stderr
+    assert "setcap" in done.stderr and "systemd" in done.stderr and "127.0.0.1:25" in done.stderr
+
+
+def test_secrets_must_not_be_world_readable(stage):
+    secret = stage.folder / "secret"
+    secret.write_text("sesame\n")
+    secret.chmod(0o644)
+    config = stage.folder / "proxy.ini"
+    config.write_text(stage.account([closed_port()], password=None, password_file=secret))
+    done = run("check", "-c", str(config))
+    assert done.returncode == 78 and str(secret) in done.stderr and "sesame" not in done.stderr
+    secret.chmod(0o640)
+    assert run("check", "-c", str(config)).returncode == 0
+    config.write_text(stage.account([closed_port()]))
+    config.chmod(0o644)
+    done = run("check", "-c", str(config))
+    assert done.returncode == 78 and PASSWORD not in done.stderr
+
+
+def test_command_line():
+    assert run("--version").stdout.startswith("smtp-detour ")
+    assert "check" in run("--help").stdout and run("--help").returncode == 0
+    assert run("check", "--help").returncode == 0
+    assert run("frobnicate").returncode == 2
+    assert run("check", "-c").returncode == 2
+    done = run("check", "-c", "/nonexistent/proxy.ini")
+    assert done.returncode == 78 and "/nonexistent/proxy.ini" in done.stderr
+
+
+def test_gives_root_up(stage):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give up")
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]) + "[server]\nuser = nobody\n")
+    status = open("/proc/%d/status" % proxy.process.pid).read()
+    assert re.search(r"^Uid:\s+65534\s+65534\s+65534\s+65534$", status, re.M)
+    assert re.search(r"^CapEff:\s+0000000000000400$", status, re.M) and re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    client = greet(proxy)
+    assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
