@@ -1,0 +1,114 @@
+/* io/process.h: a table of programs and what they print. */
+#include "io/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sim_world.h"
+
+struct program {
+    struct link link;
+    char *path;
+    char *output; /* NULL: fails */
+    usec delay;
+    unsigned runs;
+};
+
+struct process_run {
+    struct sim *sim;
+    struct sim_event due;
+    char *path;
+    bool too_late;
+    process_fn *fn;
+    void *ctx;
+};
+
+static struct program *find(const struct sim *sim, const char *path)
+{
+    LIST_EACH (&sim->programs, it) {
+        struct program *p = CONTAINER(it, struct program, link);
+        if (strcmp(p->path, path) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+void sim_program(struct sim *sim, const char *path, const char *output, usec delay)
+{
+    struct program *p = find(sim, path);
+    if (!p) {
+        p = NEW(struct program);
+        p->path = mem_string(path);
+        list_push_back(&sim->programs, &p->link);
+    }
+    free(p->output);
+    p->output = output ? mem_string(output) : NULL;
+    p->delay = delay;
+}
+
+unsigned sim_program_runs(const struct sim *sim, const char *path)
+{
+    const struct program *p = find(sim, path);
+    return p ? p->runs : 0;
+}
+
+void sim_programs_free(struct sim *sim)
+{
+    LIST_EACH (&sim->programs, it) {
+        struct program *p = CONTAINER(it, struct program, link);
+        free(p->path);
+        free(p->output);
+        free(p);
+    }
+}
+
+static void run_free(struct process_run *run)
+{
+    sim_event_stop(run->sim->loop, &run->due);
+    run->sim->living.processes--;
+    free(run->path);
+    free(run);
+}
+
+static void ended(void *arg)
+{
+    struct process_run *run = arg;
+    struct err err = {0};
+    struct secret *output = NULL;
+    const struct program *p = find(run->sim, run->path);
+    if (!p)
+        err_set(&err, ERR_NOT_FOUND, "%s: no such file or directory", run->path);
+    else if (run->too_late)
+        err_set(&err, ERR_TIMEOUT, "%s: did not end in time", run->path);
+    else if (!p->output)
+        err_set(&err, ERR_SYSTEM, "%s: exit status 1", run->path);
+    else
+        output = secret_new(slice_make(p->output, strcspn(p->output, "\r\n")));
+    process_fn *fn = run->fn;
+    void *ctx = run->ctx;
+    run_free(run);
+    fn(ctx, output, output ? NULL : &err);
+}
+
+struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[], usec deadline, process_fn *fn, void *ctx)
+{
+    (void)off;
+    struct process_run *run = NEW(struct process_run);
+    struct program *p = find(loop->sim, argv[0]);
+    *run = (struct process_run){.sim = loop->sim, .path = mem_string(argv[0]), .fn = fn, .ctx = ctx};
+    sim_event_init(&run->due, ended, run);
+    loop->sim->living.processes++;
+    if (p)
+        p->runs++;
+    run->too_late = p && p->delay > deadline;
+    sim_event_arm(loop, &run->due, !p ? USEC_PER_MS : run->too_late ? deadline : p->delay);
+    return run;
+}
+
+void process_cancel(struct process_run **run)
+{
+    if (*run)
+        run_free(*run);
+    *run = NULL;
+}

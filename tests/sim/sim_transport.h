@@ -1,0 +1,9 @@
+/* Wraps an accepted end of the virtual network for the product. */
+#ifndef SIM_SIM_TRANSPORT_H
+#define SIM_SIM_TRANSPORT_H
+
+#include "sim_net.h"
+
+struct transport *sim_transport_of(struct sim *sim, struct sim_end *e); /* takes the end; gives */
+
+#endif

@@ -1,0 +1,127 @@
+/* Inside the simulator only: the world's parts. */
+#ifndef SIM_SIM_WORLD_H
+#define SIM_SIM_WORLD_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "io/dns.h"
+#include "sim.h"
+#include "sim_net.h"
+
+/* Something that happens at a point of virtual time; embedded. */
+struct sim_event {
+    usec when;
+    uint64_t order; /* events of one moment happen in the order they were armed */
+    size_t slot;    /* place in the heap, counted from 1; 0: not armed */
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct loop {
+    struct sim *sim;
+    usec now;
+    uint64_t order;
+    struct sim_event **heap; /* heap[1] is the next */
+    size_t events, heap_size;
+    struct link deferred;
+    struct link corpses; /* loop_free_later */
+    struct link timers;  /* all of them */
+    bool stopped;
+    size_t turns_now; /* turns since the clock moved: a world that stands still is a bug */
+};
+
+struct sim {
+    struct loop *loop;
+    struct io io;
+    struct sim_rng net_rng, product_rng, script_rng;
+    uint64_t trace;
+    bool verbose;
+    struct sim_living living;
+    char **lines;
+    size_t nlines;
+    struct link names, files, programs, paths, listenings, watches;
+    bool files_refuse_writes;
+    struct sim_path path_default;
+    struct sim_conn **conns;
+    size_t nconns;
+    uint16_t next_port;
+};
+
+struct sim *sim_current(void);
+
+void sim_event_init(struct sim_event *e, void (*fn)(void *arg), void *arg);
+void sim_event_arm(struct loop *loop, struct sim_event *e, usec delay);
+void sim_event_stop(struct loop *loop, struct sim_event *e);
+
+struct loop *sim_loop_make(struct sim *sim);
+void sim_loop_end_patience(struct loop *loop);
+void sim_loop_destroy(struct loop *loop);
+bool sim_loop_turn(struct loop *loop, usec deadline); /* false: nothing is due until the deadline */
+
+void sim_trace_number(struct sim *sim, uint64_t n);
+void sim_trace_bytes(struct sim *sim, const void *data, size_t n);
+
+const struct sim_path *sim_path_find(const struct sim *sim, const struct addr *to);
+void sim_net_free(struct sim *sim);
+void sim_names_free(struct sim *sim);
+void sim_files_free(struct sim *sim);
+void sim_programs_free(struct sim *sim);
+
+/* ---- connections ---- */
+enum sim_mark { SIM_CLEAR, SIM_SEALED, SIM_HELLO, SIM_FLIGHT, SIM_FINISHED, SIM_ALERT, SIM_NOTIFY, SIM_FIN, SIM_RST, SIM_ACK };
+
+struct sim_hello {         /* what a handshake message carries */
+    enum tls_version oldest, version;
+    bool resume;
+    struct sim_certificate certificate;
+};
+
+struct sim_chunk {         /* one segment */
+    struct link link;      /* in to->flying, then to->arrived */
+    struct sim_event event;
+    struct sim_end *to;
+    enum sim_mark mark;
+    size_t len, taken;
+    struct sim_hello hello;
+    char data[];
+};
+
+struct sim_tls;
+
+struct sim_end {
+    struct sim_conn *conn;
+    enum sim_direction sends; /* SIM_UP: the end that connected */
+    struct addr local, peer;
+    struct link flying, arrived; /* on the way to here; here and unread */
+    size_t unacked;         /* bytes sent and not yet read and acknowledged */
+    uint64_t carried;       /* bytes sent since the beginning */
+    usec last_arrival;      /* of what this end sent: nothing overtakes it */
+    bool hole;              /* what this end sends vanishes */
+    bool connected, fin_sent, fin_seen, reset, closed;
+    struct err failure;     /* of the connect */
+    struct sim_tls *tls;
+    sim_notify *fn;
+    void *ctx;
+    struct buf clear;       /* what it sent clear, for the oracle */
+};
+
+struct sim_conn {
+    struct sim *sim;
+    size_t id;
+    struct sim_path path;
+    struct sim_end ends[2]; /* [SIM_UP] connected, [SIM_DOWN] listened */
+    struct sim_event connected, accepted;
+};
+
+static inline struct sim_end *sim_end_other(struct sim_end *e)
+{
+    return &e->conn->ends[e->sends == SIM_UP ? SIM_DOWN : SIM_UP];
+}
+
+struct sim_chunk *sim_end_front(const struct sim_end *e);           /* the oldest unread, or NULL */
+void sim_end_drop_front(struct sim_end *e);                         /* read it: the sender gets its acknowledgement */
+void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire, const struct sim_hello *hello);
+void sim_tls_free(struct sim_tls **tls);
+bool sim_tls_is_done(const struct sim_tls *tls);
+
+#endif
