@@ -1,0 +1,181 @@
+#include "io/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/transport_fd.h"
+
+enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64 };
+
+static const usec rest_after_exhaustion = 100 * USEC_PER_MS;
+
+struct listener {
+    struct loop *loop;
+    ev_io watcher;
+    int fd;
+    int reserve; /* /dev/null: given up for a moment to accept and answer one connection when descriptors have run out; -1 then */
+    struct timer *rest;
+    bool paused, resting;
+    accept_fn *fn;
+    void *ctx;
+    struct addr at;
+};
+
+static void watch(struct listener *l)
+{
+    if (l->paused || l->resting)
+        ev_io_stop(loop_ev(l->loop), &l->watcher);
+    else
+        ev_io_start(loop_ev(l->loop), &l->watcher);
+}
+
+static void take_reserve(struct listener *l)
+{
+    if (l->reserve < 0)
+        l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_rested(void *arg)
+{
+    struct listener *l = arg;
+    l->resting = false;
+    take_reserve(l);
+    watch(l);
+}
+
+/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet, and a blind close after so few bytes reaches it. */
+static void turn_away(struct listener *l)
+{
+    static const char words[] = "421 4.3.2 Too many connections, try again later\r\n";
+    if (l->reserve >= 0) {
+        close(l->reserve);
+        l->reserve = -1;
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            (void)!send(fd, words, sizeof words - 1, MSG_NOSIGNAL);
+            shutdown(fd, SHUT_WR);
+            close(fd);
+        }
+        take_reserve(l);
+    }
+    l->resting = true;
+    timer_arm(l->rest, rest_after_exhaustion);
+    watch(l);
+}
+
+static bool is_exhaustion(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
+static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct listener *l = CONTAINER(watcher, struct listener, watcher);
+    (void)ev;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused; i++) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            l->fn(l->ctx, transport_accepted(l->loop, fd)); /* may pause or close the listener */
+        } else if (is_exhaustion(errno)) {
+            turn_away(l);
+            return;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } /* else: this one connection is dead already (ECONNABORTED, or a network error that Linux passes on); the next */
+    }
+}
+
+static struct listener *listener_new(struct loop *loop, int fd, accept_fn *fn, void *ctx)
+{
+    struct listener *l = NEW(struct listener);
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    l->loop = loop;
+    l->fd = fd;
+    l->reserve = -1;
+    l->fn = fn;
+    l->ctx = ctx;
+    l->rest = timer_new(loop, on_rested, l);
+    getsockname(fd, (struct sockaddr *)&sa, &len);
+    l->at = addr_from_sockaddr((struct sockaddr *)&sa);
+    take_reserve(l);
+    ev_io_init(&l->watcher, on_connection, fd, EV_READ);
+    watch(l);
+    return l;
+}
+
+static int bind_and_listen(int fd, const struct addr *at)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sockaddr_from(at, &sa);
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return -1;
+    if (at->family == ADDR_V6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&sa, len) < 0)
+        return -1;
+    return listen(fd, BACKLOG);
+}
+
+struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err)
+{
+    char text[ADDR_TEXT], doing[ADDR_TEXT + 16] = "listen on ";
+    strcat(doing, addr_text_with_port(at, text));
+    int fd = socket(at->family == ADDR_V6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind_and_listen(fd, at) == 0)
+        return listener_new(loop, fd, fn, ctx);
+    err_set_errno(err, errno, doing);
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err)
+{
+    int listening = 0;
+    socklen_t len = sizeof listening;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
+        err_set_errno(err, errno, "passed socket");
+        return NULL;
+    }
+    if (!listening) {
+        err_set(err, ERR_INVALID, "passed socket: it does not listen");
+        return NULL;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return listener_new(loop, fd, fn, ctx);
+}
+
+const struct addr *listener_address(const struct listener *l)
+{
+    return &l->at;
+}
+
+void listener_pause(struct listener *l, bool paused)
+{
+    l->paused = paused;
+    watch(l);
+}
+
+void listener_close(struct listener **listener)
+{
+    struct listener *l = *listener;
+    *listener = NULL;
+    if (!l)
+        return;
+    ev_io_stop(loop_ev(l->loop), &l->watcher);
+    timer_free(&l->rest);
+    close(l->fd);
+    if (l->reserve >= 0)
+        close(l->reserve);
+    l->fd = l->reserve = -1;
+    loop_free_later(l->loop, l, free);
+}

@@ -1,0 +1,213 @@
+#include "io/offload.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "io/loop_ev.h"
+#include "io/offload_internal.h"
+
+enum { MOMENT_MS = 300 }; /* how long offload_free waits for running jobs */
+
+struct job {
+    struct link link;
+    void (*run)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+    bool in_order;
+};
+
+struct offload {
+    struct loop *loop;
+    ev_async finished;
+    pthread_mutex_t lock;        /* guards what follows */
+    pthread_cond_t work, idle;   /* there is a job for a helper; a helper has ended */
+    struct link waiting, done;
+    size_t nwaiting, nthreads, nresting;
+    bool order_busy;             /* a job that must run in order is running */
+    bool closing;
+};
+
+/* The first job that may run now, taken out of the list. */
+static struct job *next_job(struct offload *off)
+{
+    LIST_EACH (&off->waiting, it) {
+        struct job *job = CONTAINER(it, struct job, link);
+        if (job->in_order && off->order_busy)
+            continue;
+        link_remove(&job->link);
+        off->nwaiting--;
+        off->order_busy = off->order_busy || job->in_order;
+        return job;
+    }
+    return NULL;
+}
+
+static void *helper(void *arg)
+{
+    struct offload *off = arg;
+    pthread_mutex_lock(&off->lock);
+    while (!off->closing) {
+        struct job *job = next_job(off);
+        if (!job) {
+            off->nresting++;
+            pthread_cond_wait(&off->work, &off->lock);
+            off->nresting--;
+            continue;
+        }
+        pthread_mutex_unlock(&off->lock);
+        job->run(job->arg);
+        pthread_mutex_lock(&off->lock);
+        if (job->in_order) {
+            off->order_busy = false;
+            pthread_cond_signal(&off->work);
+        }
+        list_push_back(&off->done, &job->link);
+        if (!off->closing)
+            ev_async_send(loop_ev(off->loop), &off->finished);
+    }
+    off->nthreads--;
+    pthread_cond_signal(&off->idle);
+    pthread_mutex_unlock(&off->lock);
+    return NULL;
+}
+
+static void on_finished(struct ev_loop *ev, ev_async *watcher, int events)
+{
+    struct offload *off = CONTAINER(watcher, struct offload, finished);
+    (void)ev;
+    (void)events;
+    for (;;) {
+        struct job *job = NULL;
+        pthread_mutex_lock(&off->lock);
+        if (!link_is_alone(&off->done)) {
+            job = CONTAINER(off->done.next, struct job, link);
+            link_remove(&job->link);
+        }
+        pthread_mutex_unlock(&off->lock);
+        if (!job)
+            return;
+        job->done(job->arg);
+        free(job);
+    }
+}
+
+struct offload *offload_new(struct loop *loop, struct err *err)
+{
+    struct offload *off = NEW(struct offload);
+    pthread_condattr_t attr;
+    (void)err; /* threads are made when they are needed; nothing can fail before */
+    off->loop = loop;
+    pthread_mutex_init(&off->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&off->work, NULL);
+    pthread_cond_init(&off->idle, &attr);
+    pthread_condattr_destroy(&attr);
+    link_init(&off->waiting);
+    link_init(&off->done);
+    ev_async_init(&off->finished, on_finished);
+    ev_async_start(loop_ev(loop), &off->finished);
+    return off;
+}
+
+/* With the lock held. Helpers take no signals: these belong to the loop's thread. */
+static void add_helper(struct offload *off)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    pthread_attr_t attr;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, helper, off) == 0)
+        off->nthreads++;
+    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void submit(struct offload *off, struct job *job)
+{
+    pthread_mutex_lock(&off->lock);
+    list_push_back(&off->waiting, &job->link);
+    off->nwaiting++;
+    if (off->nresting < off->nwaiting && off->nthreads < CAP_HELPER_THREADS)
+        add_helper(off); /* where even the first cannot be made, the job waits for the next try */
+    pthread_cond_signal(&off->work);
+    pthread_mutex_unlock(&off->lock);
+}
+
+static struct job *job_new(void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct job *job = NEW(struct job);
+    job->run = run;
+    job->done = done;
+    job->arg = arg;
+    return job;
+}
+
+void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+    submit(off, job_new(run, done, arg));
+}
+
+void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct job *job = job_new(run, done, arg);
+    job->in_order = true;
+    submit(off, job);
+}
+
+size_t offload_waiting(const struct offload *off)
+{
+    struct offload *open = (struct offload *)off; /* the lock is no part of what the caller sees as the value */
+    pthread_mutex_lock(&open->lock);
+    size_t n = open->nwaiting;
+    pthread_mutex_unlock(&open->lock);
+    return n;
+}
+
+static void free_jobs(struct link *list)
+{
+    while (!link_is_alone(list)) {
+        struct job *job = CONTAINER(list->next, struct job, link);
+        link_remove(&job->link);
+        free(job);
+    }
+}
+
+void offload_free(struct offload **off_p)
+{
+    struct offload *off = *off_p;
+    struct timespec until;
+    *off_p = NULL;
+    if (!off)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += MOMENT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+
+    pthread_mutex_lock(&off->lock);
+    off->closing = true;
+    pthread_cond_broadcast(&off->work);
+    int waited = 0;
+    while (off->nthreads && waited == 0)
+        waited = pthread_cond_timedwait(&off->idle, &off->lock, &until);
+    bool abandoned = off->nthreads > 0;
+    pthread_mutex_unlock(&off->lock);
+
+    ev_async_stop(loop_ev(off->loop), &off->finished);
+    if (abandoned) /* a helper still looks at it: it lives until the process ends */
+        return;
+    free_jobs(&off->waiting);
+    free_jobs(&off->done);
+    pthread_mutex_destroy(&off->lock);
+    pthread_cond_destroy(&off->work);
+    pthread_cond_destroy(&off->idle);
+    free(off);
+}

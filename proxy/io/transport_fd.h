@@ -1,0 +1,36 @@
+/* A transport over a descriptor: what the clear and the TLS table share. transport_tcp.c makes it; transport_tls.c swaps in its own table. */
+#ifndef IO_TRANSPORT_FD_H
+#define IO_TRANSPORT_FD_H
+
+#include <sys/socket.h>
+
+#include "io/loop_ev.h"
+#include "io/transport.h"
+
+struct tls_session;
+
+struct fd_transport {
+    struct transport base;
+    ev_io watcher;
+    int fd;
+    bool connected;
+    struct tls_session *tls; /* owned by transport_tls.c; NULL while clear */
+};
+
+static inline struct fd_transport *fd_transport(const struct transport *t)
+{
+    return CONTAINER(t, struct fd_transport, base);
+}
+
+/* Takes an accepted, non-blocking, close-on-exec descriptor. Gives. */
+struct transport *transport_accepted(struct loop *loop, int fd);
+void fd_transport_watch(struct fd_transport *t, int events); /* EV_READ | EV_WRITE, or 0 */
+void fd_transport_close(struct fd_transport *t);             /* closes, and frees at the end of the turn */
+int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
+
+/* Addresses to and from the system's form; mapped IPv4 comes out as IPv4. */
+socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out);
+struct addr addr_from_sockaddr(const struct sockaddr *sa);
+void socket_keep_alive(int fd); /* no Nagle, keepalive: for both ends that we have */
+
+#endif

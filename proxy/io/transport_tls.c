@@ -1,0 +1,246 @@
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/tls_internal.h"
+#include "io/transport_fd.h"
+
+static struct tls_session *session_of(const struct transport *base)
+{
+    return fd_transport(base)->tls;
+}
+
+/* What OpenSSL said about a call that did not succeed. The queue is thread-wide: it was emptied before the call and is read right after. */
+static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing, struct err *err)
+{
+    if (code == SSL_ERROR_ZERO_RETURN) {
+        err_set(err, ERR_CLOSED, "the peer closed the connection");
+        return -1;
+    }
+    if (code == SSL_ERROR_SYSCALL) {
+        if (number)
+            err_set_errno(err, number, doing);
+        else
+            err_set(err, ERR_RESET, "the peer cut the TLS connection without a goodbye");
+        ERR_clear_error();
+        return -1;
+    }
+    s->broken = true;
+    if (ERR_GET_REASON(tls_error_peek()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        err_set(err, ERR_RESET, "the peer cut the TLS connection without a goodbye");
+        ERR_clear_error();
+    } else {
+        tls_error(err, ERR_TLS, doing);
+    }
+    return -1;
+}
+
+static ssize_t tls_read(struct transport *base, void *out, size_t n, struct err *err)
+{
+    struct tls_session *s = session_of(base);
+    size_t got = 0;
+    if (s->broken) {
+        err_set(err, ERR_TLS, "the TLS connection is broken");
+        return -1;
+    }
+    ERR_clear_error();
+    errno = 0;
+    int ok = SSL_read_ex(s->ssl, out, n, &got);
+    int number = errno;
+    int code = SSL_get_error(s->ssl, ok);
+    s->read_wants_write = !ok && code == SSL_ERROR_WANT_WRITE;
+    if (ok)
+        return (ssize_t)got;
+    if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
+        return 0;
+    return failed_io(s, code, number, "TLS read", err);
+}
+
+static ssize_t tls_write(struct transport *base, const void *data, size_t n, struct err *err)
+{
+    struct tls_session *s = session_of(base);
+    size_t put = 0;
+    if (s->broken) {
+        err_set(err, ERR_TLS, "the TLS connection is broken");
+        return -1;
+    }
+    ERR_clear_error();
+    errno = 0;
+    int ok = SSL_write_ex(s->ssl, data, n, &put);
+    int number = errno;
+    int code = SSL_get_error(s->ssl, ok);
+    s->write_wants_read = !ok && code == SSL_ERROR_WANT_READ;
+    if (ok)
+        return (ssize_t)put;
+    if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
+        return 0;
+    return failed_io(s, code, number, "TLS write", err);
+}
+
+/* The record may have left in whole or in part although OpenSSL says "again". */
+static bool tls_write_is_uncertain(const struct transport *base)
+{
+    (void)base;
+    return true;
+}
+
+static enum transport_step tls_connect_step(struct transport *base, struct err *err)
+{
+    (void)base;
+    (void)err;
+    return TRANSPORT_DONE;
+}
+
+static void note_connection(struct tls_session *s)
+{
+    const char *cipher = SSL_get_cipher_name(s->ssl);
+    strncpy(s->facts.version, SSL_get_version(s->ssl), sizeof s->facts.version - 1);
+    strncpy(s->facts.cipher, cipher ? cipher : "", sizeof s->facts.cipher - 1);
+    s->facts.resumed = SSL_session_reused(s->ssl);
+}
+
+static enum transport_step handshake_failed(struct tls_session *s, int code, int number, struct err *err)
+{
+    unsigned long reason = tls_error_peek();
+    s->broken = true;
+    if (s->resume_key) /* perhaps the remembered session is to blame */
+        tls_context_forget_session(s->ctx, s->resume_key);
+    if (!s->as_server && s->ctx->verify && s->facts.fault != TLS_FAULT_NONE)
+        err_set(err, ERR_CERTIFICATE, "%s", s->facts.fault_words);
+    else if (code == SSL_ERROR_SYSCALL && number)
+        err_set_errno(err, number, "TLS handshake");
+    else if (code == SSL_ERROR_SYSCALL || code == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        err_set(err, ERR_CLOSED, "the peer closed the connection during the TLS handshake");
+    else if (ERR_GET_REASON(reason) == SSL_R_WRONG_VERSION_NUMBER && !s->facts.version[0] && !s->as_server)
+        err_set(err, ERR_TLS, "TLS handshake: the peer does not speak TLS here (wrong version number)");
+    else
+        tls_error(err, ERR_TLS, "TLS handshake");
+    ERR_clear_error();
+    return TRANSPORT_FAILED;
+}
+
+static enum transport_step tls_handshake_step(struct transport *base, struct err *err)
+{
+    struct tls_session *s = session_of(base);
+    ERR_clear_error();
+    errno = 0;
+    int ok = SSL_do_handshake(s->ssl);
+    int number = errno;
+    int code = SSL_get_error(s->ssl, ok);
+    if (ok != 1 && (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)) {
+        s->handshake_wants_write = code == SSL_ERROR_WANT_WRITE;
+        return TRANSPORT_AGAIN;
+    }
+    if (ok != 1)
+        return handshake_failed(s, code, number, err);
+    note_connection(s);
+    /* In a resumed handshake no certificate is sent and no callback runs. */
+    if (!s->as_server && s->facts.resumed && !tls_verify_resumed(s) && s->ctx->verify) {
+        if (!s->facts.fault_words[0])
+            strcpy(s->facts.fault_words, "the resumed session has no certificate");
+        if (s->facts.fault == TLS_FAULT_NONE)
+            s->facts.fault = TLS_FAULT_OTHER;
+        return handshake_failed(s, SSL_ERROR_SSL, 0, err);
+    }
+    s->established = true;
+    return TRANSPORT_DONE;
+}
+
+static const struct tls_facts *tls_tls(const struct transport *base)
+{
+    return &session_of(base)->facts;
+}
+
+static void tls_want(struct transport *base, bool want_read, bool want_write)
+{
+    const struct tls_session *s = session_of(base);
+    int events = 0;
+    if (!s->established) {
+        if (want_read || want_write)
+            events = s->handshake_wants_write ? EV_WRITE : EV_READ;
+    } else {
+        if (want_read)
+            events |= s->read_wants_write ? EV_WRITE : EV_READ;
+        if (want_write)
+            events |= s->write_wants_read ? EV_READ : EV_WRITE;
+    }
+    fd_transport_watch(fd_transport(base), events);
+}
+
+static bool tls_has_pending(const struct transport *base)
+{
+    const struct tls_session *s = session_of(base);
+    return s->established && !s->broken && SSL_pending(s->ssl) > 0;
+}
+
+static void tls_shutdown(struct transport *base)
+{
+    struct tls_session *s = session_of(base);
+    if (s->established && !s->broken) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl); /* sends close_notify; if the socket is full it is lost, and the FIN says the same less well */
+        ERR_clear_error();
+    }
+    shutdown(fd_transport(base)->fd, SHUT_WR);
+}
+
+static void tls_close(struct transport *base)
+{
+    struct tls_session *s = session_of(base);
+    SSL_free(s->ssl);
+    tls_context_unref(&s->ctx);
+    free(s->resume_key);
+    free(s);
+    fd_transport_close(fd_transport(base));
+}
+
+static const struct transport_ops tls_ops = {
+    .connect_step = tls_connect_step,
+    .read = tls_read,
+    .write = tls_write,
+    .write_is_uncertain = tls_write_is_uncertain,
+    .start_tls = fd_transport_start_tls,
+    .handshake_step = tls_handshake_step,
+    .tls = tls_tls,
+    .want = tls_want,
+    .has_pending = tls_has_pending,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
+
+static void prepare_client(struct tls_session *s)
+{
+    SSL_set_connect_state(s->ssl);
+    if (s->ctx->name && !s->ctx->name_is_address)
+        SSL_set_tlsext_host_name(s->ssl, s->ctx->name);
+    SSL_SESSION *session = s->resume_key ? tls_context_session(s->ctx, s->resume_key) : NULL;
+    if (session)
+        SSL_set_session(s->ssl, session);
+}
+
+int fd_transport_start_tls(struct transport *base, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+{
+    struct fd_transport *t = fd_transport(base);
+    ERR_clear_error();
+    SSL *ssl = as_server == ctx->is_server ? SSL_new(ctx->ssl) : NULL;
+    if (!ssl || SSL_set_fd(ssl, t->fd) != 1) {
+        tls_error(err, ERR_TLS, "TLS");
+        SSL_free(ssl);
+        return -1;
+    }
+    struct tls_session *s = NEW(struct tls_session);
+    s->ssl = ssl;
+    s->ctx = tls_context_ref(ctx);
+    s->as_server = as_server;
+    s->resume_key = resume_key && !as_server ? mem_string(resume_key) : NULL;
+    SSL_set_app_data(ssl, s);
+    if (as_server)
+        SSL_set_accept_state(ssl);
+    else
+        prepare_client(s);
+    t->tls = s;
+    base->ops = &tls_ops;
+    return 0;
+}
