@@ -45,11 +45,13 @@ static enum verb verb_of(struct slice word)
     return VERB_UNKNOWN;
 }
 
-/* "Host:" and any other field name with its colon: no SMTP command looks like that, the middle of an HTTP request does. */
+/* "Host:" and any other field name with its colon as a word of its own: no SMTP command looks like that, every line of an HTTP request's
+ * header does. */
 static bool is_header_like(struct slice word)
 {
-    struct slice name = slice_head(word, slice_find(word, ':'));
-    if (name.len == 0 || name.len == word.len || verb_of(name) != VERB_UNKNOWN)
+    size_t colon = slice_find(word, ':');
+    struct slice name = slice_head(word, colon);
+    if (name.len == 0 || colon + 1 != word.len || verb_of(name) != VERB_UNKNOWN)
         return false;
     for (size_t i = 0; i < name.len; i++)
         if (!ascii_is_alpha(name.data[i]) && !ascii_is_digit(name.data[i]) && name.data[i] != '-')

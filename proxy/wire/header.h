@@ -1,0 +1,33 @@
+/* The header section of a message (RFC 5322 2.2), read as it streams by in constant memory: where it ends, and how many hops it names. */
+#ifndef WIRE_HEADER_H
+#define WIRE_HEADER_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+enum header_place {
+    HEADER_LINE_START,
+    HEADER_NAME,        /* in a field's name */
+    HEADER_AFTER_NAME,  /* blanks between name and colon (RFC 5322 4.5) */
+    HEADER_VALUE,       /* up to the line's end */
+    HEADER_OVER,        /* the blank line came, or a line that is no field */
+};
+
+enum { HEADER_NAME_KEPT = 16 }; /* octets of a name that are looked at */
+
+struct header_scan {
+    enum header_place place;
+    char name[HEADER_NAME_KEPT];
+    size_t name_len;    /* may exceed HEADER_NAME_KEPT: then the name is none that we look for */
+    bool in_first_line;
+    unsigned received;  /* Received: fields so far (RFC 5321 6.3) */
+};
+
+void header_scan_init(struct header_scan *h);
+/* Reads canonical octets (every line ends in CRLF), cut anywhere. Octets after the section's end are not looked at. A first line "From ..." (mbox) is
+ * passed over; any other line that is neither a field nor a continuation ends the section. */
+void header_scan(struct header_scan *h, struct slice in);
+bool header_scan_is_over(const struct header_scan *h);
+
+#endif

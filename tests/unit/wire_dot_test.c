@@ -1,0 +1,284 @@
+/* End of data, dots, bare newlines: PRODUCT's rule by example, and every short input against a plain second implementation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fuzz/dot_reference.h"
+#include "wire/dot.h"
+
+#define LIT(text)                                                                                                                          \
+    {                                                                                                                                      \
+        text, sizeof(text) - 1                                                                                                             \
+    }
+
+enum { NOT_ENDED = 0, ENDED = 1, STRICT = 0, LF = 1 };
+
+static const struct row {
+    const char *what;
+    int lf, ended;
+    struct slice in, out, left; /* left: what was not taken */
+} rows[] = {
+    {"a message", STRICT, ENDED, LIT("a\r\nb\r\n.\r\nQUIT\r\n"), LIT("a\r\nb\r\n"), LIT("QUIT\r\n")},
+    {"empty", STRICT, ENDED, LIT(".\r\n"), LIT(""), LIT("")},
+    {"one empty line", STRICT, ENDED, LIT("\r\n.\r\n"), LIT("\r\n"), LIT("")},
+    {"dots are removed", STRICT, ENDED, LIT("..a\r\n...\r\n.b\r\n.\r\n"), LIT(".a\r\n..\r\nb\r\n"), LIT("")},
+    {"dots inside lines stay", STRICT, ENDED, LIT("a..\r\n b.\r\n.\r\n"), LIT("a..\r\n b.\r\n"), LIT("")},
+    {"NUL and 8 bit pass", STRICT, ENDED, LIT("\0\xff\r\n.\r\n"), LIT("\0\xff\r\n"), LIT("")},
+    {"bare LF is repaired", STRICT, ENDED, LIT("a\nb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
+    {"bare CR is repaired", STRICT, ENDED, LIT("a\rb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
+    {"CR CR LF is two line ends", STRICT, ENDED, LIT("a\r\r\n.\r\n"), LIT("a\r\n\r\n"), LIT("")},
+    {"LF CR", STRICT, ENDED, LIT("a\n\rb\r\n.\r\n"), LIT("a\r\n\r\nb\r\n"), LIT("")},
+    /* What scanners for SMTP smuggling send. */
+    {"LF.LF", STRICT, NOT_ENDED, LIT("a\n.\nb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"LF.CR", STRICT, NOT_ENDED, LIT("a\n.\rb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"CR.LF", STRICT, NOT_ENDED, LIT("a\r.\nb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"CR.CR", STRICT, NOT_ENDED, LIT("a\r.\rb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"LF.CRLF", STRICT, NOT_ENDED, LIT("a\n.\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"CR.CRLF", STRICT, NOT_ENDED, LIT("a\r.\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"CRLF.LF", STRICT, NOT_ENDED, LIT("a\r\n.\nb"), LIT("a\r\n\r\nb"), LIT("")},
+    {"CRLF.CR", STRICT, NOT_ENDED, LIT("a\r\n.\rb"), LIT("a\r\n\r\nb"), LIT("")},
+    {"CRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\nb"), LIT("")},
+    {"CRCRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\n\r\nb"), LIT("")},
+    {"CRLF NUL.CRLF", STRICT, NOT_ENDED, LIT("a\r\n\0.\r\nb"), LIT("a\r\n\0.\r\nb"), LIT("")},
+    {"CRLF.NUL CRLF", STRICT, NOT_ENDED, LIT("a\r\n.\0\r\nb"), LIT("a\r\n\0\r\nb"), LIT("")},
+    {"CRLF..CRLF", STRICT, NOT_ENDED, LIT("a\r\n..\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
+    {"starts with .LF", STRICT, NOT_ENDED, LIT(".\nb"), LIT("\r\nb"), LIT("")},
+    {"ends after CRLF.CRLF only", STRICT, ENDED, LIT("a\n.\nMAIL FROM:<b>\n.\r\n\r\n.\r\nc"), LIT("a\r\n.\r\nMAIL FROM:<b>\r\n.\r\n\r\n"),
+     LIT("c")},
+    /* Software that never sends CR. */
+    {"lf: LF.LF", LF, ENDED, LIT("a\nb\n.\nQUIT\n"), LIT("a\r\nb\r\n"), LIT("QUIT\n")},
+    {"lf: empty", LF, ENDED, LIT(".\nQUIT\n"), LIT(""), LIT("QUIT\n")},
+    {"lf: empty, with CRLF", LF, ENDED, LIT(".\r\nQUIT\n"), LIT(""), LIT("QUIT\n")},
+    {"lf: empty line first", LF, ENDED, LIT("\n.\nx"), LIT("\r\n"), LIT("x")},
+    {"lf: dots are removed", LF, ENDED, LIT("a\n..b\n.\n"), LIT("a\r\n.b\r\n"), LIT("")},
+    {"lf: CRLF.CRLF ends too", LF, ENDED, LIT("a\nb\r\n.\r\nx"), LIT("a\r\nb\r\n"), LIT("x")},
+    {"lf: CRLF.LF holds LF.LF", LF, ENDED, LIT("a\nb\r\n.\nx"), LIT("a\r\nb\r\n"), LIT("x")},
+    {"lf: LF.CRLF does not end", LF, NOT_ENDED, LIT("a\n.\r\nx"), LIT("a\r\n\r\nx"), LIT("")},
+    {"lf: LF.CR does not end", LF, NOT_ENDED, LIT("a\n.\rx"), LIT("a\r\n\r\nx"), LIT("")},
+    {"lf: a CR in the first line decides nothing", LF, ENDED, LIT("a\rb\nc\n.\nx"), LIT("a\r\nb\r\nc\r\n"), LIT("x")},
+    {"lf: first line in CRLF: strict", LF, NOT_ENDED, LIT("a\r\nb\n.\nc"), LIT("a\r\nb\r\n.\r\nc"), LIT("")},
+    {"lf: first line in CRCRLF: strict", LF, NOT_ENDED, LIT("a\r\r\nb\n.\nc"), LIT("a\r\n\r\nb\r\n.\r\nc"), LIT("")},
+    {"lf: first line in CRLF, ends", LF, ENDED, LIT("a\r\nb\n.\nc\r\n.\r\nx"), LIT("a\r\nb\r\n.\r\nc\r\n"), LIT("x")},
+};
+
+/* Decodes in pieces: first `split` octets, then the rest; `room` octets of output at a time. */
+struct result {
+    bool ended;
+    size_t used;
+    char out[256];
+    size_t len;
+    uint64_t octets;
+};
+
+static void decode(struct slice in, bool lf, size_t split, size_t room, struct result *r)
+{
+    struct dot_decoder d;
+    struct buf out;
+    struct slice pieces[2] = {slice_head(in, split), slice_from(in, split)};
+    dot_decoder_init(&d, lf);
+    buf_init(&out, room);
+    *r = (struct result){0};
+    for (int i = 0; i < 2 && !r->ended; i++) {
+        while (pieces[i].len && !r->ended) {
+            size_t used;
+            r->ended = dot_decode(&d, pieces[i], &used, &out);
+            assert_true(used > 0 && used <= pieces[i].len);
+            pieces[i] = slice_from(pieces[i], used);
+            r->used += used;
+            assert_true(out.len <= sizeof r->out - r->len);
+            if (out.len)
+                memcpy(r->out + r->len, buf_view(&out).data, out.len);
+            r->len += out.len;
+            buf_consume(&out, out.len);
+        }
+    }
+    r->octets = d.octets;
+    buf_free(&out);
+}
+
+static void test_examples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct row *row = &rows[i];
+        for (size_t split = 0; split <= row->in.len; split++) {
+            struct result r;
+            decode(row->in, row->lf, split, split % 2 ? 8 : 64, &r);
+            if (r.ended != row->ended || !slice_equal(slice_make(r.out, r.len), row->out) || r.used != row->in.len - row->left.len)
+                fail_msg("%s, split at %zu: ended %d, took %zu, gave %zu octets: %.*s", row->what, split, r.ended, r.used, r.len,
+                         (int)r.len, r.out);
+            assert_int_equal(r.octets, r.len);
+        }
+    }
+}
+
+static void check_against_reference(struct slice in, bool lf, size_t split, size_t room)
+{
+    struct result r;
+    char out[64];
+    struct dot_reference want = dot_reference_decode(in.data, in.len, lf, out);
+    decode(in, lf, split, room, &r);
+    if (r.ended != want.ended || r.used != want.used || r.len != want.len || memcmp(r.out, out, want.len) != 0) {
+        print_error("input:");
+        for (size_t i = 0; i < in.len; i++)
+            print_error(" %02x", (unsigned char)in.data[i]);
+        fail_msg("lf %d, split %zu: ended %d not %d, took %zu not %zu, gave %zu not %zu", lf, split, r.ended, want.ended, r.used, want.used,
+                 r.len, want.len);
+    }
+}
+
+/* Every string over these letters, each followed by an "x" so that nothing stays held back. */
+static void test_every_short_input(void **state)
+{
+    static const char letters[] = {'\r', '\n', '.', 'a', '\0'};
+    enum { LETTERS = sizeof letters, LONGEST = 7 };
+    (void)state;
+    for (size_t len = 0, count = 1; len <= LONGEST; len++, count *= LETTERS) {
+        for (size_t number = 0; number < count; number++) {
+            char in[LONGEST + 1];
+            size_t rest = number;
+            for (size_t i = 0; i < len; i++, rest /= LETTERS)
+                in[i] = letters[rest % LETTERS];
+            in[len] = 'x';
+            for (int lf = 0; lf < 2; lf++) {
+                check_against_reference(slice_make(in, len + 1), lf, len + 1, 64);
+                check_against_reference(slice_make(in, len + 1), lf, number % (len + 1), 8);
+            }
+        }
+    }
+}
+
+/* Encodes in two pieces with little room at a time. */
+static size_t encode(struct slice in, size_t split, size_t room, char *to)
+{
+    struct dot_encoder e;
+    struct buf out;
+    struct slice pieces[2] = {slice_head(in, split), slice_from(in, split)};
+    size_t len = 0;
+    dot_encoder_init(&e);
+    buf_init(&out, room);
+    for (int i = 0; i < 2; i++) {
+        while (pieces[i].len) {
+            size_t used = dot_encode(&e, pieces[i], &out);
+            assert_true(used > 0 && used <= pieces[i].len);
+            pieces[i] = slice_from(pieces[i], used);
+            memcpy(to + len, buf_view(&out).data, out.len);
+            len += out.len;
+            buf_consume(&out, out.len);
+        }
+    }
+    return len;
+}
+
+static void test_encoder(void **state)
+{
+    static const struct {
+        struct slice in, out;
+    } table[] = {
+        {LIT(""), LIT("")},
+        {LIT("a\r\n"), LIT("a\r\n")},
+        {LIT(".\r\n"), LIT("..\r\n")},
+        {LIT("a\r\n.\r\nb\r\n"), LIT("a\r\n..\r\nb\r\n")},
+        {LIT("..a.\r\n.b\r\n"), LIT("...a.\r\n..b\r\n")},
+        {LIT("\r\n\r\n.\0\r\n"), LIT("\r\n\r\n..\0\r\n")},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        for (size_t split = 0; split <= table[i].in.len; split++) {
+            for (size_t room = 2; room < 20; room++) {
+                char out[64];
+                size_t len = encode(table[i].in, split, room, out);
+                assert_int_equal(len, table[i].out.len);
+                assert_memory_equal(out, table[i].out.data, len);
+            }
+        }
+    }
+}
+
+static void test_no_room(void **state)
+{
+    struct dot_decoder d;
+    struct dot_encoder e;
+    struct buf out;
+    size_t used = 9;
+    (void)state;
+    buf_init(&out, 1);
+    dot_decoder_init(&d, false);
+    assert_false(dot_decode(&d, slice_of("abc"), &used, &out));
+    assert_int_equal(used, 0);
+    dot_encoder_init(&e);
+    assert_int_equal(dot_encode(&e, slice_of(".a"), &out), 0);
+    assert_int_equal(dot_encode(&e, slice_of("ab"), &out), 1);
+    assert_int_equal(dot_encode(&e, slice_of("b"), &out), 0);
+    buf_free(&out);
+}
+
+static void test_nothing_is_taken_after_the_end(void **state)
+{
+    struct dot_decoder d;
+    struct buf out;
+    size_t used;
+    (void)state;
+    buf_init(&out, 64);
+    dot_decoder_init(&d, false);
+    assert_true(dot_decode(&d, slice_of(".\r\nabc"), &used, &out));
+    assert_int_equal(used, 3);
+    assert_true(dot_decode(&d, slice_of("abc"), &used, &out));
+    assert_int_equal(used, 0);
+    assert_int_equal(out.len, 0);
+}
+
+/* A large body with lines of all lengths, in pieces of all sizes: what goes in stuffed comes out as it was. */
+static void test_large_body(void **state)
+{
+    enum { SIZE = 200000 };
+    struct buf plain, stuffed, back;
+    (void)state;
+    buf_init(&plain, SIZE);
+    buf_init(&stuffed, 2 * SIZE);
+    buf_init(&back, SIZE);
+    for (unsigned i = 0; buf_room(&plain) > 3000; i++) {
+        for (unsigned j = 0; j < i * 37 % 2500; j++)
+            assert_true(buf_append(&plain, i % 7 == j ? "." : "abcdefg" + j % 7, 1));
+        assert_true(buf_append(&plain, "\r\n", 2));
+    }
+    struct dot_encoder e;
+    dot_encoder_init(&e);
+    assert_int_equal(dot_encode(&e, buf_view(&plain), &stuffed), plain.len);
+    assert_true(stuffed.len > plain.len);
+    assert_true(buf_append(&stuffed, DOT_END, strlen(DOT_END)));
+    struct dot_decoder d;
+    dot_decoder_init(&d, true);
+    bool ended = false;
+    struct slice in = buf_view(&stuffed);
+    for (size_t piece = 1; in.len; piece = piece * 3 % 4099) {
+        size_t used;
+        assert_false(ended);
+        ended = dot_decode(&d, slice_head(in, piece), &used, &back);
+        in = slice_from(in, used);
+    }
+    assert_true(ended);
+    assert_int_equal(d.octets, plain.len);
+    assert_true(slice_equal(buf_view(&back), buf_view(&plain)));
+    buf_free(&plain);
+    buf_free(&stuffed);
+    buf_free(&back);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_every_short_input),
+        cmocka_unit_test(test_encoder),
+        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_nothing_is_taken_after_the_end),
+        cmocka_unit_test(test_large_body),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
