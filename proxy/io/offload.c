@@ -23,11 +23,11 @@ struct job {
 struct offload {
     struct loop *loop;
     ev_async finished;
-    pthread_mutex_t lock;        /* guards what follows */
-    pthread_cond_t work, idle;   /* there is a job for a helper; a helper has ended */
+    pthread_mutex_t lock;      /* guards what follows */
+    pthread_cond_t work, idle; /* there is a job for a helper; a helper has ended */
     struct link waiting, done;
     size_t nwaiting, nthreads, nresting;
-    bool order_busy;             /* a job that must run in order is running */
+    bool order_busy; /* a job that must run in order is running */
     bool closing;
 };
 

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/caps.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "io/transport.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
 enum phase {
     PHASE_CONNECTING,
     PHASE_OPEN,
-    PHASE_CLEARING,  /* TLS was asked for as a server: what was queued before must leave in clear first */
+    PHASE_CLEARING, /* TLS was asked for as a server: what was queued before must leave in clear first */
     PHASE_HANDSHAKE,
     PHASE_FINISHING, /* nobody owns it any more: flush, goodbye, discard until the peer's end */
     PHASE_BROKEN,    /* the link is dead; STREAM_FAILED was told or is about to be */
@@ -36,9 +37,9 @@ struct stream {
     struct timer *patience;
     struct deferred later;
     bool paused;
-    bool read_due;    /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
-    bool again;       /* STREAM_INPUT is due although nothing new came */
-    bool above_low;   /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    bool read_due;  /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
+    bool again;     /* STREAM_INPUT is due although nothing new came */
+    bool above_low; /* the queue has been above LOW_MARK since the last STREAM_LOW */
     bool eof, eof_told;
     bool said_goodbye;
     bool failed_told;
@@ -105,7 +106,7 @@ static void want_events(struct stream *s)
 static void break_link(struct stream *s)
 {
     s->phase = PHASE_BROKEN;
-    buf_free(&s->out);
+    buf_wipe(&s->out);
 }
 
 static bool is_owned(const struct stream *s)
@@ -133,6 +134,14 @@ static void destroy(struct stream *s)
     loop_free_later(s->loop, s, free);
 }
 
+/* What passes through may be a password: nothing of it is left in freed memory. */
+static void drop_front(struct buf *b, size_t n)
+{
+    assert(n <= b->len);
+    secret_erase(b->data + b->head, n);
+    buf_consume(b, n);
+}
+
 /* Hands queued bytes to the transport until it takes no more. -1: the link is dead (err is set). */
 static int flush(struct stream *s)
 {
@@ -157,7 +166,7 @@ static int flush(struct stream *s)
             s->handed = handed;
         if (n == 0)
             return 0;
-        buf_consume(&s->out, (size_t)n);
+        drop_front(&s->out, (size_t)n);
     }
     return 0;
 }
@@ -339,7 +348,7 @@ void stream_consume(struct stream *s, size_t n)
     bool was_full = buf_room(&s->in) == 0;
     if (n == 0)
         return;
-    buf_consume(&s->in, n);
+    drop_front(&s->in, n);
     if (was_full && s->phase == PHASE_OPEN) {
         s->read_due = true;
         loop_defer(s->loop, &s->later);

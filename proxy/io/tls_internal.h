@@ -14,11 +14,11 @@ struct tls_context {
     unsigned refs;
     SSL_CTX *ssl;
     bool is_server, verify;
-    char *name;                /* expected; NULL: none, no SNI */
+    char *name; /* expected; NULL: none, no SNI */
     bool name_is_address;
     uint8_t (*pins)[32];
     size_t npins;
-    struct link sessions;      /* newest first */
+    struct link sessions; /* newest first */
     size_t nsessions;
 };
 
@@ -26,10 +26,10 @@ struct tls_context {
 struct tls_session {
     SSL *ssl;
     struct tls_context *ctx;
-    char *resume_key;          /* NULL: not resumable */
+    char *resume_key; /* NULL: not resumable */
     bool as_server;
     bool established;
-    bool broken;               /* OpenSSL forbids any further call but SSL_free */
+    bool broken; /* OpenSSL forbids any further call but SSL_free */
     bool handshake_wants_write;
     bool read_wants_write, write_wants_read; /* crossed wants: the record layer needs the other direction first */
     struct tls_facts facts;
@@ -40,8 +40,8 @@ SSL_SESSION *tls_context_session(struct tls_context *ctx, const char *key); /* b
 void tls_context_forget_session(struct tls_context *ctx, const char *key);
 
 /* tls_verify.c */
-int tls_verify_chain(X509_STORE_CTX *store, void *unused);                  /* for SSL_CTX_set_cert_verify_callback */
-bool tls_verify_resumed(struct tls_session *s);                             /* checks name, dates and pins of a resumed session's certificate again; fills facts */
+int tls_verify_chain(X509_STORE_CTX *store, void *unused); /* for SSL_CTX_set_cert_verify_callback */
+bool tls_verify_resumed(struct tls_session *s); /* checks name, dates and pins of a resumed session's certificate again; fills facts */
 
 /* tls_facts.c */
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate);

@@ -26,7 +26,8 @@ static bool add_extension(X509 *x, int nid, const char *value)
 static bool set_serial(X509 *x)
 {
     BIGNUM *serial = BN_new();
-    bool ok = serial && BN_rand(serial, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x));
+    bool ok =
+        serial && BN_rand(serial, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x));
     BN_free(serial);
     return ok;
 }
@@ -44,9 +45,10 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *host)
     int name_len = (int)slice_head(slice_of(host), 64).len;
     return X509_set_version(x, 2) && set_serial(x) && X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
            X509_time_adj_ex(X509_getm_notAfter(x), VALID_DAYS, 0, NULL) && X509_set_pubkey(x, key) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)host, name_len, -1, 0) && X509_set_issuer_name(x, name) &&
-           add_extension(x, NID_basic_constraints, "critical,CA:FALSE") && add_extension(x, NID_subject_alt_name, names) &&
-           add_extension(x, NID_ext_key_usage, "serverAuth") && X509_sign(x, key, EVP_sha256()) > 0;
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)host, name_len, -1, 0) &&
+           X509_set_issuer_name(x, name) && add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(x, NID_subject_alt_name, names) && add_extension(x, NID_ext_key_usage, "serverAuth") &&
+           X509_sign(x, key, EVP_sha256()) > 0;
 }
 
 static bool take_out(BIO *memory, struct buf *out)

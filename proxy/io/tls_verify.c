@@ -130,7 +130,8 @@ static void check_pins(struct tls_session *s, X509 *certificate)
         return;
     }
     s->facts.fault = TLS_FAULT_PIN;
-    snprintf(s->facts.fault_words, sizeof s->facts.fault_words, "the certificate's fingerprint is not a pinned one: it is %s", s->facts.sha256);
+    snprintf(s->facts.fault_words, sizeof s->facts.fault_words, "the certificate's fingerprint is not a pinned one: it is %s",
+             s->facts.sha256);
 }
 
 int tls_verify_chain(X509_STORE_CTX *store, void *unused)
@@ -165,7 +166,8 @@ static bool name_matches(const struct tls_context *ctx, X509 *certificate)
         return true;
     if (ctx->name_is_address)
         return X509_check_ip_asc(certificate, ctx->name, 0) == 1;
-    return X509_check_host(certificate, ctx->name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+    return X509_check_host(certificate, ctx->name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
+           1;
 }
 
 bool tls_verify_resumed(struct tls_session *s)

@@ -1,0 +1,145 @@
+#include "io/dns.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/transport_fd.h"
+
+enum { ADDRESSES = 64 }; /* of one answer; callers try far fewer */
+
+/* One question to the resolver, asked by any number of queries. While it runs on a helper, only `host`, `family` and the answer below belong to that thread. */
+struct lookup {
+    struct link link; /* in dns->lookups */
+    struct link queries;
+    char *host;
+    enum addr_family family;
+    struct addr addresses[ADDRESSES];
+    size_t n;
+    struct err err;
+};
+
+struct dns {
+    struct offload *off;
+    struct link lookups;
+};
+
+struct dns_query {
+    struct link link; /* in lookup->queries */
+    dns_fn *fn;
+    void *ctx;
+};
+
+struct dns *dns_new(struct loop *loop, struct offload *off)
+{
+    struct dns *dns = NEW(struct dns);
+    (void)loop;
+    dns->off = off;
+    link_init(&dns->lookups);
+    return dns;
+}
+
+void dns_free(struct dns **dns)
+{
+    if (!*dns)
+        return;
+    LIST_EACH (&(*dns)->lookups, it) /* those that still run end by themselves, without us */
+        link_remove(it);
+    free(*dns);
+    *dns = NULL;
+}
+
+static void answer_error(struct lookup *l, int code, int number)
+{
+    switch (code) {
+    case EAI_NONAME:
+#ifdef EAI_NODATA
+    case EAI_NODATA:
+#endif
+#ifdef EAI_ADDRFAMILY
+    case EAI_ADDRFAMILY:
+#endif
+        err_set(&l->err, ERR_NOT_FOUND, "%.200s: no such host, or no %s address", l->host, l->family == ADDR_V6 ? "IPv6" : "IPv4");
+        break;
+    case EAI_AGAIN: err_set(&l->err, ERR_TIMEOUT, "%.200s: the resolver does not answer", l->host); break;
+    case EAI_SYSTEM: err_set_errno(&l->err, number, "resolver"); break;
+    default: err_set(&l->err, ERR_SYSTEM, "%.200s: %s", l->host, gai_strerror(code)); break;
+    }
+}
+
+/* On a helper. AI_ADDRCONFIG stays off: whether this machine has a route of that family, connect finds out, and at once. */
+static void run(void *arg)
+{
+    struct lookup *l = arg;
+    struct addrinfo hints = {.ai_family = l->family == ADDR_V6 ? AF_INET6 : AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    int code = getaddrinfo(l->host, NULL, &hints, &list);
+    if (code) {
+        answer_error(l, code, errno);
+        return;
+    }
+    for (struct addrinfo *a = list; a && l->n < ADDRESSES; a = a->ai_next) {
+        struct addr address = addr_from_sockaddr(a->ai_addr);
+        if (address.family == l->family)
+            l->addresses[l->n++] = address;
+    }
+    freeaddrinfo(list);
+    if (!l->n)
+        answer_error(l, EAI_NONAME, 0);
+}
+
+/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a new lookup, since this one is out of the list. */
+static void done(void *arg)
+{
+    struct lookup *l = arg;
+    link_remove(&l->link);
+    while (!link_is_alone(&l->queries)) {
+        struct dns_query *q = CONTAINER(l->queries.next, struct dns_query, link);
+        dns_fn *fn = q->fn;
+        void *ctx = q->ctx;
+        link_remove(&q->link);
+        free(q);
+        fn(ctx, l->addresses, l->n, &l->err);
+    }
+    free(l->host);
+    free(l);
+}
+
+static struct lookup *find(struct dns *dns, const char *host, enum addr_family family)
+{
+    LIST_EACH (&dns->lookups, it) {
+        struct lookup *l = CONTAINER(it, struct lookup, link);
+        if (l->family == family && ascii_equal_fold(l->host, host))
+            return l;
+    }
+    return NULL;
+}
+
+struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn, void *ctx)
+{
+    struct lookup *l = find(dns, host, family);
+    if (!l) {
+        l = NEW(struct lookup);
+        link_init(&l->queries);
+        l->host = mem_string(host);
+        l->family = family;
+        list_push_back(&dns->lookups, &l->link);
+        offload_submit(dns->off, run, done, l);
+    }
+    struct dns_query *q = NEW(struct dns_query);
+    q->fn = fn;
+    q->ctx = ctx;
+    list_push_back(&l->queries, &q->link);
+    return q;
+}
+
+void dns_cancel(struct dns_query **query)
+{
+    if (!*query)
+        return;
+    link_remove(&(*query)->link);
+    free(*query);
+    *query = NULL;
+}

@@ -1,0 +1,242 @@
+#include "io/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/caps.h"
+#include "base/mem.h"
+
+enum { TICK_MS = 20 }; /* how often the helper looks whether the child has ended while it writes nothing */
+
+struct process_run {
+    char **argv;
+    usec deadline;
+    struct secret *output;
+    struct err err;
+    process_fn *fn; /* NULL: cancelled */
+    void *ctx;
+};
+
+/* The helper's own view of the running child. */
+struct child {
+    pid_t pid;
+    int out; /* read end of its standard output; -1 after its end */
+    struct buf line;
+    bool complete; /* the first line has ended: the rest is read and dropped */
+    int status;
+};
+
+static usec monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+/* These belong to our service manager and to us. A child that inherited them could speak in our name. */
+static bool is_private(const char *variable)
+{
+    static const char *const names[] = {
+        "NOTIFY_SOCKET=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static char **environment(void)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **list = mem_alloc((n + 1) * sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        if (!is_private(environ[i]))
+            list[kept++] = environ[i];
+    return list;
+}
+
+/* Own process group, so that its children die with it; no signal blocked or ignored, as a shell would have it. */
+static int spawn(struct child *child, char *const argv[], int out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    char **env = environment();
+    int number = posix_spawnp(&child->pid, argv[0], &actions, &attr, argv, env);
+    free(env);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    return number;
+}
+
+/* Keeps the first line of what came; false: it is too long. */
+static bool take_output(struct child *child, const char *data, size_t n)
+{
+    if (child->complete)
+        return true;
+    struct slice all = slice_make(data, n);
+    size_t end = slice_find(all, '\n');
+    child->complete = end < n;
+    return buf_append_slice(&child->line, slice_head(all, end));
+}
+
+/* Waits a tick for output and reads it all. -1: too much. */
+static int read_output(struct child *child)
+{
+    char chunk[4096];
+    struct pollfd fd = {.fd = child->out, .events = POLLIN};
+    int result = 0;
+    poll(&fd, 1, TICK_MS); /* with fd -1: sleeps */
+    while (child->out >= 0 && result == 0) {
+        ssize_t n = read(child->out, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n <= 0) {
+            close(child->out);
+            child->out = -1;
+        } else if (!take_output(child, chunk, (size_t)n)) {
+            result = -1;
+        }
+    }
+    secret_erase(chunk, sizeof chunk);
+    return result;
+}
+
+static void kill_group(struct child *child)
+{
+    kill(-child->pid, SIGKILL);
+    while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* Reads until the child has ended: not until its output is closed, which a grandchild in the background may hold. */
+static int attend(struct process_run *r, struct child *child)
+{
+    usec end = monotonic() + r->deadline;
+    for (;;) {
+        bool too_long = read_output(child) < 0;
+        if (too_long || monotonic() >= end) {
+            kill_group(child);
+            if (too_long)
+                err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
+            else
+                err_set(&r->err, ERR_TIMEOUT, "%.200s: not done after %d seconds, killed", r->argv[0], (int)(r->deadline / USEC_PER_SEC));
+            return -1;
+        }
+        pid_t ended = waitpid(child->pid, &child->status, WNOHANG);
+        if (ended == child->pid)
+            break;
+        if (ended < 0 && errno != EINTR) {
+            err_set_errno(&r->err, errno, "waitpid");
+            return -1;
+        }
+    }
+    if (child->out >= 0 && read_output(child) < 0) { /* what it wrote last */
+        err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
+        return -1;
+    }
+    return 0;
+}
+
+static void judge(struct process_run *r, struct child *child)
+{
+    int status = child->status;
+    struct slice line = buf_view(&child->line);
+    if (line.len && line.data[line.len - 1] == '\r')
+        line.len--;
+    if (WIFSIGNALED(status))
+        err_set(&r->err, ERR_SYSTEM, "%.200s: ended by signal %d", r->argv[0], WTERMSIG(status));
+    else if (WEXITSTATUS(status))
+        err_set(&r->err, WEXITSTATUS(status) == 127 ? ERR_NOT_FOUND : ERR_SYSTEM, "%.200s: exit status %d", r->argv[0],
+                WEXITSTATUS(status));
+    else if (!line.len)
+        err_set(&r->err, ERR_INVALID, "%.200s: the first line of its output is empty", r->argv[0]);
+    else
+        r->output = secret_new(line);
+}
+
+/* On a helper. */
+static void run(void *arg)
+{
+    struct process_run *r = arg;
+    struct child child = {.out = -1};
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+        err_set_errno(&r->err, errno, "pipe");
+        return;
+    }
+    int number = spawn(&child, r->argv, pipe_fds[1]);
+    close(pipe_fds[1]);
+    child.out = pipe_fds[0];
+    fcntl(child.out, F_SETFL, O_NONBLOCK);
+    buf_init(&child.line, CAP_SECRET);
+    if (number)
+        err_set_errno(&r->err, number, r->argv[0]);
+    else if (attend(r, &child) == 0)
+        judge(r, &child);
+    if (child.out >= 0)
+        close(child.out);
+    buf_wipe(&child.line);
+}
+
+/* On the loop. */
+static void done(void *arg)
+{
+    struct process_run *r = arg;
+    if (r->fn) {
+        struct secret *output = r->output;
+        r->output = NULL;
+        r->fn(r->ctx, output, output ? NULL : &r->err);
+    }
+    secret_free(&r->output);
+    for (size_t i = 0; r->argv[i]; i++)
+        free(r->argv[i]);
+    free(r->argv);
+    free(r);
+}
+
+struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[], usec deadline, process_fn *fn, void *ctx)
+{
+    struct process_run *r = NEW(struct process_run);
+    size_t n = 0;
+    (void)loop;
+    while (argv[n])
+        n++;
+    r->argv = mem_alloc((n + 1) * sizeof *r->argv);
+    for (size_t i = 0; i < n; i++)
+        r->argv[i] = mem_string(argv[i]);
+    r->deadline = deadline;
+    r->fn = fn;
+    r->ctx = ctx;
+    offload_submit(off, run, done, r);
+    return r;
+}
+
+void process_cancel(struct process_run **run_p)
+{
+    if (*run_p)
+        (*run_p)->fn = NULL;
+    *run_p = NULL;
+}

@@ -1,0 +1,338 @@
+#include "io/tunnel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum {
+    HEADER_CAP = 8192,  /* octets of an HTTP proxy's answer */
+    REQUEST_CAP = 2048, /* octets of anything that we say to a proxy */
+};
+
+enum { SOCKS_VERSION = 5, SOCKS_AUTH_VERSION = 1, SOCKS_CONNECT = 1 }; /* RFC 1928, RFC 1929 */
+enum { METHOD_NONE = 0, METHOD_PASSWORD = 2, METHOD_REFUSED = 0xff };
+enum { TYPE_V4 = 1, TYPE_NAME = 3, TYPE_V6 = 4 };
+
+/* Judges what is in the view. 0: it needs more, or asked the next question; 1: the tunnel stands; -1: refused (err is set). */
+typedef int judge_fn(struct tunnel *t);
+
+struct tunnel {
+    struct stream *stream;
+    const struct tunnel_target *target;
+    tunnel_fn *fn;
+    void *ctx;
+    judge_fn *judge;
+    struct deferred stillborn; /* what failed in tunnel_start is told later */
+    struct err err;
+};
+
+static int refuse(struct tunnel *t, enum err_kind kind, const char *words)
+{
+    err_set(&t->err, kind, "%s proxy: %s", t->target->kind == TUNNEL_SOCKS5 ? "SOCKS" : "HTTP", words);
+    return -1;
+}
+
+/* Sends a request, which may hold a password, and waits for the answer to it. */
+static int ask(struct tunnel *t, struct buf *request, judge_fn *judge)
+{
+    bool sent = stream_write_slice(t->stream, buf_view(request));
+    buf_wipe(request);
+    t->judge = judge;
+    return sent ? 0 : refuse(t, ERR_LIMIT, "the request does not fit into the queue");
+}
+
+static bool append_byte(struct buf *b, unsigned value)
+{
+    unsigned char byte = (unsigned char)value;
+    return buf_append(b, &byte, 1);
+}
+
+/* A string behind its length in one octet. */
+static bool append_short(struct buf *b, struct slice s)
+{
+    return s.len > 0 && s.len <= 255 && append_byte(b, (unsigned)s.len) && buf_append_slice(b, s);
+}
+
+static unsigned byte_at(struct slice s, size_t at)
+{
+    return (unsigned char)s.data[at];
+}
+
+static const char *socks_words(unsigned code)
+{
+    static const char *const words[] = {
+        [1] = "general failure",    [2] = "not allowed by its rules", [3] = "network unreachable",   [4] = "host unreachable",
+        [5] = "connection refused", [6] = "time to live expired",     [7] = "command not supported", [8] = "address type not supported",
+    };
+    return code < sizeof words / sizeof *words && words[code] ? words[code] : "unknown refusal";
+}
+
+/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an octet beyond is consumed: the next one is SMTP. */
+static int judge_socks_reply(struct tunnel *t)
+{
+    struct slice view = stream_view(t->stream);
+    char words[80];
+    if (view.len < 2)
+        return 0;
+    if (byte_at(view, 0) != SOCKS_VERSION)
+        return refuse(t, ERR_PROXY, "it does not speak SOCKS5");
+    if (byte_at(view, 1) != 0) {
+        snprintf(words, sizeof words, "%s (%u)", socks_words(byte_at(view, 1)), byte_at(view, 1));
+        return refuse(t, ERR_PROXY, words);
+    }
+    if (view.len < 5)
+        return 0;
+    size_t need = 4 + 2;
+    switch (byte_at(view, 3)) {
+    case TYPE_V4: need += 4; break;
+    case TYPE_V6: need += 16; break;
+    case TYPE_NAME: need += 1 + byte_at(view, 4); break;
+    default: return refuse(t, ERR_PROXY, "its answer holds an unknown type of address");
+    }
+    if (view.len < need)
+        return 0;
+    stream_consume(t->stream, need);
+    return 1;
+}
+
+static int ask_socks_connect(struct tunnel *t)
+{
+    struct buf b;
+    struct addr literal;
+    buf_init(&b, REQUEST_CAP);
+    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, SOCKS_CONNECT) && append_byte(&b, 0);
+    if (addr_parse(slice_of(t->target->host), &literal))
+        ok = ok && append_byte(&b, literal.family == ADDR_V4 ? TYPE_V4 : TYPE_V6) &&
+             buf_append(&b, literal.bytes, literal.family == ADDR_V4 ? 4 : 16);
+    else
+        ok = ok && append_byte(&b, TYPE_NAME) && append_short(&b, slice_of(t->target->host));
+    ok = ok && append_byte(&b, t->target->port >> 8) && append_byte(&b, t->target->port & 0xff);
+    if (ok)
+        return ask(t, &b, judge_socks_reply);
+    buf_free(&b);
+    return refuse(t, ERR_INVALID, "the host name is too long for it");
+}
+
+/* RFC 1929: VER STATUS. */
+static int judge_socks_login(struct tunnel *t)
+{
+    struct slice view = stream_view(t->stream);
+    if (view.len < 2)
+        return 0;
+    if (byte_at(view, 1) != 0)
+        return refuse(t, ERR_PROXY, "user name or password refused");
+    stream_consume(t->stream, 2);
+    return ask_socks_connect(t);
+}
+
+static struct slice password_of(const struct tunnel_target *target)
+{
+    return target->password ? secret_reveal(target->password) : slice_of("");
+}
+
+static int ask_socks_login(struct tunnel *t)
+{
+    struct buf b;
+    buf_init(&b, REQUEST_CAP);
+    if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target->user)) && append_short(&b, password_of(t->target)))
+        return ask(t, &b, judge_socks_login);
+    buf_wipe(&b);
+    return refuse(t, ERR_INVALID, "user name and password must have 1 to 255 octets");
+}
+
+/* RFC 1928 section 3: VER METHOD. */
+static int judge_socks_method(struct tunnel *t)
+{
+    struct slice view = stream_view(t->stream);
+    if (view.len < 1)
+        return 0;
+    if (byte_at(view, 0) != SOCKS_VERSION)
+        return refuse(t, ERR_PROXY, "it does not speak SOCKS5");
+    if (view.len < 2)
+        return 0;
+    unsigned method = byte_at(view, 1);
+    stream_consume(t->stream, 2);
+    if (method == METHOD_NONE)
+        return ask_socks_connect(t);
+    if (method == METHOD_PASSWORD && t->target->user)
+        return ask_socks_login(t);
+    return refuse(t, ERR_PROXY, t->target->user ? "it accepts no way to log in that we have" : "it wants a user name and a password");
+}
+
+static int ask_socks_method(struct tunnel *t)
+{
+    struct buf b;
+    buf_init(&b, REQUEST_CAP);
+    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target->user ? 2 : 1) && append_byte(&b, METHOD_NONE) &&
+              (!t->target->user || append_byte(&b, METHOD_PASSWORD));
+    (void)ok; /* four octets fit */
+    return ask(t, &b, judge_socks_method);
+}
+
+static bool append_base64(struct buf *b, struct slice in)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bool ok = true;
+    for (size_t i = 0; i < in.len && ok; i += 3) {
+        unsigned long v = (unsigned long)byte_at(in, i) << 16;
+        if (i + 1 < in.len)
+            v |= (unsigned long)byte_at(in, i + 1) << 8;
+        if (i + 2 < in.len)
+            v |= byte_at(in, i + 2);
+        char four[4] = {digits[v >> 18 & 63], digits[v >> 12 & 63], i + 1 < in.len ? digits[v >> 6 & 63] : '=',
+                        i + 2 < in.len ? digits[v & 63] : '='};
+        ok = buf_append(b, four, sizeof four);
+    }
+    return ok;
+}
+
+/* Copies the status line for the error's words: controls would forge log lines elsewhere, and it can be long. */
+static int refuse_with_status(struct tunnel *t, struct slice line)
+{
+    char words[160];
+    size_t n = line.len < sizeof words - 1 ? line.len : sizeof words - 1;
+    for (size_t i = 0; i < n; i++)
+        words[i] = ascii_is_control(line.data[i]) || (line.data[i] & 0x80) ? '?' : line.data[i];
+    words[n] = 0;
+    return refuse(t, ERR_PROXY, words);
+}
+
+/* The length of the header section with its empty line (CRLF, or LF from the simple-minded); 0: it is not complete. */
+static size_t header_length(struct slice view)
+{
+    for (size_t i = 0; i < view.len; i++) {
+        if (view.data[i] != '\n')
+            continue;
+        if (i + 1 < view.len && view.data[i + 1] == '\n')
+            return i + 2;
+        if (i + 2 < view.len && view.data[i + 1] == '\r' && view.data[i + 2] == '\n')
+            return i + 3;
+    }
+    return 0;
+}
+
+/* RFC 9110 section 9.3.6: any 2xx means that the tunnel stands right behind the header section; 1xx announces another answer. */
+static int judge_http_reply(struct tunnel *t)
+{
+    static const char protocol[] = "HTTP/1.";
+    for (;;) {
+        struct slice view = stream_view(t->stream);
+        struct slice start = slice_head(view, sizeof protocol - 1);
+        if (memcmp(start.data ? start.data : "", protocol, start.len) != 0)
+            return refuse(t, ERR_PROXY, "it does not speak HTTP");
+        size_t len = header_length(slice_head(view, HEADER_CAP));
+        if (len == 0)
+            return view.len < HEADER_CAP ? 0 : refuse(t, ERR_PROXY, "its answer is too long");
+        struct slice line = slice_trim(slice_head(view, slice_find(view, '\n')));
+        if (line.len && line.data[line.len - 1] == '\r')
+            line.len--;
+        struct slice status = slice_trim(slice_from(line, slice_find(line, ' ')));
+        if (status.len < 3 || !ascii_is_digit(status.data[1]) || !ascii_is_digit(status.data[2]))
+            return refuse_with_status(t, line);
+        if (status.data[0] != '1' && status.data[0] != '2')
+            return refuse_with_status(t, line);
+        bool stands = status.data[0] == '2';
+        stream_consume(t->stream, len);
+        if (stands)
+            return 1;
+        if (!stream_view(t->stream).len)
+            return 0;
+    }
+}
+
+static int ask_http(struct tunnel *t)
+{
+    const struct tunnel_target *target = t->target;
+    struct addr literal;
+    char where[300];
+    struct buf b;
+    for (const char *c = target->host; *c; c++)
+        if (*c == ' ' || ascii_is_control(*c))
+            return refuse(t, ERR_INVALID, "the host name holds a blank or a control character");
+    bool is_v6 = addr_parse(slice_of(target->host), &literal) && literal.family == ADDR_V6 && target->host[0] != '[';
+    int n = snprintf(where, sizeof where, is_v6 ? "[%s]:%u" : "%s:%u", target->host, (unsigned)target->port);
+    if (n < 0 || (size_t)n >= sizeof where)
+        return refuse(t, ERR_INVALID, "the host name is too long for it");
+    buf_init(&b, REQUEST_CAP);
+    bool ok = buf_printf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", where, where);
+    if (target->user) { /* RFC 7617 */
+        struct buf login;
+        buf_init(&login, REQUEST_CAP);
+        ok = ok && buf_append_slice(&login, slice_of(target->user)) && buf_append(&login, ":", 1) &&
+             buf_append_slice(&login, password_of(target)) && buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
+             append_base64(&b, buf_view(&login)) && buf_append(&b, "\r\n", 2);
+        buf_wipe(&login);
+    }
+    if (ok && buf_append(&b, "\r\n", 2))
+        return ask(t, &b, judge_http_reply);
+    buf_wipe(&b);
+    return refuse(t, ERR_INVALID, "user name and password are too long");
+}
+
+/* Ends the tunnel's life and tells how it went. The callee takes the stream's events over. */
+static void finish(struct tunnel *t, bool stands)
+{
+    tunnel_fn *fn = t->fn;
+    void *ctx = t->ctx;
+    struct err err = t->err;
+    deferred_cancel(&t->stillborn);
+    free(t);
+    fn(ctx, stands ? NULL : &err);
+}
+
+static void on_event(void *arg, struct stream *s, enum stream_event event)
+{
+    struct tunnel *t = arg;
+    int verdict = 0;
+    if (!link_is_alone(&t->stillborn.link)) /* refused already; the owner hears it at the end of the turn */
+        return;
+    switch (event) {
+    case STREAM_INPUT: verdict = t->judge(t); break;
+    case STREAM_EOF: verdict = refuse(t, ERR_CLOSED, "it closed the connection"); break;
+    case STREAM_FAILED: verdict = refuse(t, stream_error(s)->kind, stream_error(s)->words); break;
+    case STREAM_CONNECTED:
+    case STREAM_SECURED:
+    case STREAM_LOW: break;
+    }
+    if (verdict)
+        finish(t, verdict > 0);
+}
+
+static void on_stillborn(void *arg)
+{
+    finish(arg, false);
+}
+
+struct tunnel *tunnel_start(struct loop *loop, struct stream *s, const struct tunnel_target *target, tunnel_fn *fn, void *ctx)
+{
+    struct tunnel *t = NEW(struct tunnel);
+    t->stream = s;
+    t->target = target;
+    t->fn = fn;
+    t->ctx = ctx;
+    deferred_init(&t->stillborn, on_stillborn, t);
+    stream_set_owner(s, on_event, t);
+    if ((target->kind == TUNNEL_SOCKS5 ? ask_socks_method(t) : ask_http(t)) < 0)
+        loop_defer(loop, &t->stillborn);
+    return t;
+}
+
+static void ignore_event(void *ctx, struct stream *s, enum stream_event event)
+{
+    (void)ctx;
+    (void)s;
+    (void)event;
+}
+
+void tunnel_cancel(struct tunnel **t)
+{
+    if (!*t)
+        return;
+    stream_set_owner((*t)->stream, ignore_event, NULL);
+    deferred_cancel(&(*t)->stillborn);
+    free(*t);
+    *t = NULL;
+}
