@@ -3,6 +3,8 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,7 +19,7 @@ enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 
 struct port {
     uint16_t number;
-    enum port_mode mode;
+    enum port_mode mode; /* under tls = off every port is PORT_PLAIN: nothing is left to weaken or to forget */
 };
 
 struct strings { char **items; size_t n; };
@@ -60,6 +62,7 @@ struct upstream_config {
     int tls_min;                 /* an enum tls_version of io/tls_context.h: 2 is TLS 1.2 */
     char *username;              /* or NULL */
     struct secret *password;     /* from password or password_file; NULL: none */
+    char *password_file;         /* as written: a path or "credential:NAME"; or NULL */
     enum auth_choice auth;
     bool plaintext_auth;
     char *helo;                  /* or NULL */
@@ -107,6 +110,8 @@ struct config_report {
 
 /* Gives a config with one reference, secrets read; NULL if there is any error. The report is always filled; config_report_free it. */
 struct config *config_load(const char *file, struct config_report *report);
+/* The same on a reload: a password_file that may no longer be read (EACCES: root was given up) keeps the value `old` (borrowed) has, with a warning. */
+struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);          /* wipes the secrets with the last reference */
 void config_report_free(struct config_report *report);

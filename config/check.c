@@ -1,0 +1,108 @@
+/* Rules between the keys of one section. */
+#include <string.h>
+
+#include "config/load.h"
+
+static bool any_bad(const struct section *s, const char *a, const char *b, const char *c)
+{
+    return is_bad(s, a) || (b && is_bad(s, b)) || (c && is_bad(s, c));
+}
+
+/* A login needs a name and exactly one source of the password. */
+static void check_login(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    bool username = is_given(s, "username"), password = is_given(s, "password"), file = is_given(s, "password_file");
+    if (password && file)
+        complain(l, s, given(s, "password")->line > given(s, "password_file")->line ? "password" : "password_file",
+                 "password and password_file are both given; allowed: one of them");
+    if (username && !password && !file && u->auth != AUTH_NONE && !is_bad(s, "auth"))
+        complain(l, s, "username", "no password goes with it; needed: password_file (or password), or auth = none");
+    if (!username && (password || file))
+        complain(l, s, password ? "password" : "password_file", "no username goes with it; needed: username");
+    if (!username && (u->auth == AUTH_PLAIN || u->auth == AUTH_LOGIN) && !password && !file)
+        complain(l, s, "auth", "a mechanism without credentials; needed: username and password_file");
+    if (username && u->auth == AUTH_NONE)
+        advise(l, s, "auth", "none: username and password are not used");
+}
+
+/* Whether a connection of this account can only carry credentials after its peer was proven. */
+static bool peer_is_proven(const struct upstream_config *u)
+{
+    return u->tls == TLS_VERIFY || (u->tls == TLS_ENCRYPT && u->tls_fingerprint.n > 0);
+}
+
+static void check_protection(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    bool credentials = u->auth != AUTH_NONE && (is_given(s, "username") || is_given(s, "password") || is_given(s, "password_file"));
+    if (any_bad(s, "tls", "auth", "plaintext_auth") || is_bad(s, "tls_fingerprint"))
+        return;
+    if (credentials && !u->plaintext_auth && !peer_is_proven(u))
+        complain(l, s, "tls",
+                 "the credentials could be read or taken on the way; allowed: tls = verify, tls = encrypt with tls_fingerprint, or "
+                 "plaintext_auth = yes");
+}
+
+static void check_ports(struct loading *l, const struct section *s, struct upstream_config *u)
+{
+    if (any_bad(s, "ports", "tls", NULL))
+        return;
+    for (size_t i = 0; i < u->ports.n; i++) {
+        struct port *p = &u->ports.items[i];
+        if (p->mode == PORT_PLAIN && u->tls != TLS_MAY && u->tls != TLS_OFF)
+            complain(l, s, "ports", "%u/plain has no TLS; it needs tls = may or tls = off", (unsigned)p->number);
+        if (u->tls != TLS_OFF)
+            continue;
+        if (p->mode == PORT_IMPLICIT)
+            complain(l, s, "ports", "%u/implicit speaks TLS from the first byte, but tls = off; allowed: %u/plain, or another tls",
+                     (unsigned)p->number, (unsigned)p->number);
+        p->mode = PORT_PLAIN;
+    }
+}
+
+/* Keys that the tls policy makes useless: the user expects a protection that isn't there. */
+static void check_idle_tls_keys(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    static const char *const of_tls[] = {"tls_ca", "tls_name", "tls_fingerprint", "tls_cert", "tls_key", "tls_min"};
+    static const char *const of_verify[] = {"tls_ca", "tls_name"};
+    const char *const *names = u->tls == TLS_OFF ? of_tls : of_verify;
+    size_t n = u->tls == TLS_OFF ? sizeof of_tls / sizeof *of_tls : sizeof of_verify / sizeof *of_verify;
+    if (u->tls == TLS_VERIFY || is_bad(s, "tls"))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (is_given(s, names[i]))
+            advise(l, s, names[i], "without effect: tls = %s", u->tls == TLS_OFF ? "off" : u->tls == TLS_MAY ? "may" : "encrypt");
+}
+
+static void check_families(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    struct addr host;
+    enum addr_family local = u->source.family ? u->source.family : u->family;
+    const char *key = u->source.family ? "source" : "family";
+    if (any_bad(s, "source", "family", "host"))
+        return;
+    if (u->source.family && u->family && u->source.family != u->family)
+        complain(l, s, "source", "not an address of the family that family = %s asks for", u->family == ADDR_V4 ? "ipv4" : "ipv6");
+    else if (local && u->host && !u->proxy.kind && addr_parse(slice_of(u->host), &host) && host.family != local)
+        complain(l, s, key, "the host %s cannot be reached from it: it is of the other family", u->host);
+}
+
+static void check_upstream(struct loading *l, const struct section *s)
+{
+    struct upstream_config *u = section_struct(l, s);
+    if (!is_given(s, "host"))
+        complain(l, s, "host", "missing; needed: the name or address of the submission server");
+    check_login(l, s, u);
+    check_protection(l, s, u);
+    check_ports(l, s, u);
+    check_idle_tls_keys(l, s, u);
+    check_families(l, s, u);
+    if (is_given(s, "tls_key") && !is_given(s, "tls_cert"))
+        complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
+}
+
+void check_rules(struct loading *l)
+{
+    for (size_t i = 0; i < l->nsections; i++)
+        if (l->sections[i].id == SECTION_UPSTREAM)
+            check_upstream(l, &l->sections[i]);
+}

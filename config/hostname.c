@@ -1,0 +1,58 @@
+/* The machine's own name, found without DNS: a blocked network must not stall the start. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "config/load.h"
+
+static bool next_word(struct slice *line, struct slice *word_r)
+{
+    return next_item(line, word_r) && word_r->data[0] != '#';
+}
+
+/* A name that providers take in EHLO; "localhost.localdomain" is none. */
+static bool is_full_name(struct slice name)
+{
+    return slice_find(name, '.') < name.len && !slice_starts(name, "localhost") && host_name_is_valid(name);
+}
+
+/* "ADDRESS NAME ALIAS…  # comment": the first full name of a line that names us. */
+static struct slice full_name_on(struct slice line, struct slice ours)
+{
+    struct slice word, full = slice_of("");
+    bool names_us = false;
+    if (!next_word(&line, &word))
+        return full;
+    while (next_word(&line, &word)) {
+        names_us |= slice_equal(word, ours);
+        if (full.len == 0 && is_full_name(word))
+            full = word;
+    }
+    return names_us ? full : slice_of("");
+}
+
+char *hostname_complete(const char *name, const char *hosts_file)
+{
+    char buffer[1024], *full = NULL;
+    FILE *f = strchr(name, '.') ? NULL : fopen(hosts_file, "r");
+    while (f && !full && fgets(buffer, sizeof buffer, f)) {
+        buffer[strcspn(buffer, "\r\n")] = 0;
+        struct slice found = full_name_on(slice_of(buffer), slice_of(name));
+        if (found.len)
+            full = slice_string(found);
+    }
+    if (f)
+        fclose(f);
+    return full ? full : mem_string(name);
+}
+
+char *hostname_default(void)
+{
+    char name[256];
+    if (gethostname(name, sizeof name) != 0)
+        return mem_string("localhost");
+    name[sizeof name - 1] = 0;
+    return host_name_is_valid(slice_of(name)) ? hostname_complete(name, "/etc/hosts") : mem_string("localhost");
+}

@@ -1,0 +1,175 @@
+/* Reads proxy.ini: the file, its sections, the defaults, then the rules; makes and ends a struct config. */
+#include "config/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/secret.h"
+#include "config/reader.h"
+
+#define FILE_MAX (1024 * 1024) /* octets of a config file */
+
+static void fill_defaults(struct loading *l, const struct section *s)
+{
+    struct err err;
+    for (size_t row = 0; row < keys_count(); row++) {
+        const struct key *key = keys_at(row);
+        if (key->section == s->id && key->def && (s->given[row].line == 0 || s->given[row].bad) &&
+            set_value(l, s, key, slice_of(key->def), &err) != 0)
+            complain(l, s, key->name, "the built-in default: %s", err.words);
+    }
+    if (s->id == SECTION_LISTEN)
+        l->config->listens[s->index].address_is_default = !is_given(s, "address");
+}
+
+/* $STATE_DIRECTORY is systemd's: one path, or several with colons between. */
+static char *default_state_dir(void)
+{
+    struct slice path = slice_of(getenv("STATE_DIRECTORY"));
+    path = slice_head(path, slice_find(path, ':'));
+    return slice_starts(path, "/") ? slice_string(path) : mem_string("/var/lib/smtp-detour");
+}
+
+static bool has_section(const struct loading *l, enum section_id id)
+{
+    for (size_t i = 0; i < l->nsections; i++)
+        if (l->sections[i].id == id)
+            return true;
+    return false;
+}
+
+static void complete(struct loading *l)
+{
+    struct server_config *server = &l->config->server;
+    if (!has_section(l, SECTION_UPSTREAM))
+        findings_add(&l->findings, 0, false, NULL, "no [upstream] section: at least one account is needed, with its host");
+    if (!has_section(l, SECTION_LISTEN))
+        section_add(l, SECTION_LISTEN, slice_of("default"), "[listen]", 0);
+    if (!has_section(l, SECTION_SERVER))
+        section_add(l, SECTION_SERVER, slice_of(""), "[server]", 0);
+    if (!has_section(l, SECTION_LOG))
+        section_add(l, SECTION_LOG, slice_of(""), "[log]", 0);
+    for (size_t i = 0; i < l->nsections; i++)
+        fill_defaults(l, &l->sections[i]);
+    if (!server->hostname)
+        server->hostname = hostname_default();
+    if (!server->state_dir)
+        server->state_dir = default_state_dir();
+}
+
+/* --- the file --- */
+
+/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno. */
+static int read_all(int fd, char *bytes, size_t *len_r)
+{
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = read(fd, bytes + len, FILE_MAX + 1 - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    *len_r = len;
+    return 0;
+}
+
+/* -1 with errno, EFBIG for a file beyond the cap. */
+static int read_file(struct loading *l, const char *file, char *bytes, size_t *len_r)
+{
+    struct stat st;
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    int rc = fstat(fd, &st);
+    if (rc == 0 && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        rc = -1;
+    }
+    if (rc == 0) {
+        l->mode = st.st_mode & 07777;
+        rc = read_all(fd, bytes, len_r);
+    }
+    if (rc == 0 && *len_r > FILE_MAX) {
+        errno = EFBIG;
+        rc = -1;
+    }
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return rc;
+}
+
+static void load_text(struct loading *l, struct slice text)
+{
+    reader_run(text, &section_events, l);
+    complete(l);
+    check_rules(l);
+    check_routing(l);
+    check_files(l);
+}
+
+struct config *config_reload(const char *file, const struct config *old, struct config_report *report)
+{
+    struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
+    char *bytes = mem_alloc(FILE_MAX + 1);
+    size_t len;
+    l.config->refs = 1;
+    l.config->file = mem_string(file);
+    if (read_file(&l, file, bytes, &len) == 0)
+        load_text(&l, slice_make(bytes, len));
+    else
+        findings_add(&l.findings, 0, false, NULL, "cannot be read: %s", strerror(errno));
+    secret_erase(bytes, FILE_MAX + 1);
+    free(bytes);
+    for (size_t i = 0; i < l.nsections; i++) {
+        free(l.sections[i].title);
+        free(l.sections[i].given);
+    }
+    free(l.sections);
+    if (l.findings.errors)
+        config_unref(&l.config);
+    findings_give(&l.findings, report);
+    return l.config;
+}
+
+struct config *config_load(const char *file, struct config_report *report)
+{
+    return config_reload(file, NULL, report);
+}
+
+struct config *config_ref(struct config *c)
+{
+    c->refs++;
+    return c;
+}
+
+void config_unref(struct config **config)
+{
+    struct config *c = *config;
+    *config = NULL;
+    if (!c || --c->refs > 0)
+        return;
+    for (size_t i = 0; i < c->nlistens; i++) {
+        keys_clear(SECTION_LISTEN, &c->listens[i]);
+        free(c->listens[i].name);
+    }
+    for (size_t i = 0; i < c->nupstreams; i++) {
+        keys_clear(SECTION_UPSTREAM, &c->upstreams[i]);
+        free(c->upstreams[i].name);
+    }
+    keys_clear(SECTION_SERVER, &c->server);
+    keys_clear(SECTION_LOG, &c->log);
+    free(c->listens);
+    free(c->upstreams);
+    free(c->file);
+    free(c);
+}

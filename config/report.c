@@ -1,0 +1,129 @@
+/* Messages about a config file: collected, sorted, told; and the guess what a typo meant. */
+#include "config/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct finding_line {
+    int line;
+    size_t order;
+    char *text;
+};
+
+static char *format(const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    size_t size = (size_t)(n < 0 ? 0 : n) + 1;
+    char *text = mem_alloc(size);
+    vsnprintf(text, size, fmt, again);
+    va_end(again);
+    return text;
+}
+
+static char *format_args(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static char *format_args(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = format(fmt, args);
+    va_end(args);
+    return text;
+}
+
+void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt, va_list args)
+{
+    char place[16] = "";
+    char *words = format(fmt, args);
+    if (line > 0)
+        snprintf(place, sizeof place, "%d:", line);
+    f->items = mem_resize(f->items, (f->n + 1) * sizeof *f->items);
+    f->items[f->n] = (struct finding_line){
+        .line = line,
+        .order = f->n,
+        .text = format_args("%s:%s %s%s%s%s", f->file, place, warning ? "warning: " : "", where ? where : "", where ? ": " : "", words),
+    };
+    f->n++;
+    f->errors += !warning;
+    free(words);
+}
+
+void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    findings_addv(f, line, warning, where, fmt, args);
+    va_end(args);
+}
+
+static int by_line(const void *left, const void *right)
+{
+    const struct finding_line *a = left, *b = right;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+void findings_give(struct findings *f, struct config_report *report)
+{
+    if (f->n)
+        qsort(f->items, f->n, sizeof *f->items, by_line);
+    report->lines = mem_alloc(f->n * sizeof *report->lines);
+    report->n = f->n;
+    report->errors = f->errors;
+    for (size_t i = 0; i < f->n; i++)
+        report->lines[i] = f->items[i].text;
+    free(f->items);
+    *f = (struct findings){.file = f->file};
+}
+
+void config_report_free(struct config_report *report)
+{
+    for (size_t i = 0; i < report->n; i++)
+        free(report->lines[i]);
+    free(report->lines);
+    *report = (struct config_report){0};
+}
+
+#define WORD_MAX 40 /* octets of words compared; longer ones are near to nothing */
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Edit distance: insertions, deletions, changes and swaps of neighbours count one each; ASCII case does not count. */
+static unsigned edit_distance(struct slice a, struct slice b)
+{
+    unsigned rows[3][WORD_MAX + 1];
+    for (unsigned j = 0; j <= b.len; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        unsigned *now = rows[i % 3], *before = rows[(i - 1) % 3], *two_before = rows[(i + 1) % 3];
+        now[0] = (unsigned)i;
+        for (size_t j = 1; j <= b.len; j++) {
+            char x = ascii_lower(a.data[i - 1]), y = ascii_lower(b.data[j - 1]);
+            now[j] = least(least(now[j - 1], before[j]) + 1, before[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) && y == ascii_lower(a.data[i - 2]))
+                now[j] = least(now[j], two_before[j - 2] + 1);
+        }
+    }
+    return rows[a.len % 3][b.len];
+}
+
+void nearest_try(struct nearest *n, const char *candidate)
+{
+    struct slice known = slice_of(candidate);
+    if (n->wrong.len == 0 || n->wrong.len > WORD_MAX || known.len > WORD_MAX)
+        return;
+    unsigned distance = edit_distance(n->wrong, known);
+    unsigned limit = known.len < 4 ? 1 : known.len < 8 ? 2 : 3;
+    if (distance <= limit && distance < known.len && (!n->best || distance < n->distance)) {
+        n->best = candidate;
+        n->distance = distance;
+    }
+}

@@ -1,0 +1,33 @@
+/* Collects what is wrong with one file, and hands it out sorted by line. */
+#ifndef CONFIG_REPORT_H
+#define CONFIG_REPORT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "config/config.h"
+
+struct finding_line;
+
+struct findings {
+    const char *file; /* borrowed */
+    struct finding_line *items;
+    size_t n;
+    size_t errors;
+};
+
+/* Line 0: the file as a whole. `where` ("[upstream work] host", or NULL) comes before the words. */
+void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt, ...) PRINTF_LIKE(5, 6);
+void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt, va_list args) PRINTF_LIKE(5, 0);
+void findings_give(struct findings *f, struct config_report *report); /* fills the report; f is empty afterwards */
+
+/* The known word that a typo most likely meant. Start with {.wrong = …}. */
+struct nearest {
+    struct slice wrong;
+    const char *best; /* NULL: none is near */
+    unsigned distance;
+};
+void nearest_try(struct nearest *n, const char *candidate);
+
+#endif

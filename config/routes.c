@@ -1,0 +1,156 @@
+/* Rules about who may come in and where mail then goes: between listeners, between accounts, and from one to the other. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/load.h"
+
+/* --- networks that cover everything --- */
+
+/* Whether the networks, together, hold every address that begins with the first `bits` bits of `prefix`: 0.0.0.0/1 and 128.0.0.0/1 are everything too. */
+static bool covers(const struct networks *list, struct addr *prefix, unsigned bits)
+{
+    bool has_inner = false;
+    const struct network part = {.base = *prefix, .bits = bits};
+    for (size_t i = 0; i < list->n; i++) {
+        const struct network *n = &list->items[i];
+        if (n->base.family != prefix->family)
+            continue;
+        if (n->bits <= bits && network_contains(n, prefix))
+            return true;
+        has_inner |= n->bits > bits && network_contains(&part, &n->base);
+    }
+    if (!has_inner)
+        return false;
+    uint8_t bit = (uint8_t)(0x80 >> (bits % 8));
+    bool both = covers(list, prefix, bits + 1);
+    prefix->bytes[bits / 8] |= bit;
+    both = both && covers(list, prefix, bits + 1);
+    prefix->bytes[bits / 8] &= (uint8_t)~bit;
+    return both;
+}
+
+static bool covers_family(const struct networks *list, enum addr_family family)
+{
+    struct addr zero = {.family = family};
+    return covers(list, &zero, 0);
+}
+
+/* --- listeners --- */
+
+static void check_open_relay(struct loading *l, const struct section *s)
+{
+    const struct listen_config *c = section_struct(l, s);
+    char text[ADDR_TEXT];
+    bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
+    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || (!v4 && !v6))
+        return;
+    for (size_t i = 0; i < c->address.n; i++)
+        if (!addr_is_loopback(&c->address.items[i])) {
+            complain(l, s, "allow",
+                     "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, or "
+                     "open_relay = yes",
+                     v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)", addr_text_with_port(&c->address.items[i], text));
+            return;
+        }
+}
+
+/* Two sockets cannot have one address; nor a whole family's port and the same port of one address in it. */
+static bool collide(const struct addr *a, const struct addr *b)
+{
+    return a->port == b->port && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || (addr_equal(a, b) && a->scope == b->scope));
+}
+
+static void check_collisions(struct loading *l, const struct section *s, const struct addr *a, size_t nth)
+{
+    char text[ADDR_TEXT], other[ADDR_TEXT];
+    for (size_t i = 0; i < l->nsections; i++) {
+        const struct section *t = &l->sections[i];
+        if (t->id != SECTION_LISTEN || t->repeat || is_bad(t, "address"))
+            continue;
+        const struct listen_config *c = section_struct(l, t);
+        for (size_t j = 0; j < (t == s ? nth : c->address.n); j++)
+            if (collide(a, &c->address.items[j])) {
+                complain(l, s, "address", "%s is taken already: %s%s has %s", addr_text_with_port(a, text), t->title,
+                         is_given(t, "address") ? "" : " (by default)", addr_text_with_port(&c->address.items[j], other));
+                return;
+            }
+        if (t == s)
+            return;
+    }
+}
+
+static const struct section *find_account(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; i < l->nsections; i++)
+        if (l->sections[i].id == SECTION_UPSTREAM && strcmp(l->config->upstreams[l->sections[i].index].name, name) == 0)
+            return &l->sections[i];
+    return NULL;
+}
+
+static void check_pinned_account(struct loading *l, const struct section *s)
+{
+    const struct listen_config *c = section_struct(l, s);
+    if (!c->upstream || find_account(l, c->upstream))
+        return;
+    struct nearest n = {.wrong = slice_of(c->upstream)};
+    for (size_t i = 0; i < l->config->nupstreams; i++)
+        nearest_try(&n, l->config->upstreams[i].name);
+    complain(l, s, "upstream",
+             "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
+             c->upstream, n.best ? "; did you mean " : "", n.best ? n.best : "", n.best ? "?" : "");
+}
+
+static void check_listen(struct loading *l, const struct section *s)
+{
+    const struct listen_config *c = section_struct(l, s);
+    check_open_relay(l, s);
+    check_pinned_account(l, s);
+    if (!is_bad(s, "address") && !s->repeat)
+        for (size_t i = 0; i < c->address.n; i++)
+            check_collisions(l, s, &c->address.items[i], i);
+}
+
+/* --- accounts --- */
+
+static bool has_pattern(const struct strings *list, const char *pattern)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->items[i], pattern) == 0)
+            return true;
+    return false;
+}
+
+/* Whether no message passes this account by. */
+static bool takes_everything(const struct section *s, const struct upstream_config *u)
+{
+    if (is_bad(s, "senders") || is_bad(s, "clients"))
+        return false;
+    bool senders = u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
+    return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) && covers_family(&u->clients, ADDR_V6)));
+}
+
+static bool is_pinned(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; i < l->config->nlistens; i++)
+        if (l->config->listens[i].upstream && strcmp(l->config->listens[i].upstream, name) == 0)
+            return true;
+    return false;
+}
+
+void check_routing(struct loading *l)
+{
+    const struct section *greedy = NULL;
+    for (size_t i = 0; i < l->nsections; i++) {
+        const struct section *s = &l->sections[i];
+        if (s->id == SECTION_LISTEN)
+            check_listen(l, s);
+        if (s->id != SECTION_UPSTREAM || s->repeat)
+            continue;
+        const struct upstream_config *u = section_struct(l, s);
+        if (greedy && !is_pinned(l, u->name))
+            advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without senders and clients last",
+                   greedy->title, greedy->line);
+        else if (!greedy && takes_everything(s, u))
+            greedy = s;
+    }
+}

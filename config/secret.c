@@ -1,0 +1,173 @@
+/* Files that the config names: may they be read, and does everybody else keep out of those that hold a secret. */
+#define _XOPEN_SOURCE 700 /* realpath is POSIX, but of its XSI part */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "config/load.h"
+
+#define CREDENTIAL "credential:"
+
+static bool lies_below(const char *path, const char *folder)
+{
+    char *real_path = realpath(path, NULL), *real_folder = folder && *folder ? realpath(folder, NULL) : NULL;
+    bool below =
+        real_path && real_folder && strncmp(real_path, real_folder, strlen(real_folder)) == 0 && real_path[strlen(real_folder)] == '/';
+    free(real_path);
+    free(real_folder);
+    return below;
+}
+
+/* A secret lies in this file, which `key` is or names. Container and systemd secrets have modes that the user cannot choose. */
+static void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path, unsigned mode)
+{
+    if (!(mode & S_IROTH))
+        return;
+    if (lies_below(path, "/run/secrets") || lies_below(path, getenv("CREDENTIALS_DIRECTORY")))
+        advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret", path, mode);
+    else
+        complain(l, s, key, "everybody may read %s (mode %04o), which holds a secret; allowed: owner and group, as after chmod 640", path,
+                 mode);
+}
+
+/* Opens a regular file for reading; a FIFO that nobody writes must not hang the start. -1 with errno. */
+static int open_regular(const char *path, struct stat *st_r)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, st_r) == 0 && S_ISREG(st_r->st_mode))
+        return fd;
+    close(fd);
+    errno = S_ISDIR(st_r->st_mode) ? EISDIR : EINVAL;
+    return -1;
+}
+
+static void complain_unreadable(struct loading *l, const struct section *s, const char *key, const char *path)
+{
+    complain(l, s, key, "%s cannot be read: %s", path, errno == EINVAL ? "it is not a regular file" : strerror(errno));
+}
+
+static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret)
+{
+    struct stat st;
+    if (!path || is_bad(s, key))
+        return;
+    int fd = open_regular(path, &st);
+    if (fd < 0) {
+        complain_unreadable(l, s, key, path);
+        return;
+    }
+    close(fd);
+    if (is_secret)
+        check_exposure(l, s, key, path, st.st_mode & 07777);
+}
+
+/* Up to `size` bytes. -1 with errno. */
+static ssize_t read_some(int fd, char *bytes, size_t size)
+{
+    size_t len = 0;
+    while (len < size) {
+        ssize_t n = read(fd, bytes + len, size - len);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n == 0)
+            break;
+        len += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)len;
+}
+
+/* The first line is the secret; NULL with words that do not show it. */
+static struct secret *first_line(struct slice text, const char **why_r)
+{
+    struct slice line = slice_head(text, slice_find(text, '\n'));
+    if (line.len && line.data[line.len - 1] == '\r')
+        line.len--;
+    *why_r = line.len == 0                    ? "its first line is empty; the password stands there"
+             : line.len > CAP_SECRET          ? "its first line is too long"
+             : slice_find(line, 0) < line.len ? "its first line holds a NUL octet"
+                                              : NULL;
+    return *why_r ? NULL : secret_new(line);
+}
+
+static void read_secret(struct loading *l, const struct section *s, const char *path, struct upstream_config *u)
+{
+    struct stat st;
+    const char *why;
+    int fd = open_regular(path, &st);
+    if (fd < 0) {
+        complain_unreadable(l, s, "password_file", path);
+        return;
+    }
+    check_exposure(l, s, "password_file", path, st.st_mode & 07777);
+    const size_t size = CAP_SECRET + 2; /* room to see that a line is too long, and for CR */
+    char *bytes = mem_alloc(size);
+    ssize_t n = read_some(fd, bytes, size);
+    if (n < 0)
+        complain_unreadable(l, s, "password_file", path);
+    else if (!(u->password = first_line(slice_make(bytes, (size_t)n), &why)))
+        complain(l, s, "password_file", "%s: %s", path, why);
+    secret_erase(bytes, size);
+    free(bytes);
+    close(fd);
+}
+
+/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays what it was. */
+static bool keep_old_secret(struct loading *l, const struct section *s, const char *path, struct upstream_config *u)
+{
+    if (!l->old || access(path, R_OK) == 0 || errno != EACCES)
+        return false;
+    for (size_t i = 0; i < l->old->nupstreams; i++) {
+        const struct upstream_config *before = &l->old->upstreams[i];
+        if (strcmp(before->name, u->name) == 0 && before->password && before->password_file &&
+            strcmp(before->password_file, u->password_file) == 0) {
+            u->password = secret_copy(before->password);
+            advise(l, s, "password_file", "%s cannot be read any more; the password stays what it was", path);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void load_password_file(struct loading *l, const struct section *s, struct upstream_config *u)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"), *name = u->password_file;
+    bool credential = slice_starts(slice_of(name), CREDENTIAL);
+    if (credential && (!directory || !*directory)) {
+        complain(l, s, "password_file", "$CREDENTIALS_DIRECTORY is not set; credential:NAME needs systemd's LoadCredential=NAME:PATH");
+        return;
+    }
+    size_t size = strlen(name) + (credential ? strlen(directory) : 0) + 2;
+    char *path = mem_alloc(size);
+    snprintf(path, size, "%s%s%s", credential ? directory : "", credential ? "/" : "", credential ? name + strlen(CREDENTIAL) : name);
+    if (!keep_old_secret(l, s, path, u))
+        read_secret(l, s, path, u);
+    free(path);
+}
+
+void check_files(struct loading *l)
+{
+    for (size_t i = 0; i < l->nsections; i++) {
+        const struct section *s = &l->sections[i];
+        if (s->id != SECTION_UPSTREAM)
+            continue;
+        struct upstream_config *u = section_struct(l, s);
+        check_file(l, s, "tls_ca", u->tls_ca, false);
+        check_file(l, s, "tls_cert", u->tls_cert, !is_given(s, "tls_key")); /* without tls_key it holds the key too */
+        check_file(l, s, "tls_key", u->tls_key, true);
+        if (u->password_file && !u->password)
+            load_password_file(l, s, u);
+        if (is_given(s, "password"))
+            check_exposure(l, s, "password", l->findings.file, l->mode);
+        if (is_given(s, "proxy") && (u->proxy.password || is_bad(s, "proxy")))
+            check_exposure(l, s, "proxy", l->findings.file, l->mode);
+    }
+}

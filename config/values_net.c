@@ -1,0 +1,346 @@
+/* Types of values that name hosts, addresses, ports, certificates and senders; most are lists. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/table.h"
+
+static bool is_separator(char c)
+{
+    return c == ' ' || c == '\t' || c == ',';
+}
+
+bool next_item(struct slice *rest, struct slice *item_r)
+{
+    size_t n = 0;
+    while (rest->len && is_separator(rest->data[0]))
+        *rest = slice_from(*rest, 1);
+    while (n < rest->len && !is_separator(rest->data[n]))
+        n++;
+    *item_r = slice_head(*rest, n);
+    *rest = slice_from(*rest, n);
+    return n > 0;
+}
+
+/* What all lists begin with in memory: the items and how many. */
+#define LIST_CLEAR(type) free(((type *)field)->items)
+#define LIST_GROW(list) ((list)->items = mem_resize((list)->items, ((list)->n + 1) * sizeof *(list)->items))
+
+static int refuse_empty(size_t n, struct err *err)
+{
+    if (n)
+        return 0;
+    err_set(err, ERR_INVALID, "the list is empty; leave the line out for the default");
+    return -1;
+}
+
+/* --- hosts --- */
+
+static bool label_is_valid(struct slice label)
+{
+    if (label.len == 0 || label.len > 63 || label.data[0] == '-' || label.data[label.len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < label.len; i++)
+        if (!ascii_is_alpha(label.data[i]) && !ascii_is_digit(label.data[i]) && label.data[i] != '-' && label.data[i] != '_')
+            return false;
+    return true;
+}
+
+bool host_name_is_valid(struct slice text)
+{
+    uint64_t number;
+    if (text.len == 0 || text.len > 253)
+        return false;
+    for (;;) {
+        size_t dot = slice_find(text, '.');
+        struct slice label = slice_head(text, dot);
+        if (!label_is_valid(label))
+            return false;
+        if (dot == text.len) /* a last label of digits only is a broken IPv4 address */
+            return !number_parse(label, UINT64_MAX, &number);
+        text = slice_from(text, dot + 1);
+    }
+}
+
+char *host_parse(struct slice text)
+{
+    struct addr a;
+    if (addr_parse(text, &a)) {
+        if (text.data[0] == '[')
+            text = slice_make(text.data + 1, text.len - 2);
+        return slice_string(text);
+    }
+    if (text.len > 1 && text.data[text.len - 1] == '.') /* the root's dot would never match a certificate */
+        text.len--;
+    return host_name_is_valid(text) ? slice_string(text) : NULL;
+}
+
+static int parse_host(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct addr a;
+    char *host = host_parse(text);
+    if (host) {
+        *(char **)field = host;
+        return 0;
+    }
+    size_t colon = slice_find(text, ':');
+    if (addr_parse_with_port(text, &a) || host_name_is_valid(slice_head(text, colon)))
+        err_set(err, ERR_INVALID, "\"%.*s\" has a port; only the host name or address stands here%s", SHOWN(text),
+                keys_find(key->section, slice_of("ports")) ? ", the port belongs into ports" : "");
+    else
+        err_set(err, ERR_INVALID, "\"%.*s\" is neither a host name (international ones in their xn-- form) nor an IP address", SHOWN(text));
+    return -1;
+}
+
+/* A name, or an address that goes out as RFC 5321 4.1.3 wants it. */
+static int parse_helo(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    static const char v6[] = "[IPv6:";
+    struct addr a;
+    char literal[ADDR_TEXT];
+    struct slice bare = text;
+    (void)key;
+    if (slice_starts(text, v6) && text.data[text.len - 1] == ']')
+        bare = slice_make(text.data + sizeof v6 - 1, text.len - sizeof v6);
+    else if (text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']')
+        bare = slice_make(text.data + 1, text.len - 2);
+    if (addr_parse(bare, &a)) {
+        *(char **)field = mem_string(addr_text_literal(&a, literal));
+        return 0;
+    }
+    if (host_name_is_valid(text) && !slice_is_word(text, "localhost")) {
+        *(char **)field = slice_string(text);
+        return 0;
+    }
+    err_set(err, ERR_INVALID, "\"%.*s\" is neither a host name (other than localhost, which providers refuse) nor an address", SHOWN(text));
+    return -1;
+}
+
+/* --- addresses and networks --- */
+
+static int parse_address(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    (void)key;
+    if (addr_parse(text, field))
+        return 0;
+    err_set(err, ERR_INVALID, "\"%.*s\" is not an IP address without port, such as 192.0.2.1 or 2001:db8::1", SHOWN(text));
+    return -1;
+}
+
+static void clear_addresses(void *field)
+{
+    LIST_CLEAR(struct addresses);
+}
+
+static int parse_addresses(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct addresses *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        LIST_GROW(list);
+        if (!addr_parse_with_port(item, &list->items[list->n]) || list->items[list->n].port == 0) {
+            err_set(err, ERR_INVALID, "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or [::1]:25", SHOWN(item));
+            return -1;
+        }
+        list->n++;
+    }
+    return refuse_empty(list->n, err);
+}
+
+static void clear_networks(void *field)
+{
+    LIST_CLEAR(struct networks);
+}
+
+static int parse_networks(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct networks *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        LIST_GROW(list);
+        if (!network_parse(item, &list->items[list->n])) {
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is not a network such as 192.168.0.0/16, 2001:db8::/32 or a single address (no bits may be set behind the "
+                    "prefix)",
+                    SHOWN(item));
+            return -1;
+        }
+        list->n++;
+    }
+    return refuse_empty(list->n, err);
+}
+
+/* --- ports --- */
+
+const char *port_mode_name(enum port_mode mode)
+{
+    switch (mode) {
+    case PORT_STARTTLS: return "starttls";
+    case PORT_IMPLICIT: return "implicit";
+    case PORT_PLAIN: return "plain";
+    }
+    return "?";
+}
+
+static bool parse_mode(struct slice text, enum port_mode *mode_r)
+{
+    for (enum port_mode mode = PORT_STARTTLS; mode <= PORT_PLAIN; mode++)
+        if (slice_is_word(text, port_mode_name(mode))) {
+            *mode_r = mode;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_port(struct slice text, struct port *port_r)
+{
+    uint64_t number;
+    size_t slash = slice_find(text, '/');
+    if (!number_parse(slice_head(text, slash), 65535, &number) || number == 0)
+        return false;
+    port_r->number = (uint16_t)number;
+    port_r->mode = number == 465 || number == 2465 || number == 443 ? PORT_IMPLICIT : PORT_STARTTLS;
+    return slash == text.len || parse_mode(slice_from(text, slash + 1), &port_r->mode);
+}
+
+static void clear_ports(void *field)
+{
+    LIST_CLEAR(struct ports);
+}
+
+static int parse_ports(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct ports *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        struct port port;
+        if (!parse_port(item, &port)) {
+            err_set(err, ERR_INVALID, "\"%.*s\" is not PORT or PORT/MODE; allowed: 1 to 65535, and starttls, implicit or plain",
+                    SHOWN(item));
+            return -1;
+        }
+        for (size_t i = 0; i < list->n; i++)
+            if (list->items[i].number == port.number) {
+                err_set(err, ERR_INVALID, "port %u stands here twice", (unsigned)port.number);
+                return -1;
+            }
+        LIST_GROW(list);
+        list->items[list->n++] = port;
+    }
+    return refuse_empty(list->n, err);
+}
+
+/* --- certificate pins --- */
+
+static int hex_digit(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 64 hex digits; or 32 pairs of them with a colon between. */
+static bool parse_pin(struct slice text, uint8_t pin[32])
+{
+    size_t step = text.len == 64 ? 2 : 3;
+    if (text.len != 64 && text.len != 95)
+        return false;
+    for (size_t i = 0; i < 32; i++) {
+        const char *at = text.data + i * step;
+        int high = hex_digit(at[0]), low = hex_digit(at[1]);
+        if (high < 0 || low < 0 || (step == 3 && i < 31 && at[2] != ':'))
+            return false;
+        pin[i] = (uint8_t)(high * 16 + low);
+    }
+    return true;
+}
+
+static void clear_pins(void *field)
+{
+    LIST_CLEAR(struct pins);
+}
+
+static int parse_pins(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct pins *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        LIST_GROW(list);
+        if (!parse_pin(item, list->items[list->n])) {
+            err_set(err, ERR_INVALID, "\"%.*s\" is not a SHA-256 fingerprint: 64 hex digits, or 32 pairs with colons between", SHOWN(item));
+            return -1;
+        }
+        list->n++;
+    }
+    return refuse_empty(list->n, err);
+}
+
+/* --- senders --- */
+
+static bool domain_is_valid(struct slice domain)
+{
+    struct addr a;
+    if (slice_starts(domain, "[IPv6:") && domain.data[domain.len - 1] == ']')
+        return addr_parse(slice_make(domain.data + 6, domain.len - 7), &a);
+    if (domain.len > 2 && domain.data[0] == '[' && domain.data[domain.len - 1] == ']')
+        return addr_parse(slice_make(domain.data + 1, domain.len - 2), &a);
+    for (size_t i = 0; i < domain.len; i++) /* a domain of RFC 6531 is let through as it is */
+        if ((unsigned char)domain.data[i] >= 128)
+            return true;
+    return host_name_is_valid(domain);
+}
+
+/* "<>", "*", "@dom", "user@dom", "user@*". */
+static bool sender_is_valid(struct slice text)
+{
+    size_t at = text.len;
+    if (slice_is(text, "<>") || slice_is(text, "*"))
+        return true;
+    while (at > 0 && text.data[at - 1] != '@')
+        at--;
+    if (at == 0)
+        return false;
+    struct slice user = slice_head(text, at - 1), domain = slice_from(text, at);
+    if (slice_find(user, '*') < user.len || slice_find(user, '<') < user.len)
+        return false;
+    return (user.len > 0 && slice_is(domain, "*")) || domain_is_valid(domain);
+}
+
+static void clear_strings(void *field)
+{
+    struct strings *list = field;
+    for (size_t i = 0; i < list->n; i++)
+        free(list->items[i]);
+    free(list->items);
+}
+
+static int parse_senders(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct strings *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        if (!sender_is_valid(item)) {
+            err_set(err, ERR_INVALID, "\"%.*s\" is none of: user@dom, @dom, user@*, *, <>", SHOWN(item));
+            return -1;
+        }
+        LIST_GROW(list);
+        list->items[list->n++] = slice_string(item);
+    }
+    return refuse_empty(list->n, err);
+}
+
+const struct value_type type_host = {.parse = parse_host, .clear = string_clear};
+const struct value_type type_helo = {.parse = parse_helo, .clear = string_clear};
+const struct value_type type_address = {.parse = parse_address};
+const struct value_type type_addresses = {.parse = parse_addresses, .clear = clear_addresses};
+const struct value_type type_networks = {.parse = parse_networks, .clear = clear_networks};
+const struct value_type type_ports = {.parse = parse_ports, .clear = clear_ports};
+const struct value_type type_pins = {.parse = parse_pins, .clear = clear_pins};
+const struct value_type type_senders = {.parse = parse_senders, .clear = clear_strings};
