@@ -124,9 +124,12 @@ void client_end_body(struct client *c);                   /* ".CRLF" or the LAST
 bool client_abort(struct client *c) MUST_USE;
 /* After a transaction in which everything was refused, or to be sure: RSET; `ready` or `lost` follows. */
 void client_rset(struct client *c);
+/* Would RSET be understood now? False in mid-body, after an early verdict on DATA, and when the session is about to be lost: then close it. */
+bool client_can_reset(const struct client *c);
 
 unsigned client_flights(const struct client *c);          /* round trips spent since client_mail */
 bool client_is_idle(const struct client *c);
+enum client_stage client_stage(const struct client *c);   /* what the session is about just now: for an owner whose deadline passed */
 void client_quit(struct client **c);                      /* QUIT where the peer can hear it, within 2 s, then close. No event any more */
 void client_close(struct client **c);                     /* at once. No event any more */
 

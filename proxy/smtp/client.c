@@ -1,0 +1,454 @@
+/* The life of a session: made, hearing replies, watched by a clock, ended. What a reply means is judged in the other files. */
+#include "smtp/client_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum {
+    QUIT_PATIENCE = 2,   /* seconds: QUIT, goodbye, close */
+    EXCESS_PATIENCE = 2, /* seconds for the rest of a reply that nobody asked for: is it a 421? */
+    PROGRESS_CHECKS = 8, /* looks at the output queue per timeout */
+};
+
+enum client_state client_now(const struct client *c)
+{
+    const struct asked *oldest = client_oldest(c);
+    return oldest && c->rest != CS_GONE ? (enum client_state)oldest->state : c->rest;
+}
+
+static bool is_rest(enum client_state s)
+{
+    return s >= CS_CONNECTING;
+}
+
+static void say_change(const struct client *c, enum client_state from, enum client_state to)
+{
+    char peer[ADDR_TEXT];
+    if (from != to && c->io.log && log_wants(c->io.log, LOG_DEBUG))
+        log_event(c->io.log, LOG_DEBUG, "upstream session", log_str("peer", addr_text_with_port(stream_peer(c->stream), peer)),
+                  log_str("from", client_rows[from].name), log_str("to", client_rows[to].name));
+}
+
+enum client_state client_enter(struct client *c, enum client_state next)
+{
+    enum client_state before = client_now(c);
+    if (is_rest(next) && c->rest != CS_GONE)
+        c->rest = next;
+    if (c->rest != CS_GONE)
+        say_change(c, before, client_now(c));
+    return client_now(c);
+}
+
+bool client_is_mute(const struct client *c)
+{
+    return c->rest == CS_GONE || c->excess || c->failure_due;
+}
+
+/* ---- the clock ---- */
+
+static usec allowed(const struct client *c, enum client_clock clock)
+{
+    if (clock == CLOCK_FINAL)
+        return c->settings->final_timeout;
+    if (c->fresh_from_pool && c->settings->first_reply_timeout)
+        return c->settings->first_reply_timeout;
+    return c->settings->reply_timeout;
+}
+
+static void arm(struct client *c, enum client_clock clock, usec left)
+{
+    usec step = allowed(c, clock) / PROGRESS_CHECKS + 1;
+    timer_arm(c->timer, clock == CLOCK_REPLY || left < step ? left : step);
+}
+
+void client_watch(struct client *c)
+{
+    enum client_clock clock = client_rows[client_now(c)].clock;
+    if (c->rest == CS_GONE || c->excess)
+        return;
+    c->active_at = loop_now(c->io.loop);
+    c->handed_seen = stream_handed(c->stream);
+    if (clock == CLOCK_OWNER)
+        timer_stop(c->timer);
+    else
+        arm(c, clock, allowed(c, clock));
+}
+
+static void on_timer(void *arg)
+{
+    struct client *c = arg;
+    if (c->excess) {
+        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "sent bytes that no command asked for");
+        return;
+    }
+    enum client_state now = client_now(c);
+    enum client_clock clock = client_rows[now].clock;
+    usec time = loop_now(c->io.loop);
+    bool moved = stream_handed(c->stream) != c->handed_seen;
+    bool waits_for_owner = now == CS_BODY && stream_queued(c->stream) == 0;
+    if (clock != CLOCK_REPLY && (moved || waits_for_owner)) {
+        c->handed_seen = stream_handed(c->stream);
+        c->active_at = time;
+    }
+    usec left = c->active_at + allowed(c, clock) - time;
+    if (left > 0)
+        arm(c, clock, left);
+    else
+        client_lose(c, CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s", (long long)(allowed(c, clock) / USEC_PER_SEC));
+}
+
+/* ---- the end ---- */
+
+static void destroy(void *p)
+{
+    struct client *c = p;
+    reply_parser_free(&c->parser);
+    buf_free(&c->lines);
+    buf_wipe(&c->stage);
+    if (c->asked != c->asked_inline)
+        free(c->asked);
+    free(c);
+}
+
+/* Everything but the stream, and the memory at the end of the turn. */
+static void retire(struct client *c)
+{
+    c->rest = CS_GONE;
+    timer_free(&c->timer);
+    deferred_cancel(&c->later);
+    client_forget_login(c);
+    loop_free_later(c->io.loop, c, destroy);
+}
+
+/* Nothing is half-way in which QUIT would be taken for something else. */
+static bool can_hear_quit(const struct client *c)
+{
+    enum client_state now = client_now(c);
+    if (c->excess || c->nsent != c->nasked)
+        return false;
+    if (c->nasked)
+        return c->pipelining && c->clean && (!c->end_queued || c->judged);
+    return now != CS_HANDSHAKE && now != CS_BODY && now != CS_AUTH_WORKING && now != CS_GONE && (now != CS_JUDGED || c->clean);
+}
+
+static void part_politely(struct client *c, bool quit)
+{
+    if (quit && !stream_write_slice(c->stream, slice_of("QUIT\r\n")))
+        stream_close(&c->stream);
+    else
+        stream_finish(&c->stream, QUIT_PATIENCE * USEC_PER_SEC);
+}
+
+static bool peer_was_there(const struct client *c, enum client_fault fault, enum err_kind kind)
+{
+    const struct tls_facts *facts = stream_tls(c->stream);
+    bool handshake_spoke = (fault == CLIENT_FAULT_TLS && kind == ERR_TLS) || fault == CLIENT_FAULT_CERTIFICATE;
+    return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
+}
+
+static enum client_state lose(struct client *c, enum client_fault fault, const struct reply *reply)
+{
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
+    struct client_failure failure = {
+        .stage = client_rows[at].stage,
+        .fault = fault,
+        .reply = reply,
+        .saw_bytes = peer_was_there(c, fault, c->err.kind),
+        .end_of_data_sent = client_end_is_sent(c),
+        .first_use = c->fresh_from_pool,
+        .err = c->err,
+    };
+    /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the link can't be trusted to carry it. */
+    bool heard_421 = reply && reply->code == 421;
+    bool polite = (fault == CLIENT_FAULT_REPLY || fault == CLIENT_FAULT_NO_STARTTLS || fault == CLIENT_FAULT_NO_MECHANISM) && !heard_421;
+    bool quit = polite && can_hear_quit(c);
+    retire(c);
+    c->events->lost(c->ctx, &failure);
+    if (polite)
+        part_politely(c, quit);
+    else
+        stream_close(&c->stream);
+    return CS_GONE;
+}
+
+enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply, enum err_kind kind, const char *fmt,
+                              ...)
+{
+    char words[sizeof c->err.words];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(words, sizeof words, fmt, args);
+    va_end(args);
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
+    err_set(&c->err, kind, "%s: %s", client_stage_words(client_rows[at].stage), words);
+    return lose(c, fault, reply);
+}
+
+enum client_state client_lose_to_reply(struct client *c, const struct reply *reply)
+{
+    char words[256];
+    return client_lose(c, CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s", reply_words(reply, words, sizeof words));
+}
+
+void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind, const char *words)
+{
+    if (client_is_mute(c))
+        return;
+    err_set(&c->err, kind, "%s: %s", client_stage_words(client_stage(c)), words);
+    c->late_fault = fault;
+    c->failure_due = true;
+    loop_defer(c->io.loop, &c->later);
+}
+
+void client_go_ahead_later(struct client *c)
+{
+    c->go_ahead_due = true;
+    loop_defer(c->io.loop, &c->later);
+}
+
+static void on_later(void *arg)
+{
+    struct client *c = arg;
+    bool go_ahead = c->go_ahead_due;
+    c->go_ahead_due = false;
+    if (c->failure_due)
+        lose(c, c->late_fault, NULL);
+    else if (go_ahead && c->rest == CS_CHUNKS && !c->given_up && !c->excess)
+        c->events->go_ahead(c->ctx, NULL);
+}
+
+void client_close(struct client **cp)
+{
+    struct client *c = *cp;
+    *cp = NULL;
+    if (!c || c->rest == CS_GONE)
+        return;
+    retire(c);
+    stream_close(&c->stream);
+}
+
+void client_quit(struct client **cp)
+{
+    struct client *c = *cp;
+    *cp = NULL;
+    if (!c || c->rest == CS_GONE)
+        return;
+    enum client_state now = client_now(c);
+    bool quit = can_hear_quit(c);
+    bool half_way = now == CS_BODY || now == CS_END || c->nsent != c->nasked;
+    retire(c);
+    if (half_way)
+        stream_close(&c->stream);
+    else
+        part_politely(c, quit);
+}
+
+/* ---- hearing ---- */
+
+enum client_state client_judge_unasked(struct client *c, const struct reply *reply)
+{
+    char words[200];
+    if (reply->code == 421)
+        return client_lose_to_reply(c, reply);
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL, "a reply that no command asked for: %s",
+                       reply_words(reply, words, sizeof words));
+}
+
+/* A reply to a command of which not every byte has left yet: the early verdict on a body is one, everything else is a forgery or a mix-up. */
+static bool is_premature(const struct client *c, enum client_state now, const struct reply *r)
+{
+    const struct asked *oldest = client_oldest(c);
+    if (!oldest || stream_handed(c->stream) >= oldest->end)
+        return false;
+    return !((now == CS_CHUNK || now == CS_END) && r->code >= 400);
+}
+
+static void hear(struct client *c, const struct reply *r)
+{
+    enum client_state now = client_now(c);
+    bool asked = c->nsent > 0;
+    c->hearing = now;
+    client_judge *judge = client_rows[now].judge;
+    if (r->code == 421 || c->excess || (!asked && now != CS_BODY) || is_premature(c, now, r)) {
+        client_judge_unasked(c, r);
+        return;
+    }
+    c->answered_early = asked && stream_handed(c->stream) < client_oldest(c)->end;
+    if (asked)
+        client_answered(c);
+    c->fresh_from_pool = false;
+    /* What follows the last reply that is due was not asked for; only a body that may begin can get its verdict at once. */
+    if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
+        c->excess = true;
+    client_enter(c, judge(c, r));
+    c->hearing = CS_COUNT;
+    if (c->rest == CS_GONE)
+        return;
+    client_send_waiting(c);
+    client_watch(c);
+    client_pump_body(c);
+}
+
+static void on_input(struct client *c)
+{
+    while (c->rest != CS_GONE && !c->failure_due) {
+        struct slice view = stream_view(c->stream);
+        if (!view.len)
+            break;
+        c->saw_bytes = true;
+        if (c->nsent == 0 && c->rest != CS_BODY)
+            c->excess = true;
+        size_t used = 0;
+        if (client_now(c) == CS_GREETING && !client_knows_peer(c, view, &used))
+            return;
+        enum reply_step step = reply_parser_feed(&c->parser, view, &used);
+        stream_consume(c->stream, used);
+        if (step == REPLY_BAD)
+            client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", c->parser.bad);
+        else if (step == REPLY_DONE)
+            hear(c, &c->parser.reply);
+    }
+    if (c->rest != CS_GONE && c->excess)
+        timer_arm(c->timer, EXCESS_PATIENCE * USEC_PER_SEC);
+}
+
+static void on_failed(struct client *c)
+{
+    const struct err *err = stream_error(c->stream);
+    enum client_fault fault = CLIENT_FAULT_LINK;
+    if (client_now(c) == CS_HANDSHAKE)
+        fault = err->kind == ERR_CERTIFICATE ? CLIENT_FAULT_CERTIFICATE : CLIENT_FAULT_TLS;
+    client_lose(c, fault, NULL, err->kind, "%s", err->words);
+}
+
+static void on_eof(struct client *c)
+{
+    if (client_now(c) == CS_GREETING && c->nfirst)
+        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "the port does not speak SMTP");
+    else
+        client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_CLOSED, "the upstream closed the connection");
+}
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event event)
+{
+    struct client *c = ctx;
+    (void)s;
+    switch (event) {
+    case STREAM_CONNECTED: break; /* the stream came connected */
+    case STREAM_SECURED: client_secured(c); break;
+    case STREAM_INPUT: on_input(c); break;
+    case STREAM_LOW:
+        client_send_waiting(c);
+        client_pump_body(c);
+        break;
+    case STREAM_EOF:
+        on_input(c);
+        if (c->rest != CS_GONE)
+            on_eof(c);
+        break;
+    case STREAM_FAILED:
+        on_input(c);
+        if (c->rest != CS_GONE)
+            on_failed(c);
+        break;
+    }
+}
+
+/* ---- making, asking ---- */
+
+struct client *client_new(const struct io *io, struct stream *s, const struct client_settings *settings, const struct client_events *events,
+                          void *ctx)
+{
+    struct client *c = NEW(struct client);
+    c->io = *io;
+    c->stream = s;
+    c->settings = settings;
+    c->events = events;
+    c->ctx = ctx;
+    c->rest = settings->tls == CLIENT_TLS_IMPLICIT ? CS_HANDSHAKE : CS_CONNECTING;
+    c->hearing = CS_COUNT;
+    c->asked = c->asked_inline;
+    c->asked_size = ASKED_INLINE;
+    c->mechanism = "";
+    reply_parser_init(&c->parser);
+    buf_init(&c->lines, CAP_WAITING_LINES);
+    buf_init(&c->stage, CAP_CHUNK);
+    c->timer = timer_new(io->loop, on_timer, c);
+    deferred_init(&c->later, on_later, c);
+    stream_set_owner(s, on_stream, c);
+    client_start(c);
+    return c;
+}
+
+void client_set_owner(struct client *c, const struct client_events *events, void *ctx)
+{
+    c->events = events;
+    c->ctx = ctx;
+}
+
+void client_set_settings(struct client *c, const struct client_settings *settings)
+{
+    c->settings = settings;
+}
+
+enum client_stage client_stage(const struct client *c)
+{
+    return client_rows[client_now(c)].stage;
+}
+
+bool client_is_idle(const struct client *c)
+{
+    return client_now(c) == CS_IDLE && !client_is_mute(c);
+}
+
+bool client_used_auth_command(const struct client *c)
+{
+    return c->used_auth;
+}
+
+const struct ehlo *client_ehlo(const struct client *c)
+{
+    return &c->ehlo;
+}
+
+const struct tls_facts *client_tls_facts(const struct client *c)
+{
+    return stream_tls(c->stream);
+}
+
+const char *client_mechanism(const struct client *c)
+{
+    return c->mechanism;
+}
+
+const struct addr *client_peer(const struct client *c)
+{
+    return stream_peer(c->stream);
+}
+
+const struct addr *client_local(const struct client *c)
+{
+    return stream_local(c->stream);
+}
+
+const struct err *client_last_error(const struct client *c)
+{
+    return &c->err;
+}
+
+struct stream *client_stream(struct client *c)
+{
+    return c->stream;
+}
+
+unsigned client_flights(const struct client *c)
+{
+    return c->flights;
+}

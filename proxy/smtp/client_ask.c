@@ -1,0 +1,118 @@
+/* Commands and the replies they are owed: matched by count and order (RFC 2920 section 3.1). With PIPELINING a command leaves at once,
+ * else when the one before it is answered. The stream makes one write of what one turn queues. */
+#include "smtp/client_private.h"
+
+#include <stdlib.h>
+
+bool client_is_safe(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (ascii_is_control(value.data[i]))
+            return false;
+    return true;
+}
+
+static struct asked *asked_at(const struct client *c, size_t i)
+{
+    return &c->asked[(c->asked_head + i) & (c->asked_size - 1)];
+}
+
+const struct asked *client_oldest(const struct client *c)
+{
+    return c->nasked ? asked_at(c, 0) : NULL;
+}
+
+static void grow(struct client *c)
+{
+    struct asked *bigger = mem_alloc(2 * c->asked_size * sizeof *bigger);
+    for (size_t i = 0; i < c->nasked; i++)
+        bigger[i] = *asked_at(c, i);
+    if (c->asked != c->asked_inline)
+        free(c->asked);
+    c->asked = bigger;
+    c->asked_size *= 2;
+    c->asked_head = 0;
+}
+
+static struct asked *push(struct client *c, enum client_state state)
+{
+    if (c->nasked == c->asked_size)
+        grow(c);
+    struct asked *a = asked_at(c, c->nasked++);
+    *a = (struct asked){.state = (uint8_t)state};
+    return a;
+}
+
+/* The next command's bytes are in the stream's queue. */
+static void mark_sent(struct client *c, struct asked *a)
+{
+    a->waiting = 0;
+    a->end = stream_position(c->stream);
+    if (c->nsent++ == 0) {
+        c->flights++;
+        client_watch(c);
+    }
+}
+
+/* Bytes that lie there before the question can't be its answer: taking them for it would shift every reply by one from then on. */
+bool client_may_speak(struct client *c)
+{
+    if (c->rest != CS_GONE && c->nsent == 0 && c->rest != CS_BODY && stream_view(c->stream).len)
+        c->excess = true;
+    return !client_is_mute(c);
+}
+
+static bool may_send(struct client *c, size_t len)
+{
+    return (c->pipelining || c->nsent == 0) && stream_room(c->stream) >= len;
+}
+
+void client_expect(struct client *c, enum client_state state)
+{
+    if (!client_may_speak(c))
+        return;
+    mark_sent(c, push(c, state));
+}
+
+enum client_state client_ask(struct client *c, enum client_state state, struct slice line)
+{
+    if (!client_may_speak(c))
+        return state;
+    bool first_in_line = c->nsent == c->nasked;
+    struct asked *a = push(c, state);
+    if (first_in_line && may_send(c, line.len) && stream_write_slice(c->stream, line)) {
+        mark_sent(c, a);
+    } else if (buf_append_slice(&c->lines, line)) {
+        a->waiting = (uint16_t)line.len;
+    } else {
+        c->nasked--;
+        client_fail_later(c, CLIENT_FAULT_LINK, ERR_LIMIT, "too many commands wait for this upstream");
+    }
+    return state;
+}
+
+/* One write for as many commands as may go now. */
+void client_send_waiting(struct client *c)
+{
+    while (!client_is_mute(c) && c->nsent < c->nasked) {
+        struct asked *a = asked_at(c, c->nsent);
+        size_t len = a->waiting;
+        if (!may_send(c, len) || !stream_write_slice(c->stream, slice_head(buf_view(&c->lines), len)))
+            return;
+        buf_consume(&c->lines, len);
+        mark_sent(c, a);
+    }
+}
+
+void client_drop_waiting(struct client *c)
+{
+    c->nasked = c->nsent;
+    buf_clear(&c->lines);
+}
+
+void client_answered(struct client *c)
+{
+    c->asked_head = (c->asked_head + 1) & (c->asked_size - 1);
+    c->nasked--;
+    c->nsent--;
+}

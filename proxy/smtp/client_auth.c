@@ -1,0 +1,232 @@
+/* The AUTH machine (RFC 4954): which mechanism, the exchange, what its end means. AUTH is never begun on a connection that has not earned it. */
+#include "smtp/client_private.h"
+
+#include <stdlib.h>
+
+#include "io/offload.h"
+#include "smtp/sasl.h"
+
+enum {
+    MOST_ROUNDS = 8,    /* 334s per mechanism; none of ours needs more than 3 */
+    INITIAL_LINE = 510, /* RFC 4954 section 4: an initial response only if the command fits 512 octets with its CRLF */
+};
+
+/* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the session may end before it does. */
+struct auth_job {
+    struct client *client; /* NULL: it is gone */
+    struct sasl *sasl;
+    char *challenge;
+    struct buf response;
+    struct err err;
+    int rc;
+};
+
+/* In the order in which `auto` tries them. */
+static const struct offer {
+    enum sasl_mechanism mechanism;
+    unsigned bit;                   /* in ehlo.mechanisms */
+    enum client_auth_choice choice; /* the setting that names it */
+    bool automatic;
+} offers[] = {
+    {SASL_SCRAM_SHA_256, MECH_SCRAM_SHA_256, CLIENT_AUTH_SCRAM_SHA_256, true},
+    {SASL_PLAIN, MECH_PLAIN, CLIENT_AUTH_PLAIN, true},
+    {SASL_LOGIN, MECH_LOGIN, CLIENT_AUTH_LOGIN, true},
+    {SASL_CRAM_MD5, MECH_CRAM_MD5, CLIENT_AUTH_CRAM_MD5, false},
+};
+
+/* The best mechanism that is offered, wanted and not yet answered 504; NULL: none. */
+static const struct offer *choose(const struct client *c)
+{
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        const struct offer *o = &offers[i];
+        bool wanted = c->settings->auth == o->choice || (c->settings->auth == CLIENT_AUTH_AUTO && o->automatic);
+        if (wanted && (c->ehlo.mechanisms & o->bit) && !(c->login.tried & o->bit))
+            return o;
+    }
+    return NULL;
+}
+
+void client_forget_login(struct client *c)
+{
+    struct client_login *l = &c->login;
+    if (l->job)
+        l->job->client = NULL; /* it frees itself, and the exchange with it */
+    else
+        sasl_free(&l->sasl);
+    secret_free(&l->password);
+    free(l->user);
+    *l = (struct client_login){0};
+}
+
+/* PRODUCT: no credential over a connection that isn't TLS with a verified name, unless the configuration says so in as many words. */
+static bool has_earned_it(const struct client *c)
+{
+    const struct tls_facts *facts = stream_tls(c->stream);
+    return !c->settings->needs_verified || (facts && facts->verified);
+}
+
+enum client_state client_want_auth(struct client *c)
+{
+    if (!has_earned_it(c))
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PERMISSION,
+                           "credentials only go over TLS with a verified certificate, and this connection has none");
+    if (!c->ehlo.auth)
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL, "AUTH is not offered");
+    if (!choose(c))
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL, "none of the offered mechanisms is ours: %s",
+                           c->ehlo.mechanisms_text);
+    client_enter(c, CS_AUTH_WANTED);
+    if (!client_is_mute(c))
+        c->events->auth_wanted(c->ctx);
+    return client_now(c);
+}
+
+/* Nothing of a line that holds a credential stays behind in our memory. */
+static enum client_state say(struct client *c, const char *command, const char *mechanism, struct slice response)
+{
+    struct buf line;
+    buf_init(&line, CAP_AUTH_LINE);
+    bool fits = buf_printf(&line, "%s%s%s", command, mechanism, mechanism[0] && response.len ? " " : "") &&
+                buf_append_slice(&line, response) && buf_append(&line, "\r\n", 2);
+    enum client_state next = CS_AUTH;
+    if (fits)
+        next = client_ask(c, CS_AUTH, buf_view(&line));
+    else
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_LIMIT, "the credentials don't fit an AUTH line");
+    buf_wipe(&line);
+    return next;
+}
+
+/* Begins with the best mechanism left. Called by the owner, or after a 504. */
+static void begin(struct client *c, const struct offer *o)
+{
+    struct client_login *l = &c->login;
+    struct buf response;
+    struct err err;
+    sasl_free(&l->sasl);
+    l->rounds = 0;
+    l->sasl = sasl_new(o->mechanism, l->user, l->password, &err);
+    if (!l->sasl) {
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
+        return;
+    }
+    c->mechanism = sasl_name(o->mechanism);
+    buf_init(&response, CAP_AUTH_LINE);
+    size_t before = sizeof "AUTH  " - 1 + strlen(c->mechanism);
+    size_t room = INITIAL_LINE - before;
+    struct slice name = slice_of(l->user);
+    bool short_enough = (name.len + secret_reveal(l->password).len + 64) / 3 * 4 <= room;
+    if (short_enough && sasl_speaks_first(l->sasl) && sasl_step(l->sasl, slice_of(""), &response, &err) < 0)
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
+    else
+        say(c, "AUTH ", c->mechanism, buf_view(&response));
+    buf_wipe(&response);
+    c->used_auth = c->used_auth || !client_is_mute(c);
+}
+
+void client_auth(struct client *c, const struct client_credential *credential)
+{
+    if (client_is_mute(c) || client_now(c) != CS_AUTH_WANTED)
+        return;
+    client_forget_login(c);
+    const struct offer *o = choose(c);
+    if (!o || !has_earned_it(c)) {
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION, "this connection may not carry credentials");
+        return;
+    }
+    c->login.user = mem_string(credential->user);
+    c->login.password = secret_copy(credential->password);
+    begin(c, o);
+}
+
+/* ---- rounds ---- */
+
+static enum client_state answer(struct client *c, int rc, const struct buf *response, const struct err *err)
+{
+    if (rc < 0)
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, err->kind, "%s", err->words);
+    return say(c, "", "", buf_view(response));
+}
+
+static void derive(void *arg)
+{
+    struct auth_job *job = arg;
+    job->rc = sasl_step(job->sasl, slice_of(job->challenge), &job->response, &job->err);
+}
+
+static void derived(void *arg)
+{
+    struct auth_job *job = arg;
+    struct client *c = job->client;
+    if (c) {
+        c->login.job = NULL;
+        client_enter(c, CS_AUTH_WANTED);
+        client_enter(c, answer(c, job->rc, &job->response, &job->err));
+    } else {
+        sasl_free(&job->sasl);
+    }
+    buf_wipe(&job->response);
+    free(job->challenge);
+    free(job);
+}
+
+static enum client_state derive_elsewhere(struct client *c, struct slice challenge)
+{
+    struct auth_job *job = NEW(struct auth_job);
+    job->client = c;
+    job->sasl = c->login.sasl;
+    job->challenge = slice_string(challenge);
+    buf_init(&job->response, CAP_AUTH_LINE);
+    c->login.job = job;
+    offload_submit(c->io.offload, derive, derived, job);
+    return CS_AUTH_WORKING;
+}
+
+static enum client_state judge_challenge(struct client *c, const struct reply *r)
+{
+    struct client_login *l = &c->login;
+    struct buf response;
+    struct err err;
+    struct slice challenge = slice_trim(buf_view(&r->text));
+    if (++l->rounds > MOST_ROUNDS)
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "the server never stops asking");
+    if (sasl_next_is_slow(l->sasl))
+        return derive_elsewhere(c, challenge);
+    buf_init(&response, CAP_AUTH_LINE);
+    int rc = sasl_step(l->sasl, challenge, &response, &err);
+    enum client_state next = answer(c, rc, &response, &err);
+    buf_wipe(&response);
+    return next;
+}
+
+/* The server announced a mechanism that it doesn't take (RFC 4954 section 4): the next one, on the same session. */
+static enum client_state judge_unknown(struct client *c, const struct reply *r)
+{
+    char words[200];
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
+        if (ascii_equal_fold(sasl_name(offers[i].mechanism), c->mechanism))
+            c->login.tried |= offers[i].bit;
+    const struct offer *next = choose(c);
+    if (!next)
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL, "no mechanism is left: %s", reply_words(r, words, sizeof words));
+    begin(c, next);
+    return CS_AUTH;
+}
+
+enum client_state client_judge_auth(struct client *c, const struct reply *r)
+{
+    if (r->code == 334)
+        return judge_challenge(c, r);
+    if (reply_is(r, 2)) {
+        if (!sasl_is_satisfied(c->login.sasl))
+            return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                               "the server says yes before %s is through, without a proof that it knows the password", c->mechanism);
+        client_forget_login(c);
+        return client_settle(c);
+    }
+    if (r->code == 504)
+        return judge_unknown(c, r);
+    if (r->code >= 400)
+        return client_lose_to_reply(c, r);
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer to AUTH that makes no sense");
+}

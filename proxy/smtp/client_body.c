@@ -1,0 +1,261 @@
+/* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the verdict. The end of the message is sent by client_end_body alone; whatever ends
+ * a session earlier leaves the upstream without a dot and without LAST. */
+#include "smtp/client_private.h"
+
+#include <stdio.h>
+
+enum { CHUNK_COMMAND = 32 }; /* room for "BDAT 16384 LAST\r\n" */
+
+void client_set_chunking(struct client *c, enum client_chunking known)
+{
+    c->chunking = known;
+}
+
+enum client_chunking client_chunking(const struct client *c)
+{
+    return c->chunking;
+}
+
+bool client_uses_bdat(const struct client *c)
+{
+    return c->uses_bdat;
+}
+
+bool client_end_is_sent(const struct client *c)
+{
+    return c->end_queued && !c->judged && stream_handed(c->stream) > c->end_at;
+}
+
+/* From here to its reply there is no way back: RSET would come too early or be taken for text. */
+static enum client_state ask_data(struct client *c)
+{
+    c->uses_bdat = false;
+    c->clean = false;
+    dot_encoder_init(&c->dots);
+    return client_ask(c, CS_DATA, slice_of("DATA\r\n"));
+}
+
+void client_begin_body(struct client *c)
+{
+    if (client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
+        return;
+    c->body_begun = true;
+    c->uses_bdat = c->ehlo.chunking && c->chunking != CHUNKING_BROKEN;
+    if (!c->uses_bdat) {
+        ask_data(c);
+    } else if (c->chunking == CHUNKING_UNPROVEN) {
+        client_ask(c, CS_PROBE, slice_of("BDAT 0\r\n"));
+    } else {
+        client_enter(c, CS_CHUNKS);
+        client_go_ahead_later(c);
+    }
+}
+
+static enum client_state out_of_step(struct client *c, const struct reply *r)
+{
+    char words[200];
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer that makes no sense: %s", reply_words(r, words, sizeof words));
+}
+
+static enum client_state refuse_body(struct client *c, const struct reply *r)
+{
+    c->judged = true;
+    c->clean = true;
+    client_enter(c, CS_JUDGED);
+    c->events->go_ahead(c->ctx, r);
+    return client_now(c);
+}
+
+static enum client_state allow_body(struct client *c, enum client_state state)
+{
+    client_enter(c, state);
+    c->events->go_ahead(c->ctx, NULL);
+    return client_now(c);
+}
+
+enum client_state client_judge_data(struct client *c, const struct reply *r)
+{
+    if (r->code == 354)
+        return allow_body(c, CS_BODY);
+    return r->code >= 400 ? refuse_body(c, r) : out_of_step(c, r);
+}
+
+/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands; this one was empty. */
+enum client_state client_judge_probe(struct client *c, const struct reply *r)
+{
+    bool knows_bdat = reply_is(r, 2), unknown = r->code >= 500 && r->code <= 504;
+    if (reply_is(r, 3))
+        return out_of_step(c, r);
+    if (knows_bdat || unknown)
+        c->chunking = knows_bdat ? CHUNKING_PROVEN : CHUNKING_BROKEN;
+    if (c->given_up)
+        return client_now(c);
+    if (knows_bdat)
+        return allow_body(c, CS_CHUNKS);
+    return unknown ? ask_data(c) : refuse_body(c, r);
+}
+
+/* ---- sending ---- */
+
+static size_t put_dotted(struct client *c, struct slice octets)
+{
+    enum { FOR_DOTS = 64 };
+    struct buf out;
+    size_t got, taken;
+    buf_init(&out, stream_room(c->stream));
+    buf_space(&out, octets.len + FOR_DOTS, &got); /* one allocation, not a series */
+    taken = dot_encode(&c->dots, octets, &out);
+    if (!stream_write_slice(c->stream, buf_view(&out)))
+        taken = 0; /* the link is dead; STREAM_FAILED follows */
+    buf_free(&out);
+    return taken;
+}
+
+static bool chunk_may_go(struct client *c)
+{
+    if (c->nsent != c->nasked || (c->nsent && (!c->pipelining || c->chunks_out >= CHUNKS_OUTSTANDING)))
+        return false;
+    return stream_room(c->stream) >= c->stage.len + CHUNK_COMMAND && client_may_speak(c);
+}
+
+/* The length goes out together with all its bytes. False: it could not be queued. */
+static bool send_chunk(struct client *c, bool last)
+{
+    char command[CHUNK_COMMAND];
+    int n = snprintf(command, sizeof command, "BDAT %zu%s\r\n", c->stage.len, last ? " LAST" : "");
+    if (!stream_write(c->stream, command, (size_t)n) || !stream_write_slice(c->stream, buf_view(&c->stage)))
+        return false;
+    buf_clear(&c->stage);
+    if (last) {
+        c->end_at = stream_position(c->stream) - 1;
+        c->end_queued = true;
+        c->ending = false;
+    } else {
+        c->chunks_out++;
+    }
+    client_expect(c, last ? CS_END : CS_CHUNK);
+    return true;
+}
+
+static size_t put_staged(struct client *c, struct slice octets)
+{
+    size_t taken = 0;
+    while (taken < octets.len) {
+        struct slice part = slice_head(slice_from(octets, taken), buf_room(&c->stage));
+        if (part.len ? !buf_append_slice(&c->stage, part) : !(chunk_may_go(c) && send_chunk(c, false)))
+            break;
+        taken += part.len;
+    }
+    return taken;
+}
+
+/* Nothing of the body is wanted any more: it is taken and forgotten. */
+static bool is_over(const struct client *c)
+{
+    return client_is_mute(c) || c->judged || c->given_up;
+}
+
+size_t client_body(struct client *c, struct slice octets)
+{
+    size_t taken = 0;
+    if (is_over(c) || c->ending || c->end_queued)
+        return octets.len;
+    if (c->rest == CS_BODY)
+        taken = put_dotted(c, octets);
+    else if (c->rest == CS_CHUNKS)
+        taken = put_staged(c, octets);
+    c->body_octets += taken;
+    c->wants_low = taken < octets.len;
+    return taken;
+}
+
+/* The final CRLF.CRLF: its first two octets are the last of the body. */
+static void send_dot(struct client *c)
+{
+    const char *end = c->dots.in_line ? "\r\n" DOT_END : DOT_END;
+    uint64_t at = stream_position(c->stream);
+    if (!stream_write_slice(c->stream, slice_of(end)))
+        return;
+    c->end_at = c->body_octets && !c->dots.in_line ? at - 2 : at;
+    c->end_queued = true;
+    c->ending = false;
+    client_expect(c, CS_END);
+}
+
+void client_pump_body(struct client *c)
+{
+    enum { DOT_ROOM = 5 };
+    if (is_over(c))
+        return;
+    if (c->ending) {
+        if (c->rest == CS_BODY && stream_room(c->stream) >= DOT_ROOM)
+            send_dot(c);
+        else if (c->rest == CS_CHUNKS && chunk_may_go(c))
+            send_chunk(c, true);
+        return;
+    }
+    bool room = c->rest == CS_BODY ? stream_queued(c->stream) <= LOW_MARK : buf_room(&c->stage) || chunk_may_go(c);
+    if (c->wants_low && room) {
+        c->wants_low = false;
+        c->events->low(c->ctx);
+    }
+}
+
+void client_end_body(struct client *c)
+{
+    if (is_over(c) || c->end_queued || (c->rest != CS_BODY && c->rest != CS_CHUNKS))
+        return;
+    c->ending = true;
+    c->wants_low = false;
+    client_pump_body(c);
+}
+
+/* ---- verdicts ---- */
+
+/* The message is judged. If the reply came before its command had left whole, the upstream may not read the rest as we mean it: no RSET then. */
+static enum client_state tell_verdict(struct client *c, const struct reply *r, bool clean)
+{
+    bool knows_no_bdat = c->uses_bdat && (r->code == 500 || r->code == 502);
+    if (knows_no_bdat)
+        c->chunking = CHUNKING_BROKEN;
+    c->judged = true;
+    c->clean = clean && !c->answered_early;
+    c->ending = c->wants_low = false;
+    buf_clear(&c->stage);
+    client_enter(c, CS_JUDGED);
+    c->events->verdict(c->ctx, r);
+    return client_now(c);
+}
+
+/* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't be meant for it. */
+enum client_state client_judge_body(struct client *c, const struct reply *r)
+{
+    if (r->code >= 400)
+        return tell_verdict(c, r, false);
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "the upstream answered a message that it had not seen the end of");
+}
+
+enum client_state client_judge_chunk(struct client *c, const struct reply *r)
+{
+    c->chunks_out--;
+    if (reply_is(r, 3))
+        return out_of_step(c, r);
+    if (c->given_up || c->judged || reply_is(r, 2))
+        return client_now(c);
+    return tell_verdict(c, r, true);
+}
+
+enum client_state client_judge_end(struct client *c, const struct reply *r)
+{
+    if (reply_is(r, 3))
+        return out_of_step(c, r);
+    if (c->judged) { /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
+        if (r->code >= 400)
+            return client_now(c);
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "the upstream accepted a message of which it had refused a part");
+    }
+    if (c->uses_bdat && reply_is(r, 2))
+        c->chunking = CHUNKING_PROVEN;
+    enum client_state next = tell_verdict(c, r, true);
+    return next == CS_JUDGED && reply_is(r, 2) ? client_settle(c) : next;
+}

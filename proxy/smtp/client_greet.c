@@ -1,0 +1,170 @@
+/* The connection machine: greeting, EHLO, STARTTLS, handshake, EHLO again, up to the point where AUTH or the first message may begin. */
+#include "smtp/client_private.h"
+
+#include <stdio.h>
+
+static void tell_step(struct client *c, enum client_step step)
+{
+    if (c->events->step)
+        c->events->step(c->ctx, step);
+}
+
+/* Idle and sound, unless bytes that nobody asked for came along: then `lost` follows instead. */
+enum client_state client_settle(struct client *c)
+{
+    c->clean = true;
+    client_enter(c, CS_IDLE);
+    client_watch(c);
+    if (!client_is_mute(c))
+        c->events->ready(c->ctx);
+    return client_now(c);
+}
+
+void client_start(struct client *c)
+{
+    struct err err;
+    if (c->settings->tls != CLIENT_TLS_IMPLICIT)
+        client_expect(c, CS_GREETING);
+    else if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
+        client_fail_later(c, CLIENT_FAULT_TLS, err.kind, err.words);
+}
+
+/* ---- who is there? ---- */
+
+static const char *stranger(struct slice first)
+{
+    if (first.len >= 2 && (first.data[0] == 0x15 || first.data[0] == 0x16) && first.data[1] == 0x03)
+        return "the port speaks TLS from the first byte (a port for implicit TLS?)";
+    if (slice_starts(first, "HTTP/"))
+        return "the port speaks HTTP, not SMTP";
+    if (slice_starts(first, "SSH-"))
+        return "the port speaks SSH, not SMTP";
+    return "the port does not speak SMTP";
+}
+
+/* The greeting's first bytes are kept until they tell SMTP from something else, however they are cut into segments. */
+bool client_knows_peer(struct client *c, struct slice view, size_t *used_r)
+{
+    enum { ENOUGH = 5 };
+    *used_r = 0;
+    c->knows_peer = c->knows_peer || (c->nfirst == 0 && ascii_is_digit(view.data[0]));
+    if (c->knows_peer)
+        return true;
+    for (; *used_r < view.len && c->nfirst < sizeof c->first; ++*used_r)
+        c->first[c->nfirst++] = view.data[*used_r];
+    struct slice first = slice_make(c->first, c->nfirst);
+    stream_consume(c->stream, *used_r);
+    bool is_told = first.len >= ENOUGH || slice_find(first, '\n') < first.len || (first.len >= 2 && !ascii_is_alpha(first.data[0]));
+    if (is_told)
+        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", stranger(first));
+    return false;
+}
+
+/* ---- greeting and EHLO ---- */
+
+static enum client_state say_ehlo(struct client *c, enum client_state state)
+{
+    char literal[ADDR_TEXT], line[512];
+    const char *helo = c->settings->helo;
+    if (!helo || !helo[0])
+        helo = addr_text_literal(stream_local(c->stream), literal);
+    int n = snprintf(line, sizeof line, "EHLO %s\r\n", helo);
+    if (n < 0 || (size_t)n >= sizeof line || !client_is_safe(slice_of(helo)))
+        return client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_INVALID, "our own name can't be said in EHLO");
+    return client_ask(c, state, slice_make(line, (size_t)n));
+}
+
+static enum client_state refused(struct client *c, const struct reply *r)
+{
+    char words[200];
+    if (r->code >= 400)
+        return client_lose_to_reply(c, r);
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer that makes no sense: %s", reply_words(r, words, sizeof words));
+}
+
+enum client_state client_judge_greeting(struct client *c, const struct reply *r)
+{
+    if (r->code != 220)
+        return refused(c, r);
+    enum client_state next = say_ehlo(c, CS_EHLO);
+    if (c->rest != CS_GONE)
+        tell_step(c, CLIENT_STEP_GREETING);
+    return c->rest == CS_GONE ? CS_GONE : next;
+}
+
+/* The EHLO that counts was answered. */
+static enum client_state after_ehlo(struct client *c)
+{
+    c->pipelining = c->ehlo.pipelining;
+    if (c->settings->auth == CLIENT_AUTH_NONE)
+        return client_settle(c);
+    return client_want_auth(c);
+}
+
+static enum client_state want_tls(struct client *c)
+{
+    bool optional = c->settings->tls == CLIENT_TLS_MAY;
+    if (c->ehlo.starttls)
+        return client_ask(c, CS_STARTTLS, slice_of("STARTTLS\r\n"));
+    if (optional)
+        return after_ehlo(c);
+    return client_lose(c, CLIENT_FAULT_NO_STARTTLS, NULL, ERR_PROTOCOL, "%s",
+                       c->ehlo.starttls_mangled ? "STARTTLS was overwritten on the way (a firewall's mail inspection)"
+                                                : "STARTTLS is not offered");
+}
+
+enum client_state client_judge_ehlo(struct client *c, const struct reply *r)
+{
+    bool clear = !stream_tls(c->stream);
+    if (!reply_is(r, 2))
+        return refused(c, r);
+    ehlo_parse(r, &c->ehlo);
+    tell_step(c, CLIENT_STEP_EHLO);
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    return clear && c->settings->tls != CLIENT_TLS_NONE ? want_tls(c) : after_ehlo(c);
+}
+
+enum client_state client_judge_ehlo_again(struct client *c, const struct reply *r)
+{
+    if (!reply_is(r, 2))
+        return refused(c, r);
+    ehlo_parse(r, &c->ehlo);
+    tell_step(c, CLIENT_STEP_EHLO_AGAIN);
+    return c->rest == CS_GONE ? CS_GONE : after_ehlo(c);
+}
+
+/* ---- TLS ---- */
+
+enum client_state client_judge_starttls(struct client *c, const struct reply *r)
+{
+    struct err err;
+    if (r->code >= 400 && c->settings->tls == CLIENT_TLS_MAY)
+        return after_ehlo(c);
+    if (r->code != 220)
+        return refused(c, r);
+    if (c->excess) /* RFC 3207 section 6: whoever sits on the line would have spoken under our TLS */
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "unprotected bytes came after the answer to STARTTLS");
+    tell_step(c, CLIENT_STEP_STARTTLS);
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    client_enter(c, CS_HANDSHAKE);
+    c->hearing = CS_COUNT;
+    if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
+        return client_lose(c, CLIENT_FAULT_TLS, NULL, err.kind, "%s", err.words);
+    return CS_HANDSHAKE;
+}
+
+void client_secured(struct client *c)
+{
+    /* RFC 3207 section 4.2: nothing that was said in clear counts any more. */
+    client_enter(c, CS_CONNECTING);
+    c->ehlo = (struct ehlo){0};
+    reply_parser_free(&c->parser);
+    if (c->settings->tls == CLIENT_TLS_IMPLICIT)
+        client_expect(c, CS_GREETING);
+    else
+        say_ehlo(c, CS_EHLO_AGAIN);
+    if (c->rest != CS_GONE)
+        tell_step(c, CLIENT_STEP_TLS);
+}

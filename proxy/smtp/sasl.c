@@ -1,0 +1,225 @@
+#include "smtp/sasl.h"
+
+#include <gsasl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "wire/base64.h"
+
+struct sasl {
+    enum sasl_mechanism mechanism;
+    unsigned steps; /* taken so far */
+    bool satisfied;
+    char *user;
+    struct secret *password;
+    Gsasl *library; /* CRAM-MD5 and SCRAM only; one per exchange: no global state */
+    Gsasl_session *session;
+};
+
+static const char *const names[SASL_COUNT] = {
+    [SASL_PLAIN] = "PLAIN",
+    [SASL_LOGIN] = "LOGIN",
+    [SASL_CRAM_MD5] = "CRAM-MD5",
+    [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
+};
+
+const char *sasl_name(enum sasl_mechanism m)
+{
+    return names[m];
+}
+
+static int start_library(struct sasl *s, struct err *err)
+{
+    int rc = gsasl_init(&s->library);
+    if (rc == GSASL_OK)
+        rc = gsasl_client_start(s->library, names[s->mechanism], &s->session);
+    if (rc == GSASL_OK)
+        rc = gsasl_property_set(s->session, GSASL_AUTHID, s->user);
+    if (rc == GSASL_OK)
+        rc = gsasl_property_set(s->session, GSASL_PASSWORD, secret_reveal(s->password).data);
+    if (rc == GSASL_OK)
+        return 0;
+    err_set(err, ERR_INVALID, "%s can't begin: %s", names[s->mechanism], gsasl_strerror(rc));
+    return -1;
+}
+
+struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password, struct err *err)
+{
+    struct slice secret = secret_reveal(password);
+    if (memchr(secret.data, '\0', secret.len)) {
+        err_set(err, ERR_INVALID, "the password holds a NUL");
+        return NULL;
+    }
+    struct sasl *s = NEW(struct sasl);
+    s->mechanism = m;
+    s->user = mem_string(user);
+    s->password = secret_copy(password);
+    bool needs_library = m == SASL_CRAM_MD5 || m == SASL_SCRAM_SHA_256;
+    if (needs_library && start_library(s, err) < 0)
+        sasl_free(&s);
+    return s;
+}
+
+/* The library frees its copies without overwriting them, so we do that; its own pointers are the only way there. */
+static void wipe_property(Gsasl_session *session, Gsasl_property property)
+{
+    const char *value = gsasl_property_fast(session, property);
+    if (value)
+        secret_erase((char *)value, strlen(value));
+}
+
+void sasl_free(struct sasl **sp)
+{
+    struct sasl *s = *sp;
+    *sp = NULL;
+    if (!s)
+        return;
+    if (s->session) {
+        wipe_property(s->session, GSASL_PASSWORD);
+        wipe_property(s->session, GSASL_SCRAM_SALTED_PASSWORD);
+        gsasl_finish(s->session);
+    }
+    if (s->library)
+        gsasl_done(s->library);
+    secret_free(&s->password);
+    free(s->user);
+    free(s);
+}
+
+bool sasl_speaks_first(const struct sasl *s)
+{
+    return s->mechanism == SASL_PLAIN || s->mechanism == SASL_SCRAM_SHA_256;
+}
+
+bool sasl_next_is_slow(const struct sasl *s)
+{
+    return s->mechanism == SASL_SCRAM_SHA_256 && s->steps == 1;
+}
+
+bool sasl_is_satisfied(const struct sasl *s)
+{
+    return s->satisfied;
+}
+
+static int too_long(struct err *err)
+{
+    err_set(err, ERR_LIMIT, "the response is longer than %d octets", CAP_AUTH_LINE);
+    return -1;
+}
+
+static int encode(struct slice bytes, struct buf *response, struct err *err)
+{
+    return base64_encode(bytes, response) ? 0 : too_long(err);
+}
+
+/* RFC 4616: authorization identity (empty) NUL user NUL password. */
+static int step_plain(struct sasl *s, struct buf *response, struct err *err)
+{
+    struct buf raw;
+    buf_init(&raw, CAP_AUTH_LINE);
+    bool fits = buf_append(&raw, "", 1) && buf_append_slice(&raw, slice_of(s->user)) && buf_append(&raw, "", 1) &&
+                buf_append_slice(&raw, secret_reveal(s->password));
+    int rc = fits ? encode(buf_view(&raw), response, err) : too_long(err);
+    buf_wipe(&raw);
+    s->satisfied = rc == 0;
+    return rc;
+}
+
+static int step_login(struct sasl *s, struct buf *response, struct err *err)
+{
+    if (s->steps == 0)
+        return encode(slice_of(s->user), response, err);
+    s->satisfied = true;
+    return encode(secret_reveal(s->password), response, err);
+}
+
+/* RFC 5802 section 5.1: "r=...,s=...,i=4096". Values hold no comma. */
+static int check_iterations(struct slice server_first, struct err *err)
+{
+    while (server_first.len) {
+        struct slice item = slice_head(server_first, slice_find(server_first, ','));
+        server_first = slice_from(server_first, item.len + 1);
+        if (item.len < 3 || item.data[0] != 'i' || item.data[1] != '=')
+            continue;
+        unsigned long n = 0;
+        for (size_t i = 2; i < item.len; i++) {
+            if (!ascii_is_digit(item.data[i]) || n > SASL_MOST_ITERATIONS)
+                break;
+            n = n * 10 + (unsigned long)(item.data[i] - '0');
+        }
+        if (n >= SASL_LEAST_ITERATIONS && n <= SASL_MOST_ITERATIONS)
+            return 0;
+        err_set(err, ERR_PROTOCOL, "the server asks for an unreasonable number of SCRAM iterations (%d to %d are taken)",
+                SASL_LEAST_ITERATIONS, SASL_MOST_ITERATIONS);
+        return -1;
+    }
+    err_set(err, ERR_PROTOCOL, "the server's SCRAM challenge names no iterations");
+    return -1;
+}
+
+static int step_library(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
+{
+    bool scram = s->mechanism == SASL_SCRAM_SHA_256;
+    if (scram && s->steps == 1 && check_iterations(challenge, err) < 0)
+        return -1;
+    /* The server's error ("e=...") is not a proof: an empty line lets it say its 535. */
+    if (scram && s->steps >= 1 && slice_starts(challenge, "e="))
+        return 0;
+    char *input = slice_string(challenge); /* the SCRAM parser of the library wants a NUL behind the bytes */
+    char *output = NULL;
+    size_t length = 0;
+    int rc = gsasl_step(s->session, input, challenge.len, &output, &length);
+    free(input);
+    if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE) {
+        gsasl_free(output);
+        if (scram && s->steps == 2)
+            err_set(err, ERR_PROTOCOL, "the server could not prove that it knows the password (%s)", gsasl_strerror(rc));
+        else
+            err_set(err, ERR_PROTOCOL, "%s: %s", names[s->mechanism], gsasl_strerror(rc));
+        return -1;
+    }
+    s->satisfied = scram ? rc == GSASL_OK && s->steps == 2 : true;
+    rc = length ? encode(slice_make(output, length), response, err) : 0;
+    if (output)
+        secret_erase(output, length);
+    gsasl_free(output);
+    return rc;
+}
+
+static unsigned most_steps(enum sasl_mechanism m)
+{
+    switch (m) {
+    case SASL_PLAIN: return 1;
+    case SASL_LOGIN: return 2;
+    case SASL_CRAM_MD5: return 1;
+    case SASL_SCRAM_SHA_256: return 3;
+    case SASL_COUNT: break;
+    }
+    return 0;
+}
+
+int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
+{
+    if (s->steps >= most_steps(s->mechanism)) {
+        err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say", names[s->mechanism]);
+        return -1;
+    }
+    int rc = -1;
+    if (s->mechanism == SASL_PLAIN) {
+        rc = step_plain(s, response, err);
+    } else if (s->mechanism == SASL_LOGIN) {
+        rc = step_login(s, response, err);
+    } else {
+        struct buf raw;
+        buf_init(&raw, CAP_AUTH_LINE);
+        if (base64_decode(challenge, &raw))
+            rc = step_library(s, buf_view(&raw), response, err);
+        else
+            err_set(err, ERR_PROTOCOL, "the server's challenge is not base64");
+        buf_wipe(&raw);
+    }
+    s->steps++;
+    return rc;
+}
