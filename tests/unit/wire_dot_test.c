@@ -244,7 +244,7 @@ static void test_large_body(void **state)
     buf_init(&back, SIZE);
     for (unsigned i = 0; buf_room(&plain) > 3000; i++) {
         for (unsigned j = 0; j < i * 37 % 2500; j++)
-            assert_true(buf_append(&plain, i % 7 == j ? "." : "abcdefg" + j % 7, 1));
+            assert_true(buf_append(&plain, i % 7 == j ? "." : &"abcdefg"[j % 7], 1));
         assert_true(buf_append(&plain, "\r\n", 2));
     }
     struct dot_encoder e;
