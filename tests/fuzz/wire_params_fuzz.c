@@ -1,4 +1,5 @@
-/* MAIL and RCPT parameters. The first octet is the offer; what passes carries only values that may be sent on, and only what was offered. */
+/* MAIL and RCPT parameters. The first octet is the offer; what passes carries only values that may be sent on, and only what was
+ * offered. */
 #include "fuzz.h"
 #include "wire/params.h"
 #include "wire/xtext.h"
