@@ -160,7 +160,9 @@ static void say_mail(struct sim_client *c)
 {
     const struct sim_message *m = &c->script.messages[c->message];
     c->outcomes[c->message].began = true;
-    if (m->rset_before) {
+    const struct sim_outcome *before = c->message > 0 ? &c->outcomes[c->message - 1] : NULL;
+    bool open = before && before->mail / 100 == 2 && before->final == 0 && !c->script.eager; /* a transaction that never came to its end */
+    if (m->rset_before || open) {
         say(c, "RSET");
         await(c, AWAIT_RSET, c->message, 0);
     }

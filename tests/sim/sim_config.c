@@ -1,0 +1,35 @@
+#include "sim_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void put(int fd, const char *text)
+{
+    size_t n = strlen(text);
+    if (write(fd, text, n) != (ssize_t)n)
+        abort();
+}
+
+struct config *sim_config(const char *ini)
+{
+    struct config_report report = {0};
+    char path[40];
+    int fd = memfd_create("proxy.ini", MFD_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0600) != 0)
+        abort();
+    put(fd, "[server]\nhostname = proxy.example.com\nstate_dir = /state\n");
+    put(fd, ini);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    struct config *config = config_load(path, &report);
+    close(fd);
+    for (size_t i = 0; !config && i < report.n; i++)
+        fprintf(stderr, "%s\n", report.lines[i]);
+    config_report_free(&report);
+    if (!config)
+        abort();
+    return config;
+}
