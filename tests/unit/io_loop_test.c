@@ -1,0 +1,147 @@
+#include "io_help.h"
+
+struct trace {
+    struct loop *loop;
+    char text[64];
+    struct deferred a, b;
+    struct timer *timer;
+    int runs;
+};
+
+static void add(struct trace *t, const char *what)
+{
+    strncat(t->text, what, sizeof t->text - strlen(t->text) - 1);
+}
+
+static void run_b(void *arg)
+{
+    add(arg, "b");
+}
+
+static void destroy(void *arg)
+{
+    struct trace **box = arg;
+    add(*box, "x");
+    free(box);
+}
+
+static void run_a(void *arg)
+{
+    struct trace *t = arg;
+    struct trace **box = malloc(sizeof *box);
+    *box = t;
+    loop_free_later(t->loop, box, destroy);
+    add(t, "a");
+    loop_defer(t->loop, &t->b);
+}
+
+static void stop(void *arg)
+{
+    struct trace *t = arg;
+    add(t, "t");
+    loop_stop(t->loop);
+}
+
+/* Work deferred by deferred work still runs in this turn; frees come last; deferring twice is one run; cancelled work does not run. */
+static void test_deferred_order(void **state)
+{
+    struct trace t = {.loop = new_loop()};
+    struct deferred never;
+    (void)state;
+    deferred_init(&t.a, run_a, &t);
+    deferred_init(&t.b, run_b, &t);
+    deferred_init(&never, run_b, &t);
+    loop_defer(t.loop, &never);
+    loop_defer(t.loop, &t.a);
+    loop_defer(t.loop, &t.a);
+    deferred_cancel(&never);
+    t.timer = timer_new(t.loop, stop, &t);
+    timer_arm(t.timer, 0);
+    loop_run(t.loop);
+    assert_string_equal(t.text, "abxt");
+    timer_free(&t.timer);
+    loop_free(&t.loop);
+    assert_null(t.loop);
+}
+
+static void again(void *arg)
+{
+    struct trace *t = arg;
+    t->runs++;
+    loop_defer(t->loop, &t->a);
+}
+
+/* Work that defers itself for ever lets timers and sockets live. */
+static void test_deferred_cannot_starve(void **state)
+{
+    struct trace t = {.loop = new_loop()};
+    (void)state;
+    deferred_init(&t.a, again, &t);
+    loop_defer(t.loop, &t.a);
+    t.timer = timer_new(t.loop, stop, &t);
+    timer_arm(t.timer, USEC_PER_MS);
+    loop_run(t.loop);
+    assert_string_equal(t.text, "t");
+    assert_true(t.runs > 1);
+    deferred_cancel(&t.a);
+    timer_free(&t.timer);
+    loop_free(&t.loop);
+}
+
+static void free_own_timer(void *arg)
+{
+    struct trace *t = arg;
+    assert_false(timer_is_armed(t->timer));
+    timer_free(&t->timer);
+    add(t, "1");
+}
+
+static void test_timers(void **state)
+{
+    struct trace t = {.loop = new_loop()};
+    (void)state;
+    t.timer = timer_new(t.loop, free_own_timer, &t);
+    struct timer *last = timer_new(t.loop, stop, &t);
+    struct timer *never = timer_new(t.loop, stop, &t);
+    timer_arm(never, 0);
+    timer_stop(never);
+    assert_false(timer_is_armed(never));
+    assert_int_equal(timer_left(never), 0);
+    timer_arm(last, 3600 * USEC_PER_SEC);
+    assert_true(timer_left(last) > 3500 * USEC_PER_SEC);
+    timer_arm(last, 30 * USEC_PER_MS); /* replaces */
+    timer_arm(t.timer, -5);
+    usec before = loop_now(t.loop);
+    loop_run(t.loop);
+    assert_string_equal(t.text, "1t");
+    assert_true(loop_now(t.loop) > before);
+    timer_free(&last);
+    timer_free(&never);
+    loop_free(&t.loop);
+}
+
+static void test_clocks_and_chance(void **state)
+{
+    struct loop *loop = new_loop();
+    unsigned char a[300] = {0}, b[300] = {0};
+    (void)state;
+    assert_true(loop_wall_ms(loop) > 1700000000000);
+    loop_random(loop, a, sizeof a);
+    loop_random(loop, b, sizeof b);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_memory_not_equal(a + 256, b + 256, 44);
+    spin_some(loop);
+    assert_true(loop_longest_turn(loop) > 0);
+    loop_free(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_deferred_order),
+        cmocka_unit_test(test_deferred_cannot_starve),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_clocks_and_chance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
