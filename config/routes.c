@@ -97,7 +97,7 @@ static void check_pinned_account(struct loading *l, const struct section *s)
         nearest_try(&n, l->config->upstreams[i].name);
     complain(l, s, "upstream",
              "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
-             c->upstream, n.best ? "; did you mean " : "", n.best ? n.best : "", n.best ? "?" : "");
+             c->upstream, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
 }
 
 static void check_listen(struct loading *l, const struct section *s)

@@ -115,7 +115,7 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
     for (size_t i = 0; i < SECTION_COUNT; i++)
         nearest_try(&n, section_kinds[i].word);
     findings_add(&l->findings, line, false, where, "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log]",
-                 n.best ? "; did you mean [" : "", n.best ? n.best : "", n.best ? "]?" : "");
+                 n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 
 static void on_header(void *ctx, int line, struct slice title)
@@ -180,6 +180,13 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
     if (s)
         snprintf(where, sizeof where, "%s%s%.*s", s->title, name.len ? " " : "", SHOWN(name));
     findings_add(&l->findings, line, false, s ? where : NULL, "%s", words);
+    if (s && name.len && keys_find(s->id, name)) { /* so that no rule calls it missing */
+        char *text = slice_string(name);
+        struct given *g = &s->given[keys_row(s->id, text)];
+        if (!g->line)
+            *g = (struct given){.line = line, .bad = true};
+        free(text);
+    }
 }
 
 /* Whether a name may stand in a message. A stray line of a password, ending in "=", is not shaped like a key. */

@@ -1,0 +1,234 @@
+/* Files as such: odd bytes, permissions, secrets, reload, reference counts. */
+#include "config_support.h"
+
+#include <sys/wait.h>
+
+#include "base/secret.h"
+
+#define HOST "[upstream]\nhost = smtp.example.com\n"
+#define LOGIN HOST "username = me\npassword = " SECRET_WORD "\n"
+
+/* The report must be exactly this one line behind the file's name; "" for none. */
+static void assert_said(const char *bytes, size_t n, const char *line)
+{
+    struct config_report report;
+    struct config *c = test_load(bytes, n, &report);
+    const char *said = report.n ? report.lines[0] + strlen(test_dir) + strlen("/t.ini:") : "";
+    assert_string_equal(said, line);
+    assert_int_equal(report.n, *line ? 1 : 0);
+    assert_int_equal(c == NULL, report.errors > 0);
+    config_report_free(&report);
+    config_unref(&c);
+}
+
+#define ASSERT_SAID(text, line) assert_said((text), sizeof(text) - 1, (line))
+
+static void test_odd_bytes(void **state)
+{
+    (void)state;
+    ASSERT_SAID("\xEF\xBB\xBF[upstream]\r\nhost = smtp.example.com\r\n\r\n# x\r\n", "");
+    ASSERT_SAID("[upstream]\nhost = smtp.example.com", "");
+    ASSERT_SAID("[upstream]\nhost\t=\tsmtp.example.com\t; comment\n", "");
+    ASSERT_SAID(HOST "helo = a\0b\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(HOST "helo = a\rb\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(HOST "helo = \033[31m\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(HOST "[listen\tlan]\nmax_clients = x\n", "4: [listen\tlan] max_clients: \"x\" is not a number");
+}
+
+static void test_values_are_read_whole(void **state)
+{
+    struct config_report report;
+    char text[400], value[188];
+    (void)state;
+    memset(value, 'x', sizeof value - 1); /* "username = " and 187 make 198 */
+    value[sizeof value - 1] = 0;
+    snprintf(text, sizeof text, HOST "auth = none\nusername = %s\n", value);
+    struct config *c = LOAD(text, &report);
+    assert_non_null(c);
+    assert_string_equal(c->upstreams[0].username, value);
+    config_report_free(&report);
+    config_unref(&c);
+}
+
+static void test_unreadable(void **state)
+{
+    struct config_report report;
+    char path[256];
+    (void)state;
+    assert_null(config_load(test_path("nowhere.ini", path), &report));
+    assert_true(report_has(&report, "/nowhere.ini: cannot be read: No such file or directory"));
+    config_report_free(&report);
+    assert_null(config_load(test_dir, &report));
+    assert_true(report_has(&report, ": cannot be read: Is a directory"));
+    assert_int_equal(report.errors, 1);
+    config_report_free(&report);
+    char *big = malloc(1024 * 1024 + 1);
+    assert_non_null(big);
+    memset(big, '\n', 1024 * 1024 + 1);
+    assert_said(big, 1024 * 1024 + 1, " cannot be read: File too large");
+    free(big);
+}
+
+static void test_sorted_by_line(void **state)
+{
+    struct config_report report;
+    (void)state;
+    assert_null(LOAD("[upstream a]\nusername = me\n[upstream b]\nhost = h\nnonsense\n[log]\nlevel = x\n", &report));
+    int before = 0;
+    for (size_t i = 0; i < report.n; i++) {
+        int line = atoi(report.lines[i] + strlen(test_dir) + strlen("/t.ini:"));
+        assert_true(line >= before);
+        before = line;
+    }
+    assert_int_equal(before, 7);
+    assert_int_equal(report.n, 5); /* host and password missing, out of reach, no "=", level */
+    assert_int_equal(report.errors, 4);
+    config_report_free(&report);
+}
+
+static void test_config_readable_by_everyone(void **state)
+{
+    static const char proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h:1\n", bad_proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h\n";
+    struct config_report report;
+    char path[256], folder[256];
+    (void)state;
+    test_write("open.ini", LOGIN, strlen(LOGIN), 0644);
+    assert_null(config_load(test_path("open.ini", path), &report));
+    assert_true(report_has(&report, "/open.ini:4: [upstream] password: everybody may read "));
+    config_report_free(&report);
+    test_write("open.ini", proxy, strlen(proxy), 0604);
+    assert_null(config_load(path, &report));
+    assert_true(report_has(&report, "/open.ini:3: [upstream] proxy: everybody may read "));
+    config_report_free(&report);
+    test_write("open.ini", bad_proxy, strlen(bad_proxy), 0604);
+    assert_null(config_load(path, &report));
+    assert_int_equal(report.errors, 2);
+    config_report_free(&report);
+    test_write("open.ini", HOST, strlen(HOST), 0644);
+    struct config *c = config_load(path, &report);
+    assert_non_null(c);
+    assert_int_equal(report.n, 0);
+    config_report_free(&report);
+    config_unref(&c);
+    test_write("open.ini", LOGIN, strlen(LOGIN), 0640);
+    assert_non_null(c = config_load(path, &report));
+    config_report_free(&report);
+    config_unref(&c);
+    assert_int_equal(mkdir(test_path("credentials", folder), 0755), 0);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    test_write("credentials/open.ini", LOGIN, strlen(LOGIN), 0644);
+    assert_non_null(c = config_load(test_path("credentials/open.ini", path), &report));
+    assert_true(report_has(&report, "/open.ini:4: warning: [upstream] password: everybody may read "));
+    assert_int_equal(report.errors, 0);
+    config_report_free(&report);
+    config_unref(&c);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void test_credential(void **state)
+{
+    struct config_report report;
+    char path[256], folder[256];
+    (void)state;
+    mkdir(test_path("credentials", folder), 0755);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    test_write("credentials/smtp", SECRET_WORD "\r\nsecond\n", strlen(SECRET_WORD) + 9, 0644);
+    struct config *c = LOAD(HOST "username = me\npassword_file = credential:smtp\n", &report);
+    assert_non_null(c);
+    assert_true(slice_is(secret_reveal(c->upstreams[0].password), SECRET_WORD));
+    assert_string_equal(c->upstreams[0].password_file, "credential:smtp");
+    assert_true(report_has(&report, "t.ini:4: warning: [upstream] password_file: everybody may read "));
+    config_report_free(&report);
+    config_unref(&c);
+    assert_null(LOAD(HOST "username = me\npassword_file = credential:other\n", &report));
+    assert_true(report_has(&report, "/credentials/other cannot be read: No such file or directory"));
+    config_report_free(&report);
+    /* a name that begins like the folder's is not below it; nor is a link that leads out of it */
+    assert_int_equal(mkdir(test_path("credentials-too", path), 0755), 0);
+    test_write("credentials-too/smtp", SECRET_WORD, strlen(SECRET_WORD), 0644);
+    char text[700], link[256];
+    snprintf(text, sizeof text, HOST "username = me\npassword_file = %s/smtp\n", path);
+    assert_null(LOAD(text, &report));
+    config_report_free(&report);
+    snprintf(text, sizeof text, "%s/smtp", path);
+    assert_int_equal(symlink(text, test_path("credentials/link", link)), 0);
+    assert_null(LOAD(HOST "username = me\npassword_file = credential:link\n", &report));
+    config_report_free(&report);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+/* In a process that is not root. 0: all as it should be. */
+static int reload_without_rights(struct config *old, const char *file)
+{
+    struct config_report report;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 1;
+    if (config_load(file, &report) || !report_has(&report, "/pw cannot be read: Permission denied"))
+        return 2;
+    config_report_free(&report);
+    struct config *c = config_reload(file, old, &report);
+    if (!c || !report_has(&report, "warning: [upstream] password_file: ") || report.errors)
+        return 3;
+    int rc = secret_equal(c->upstreams[0].password, old->upstreams[0].password) ? 0 : 4;
+    config_report_free(&report);
+    config_unref(&c);
+    free(old->upstreams[0].name); /* another account: nothing is kept for it */
+    old->upstreams[0].name = strdup("other");
+    if (config_reload(file, old, &report))
+        rc = 5;
+    config_report_free(&report);
+    return rc;
+}
+
+static void test_reload_keeps_what_it_may_not_read(void **state)
+{
+    struct config_report report;
+    char path[256], text[700];
+    int status;
+    (void)state;
+    test_write("pw", SECRET_WORD "\n", strlen(SECRET_WORD) + 1, 0600);
+    snprintf(text, sizeof text, HOST "username = me\npassword_file = %s\n", test_path("pw", path));
+    test_write("reload.ini", text, strlen(text), 0644);
+    assert_int_equal(chmod(test_dir, 0755), 0);
+    struct config *c = config_load(test_path("reload.ini", path), &report);
+    assert_non_null(c);
+    config_report_free(&report);
+    assert_int_equal(chmod(test_path("pw", text), 0), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(reload_without_rights(c, path));
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
+    config_unref(&c);
+}
+
+static void test_references(void **state)
+{
+    struct config_report report;
+    struct config *c = LOAD(LOGIN, &report), *again;
+    (void)state;
+    config_report_free(&report);
+    assert_non_null(c);
+    again = config_ref(c);
+    config_unref(&c);
+    assert_null(c);
+    assert_string_equal(again->upstreams[0].host, "smtp.example.com");
+    config_unref(&again);
+    config_unref(&again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_odd_bytes),
+        cmocka_unit_test(test_values_are_read_whole),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_sorted_by_line),
+        cmocka_unit_test(test_config_readable_by_everyone),
+        cmocka_unit_test(test_credential),
+        cmocka_unit_test(test_reload_keeps_what_it_may_not_read),
+        cmocka_unit_test(test_references),
+    };
+    return cmocka_run_group_tests(tests, test_dir_make, test_dir_remove);
+}
