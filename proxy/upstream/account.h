@@ -17,13 +17,17 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
 /* After a reload: accounts of the same name whose connection settings are equal keep ladder, pool and sessions; a changed secret ends a retry_auth wait. Others drain: their leases
  * stay valid until returned. NULL with err: `old` is unchanged. Otherwise takes *old. */
 struct accounts *accounts_reload(struct accounts **old, struct config *config, struct err *err) MUST_USE;
-void accounts_free(struct accounts **accounts);          /* QUITs pooled sessions, drops leases (their holders get `lost`), stores what was learnt */
+/* QUITs pooled sessions, refuses who waits (REFUSAL_GONE, at the end of the turn), stores what was learnt. Leases that hold a session stay valid until their
+ * holders end them. */
+void accounts_free(struct accounts **accounts);
+/* Where this process itself listens, with ports: an upstream there is REFUSAL_LOOP. Copied; kept over a reload. */
+void accounts_set_own_listeners(struct accounts *accounts, const struct addr *own, size_t n);
 void accounts_network_changed(struct accounts *accounts);/* forgets failed races, starts the ladders anew */
 size_t accounts_count(const struct accounts *accounts);
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 struct account *accounts_find(const struct accounts *accounts, const char *name);
 
-const struct upstream_config *account_config(const struct account *a);
+const struct upstream_config *account_config(const struct account *a); /* borrows; until the next reload */
 struct account *account_ref(struct account *a);          /* a transaction keeps its account across a reload */
 void account_unref(struct account **a);
 

@@ -15,6 +15,7 @@ enum finding {
 };
 
 const char *finding_name(enum finding f);            /* "timeout-connect" */
+bool finding_is_tls(enum finding f);                 /* counts for PRODUCT 7, row 451 4.7.5 */
 
 struct port_report {                                  /* one port of one account, as last seen */
     struct port port;
@@ -25,5 +26,28 @@ struct port_report {                                  /* one port of one account
     bool saw_bytes;                                   /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
     char words[400];                                  /* a sentence an admin can act on, without secrets, one line */
 };
+
+/* What the sentence is made of. All borrowed; what is not known is NULL. */
+struct finding_detail {
+    enum finding finding;
+    struct port port;
+    const char *host;                                 /* the upstream's name as configured */
+    const struct addr *address;
+    const struct err *err;                            /* what the lower rooms said */
+    const struct reply *reply;
+    const struct tls_facts *facts;
+    const struct ehlo *ehlo;
+    const char *mechanism;                            /* of a port that works; "" none */
+    bool greeted;                                     /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    enum client_stage stage;                          /* for reset and not-smtp */
+    int64_t now_s;                                    /* Unix time, for "expired 3 days ago" */
+};
+
+void finding_words(const struct finding_detail *d, char *out, size_t size);
+
+/* The finding of a session that ended short of ready. timeout: what silence means at the point that the attempt had reached. */
+enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout);
+/* The finding of a connection that died before SMTP began. */
+enum finding finding_of_err(const struct err *err);
 
 #endif

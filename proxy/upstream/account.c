@@ -1,0 +1,319 @@
+/* The glue: one account's credential, gate, ladder and pool; all accounts of one config; what a reload keeps. */
+#include "upstream/account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/io.h"
+#include "upstream/credential.h"
+#include "upstream/gate.h"
+#include "upstream/ladder.h"
+#include "upstream/memory.h"
+#include "upstream/pool.h"
+#include "upstream/settings.h"
+
+struct account {
+    unsigned refs;
+    struct config *born;                  /* the config that env.cfg and all that was made from it borrows from */
+    struct config *newest;                /* where the routing is read */
+    const struct upstream_config *current;/* in newest */
+    char *helo;
+    struct upstream_env env;
+    struct gate gate;
+    struct credential *credential;
+    struct tls_context *tls;
+    struct ladder *ladder;
+    struct pool *pool;
+};
+
+struct accounts {
+    const struct io *io;
+    struct config *config;
+    struct memory *memory;
+    struct account **items;
+    size_t n;
+    struct addr own[sizeof((struct upstream_env *)0)->own / sizeof(struct addr)];
+    size_t nown;
+};
+
+/* ---- one account ---- */
+
+static struct account *account_new(const struct io *io, struct config *config, const struct upstream_config *cfg, struct memory *memory, struct err *err)
+{
+    struct tls_context *tls;
+    if (settings_tls(cfg, &tls, err) < 0)
+        return NULL;
+    struct account *a = NEW(struct account);
+    a->refs = 1;
+    a->born = config_ref(config);
+    a->newest = config_ref(config);
+    a->current = cfg;
+    a->helo = mem_string(settings_helo(config, cfg));
+    a->tls = tls;
+    gate_init(&a->gate);
+    a->credential = credential_new(io, cfg);
+    a->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate};
+    a->pool = pool_new(&a->env, a);
+    a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
+    pool_set_ladder(a->pool, a->ladder);
+    return a;
+}
+
+static void account_destroy(struct account *a)
+{
+    pool_free(&a->pool);
+    ladder_free(&a->ladder);
+    credential_free(&a->credential);
+    tls_context_unref(&a->tls);
+    free(a->helo);
+    config_unref(&a->newest);
+    config_unref(&a->born);
+    loop_free_later(a->env.io->loop, a, free);
+}
+
+struct account *account_ref(struct account *a)
+{
+    a->refs++;
+    return a;
+}
+
+void account_unref(struct account **account)
+{
+    struct account *a = *account;
+    *account = NULL;
+    if (a && --a->refs == 0)
+        account_destroy(a);
+}
+
+/* No longer in the config: what is under way ends in peace, nothing new is kept. */
+static void account_retire(struct account *a)
+{
+    ladder_retire(a->ladder);
+    pool_retire(a->pool);
+    account_unref(&a);
+}
+
+static bool account_fits(const struct account *a, const struct config *config, const struct upstream_config *cfg)
+{
+    return settings_equal(a->env.cfg, cfg) && strcmp(a->helo, settings_helo(config, cfg)) == 0;
+}
+
+/* Takes tls. */
+static void account_renew(struct account *a, struct config *config, const struct upstream_config *cfg, struct tls_context *tls)
+{
+    config_unref(&a->newest);
+    a->newest = config_ref(config);
+    a->current = cfg;
+    ladder_set_tls(a->ladder, tls);
+    tls_context_unref(&a->tls);
+    a->tls = tls;
+    ladder_credentials_doubted(a->ladder, credential_update(a->credential, cfg));
+}
+
+const struct upstream_config *account_config(const struct account *a)
+{
+    return a->current;
+}
+
+const struct account_facts *account_facts(const struct account *a)
+{
+    return ladder_facts(a->ladder);
+}
+
+enum standing account_standing(const struct account *a)
+{
+    return ladder_standing(a->ladder);
+}
+
+const struct port_report *account_reports(const struct account *a, size_t *n_r)
+{
+    return ladder_reports(a->ladder, n_r);
+}
+
+const char *account_summary(const struct account *a, char *out, size_t size)
+{
+    size_t n;
+    const struct rung *rungs = ladder_rungs(a->ladder, &n);
+    return rungs_summary(rungs, n, out, size);
+}
+
+struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx)
+{
+    return pool_acquire(a->pool, identity, avoid, events, ctx);
+}
+
+void account_warm(struct account *a, const char *identity)
+{
+    pool_warm(a->pool, identity);
+}
+
+struct pool_counts account_pool_counts(const struct account *a)
+{
+    return pool_counts(a->pool);
+}
+
+/* ---- all accounts ---- */
+
+static void tell_own(struct account *a, const struct accounts *all)
+{
+    memcpy(a->env.own, all->own, sizeof a->env.own);
+    a->env.nown = all->nown;
+}
+
+static struct accounts *accounts_empty(const struct io *io, struct config *config)
+{
+    struct accounts *all = NEW(struct accounts);
+    all->io = io;
+    all->config = config_ref(config);
+    all->items = mem_alloc((config->nupstreams + 1) * sizeof *all->items);
+    return all;
+}
+
+static void accounts_destroy(struct accounts *all)
+{
+    memory_unref(&all->memory);
+    config_unref(&all->config);
+    free(all->items);
+    free(all);
+}
+
+static void discard(struct accounts *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->items[i])
+            account_retire(all->items[i]);
+    accounts_destroy(all);
+}
+
+struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err)
+{
+    struct accounts *all = accounts_empty(io, config);
+    all->memory = memory_open(io, config->server.state_dir);
+    for (; all->n < config->nupstreams; all->n++) {
+        all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, err);
+        if (!all->items[all->n]) {
+            discard(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+/* The account of the old generation that the new config describes too; NULL none. */
+static struct account *find_equal(const struct accounts *old, const struct config *config, const struct upstream_config *cfg)
+{
+    for (size_t i = 0; i < old->n; i++)
+        if (old->items[i] && account_fits(old->items[i], config, cfg))
+            return old->items[i];
+    return NULL;
+}
+
+struct renewal { /* per account of the new config, until nothing can fail any more */
+    struct account *kept;
+    struct tls_context *tls;
+};
+
+/* Makes whatever may fail. Kept accounts are not touched: their place in `all` stays empty. */
+static int prepare(struct accounts *all, const struct accounts *old, struct renewal *renewals, struct err *err)
+{
+    bool same_memory = all->memory == old->memory;
+    for (; all->n < all->config->nupstreams; all->n++) {
+        const struct upstream_config *cfg = &all->config->upstreams[all->n];
+        struct renewal *r = &renewals[all->n];
+        r->kept = same_memory ? find_equal(old, all->config, cfg) : NULL;
+        if (r->kept) {
+            if (settings_tls(cfg, &r->tls, err) < 0)
+                return -1;
+            continue;
+        }
+        all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, err);
+        if (!all->items[all->n])
+            return -1;
+        tell_own(all->items[all->n], all);
+    }
+    return 0;
+}
+
+static void commit(struct accounts *all, struct accounts *old, struct renewal *renewals)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct account *kept = renewals[i].kept;
+        if (!kept)
+            continue;
+        for (size_t k = 0; k < old->n; k++)
+            if (old->items[k] == kept)
+                old->items[k] = NULL;
+        all->items[i] = kept;
+        account_renew(kept, all->config, &all->config->upstreams[i], renewals[i].tls);
+        renewals[i].tls = NULL;
+    }
+}
+
+struct accounts *accounts_reload(struct accounts **old, struct config *config, struct err *err)
+{
+    struct accounts *before = *old, *all = accounts_empty(before->io, config);
+    struct renewal *renewals = mem_alloc((config->nupstreams + 1) * sizeof *renewals);
+    bool stays = memory_is_in(before->memory, config->server.state_dir);
+    all->memory = stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
+    memcpy(all->own, before->own, sizeof all->own);
+    all->nown = before->nown;
+    if (prepare(all, before, renewals, err) == 0) {
+        commit(all, before, renewals);
+        discard(before);
+        *old = NULL;
+    } else {
+        discard(all);
+        all = NULL;
+    }
+    for (size_t i = 0; i < config->nupstreams; i++)
+        tls_context_unref(&renewals[i].tls);
+    free(renewals);
+    return all;
+}
+
+void accounts_free(struct accounts **accounts)
+{
+    struct accounts *all = *accounts;
+    *accounts = NULL;
+    if (!all)
+        return;
+    for (size_t i = 0; i < all->n; i++)
+        pool_refuse_all(all->items[i]->pool);
+    discard(all);
+}
+
+void accounts_set_own_listeners(struct accounts *all, const struct addr *own, size_t n)
+{
+    size_t room = sizeof all->own / sizeof all->own[0];
+    all->nown = n < room ? n : room;
+    memcpy(all->own, own, all->nown * sizeof *own);
+    for (size_t i = 0; i < all->n; i++)
+        tell_own(all->items[i], all);
+}
+
+void accounts_network_changed(struct accounts *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        pool_drop_idle(all->items[i]->pool);
+        ladder_network_changed(all->items[i]->ladder);
+    }
+}
+
+size_t accounts_count(const struct accounts *all)
+{
+    return all->n;
+}
+
+struct account *accounts_at(const struct accounts *all, size_t index)
+{
+    return index < all->n ? all->items[index] : NULL;
+}
+
+struct account *accounts_find(const struct accounts *all, const char *name)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->items[i]->current->name, name) == 0)
+            return all->items[i];
+    return NULL;
+}

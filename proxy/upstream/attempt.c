@@ -1,0 +1,378 @@
+#include "upstream/attempt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "io/tunnel.h"
+#include "upstream/credential.h"
+
+enum phase { /* what is awaited: names the timeout */
+    PHASE_CONNECT,
+    PHASE_TUNNEL,
+    PHASE_GREETING, /* until EHLO is answered */
+    PHASE_TLS,      /* from STARTTLS, or from the first byte */
+    PHASE_AUTH,
+    PHASE_OVER,
+};
+
+struct attempt {
+    const struct upstream_env *env;
+    const struct rung *rung;
+    struct addr to;
+    const char *identity;
+    const struct attempt_events *events;
+    void *ctx;
+    struct stream *stream;   /* until the client takes it */
+    struct tunnel *tunnel;
+    struct client *client;
+    struct timer *timer;
+    usec left;               /* of the clock, while it stands still */
+    struct deferred failing; /* found inside attempt_new */
+    struct credential_request secret;
+    enum phase phase;
+    bool waits, greeted;
+    usec started, last_step, rtt;
+    struct attempt_result result;
+};
+
+/* ---- the end ---- */
+
+static enum finding timeout_finding(const struct attempt *a)
+{
+    switch (a->phase) {
+    case PHASE_CONNECT: return a->env->cfg->proxy.kind == PROXY_NONE ? FINDING_TIMEOUT_CONNECT : FINDING_PROXY;
+    case PHASE_TUNNEL: return FINDING_PROXY;
+    case PHASE_GREETING: return FINDING_TIMEOUT_GREETING;
+    case PHASE_TLS: return FINDING_TIMEOUT_TLS;
+    default: return FINDING_TIMEOUT_AUTH;
+    }
+}
+
+static void describe(const struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err, struct attempt_result *result_r)
+{
+    usec now = loop_now(a->env->io->loop);
+    struct finding_detail d = {
+        .finding = finding,
+        .port = a->rung->report->port,
+        .host = a->env->cfg->host,
+        .address = &a->to,
+        .err = err,
+        .greeted = a->greeted,
+        .now_s = loop_wall_ms(a->env->io->loop) / 1000,
+    };
+    if (failure) {
+        d.err = &failure->err;
+        d.reply = failure->reply;
+        d.stage = failure->stage;
+    }
+    if (a->client) {
+        d.facts = client_tls_facts(a->client);
+        d.ehlo = client_ehlo(a->client);
+        d.mechanism = client_mechanism(a->client);
+    }
+    *result_r = a->result;
+    result_r->finding = finding;
+    result_r->took = now - a->started;
+    result_r->address = a->to;
+    result_r->saw_bytes = a->result.saw_bytes || (failure && failure->saw_bytes);
+    finding_words(&d, result_r->words, sizeof result_r->words);
+}
+
+static void close_link(struct attempt *a)
+{
+    timer_stop(a->timer);
+    credential_cancel(&a->secret);
+    if (a->tunnel)
+        tunnel_cancel(&a->tunnel);
+    if (a->client) {
+        if (a->greeted)
+            client_quit(&a->client);
+        else
+            client_close(&a->client);
+    }
+    if (a->stream)
+        stream_close(&a->stream);
+}
+
+static void fail(struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err)
+{
+    if (a->phase == PHASE_OVER)
+        return;
+    describe(a, finding, failure, err, &a->result);
+    a->phase = PHASE_OVER;
+    a->waits = false;
+    close_link(a);
+    a->events->failed(a->ctx);
+}
+
+static void on_timeout(void *arg)
+{
+    struct attempt *a = arg;
+    struct err err;
+    err_set(&err, ERR_TIMEOUT, "no answer");
+    fail(a, timeout_finding(a), NULL, &err);
+}
+
+static void on_failing(void *arg)
+{
+    struct attempt *a = arg;
+    struct err err = {.kind = ERR_SYSTEM};
+    snprintf(err.words, sizeof err.words, "%.*s", (int)sizeof err.words - 1, a->result.words);
+    fail(a, FINDING_REFUSED, NULL, &err);
+}
+
+/* ---- the way there ---- */
+
+static void take_step(struct attempt *a)
+{
+    a->result.steps++;
+    a->last_step = loop_now(a->env->io->loop);
+    a->events->step(a->ctx);
+}
+
+static void on_step(void *ctx, enum client_step step)
+{
+    struct attempt *a = ctx;
+    a->result.saw_bytes = true;
+    switch (step) {
+    case CLIENT_STEP_GREETING: a->greeted = true; break;
+    case CLIENT_STEP_EHLO:
+        if (a->rung->settings.tls == CLIENT_TLS_STARTTLS || (a->rung->settings.tls == CLIENT_TLS_MAY && client_ehlo(a->client)->starttls))
+            a->phase = PHASE_TLS;
+        else
+            a->phase = PHASE_AUTH;
+        break;
+    case CLIENT_STEP_STARTTLS: break;
+    case CLIENT_STEP_TLS:
+        if (a->rung->settings.tls == CLIENT_TLS_IMPLICIT)
+            a->phase = PHASE_GREETING;
+        break;
+    case CLIENT_STEP_EHLO_AGAIN: a->phase = PHASE_AUTH; break;
+    }
+    take_step(a);
+}
+
+static void on_auth_wanted(void *ctx)
+{
+    struct attempt *a = ctx;
+    a->phase = PHASE_AUTH;
+    a->waits = true;
+    a->left = timer_left(a->timer);
+    timer_stop(a->timer);
+    a->events->auth_wanted(a->ctx);
+}
+
+static void on_ready(void *ctx)
+{
+    struct attempt *a = ctx;
+    if (a->phase == PHASE_OVER)
+        return;
+    timer_stop(a->timer);
+    a->result.saw_bytes = true;
+    a->result.steps++;
+    describe(a, FINDING_WORKS, NULL, NULL, &a->result);
+    a->phase = PHASE_OVER;
+    a->events->ready(a->ctx);
+}
+
+static void on_lost(void *ctx, const struct client_failure *failure)
+{
+    struct attempt *a = ctx;
+    enum finding finding = finding_of_failure(failure, timeout_finding(a));
+    if (a->phase == PHASE_OVER)
+        return;
+    describe(a, finding, failure, NULL, &a->result);
+    a->client = NULL; /* it frees itself */
+    a->phase = PHASE_OVER;
+    a->waits = false;
+    close_link(a);
+    a->events->failed(a->ctx);
+}
+
+static const struct client_events client_handlers = {.step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .lost = on_lost};
+
+static void speak(struct attempt *a)
+{
+    struct stream *s = a->stream;
+    a->stream = NULL;
+    a->phase = a->rung->settings.tls == CLIENT_TLS_IMPLICIT ? PHASE_TLS : PHASE_GREETING;
+    a->client = client_new(a->env->io, s, &a->rung->settings, &client_handlers, a);
+}
+
+static void on_tunnel(void *ctx, const struct err *err)
+{
+    struct attempt *a = ctx;
+    a->tunnel = NULL;
+    if (err) {
+        fail(a, FINDING_PROXY, NULL, err);
+        return;
+    }
+    usec now = loop_now(a->env->io->loop);
+    if (now - a->last_step > a->rtt) /* the way beyond the proxy counts too */
+        a->rtt = now - a->last_step;
+    speak(a);
+    take_step(a);
+}
+
+static void enter_tunnel(struct attempt *a)
+{
+    const struct outbound_proxy *p = &a->env->cfg->proxy;
+    struct tunnel_target target = {
+        .kind = p->kind == PROXY_SOCKS5 ? TUNNEL_SOCKS5 : TUNNEL_HTTP,
+        .user = p->user,
+        .password = p->password,
+        .host = a->env->cfg->host,
+        .port = a->rung->report->port.number,
+    };
+    a->phase = PHASE_TUNNEL;
+    a->tunnel = tunnel_start(a->env->io->loop, a->stream, &target, on_tunnel, a);
+}
+
+/* An upstream that is one of our own listeners would feed us our own mail for ever. A listener on 0.0.0.0 is met at every address of
+ * this host: then both ends of the connection have the same address. */
+static bool is_ourselves(const struct attempt *a)
+{
+    const struct addr *local = stream_local(a->stream);
+    if (a->env->cfg->proxy.kind != PROXY_NONE)
+        return false;
+    for (size_t i = 0; i < a->env->nown; i++) {
+        const struct addr *own = &a->env->own[i];
+        if (own->port != a->to.port)
+            continue;
+        if (addr_equal(own, &a->to) || (addr_is_any(own) && (addr_is_loopback(&a->to) || (local && addr_equal(local, &a->to)))))
+            return true;
+    }
+    return false;
+}
+
+static void fail_as_loop(struct attempt *a)
+{
+    char where[ADDR_TEXT];
+    describe(a, FINDING_REFUSED, NULL, NULL, &a->result);
+    a->result.loops = true;
+    snprintf(a->result.words, sizeof a->result.words, "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",
+             addr_text_with_port(&a->to, where));
+    a->phase = PHASE_OVER;
+    close_link(a);
+    a->events->failed(a->ctx);
+}
+
+static void on_connected(struct attempt *a)
+{
+    usec now = loop_now(a->env->io->loop);
+    a->rtt = now > a->started ? now - a->started : 1;
+    if (is_ourselves(a)) {
+        fail_as_loop(a);
+        return;
+    }
+    if (a->env->cfg->proxy.kind != PROXY_NONE)
+        enter_tunnel(a);
+    else
+        speak(a);
+    take_step(a);
+}
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event event)
+{
+    struct attempt *a = ctx;
+    if (event == STREAM_CONNECTED)
+        on_connected(a);
+    else if (event == STREAM_FAILED)
+        fail(a, a->env->cfg->proxy.kind == PROXY_NONE ? finding_of_err(stream_error(s)) : FINDING_PROXY, NULL, stream_error(s));
+}
+
+struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung, const struct addr *to, const char *identity, usec clock,
+                            const struct attempt_events *events, void *ctx)
+{
+    struct attempt *a = NEW(struct attempt);
+    const struct addr *source = env->cfg->source.family != ADDR_NONE ? &env->cfg->source : NULL;
+    struct err err = {0};
+    *a = (struct attempt){.env = env, .rung = rung, .to = *to, .identity = identity, .events = events, .ctx = ctx};
+    a->to.port = env->cfg->proxy.kind == PROXY_NONE ? rung->report->port.number : env->cfg->proxy.port;
+    a->started = a->last_step = loop_now(env->io->loop);
+    a->timer = timer_new(env->io->loop, on_timeout, a);
+    deferred_init(&a->failing, on_failing, a);
+    credential_request_init(&a->secret);
+    timer_arm(a->timer, clock);
+    a->stream = stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &err);
+    if (!a->stream) {
+        snprintf(a->result.words, sizeof a->result.words, "%s", err.words);
+        loop_defer(env->io->loop, &a->failing);
+    }
+    return a;
+}
+
+/* ---- AUTH ---- */
+
+static void on_secret(void *ctx, const struct secret *secret, const struct err *err)
+{
+    struct attempt *a = ctx;
+    if (!secret) {
+        fail(a, FINDING_AUTH_TEMPORARY, NULL, err);
+        return;
+    }
+    client_auth(a->client, &(struct client_credential){.user = a->identity, .password = secret});
+}
+
+void attempt_auth(struct attempt *a)
+{
+    if (!a->waits)
+        return;
+    a->waits = false;
+    timer_arm(a->timer, a->left);
+    credential_ask(a->env->credential, &a->secret, on_secret, a);
+}
+
+/* ---- questions ---- */
+
+struct client *attempt_take(struct attempt *a)
+{
+    struct client *c = a->client;
+    a->client = NULL;
+    return c;
+}
+
+const struct attempt_result *attempt_result(const struct attempt *a)
+{
+    return &a->result;
+}
+
+void attempt_result_so_far(const struct attempt *a, struct attempt_result *result_r)
+{
+    if (a->phase == PHASE_OVER)
+        *result_r = a->result;
+    else
+        describe(a, timeout_finding(a), NULL, NULL, result_r);
+}
+
+usec attempt_rtt(const struct attempt *a)
+{
+    return a->rtt;
+}
+
+usec attempt_last_step(const struct attempt *a)
+{
+    return a->last_step;
+}
+
+bool attempt_is_logging_in(const struct attempt *a)
+{
+    return a->phase == PHASE_AUTH;
+}
+
+void attempt_free(struct attempt **attempt)
+{
+    struct attempt *a = *attempt;
+    *attempt = NULL;
+    if (!a)
+        return;
+    a->phase = PHASE_OVER;
+    deferred_cancel(&a->failing);
+    close_link(a);
+    timer_free(&a->timer);
+    loop_free_later(a->env->io->loop, a, free);
+}

@@ -1,0 +1,37 @@
+/* The credential of one account: where the secret comes from, and how long a refused one rests (retry_auth). The secret is asked for and comes
+ * later, on the loop, so that a command or a token endpoint can stand behind the same call. */
+#ifndef UPSTREAM_CREDENTIAL_H
+#define UPSTREAM_CREDENTIAL_H
+
+#include "base/secret.h"
+#include "config/config.h"
+#include "io/io.h"
+#include "io/loop.h"
+
+struct credential;
+
+struct credential *credential_new(const struct io *io, const struct upstream_config *cfg); /* keeps io, copies the rest. Gives */
+void credential_free(struct credential **c);
+
+/* After a reload with equal connection settings. A changed secret ends a retry_auth wait; true: it changed. */
+bool credential_update(struct credential *c, const struct upstream_config *cfg);
+
+/* One question for the secret. Embedded in the asker; credential_cancel it before it goes. */
+struct credential_request {
+    struct deferred later;
+    struct credential *credential;
+    void (*answer)(void *ctx, const struct secret *secret, const struct err *err); /* secret borrowed until return; NULL with err: not to be had */
+    void *ctx;
+};
+void credential_request_init(struct credential_request *r);
+void credential_ask(struct credential *c, struct credential_request *r, void (*answer)(void *ctx, const struct secret *secret, const struct err *err), void *ctx);
+void credential_cancel(struct credential_request *r);
+
+const char *credential_user(const struct credential *c); /* the configured username, "" none */
+
+void credential_refused(struct credential *c);  /* 535, 534, 530: the wait begins, doubling from the first to the longest */
+void credential_accepted(struct credential *c); /* the next refusal waits the first wait again */
+usec credential_wait_left(const struct credential *c); /* 0: it may be tried */
+bool credential_is_refused(const struct credential *c); /* the last answer was a refusal, whether the wait is over or not */
+
+#endif

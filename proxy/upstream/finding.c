@@ -1,0 +1,95 @@
+/* The names of the findings and how a session's end becomes one. The sentences are in finding_words.c. */
+#include "upstream/finding.h"
+
+static const char *const names[FINDING_COUNT] = {
+    [FINDING_UNTRIED] = "untried",
+    [FINDING_WORKS] = "works",
+    [FINDING_DNS] = "dns",
+    [FINDING_REFUSED] = "refused",
+    [FINDING_TIMEOUT_CONNECT] = "timeout-connect",
+    [FINDING_TIMEOUT_GREETING] = "timeout-greeting",
+    [FINDING_RESET] = "reset",
+    [FINDING_GREETING_4XX] = "greeting-4xx",
+    [FINDING_GREETING_5XX] = "greeting-5xx",
+    [FINDING_NOT_SMTP] = "not-smtp",
+    [FINDING_EHLO_REFUSED] = "ehlo-refused",
+    [FINDING_NO_STARTTLS] = "no-starttls",
+    [FINDING_STARTTLS_REFUSED] = "starttls-refused",
+    [FINDING_TIMEOUT_TLS] = "timeout-tls",
+    [FINDING_TLS_HANDSHAKE] = "tls-handshake",
+    [FINDING_CERTIFICATE] = "certificate",
+    [FINDING_AUTH_UNAVAILABLE] = "auth-unavailable",
+    [FINDING_AUTH_TEMPORARY] = "auth-temporary",
+    [FINDING_TIMEOUT_AUTH] = "timeout-auth",
+    [FINDING_AUTH_REFUSED] = "auth-refused",
+    [FINDING_PROXY] = "proxy",
+};
+
+const char *finding_name(enum finding f)
+{
+    return (unsigned)f < FINDING_COUNT ? names[f] : "untried";
+}
+
+bool finding_is_tls(enum finding f)
+{
+    return f == FINDING_NO_STARTTLS || f == FINDING_STARTTLS_REFUSED || f == FINDING_TLS_HANDSHAKE || f == FINDING_CERTIFICATE;
+}
+
+/* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the account: hammering the next port with
+ * the same credentials would only lock it. */
+static enum finding of_auth_code(int code)
+{
+    if (code < 500)
+        return FINDING_AUTH_TEMPORARY;
+    if (code <= 504 || code == 538)
+        return FINDING_AUTH_UNAVAILABLE;
+    return FINDING_AUTH_REFUSED;
+}
+
+static enum finding of_reply(enum client_stage stage, const struct reply *reply)
+{
+    int code = reply ? reply->code : 0;
+    switch (stage) {
+    case CLIENT_GREETING: return code >= 500 ? FINDING_GREETING_5XX : FINDING_GREETING_4XX;
+    case CLIENT_EHLO:
+    case CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
+    case CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
+    case CLIENT_AUTH: return of_auth_code(code);
+    default: return FINDING_RESET; /* 421 out of the blue */
+    }
+}
+
+static enum finding of_broken_protocol(enum client_stage stage)
+{
+    switch (stage) {
+    case CLIENT_STARTTLS:
+    case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE; /* bytes behind the 220: response injection */
+    default: return FINDING_NOT_SMTP;
+    }
+}
+
+enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout)
+{
+    switch (failure->fault) {
+    case CLIENT_FAULT_LINK: return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
+    case CLIENT_FAULT_TIMEOUT: return timeout;
+    case CLIENT_FAULT_REPLY: return of_reply(failure->stage, failure->reply);
+    case CLIENT_FAULT_PROTOCOL: return of_broken_protocol(failure->stage);
+    case CLIENT_FAULT_NO_STARTTLS: return FINDING_NO_STARTTLS;
+    case CLIENT_FAULT_TLS: return FINDING_TLS_HANDSHAKE;
+    case CLIENT_FAULT_CERTIFICATE: return FINDING_CERTIFICATE;
+    case CLIENT_FAULT_NO_MECHANISM: return FINDING_AUTH_UNAVAILABLE;
+    }
+    return FINDING_RESET;
+}
+
+enum finding finding_of_err(const struct err *err)
+{
+    switch (err->kind) {
+    case ERR_TIMEOUT: return FINDING_TIMEOUT_CONNECT;
+    case ERR_PROXY: return FINDING_PROXY;
+    case ERR_RESET:
+    case ERR_CLOSED: return FINDING_RESET;
+    default: return FINDING_REFUSED; /* refused, unreachable, administratively prohibited, no local address to come from */
+    }
+}

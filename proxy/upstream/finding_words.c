@@ -1,0 +1,272 @@
+/* One sentence for each finding, for an admin who has to do something about it. Peer text in it has lost its controls in the reply
+ * parser; the log and the pages escape the rest. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "upstream/finding.h"
+
+struct sentence {
+    char *out;
+    size_t size, len;
+};
+
+static void say(struct sentence *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(struct sentence *s, const char *fmt, ...)
+{
+    if (s->len + 1 >= s->size)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(s->out + s->len, s->size - s->len, fmt, args);
+    va_end(args);
+    if (n > 0)
+        s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
+}
+
+static const char *err_words(const struct finding_detail *d, const char *otherwise)
+{
+    return d->err && d->err->words[0] ? d->err->words : otherwise;
+}
+
+/* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
+static void say_reply(struct sentence *s, const struct finding_detail *d)
+{
+    char words[160];
+    if (d->reply && d->reply->code)
+        say(s, " (%s)", reply_words(d->reply, words, sizeof words));
+}
+
+static void say_where(struct sentence *s, const struct finding_detail *d)
+{
+    char text[ADDR_TEXT];
+    say(s, "%u", (unsigned)d->port.number);
+    if (d->address && d->address->family != ADDR_NONE)
+        say(s, " at %s", addr_text(d->address, text));
+}
+
+/* The usual submission ports are never in the wrong mode; any other may be. */
+static bool mode_is_doubtful(const struct port *p)
+{
+    switch (p->number) {
+    case 25:
+    case 587:
+    case 2525: return p->mode == PORT_IMPLICIT;
+    case 465: return p->mode != PORT_IMPLICIT;
+    default: return true;
+    }
+}
+
+static void say_other_mode(struct sentence *s, const struct finding_detail *d)
+{
+    if (!mode_is_doubtful(&d->port))
+        return;
+    if (d->port.mode == PORT_IMPLICIT)
+        say(s, "; or the port begins without TLS: try %u/starttls", (unsigned)d->port.number);
+    else
+        say(s, "; or the port wants TLS from the first byte: try %u/implicit", (unsigned)d->port.number);
+}
+
+static void say_works(struct sentence *s, const struct finding_detail *d)
+{
+    say_where(s, d);
+    say(s, " works");
+    if (d->facts && d->facts->version[0])
+        say(s, ", %s%s", d->facts->version, d->facts->verified ? " with a verified certificate" : " with an unverified certificate");
+    else
+        say(s, ", without TLS");
+    if (d->mechanism && d->mechanism[0])
+        say(s, ", logged in with %s", d->mechanism);
+}
+
+static void say_refused(struct sentence *s, const struct finding_detail *d)
+{
+    say_where(s, d);
+    if (d->err && d->err->kind == ERR_UNREACHABLE)
+        say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it", d->err->words);
+    else if (d->err && d->err->kind != ERR_REFUSED && d->err->words[0])
+        say(s, " cannot be used: %s", d->err->words);
+    else
+        say(s, " refuses the connection: nothing listens there, or a firewall rejects it");
+}
+
+static void say_timeout_greeting(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u %s: a firewall is probably swallowing SMTP", (unsigned)d->port.number,
+        d->greeted ? "greets but never answers EHLO" : "accepts the connection but never greets");
+    if (!d->greeted)
+        say_other_mode(s, d);
+}
+
+static void say_reset(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u cuts the connection", (unsigned)d->port.number);
+    if (d->address) /* a stage is known only once SMTP began */
+        say(s, " while %s", client_stage_words(d->stage));
+    say_reply(s, d);
+    if (!d->reply)
+        say(s, " (%s)", err_words(d, "connection reset"));
+    say(s, ": a firewall does not let it through, or the server does not want this address");
+}
+
+static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", (unsigned)d->port.number,
+        err_words(d, "malformed reply"));
+    if (d->stage == CLIENT_GREETING)
+        say_other_mode(s, d);
+}
+
+static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
+{
+    if (d->ehlo && d->ehlo->starttls_mangled)
+        say(s, "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; switch its SMTP fixup off or use another port",
+            (unsigned)d->port.number);
+    else
+        say(s, "%u does not offer STARTTLS: a firewall may have removed it, or the server has none; it is never used without TLS",
+            (unsigned)d->port.number);
+}
+
+static void say_handshake(struct sentence *s, const struct finding_detail *d)
+{
+    if (d->err && d->err->kind == ERR_PROTOCOL)
+        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, d->err->words);
+    else
+        say(s, "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes", (unsigned)d->port.number,
+            err_words(d, "no reason given"));
+    if (!d->err || d->err->kind != ERR_PROTOCOL)
+        say_other_mode(s, d);
+}
+
+static void say_expired(struct sentence *s, const struct finding_detail *d)
+{
+    int64_t day = 24 * 3600;
+    if (d->facts->not_before > d->now_s)
+        say(s, "is not valid before %lld days from now: check this machine's clock", (long long)((d->facts->not_before - d->now_s) / day + 1));
+    else
+        say(s, "expired %lld days ago: the server must renew it, or this machine's clock is wrong",
+            (long long)(d->now_s > d->facts->not_after ? (d->now_s - d->facts->not_after) / day : 0));
+}
+
+static void say_certificate(struct sentence *s, const struct finding_detail *d)
+{
+    const struct tls_facts *f = d->facts;
+    say(s, "%u presents a certificate that ", (unsigned)d->port.number);
+    switch (f ? f->fault : TLS_FAULT_OTHER) {
+    case TLS_FAULT_NAME:
+        say(s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set", f->names[0] ? f->names : "no name at all",
+            d->host ? d->host : "the host");
+        return;
+    case TLS_FAULT_EXPIRED: say_expired(s, d); break;
+    case TLS_FAULT_UNTRUSTED:
+        say(s, "nobody trusted here has signed (issuer %s): somebody intercepts TLS, or its CA belongs into tls_ca",
+            f->issuer[0] ? f->issuer : "unknown");
+        break;
+    case TLS_FAULT_PIN: say(s, "matches no tls_fingerprint (it is %s)", f->sha256[0] ? f->sha256 : "unknown"); break;
+    default: say(s, "does not earn trust (%s)", f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given")); break;
+    }
+    if (f && f->names[0] && f->fault != TLS_FAULT_PIN)
+        say(s, "; it is for %s", f->names);
+}
+
+static void say_auth_unavailable(struct sentence *s, const struct finding_detail *d)
+{
+    const char *offered = d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
+    if (d->reply && d->reply->code)
+        say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
+    else
+        say(s, "%u offers no login that can be used", (unsigned)d->port.number);
+    say_reply(s, d);
+    if (offered)
+        say(s, ": it offers %s", offered);
+    else
+        say(s, ": it offers no AUTH at all");
+    if (d->facts && !d->facts->verified)
+        say(s, ", and the connection has not earned a password");
+}
+
+static void say_about_auth(struct sentence *s, const struct finding_detail *d)
+{
+    unsigned port = d->port.number;
+    switch (d->finding) {
+    case FINDING_AUTH_TEMPORARY:
+        say(s, "%u cannot check the login now", port);
+        say_reply(s, d);
+        if (!d->reply || !d->reply->code)
+            say(s, " (%s)", err_words(d, "temporary failure"));
+        say(s, ": it is tried again, other ports too");
+        break;
+    case FINDING_TIMEOUT_AUTH: say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port); break;
+    default:
+        say(s, "%u refuses the configured credentials", port);
+        say_reply(s, d);
+        say(s, ": check username and password (some providers want an app password); no other port is tried with them");
+        break;
+    }
+}
+
+static void say_about_connection(struct sentence *s, const struct finding_detail *d)
+{
+    unsigned port = d->port.number;
+    switch (d->finding) {
+    case FINDING_DNS:
+        say(s, "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver", port, d->host ? d->host : "of the host",
+            err_words(d, "no address"));
+        break;
+    case FINDING_REFUSED: say_refused(s, d); break;
+    case FINDING_TIMEOUT_CONNECT:
+        say_where(s, d);
+        say(s, " does not answer at all: a firewall is probably dropping the connection");
+        break;
+    case FINDING_TIMEOUT_GREETING: say_timeout_greeting(s, d); break;
+    case FINDING_RESET: say_reset(s, d); break;
+    case FINDING_GREETING_4XX:
+        say(s, "%u turns us away for now", port);
+        say_reply(s, d);
+        break;
+    case FINDING_GREETING_5XX:
+        say(s, "%u turns us away", port);
+        say_reply(s, d);
+        say(s, ": the server does not want this address");
+        break;
+    case FINDING_NOT_SMTP: say_not_smtp(s, d); break;
+    case FINDING_EHLO_REFUSED:
+        say(s, "%u refuses EHLO", port);
+        say_reply(s, d);
+        say(s, ": check helo in the config, or something ancient answers");
+        break;
+    default: say(s, "%u: the proxy on the way says no (%s)", port, err_words(d, "no answer")); break;
+    }
+}
+
+void finding_words(const struct finding_detail *d, char *out, size_t size)
+{
+    struct sentence s = {.out = out, .size = size};
+    unsigned port = d->port.number;
+    out[0] = 0;
+    switch (d->finding) {
+    case FINDING_UNTRIED: say(&s, "%u has not been tried yet", port); break;
+    case FINDING_WORKS: say_works(&s, d); break;
+    case FINDING_NO_STARTTLS: say_no_starttls(&s, d); break;
+    case FINDING_STARTTLS_REFUSED:
+        say(&s, "%u offers STARTTLS and then refuses it", port);
+        say_reply(&s, d);
+        say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
+        break;
+    case FINDING_TIMEOUT_TLS:
+        say(&s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", port);
+        if (d->port.mode == PORT_IMPLICIT)
+            say_other_mode(&s, d);
+        break;
+    case FINDING_TLS_HANDSHAKE: say_handshake(&s, d); break;
+    case FINDING_CERTIFICATE: say_certificate(&s, d); break;
+    case FINDING_AUTH_UNAVAILABLE: say_auth_unavailable(&s, d); break;
+    case FINDING_AUTH_TEMPORARY:
+    case FINDING_TIMEOUT_AUTH:
+    case FINDING_AUTH_REFUSED: say_about_auth(&s, d); break;
+    default: say_about_connection(&s, d); break;
+    }
+    for (char *c = out; *c; c++) /* certificate names and resolver words come from outside */
+        if (ascii_is_control(*c))
+            *c = '?';
+}

@@ -1,0 +1,33 @@
+/* The AUTH gate of an account (PRODUCT 5: AUTH is never raced). While the credentials are unproven, one attempt at a time may send AUTH; the
+ * others wait in the order in which they came. Once proven, everybody passes. */
+#ifndef UPSTREAM_GATE_H
+#define UPSTREAM_GATE_H
+
+#include <stdbool.h>
+
+#include "base/list.h"
+
+enum gate_state { GATE_OUTSIDE, GATE_WAITING, GATE_HOLDING };
+
+struct gate_pass { /* embedded in the attempt; belongs to it */
+    struct link link;
+    enum gate_state state;
+    void (*granted)(void *ctx); /* may be called from inside gate_enter, gate_leave and gate_prove; must not change the gate */
+    void *ctx;
+};
+
+struct gate {
+    bool proven;
+    struct gate_pass *holder; /* NULL: free, or proven */
+    struct link waiting;
+};
+
+void gate_init(struct gate *g);
+void gate_pass_init(struct gate_pass *p, void (*granted)(void *ctx), void *ctx);
+void gate_enter(struct gate *g, struct gate_pass *p);
+void gate_leave(struct gate *g, struct gate_pass *p); /* the holder's leaving lets the next one in; harmless outside */
+void gate_prove(struct gate *g);                      /* an AUTH was answered 2xx: all who wait pass */
+void gate_doubt(struct gate *g);                      /* start, reload, a refusal */
+void gate_clear(struct gate *g);                      /* puts everybody outside without letting anyone in: the ladder stops */
+
+#endif

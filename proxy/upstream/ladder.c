@@ -1,0 +1,376 @@
+/* Who dials when. */
+#include "upstream/ladder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "upstream/credential.h"
+#include "upstream/gate.h"
+#include "upstream/ladder_private.h"
+
+#define PROBE_POSTPONED (10 * USEC_PER_SEC) /* no room for one more session: later */
+
+static const struct race_events dial_events;
+
+/* ---- dials ---- */
+
+static struct dial *dial_start(struct ladder *l, enum dial_kind kind, const char *identity, struct rung *const *rungs, size_t n)
+{
+    struct dial *d = NEW(struct dial);
+    d->ladder = l;
+    d->kind = kind;
+    d->identity = mem_string(identity);
+    d->rung = rungs[0];
+    link_init(&d->link);
+    list_push_back(&l->dials, &d->link);
+    d->race = race_new(l->env, rungs, n, identity, &dial_events, d);
+    return d;
+}
+
+static void dial_destroy(void *p)
+{
+    struct dial *d = p;
+    free(d->identity);
+    free(d);
+}
+
+static void dial_end(struct dial *d)
+{
+    struct ladder *l = d->ladder;
+    if (!d->race)
+        return;
+    link_remove(&d->link);
+    if (l->race == d)
+        l->race = NULL;
+    if (l->detour == d)
+        l->detour = NULL;
+    if (l->probe == d)
+        l->probe = NULL;
+    race_free(&d->race);
+    loop_free_later(l->env->io->loop, d, dial_destroy);
+}
+
+static void end_all(struct ladder *l)
+{
+    gate_clear(l->env->gate); /* nobody is let in by another's leaving */
+    while (!link_is_alone(&l->dials))
+        dial_end(CONTAINER(l->dials.next, struct dial, link));
+}
+
+static void end_stalled(struct ladder *l)
+{
+    LIST_EACH(&l->dials, it) {
+        struct dial *d = CONTAINER(it, struct dial, link);
+        if (d->kind == DIAL_BEST && d->stalled && d->rung != l->best)
+            dial_end(d);
+    }
+}
+
+/* ---- better ports, in the background ---- */
+
+static void arm_reprobe(struct ladder *l)
+{
+    usec due = INT64_MAX;
+    if (l->retired || l->probe || !l->best) {
+        timer_stop(l->reprobe);
+        return;
+    }
+    for (size_t i = 0; i < l->best->index; i++)
+        if (l->rungs[i].tried < due)
+            due = l->rungs[i].tried;
+    if (due == INT64_MAX)
+        timer_stop(l->reprobe);
+    else
+        timer_arm(l->reprobe, due + l->env->cfg->reprobe - loop_now(l->env->io->loop));
+}
+
+static void on_reprobe(void *arg)
+{
+    struct ladder *l = arg;
+    usec due = loop_now(l->env->io->loop) - l->env->cfg->reprobe;
+    if (l->retired || l->probe || !l->best)
+        return;
+    if (credential_is_refused(l->env->credential) || !l->events->has_room(l->ctx)) {
+        timer_arm(l->reprobe, PROBE_POSTPONED);
+        return;
+    }
+    for (size_t i = 0; i < l->best->index; i++) {
+        struct rung *r = &l->rungs[i];
+        if (r->tried > due)
+            continue;
+        l->probe = dial_start(l, DIAL_PROBE, credential_user(l->env->credential), &r, 1);
+        return;
+    }
+    arm_reprobe(l);
+}
+
+/* ---- how dials end ---- */
+
+static void adopt_winner(struct dial *d, struct rung *rung)
+{
+    struct ladder *l = d->ladder;
+    bool better = !l->best || rung->index < l->best->index;
+    rung->blamed = false;
+    if (d->kind == DIAL_RACE || (d->kind == DIAL_PROBE && better) || !l->best)
+        ladder_set_best(l, rung);
+    ladder_reopen(l);
+    ladder_set_standing(l, STANDING_WORKS);
+    if (d->kind == DIAL_RACE)
+        end_stalled(l);
+}
+
+static void on_won(void *ctx, struct client *client, struct rung *rung)
+{
+    struct dial *d = ctx;
+    struct ladder *l = d->ladder;
+    size_t n;
+    const struct addr *addresses = race_addresses(d->race, &n);
+    credential_accepted(l->env->credential);
+    gate_prove(l->env->gate);
+    ladder_learn(l, client, addresses, n);
+    adopt_winner(d, rung);
+    l->events->session(l->ctx, client, rung, d->identity);
+    dial_end(d);
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
+static void on_failed(void *ctx)
+{
+    struct dial *d = ctx;
+    struct ladder *l = d->ladder;
+    enum dial_kind kind = d->kind;
+    uint16_t avoid = d->avoid;
+    dial_end(d);
+    if (kind == DIAL_RACE)
+        ladder_close(l);
+    else if (kind == DIAL_DETOUR)
+        l->events->no_detour(l->ctx, avoid);
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
+static void on_refused(void *ctx)
+{
+    struct dial *d = ctx;
+    ladder_credentials_refused(d->ladder);
+}
+
+/* The port that worked fails or stands still: the rest of the ladder comes into play beside it, once for however many dials. */
+static void grow_into_race(struct dial *d)
+{
+    struct ladder *l = d->ladder;
+    struct rung **others = mem_alloc(l->n * sizeof *others);
+    size_t n = ladder_order(l, d->rung, others);
+    d->kind = DIAL_RACE;
+    l->race = d;
+    race_extend(d->race, others, n);
+    free(others);
+}
+
+static void on_stalled(void *ctx)
+{
+    struct dial *d = ctx;
+    struct ladder *l = d->ladder;
+    if (d->kind == DIAL_DETOUR) {
+        l->events->no_detour(l->ctx, d->avoid);
+        l->events->changed(l->ctx);
+    } else if (d->kind == DIAL_BEST && !l->race) {
+        grow_into_race(d);
+    } else if (d->kind == DIAL_BEST) {
+        d->stalled = true;
+    }
+}
+
+static const struct race_events dial_events = {.won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
+
+/* ---- what the pool wants ---- */
+
+static unsigned count_dials(const struct ladder *l, const char *identity)
+{
+    unsigned n = 0;
+    LIST_EACH(&l->dials, it) {
+        const struct dial *d = CONTAINER(it, struct dial, link);
+        if (d->kind == DIAL_BEST && !d->stalled && strcmp(d->identity, identity) == 0)
+            n++;
+    }
+    return n;
+}
+
+void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsigned room)
+{
+    enum refusal why;
+    char words[8];
+    if (l->race || room == 0 || wanted == 0 || ladder_is_closed(l, &why, words, sizeof words))
+        return;
+    if (!l->env->gate->proven || !l->best) {
+        struct rung **order = mem_alloc(l->n * sizeof *order);
+        size_t n = ladder_order(l, NULL, order);
+        l->race = dial_start(l, DIAL_RACE, identity, order, n);
+        free(order);
+        return;
+    }
+    for (unsigned have = count_dials(l, identity); have < wanted && room > 0; have++, room--)
+        dial_start(l, DIAL_BEST, identity, &l->best, 1);
+}
+
+void ladder_detour(struct ladder *l, const char *identity, uint16_t avoid)
+{
+    struct rung **order;
+    size_t n;
+    const struct rung *avoided = NULL;
+    if (l->detour)
+        return;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->reports[i].port.number == avoid)
+            avoided = &l->rungs[i];
+    order = mem_alloc(l->n * sizeof *order);
+    n = ladder_order(l, avoided, order);
+    if (n && avoided) {
+        l->detour = dial_start(l, DIAL_DETOUR, identity, order, n);
+        l->detour->avoid = avoid;
+    } else {
+        l->events->no_detour(l->ctx, avoid);
+    }
+    free(order);
+}
+
+bool ladder_works_on(const struct ladder *l, uint16_t port)
+{
+    return l->best && l->best->report->port.number == port;
+}
+
+unsigned ladder_dialing(const struct ladder *l)
+{
+    unsigned n = 0;
+    LIST_EACH(&l->dials, it)
+        n++;
+    return n;
+}
+
+bool ladder_is_racing(const struct ladder *l)
+{
+    return l->race != NULL;
+}
+
+bool ladder_is_dialing_for(const struct ladder *l, const char *identity)
+{
+    return l->race || count_dials(l, identity) > 0;
+}
+
+usec ladder_closed_for(const struct ladder *l)
+{
+    usec wait = credential_wait_left(l->env->credential), failed = l->failed_until - loop_now(l->env->io->loop);
+    return wait > failed ? wait : failed > 0 ? failed : 0;
+}
+
+/* ---- what happens to it ---- */
+
+void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failure *failure)
+{
+    struct attempt_result result = {.finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
+    if (!failure || failure->fault == CLIENT_FAULT_REPLY)
+        return;
+    snprintf(result.words, sizeof result.words, "%u logs us in and then loses the session while %s (%.200s): something on the way interferes",
+             (unsigned)rung->report->port.number, client_stage_words(failure->stage), failure->err.words);
+    rung_report(rung, l->env, &result);
+    rung->blamed = true;
+    if (l->best == rung)
+        ladder_set_best(l, NULL);
+}
+
+void ladder_credentials_refused(struct ladder *l)
+{
+    credential_refused(l->env->credential);
+    gate_doubt(l->env->gate);
+    end_all(l);
+    ladder_set_standing(l, STANDING_AUTH_REFUSED);
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
+void ladder_credentials_doubted(struct ladder *l, bool changed)
+{
+    gate_doubt(l->env->gate);
+    if (!changed)
+        return;
+    ladder_reopen(l);
+    if (l->standing == STANDING_AUTH_REFUSED)
+        ladder_set_standing(l, STANDING_UNKNOWN);
+    l->events->changed(l->ctx);
+}
+
+void ladder_network_changed(struct ladder *l)
+{
+    end_all(l);
+    ladder_reopen(l);
+    ladder_set_best(l, NULL);
+    for (size_t i = 0; i < l->n; i++)
+        l->rungs[i].blamed = false;
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
+void ladder_set_tls(struct ladder *l, struct tls_context *tls)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->rungs[i].settings.context)
+            l->rungs[i].settings.context = tls;
+}
+
+/* ---- life ---- */
+
+static void on_reopen(void *arg)
+{
+    struct ladder *l = arg;
+    ladder_reopen(l);
+    l->events->changed(l->ctx);
+}
+
+struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo, struct tls_context *tls, const struct ladder_events *events, void *ctx)
+{
+    struct ladder *l = NEW(struct ladder);
+    l->env = env;
+    l->memory = memory_ref(memory);
+    l->events = events;
+    l->ctx = ctx;
+    l->n = env->cfg->ports.n;
+    l->rungs = mem_alloc(l->n * sizeof *l->rungs);
+    l->reports = mem_alloc(l->n * sizeof *l->reports);
+    for (size_t i = 0; i < l->n; i++)
+        rung_init(&l->rungs[i], i, &l->reports[i], env, helo, tls);
+    link_init(&l->dials);
+    l->reprobe = timer_new(env->io->loop, on_reprobe, l);
+    l->reopen = timer_new(env->io->loop, on_reopen, l);
+    ladder_recall(l);
+    return l;
+}
+
+void ladder_retire(struct ladder *l)
+{
+    l->retired = true;
+    timer_stop(l->reprobe);
+    if (l->probe)
+        dial_end(l->probe);
+}
+
+void ladder_free(struct ladder **ladder)
+{
+    struct ladder *l = *ladder;
+    *ladder = NULL;
+    if (!l)
+        return;
+    end_all(l);
+    timer_free(&l->reprobe);
+    timer_free(&l->reopen);
+    for (size_t i = 0; i < l->n; i++)
+        rung_free(&l->rungs[i]);
+    free(l->rungs);
+    free(l->reports);
+    memory_unref(&l->memory);
+    free(l);
+}

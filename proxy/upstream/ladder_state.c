@@ -1,0 +1,273 @@
+/* What the ladder knows: which port works, what EHLO said, why a race failed; and what of it is said and stored. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "upstream/credential.h"
+#include "upstream/ladder_private.h"
+
+#define FAILURE_REMEMBERED (10 * USEC_PER_SEC) /* PRODUCT 5: so that an outage does not cost every message the full wait */
+
+static usec now_of(const struct ladder *l)
+{
+    return loop_now(l->env->io->loop);
+}
+
+/* ---- memory ---- */
+
+static void store(struct ladder *l)
+{
+    if (!l->retired)
+        memory_put(l->memory, l->env->cfg->name, l->env->cfg->host, &l->record);
+}
+
+void ladder_recall(struct ladder *l)
+{
+    memory_get(l->memory, l->env->cfg->name, l->env->cfg->host, &l->record);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct port *p = &l->reports[i].port;
+        if (p->number == l->record.works.number && p->mode == l->record.works.mode)
+            l->best = &l->rungs[i];
+    }
+    memcpy(l->env->good, l->record.addresses, sizeof l->env->good);
+    l->env->ngood = l->record.naddresses;
+}
+
+static bool facts_equal(const struct account_facts *a, const struct account_facts *b)
+{
+    return a->known == b->known && a->has_size == b->has_size && a->size == b->size && a->dsn == b->dsn && a->smtputf8 == b->smtputf8 &&
+           a->chunking == b->chunking && a->eightbit == b->eightbit;
+}
+
+static bool learn_facts(struct ladder *l, const struct ehlo *e)
+{
+    struct account_facts f = {
+        .known = true, .has_size = e->has_size, .size = e->size, .dsn = e->dsn, .smtputf8 = e->smtputf8, .chunking = e->chunking, .eightbit = e->eightbit};
+    bool changed = !facts_equal(&f, &l->record.facts);
+    l->record.facts = f;
+    return changed;
+}
+
+/* The address that worked first, then what else the name has. Behind a proxy the addresses are the proxy's, and not worth keeping. */
+static bool learn_addresses(struct ladder *l, const struct addr *worked, const struct addr *addresses, size_t n)
+{
+    struct addr list[CAP_DNS_ADDRESSES];
+    size_t count = 0;
+    bool changed;
+    if (l->env->cfg->proxy.kind != PROXY_NONE)
+        return false;
+    list[count++] = *worked;
+    list[0].port = 0;
+    for (size_t i = 0; i < n && count < CAP_DNS_ADDRESSES; i++)
+        if (!addr_equal(&addresses[i], worked))
+            list[count++] = addresses[i];
+    changed = count != l->env->ngood;
+    for (size_t i = 0; i < count && !changed; i++)
+        changed = !addr_equal(&list[i], &l->env->good[i]);
+    memcpy(l->env->good, list, count * sizeof *list);
+    memcpy(l->record.addresses, list, count * sizeof *list);
+    l->env->ngood = l->record.naddresses = count;
+    return changed;
+}
+
+void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses, size_t n)
+{
+    bool changed = learn_facts(l, client_ehlo(client));
+    changed = learn_addresses(l, client_peer(client), addresses, n) || changed;
+    if (changed)
+        store(l);
+}
+
+void ladder_set_best(struct ladder *l, struct rung *rung)
+{
+    struct rung *before = l->best;
+    l->best = rung;
+    if (!rung)
+        return;
+    const struct port *p = &rung->report->port;
+    if (before && before != rung) {
+        char words[160];
+        snprintf(words, sizeof words, "new sessions go to port %u now, no longer to %u", (unsigned)p->number, (unsigned)before->report->port.number);
+        log_event(l->env->io->log, LOG_INFO, words, log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
+    }
+    if (p->number == l->record.works.number && p->mode == l->record.works.mode)
+        return;
+    l->record.works = *p;
+    store(l);
+}
+
+enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung, uint64_t fingerprint)
+{
+    for (size_t i = 0; i < l->record.nbdat; i++)
+        if (l->record.bdat[i].port == rung->report->port.number && l->record.bdat[i].fingerprint == fingerprint)
+            return l->record.bdat[i].known;
+    return CHUNKING_UNPROVEN;
+}
+
+void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint, enum client_chunking known)
+{
+    uint16_t port = rung->report->port.number;
+    size_t i = 0;
+    if (known == CHUNKING_UNPROVEN || ladder_chunking(l, rung, fingerprint) == known)
+        return;
+    while (i < l->record.nbdat && l->record.bdat[i].port != port)
+        i++;
+    if (i == MEMORY_PORTS)
+        i = 0;
+    else if (i == l->record.nbdat)
+        l->record.nbdat++;
+    l->record.bdat[i] = (struct memory_bdat){port, fingerprint, known};
+    store(l);
+}
+
+/* ---- standing ---- */
+
+static void say_standing(const struct ladder *l, enum standing before)
+{
+    char words[700], list[512];
+    const char *host = l->env->cfg->host;
+    enum log_level level = LOG_ERROR;
+    switch (l->standing) {
+    case STANDING_NO_PORT: snprintf(words, sizeof words, "no port of %s works: %s", host, rungs_summary(l->rungs, l->n, list, sizeof list)); break;
+    case STANDING_AUTH_REFUSED:
+        snprintf(words, sizeof words, "%s refuses the configured credentials; they are tried again in %" PRId64 " s, or after a reload with others", host,
+                 credential_wait_left(l->env->credential) / USEC_PER_SEC);
+        break;
+    case STANDING_WORKS:
+        if (before == STANDING_UNKNOWN) /* the port's own line says it */
+            return;
+        level = LOG_INFO;
+        snprintf(words, sizeof words, "%s works again", host);
+        break;
+    default: return;
+    }
+    log_event(l->env->io->log, level, words, log_str("account", l->env->cfg->name), log_str("host", host));
+}
+
+void ladder_set_standing(struct ladder *l, enum standing standing)
+{
+    enum standing before = l->standing;
+    l->standing = standing;
+    if (before != standing)
+        say_standing(l, before);
+}
+
+enum standing ladder_standing(const struct ladder *l)
+{
+    return l->standing;
+}
+
+/* ---- why there is no session ---- */
+
+static bool only_tls_is_wrong(const struct ladder *l)
+{
+    bool some = false;
+    for (size_t i = 0; i < l->n; i++) {
+        if (!l->reports[i].saw_bytes)
+            continue;
+        if (!finding_is_tls(l->reports[i].finding))
+            return false;
+        some = true;
+    }
+    return some;
+}
+
+static bool some_port_is(const struct ladder *l, enum finding finding)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->reports[i].finding == finding)
+            return true;
+    return false;
+}
+
+enum refusal ladder_reason(const struct ladder *l, char *words, size_t size)
+{
+    if (credential_wait_left(l->env->credential) > 0) {
+        snprintf(words, size, "%s refuses the configured credentials", l->env->cfg->host);
+        return REFUSAL_CREDENTIALS;
+    }
+    rungs_summary(l->rungs, l->n, words, size);
+    if (some_port_is(l, FINDING_AUTH_TEMPORARY))
+        return REFUSAL_AUTH_TEMPORARY;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->rungs[i].loops) {
+            snprintf(words, size, "%s is this proxy itself", l->env->cfg->host);
+            return REFUSAL_LOOP;
+        }
+    return only_tls_is_wrong(l) ? REFUSAL_TLS : REFUSAL_NO_PORT;
+}
+
+void ladder_close(struct ladder *l)
+{
+    l->failed_why = ladder_reason(l, l->failed_words, sizeof l->failed_words);
+    l->failed_until = now_of(l) + FAILURE_REMEMBERED;
+    l->full = some_port_is(l, FINDING_GREETING_4XX) || some_port_is(l, FINDING_AUTH_TEMPORARY);
+    timer_arm(l->reopen, FAILURE_REMEMBERED);
+    ladder_set_best(l, NULL);
+    ladder_set_standing(l, STANDING_NO_PORT);
+}
+
+void ladder_reopen(struct ladder *l)
+{
+    l->failed_until = 0;
+    l->full = false;
+    timer_stop(l->reopen);
+}
+
+bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, size_t size)
+{
+    if (credential_wait_left(l->env->credential) > 0) {
+        *why_r = ladder_reason(l, words, size);
+        return true;
+    }
+    if (now_of(l) >= l->failed_until)
+        return false;
+    *why_r = l->failed_why;
+    snprintf(words, size, "%s", l->failed_words);
+    return true;
+}
+
+bool ladder_is_full(const struct ladder *l)
+{
+    return l->full;
+}
+
+/* ---- the order of a race ---- */
+
+static bool belongs(const struct ladder *l, const struct rung *r, const struct rung *without, bool blamed)
+{
+    return r != without && r != l->best && r->blamed == blamed;
+}
+
+size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out)
+{
+    size_t n = 0;
+    if (l->best && l->best != without)
+        out[n++] = l->best;
+    for (size_t i = 0; i < l->n; i++)
+        if (belongs(l, &l->rungs[i], without, false))
+            out[n++] = &l->rungs[i];
+    for (size_t i = 0; i < l->n; i++)
+        if (belongs(l, &l->rungs[i], without, true))
+            out[n++] = &l->rungs[i];
+    return n;
+}
+
+const struct account_facts *ladder_facts(const struct ladder *l)
+{
+    return &l->record.facts;
+}
+
+const struct rung *ladder_rungs(const struct ladder *l, size_t *n_r)
+{
+    *n_r = l->n;
+    return l->rungs;
+}
+
+const struct port_report *ladder_reports(const struct ladder *l, size_t *n_r)
+{
+    *n_r = l->n;
+    return l->reports;
+}

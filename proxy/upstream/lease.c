@@ -1,0 +1,258 @@
+/* Who waits for a session, in order, and who has one. */
+#include "upstream/pool_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- the end of a lease ---- */
+
+/* The account may go with its last lease, and the pool with it: nothing of either is touched after. */
+static void lease_free(struct lease *lease)
+{
+    struct account *account = lease->account;
+    timer_free(&lease->timer);
+    free(lease->identity);
+    free(lease);
+    account_unref(&account);
+}
+
+static void stop_waiting(struct lease *lease)
+{
+    if (link_is_alone(&lease->link))
+        return;
+    link_remove(&lease->link);
+    lease->pool->nwaiting--;
+}
+
+static void refuse(struct lease *lease, enum refusal why, const char *words)
+{
+    stop_waiting(lease);
+    lease->events->refused(lease->ctx, why, words);
+    lease_free(lease);
+}
+
+/* No more than wait now: who asks again from inside the event is answered in the next turn. */
+static void refuse_waiting(struct pool *p, enum refusal why, const char *words)
+{
+    for (unsigned n = p->nwaiting; n > 0 && !link_is_alone(&p->waiting); n--)
+        refuse(CONTAINER(p->waiting.next, struct lease, link), why, words);
+}
+
+/* ---- serving ---- */
+
+void pool_serve_later(struct pool *p)
+{
+    loop_defer(p->env->io->loop, &p->later);
+}
+
+static void grant(struct lease *lease, struct session *s)
+{
+    stop_waiting(lease);
+    timer_free(&lease->timer);
+    lease->session = s;
+    lease->events->acquired(lease->ctx, lease);
+}
+
+/* Serves the first who can be served; the event may change everything, so the search begins anew after each. */
+static bool serve_one(struct pool *p)
+{
+    const char *nothing_for = NULL;
+    LIST_EACH(&p->waiting, it) {
+        struct lease *lease = CONTAINER(it, struct lease, link);
+        if (nothing_for && strcmp(nothing_for, lease->identity) == 0)
+            continue;
+        struct session *s = pool_take(p, lease->identity, lease->avoid);
+        if (s) {
+            grant(lease, s);
+            return true;
+        }
+        if (!lease->avoid)
+            nothing_for = lease->identity;
+    }
+    return false;
+}
+
+static unsigned count_waiting(const struct pool *p, const char *identity)
+{
+    unsigned n = 0;
+    LIST_EACH(&p->waiting, it)
+        n += strcmp(CONTAINER(it, struct lease, link)->identity, identity) == 0;
+    return n;
+}
+
+static void ask_for(struct pool *p, struct lease *lease)
+{
+    pool_make_room(p, lease->identity);
+    unsigned room = pool_room(p);
+    if (!lease->avoid || !ladder_works_on(p->ladder, lease->avoid)) {
+        ladder_supply(p->ladder, lease->identity, count_waiting(p, lease->identity), room);
+    } else if (room > 0) {
+        ladder_detour(p->ladder, lease->identity, lease->avoid);
+    } else {
+        lease->avoid = 0; /* another port was only wanted, a session is needed */
+        pool_serve_later(p);
+    }
+}
+
+static void ask_ladder(struct pool *p)
+{
+    const char *asked_for = NULL;
+    enum refusal why;
+    char words[512];
+    if (ladder_is_closed(p->ladder, &why, words, sizeof words)) {
+        /* An upstream that has enough of us still serves the sessions it let in: they will come free. */
+        if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) || p->sessions[SESSION_LEASED].n == 0)
+            refuse_waiting(p, why, words);
+        return;
+    }
+    LIST_EACH(&p->waiting, it) {
+        struct lease *lease = CONTAINER(it, struct lease, link);
+        if (!lease->avoid && asked_for && strcmp(asked_for, lease->identity) == 0)
+            continue;
+        if (!lease->avoid)
+            asked_for = lease->identity;
+        ask_for(p, lease);
+    }
+}
+
+void pool_serve(void *arg)
+{
+    struct pool *p = arg;
+    struct account *account = account_ref(p->account);
+    while (!p->gone && serve_one(p))
+        continue;
+    if (p->gone)
+        refuse_waiting(p, REFUSAL_GONE, "shutting down");
+    else if (p->nwaiting)
+        ask_ladder(p);
+    if (p->retired && !p->nwaiting)
+        pool_drop_idle(p);
+    account_unref(&account); /* last: it may be the last */
+}
+
+/* acquire_timeout. A session on the port that was to be avoided is better than none. */
+static void on_late(void *arg)
+{
+    struct lease *lease = arg;
+    struct pool *p = lease->pool;
+    struct session *s = pool_take(p, lease->identity, 0);
+    enum refusal why;
+    char words[512];
+    if (s) {
+        grant(lease, s);
+        return;
+    }
+    if (!ladder_is_closed(p->ladder, &why, words, sizeof words)) {
+        if (ladder_is_racing(p->ladder)) {
+            why = ladder_reason(p->ladder, words, sizeof words);
+        } else {
+            why = REFUSAL_BUSY;
+            snprintf(words, sizeof words, "all %u sessions to %s are busy", p->env->cfg->max_connections, p->env->cfg->host);
+        }
+    }
+    refuse(lease, why, words);
+}
+
+/* ---- what holders do ---- */
+
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx)
+{
+    struct lease *lease = NEW(struct lease);
+    lease->pool = p;
+    lease->account = account_ref(p->account);
+    lease->identity = mem_string(pool_key(p->env, identity));
+    lease->avoid = avoid;
+    lease->events = events;
+    lease->ctx = ctx;
+    link_init(&lease->link);
+    list_push_back(&p->waiting, &lease->link);
+    p->nwaiting++;
+    lease->timer = timer_new(p->env->io->loop, on_late, lease);
+    timer_arm(lease->timer, p->env->cfg->acquire_timeout);
+    pool_serve_later(p);
+    return lease;
+}
+
+void pool_warm(struct pool *p, const char *identity)
+{
+    const char *key = pool_key(p->env, identity);
+    enum refusal why;
+    char words[512];
+    if (p->retired || p->gone || ladder_is_dialing_for(p->ladder, key) || ladder_is_closed(p->ladder, &why, words, sizeof words))
+        return;
+    LIST_EACH(&p->sessions[SESSION_IDLE].list, it)
+        if (strcmp(CONTAINER(it, struct session, link)->identity, key) == 0)
+            return;
+    pool_make_room(p, key);
+    ladder_supply(p->ladder, key, 1, pool_room(p));
+}
+
+struct client *lease_client(const struct lease *lease)
+{
+    return lease->session ? lease->session->client : NULL;
+}
+
+const struct port *lease_port(const struct lease *lease)
+{
+    return lease->session ? &lease->session->rung->report->port : NULL;
+}
+
+bool lease_is_pooled(const struct lease *lease)
+{
+    return lease->session && lease->session->rested;
+}
+
+bool lease_completed_any(const struct lease *lease)
+{
+    return lease->session && lease->session->completed > 0;
+}
+
+void lease_return(struct lease **lease, bool completed)
+{
+    struct lease *l = *lease;
+    *lease = NULL;
+    if (!l)
+        return;
+    if (completed)
+        l->session->completed++;
+    pool_settle(l->session);
+    lease_free(l);
+}
+
+static bool is_refused_login(const struct client_failure *why)
+{
+    int code = why->reply ? why->reply->code : 0;
+    return code == 530 || code == 534 || code == 535;
+}
+
+void lease_drop(struct lease **lease, const struct client_failure *why)
+{
+    struct lease *l = *lease;
+    *lease = NULL;
+    if (!l)
+        return;
+    struct session *s = l->session;
+    struct pool *p = l->pool;
+    s->client = NULL; /* closed by the holder, or gone by itself */
+    if (why && is_refused_login(why))
+        ladder_credentials_refused(p->ladder);
+    else if (why && why->first_use)
+        pool_forget_rested(p, s->last_used);
+    else if (why && s->completed == 0)
+        ladder_blame(p->ladder, s->rung, why);
+    session_end(s);
+    lease_free(l);
+}
+
+void lease_cancel(struct lease **lease)
+{
+    struct lease *l = *lease;
+    *lease = NULL;
+    if (!l)
+        return;
+    stop_waiting(l);
+    lease_free(l);
+}

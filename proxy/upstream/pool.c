@@ -1,0 +1,311 @@
+/* The sessions: their lists, their wear, their end. */
+#include "upstream/pool_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "upstream/credential.h"
+
+#define SETTLING_PATIENCE (10 * USEC_PER_SEC) /* a session that needs longer to answer RSET is not worth its slot */
+
+static const struct client_events idle_events;
+
+const char *pool_key(const struct upstream_env *env, const char *identity)
+{
+    return identity && identity[0] ? identity : credential_user(env->credential);
+}
+
+static usec now_of(const struct pool *p)
+{
+    return loop_now(p->env->io->loop);
+}
+
+static void arm_upkeep(struct pool *p);
+
+/* ---- lists ---- */
+
+void session_move(struct session *s, enum session_state state)
+{
+    struct pool *p = s->pool;
+    if (!link_is_alone(&s->link)) {
+        link_remove(&s->link);
+        p->sessions[s->state].n--;
+    }
+    s->state = state;
+    list_push_front(&p->sessions[state].list, &s->link);
+    p->sessions[state].n++;
+    if (state != SESSION_LEASED) {
+        s->last_used = now_of(p);
+        arm_upkeep(p);
+    }
+}
+
+static void session_destroy(void *arg)
+{
+    struct session *s = arg;
+    free(s->identity);
+    free(s);
+}
+
+void session_end(struct session *s)
+{
+    struct pool *p = s->pool;
+    if (!link_is_alone(&s->link)) {
+        link_remove(&s->link);
+        p->sessions[s->state].n--;
+    }
+    if (s->client)
+        client_quit(&s->client);
+    loop_free_later(p->env->io->loop, s, session_destroy);
+    pool_serve_later(p); /* a slot is free */
+}
+
+unsigned pool_sessions(const struct pool *p)
+{
+    unsigned n = 0;
+    for (int i = 0; i < SESSION_STATES; i++)
+        n += p->sessions[i].n;
+    return n;
+}
+
+unsigned pool_room(const struct pool *p)
+{
+    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder), max = p->env->cfg->max_connections;
+    return used < max ? max - used : 0;
+}
+
+bool session_is_worn(const struct session *s)
+{
+    const struct pool *p = s->pool;
+    const struct upstream_config *cfg = p->env->cfg;
+    return (cfg->max_messages && s->completed >= cfg->max_messages) || now_of(p) - s->opened >= cfg->max_age;
+}
+
+/* ---- idle sessions ---- */
+
+static void on_idle_lost(void *ctx, const struct client_failure *failure)
+{
+    struct session *s = ctx;
+    const struct pool *p = s->pool;
+    s->client = NULL; /* it frees itself */
+    log_event(p->env->io->log, LOG_DEBUG, "a resting session ended", log_str("account", p->env->cfg->name),
+              log_num("port", s->rung->report->port.number), log_str("why", failure->err.words));
+    session_end(s);
+}
+
+static void on_idle_ready(void *ctx)
+{
+    struct session *s = ctx;
+    if (s->state == SESSION_SETTLING)
+        pool_settle(s);
+}
+
+static const struct client_events idle_events = {.ready = on_idle_ready, .lost = on_idle_lost};
+
+void pool_settle(struct session *s)
+{
+    struct pool *p = s->pool;
+    client_set_owner(s->client, &idle_events, s);
+    if (!client_is_idle(s->client)) {
+        session_move(s, SESSION_SETTLING);
+        return;
+    }
+    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint, client_chunking(s->client));
+    if (p->retired || session_is_worn(s)) {
+        session_end(s);
+        return;
+    }
+    session_move(s, SESSION_IDLE);
+    pool_serve_later(p);
+}
+
+struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
+{
+    LIST_EACH(&p->sessions[SESSION_IDLE].list, it) {
+        struct session *s = CONTAINER(it, struct session, link);
+        if (strcmp(s->identity, identity) != 0 || (avoid && s->rung->report->port.number == avoid))
+            continue;
+        s->rested = s->last_used < now_of(p);
+        if (s->rested && (session_is_worn(s) || !client_is_idle(s->client))) { /* a fresh one is good whatever the limits: no endless dialling */
+            session_end(s);
+            continue;
+        }
+        session_move(s, SESSION_LEASED);
+        if (s->rested)
+            client_mark_pooled(s->client);
+        client_set_chunking(s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
+        return s;
+    }
+    return NULL;
+}
+
+void pool_forget_rested(struct pool *p, usec until)
+{
+    LIST_EACH(&p->sessions[SESSION_IDLE].list, it) {
+        struct session *s = CONTAINER(it, struct session, link);
+        if (s->last_used <= until)
+            session_end(s);
+    }
+}
+
+void pool_drop_idle(struct pool *p)
+{
+    pool_forget_rested(p, INT64_MAX);
+}
+
+void pool_make_room(struct pool *p, const char *identity)
+{
+    struct link *head = &p->sessions[SESSION_IDLE].list;
+    if (pool_room(p) > 0)
+        return;
+    for (struct link *it = head->prev; it != head; it = it->prev) { /* the one that rested longest */
+        struct session *s = CONTAINER(it, struct session, link);
+        if (strcmp(s->identity, identity) == 0)
+            continue;
+        session_end(s);
+        return;
+    }
+}
+
+/* ---- upkeep, on its own timer: the request path never does housekeeping ---- */
+
+static usec end_of_rest(const struct session *s)
+{
+    const struct upstream_config *cfg = s->pool->env->cfg;
+    usec rest = s->last_used + (s->state == SESSION_SETTLING ? SETTLING_PATIENCE : cfg->idle_timeout);
+    usec age = s->opened + cfg->max_age;
+    return s->state == SESSION_IDLE && age < rest ? age : rest;
+}
+
+static void keep_up(struct pool *p, enum session_state state)
+{
+    LIST_EACH(&p->sessions[state].list, it) {
+        struct session *s = CONTAINER(it, struct session, link);
+        if (end_of_rest(s) <= now_of(p))
+            session_end(s);
+    }
+}
+
+static void on_upkeep(void *arg)
+{
+    struct pool *p = arg;
+    keep_up(p, SESSION_IDLE);
+    keep_up(p, SESSION_SETTLING);
+    arm_upkeep(p);
+}
+
+static void arm_upkeep(struct pool *p)
+{
+    usec next = INT64_MAX;
+    for (int state = 0; state < SESSION_STATES; state++) {
+        if (state == SESSION_LEASED)
+            continue;
+        LIST_EACH(&p->sessions[state].list, it) {
+            usec end = end_of_rest(CONTAINER(it, struct session, link));
+            next = end < next ? end : next;
+        }
+    }
+    if (next == INT64_MAX)
+        timer_stop(p->upkeep);
+    else
+        timer_arm(p->upkeep, next - now_of(p));
+}
+
+/* ---- what the ladder delivers ---- */
+
+static void on_session(void *ctx, struct client *client, struct rung *rung, const char *identity)
+{
+    struct pool *p = ctx;
+    struct session *s = NEW(struct session);
+    s->pool = p;
+    s->client = client;
+    s->rung = rung;
+    s->identity = mem_string(identity);
+    s->opened = now_of(p);
+    link_init(&s->link);
+    client_set_owner(client, &idle_events, s);
+    session_move(s, SESSION_IDLE);
+    pool_serve_later(p);
+}
+
+static void on_changed(void *ctx)
+{
+    pool_serve_later(ctx);
+}
+
+static void on_no_detour(void *ctx, uint16_t port)
+{
+    struct pool *p = ctx;
+    LIST_EACH(&p->waiting, it) {
+        struct lease *lease = CONTAINER(it, struct lease, link);
+        if (lease->avoid == port)
+            lease->avoid = 0;
+    }
+    pool_serve_later(p);
+}
+
+static bool on_has_room(void *ctx)
+{
+    return pool_room(ctx) > 0;
+}
+
+const struct ladder_events pool_ladder_events = {
+    .session = on_session, .changed = on_changed, .no_detour = on_no_detour, .has_room = on_has_room};
+
+/* ---- life ---- */
+
+struct pool *pool_new(const struct upstream_env *env, struct account *account)
+{
+    struct pool *p = NEW(struct pool);
+    p->env = env;
+    p->account = account;
+    for (int i = 0; i < SESSION_STATES; i++)
+        link_init(&p->sessions[i].list);
+    link_init(&p->waiting);
+    deferred_init(&p->later, pool_serve, p);
+    p->upkeep = timer_new(env->io->loop, on_upkeep, p);
+    return p;
+}
+
+void pool_set_ladder(struct pool *p, struct ladder *l)
+{
+    p->ladder = l;
+}
+
+void pool_retire(struct pool *p)
+{
+    p->retired = true;
+    pool_drop_idle(p);
+}
+
+void pool_refuse_all(struct pool *p)
+{
+    p->gone = true;
+    pool_serve_later(p);
+}
+
+void pool_free(struct pool **pool)
+{
+    struct pool *p = *pool;
+    *pool = NULL;
+    if (!p)
+        return;
+    for (int state = 0; state < SESSION_STATES; state++)
+        LIST_EACH(&p->sessions[state].list, it)
+            session_end(CONTAINER(it, struct session, link));
+    deferred_cancel(&p->later);
+    timer_free(&p->upkeep);
+    free(p);
+}
+
+struct pool_counts pool_counts(const struct pool *p)
+{
+    return (struct pool_counts){
+        .idle = p->sessions[SESSION_IDLE].n,
+        .leased = p->sessions[SESSION_LEASED].n + p->sessions[SESSION_SETTLING].n,
+        .dialing = ladder_dialing(p->ladder),
+        .waiting = p->nwaiting,
+    };
+}

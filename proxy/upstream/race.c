@@ -1,0 +1,361 @@
+#include "upstream/race.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "upstream/attempt.h"
+#include "upstream/gate.h"
+#include "upstream/resolve.h"
+
+#define ADDRESS_DELAY (250 * USEC_PER_MS) /* RFC 8305 section 5 */
+#define ROUND_TRIPS_OF_PATIENCE 4
+
+struct race_port {
+    struct rung *rung;
+    usec started;        /* when its first attempt began: connect_timeout counts from here */
+    usec last_start;
+    usec patience_until; /* pushed forward by every step */
+    size_t next_address;
+    size_t live;
+    bool has_result;
+    bool reported;
+    struct attempt_result result; /* of the attempt that got furthest */
+};
+
+struct runner { /* one attempt in the race */
+    struct link link;
+    struct race *race;
+    size_t port;
+    struct attempt *attempt;
+    struct gate_pass pass;
+};
+
+struct race {
+    const struct upstream_env *env;
+    char *identity;
+    const struct race_events *events;
+    void *ctx;
+    struct resolve *resolve;
+    struct timer *timer;
+    struct race_port *ports;
+    size_t nports, nstarted;
+    struct link runners;
+    bool told_stalled, over;
+};
+
+static void pump(struct race *r);
+
+static usec now_of(const struct race *r)
+{
+    return loop_now(r->env->io->loop);
+}
+
+/* ---- findings ---- */
+
+static void keep_furthest(struct race_port *p, const struct attempt_result *result)
+{
+    bool saw_bytes = p->result.saw_bytes || result->saw_bytes;
+    bool loops = p->result.loops || result->loops;
+    if (!p->has_result || result->steps >= p->result.steps)
+        p->result = *result;
+    p->result.saw_bytes = saw_bytes;
+    p->result.loops = loops;
+    p->has_result = true;
+}
+
+static void report(struct race *r, struct race_port *p)
+{
+    if (!p->has_result) { /* no address was ever tried */
+        p->result = (struct attempt_result){.finding = FINDING_DNS};
+        struct finding_detail d = {.finding = FINDING_DNS, .port = p->rung->report->port, .host = r->env->cfg->host, .err = resolve_error(r->resolve)};
+        if (r->env->cfg->proxy.kind != PROXY_NONE)
+            d.host = r->env->cfg->proxy.host;
+        finding_words(&d, p->result.words, sizeof p->result.words);
+    }
+    p->reported = true;
+    rung_report(p->rung, r->env, &p->result);
+}
+
+/* A loser that stood still for port_patience has shown what it is; one that was merely slower has not. */
+static void report_losers(struct race *r, const struct race_port *winner)
+{
+    usec now = now_of(r);
+    for (size_t i = 0; i < r->nstarted; i++) {
+        struct race_port *p = &r->ports[i];
+        bool still = p->live > 0 && now >= p->patience_until;
+        if (p == winner || p->reported)
+            continue;
+        LIST_EACH(&r->runners, it) {
+            struct runner *x = CONTAINER(it, struct runner, link);
+            struct attempt_result so_far;
+            if (&r->ports[x->port] != p)
+                continue;
+            still = still && !attempt_is_logging_in(x->attempt);
+            attempt_result_so_far(x->attempt, &so_far);
+            keep_furthest(p, &so_far);
+        }
+        if (still)
+            report(r, p);
+        else
+            p->rung->tried = now;
+    }
+}
+
+/* ---- runners ---- */
+
+static void drop(struct runner *x)
+{
+    link_remove(&x->link);
+    x->race->ports[x->port].live--;
+    attempt_free(&x->attempt);
+    gate_leave(x->race->env->gate, &x->pass);
+    loop_free_later(x->race->env->io->loop, x, free);
+}
+
+static void close_losers(struct race *r, struct runner *winner)
+{
+    LIST_EACH(&r->runners, it) {
+        struct runner *x = CONTAINER(it, struct runner, link);
+        if (x != winner)
+            drop(x);
+    }
+}
+
+static void on_step(void *ctx)
+{
+    struct runner *x = ctx;
+    struct race *r = x->race;
+    struct race_port *p = &r->ports[x->port];
+    usec patience = r->env->cfg->port_patience;
+    usec trips = ROUND_TRIPS_OF_PATIENCE * attempt_rtt(x->attempt);
+    usec until = now_of(r) + (trips > patience ? trips : patience);
+    if (until > p->patience_until)
+        p->patience_until = until;
+}
+
+static void on_granted(void *ctx)
+{
+    struct runner *x = ctx;
+    attempt_auth(x->attempt);
+}
+
+static void on_auth_wanted(void *ctx)
+{
+    struct runner *x = ctx;
+    gate_enter(x->race->env->gate, &x->pass);
+}
+
+static void on_ready(void *ctx)
+{
+    struct runner *x = ctx;
+    struct race *r = x->race;
+    struct race_port *p = &r->ports[x->port];
+    if (r->over)
+        return;
+    r->over = true;
+    timer_stop(r->timer);
+    report_losers(r, p);
+    close_losers(r, x);
+    p->reported = true;
+    rung_report(p->rung, r->env, attempt_result(x->attempt));
+    r->events->won(r->ctx, attempt_take(x->attempt), p->rung);
+}
+
+static void on_failed(void *ctx)
+{
+    struct runner *x = ctx;
+    struct race *r = x->race;
+    struct race_port *p = &r->ports[x->port];
+    bool refused = attempt_result(x->attempt)->finding == FINDING_AUTH_REFUSED;
+    if (r->over)
+        return;
+    keep_furthest(p, attempt_result(x->attempt));
+    if (refused) {
+        r->over = true;
+        timer_stop(r->timer);
+        p->result = *attempt_result(x->attempt);
+        report(r, p);
+        r->events->refused(r->ctx);
+        return;
+    }
+    drop(x);
+    pump(r);
+}
+
+static const struct attempt_events runner_events = {.step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .failed = on_failed};
+
+static void start_attempt(struct race *r, struct race_port *p, const struct addr *to)
+{
+    struct runner *x = NEW(struct runner);
+    usec clock = p->started + r->env->cfg->connect_timeout - now_of(r);
+    x->race = r;
+    x->port = (size_t)(p - r->ports);
+    gate_pass_init(&x->pass, on_granted, x);
+    link_init(&x->link);
+    list_push_back(&r->runners, &x->link);
+    p->live++;
+    p->next_address++;
+    p->last_start = now_of(r);
+    p->reported = false;
+    x->attempt = attempt_new(r->env, p->rung, to, r->identity, clock, &runner_events, x);
+}
+
+/* ---- the staggering ---- */
+
+static bool is_exhausted(const struct race_port *p, size_t naddresses)
+{
+    return p->live == 0 && p->next_address >= naddresses;
+}
+
+static void feed(struct race *r, struct race_port *p, const struct addr *addresses, size_t n)
+{
+    usec now = now_of(r);
+    bool in_time = now < p->started + r->env->cfg->connect_timeout;
+    while (p->next_address < n && (p->live == 0 || now >= p->last_start + ADDRESS_DELAY)) {
+        if (in_time)
+            start_attempt(r, p, &addresses[p->next_address]);
+        else
+            p->next_address = n;
+    }
+    if (is_exhausted(p, n) && p->has_result && !p->reported)
+        report(r, p);
+}
+
+static void start_port(struct race *r)
+{
+    struct race_port *p = &r->ports[r->nstarted++];
+    p->started = now_of(r);
+    p->patience_until = p->started + r->env->cfg->port_patience;
+}
+
+static void arm(struct race *r, size_t n)
+{
+    usec now = now_of(r), next = INT64_MAX;
+    for (size_t i = 0; i < r->nstarted; i++) {
+        const struct race_port *p = &r->ports[i];
+        if (p->next_address < n && p->last_start + ADDRESS_DELAY < next)
+            next = p->last_start + ADDRESS_DELAY;
+    }
+    if (r->nstarted && !r->told_stalled && r->ports[r->nstarted - 1].patience_until < next)
+        next = r->ports[r->nstarted - 1].patience_until;
+    if (next == INT64_MAX)
+        timer_stop(r->timer);
+    else
+        timer_arm(r->timer, next - now);
+}
+
+/* Starts ports as long as the last one is spent or stands still. false: the race is over. */
+static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
+{
+    for (;;) {
+        for (size_t i = 0; i < r->nstarted; i++)
+            feed(r, &r->ports[i], addresses, n);
+        struct race_port *last = r->nstarted ? &r->ports[r->nstarted - 1] : NULL;
+        if (last && !is_exhausted(last, n) && now_of(r) < last->patience_until)
+            return true;
+        if (r->nstarted < r->nports) {
+            start_port(r);
+            continue;
+        }
+        if (r->told_stalled)
+            return true;
+        r->told_stalled = true;
+        r->events->stalled(r->ctx);
+        if (r->over)
+            return false;
+    }
+}
+
+static bool is_lost(const struct race *r, size_t n)
+{
+    if (!resolve_is_done(r->resolve) || r->nstarted < r->nports)
+        return false;
+    for (size_t i = 0; i < r->nports; i++)
+        if (!is_exhausted(&r->ports[i], n))
+            return false;
+    return true;
+}
+
+static void pump(struct race *r)
+{
+    size_t n;
+    const struct addr *addresses = resolve_addresses(r->resolve, &n);
+    if (r->over || (n == 0 && !resolve_is_done(r->resolve)))
+        return;
+    if (!start_ports(r, addresses, n))
+        return;
+    if (!is_lost(r, n)) {
+        arm(r, n);
+        return;
+    }
+    r->over = true;
+    timer_stop(r->timer);
+    for (size_t i = 0; i < r->nports; i++)
+        if (!r->ports[i].reported)
+            report(r, &r->ports[i]);
+    r->events->failed(r->ctx);
+}
+
+static void on_pump(void *ctx)
+{
+    pump(ctx);
+}
+
+/* ---- life ---- */
+
+static void append_ports(struct race *r, struct rung *const *rungs, size_t n)
+{
+    if (!n)
+        return;
+    r->ports = mem_resize(r->ports, (r->nports + n) * sizeof *r->ports);
+    for (size_t i = 0; i < n; i++)
+        r->ports[r->nports++] = (struct race_port){.rung = rungs[i]};
+}
+
+struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity, const struct race_events *events, void *ctx)
+{
+    struct race *r = NEW(struct race);
+    const struct upstream_config *cfg = env->cfg;
+    enum addr_family family = cfg->source.family != ADDR_NONE ? cfg->source.family : cfg->family;
+    *r = (struct race){.env = env, .identity = mem_string(identity), .events = events, .ctx = ctx};
+    link_init(&r->runners);
+    append_ports(r, rungs, n);
+    r->timer = timer_new(env->io->loop, on_pump, r);
+    r->resolve = resolve_new(env, cfg->proxy.kind == PROXY_NONE ? cfg->host : cfg->proxy.host, family, on_pump, r);
+    return r;
+}
+
+void race_extend(struct race *r, struct rung *const *rungs, size_t n)
+{
+    append_ports(r, rungs, n);
+    r->told_stalled = n == 0;
+}
+
+static void destroy(void *p)
+{
+    struct race *r = p;
+    free(r->identity);
+    free(r->ports);
+    free(r);
+}
+
+void race_free(struct race **race)
+{
+    struct race *r = *race;
+    *race = NULL;
+    if (!r)
+        return;
+    r->over = true;
+    close_losers(r, NULL);
+    timer_free(&r->timer);
+    resolve_free(&r->resolve);
+    loop_free_later(r->env->io->loop, r, destroy);
+}
+
+const struct addr *race_addresses(const struct race *r, size_t *n_r)
+{
+    return resolve_addresses(r->resolve, n_r);
+}

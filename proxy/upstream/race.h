@@ -1,0 +1,29 @@
+/* The race (PRODUCT 5): a list of ports tried in order, each with the addresses of the name, as attempts plus delays. Addresses of a port start 250 ms
+ * apart (at once when all before failed); the next port starts when every attempt on the one before failed, or none of them took a step for
+ * port_patience. They go on side by side; the first authenticated session wins. */
+#ifndef UPSTREAM_RACE_H
+#define UPSTREAM_RACE_H
+
+#include "upstream/rung.h"
+
+struct race;
+
+/* All from the loop. After won, failed and refused the owner frees the race. */
+struct race_events {
+    /* The losers are closed, those who stood still have their finding. Gives the session. */
+    void (*won)(void *ctx, struct client *client, struct rung *rung);
+    void (*failed)(void *ctx);  /* every port has its finding */
+    void (*refused)(void *ctx); /* the credentials were refused: the caller stops all else */
+    /* The next port would start now, but there is none: race_extend it, free it, or do nothing. Once for each list. */
+    void (*stalled)(void *ctx);
+};
+
+/* Borrows env, rungs (for its life), events; copies identity. Gives. No event comes from inside. */
+struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity, const struct race_events *events, void *ctx);
+void race_extend(struct race *race, struct rung *const *rungs, size_t n); /* from stalled only: more ports behind the last */
+void race_free(struct race **race);                                       /* closes what is left */
+
+/* The addresses that the name had for this race, for the ladder's memory. */
+const struct addr *race_addresses(const struct race *race, size_t *n_r);
+
+#endif

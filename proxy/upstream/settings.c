@@ -1,0 +1,83 @@
+#include "upstream/settings.h"
+
+#include <string.h>
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_ports(const struct ports *a, const struct ports *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->items[i].number != b->items[i].number || a->items[i].mode != b->items[i].mode)
+            return false;
+    return true;
+}
+
+static bool same_tls(const struct upstream_config *a, const struct upstream_config *b)
+{
+    return a->tls == b->tls && a->tls_min == b->tls_min && same(a->tls_ca, b->tls_ca) && same(a->tls_name, b->tls_name) &&
+           same(a->tls_cert, b->tls_cert) && same(a->tls_key, b->tls_key) && a->tls_fingerprint.n == b->tls_fingerprint.n &&
+           (a->tls_fingerprint.n == 0 || memcmp(a->tls_fingerprint.items, b->tls_fingerprint.items, a->tls_fingerprint.n * 32) == 0);
+}
+
+static bool same_way_out(const struct upstream_config *a, const struct upstream_config *b)
+{
+    const struct outbound_proxy *p = &a->proxy, *q = &b->proxy;
+    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) && same(p->user, q->user) && secret_equal(p->password, q->password) &&
+           a->family == b->family && a->source.family == b->source.family && (a->source.family == ADDR_NONE || addr_equal(&a->source, &b->source));
+}
+
+static bool same_limits(const struct upstream_config *a, const struct upstream_config *b)
+{
+    return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout && a->final_timeout == b->final_timeout &&
+           a->port_patience == b->port_patience && a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
+           a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout && a->max_age == b->max_age &&
+           a->acquire_timeout == b->acquire_timeout && a->retry_auth_first == b->retry_auth_first && a->retry_auth_longest == b->retry_auth_longest;
+}
+
+bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)
+{
+    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) && same_tls(a, b) && same(a->username, b->username) &&
+           a->auth == b->auth && a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) && same_limits(a, b);
+}
+
+const char *settings_helo(const struct config *config, const struct upstream_config *cfg)
+{
+    const char *hostname = config->server.hostname;
+    if (cfg->helo && cfg->helo[0])
+        return cfg->helo;
+    return hostname && strchr(hostname, '.') ? hostname : "";
+}
+
+static bool speaks_tls(const struct upstream_config *cfg)
+{
+    if (cfg->tls != TLS_OFF)
+        return true;
+    for (size_t i = 0; i < cfg->ports.n; i++)
+        if (cfg->ports.items[i].mode == PORT_IMPLICIT)
+            return true;
+    return false;
+}
+
+int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err)
+{
+    struct tls_client_settings s = {
+        .verify = cfg->tls == TLS_VERIFY || cfg->tls_fingerprint.n > 0,
+        .ca_file = cfg->tls_ca,
+        .name = cfg->tls_name ? cfg->tls_name : cfg->host,
+        .pins = (const uint8_t(*)[32])cfg->tls_fingerprint.items,
+        .npins = cfg->tls_fingerprint.n,
+        .cert_file = cfg->tls_cert,
+        .key_file = cfg->tls_key,
+        .min = (enum tls_version)cfg->tls_min,
+    };
+    *context_r = NULL;
+    if (!speaks_tls(cfg))
+        return 0;
+    *context_r = tls_context_client(&s, err);
+    return *context_r ? 0 : -1;
+}

@@ -1,0 +1,17 @@
+/* What of an account's configuration its sessions were made with. */
+#ifndef UPSTREAM_SETTINGS_H
+#define UPSTREAM_SETTINGS_H
+
+#include "config/config.h"
+#include "io/tls_context.h"
+
+/* Equal but for routing (senders, clients), the secret and the line in the file: then a reload keeps ladder, pool and sessions. */
+bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
+
+/* The name for EHLO: helo, else the server's name if it has a dot, else "" (the literal of the local address). Borrows from the config. */
+const char *settings_helo(const struct config *config, const struct upstream_config *cfg);
+
+/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. Gives. */
+int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err) MUST_USE;
+
+#endif
