@@ -13,6 +13,7 @@ struct finding_line {
     char *text;
 };
 
+static char *format(const char *fmt, va_list args) PRINTF_LIKE(1, 0) __attribute__((nonnull(1)));
 static char *format(const char *fmt, va_list args)
 {
     va_list again;

@@ -184,7 +184,7 @@ static void test_reload_keeps_what_it_may_not_read(void **state)
 {
     struct config_report report;
     char path[256], text[700];
-    int status;
+    int status = -1;
     (void)state;
     test_write("pw", SECRET_WORD "\n", strlen(SECRET_WORD) + 1, 0600);
     snprintf(text, sizeof text, HOST "username = me\npassword_file = %s\n", test_path("pw", path));
