@@ -155,7 +155,7 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     case STREAM_LOW:
     case STREAM_EOF: pump(s); break;
     case STREAM_FAILED: {
-        char why[sizeof ((struct err *)0)->words + 64];
+        char why[sizeof((struct err *)0)->words + 64];
         snprintf(why, sizeof why, "the link to the client failed%s: %s", s->body ? " in mid-message" : "", stream_error(stream)->words);
         server_cut(s, why);
         break;
@@ -165,7 +165,8 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     }
 }
 
-struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings, const struct server_handlers *handlers, void *ctx)
+struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
+                          const struct server_handlers *handlers, void *ctx)
 {
     struct server *s = NEW(struct server);
     s->io = io;

@@ -23,32 +23,34 @@ struct io;
 struct transport;
 struct tls_context;
 
-struct answer {          /* borrows everything until server_answer returns */
+struct answer { /* borrows everything until server_answer returns */
     int code;
     const char *enhanced; /* "2.1.0"; "" for none */
     struct slice text;    /* '\n' separates lines */
     bool from_upstream;   /* does not count among the client's own errors */
 };
 
-struct server_offer {    /* what a handler lets this session's EHLO advertise beyond what is always there (PIPELINING, 8BITMIME, ENHANCEDSTATUSCODES) */
-    uint64_t size;       /* 0: no upstream limit known: then max_message_size alone */
+/* What a handler lets this session's EHLO advertise beyond what is always there (PIPELINING, 8BITMIME, ENHANCEDSTATUSCODES). */
+struct server_offer {
+    uint64_t size; /* 0: no upstream limit known: then max_message_size alone */
     bool dsn, smtputf8;
 };
 
-struct server_client {   /* who is there, for the handlers; valid as long as the server */
-    struct addr peer;    /* the client's address */
+struct server_client { /* who is there, for the handlers; valid as long as the server */
+    struct addr peer;  /* the client's address */
     struct addr local;
-    const char *helo;    /* as the client said it, escaped nowhere; "" before */
-    bool esmtp;          /* said EHLO */
+    const char *helo; /* as the client said it, escaped nowhere; "" before */
+    bool esmtp;       /* said EHLO */
     bool tls;
     const struct tls_facts *tls_facts; /* NULL while clear */
-    const char *user;    /* authenticated name, or NULL */
+    const char *user;                  /* authenticated name, or NULL */
 };
 
-enum server_end { /* why a transaction ended without its end of data */
-    SERVER_RSET,      /* RSET, EHLO, HELO, STARTTLS, or refused DATA followed by the like */
-    SERVER_OVERRUN,   /* the message grew beyond max_message_size: the rest is discarded, 552 answers its dot */
-    SERVER_REFUSED,   /* server_refuse_body was called: confirmation that the body is over, the refusal answered its dot */
+/* Why a transaction ended without its end of data. */
+enum server_end {
+    SERVER_RSET,    /* RSET, EHLO, HELO, STARTTLS, or refused DATA followed by the like */
+    SERVER_OVERRUN, /* the message grew beyond max_message_size: the rest is discarded, 552 answers its dot */
+    SERVER_REFUSED, /* server_refuse_body was called: confirmation that the body is over, the refusal answered its dot */
 };
 
 struct server_handlers {
@@ -79,20 +81,25 @@ struct server_settings { /* borrowed for the server's life; belongs to the liste
 };
 
 /* Takes the transport of an accepted client; keeps io, settings, handlers. Greets. Gives. */
-struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings, const struct server_handlers *handlers, void *ctx);
+struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
+                          const struct server_handlers *handlers, void *ctx);
 const struct server_client *server_client(const struct server *s);
 
+/* The caller forgets the ticket. No handler is called from inside. Between the end of a session and closed() it may still be called, without effect. */
 void server_answer(struct server_command *cmd, const struct answer *answer);
-/* The ticket's own RCPT/MAIL is forgotten by the caller after server_answer. */
 
-void server_hold_body(struct server *s, bool hold);   /* backpressure: no more body() until released */
-/* In mid-body: everything more is read and discarded, `answer` (copied) answers the dot. No body() any more; reset(SERVER_REFUSED) confirms. */
+void server_hold_body(struct server *s, bool hold); /* backpressure: no more body() until released */
+/* In mid-body: everything more is read and discarded, `answer` (copied) answers the dot. No body() any more; reset(SERVER_REFUSED) confirms. Without
+ * effect where no body is wanted (any more): after the end of data, after an overrun. */
 void server_refuse_body(struct server *s, const struct answer *answer);
 /* Shutdown: an idle client gets 421 4.3.2 now, a running transaction finishes first (its end of data answered), then 421. */
 void server_drain(struct server *s);
-void server_close(struct server *s, int code, const char *enhanced, const char *text); /* says the reply (421 or 554) and closes; closed() follows on the loop */
+/* Says the reply (421 or 554; with the message's id, where there is one) and closes; closed(text) follows on the loop. Called straight after server_new it stands in
+ * place of the greeting. */
+void server_close(struct server *s, int code, const char *enhanced, const char *text);
 
-/* The session's log id and its own text for "who": set by the relay so that 421 lines can carry the message's id. NULL: none. Copied. */
+/* The id of the message that the open transaction is about: our own 4xx and 5xx answers then end with "[id]". Forgotten with the transaction (MAIL refused, reset, end of data
+ * answered). NULL: none. Copied. */
 void server_set_message_id(struct server *s, const char *id);
 
 #endif

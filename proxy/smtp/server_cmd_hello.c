@@ -22,7 +22,8 @@ static bool take_name(struct server *s, const struct command *command, bool esmt
 
 static void list_extensions(struct server *s, const struct server_offer *offer, struct buf *text)
 {
-    bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname, (unsigned long long)s->size_offered);
+    bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname,
+                         (unsigned long long)s->size_offered);
     if (offer->dsn)
         ok = ok && buf_printf(text, "\nDSN");
     if (offer->smtputf8)

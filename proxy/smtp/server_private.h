@@ -29,12 +29,12 @@ enum body_fate { BODY_WANTED, BODY_OVERRUN, BODY_REFUSED };
 struct body { /* exists from the 354 to the end of data */
     struct dot_decoder decoder;
     enum body_fate fate;
-    bool over;               /* the end of data was seen, but the handler still holds the body */
+    bool over; /* the end of data was seen, but the handler still holds the body */
     bool refusal_is_ours;
     int refusal_code;
-    struct buf refusal;      /* the whole reply for the dot when fate is BODY_REFUSED */
-    usec window_start;       /* the data rate is measured in windows of a minute */
-    uint64_t window_octets;  /* as they came from the client */
+    struct buf refusal;     /* the whole reply for the dot when fate is BODY_REFUSED */
+    usec window_start;      /* the data rate is measured in windows of a minute */
+    uint64_t window_octets; /* as they came from the client */
 };
 
 struct server {
@@ -42,9 +42,9 @@ struct server {
     const struct server_settings *settings;
     const struct server_handlers *handlers;
     void *ctx;
-    struct stream *stream;       /* NULL once ended */
-    struct timer *clock;         /* the client's silence; server_clock.c */
-    usec quiet_since;            /* the client's last completed command or octet of a body */
+    struct stream *stream; /* NULL once ended */
+    struct timer *clock;   /* the client's silence; server_clock.c */
+    usec quiet_since;      /* the client's last completed command or octet of a body */
     struct deferred turn;
     struct server_client client; /* helo and user in it are ours */
     struct params_offer offered; /* by this session's EHLO reply */
@@ -59,12 +59,12 @@ struct server {
     unsigned junk, errors;       /* since the last delivered message */
     bool greeted;
     bool said_hello;
-    bool transaction;            /* MAIL was answered 2xx */
-    bool data_refused;           /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
-    bool swallowing;             /* in an overlong line */
-    bool held;                   /* the handler wants no body now */
+    bool transaction;  /* MAIL was answered 2xx */
+    bool data_refused; /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
+    bool swallowing;   /* in an overlong line */
+    bool held;         /* the handler wants no body now */
     bool draining;
-    bool told;                   /* closed() was called */
+    bool told; /* closed() was called */
 };
 
 /* --- server.c */
@@ -83,18 +83,27 @@ void server_clock_heard(struct server *s, size_t body_octets);          /* a com
 enum ticket { TICKET_REPLY /* answered at birth */, TICKET_MAIL, TICKET_RCPT, TICKET_DATA, TICKET_END_OF_DATA };
 struct server_command *server_ticket(struct server *s, enum ticket kind);
 enum server_step server_queue_state(const struct server *s); /* STEP_DONE: one more command may be read, a RCPT at least */
-void server_queue_flush(struct server *s);          /* sends what is answered, up to the first command that is not */
-void server_queue_free(struct server *s);           /* voids every ticket */
+void server_queue_flush(struct server *s);                   /* sends what is answered, up to the first command that is not */
+void server_queue_free(struct server *s);                    /* voids every ticket */
 /* Our own answer to the command that is being read, in its turn. With the message's id where there is one. Ours of 500 and above count as the client's errors. */
 void server_say(struct server *s, int code, const char *enhanced, const char *text);
-bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text) MUST_USE; /* appends it, with the message's id */
-void server_write(struct server *s, struct slice reply);      /* cuts a client that reads none of its answers */
+/* Appends that answer to `out`. */
+bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text) MUST_USE;
+void server_write(struct server *s, struct slice reply); /* cuts a client that reads none of its answers */
 void server_count_error(struct server *s, int code, bool from_upstream);
-void server_transaction_over(struct server *s);               /* forgets recipients and the message's id; calls nobody */
+void server_transaction_over(struct server *s); /* forgets recipients and the message's id; calls nobody */
 
 /* --- server_verbs.c */
 enum server_step server_read_command(struct server *s);
-enum intruder { INTRUDER_NONE, INTRUDER_PERHAPS /* too few bytes to tell */, INTRUDER_TLS, INTRUDER_PROXY_V2, INTRUDER_PROXY_V1, INTRUDER_HTTP, INTRUDER_TEXT };
+enum intruder {
+    INTRUDER_NONE,
+    INTRUDER_PERHAPS, /* too few bytes to tell */
+    INTRUDER_TLS,
+    INTRUDER_PROXY_V2,
+    INTRUDER_PROXY_V1,
+    INTRUDER_HTTP,
+    INTRUDER_TEXT, /* of a message whose DATA was refused */
+};
 void server_throw_out(struct server *s, enum intruder who);
 
 /* --- server_cmd_*.c: one function per verb; args are those of the command, borrowed */

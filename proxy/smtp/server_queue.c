@@ -54,7 +54,7 @@ enum server_step server_queue_state(const struct server *s)
 
 void server_queue_free(struct server *s)
 {
-    LIST_EACH(&s->commands, it)
+    LIST_EACH (&s->commands, it)
         drop(CONTAINER(it, struct server_command, link));
 }
 

@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "smtp/server_private.h"
 
-enum { /* what the gate looks at, before the verb's function runs */
-    ALONGSIDE = 1 << 0,      /* may be read while RCPTs before it wait for their answers; every other verb waits its turn, and so ends a pipelined group (RFC 2920 3.1) */
+/* What the gate looks at, before the verb's function runs. Every verb but those that go alongside waits until all before it are answered, and nothing after it is
+ * read before it is answered itself: it is the last of its pipelined group (RFC 2920 3.1). */
+enum {
+    ALONGSIDE = 1 << 0,      /* may be read while RCPTs before it wait for their answers */
     AFTER_HELLO = 1 << 1,    /* 503 before EHLO or HELO */
     IN_TRANSACTION = 1 << 2, /* 503 before MAIL */
     NO_ARGUMENTS = 1 << 3,   /* 501 with any */
@@ -59,15 +61,16 @@ static const struct verb_row verbs[VERB_COUNT] = {
 static const struct {
     const char *reply, *hint;
 } intruders[] = {
-    [INTRUDER_TLS] = {"this port expects plain SMTP, not TLS",
-                      "a client began TLS on a port that expects plain SMTP: set it to \"no encryption\", or set tls = implicit on this listener"},
-    [INTRUDER_PROXY_V2] = {"no PROXY header expected here",
-                           "a load balancer sent a PROXY v2 header to a listener that does not expect one: switch it off there, or set proxy_protocol on this listener"},
-    [INTRUDER_PROXY_V1] = {"no PROXY header expected here",
-                           "a load balancer sent a PROXY v1 line to a listener that does not expect one: switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_TLS] =
+        {"this port expects plain SMTP, not TLS",
+         "a client began TLS on a port that expects plain SMTP: set it to \"no encryption\", or set tls = implicit on this listener"},
+    [INTRUDER_PROXY_V2] = {"no PROXY header expected here", "a load balancer sent a PROXY v2 header to a listener that does not expect "
+                                                            "one: switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_PROXY_V1] = {"no PROXY header expected here", "a load balancer sent a PROXY v1 line to a listener that does not expect one: "
+                                                            "switch it off there, or set proxy_protocol on this listener"},
     [INTRUDER_HTTP] = {"this is a mail server, not a web server", "an HTTP client connected to the SMTP port"},
-    [INTRUDER_TEXT] = {"message text where a command belongs",
-                       "a client sent its message without waiting for the answer to DATA, which was a refusal: it was cut off before its text could be taken for commands"},
+    [INTRUDER_TEXT] = {"message text where a command belongs", "a client sent its message without waiting for the answer to DATA, which "
+                                                               "was a refusal: it was cut off before its text could be taken for commands"},
 };
 
 void server_throw_out(struct server *s, enum intruder who)
@@ -80,7 +83,8 @@ void server_throw_out(struct server *s, enum intruder who)
 /* Looks at the start of a line for what has no line ends worth waiting for. */
 static enum intruder recognise(const struct server *s, struct slice view)
 {
-    static const char signature[] = "\r\n\r\n\0\r\nQUIT\n"; /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty lines */
+    static const char signature[] =
+        "\r\n\r\n\0\r\nQUIT\n"; /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty lines */
     enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
     if (view.data[0] == 0x16)
         return view.len == 1 ? INTRUDER_PERHAPS : view.data[1] == 0x03 ? INTRUDER_TLS : INTRUDER_NONE;
@@ -118,6 +122,10 @@ static bool passes_gate(struct server *s, const struct verb_row *row, const stru
 static void dispatch(struct server *s, const struct command *command)
 {
     const struct verb_row *row = &verbs[command->verb];
+    if (s->data_refused && command->verb == VERB_HTTP) { /* what looks like a header is more likely one of a message */
+        server_throw_out(s, INTRUDER_TEXT);
+        return;
+    }
     if (row->flags & JUNK)
         s->junk++;
     s->data_refused = false;
