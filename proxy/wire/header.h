@@ -8,10 +8,10 @@
 
 enum header_place {
     HEADER_LINE_START,
-    HEADER_NAME,        /* in a field's name */
-    HEADER_AFTER_NAME,  /* blanks between name and colon (RFC 5322 4.5) */
-    HEADER_VALUE,       /* up to the line's end */
-    HEADER_OVER,        /* the blank line came, or a line that is no field */
+    HEADER_NAME,       /* in a field's name */
+    HEADER_AFTER_NAME, /* blanks between name and colon (RFC 5322 4.5) */
+    HEADER_VALUE,      /* up to the line's end */
+    HEADER_OVER,       /* the blank line came, or a line that is no field */
 };
 
 enum { HEADER_NAME_KEPT = 16 }; /* octets of a name that are looked at */
@@ -19,9 +19,9 @@ enum { HEADER_NAME_KEPT = 16 }; /* octets of a name that are looked at */
 struct header_scan {
     enum header_place place;
     char name[HEADER_NAME_KEPT];
-    size_t name_len;    /* may exceed HEADER_NAME_KEPT: then the name is none that we look for */
+    size_t name_len; /* may exceed HEADER_NAME_KEPT: then the name is none that we look for */
     bool in_first_line;
-    unsigned received;  /* Received: fields so far (RFC 5321 6.3) */
+    unsigned received; /* Received: fields so far (RFC 5321 6.3) */
 };
 
 void header_scan_init(struct header_scan *h);

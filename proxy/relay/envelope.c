@@ -1,0 +1,105 @@
+/* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text (PRODUCT 6). */
+#include "relay/relay_private.h"
+
+static bool any_waiting_has_utf8(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->recipients.n; i++)
+        if (t->recipients.items[i].has_utf8 && t->recipients.items[i].told != TOLD_REFUSED)
+            return true;
+    return false;
+}
+
+static void send_mail(struct transaction *t, struct client *c)
+{
+    t->mail_utf8 = t->wants_utf8 || (client_ehlo(c)->smtputf8 && any_waiting_has_utf8(t));
+    struct client_mail mail = {
+        .from = slice_of(t->message.from),
+        .has_size = t->has_size,
+        .size = t->size,
+        .eightbit = t->eightbit,
+        .smtputf8 = t->mail_utf8,
+        .ret = slice_of(t->ret),
+        .envid = slice_of(t->envid),
+    };
+    client_mail(c, &mail);
+    t->back = BACK_ENVELOPE;
+    t->unanswered++;
+}
+
+void envelope_refuse(struct transaction *t, struct recipient *r, enum own own)
+{
+    failure_say(&t->refusal, own, t->message.id, &(struct own_words){.host = t->upstream->host});
+    answer_with(recipients_tell(&t->recipients, r, false), &t->refusal, false);
+}
+
+void envelope_send(struct transaction *t)
+{
+    struct client *c = lease_client(t->lease);
+    if (t->back == BACK_READY && recipients_any_to_ask(&t->recipients))
+        send_mail(t, c);
+    for (struct recipient *r = recipients_next(&t->recipients); r; r = recipients_next(&t->recipients)) {
+        /* RFC 6531 3.1: not without the parameter on MAIL. */
+        if (r->has_utf8 && !t->mail_utf8 && r->told == TOLD_NOTHING) {
+            envelope_refuse(t, r, OWN_RECIPIENT_UTF8);
+            continue;
+        }
+        client_rcpt(c, slice_of(r->to), slice_of(r->notify), slice_of(r->orcpt));
+        recipients_asked(&t->recipients, r);
+        t->unanswered++;
+    }
+}
+
+void envelope_answer_waiting(struct transaction *t)
+{
+    for (struct recipient *r = recipients_waiting(&t->recipients); r; r = recipients_waiting(&t->recipients))
+        answer_with(recipients_tell(&t->recipients, r, false), &t->answer, t->answer_is_upstreams);
+}
+
+static void log_change(struct transaction *t, const char *to, const struct reply *reply)
+{
+    char words[512];
+    log_event(t->relay->io->log, LOG_WARN,
+              "on the session that replaced a lost one the upstream refuses what it took before, nothing is sent",
+              log_str("id", t->message.id), log_str("to", to), log_str("reply", reply_words(reply, words, sizeof words)));
+}
+
+void envelope_mail_reply(struct transaction *t, const struct reply *reply)
+{
+    t->unanswered--;
+    if (reply_is(reply, 2)) {
+        transaction_advance(t);
+    } else if (transaction_promised(t)) {
+        log_change(t, NULL, reply);
+        transaction_settle_own(t, OWN_CHANGED, NULL);
+    } else {
+        transaction_settle_reply(t, reply);
+    }
+}
+
+static void tell_first(struct transaction *t, struct recipient *r, const struct reply *reply)
+{
+    bool accepted = reply_is(reply, 2);
+    if (failure_is_about_credentials(reply->code)) {
+        t->unfit = true;
+        envelope_refuse(t, r, OWN_CREDENTIALS);
+        return;
+    }
+    if (!accepted)
+        reply_copy(&t->refusal, reply);
+    answer_with(recipients_tell(&t->recipients, r, accepted), reply, true);
+}
+
+void envelope_rcpt_reply(struct transaction *t, size_t index, const struct reply *reply)
+{
+    struct recipient *r = recipients_of_answer(&t->recipients, index);
+    t->unanswered--;
+    switch (recipients_compare(r, reply)) {
+    case COMPARE_FIRST: tell_first(t, r, reply); break;
+    case COMPARE_SAME: break;
+    case COMPARE_CHANGED:
+        log_change(t, r->to, reply);
+        transaction_settle_own(t, OWN_CHANGED, NULL);
+        return;
+    }
+    transaction_advance(t);
+}

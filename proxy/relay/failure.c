@@ -1,0 +1,196 @@
+#include "relay/failure.h"
+
+#include <stdio.h>
+
+/* ------------------------------------------------------------------ replies of ours */
+
+static const struct own_row {
+    int code;
+    const char *enhanced;
+    const char *before; /* the words, or those before the host's name */
+    const char *after;  /* NULL: no host is named */
+    bool detail;        /* the detail ends it */
+    enum result result;
+} own_rows[OWN_COUNT] = {
+    [OWN_NOT_ALLOWED] = {554, "5.7.1", "your address may not send mail through this server", NULL, false, RESULT_REFUSED},
+    [OWN_TOO_MANY_CLIENTS] = {421, "4.7.0", "too many clients, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_CLOSING] = {421, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_NO_ROUTE] = {550, "5.7.1", "no account takes mail from this sender", NULL, false, RESULT_REFUSED},
+    [OWN_BAD_SENDER] = {501, "5.1.7", "the sender address has no domain", NULL, false, RESULT_REFUSED},
+    [OWN_SENDER_UTF8] = {553, "5.6.7", "the sender address is not ASCII, and ", " does not offer SMTPUTF8", false, RESULT_REFUSED},
+    [OWN_TOO_BIG] = {552, "5.3.4", "the message is larger than ", " takes", false, RESULT_REFUSED},
+    [OWN_NO_UTF8] = {550, "5.6.7", "", " does not offer SMTPUTF8", false, RESULT_REFUSED},
+    [OWN_BAD_RECIPIENT] = {501, "5.1.3", "the recipient address has no domain", NULL, false, RESULT_REFUSED},
+    [OWN_RECIPIENT_UTF8] = {553, "5.6.7", "the recipient address is not ASCII, and SMTPUTF8 was not asked for or is not offered by ", "",
+                            false, RESULT_REFUSED},
+    [OWN_CREDENTIALS] = {451, "4.3.5", "", " refuses the configured credentials", false, RESULT_DEFERRED},
+    [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false, RESULT_DEFERRED},
+    [OWN_TLS] = {451, "4.7.5", "no port of ", " works: ", true, RESULT_DEFERRED},
+    [OWN_NO_PORT] = {451, "4.4.1", "no port of ", " works: ", true, RESULT_DEFERRED},
+    [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time", false, RESULT_DEFERRED},
+    [OWN_LOOP] = {451, "4.3.5", "the upstream ", " is this proxy itself", false, RESULT_DEFERRED},
+    [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_MALFORMED] = {451, "4.4.2", "a malformed reply of ", "", false, RESULT_LOST_LINK},
+    [OWN_LOST_TWICE] = {451, "4.4.2", "the link to ", " was lost twice", false, RESULT_LOST_LINK},
+    [OWN_NOT_REPLAYABLE] = {451, "4.4.2", "the link to ", " was lost, and the message is too large to be kept for another try", false,
+                            RESULT_LOST_LINK},
+    [OWN_CHANGED] = {451, "4.4.2", "the link to ", " was lost, and on another it takes less than before", false, RESULT_LOST_LINK},
+    [OWN_NO_REPLACEMENT] = {451, "4.4.2", "the link to ", " was lost, and there is no other", false, RESULT_LOST_LINK},
+    [OWN_LOST_SENT] = {451, "4.4.2", "the link to ", " was lost after the message was sent, and it may have been taken", false,
+                       RESULT_LOST_LINK},
+    [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false, RESULT_REFUSED},
+    [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles", NULL, false, RESULT_REFUSED},
+};
+
+const char *result_name(enum result r)
+{
+    switch (r) {
+    case RESULT_DELIVERED: return "delivered";
+    case RESULT_REFUSED: return "refused";
+    case RESULT_DEFERRED: return "deferred";
+    case RESULT_LOST_LINK: return "lost-link";
+    }
+    return "";
+}
+
+int failure_code(enum own which)
+{
+    return own_rows[which].code;
+}
+
+const char *failure_enhanced(enum own which)
+{
+    return own_rows[which].enhanced;
+}
+
+const char *failure_text(enum own which)
+{
+    return own_rows[which].before;
+}
+
+enum result failure_result(enum own which)
+{
+    return own_rows[which].result;
+}
+
+/* A line of a reply is cut at 500 octets (wire/reply.h): the words end before, so that the id always fits behind them. */
+enum { WORDS_MAX = 460 };
+
+static bool append(struct buf *out, const char *text)
+{
+    size_t there = buf_view(out).len;
+    return buf_append_slice(out, slice_head(slice_of(text), there < WORDS_MAX ? WORDS_MAX - there : 0));
+}
+
+void failure_say(struct reply *out, enum own which, const char *id, const struct own_words *words)
+{
+    const struct own_row *row = &own_rows[which];
+    out->code = row->code;
+    snprintf(out->enhanced, sizeof out->enhanced, "%s", row->enhanced);
+    buf_clear(&out->text);
+    bool fits = append(&out->text, row->before);
+    if (row->after)
+        fits = fits && append(&out->text, words->host) && append(&out->text, row->after);
+    if (row->detail)
+        fits = fits && append(&out->text, words->detail);
+    if (id)
+        fits = fits && buf_printf(&out->text, " [%s]", id);
+    (void)fits; /* CAP_REPLY_TEXT holds any of them */
+    out->lines = 1;
+}
+
+/* ------------------------------------------------------------------ no session */
+
+enum own failure_of_refusal(enum refusal why)
+{
+    switch (why) {
+    case REFUSAL_CREDENTIALS: return OWN_CREDENTIALS;
+    case REFUSAL_AUTH_TEMPORARY: return OWN_AUTH_TEMPORARY;
+    case REFUSAL_TLS: return OWN_TLS;
+    case REFUSAL_NO_PORT: return OWN_NO_PORT;
+    case REFUSAL_BUSY: return OWN_BUSY;
+    case REFUSAL_LOOP: return OWN_LOOP;
+    case REFUSAL_GONE: return OWN_SHUTDOWN;
+    }
+    return OWN_NO_PORT;
+}
+
+bool failure_is_about_credentials(int code)
+{
+    return code == 530 || code == 534 || code == 535 || code == 538;
+}
+
+/* ------------------------------------------------------------------ a session lost */
+
+enum kind { KIND_LINK, KIND_TIMEOUT, KIND_CLOSING /* 421 */, KIND_PROTOCOL, KIND_COUNT };
+
+static enum kind kind_of(enum client_fault fault)
+{
+    switch (fault) {
+    case CLIENT_FAULT_LINK: return KIND_LINK;
+    case CLIENT_FAULT_TIMEOUT: return KIND_TIMEOUT;
+    case CLIENT_FAULT_REPLY: return KIND_CLOSING;
+    case CLIENT_FAULT_PROTOCOL: return KIND_PROTOCOL;
+    /* These belong to the time before a session is ready, which is the account's business; of a leased session they could only mean a link that broke. */
+    case CLIENT_FAULT_NO_STARTTLS:
+    case CLIENT_FAULT_TLS:
+    case CLIENT_FAULT_CERTIFICATE:
+    case CLIENT_FAULT_NO_MECHANISM: return KIND_LINK;
+    }
+    return KIND_LINK;
+}
+
+enum { NEVER = 0, ONCE = 1 };
+
+/* How often a session lost like this is replaced, and what is said when it is not (any more). A malformed reply would only be malformed again; stray
+ * bytes at rest (STAGE_REST) are the session's own trouble. After *sent* nothing is resent blindly (RFC 1047). */
+static const struct loss_row {
+    int replaced;
+    enum own say;
+} loss_rows[STAGE_COUNT][KIND_COUNT] = {
+    [STAGE_REST] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_PROTOCOL] = {ONCE, OWN_LOST_TWICE}},
+    [STAGE_ENVELOPE] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+    [STAGE_GO_AHEAD] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
+                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+    [STAGE_BODY] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+    [STAGE_SENT] = {[KIND_LINK] = {NEVER, OWN_LOST_SENT},
+                    [KIND_TIMEOUT] = {NEVER, OWN_LOST_SENT},
+                    [KIND_CLOSING] = {NEVER, OWN_LOST_SENT},
+                    [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT}},
+};
+
+/* Sessions of the pool that were dead when taken do not count, but neither may they be taken for ever. */
+enum { FIRST_USES_MAX = 20 };
+
+struct decision failure_judge(const struct loss *loss)
+{
+    const struct loss_row *row = &loss_rows[loss->stage][kind_of(loss->fault)];
+    struct decision answer = {.cure = CURE_ANSWER, .say = row->say};
+    if (loss->stage == STAGE_SENT)
+        return answer;
+    if (!loss->promised && !loss->awaited)
+        return (struct decision){.cure = CURE_LATER};
+    if (!loss->replayable) {
+        if (row->replaced != NEVER)
+            answer.say = OWN_NOT_REPLAYABLE;
+        return answer;
+    }
+    if (loss->first_use && loss->first_uses < FIRST_USES_MAX)
+        return (struct decision){.cure = CURE_REPLACE_SILENTLY};
+    if (row->replaced == NEVER)
+        return answer;
+    if (loss->replaced)
+        return answer;
+    return (struct decision){.cure = CURE_REPLACE, .other_port = true};
+}

@@ -1,0 +1,98 @@
+/* ALL failure policy, and all replies that the relay makes itself (PRODUCT 7): what went wrong at which stage -> the reply, whether a fresh session is
+ * tried, whether from another port. Values in, values out: nothing here touches a session. */
+#ifndef RELAY_FAILURE_H
+#define RELAY_FAILURE_H
+
+#include "smtp/client.h"
+#include "upstream/account.h"
+#include "wire/reply.h"
+
+/* How a message ended, for log and metrics (PRODUCT 8). */
+enum result { RESULT_DELIVERED, RESULT_REFUSED, RESULT_DEFERRED, RESULT_LOST_LINK };
+const char *result_name(enum result r); /* "delivered", "refused", "deferred", "lost-link" */
+
+/* Replies of ours. */
+enum own {
+    OWN_NOT_ALLOWED, /* at connect: these three concern no message */
+    OWN_TOO_MANY_CLIENTS,
+    OWN_CLOSING,
+    OWN_NO_ROUTE, /* at MAIL */
+    OWN_BAD_SENDER,
+    OWN_SENDER_UTF8,
+    OWN_TOO_BIG, /* at MAIL where the upstream's limit is known, else at RCPT */
+    OWN_NO_UTF8,
+    OWN_BAD_RECIPIENT,
+    OWN_RECIPIENT_UTF8,
+    OWN_CREDENTIALS, /* no session: the first rows of PRODUCT 7 */
+    OWN_AUTH_TEMPORARY,
+    OWN_TLS,
+    OWN_NO_PORT,
+    OWN_BUSY,
+    OWN_LOOP,
+    OWN_SHUTDOWN,
+    OWN_MALFORMED, /* a session lost */
+    OWN_LOST_TWICE,
+    OWN_NOT_REPLAYABLE,
+    OWN_CHANGED, /* accepted before, refused on the session that replaced the lost one */
+    OWN_NO_REPLACEMENT,
+    OWN_LOST_SENT,
+    OWN_OVERRUN, /* in the body */
+    OWN_HOPS,
+    OWN_COUNT
+};
+
+struct own_words { /* what a reply may name; NULL for what it does not */
+    const char *host;
+    const char *detail; /* the list of ports */
+};
+
+/* Fills `out` (initialised) with the reply. id: the message's log id, which ends the text in brackets; NULL for the replies at connect. */
+void failure_say(struct reply *out, enum own which, const char *id, const struct own_words *words);
+enum result failure_result(enum own which);
+/* Just the code, the enhanced code and the fixed words, for replies that name nothing. */
+int failure_code(enum own which);
+const char *failure_enhanced(enum own which);
+const char *failure_text(enum own which);
+
+/* Why there is no session -> what to say. */
+enum own failure_of_refusal(enum refusal why);
+/* An upstream's 530, 534, 535, 538: about our credentials, so it never reaches a client who has none. */
+bool failure_is_about_credentials(int code);
+
+/* Where the transaction stood when its session died. */
+enum stage {
+    STAGE_REST,     /* nothing asked of the upstream is unanswered */
+    STAGE_ENVELOPE, /* MAIL or RCPT is unanswered */
+    STAGE_GO_AHEAD, /* DATA or the probing BDAT is */
+    STAGE_BODY,     /* the body is on its way, its end not *sent* */
+    STAGE_SENT,     /* PRODUCT 6 *sent*: the upstream may have the message */
+    STAGE_COUNT
+};
+
+struct loss {
+    enum stage stage;
+    enum client_fault fault;
+    bool first_use;      /* a pooled session, dead before its first reply */
+    unsigned first_uses; /* how often that happened to this transaction before */
+    bool replaced;       /* a session of this transaction was replaced already */
+    bool replayable;     /* what the client has sent of the body is still here, whole */
+    bool promised;       /* the client was told that a recipient is accepted */
+    bool awaited;        /* a command of the client, or its body, waits */
+};
+
+enum cure {
+    CURE_REPLACE,          /* a fresh session, and this was the one time */
+    CURE_REPLACE_SILENTLY, /* the same, not counted */
+    CURE_LATER,            /* nothing is owed: a fresh session when the client asks for something again */
+    CURE_ANSWER,           /* `say` answers what the client waits for */
+};
+
+struct decision {
+    enum cure cure;
+    bool other_port; /* if the session had never completed a transaction */
+    enum own say;    /* with CURE_ANSWER */
+};
+
+struct decision failure_judge(const struct loss *loss);
+
+#endif

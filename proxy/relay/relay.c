@@ -1,0 +1,216 @@
+/* All clients of a process: who is let in, under which configuration, and when the last is gone. */
+#include "relay/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/transport.h"
+#include "relay/relay_private.h"
+
+/* ------------------------------------------------------------------ generations */
+
+static struct generation *generation_new(struct config *config, struct accounts *accounts)
+{
+    struct generation *g = NEW(struct generation);
+    g->refs = 1;
+    g->config = config_ref(config);
+    g->accounts = mem_alloc((config->nupstreams + 1) * sizeof(struct account *));
+    for (size_t i = 0; i < config->nupstreams; i++)
+        g->accounts[i] = account_ref(accounts_find(accounts, config->upstreams[i].name));
+    g->listeners = mem_alloc((config->nlistens + 1) * sizeof *g->listeners);
+    for (size_t i = 0; i < config->nlistens; i++) {
+        const struct listen_config *l = &config->listens[i];
+        g->listeners[i] = (struct listener_view){
+            .config = l,
+            .settings = {.hostname = config->server.hostname,
+                         .max_message_size = l->max_message_size,
+                         .max_recipients = l->max_recipients,
+                         .timeout = l->timeout,
+                         .lf_line_endings = l->lf_line_endings},
+        };
+    }
+    return g;
+}
+
+struct generation *generation_ref(struct generation *g)
+{
+    g->refs++;
+    return g;
+}
+
+static void let_accounts_go(struct generation *g)
+{
+    for (size_t i = 0; g->accounts && i < g->config->nupstreams; i++)
+        account_unref(&g->accounts[i]);
+    free(g->accounts);
+    g->accounts = NULL;
+}
+
+void generation_unref(struct generation **g)
+{
+    struct generation *old = *g;
+    *g = NULL;
+    if (!old || --old->refs)
+        return;
+    let_accounts_go(old);
+    free(old->listeners);
+    config_unref(&old->config);
+    free(old);
+}
+
+static const struct listener_view *listener_named(const struct generation *g, const char *name)
+{
+    for (size_t i = 0; i < g->config->nlistens; i++)
+        if (strcmp(g->listeners[i].config->name, name) == 0)
+            return &g->listeners[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void tell_drained(void *arg)
+{
+    struct relay *relay = arg;
+    relay->drained(relay->drained_ctx);
+}
+
+struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts)
+{
+    struct relay *relay = NEW(struct relay);
+    relay->refs = 1;
+    relay->io = io;
+    relay->current = generation_new(config, accounts);
+    link_init(&relay->sessions);
+    link_init(&relay->transactions);
+    link_init(&relay->counts);
+    deferred_init(&relay->tell_drained, tell_drained, relay);
+    return relay;
+}
+
+void relay_unref(struct relay *relay)
+{
+    if (--relay->refs)
+        return;
+    LIST_EACH (&relay->counts, it) {
+        struct listener_count *count = CONTAINER(it, struct listener_count, link);
+        free(count->name);
+        free(count);
+    }
+    free(relay);
+}
+
+void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts)
+{
+    generation_unref(&relay->current);
+    relay->current = generation_new(config, accounts);
+}
+
+void relay_free(struct relay **relay)
+{
+    struct relay *r = *relay;
+    *relay = NULL;
+    if (!r)
+        return;
+    r->freed = true;
+    deferred_cancel(&r->tell_drained);
+    LIST_EACH (&r->transactions, it)
+        transaction_abandon(CONTAINER(it, struct transaction, link));
+    LIST_EACH (&r->sessions, it) {
+        struct session *s = CONTAINER(it, struct session, link);
+        session_abandon(s);
+        let_accounts_go(s->generation); /* they do not outlive us, even where the server halves do for a moment */
+    }
+    generation_unref(&r->current);
+    relay_unref(r);
+}
+
+/* ------------------------------------------------------------------ clients */
+
+static struct listener_count *count_of(struct relay *relay, const char *name)
+{
+    LIST_EACH (&relay->counts, it) {
+        struct listener_count *count = CONTAINER(it, struct listener_count, link);
+        if (strcmp(count->name, name) == 0)
+            return count;
+    }
+    struct listener_count *count = NEW(struct listener_count);
+    count->name = mem_string(name);
+    list_push_back(&relay->counts, &count->link);
+    return count;
+}
+
+static bool is_allowed(const struct listen_config *l, const struct addr *client)
+{
+    for (size_t i = 0; i < l->allow.n; i++)
+        if (network_contains(&l->allow.items[i], client))
+            return true;
+    return false;
+}
+
+static enum own reason_to_refuse(const struct relay *relay, const struct listen_config *l, const struct listener_count *count,
+                                 const struct addr *client)
+{
+    if (relay->draining)
+        return OWN_CLOSING;
+    if (!is_allowed(l, client))
+        return OWN_NOT_ALLOWED;
+    if (count->clients >= l->max_clients)
+        return OWN_TOO_MANY_CLIENTS;
+    return OWN_COUNT;
+}
+
+/* A connection that came through a listener which the newest configuration no longer has. */
+static void hear_nothing(void *ctx, struct stream *s, enum stream_event event)
+{
+    (void)ctx, (void)s, (void)event;
+}
+
+static void cut_off(struct transport *t)
+{
+    struct stream *s = stream_accepted(t, (struct stream_caps){.input = 1, .output = 1}, hear_nothing, NULL);
+    stream_close(&s);
+}
+
+void relay_accept(struct relay *relay, const char *listener, struct transport *t)
+{
+    const struct listener_view *view = listener_named(relay->current, listener);
+    if (!view) {
+        cut_off(t);
+        return;
+    }
+    struct listener_count *count = count_of(relay, listener);
+    enum own refuse = reason_to_refuse(relay, view->config, count, &t->peer);
+    if (refuse != OWN_COUNT) {
+        char client[ADDR_TEXT];
+        log_event(relay->io->log, LOG_WARN, "client refused", log_str("client", addr_text(&t->peer, client)), log_str("listener", listener),
+                  log_num("status", failure_code(refuse)), log_str("reply", failure_text(refuse)));
+        session_begin(relay, view, NULL, t, refuse);
+        return;
+    }
+    session_begin(relay, view, count, t, OWN_COUNT);
+}
+
+size_t relay_clients(const struct relay *relay)
+{
+    return relay->clients;
+}
+
+/* ------------------------------------------------------------------ drain */
+
+void relay_ended(struct relay *relay)
+{
+    bool quiet = link_is_alone(&relay->sessions) && link_is_alone(&relay->transactions);
+    if (relay->draining && !relay->freed && relay->drained && quiet)
+        loop_defer(relay->io->loop, &relay->tell_drained);
+}
+
+void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
+{
+    relay->draining = true;
+    relay->drained = drained;
+    relay->drained_ctx = ctx;
+    LIST_EACH (&relay->sessions, it)
+        server_drain(CONTAINER(it, struct session, link)->server);
+    relay_ended(relay);
+}

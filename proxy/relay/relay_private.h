@@ -1,0 +1,194 @@
+/* What the files of the relay share. Nobody else includes this.
+ *
+ * relay        all clients and all messages of a process
+ * generation   one config and its accounts; lives as long as a session or message that began with it
+ * session      one client (session.c)
+ * transaction  one message, from MAIL to its verdict; may outlive its client, who may leave after the final dot (transaction.c, body.c, replay.c) */
+#ifndef RELAY_RELAY_PRIVATE_H
+#define RELAY_RELAY_PRIVATE_H
+
+#include "base/list.h"
+#include "io/io.h"
+#include "io/loop.h"
+#include "relay/copy.h"
+#include "relay/failure.h"
+#include "relay/recipients.h"
+#include "relay/relay.h"
+#include "relay/report.h"
+#include "relay/route.h"
+#include "smtp/server.h"
+#include "upstream/account.h"
+#include "wire/header.h"
+
+/* ------------------------------------------------------------------ relay.c */
+
+struct listener_view {
+    const struct listen_config *config;
+    struct server_settings settings;
+};
+
+struct generation {
+    unsigned refs;
+    struct config *config;
+    struct account **accounts; /* as config->upstreams; each a reference of ours. NULL once the relay was freed */
+    struct listener_view *listeners;
+};
+
+struct listener_count { /* by name, so that clients are counted across a reload */
+    struct link link;
+    char *name;
+    unsigned clients;
+};
+
+struct relay {
+    unsigned refs; /* the owner's and one per session */
+    const struct io *io;
+    struct generation *current;
+    struct link sessions;
+    struct link transactions; /* also those whose client is gone */
+    struct link counts;
+    size_t clients;
+    struct copy_budget budget;
+    unsigned ids;
+    bool draining;
+    bool freed; /* by its owner: sessions only wait for their closed() */
+    void (*drained)(void *ctx);
+    void *drained_ctx;
+    struct deferred tell_drained;
+};
+
+struct generation *generation_ref(struct generation *g);
+void generation_unref(struct generation **g);
+void relay_unref(struct relay *relay);
+/* Something ended: was it the last that a drain waits for? */
+void relay_ended(struct relay *relay);
+
+/* ------------------------------------------------------------------ session.c */
+
+struct transaction;
+
+struct session {
+    struct link link;
+    struct relay *relay;
+    struct generation *generation;
+    const struct listener_view *listener;
+    struct listener_count *count; /* NULL: refused at connect, counted nowhere */
+    struct server *server;
+    struct transaction *transaction; /* or NULL */
+};
+
+/* Takes the transport. refuse: OWN_COUNT, or what to say instead of a greeting. */
+void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
+                   enum own refuse);
+void session_abandon(struct session *s); /* the relay is being freed */
+
+/* ------------------------------------------------------------------ transaction.c */
+
+/* Two phases tell where a message stands. The front: what the client has said and was told. */
+enum front {
+    FRONT_ENVELOPE, /* MAIL was answered 250; RCPTs come, or nothing for the moment */
+    FRONT_DATA,     /* DATA waits for its answer */
+    FRONT_BODY,     /* 354 was said; octets come */
+    FRONT_END,      /* the end of data came and waits for its answer */
+    FRONT_GONE,     /* the same, but nobody is there any more to hear it */
+    FRONT_REFUSING, /* the verdict came early: the server half discards the rest */
+};
+
+/* The back: what the upstream was asked. A session that replaces a lost one walks from BACK_ACQUIRING on again, with the front further along: that is all there is to a replay. */
+enum back {
+    BACK_NONE,      /* none, and none is asked for: the next RCPT does */
+    BACK_SETTLED,   /* `answer` answers everything more that the client asks in this transaction */
+    BACK_ACQUIRING, /* a session is asked for */
+    BACK_READY,     /* a session is ours, nothing was said on it */
+    BACK_ENVELOPE,  /* MAIL went, and the RCPTs there were */
+    BACK_GO_AHEAD,  /* DATA or the probing BDAT went */
+    BACK_BODY,      /* the body flows */
+    BACK_END,       /* the end of data was given to the session; the verdict is awaited */
+};
+
+struct transaction {
+    struct link link; /* in relay.transactions */
+    struct relay *relay;
+    struct generation *generation;
+    struct session *session; /* NULL once the client is gone */
+    struct account *account;
+    const struct upstream_config *upstream;
+    struct message message;
+    bool over; /* only its memory is still there, until the end of the turn */
+
+    enum front front;
+    enum back back;
+    struct server_command *cmd; /* DATA (FRONT_DATA) or the end of data (FRONT_END) */
+    struct reply answer;        /* BACK_SETTLED */
+    bool answer_is_upstreams;
+    enum result result; /* of `answer` */
+
+    bool eightbit, has_size; /* the envelope */
+    bool wants_utf8;         /* SMTPUTF8 was asked for */
+    uint64_t size;
+    char *ret, *envid;
+    struct recipients recipients;
+    struct reply refusal; /* the last of a recipient, for the line of a message that nobody gets */
+
+    struct lease *lease; /* BACK_ACQUIRING and beyond */
+    bool mail_utf8;      /* MAIL went with SMTPUTF8 */
+    bool unfit;          /* the session said that we are not logged in: not back to the pool */
+    unsigned unanswered; /* MAIL and RCPTs */
+
+    struct copy body;
+    struct header_scan header;
+    bool held; /* the server half was told to hold the body */
+
+    bool replaced;       /* a session was replaced, and that counted */
+    unsigned first_uses; /* dead sessions of the pool */
+};
+
+/* Begins one for the session: routed, local checks done. Takes `message`. */
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, const struct mail_params *params,
+                                      bool wants_utf8);
+void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);
+void transaction_data(struct transaction *t, struct server_command *cmd);
+void transaction_reset(struct transaction *t, enum server_end why);
+void transaction_client_gone(struct transaction *t, const char *why);
+void transaction_abandon(struct transaction *t); /* the relay is being freed */
+
+/* The pool's key beside the account: whose name goes into AUTH. */
+const char *transaction_identity(const struct upstream_config *u);
+
+void transaction_advance(struct transaction *t); /* asks of the upstream whatever front and back allow by now */
+void transaction_acquire(struct transaction *t, uint16_t avoid);
+/* Everything is said about this message: `own`, or what the upstream said, answers what the client waits for now or asks next. */
+void transaction_settle_own(struct transaction *t, enum own own, const char *detail);
+void transaction_settle_reply(struct transaction *t, const struct reply *reply);
+bool transaction_promised(const struct transaction *t); /* the client was told that a recipient is accepted */
+
+/* ------------------------------------------------------------------ upstream_events.c */
+
+extern const struct lease_events transaction_lease_events;
+extern const struct client_events transaction_client_events;
+
+/* ------------------------------------------------------------------ envelope.c */
+
+void envelope_send(struct transaction *t); /* MAIL where it did not go yet, and every recipient not asked for; in one flight */
+void envelope_refuse(struct transaction *t, struct recipient *r, enum own own); /* one recipient, here */
+void envelope_answer_waiting(struct transaction *t);                            /* with t->answer */
+void envelope_mail_reply(struct transaction *t, const struct reply *reply);
+void envelope_rcpt_reply(struct transaction *t, size_t index, const struct reply *reply);
+
+/* ------------------------------------------------------------------ answer.c */
+
+void answer_with(struct server_command *cmd, const struct reply *reply, bool from_upstream);
+void answer_body_with(struct server *server, const struct reply *reply, bool from_upstream); /* server_refuse_body */
+
+/* ------------------------------------------------------------------ body.c */
+
+void transaction_body(struct transaction *t, struct slice octets);
+void transaction_body_end(struct transaction *t, struct server_command *cmd);
+void body_pump(struct transaction *t); /* BACK_BODY: gives the session what it takes, and the end when all is there */
+void body_hold(struct transaction *t); /* tells the server half to hold or to go on */
+
+/* ------------------------------------------------------------------ replay.c */
+
+void replay_lost(struct transaction *t, const struct client_failure *failure);
+
+#endif

@@ -1,0 +1,93 @@
+/* A session died under a message: what failure.c decides is done here. Before *sent* it is replaced, once, and the transaction walks its way again from MAIL on. */
+#include "relay/relay_private.h"
+
+static enum stage stage_of(const struct transaction *t, const struct client_failure *failure)
+{
+    switch (t->back) {
+    case BACK_NONE:
+    case BACK_SETTLED:
+    case BACK_ACQUIRING: /* there is no session that could be lost */
+    case BACK_READY: return STAGE_REST;
+    case BACK_ENVELOPE: return t->unanswered ? STAGE_ENVELOPE : STAGE_REST;
+    case BACK_GO_AHEAD: return STAGE_GO_AHEAD;
+    case BACK_BODY: return STAGE_BODY;
+    case BACK_END: return failure->end_of_data_sent ? STAGE_SENT : STAGE_BODY;
+    }
+    return STAGE_REST;
+}
+
+static bool client_waits(struct transaction *t)
+{
+    switch (t->front) {
+    case FRONT_ENVELOPE: return recipients_waiting(&t->recipients) != NULL;
+    case FRONT_DATA:
+    case FRONT_BODY:
+    case FRONT_END:
+    case FRONT_GONE: return true;
+    case FRONT_REFUSING: return false;
+    }
+    return false;
+}
+
+static const char *cure_words(const struct decision *d)
+{
+    switch (d->cure) {
+    case CURE_REPLACE: return "the message is replayed on another session";
+    case CURE_REPLACE_SILENTLY: return "it had died in the pool, another is taken";
+    case CURE_LATER: return "nothing was under way";
+    case CURE_ANSWER: return "the client is told to try again";
+    }
+    return "";
+}
+
+static void log_loss(const struct transaction *t, const struct client_failure *failure, const struct decision *d)
+{
+    log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO, "upstream session lost", log_str("id", t->message.id),
+              log_str("upstream", t->upstream->name), log_num("port", t->message.port),
+              log_str("while", client_stage_words(failure->stage)), log_str("why", failure->err.words), log_str("then", cure_words(d)));
+    if (d->say == OWN_LOST_SENT && d->cure == CURE_ANSWER)
+        log_event(t->relay->io->log, LOG_WARN,
+                  "duplicate possible: the upstream may have taken the message, and the client will send it again (RFC 1047)",
+                  log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_num("port", t->message.port));
+}
+
+/* From MAIL on again; what the client has sent of its body is fed anew when the time comes. */
+static void walk_again(struct transaction *t, uint16_t avoid)
+{
+    copy_rewind(&t->body);
+    transaction_acquire(t, avoid);
+    body_hold(t);
+}
+
+void replay_lost(struct transaction *t, const struct client_failure *failure)
+{
+    struct loss loss = {
+        .stage = stage_of(t, failure),
+        .fault = failure->fault,
+        .first_use = failure->first_use,
+        .first_uses = t->first_uses,
+        .replaced = t->replaced,
+        .replayable = t->body.whole,
+        .promised = transaction_promised(t),
+        .awaited = client_waits(t),
+    };
+    struct decision d = failure_judge(&loss);
+    uint16_t avoid = d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
+    t->message.rtts += client_flights(lease_client(t->lease));
+    lease_drop(&t->lease, failure);
+    t->back = BACK_NONE;
+    t->unanswered = 0;
+    log_loss(t, failure, &d);
+    switch (d.cure) {
+    case CURE_REPLACE:
+        t->replaced = true;
+        walk_again(t, avoid);
+        break;
+    case CURE_REPLACE_SILENTLY:
+        t->first_uses++;
+        walk_again(t, avoid);
+        break;
+    case CURE_LATER: break;
+    case CURE_ANSWER: transaction_settle_own(t, d.say, NULL); break;
+    }
+}

@@ -1,0 +1,35 @@
+/* The one log line per message (PRODUCT 8): msg=delivered|refused|deferred|lost-link id from to nrcpt size client listener upstream port tls status reply rtts delay. */
+#ifndef RELAY_REPORT_H
+#define RELAY_REPORT_H
+
+#include "base/log.h"
+#include "base/units.h"
+#include "relay/failure.h"
+
+#define MESSAGE_ID_SIZE 12 /* eleven letters and digits, and NUL */
+
+struct message { /* what the line tells of one message */
+    char id[MESSAGE_ID_SIZE];
+    char *from;
+    char *to;      /* the first recipient; NULL before */
+    size_t nrcpt;  /* recipients accepted */
+    uint64_t size; /* octets of the body */
+    char client[ADDR_TEXT];
+    char *listener;
+    char *upstream; /* the account; NULL before it was found */
+    uint16_t port;  /* of the session; 0: there was none */
+    char tls[12];   /* "TLSv1.3"; "" clear or none */
+    unsigned rtts;  /* round trips spent upstream */
+    usec began;
+    bool reported;
+};
+
+/* Takes nothing, copies all. */
+void message_begin(struct message *m, const char *id, struct slice from, const struct addr *client, const char *listener, usec now);
+void message_free(struct message *m);
+/* Writes the line, once: later calls change nothing. */
+void message_report(struct message *m, struct log *log, enum result result, const struct reply *reply, usec now);
+/* A short unique name for a message: seconds, a counter and chance in base 32. */
+void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance);
+
+#endif

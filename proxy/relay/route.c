@@ -1,0 +1,77 @@
+#include "relay/route.h"
+
+#include <string.h>
+
+static bool same_word(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
+            return false;
+    return true;
+}
+
+bool route_sender_matches(const char *pattern, const struct address *from)
+{
+    struct slice p = slice_of(pattern);
+    if (slice_is(p, "*"))
+        return true;
+    if (slice_is(p, "<>"))
+        return from->text.len == 0;
+    if (from->text.len == 0)
+        return false;
+    const char *at = strrchr(pattern, '@'); /* the last one: a quoted local part may hold another */
+    if (!at)
+        return false;
+    struct slice local = slice_head(p, (size_t)(at - pattern));
+    struct slice domain = slice_of(at + 1);
+    bool local_fits = local.len == 0 || same_word(local, from->local);
+    bool domain_fits = slice_is(domain, "*") || same_word(domain, from->domain);
+    return local_fits && domain_fits;
+}
+
+static bool sender_fits(const struct upstream_config *u, const struct address *from)
+{
+    for (size_t i = 0; i < u->senders.n; i++)
+        if (route_sender_matches(u->senders.items[i], from))
+            return true;
+    return u->senders.n == 0;
+}
+
+static bool client_fits(const struct upstream_config *u, const struct addr *client)
+{
+    for (size_t i = 0; i < u->clients.n; i++)
+        if (network_contains(&u->clients.items[i], client))
+            return true;
+    return u->clients.n == 0;
+}
+
+/* A listener's `upstream` leaves no choice, whatever the patterns say. */
+static bool is_pinned_to(const struct route_question *q, size_t index)
+{
+    return strcmp(q->listener->upstream, q->config->upstreams[index].name) == 0;
+}
+
+size_t route_find(const struct route_question *q, const struct address *from)
+{
+    for (size_t i = 0; i < q->config->nupstreams; i++) {
+        const struct upstream_config *u = &q->config->upstreams[i];
+        bool takes = q->listener->upstream ? is_pinned_to(q, i) : client_fits(u, q->client) && sender_fits(u, from);
+        if (takes)
+            return i;
+    }
+    return ROUTE_NONE;
+}
+
+bool route_reaches(const struct route_question *q, size_t index)
+{
+    if (q->listener->upstream)
+        return is_pinned_to(q, index);
+    for (size_t i = 0; i < index; i++) { /* one before it may take everything */
+        const struct upstream_config *u = &q->config->upstreams[i];
+        if (u->senders.n == 0 && client_fits(u, q->client))
+            return false;
+    }
+    return client_fits(&q->config->upstreams[index], q->client);
+}

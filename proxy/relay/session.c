@@ -1,0 +1,200 @@
+/* One client: fills the server half's handler table. What concerns a message goes to its transaction. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/relay_private.h"
+
+static struct route_question question(const struct session *s)
+{
+    return (struct route_question){
+        .config = s->generation->config,
+        .listener = s->listener->config,
+        .client = &server_client(s->server)->peer,
+    };
+}
+
+/* ------------------------------------------------------------------ EHLO */
+
+/* SIZE: the largest that some account of this client takes; DSN, SMTPUTF8: only what all of them have. What is unknown promises nothing. */
+static void on_hello(void *ctx, struct server_offer *offer_r)
+{
+    struct session *s = ctx;
+    struct route_question q = question(s);
+    struct server_offer offer = {.dsn = true, .smtputf8 = true};
+    bool unlimited = false;
+    struct account *only = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < q.config->nupstreams; i++) {
+        if (!route_reaches(&q, i))
+            continue;
+        n++;
+        only = s->generation->accounts[i];
+        const struct account_facts *facts = account_facts(only);
+        offer.dsn = offer.dsn && facts->known && facts->dsn;
+        offer.smtputf8 = offer.smtputf8 && facts->known && facts->smtputf8;
+        if (!facts->known || !facts->has_size || !facts->size)
+            unlimited = true;
+        else if (facts->size > offer.size)
+            offer.size = facts->size;
+    }
+    if (unlimited)
+        offer.size = 0;
+    if (n == 0)
+        offer = (struct server_offer){0};
+    *offer_r = offer;
+    if (n == 1)
+        account_warm(only, transaction_identity(account_config(only)));
+}
+
+/* ------------------------------------------------------------------ MAIL */
+
+/* The local checks of MAIL; OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
+static enum own fault_of_mail(const struct session *s, size_t upstream, const struct address *from, const struct mail_params *params)
+{
+    if (from->text.len && !from->domain.len)
+        return OWN_BAD_SENDER;
+    if (upstream == ROUTE_NONE)
+        return OWN_NO_ROUTE;
+    const struct account_facts *facts = account_facts(s->generation->accounts[upstream]);
+    if (!facts->known)
+        return OWN_COUNT;
+    if (params->has_size && facts->has_size && facts->size && params->size > facts->size)
+        return OWN_TOO_BIG;
+    if (params->smtputf8 && !facts->smtputf8)
+        return OWN_NO_UTF8;
+    if (from->has_utf8 && !facts->smtputf8)
+        return OWN_SENDER_UTF8;
+    return OWN_COUNT;
+}
+
+static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m, enum own why, const char *host)
+{
+    struct reply reply;
+    reply_init(&reply);
+    failure_say(&reply, why, m->id, &(struct own_words){.host = host});
+    message_report(m, s->relay->io->log, failure_result(why), &reply, loop_now(s->relay->io->loop));
+    answer_with(cmd, &reply, false);
+    reply_free(&reply);
+    message_free(m);
+}
+
+static void begin_message(struct session *s, struct message *m, struct slice from)
+{
+    char id[MESSAGE_ID_SIZE];
+    uint16_t chance;
+    struct loop *loop = s->relay->io->loop;
+    loop_random(loop, &chance, sizeof chance);
+    message_make_id(id, loop_wall_ms(loop), s->relay->ids++, chance);
+    message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
+    server_set_message_id(s->server, id);
+}
+
+static void on_mail(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params)
+{
+    struct session *s = ctx;
+    struct route_question q = question(s);
+    struct message m;
+    begin_message(s, &m, from->text);
+    size_t upstream = route_find(&q, from);
+    const char *host = "";
+    if (upstream != ROUTE_NONE) {
+        m.upstream = mem_string(q.config->upstreams[upstream].name);
+        host = q.config->upstreams[upstream].host;
+    }
+    enum own fault = fault_of_mail(s, upstream, from, params);
+    if (fault != OWN_COUNT) {
+        refuse_mail(s, cmd, &m, fault, host);
+        return;
+    }
+    s->transaction = transaction_begin(s, upstream, &m, params, params->smtputf8 || from->has_utf8);
+    server_answer(cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
+}
+
+/* ------------------------------------------------------------------ the rest of a message */
+
+static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to, const struct rcpt_params *params)
+{
+    transaction_rcpt(((struct session *)ctx)->transaction, cmd, to, params);
+}
+
+static void on_data(void *ctx, struct server_command *cmd)
+{
+    transaction_data(((struct session *)ctx)->transaction, cmd);
+}
+
+static void on_body(void *ctx, struct slice octets)
+{
+    transaction_body(((struct session *)ctx)->transaction, octets);
+}
+
+static void on_body_end(void *ctx, struct server_command *cmd)
+{
+    transaction_body_end(((struct session *)ctx)->transaction, cmd);
+}
+
+static void on_reset(void *ctx, enum server_end why)
+{
+    struct session *s = ctx;
+    if (s->transaction)
+        transaction_reset(s->transaction, why);
+}
+
+static void destroy(void *arg)
+{
+    free(arg);
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+    struct session *s = ctx;
+    struct relay *relay = s->relay;
+    struct loop *loop = relay->io->loop;
+    if (s->transaction)
+        transaction_client_gone(s->transaction, why);
+    if (s->count) {
+        s->count->clients--;
+        relay->clients--;
+    }
+    if (!relay->freed)
+        log_say(relay->io->log, LOG_DEBUG, "a client of listener %s is gone: %s", s->listener->config->name, why);
+    link_remove(&s->link);
+    generation_unref(&s->generation);
+    relay_ended(relay);
+    relay_unref(relay);
+    loop_free_later(loop, s, destroy);
+}
+
+static const struct server_handlers handlers = {
+    .hello = on_hello,
+    .mail = on_mail,
+    .rcpt = on_rcpt,
+    .data = on_data,
+    .body = on_body,
+    .body_end = on_body_end,
+    .reset = on_reset,
+    .closed = on_closed,
+};
+
+void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
+                   enum own refuse)
+{
+    struct session *s = NEW(struct session);
+    s->relay = relay;
+    relay->refs++;
+    s->generation = generation_ref(relay->current);
+    s->listener = listener;
+    s->count = count;
+    if (count) {
+        count->clients++;
+        relay->clients++;
+    }
+    list_push_back(&relay->sessions, &s->link);
+    s->server = server_new(relay->io, t, &listener->settings, &handlers, s);
+    if (refuse != OWN_COUNT)
+        server_close(s->server, failure_code(refuse), failure_enhanced(refuse), failure_text(refuse));
+}
+
+void session_abandon(struct session *s)
+{
+    server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING), failure_text(OWN_CLOSING));
+}

@@ -1,0 +1,289 @@
+/* One message, from MAIL to its verdict. Where it stands are two phases, the client's (front) and the upstream's (back); every function here is a switch over one
+ * of them without a default, so that a fault that nobody thought of does not compile. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/relay_private.h"
+
+const char *transaction_identity(const struct upstream_config *u)
+{
+    return u->username ? u->username : "";
+}
+
+/* ------------------------------------------------------------------ begin and end */
+
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, const struct mail_params *params,
+                                      bool wants_utf8)
+{
+    struct transaction *t = NEW(struct transaction);
+    t->relay = s->relay;
+    t->generation = generation_ref(s->generation);
+    t->session = s;
+    t->account = account_ref(s->generation->accounts[upstream]);
+    t->upstream = &t->generation->config->upstreams[upstream];
+    t->message = *message;
+    *message = (struct message){0};
+    reply_init(&t->answer);
+    reply_init(&t->refusal);
+    t->eightbit = params->body == BODY_8BITMIME;
+    t->has_size = params->has_size;
+    t->size = params->size;
+    t->wants_utf8 = wants_utf8;
+    t->ret = slice_string(params->ret);
+    t->envid = slice_string(params->envid);
+    copy_init(&t->body, &t->relay->budget);
+    header_scan_init(&t->header);
+    list_push_back(&t->relay->transactions, &t->link);
+    transaction_acquire(t, 0);
+    return t;
+}
+
+static void let_go(struct transaction *t)
+{
+    if (t->account)
+        account_unref(&t->account);
+    generation_unref(&t->generation);
+}
+
+static void destroy(void *arg)
+{
+    struct transaction *t = arg;
+    let_go(t);
+    message_free(&t->message);
+    reply_free(&t->answer);
+    reply_free(&t->refusal);
+    recipients_free(&t->recipients);
+    free(t->ret);
+    free(t->envid);
+    free(t);
+}
+
+/* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged: the upstream has answered for the message. */
+static void leave_upstream(struct transaction *t, bool judged)
+{
+    struct client *c;
+    switch (t->back) {
+    case BACK_NONE:
+    case BACK_SETTLED: return;
+    case BACK_ACQUIRING: lease_cancel(&t->lease); return;
+    case BACK_READY: lease_return(&t->lease, false); return;
+    case BACK_ENVELOPE:
+    case BACK_GO_AHEAD:
+    case BACK_BODY:
+    case BACK_END: break;
+    }
+    c = lease_client(t->lease);
+    t->message.rtts += client_flights(c);
+    if (t->unfit) {
+        client_quit(&c);
+        lease_drop(&t->lease, NULL);
+    } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
+        lease_return(&t->lease, judged);
+    } else {
+        lease_drop(&t->lease, NULL);
+    }
+}
+
+static void detach_session(struct transaction *t)
+{
+    if (t->session)
+        t->session->transaction = NULL;
+    t->session = NULL;
+    t->cmd = NULL;
+}
+
+static void end(struct transaction *t)
+{
+    leave_upstream(t, false);
+    t->back = BACK_SETTLED;
+    detach_session(t);
+    copy_free(&t->body);
+    t->over = true;
+    link_remove(&t->link);
+    relay_ended(t->relay);
+    loop_free_later(t->relay->io->loop, t, destroy);
+}
+
+static void report(struct transaction *t, enum result result, const struct reply *reply)
+{
+    t->message.nrcpt = t->recipients.accepted;
+    message_report(&t->message, t->relay->io->log, result, reply, loop_now(t->relay->io->loop));
+}
+
+/* A message that every recipient was refused ends without a verdict, but not without its line. */
+static void report_if_nobody_got_it(struct transaction *t)
+{
+    if (!t->recipients.accepted && t->recipients.refused)
+        report(t, t->refusal.code >= 500 ? RESULT_REFUSED : RESULT_DEFERRED, &t->refusal);
+}
+
+/* ------------------------------------------------------------------ what the upstream is asked */
+
+bool transaction_promised(const struct transaction *t)
+{
+    return t->recipients.accepted > 0;
+}
+
+void transaction_acquire(struct transaction *t, uint16_t avoid)
+{
+    t->back = BACK_ACQUIRING;
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream), avoid, &transaction_lease_events, t);
+}
+
+static void ask_envelope(struct transaction *t)
+{
+    envelope_send(t);
+    if (t->unanswered || t->front == FRONT_ENVELOPE)
+        return;
+    t->back = BACK_GO_AHEAD;
+    client_begin_body(lease_client(t->lease));
+}
+
+void transaction_advance(struct transaction *t)
+{
+    switch (t->back) {
+    case BACK_NONE:
+        if (t->front != FRONT_ENVELOPE || recipients_waiting(&t->recipients))
+            transaction_acquire(t, 0);
+        break;
+    case BACK_READY:
+    case BACK_ENVELOPE: ask_envelope(t); break;
+    case BACK_BODY: body_pump(t); break;
+    case BACK_SETTLED:
+    case BACK_ACQUIRING:
+    case BACK_GO_AHEAD:
+    case BACK_END: break; /* an event of the upstream's comes next */
+    }
+}
+
+/* ------------------------------------------------------------------ what is settled */
+
+/* t->answer is what there is to say: to what the client waits for, or to what it asks next. */
+static void settle(struct transaction *t, bool judged)
+{
+    struct server_command *cmd = t->cmd;
+    leave_upstream(t, judged);
+    t->back = BACK_SETTLED;
+    switch (t->front) {
+    case FRONT_ENVELOPE:
+        if (recipients_waiting(&t->recipients))
+            report(t, t->result, &t->answer);
+        envelope_answer_waiting(t);
+        break;
+    case FRONT_DATA:
+        t->front = FRONT_ENVELOPE; /* after a refused DATA the server half keeps the transaction open */
+        t->cmd = NULL;
+        report(t, t->result, &t->answer);
+        answer_with(cmd, &t->answer, t->answer_is_upstreams);
+        break;
+    case FRONT_BODY:
+        t->front = FRONT_REFUSING;
+        report(t, t->result, &t->answer);
+        copy_free(&t->body);
+        body_hold(t);
+        answer_body_with(t->session->server, &t->answer, t->answer_is_upstreams);
+        break;
+    case FRONT_END:
+        report(t, t->result, &t->answer);
+        end(t);
+        answer_with(cmd, &t->answer, t->answer_is_upstreams);
+        break;
+    case FRONT_GONE:
+        report(t, t->result, &t->answer);
+        end(t);
+        break;
+    case FRONT_REFUSING: break; /* it was settled before */
+    }
+}
+
+void transaction_settle_own(struct transaction *t, enum own own, const char *detail)
+{
+    failure_say(&t->answer, own, t->message.id, &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
+    t->answer_is_upstreams = false;
+    t->result = failure_result(own);
+    settle(t, false);
+}
+
+void transaction_settle_reply(struct transaction *t, const struct reply *reply)
+{
+    bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
+    if (failure_is_about_credentials(reply->code)) {
+        t->unfit = true;
+        transaction_settle_own(t, OWN_CREDENTIALS, NULL);
+        return;
+    }
+    reply_copy(&t->answer, reply);
+    t->answer_is_upstreams = true;
+    t->result = reply_is(reply, 2) ? RESULT_DELIVERED : reply_is(reply, 5) ? RESULT_REFUSED : RESULT_DEFERRED;
+    settle(t, judged);
+}
+
+/* ------------------------------------------------------------------ what the client says */
+
+void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params)
+{
+    if (!t->message.to)
+        t->message.to = slice_string(to->text);
+    recipients_add(&t->recipients, to, params, cmd);
+    if (!to->domain.len) {
+        envelope_refuse(t, &t->recipients.items[t->recipients.n - 1], OWN_BAD_RECIPIENT);
+    } else if (t->back == BACK_SETTLED) {
+        report(t, t->result, &t->answer);
+        envelope_answer_waiting(t);
+    } else {
+        transaction_advance(t);
+    }
+}
+
+void transaction_data(struct transaction *t, struct server_command *cmd)
+{
+    t->front = FRONT_DATA;
+    t->cmd = cmd;
+    if (t->back == BACK_SETTLED)
+        settle(t, false);
+    else
+        transaction_advance(t);
+}
+
+void transaction_reset(struct transaction *t, enum server_end why)
+{
+    switch (why) {
+    case SERVER_RSET: report_if_nobody_got_it(t); break;
+    case SERVER_OVERRUN:
+        failure_say(&t->answer, OWN_OVERRUN, t->message.id, NULL);
+        report(t, RESULT_REFUSED, &t->answer);
+        break;
+    case SERVER_REFUSED: break; /* reported when it was */
+    }
+    end(t);
+}
+
+void transaction_client_gone(struct transaction *t, const char *why)
+{
+    switch (t->front) {
+    case FRONT_ENVELOPE:
+    case FRONT_REFUSING: report_if_nobody_got_it(t); break;
+    case FRONT_DATA:
+    case FRONT_BODY:
+        log_event(t->relay->io->log, LOG_INFO, "the client left before the end of its message, nothing was sent",
+                  log_str("id", t->message.id), log_str("client", t->message.client), log_str("why", why));
+        break;
+    case FRONT_END:
+        t->front = FRONT_GONE; /* PRODUCT 6: the upstream's answer is awaited and logged */
+        detach_session(t);
+        return;
+    case FRONT_GONE: return;
+    }
+    end(t);
+}
+
+void transaction_abandon(struct transaction *t)
+{
+    if (t->front == FRONT_END || t->front == FRONT_GONE) {
+        failure_say(&t->answer, t->back == BACK_END ? OWN_LOST_SENT : OWN_SHUTDOWN, t->message.id,
+                    &(struct own_words){.host = t->upstream->host});
+        report(t, t->back == BACK_END ? RESULT_LOST_LINK : RESULT_DEFERRED, &t->answer);
+    }
+    end(t);
+    let_go(t); /* not at the end of the turn: the accounts may be freed before */
+}

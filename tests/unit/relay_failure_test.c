@@ -1,0 +1,157 @@
+/* The failure table, every row of it; and the replies of ours. */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/failure.h"
+
+static const enum client_fault faults[] = {CLIENT_FAULT_LINK, CLIENT_FAULT_TIMEOUT, CLIENT_FAULT_REPLY, CLIENT_FAULT_PROTOCOL};
+enum { FAULTS = sizeof faults / sizeof *faults };
+
+static struct loss loss(enum stage stage, enum client_fault fault)
+{
+    return (struct loss){.stage = stage, .fault = fault, .replayable = true, .promised = true, .awaited = true};
+}
+
+static void nothing_is_resent_after_sent(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < FAULTS; f++)
+        for (unsigned bits = 0; bits < 32; bits++) {
+            struct loss l = loss(STAGE_SENT, faults[f]);
+            l.first_use = bits & 1;
+            l.replaced = bits & 2;
+            l.replayable = bits & 4;
+            l.promised = !(bits & 8);
+            l.awaited = bits & 16;
+            struct decision d = failure_judge(&l);
+            assert_int_equal(d.cure, CURE_ANSWER);
+            assert_int_equal(d.say, OWN_LOST_SENT);
+        }
+}
+
+static void a_lost_link_is_replaced_once(void **state)
+{
+    (void)state;
+    for (enum stage s = STAGE_REST; s < STAGE_SENT; s++)
+        for (size_t f = 0; f < FAULTS; f++) {
+            struct loss l = loss(s, faults[f]);
+            struct decision d = failure_judge(&l);
+            if (faults[f] == CLIENT_FAULT_PROTOCOL && s != STAGE_REST) {
+                assert_int_equal(d.cure, CURE_ANSWER);
+                assert_int_equal(d.say, OWN_MALFORMED);
+                continue;
+            }
+            assert_int_equal(d.cure, CURE_REPLACE);
+            assert_true(d.other_port);
+            l.replaced = true;
+            d = failure_judge(&l);
+            assert_int_equal(d.cure, CURE_ANSWER);
+            assert_int_equal(d.say, OWN_LOST_TWICE);
+        }
+}
+
+static void a_body_too_large_is_not_replayed(void **state)
+{
+    (void)state;
+    struct loss l = loss(STAGE_BODY, CLIENT_FAULT_LINK);
+    l.replayable = false;
+    struct decision d = failure_judge(&l);
+    assert_int_equal(d.cure, CURE_ANSWER);
+    assert_int_equal(d.say, OWN_NOT_REPLAYABLE);
+    l.fault = CLIENT_FAULT_PROTOCOL;
+    assert_int_equal(failure_judge(&l).say, OWN_MALFORMED);
+}
+
+static void dead_on_first_use_does_not_count_but_ends(void **state)
+{
+    (void)state;
+    struct loss l = loss(STAGE_ENVELOPE, CLIENT_FAULT_LINK);
+    l.first_use = l.replaced = true;
+    assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
+    assert_false(failure_judge(&l).other_port);
+    l.fault = CLIENT_FAULT_PROTOCOL; /* leftovers of the pooled session, not an answer to us */
+    assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
+    l.fault = CLIENT_FAULT_LINK;
+    l.first_uses = 1000;
+    assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
+}
+
+static void nothing_owed_nothing_done(void **state)
+{
+    (void)state;
+    struct loss l = loss(STAGE_REST, CLIENT_FAULT_LINK);
+    l.promised = l.awaited = false;
+    assert_int_equal(failure_judge(&l).cure, CURE_LATER);
+    l.promised = true;
+    assert_int_equal(failure_judge(&l).cure, CURE_REPLACE);
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    struct reply r;
+    char words[1024];
+    reply_init(&r);
+    struct own_words w = {.host = "smtp.example.com", .detail = "587 timeout-connect, 2525 refused"};
+    failure_say(&r, OWN_NO_PORT, "abc", &w);
+    assert_string_equal(reply_words(&r, words, sizeof words),
+                        "451 4.4.1 no port of smtp.example.com works: 587 timeout-connect, 2525 refused [abc]");
+    failure_say(&r, OWN_CREDENTIALS, "abc", &w);
+    assert_string_equal(reply_words(&r, words, sizeof words), "451 4.3.5 smtp.example.com refuses the configured credentials [abc]");
+    for (enum own own = 0; own < OWN_COUNT; own++) {
+        failure_say(&r, own, "abc", &w);
+        assert_in_range(r.code, 421, 554);
+        assert_int_equal(r.enhanced[0], '0' + r.code / 100);
+        struct slice text = buf_view(&r.text);
+        assert_true(slice_is(slice_from(text, text.len - 6), " [abc]"));
+        bool permanent = failure_result(own) == RESULT_REFUSED;
+        assert_int_equal(permanent, r.code >= 500);
+    }
+    reply_free(&r);
+}
+
+static void the_id_survives_long_words(void **state)
+{
+    (void)state;
+    char many[3000];
+    memset(many, 'x', sizeof many);
+    many[sizeof many - 1] = '\0';
+    struct reply r;
+    reply_init(&r);
+    failure_say(&r, OWN_NO_PORT, "abcdefghijk", &(struct own_words){.host = many, .detail = many});
+    struct slice text = buf_view(&r.text);
+    assert_true(text.len < 490);
+    assert_true(slice_is(slice_from(text, text.len - 14), " [abcdefghijk]"));
+    reply_free(&r);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    assert_int_equal(failure_code(failure_of_refusal(REFUSAL_TLS)), 451);
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_TLS)), "4.7.5");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_CREDENTIALS)), "4.3.5");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_LOOP)), "4.3.5");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_AUTH_TEMPORARY)), "4.7.0");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_NO_PORT)), "4.4.1");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_BUSY)), "4.4.5");
+    assert_true(failure_is_about_credentials(535));
+    assert_true(failure_is_about_credentials(530));
+    assert_false(failure_is_about_credentials(550));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_resent_after_sent),     cmocka_unit_test(a_lost_link_is_replaced_once),
+        cmocka_unit_test(a_body_too_large_is_not_replayed), cmocka_unit_test(dead_on_first_use_does_not_count_but_ends),
+        cmocka_unit_test(nothing_owed_nothing_done),        cmocka_unit_test(replies),
+        cmocka_unit_test(the_id_survives_long_words),       cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

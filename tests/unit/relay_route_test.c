@@ -1,0 +1,117 @@
+/* Routing: the first account whose given patterns all match. */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/route.h"
+
+static struct address address(const char *text)
+{
+    struct address a = {0};
+    if (*text)
+        assert_true(address_parse(slice_of(text), &a));
+    return a;
+}
+
+static bool matches(const char *pattern, const char *from)
+{
+    struct address a = address(from);
+    return route_sender_matches(pattern, &a);
+}
+
+static void patterns(void **state)
+{
+    (void)state;
+    assert_true(matches("me@example.com", "ME@Example.COM"));
+    assert_false(matches("me@example.com", "you@example.com"));
+    assert_false(matches("me@example.com", "me@example.org"));
+    assert_true(matches("@example.com", "anybody@EXAMPLE.com"));
+    assert_false(matches("@example.com", "anybody@sub.example.com"));
+    assert_true(matches("root@*", "root@host.lan"));
+    assert_false(matches("root@*", "toor@host.lan"));
+    assert_true(matches("*", "any@thing"));
+    assert_true(matches("*", ""));
+    assert_true(matches("<>", ""));
+    assert_false(matches("<>", "a@b"));
+    assert_false(matches("@*", ""));
+    assert_false(matches("@example.com", ""));
+    assert_true(matches("@example.com", "\"a@b\"@example.com"));
+}
+
+struct world {
+    struct upstream_config upstreams[3];
+    char *senders[1];
+    struct network lan;
+    struct listen_config listener;
+    struct config config;
+    struct addr client;
+};
+
+static void make(struct world *w, const char *client)
+{
+    *w = (struct world){.senders = {"@example.com"}};
+    assert_true(network_parse(slice_of("10.0.0.0/8"), &w->lan));
+    assert_true(addr_parse(slice_of(client), &w->client));
+    w->upstreams[0] = (struct upstream_config){.name = "both", .senders = {w->senders, 1}, .clients = {&w->lan, 1}};
+    w->upstreams[1] = (struct upstream_config){.name = "lan", .clients = {&w->lan, 1}};
+    w->upstreams[2] = (struct upstream_config){.name = "rest"};
+    w->config = (struct config){.upstreams = w->upstreams, .nupstreams = 3};
+}
+
+static size_t find(struct world *w, const char *from)
+{
+    struct route_question q = {&w->config, &w->listener, &w->client};
+    struct address a = address(from);
+    return route_find(&q, &a);
+}
+
+static void first_that_matches(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w, "10.1.2.3");
+    assert_int_equal(find(&w, "a@example.com"), 0);
+    assert_int_equal(find(&w, "a@example.org"), 1);
+    assert_int_equal(find(&w, ""), 1);
+    make(&w, "192.0.2.1");
+    assert_int_equal(find(&w, "a@example.com"), 2);
+    w.config.nupstreams = 2;
+    assert_int_equal(find(&w, "a@example.com"), ROUTE_NONE);
+}
+
+static void pinned(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w, "192.0.2.1");
+    w.listener.upstream = "lan";
+    assert_int_equal(find(&w, "a@example.com"), 1);
+    struct route_question q = {&w.config, &w.listener, &w.client};
+    assert_false(route_reaches(&q, 0));
+    assert_true(route_reaches(&q, 1));
+    assert_false(route_reaches(&q, 2));
+}
+
+static void reachable(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w, "10.1.2.3");
+    struct route_question q = {&w.config, &w.listener, &w.client};
+    assert_true(route_reaches(&q, 0));
+    assert_true(route_reaches(&q, 1));
+    assert_false(route_reaches(&q, 2)); /* the one before takes all of this client */
+    make(&w, "192.0.2.1");
+    assert_false(route_reaches(&q, 0));
+    assert_false(route_reaches(&q, 1));
+    assert_true(route_reaches(&q, 2));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
+                                       cmocka_unit_test(reachable)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
