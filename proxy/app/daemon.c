@@ -77,7 +77,7 @@ static void reload(void *ctx)
     if (d->draining)
         return;
     notify_reloading(loop_now(d->io.loop));
-    struct config *fresh = config_load(d->config_file, &report);
+    struct config *fresh = config_reload(d->config_file, d->config, &report);
     log_report(d->io.log, &report);
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
