@@ -73,8 +73,10 @@ void client_watch(struct client *c)
     c->handed_seen = stream_handed(c->stream);
     if (clock == CLOCK_OWNER)
         timer_stop(c->timer);
-    else
-        arm(c, clock, allowed(c, clock));
+    else if (clock == CLOCK_REPLY)
+        timer_arm(c->timer, allowed(c, clock));
+    else /* what was just queued leaves in a moment: looked at soon, so that the deadline counts from about then */
+        timer_arm(c->timer, allowed(c, clock) / PROGRESS_CHECKS < USEC_PER_SEC ? allowed(c, clock) / PROGRESS_CHECKS : USEC_PER_SEC);
 }
 
 static void on_timer(void *arg)

@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
@@ -178,7 +180,10 @@ static void set(struct dialog *d, const char *key, const char *value)
     if (!strcmp(key, "certificate"))
         w->tls.certificate.names = !strcmp(value, "other") ? "other.test" : "mail.test";
     if (!strcmp(key, "handshake"))
-        w->tls.manner = !strcmp(value, "alert") ? SIM_TLS_ALERT : !strcmp(value, "closes") ? SIM_TLS_CLOSES : SIM_TLS_ANSWERS;
+        w->tls.manner = !strcmp(value, "alert")     ? SIM_TLS_ALERT
+                        : !strcmp(value, "closes")  ? SIM_TLS_CLOSES
+                        : !strcmp(value, "babbles") ? SIM_TLS_BABBLES
+                                                    : SIM_TLS_ANSWERS;
     if (!strcmp(key, "first_reply_timeout"))
         w->settings.first_reply_timeout = (usec)strtol(value, NULL, 10) * USEC_PER_SEC;
 }
@@ -259,8 +264,14 @@ static void play_line(struct dialog *d, char *line)
     if (strncmp(line, "U: ", 3) != 0 && strncmp(line, "U; ", 3) != 0 && d->said.len) {
         struct buf now = d->said;
         buf_init(&d->said, PLENTY);
+        w->shake_next = !strcmp(line, "tls");
         world_say(w, buf_view(&now));
         buf_free(&now);
+    }
+    if (!strcmp(line, "tls")) {
+        if (w->settings.tls != CLIENT_TLS_IMPLICIT)
+            world_shake(w);
+        return;
     }
     if (strncmp(line, "call ", 5) != 0)
         world_run(w); /* calls that follow one another are of one turn */
@@ -284,8 +295,6 @@ static void play_line(struct dialog *d, char *line)
         sim_run_for(w->sim, (usec)strtol(args, NULL, 10) * USEC_PER_SEC);
     } else if (!strcmp(line, "nothing")) {
         expect_nothing(d);
-    } else if (!strcmp(line, "tls")) {
-        world_shake(w);
     } else if (!strcmp(line, "U eof")) {
         sim_end_finish(w->end);
     } else if (!strcmp(line, "U reset")) {

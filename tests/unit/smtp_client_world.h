@@ -39,7 +39,8 @@ struct world {
     bool end_wanted;
     char *hook_event[MOST_HOOKS], *hook_call[MOST_HOOKS]; /* what the owner does inside of an event, once */
     world_call *call;
-    bool split; /* the upstream's bytes come one by one */
+    bool shake_next; /* TLS begins right behind what is said now */
+    bool split;      /* the upstream's bytes come one by one */
 };
 
 static inline void world_note(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -160,9 +161,12 @@ static inline void world_hear(void *ctx)
     char bytes[4096];
     ssize_t n;
     if (w->shaking) {
-        if (sim_end_handshake(w->end, &err) == TRANSPORT_AGAIN)
+        enum transport_step step = sim_end_handshake(w->end, &err);
+        if (step == TRANSPORT_AGAIN)
             return;
         w->shaking = false;
+        if (step == TRANSPORT_FAILED && w->tls.manner == SIM_TLS_CLOSES)
+            sim_end_finish(w->end);
     }
     while (!w->deaf && !w->peer_ended && !w->peer_reset && (n = sim_end_read(w->end, bytes, sizeof bytes, &err)) != 0) {
         if (n < 0) {
@@ -174,11 +178,20 @@ static inline void world_hear(void *ctx)
     }
 }
 
+static inline void world_shake(struct world *w)
+{
+    w->shaking = true;
+    sim_end_tls_as_server(w->end, &w->tls);
+    world_hear(w);
+}
+
 static inline void world_accept(void *ctx, struct sim_end *e)
 {
     struct world *w = ctx;
     w->end = e;
     sim_end_set_owner(e, world_hear, w);
+    if (w->settings.tls == CLIENT_TLS_IMPLICIT)
+        world_shake(w);
 }
 
 static inline void world_run(struct world *w)
@@ -196,7 +209,8 @@ static inline void world_say(struct world *w, struct slice bytes)
         if (n < 0)
             return; /* the client hung up in the middle: it was right to, or a later expectation fails */
         at += (size_t)n;
-        world_run(w);
+        if (at < bytes.len || !w->shake_next)
+            world_run(w);
     }
 }
 
@@ -208,14 +222,6 @@ static inline void world_say_line(struct world *w, const char *line)
         abort();
     world_say(w, buf_view(&b));
     buf_free(&b);
-}
-
-static inline void world_shake(struct world *w)
-{
-    w->shaking = true;
-    sim_end_tls_as_server(w->end, &w->tls);
-    world_hear(w);
-    world_run(w);
 }
 
 /* Takes one line off what the upstream heard, without CRLF; NULL: there is no whole line. Gives. */

@@ -1,0 +1,382 @@
+/* The SASL exchanges of the client half: SCRAM and CRAM-MD5 against libgsasl's own server side. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gsasl.h>
+
+#include "smtp/sasl.h"
+#include "smtp_client_world.h"
+#include "wire/base64.h"
+
+static const char user[] = "user@example.test", password[] = "pencil \xC3\xA4";
+
+static struct sasl *make(enum sasl_mechanism m)
+{
+    struct err err;
+    struct secret *secret = secret_new(slice_of(password));
+    struct sasl *s = sasl_new(m, user, secret, &err);
+    secret_free(&secret);
+    assert_non_null(s);
+    return s;
+}
+
+/* Takes a step and gives the response as a string, NULL when it failed. */
+static char *step(struct sasl *s, const char *challenge)
+{
+    struct err err = {0};
+    struct buf out;
+    buf_init(&out, CAP_AUTH_LINE);
+    char *response = sasl_step(s, slice_of(challenge), &out, &err) == 0 ? slice_string(buf_view(&out)) : NULL;
+    assert_true(response || err.words[0]);
+    buf_free(&out);
+    return response;
+}
+
+static void expect_step(struct sasl *s, const char *challenge, const char *response)
+{
+    char *got = step(s, challenge);
+    if (response)
+        assert_string_equal(got, response);
+    else
+        assert_null(got);
+    free(got);
+}
+
+static char *encoded(const char *text)
+{
+    struct buf out;
+    buf_init(&out, CAP_AUTH_LINE);
+    assert_true(base64_encode(slice_of(text), &out));
+    char *s = slice_string(buf_view(&out));
+    buf_free(&out);
+    return s;
+}
+
+static void test_plain(void **state)
+{
+    (void)state;
+    struct sasl *s = make(SASL_PLAIN);
+    assert_true(sasl_speaks_first(s));
+    assert_false(sasl_is_satisfied(s));
+    expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
+    assert_true(sasl_is_satisfied(s));
+    expect_step(s, "", NULL);
+    sasl_free(&s);
+}
+
+static void test_login(void **state)
+{
+    (void)state;
+    struct sasl *s = make(SASL_LOGIN);
+    assert_false(sasl_speaks_first(s));
+    expect_step(s, "!! not base64 !!", "dXNlckBleGFtcGxlLnRlc3Q=");
+    assert_false(sasl_is_satisfied(s));
+    expect_step(s, "", "cGVuY2lsIMOk");
+    assert_true(sasl_is_satisfied(s));
+    expect_step(s, "", NULL);
+    sasl_free(&s);
+}
+
+static void test_password_with_nul(void **state)
+{
+    (void)state;
+    struct err err;
+    struct secret *secret = secret_new(slice_make("a\0b", 3));
+    assert_null(sasl_new(SASL_PLAIN, user, secret, &err));
+    secret_free(&secret);
+}
+
+/* ---- a server that knows SCRAM ---- */
+
+struct server {
+    Gsasl *library;
+    Gsasl_session *session;
+};
+
+static int answer_server(Gsasl *library, Gsasl_session *session, Gsasl_property property)
+{
+    (void)library;
+    if (property != GSASL_PASSWORD)
+        return GSASL_NO_CALLBACK;
+    return gsasl_property_set(session, GSASL_PASSWORD, password);
+}
+
+static void server_begin(struct server *v, const char *iterations)
+{
+    assert_int_equal(gsasl_init(&v->library), GSASL_OK);
+    gsasl_callback_set(v->library, answer_server);
+    assert_int_equal(gsasl_server_start(v->library, "SCRAM-SHA-256", &v->session), GSASL_OK);
+    assert_int_equal(gsasl_property_set(v->session, GSASL_SCRAM_ITER, iterations), GSASL_OK);
+}
+
+static void server_end(struct server *v)
+{
+    gsasl_finish(v->session);
+    gsasl_done(v->library);
+}
+
+/* Both in base64; gives the challenge. */
+static char *server_step(struct server *v, const char *response)
+{
+    char *out = NULL;
+    int rc = gsasl_step64(v->session, response, &out);
+    assert_true(rc == GSASL_OK || rc == GSASL_NEEDS_MORE);
+    char *copy = mem_string(out);
+    gsasl_free(out);
+    return copy;
+}
+
+/* Up to the server's last word; gives that. */
+static char *until_proof(struct sasl *s, struct server *v)
+{
+    char *first = step(s, ""), *challenge = server_step(v, first);
+    assert_true(sasl_next_is_slow(s));
+    char *final = step(s, challenge);
+    assert_non_null(final);
+    assert_false(sasl_is_satisfied(s));
+    char *proof = server_step(v, final);
+    free(first);
+    free(challenge);
+    free(final);
+    return proof;
+}
+
+static void test_scram(void **state)
+{
+    (void)state;
+    struct server v;
+    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    assert_true(sasl_speaks_first(s));
+    server_begin(&v, "4096");
+    char *proof = until_proof(s, &v);
+    expect_step(s, proof, "");
+    assert_true(sasl_is_satisfied(s));
+    expect_step(s, proof, NULL);
+    free(proof);
+    server_end(&v);
+    sasl_free(&s);
+}
+
+static void test_scram_forged_proof(void **state)
+{
+    (void)state;
+    struct server v;
+    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    server_begin(&v, "4096");
+    char *proof = until_proof(s, &v), *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    expect_step(s, forged, NULL);
+    assert_false(sasl_is_satisfied(s));
+    free(forged);
+    free(proof);
+    server_end(&v);
+    sasl_free(&s);
+}
+
+static void test_scram_error_instead_of_proof(void **state)
+{
+    (void)state;
+    struct server v;
+    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    server_begin(&v, "4096");
+    char *proof = until_proof(s, &v), *error = encoded("e=invalid-proof");
+    expect_step(s, error, ""); /* an empty line lets the server say its 535 */
+    assert_false(sasl_is_satisfied(s));
+    expect_step(s, proof, NULL); /* too late */
+    assert_false(sasl_is_satisfied(s));
+    free(error);
+    free(proof);
+    server_end(&v);
+    sasl_free(&s);
+}
+
+/* The client's nonce with an ending of the server's, as an honest server would, and then this. */
+static void expect_challenge_refused(const char *rest)
+{
+    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    char *first = step(s, ""), text[400];
+    struct buf clear;
+    buf_init(&clear, CAP_AUTH_LINE);
+    assert_true(base64_decode(slice_of(first), &clear) && buf_append(&clear, "", 1));
+    const char *nonce = strstr(buf_view(&clear).data, "r=");
+    snprintf(text, sizeof text, rest, nonce);
+    char *challenge = encoded(text);
+    expect_step(s, challenge, NULL);
+    free(challenge);
+    buf_free(&clear);
+    free(first);
+    sasl_free(&s);
+}
+
+static void test_scram_bad_challenges(void **state)
+{
+    (void)state;
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=4095");
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=1000001");
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=99999999999999999999999999");
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=-1");
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92");
+    expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=");
+    expect_challenge_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096%.0s"); /* not our nonce */
+    expect_challenge_refused("%.0s");
+}
+
+/* ---- the same over a whole session ---- */
+
+static void no_call(struct world *w, const char *what)
+{
+    (void)w;
+    fail_msg("%s", what);
+}
+
+static char *heard(struct world *w)
+{
+    char *line = NULL;
+    for (int i = 0; i < 10 && !line; i++) { /* a helper thread takes its time */
+        world_run(w);
+        line = world_take_line(&w->heard, "\r\n");
+    }
+    assert_non_null(line);
+    return line;
+}
+
+static void expect_event(struct world *w, const char *text)
+{
+    world_run(w);
+    char *event = world_take_line(&w->events, "\n");
+    assert_non_null(event);
+    assert_string_equal(event, text);
+    free(event);
+}
+
+static void say_challenge(struct world *w, const char *base64)
+{
+    char line[1000];
+    snprintf(line, sizeof line, "334 %s", base64);
+    world_say_line(w, line);
+}
+
+static void begin_session(struct world *w)
+{
+    world_begin(w, no_call);
+    w->settings.auth = CLIENT_AUTH_AUTO;
+    w->settings.needs_verified = false;
+    world_connect(w);
+    world_say_line(w, "220 hi");
+    free(heard(w));
+    world_say_line(w, "250-up\r\n250 AUTH LOGIN PLAIN SCRAM-SHA-256");
+    expect_event(w, "auth_wanted");
+    struct secret *secret = secret_new(slice_of(password));
+    client_auth(w->client, &(struct client_credential){user, secret});
+    secret_free(&secret);
+}
+
+/* Up to the point where the server has said its proof, or a forged one. */
+static void play_scram(struct world *w, struct server *v, const char *forged)
+{
+    server_begin(v, "4096");
+    char *line = heard(w);
+    assert_memory_equal(line, "AUTH SCRAM-SHA-256 ", 19);
+    char *challenge = server_step(v, line + 19);
+    say_challenge(w, challenge);
+    char *final = heard(w), *proof = server_step(v, final);
+    say_challenge(w, forged ? forged : proof);
+    free(line);
+    free(challenge);
+    free(final);
+    free(proof);
+}
+
+static void test_session_scram(void **state)
+{
+    (void)state;
+    struct world w;
+    struct server v;
+    begin_session(&w);
+    play_scram(&w, &v, NULL);
+    char *empty = heard(&w);
+    assert_string_equal(empty, "");
+    free(empty);
+    world_say_line(&w, "235 2.7.0 ok");
+    expect_event(&w, "ready");
+    assert_string_equal(client_mechanism(w.client), "SCRAM-SHA-256");
+    assert_true(client_used_auth_command(w.client));
+    server_end(&v);
+    assert_int_equal(world_end(&w), 0);
+}
+
+static void test_session_scram_forged(void **state)
+{
+    (void)state;
+    struct world w;
+    struct server v;
+    char *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    begin_session(&w);
+    play_scram(&w, &v, forged);
+    expect_event(&w, "lost auth protocol");
+    free(forged);
+    server_end(&v);
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* A server that doesn't know the password and simply says yes. */
+static void test_session_scram_yes_without_proof(void **state)
+{
+    (void)state;
+    struct world w;
+    struct server v;
+    begin_session(&w);
+    server_begin(&v, "4096");
+    char *line = heard(&w), *challenge = server_step(&v, line + 19);
+    say_challenge(&w, challenge);
+    char *final = heard(&w);
+    world_say_line(&w, "235 2.7.0 welcome");
+    expect_event(&w, "lost auth protocol 235 2.7.0 welcome");
+    free(line);
+    free(challenge);
+    free(final);
+    server_end(&v);
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* The owner closes while a helper thread derives the key: the job outlives the session and cleans up after itself. */
+static void test_session_closed_while_deriving(void **state)
+{
+    (void)state;
+    struct world w;
+    struct server v;
+    begin_session(&w);
+    server_begin(&v, "4096");
+    char *line = heard(&w), *challenge = server_step(&v, line + 19), text[1000];
+    struct err err;
+    int n = snprintf(text, sizeof text, "334 %s\r\n", challenge);
+    assert_true(sim_end_write(w.end, text, (size_t)n, &err) == n);
+    while (w.client && client_stage(w.client) == CLIENT_AUTH && sim_living(w.sim).jobs == 0)
+        sim_run_for(w.sim, 10);
+    assert_int_equal(sim_living(w.sim).jobs, 1);
+    client_close(&w.client);
+    free(line);
+    free(challenge);
+    server_end(&v);
+    assert_int_equal(world_end(&w), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_password_with_nul),
+        cmocka_unit_test(test_scram),
+        cmocka_unit_test(test_scram_forged_proof),
+        cmocka_unit_test(test_scram_error_instead_of_proof),
+        cmocka_unit_test(test_scram_bad_challenges),
+        cmocka_unit_test(test_session_scram),
+        cmocka_unit_test(test_session_scram_forged),
+        cmocka_unit_test(test_session_scram_yes_without_proof),
+        cmocka_unit_test(test_session_closed_while_deriving),
+    };
+    return cmocka_run_group_tests_name("smtp client sasl", tests, NULL, NULL);
+}
