@@ -105,6 +105,7 @@ static void never_reads(void **state)
     sim_run_for(st.sim, 301 * USEC_PER_SEC);
     assert_int_equal(st.closed, 1);
     assert_int_equal(count_events(&st, "rcpt"), reached);
+    assert_string_equal(st.events.items[st.events.n - 1], "closed the client was silent for too long");
     stage_end(&st);
 }
 
