@@ -226,7 +226,5 @@ enum client_state client_judge_auth(struct client *c, const struct reply *r)
     }
     if (r->code == 504)
         return judge_unknown(c, r);
-    if (r->code >= 400)
-        return client_lose_to_reply(c, r);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer to AUTH that makes no sense");
+    return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
 }

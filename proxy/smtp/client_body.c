@@ -51,12 +51,6 @@ void client_begin_body(struct client *c)
     }
 }
 
-static enum client_state out_of_step(struct client *c, const struct reply *r)
-{
-    char words[200];
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer that makes no sense: %s", reply_words(r, words, sizeof words));
-}
-
 static enum client_state refuse_body(struct client *c, const struct reply *r)
 {
     c->judged = true;
@@ -77,7 +71,7 @@ enum client_state client_judge_data(struct client *c, const struct reply *r)
 {
     if (r->code == 354)
         return allow_body(c, CS_BODY);
-    return r->code >= 400 ? refuse_body(c, r) : out_of_step(c, r);
+    return r->code >= 400 ? refuse_body(c, r) : client_lose_out_of_step(c, r);
 }
 
 /* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands; this one was empty. */
@@ -85,7 +79,7 @@ enum client_state client_judge_probe(struct client *c, const struct reply *r)
 {
     bool knows_bdat = reply_is(r, 2), unknown = r->code >= 500 && r->code <= 504;
     if (reply_is(r, 3))
-        return out_of_step(c, r);
+        return client_lose_out_of_step(c, r);
     if (knows_bdat || unknown)
         c->chunking = knows_bdat ? CHUNKING_PROVEN : CHUNKING_BROKEN;
     if (c->given_up)
@@ -239,7 +233,7 @@ enum client_state client_judge_chunk(struct client *c, const struct reply *r)
 {
     c->chunks_out--;
     if (reply_is(r, 3))
-        return out_of_step(c, r);
+        return client_lose_out_of_step(c, r);
     if (c->given_up || c->judged || reply_is(r, 2))
         return client_now(c);
     return tell_verdict(c, r, true);
@@ -248,7 +242,7 @@ enum client_state client_judge_chunk(struct client *c, const struct reply *r)
 enum client_state client_judge_end(struct client *c, const struct reply *r)
 {
     if (reply_is(r, 3))
-        return out_of_step(c, r);
+        return client_lose_out_of_step(c, r);
     if (c->judged) { /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
         if (r->code >= 400)
             return client_now(c);

@@ -76,10 +76,7 @@ static enum client_state say_ehlo(struct client *c, enum client_state state)
 
 static enum client_state refused(struct client *c, const struct reply *r)
 {
-    char words[200];
-    if (r->code >= 400)
-        return client_lose_to_reply(c, r);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer that makes no sense: %s", reply_words(r, words, sizeof words));
+    return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
 }
 
 enum client_state client_judge_greeting(struct client *c, const struct reply *r)

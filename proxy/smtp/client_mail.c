@@ -110,17 +110,10 @@ void client_rcpt(struct client *c, struct slice to, struct slice notify, struct 
     ask_line(c, CS_RCPT, &l);
 }
 
-/* 354 to a MAIL or RCPT means that the replies are out of step (RFC 2920 3.1): ending is all that is safe. */
-static enum client_state out_of_step(struct client *c, const struct reply *r)
-{
-    char words[200];
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "an answer that makes no sense: %s", reply_words(r, words, sizeof words));
-}
-
 enum client_state client_judge_mail(struct client *c, const struct reply *r)
 {
     if (reply_is(r, 3))
-        return out_of_step(c, r);
+        return client_lose_out_of_step(c, r);
     if (!c->given_up)
         c->events->mail_reply(c->ctx, r);
     return client_now(c);
@@ -130,7 +123,7 @@ enum client_state client_judge_rcpt(struct client *c, const struct reply *r)
 {
     size_t index = c->rcpts_answered++;
     if (reply_is(r, 3))
-        return out_of_step(c, r);
+        return client_lose_out_of_step(c, r);
     if (!c->given_up)
         c->events->rcpt_reply(c->ctx, index, r);
     return client_now(c);
@@ -189,6 +182,6 @@ void client_rset(struct client *c)
 enum client_state client_judge_rset(struct client *c, const struct reply *r)
 {
     if (!reply_is(r, 2))
-        return r->code >= 400 ? client_lose_to_reply(c, r) : out_of_step(c, r);
+        return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
     return client_settle(c);
 }

@@ -146,15 +146,20 @@ struct client {
 enum client_state client_now(const struct client *c);
 /* The one setter. Takes a state of rest, or what a judge returned (a state that was just asked changes nothing). */
 enum client_state client_enter(struct client *c, enum client_state next);
+bool client_is_mute(const struct client *c); /* nothing may be sent any more */
+void client_watch(struct client *c);         /* starts the clock of where we stand anew */
+
+/* ---- client_end.c ---- */
 /* The session is dead: tells `lost`, closes, frees at the end of the turn. From the loop only. Returns CS_GONE. */
 enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply, enum err_kind kind, const char *fmt,
                               ...) PRINTF_LIKE(5, 6);
 enum client_state client_lose_to_reply(struct client *c, const struct reply *reply); /* CLIENT_FAULT_REPLY */
+/* A code that no server may answer here (354 to RCPT, 250 to DATA): the replies are out of step (RFC 2920 3.1), and ending is all that is safe. */
+enum client_state client_lose_out_of_step(struct client *c, const struct reply *reply);
 /* The same out of a call of the owner's: at the end of the turn. */
 void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind, const char *words);
 void client_go_ahead_later(struct client *c);
-bool client_is_mute(const struct client *c); /* nothing may be sent any more */
-void client_watch(struct client *c);         /* starts the clock of where we stand anew */
+void client_late(void *arg); /* the deferred part of these two */
 
 /* ---- client_ask.c ---- */
 /* Sends a line (CRLF included), or keeps it until its turn comes, and expects a reply to it. Returns the state. */

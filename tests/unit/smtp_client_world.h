@@ -31,6 +31,7 @@ struct world {
     struct client_settings settings;
     struct tls_context *context;
     struct sim_tls_server tls;
+    unsigned reads;   /* how often bytes came */
     struct buf heard; /* what the upstream read */
     bool deaf, shaking, peer_ended, peer_reset;
     struct buf events; /* a line each */
@@ -175,6 +176,7 @@ static inline void world_hear(void *ctx)
         } else if (!buf_append(&w->heard, bytes, (size_t)n)) {
             abort();
         }
+        w->reads += n > 0;
     }
 }
 

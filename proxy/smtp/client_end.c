@@ -1,0 +1,163 @@
+/* The end of a session, whoever wants it: `lost`, client_close, client_quit. And what was found inside of a call of the owner's and must wait for the loop. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "smtp/client_private.h"
+
+enum { QUIT_PATIENCE = 2 }; /* seconds: QUIT, goodbye, close */
+
+static void destroy(void *p)
+{
+    struct client *c = p;
+    reply_parser_free(&c->parser);
+    buf_free(&c->lines);
+    buf_wipe(&c->stage);
+    if (c->asked != c->asked_inline)
+        free(c->asked);
+    free(c);
+}
+
+/* Everything but the stream, and the memory at the end of the turn. */
+static void retire(struct client *c)
+{
+    c->rest = CS_GONE;
+    timer_free(&c->timer);
+    deferred_cancel(&c->later);
+    client_forget_login(c);
+    loop_free_later(c->io.loop, c, destroy);
+}
+
+/* Nothing is half-way in which QUIT would be taken for something else. */
+static bool can_hear_quit(const struct client *c)
+{
+    enum client_state now = client_now(c);
+    if (c->excess || c->nsent != c->nasked)
+        return false;
+    if (c->nasked)
+        return c->pipelining && c->clean && (!c->end_queued || c->judged);
+    return now != CS_HANDSHAKE && now != CS_BODY && now != CS_AUTH_WORKING && now != CS_GONE && (now != CS_JUDGED || c->clean);
+}
+
+static void part_politely(struct client *c, bool quit)
+{
+    if (quit && !stream_write_slice(c->stream, slice_of("QUIT\r\n")))
+        stream_close(&c->stream);
+    else
+        stream_finish(&c->stream, QUIT_PATIENCE * USEC_PER_SEC);
+}
+
+static bool peer_was_there(const struct client *c, enum client_fault fault, enum err_kind kind)
+{
+    const struct tls_facts *facts = stream_tls(c->stream);
+    bool handshake_spoke = (fault == CLIENT_FAULT_TLS && kind == ERR_TLS) || fault == CLIENT_FAULT_CERTIFICATE;
+    return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
+}
+
+static enum client_state lose(struct client *c, enum client_fault fault, const struct reply *reply)
+{
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
+    struct client_failure failure = {
+        .stage = client_rows[at].stage,
+        .fault = fault,
+        .reply = reply,
+        .saw_bytes = peer_was_there(c, fault, c->err.kind),
+        .end_of_data_sent = client_end_is_sent(c),
+        .first_use = c->fresh_from_pool,
+        .err = c->err,
+    };
+    /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the link can't be trusted to carry it. */
+    bool heard_421 = reply && reply->code == 421;
+    bool polite = (fault == CLIENT_FAULT_REPLY || fault == CLIENT_FAULT_NO_STARTTLS || fault == CLIENT_FAULT_NO_MECHANISM) && !heard_421;
+    bool quit = polite && can_hear_quit(c);
+    retire(c);
+    c->events->lost(c->ctx, &failure);
+    if (polite)
+        part_politely(c, quit);
+    else
+        stream_close(&c->stream);
+    return CS_GONE;
+}
+
+enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply, enum err_kind kind, const char *fmt,
+                              ...)
+{
+    char words[sizeof c->err.words];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(words, sizeof words, fmt, args);
+    va_end(args);
+    if (c->rest == CS_GONE)
+        return CS_GONE;
+    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
+    err_set(&c->err, kind, "%s: %s", client_stage_words(client_rows[at].stage), words);
+    return lose(c, fault, reply);
+}
+
+enum client_state client_lose_to_reply(struct client *c, const struct reply *reply)
+{
+    char words[256];
+    return client_lose(c, CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s", reply_words(reply, words, sizeof words));
+}
+
+enum client_state client_lose_out_of_step(struct client *c, const struct reply *reply)
+{
+    char words[200];
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL, "an answer that makes no sense: %s",
+                       reply_words(reply, words, sizeof words));
+}
+
+void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind, const char *words)
+{
+    if (client_is_mute(c))
+        return;
+    err_set(&c->err, kind, "%s: %s", client_stage_words(client_stage(c)), words);
+    c->late_fault = fault;
+    c->failure_due = true;
+    loop_defer(c->io.loop, &c->later);
+}
+
+void client_go_ahead_later(struct client *c)
+{
+    c->go_ahead_due = true;
+    loop_defer(c->io.loop, &c->later);
+}
+
+void client_late(void *arg)
+{
+    struct client *c = arg;
+    bool go_ahead = c->go_ahead_due;
+    c->go_ahead_due = false;
+    if (c->failure_due)
+        lose(c, c->late_fault, NULL);
+    else if (go_ahead && c->rest == CS_CHUNKS && !c->given_up && !c->excess)
+        c->events->go_ahead(c->ctx, NULL);
+}
+
+void client_close(struct client **cp)
+{
+    struct client *c = *cp;
+    *cp = NULL;
+    if (!c || c->rest == CS_GONE)
+        return;
+    retire(c);
+    stream_close(&c->stream);
+}
+
+void client_quit(struct client **cp)
+{
+    struct client *c = *cp;
+    *cp = NULL;
+    if (!c || c->rest == CS_GONE)
+        return;
+    enum client_state now = client_now(c);
+    bool quit = can_hear_quit(c);
+    bool half_way = now == CS_BODY || now == CS_END || c->nsent != c->nasked;
+    retire(c);
+    if (half_way)
+        stream_close(&c->stream);
+    else
+        part_politely(c, quit);
+}

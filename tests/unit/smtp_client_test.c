@@ -1,0 +1,281 @@
+/* The client half where a dialog file does not reach: counts, caps, flights, and upstreams that answer at random. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "smtp_client_world.h"
+
+enum { RANDOM_SESSIONS = 3000 };
+
+static void no_call(struct world *w, const char *what)
+{
+    (void)w;
+    fail_msg("%s", what);
+}
+
+static void begin(struct world *w, const char *extensions)
+{
+    char ehlo[300];
+    world_begin(w, no_call);
+    world_connect(w);
+    world_say_line(w, "220 hi");
+    snprintf(ehlo, sizeof ehlo, "250-up%s\r\n250 8BITMIME", extensions);
+    world_say_line(w, ehlo);
+    buf_clear(&w->heard);
+    buf_clear(&w->events);
+    w->reads = 0;
+}
+
+static bool has_event(struct world *w, const char *text)
+{
+    char *all = slice_string(buf_view(&w->events));
+    bool found = strstr(all, text) != NULL;
+    free(all);
+    return found;
+}
+
+static void mail(struct world *w)
+{
+    client_mail(w->client, &(struct client_mail){.from = slice_of("a@example.test")});
+}
+
+static void rcpt(struct world *w, const char *to)
+{
+    client_rcpt(w->client, slice_of(to), slice_of(""), slice_of(""));
+}
+
+static void test_endless_reply(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, no_call);
+    world_connect(&w);
+    for (int i = 0; i < 10000 && w.client; i++)
+        world_say_line(&w, "220-still talking");
+    assert_true(has_event(&w, "lost greeting protocol"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+static void test_one_turn_is_one_write(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, "\r\n250-PIPELINING\r\n250-CHUNKING");
+    client_set_chunking(w.client, CHUNKING_PROVEN);
+    mail(&w);
+    rcpt(&w, "b@example.test");
+    rcpt(&w, "c@example.test");
+    world_run(&w);
+    assert_int_equal(w.reads, 1);
+    world_say_line(&w, "250 ok\r\n250 ok\r\n250 ok");
+    client_begin_body(w.client);
+    client_body(w.client, slice_of("Subject: x\r\n"));
+    client_body(w.client, slice_of("\r\n"));
+    client_end_body(w.client);
+    world_run(&w);
+    assert_int_equal(w.reads, 2);
+    assert_int_equal(client_flights(w.client), 2);
+    assert_int_equal(world_end(&w), 0);
+}
+
+static void test_many_recipients(void **state)
+{
+    enum { MANY = 2000 };
+    (void)state;
+    struct world w;
+    begin(&w, "\r\n250-PIPELINING");
+    char to[400], *line;
+    memset(to, 'x', sizeof to);
+    mail(&w);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(to + 300, sizeof to - 300, "%d@example.test", i);
+        rcpt(&w, to);
+    }
+    for (int i = 0; i < MANY; i++)
+        world_run(&w);
+    free(world_take_line(&w.heard, "\r\n"));
+    for (int i = 0; i < MANY; i++) {
+        char wanted[30];
+        snprintf(wanted, sizeof wanted, "%d@example.test>", i);
+        line = world_take_line(&w.heard, "\r\n");
+        assert_non_null(line);
+        assert_non_null(strstr(line, wanted));
+        free(line);
+    }
+    world_say_line(&w, "250 sender");
+    for (int i = 0; i < MANY; i++)
+        world_say_line(&w, i == MANY - 1 ? "550 last" : "250 ok");
+    assert_true(has_event(&w, "rcpt 1999 550 last"));
+    assert_true(has_event(&w, "rcpt 1998 250 ok"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* More than the queue of waiting commands holds: the session ends, memory does not. */
+static void test_too_many_recipients(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, "");
+    char to[1001];
+    memset(to, 'x', sizeof to);
+    to[1000] = 0;
+    mail(&w);
+    for (int i = 0; i < 5000; i++)
+        rcpt(&w, to);
+    world_run(&w);
+    assert_true(has_event(&w, "lost mail link"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* ---- an upstream and an owner that act at random ---- */
+
+static struct sim_rng *rng;
+
+static size_t below(size_t n)
+{
+    return (size_t)sim_rng_below(rng, n);
+}
+
+static void random_action(struct world *w)
+{
+    char octets[3000];
+    struct client *c = w->client;
+    if (!c)
+        return;
+    memset(octets, '.', sizeof octets);
+    for (size_t i = 40; i + 1 < sizeof octets; i += 41)
+        memcpy(octets + i, "\r\n", 2);
+    switch (below(16)) {
+    case 0: client_mark_pooled(c); break;
+    case 1:
+    case 2:
+    case 3:
+        if (client_is_idle(c))
+            mail(w);
+        break;
+    case 4:
+    case 5: rcpt(w, "b@example.test"); break;
+    case 6:
+    case 7: client_begin_body(c); break;
+    case 8:
+    case 9: client_body(c, slice_make(octets, below(sizeof octets))); break;
+    case 10:
+    case 11: client_end_body(c); break;
+    case 12:
+        if (below(8) == 0)
+            client_rset(c);
+        break;
+    case 13: w->client = below(10) || client_abort(c) ? w->client : NULL; break;
+    case 14: client_set_chunking(c, (enum client_chunking)below(3)); break;
+    default:
+        if (below(20) == 0)
+            client_quit(&w->client);
+        break;
+    }
+}
+
+struct upstream { /* answers what it hears, mostly as it should */
+    bool in_data;
+    size_t payload; /* octets of a chunk that are still to come */
+    bool last;
+};
+
+static void say(struct world *w, const char *usual)
+{
+    static const char *const others[] = {"250 ok\r\n", "550 no\r\n", "451 later\r\n", "421 bye\r\n",
+                                         "354 go\r\n", "250-a\r\n",  "334 \r\n",      "502 what\r\n",
+                                         "25",         "x",          "\r\n",          "220 hi\r\n"};
+    struct err err;
+    const char *text = below(12) ? usual : others[below(below(2) ? 3 : sizeof others / sizeof others[0])];
+    (void)!sim_end_write(w->end, text, strlen(text), &err);
+}
+
+static void answer_line(struct world *w, struct upstream *u, const char *line)
+{
+    if (u->in_data) {
+        u->in_data = strcmp(line, ".") != 0;
+        if (!u->in_data)
+            say(w, "250 queued\r\n");
+        else if (below(500) == 0)
+            say(w, "552 too big\r\n");
+    } else if (strcmp(line, "DATA") == 0) {
+        u->in_data = true;
+        say(w, "354 go\r\n");
+    } else if (strncmp(line, "BDAT ", 5) == 0) {
+        u->payload = strtoul(line + 5, NULL, 10);
+        u->last = strstr(line, "LAST") != NULL;
+        if (!u->payload)
+            say(w, "250 chunk\r\n");
+    } else {
+        assert_true(!strncmp(line, "MAIL FROM:<", 11) || !strncmp(line, "RCPT TO:<", 9) || !strcmp(line, "RSET") || !strcmp(line, "QUIT"));
+        say(w, "250 ok\r\n");
+    }
+}
+
+static void random_answers(struct world *w, struct upstream *u)
+{
+    char *line;
+    for (;;) {
+        size_t n = u->payload < w->heard.len ? u->payload : w->heard.len;
+        buf_consume(&w->heard, n);
+        u->payload -= n;
+        if (n && !u->payload)
+            say(w, "250 chunk\r\n");
+        if (u->payload || (line = world_take_line(&w->heard, "\r\n")) == NULL)
+            break;
+        answer_line(w, u, line);
+        free(line);
+    }
+    if (below(300) == 0)
+        sim_end_reset(w->end);
+    else if (below(300) == 0)
+        sim_end_finish(w->end);
+    else if (below(300) == 0)
+        say(w, "x");
+}
+
+/* No event after `lost`, `ready` never twice in a row without work between, every session ends, nothing is left behind. */
+static void test_random_sessions(void **state)
+{
+    static const char *const extensions[] = {"", "\r\n250-PIPELINING", "\r\n250-CHUNKING", "\r\n250-PIPELINING\r\n250-CHUNKING"};
+    (void)state;
+    struct sim_rng chance = {.state = 20260101};
+    size_t ready = 0, verdicts = 0, bodies = 0;
+    rng = &chance;
+    for (int i = 0; i < RANDOM_SESSIONS; i++) {
+        struct world w;
+        struct upstream upstream = {0};
+        begin(&w, extensions[below(4)]);
+        for (int turn = 0; turn < 60 && w.client; turn++) {
+            for (size_t n = below(4); n > 0; n--)
+                random_action(&w);
+            sim_run_for(w.sim, 200);
+            if (below(2))
+                random_answers(&w, &upstream);
+            sim_run_for(w.sim, below(2) ? 200 : 20);
+        }
+        client_close(&w.client);
+        sim_run_for(w.sim, 5 * USEC_PER_SEC);
+        char *all = slice_string(buf_view(&w.events)), *lost = strstr(all, "lost ");
+        if (lost)
+            assert_null(strchr(strchr(lost, '\n') + 1, '\n'));
+        ready += strstr(all, "ready") != NULL;
+        verdicts += strstr(all, "verdict 250") != NULL;
+        bodies += strstr(all, "go_ahead") != NULL;
+        free(all);
+        assert_int_equal(world_end(&w), 0);
+    }
+    assert_true(ready > 100 && bodies > 100 && verdicts > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_endless_reply),       cmocka_unit_test(test_one_turn_is_one_write), cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_too_many_recipients), cmocka_unit_test(test_random_sessions),
+    };
+    return cmocka_run_group_tests_name("smtp client", tests, NULL, NULL);
+}
