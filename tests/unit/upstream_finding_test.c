@@ -1,0 +1,254 @@
+/* Each finding of the contract: what brings it about, its name, and a sentence that an admin can act on. */
+#include "upstream_world.h"
+
+#include "upstream/finding.h"
+
+struct stimulus {
+    enum finding finding;
+    void (*spoil)(struct world *w, struct sim_upstream_script *s);
+    const char *said;      /* part of the sentence */
+    const char *ini;       /* more of the config, or NULL */
+    bool nobody_listens;
+};
+
+#define AT "192.0.2.1:587"
+
+static void nothing(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w, (void)s;
+}
+
+static void no_name(struct world *w, struct sim_upstream_script *s)
+{
+    (void)s;
+    sim_name_manner(w->sim, HOST, ADDR_V4, SIM_DNS_NXDOMAIN, 0);
+    sim_name_manner(w->sim, HOST, ADDR_V6, SIM_DNS_NXDOMAIN, 0);
+}
+
+static void silent_dns(struct world *w, struct sim_upstream_script *s)
+{
+    (void)s;
+    sim_name_manner(w->sim, HOST, ADDR_V4, SIM_DNS_SILENT, 0);
+    sim_name_manner(w->sim, HOST, ADDR_V6, SIM_DNS_SILENT, 0);
+}
+
+static void rejected(struct world *w, struct sim_upstream_script *s)
+{
+    (void)s;
+    sim_path(w->sim, AT)->syn = SIM_REFUSED;
+}
+
+static void unreachable(struct world *w, struct sim_upstream_script *s)
+{
+    (void)s;
+    sim_path(w->sim, AT)->syn = SIM_UNREACHABLE;
+}
+
+static void dropped(struct world *w, struct sim_upstream_script *s)
+{
+    (void)s;
+    sim_path(w->sim, AT)->syn = SIM_DROPPED;
+}
+
+static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fault what, const char *text)
+{
+    s->faults[0] = (struct sim_fault_rule){.step = step, .fault = what, .text = text};
+}
+
+#define FAULT(name, step, what, text)                               \
+    static void name(struct world *w, struct sim_upstream_script *s) \
+    {                                                               \
+        (void)w;                                                    \
+        fault(s, step, what, text);                                 \
+    }
+
+FAULT(mute, SIM_AT_GREETING, SIM_FAULT_STALL, NULL)
+FAULT(mute_at_ehlo, SIM_AT_EHLO, SIM_FAULT_STALL, NULL)
+FAULT(reset_at_greeting, SIM_AT_GREETING, SIM_FAULT_RESET, NULL)
+FAULT(closed_at_ehlo, SIM_AT_EHLO, SIM_FAULT_CLOSE, NULL)
+FAULT(greeting_421, SIM_AT_GREETING, SIM_FAULT_REPLY, "421 4.3.2 full\r\n")
+FAULT(greeting_554, SIM_AT_GREETING, SIM_FAULT_REPLY, "554 5.7.1 not you\r\n")
+FAULT(http, SIM_AT_GREETING, SIM_FAULT_REPLY, "HTTP/1.1 400 Bad Request\r\n")
+FAULT(ehlo_refused, SIM_AT_EHLO, SIM_FAULT_REPLY, "502 5.5.1 what\r\n")
+FAULT(starttls_refused, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 no TLS today\r\n")
+FAULT(auth_silent, SIM_AT_AUTH, SIM_FAULT_STALL, NULL)
+FAULT(auth_454, SIM_AT_AUTH, SIM_FAULT_REPLY, "454 4.7.0 later\r\n")
+FAULT(auth_534, SIM_AT_AUTH, SIM_FAULT_REPLY, "534 5.7.9 app password needed\r\n")
+FAULT(auth_550, SIM_AT_AUTH, SIM_FAULT_REPLY, "550 5.7.30 Basic authentication is not supported\r\n")
+
+static void no_starttls(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->starttls = false;
+}
+
+static void mangled_starttls(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->starttls = false;
+    s->extra = "XXXXXXXA";
+}
+
+static void tls_silent(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->tls.manner = SIM_TLS_SILENT;
+}
+
+static void tls_alert(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->tls.manner = SIM_TLS_ALERT;
+}
+
+static void injection(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->injects = true;
+}
+
+static void other_name(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->genuine = false;
+    s->tls.certificate.names = "portal.example.org hotspot.example.org";
+}
+
+static void expired(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->tls.certificate.expired = true;
+}
+
+static void untrusted(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->genuine = false;
+    s->tls.certificate.issuer = "Acme Firewall CA";
+}
+
+static void cram_only(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->mechanisms = "CRAM-MD5 NTLM";
+}
+
+static void no_auth(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->mechanisms = NULL;
+}
+
+static void wrong_password(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->password = "another";
+}
+
+static const struct stimulus stimuli[] = {
+    {.finding = FINDING_WORKS, .spoil = nothing, .said = "587 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with PLAIN"},
+    {.finding = FINDING_WORKS, .spoil = nothing, .said = "logged in with LOGIN", .ini = "auth = login\n"},
+    {.finding = FINDING_DNS, .spoil = no_name, .said = "the name " HOST " cannot be resolved"},
+    {.finding = FINDING_DNS, .spoil = silent_dns, .said = "the resolver does not answer"},
+    {.finding = FINDING_DNS, .spoil = nothing, .said = "cannot be resolved", .ini = "family = ipv6\n"},
+    {.finding = FINDING_REFUSED, .spoil = rejected, .said = "nothing listens there, or a firewall rejects it"},
+    {.finding = FINDING_REFUSED, .spoil = nothing, .said = "nothing listens there", .nobody_listens = true},
+    {.finding = FINDING_REFUSED, .spoil = unreachable, .said = "a route is missing"},
+    {.finding = FINDING_TIMEOUT_CONNECT, .spoil = dropped, .said = "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping"},
+    {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute, .said = "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"},
+    {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute_at_ehlo, .said = "587 greets but never answers EHLO"},
+    {.finding = FINDING_RESET, .spoil = reset_at_greeting, .said = "587 cuts the connection while"},
+    {.finding = FINDING_RESET, .spoil = closed_at_ehlo, .said = "587 cuts the connection while"},
+    {.finding = FINDING_GREETING_4XX, .spoil = greeting_421, .said = "turns us away for now (421 4.3.2 full)"},
+    {.finding = FINDING_GREETING_5XX, .spoil = greeting_554, .said = "turns us away (554 5.7.1 not you)"},
+    {.finding = FINDING_NOT_SMTP, .spoil = http, .said = "does not speak SMTP"},
+    {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_refused, .said = "refuses EHLO (502 5.5.1 what)"},
+    {.finding = FINDING_NO_STARTTLS, .spoil = no_starttls, .said = "587 does not offer STARTTLS"},
+    {.finding = FINDING_NO_STARTTLS, .spoil = mangled_starttls, .said = "STARTTLS keyword overwritten on the way"},
+    {.finding = FINDING_STARTTLS_REFUSED, .spoil = starttls_refused, .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
+    {.finding = FINDING_TIMEOUT_TLS, .spoil = tls_silent, .said = "falls silent during the TLS handshake"},
+    {.finding = FINDING_TLS_HANDSHAKE, .spoil = tls_alert, .said = "fails the TLS handshake"},
+    {.finding = FINDING_TLS_HANDSHAKE, .spoil = injection, .said = "injecting replies"},
+    {.finding = FINDING_CERTIFICATE, .spoil = other_name, .said = "is for portal.example.org hotspot.example.org, not for " HOST},
+    {.finding = FINDING_CERTIFICATE, .spoil = expired, .said = "expired"},
+    {.finding = FINDING_CERTIFICATE, .spoil = untrusted, .said = "nobody trusted here has signed (issuer CN=Acme Firewall CA)"},
+    {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = cram_only, .said = "it offers CRAM-MD5 NTLM"},
+    {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = no_auth, .said = "it offers no AUTH at all"},
+    {.finding = FINDING_AUTH_TEMPORARY, .spoil = auth_454, .said = "cannot check the login now (454 4.7.0 later)"},
+    {.finding = FINDING_TIMEOUT_AUTH, .spoil = auth_silent, .said = "never answers the login"},
+    {.finding = FINDING_AUTH_REFUSED, .spoil = wrong_password, .said = "refuses the configured credentials (535"},
+    {.finding = FINDING_AUTH_REFUSED, .spoil = auth_534, .said = "(534 5.7.9 app password needed)"},
+    {.finding = FINDING_AUTH_REFUSED, .spoil = auth_550, .said = "Basic authentication is not supported"},
+};
+
+static void check(const struct stimulus *t)
+{
+    struct world w;
+    struct wish x;
+    char ini[256];
+    world_begin(&w);
+    struct sim_upstream_script unused = {0}, *s = t->nobody_listens ? &unused : world_server(&w, AT);
+    t->spoil(&w, s);
+    snprintf(ini, sizeof ini, "%sports = 587\n%s", BASIC, t->ini ? t->ini : "");
+    world_load(&w, ini);
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    const struct port_report *r = report_of(&w, 587);
+    if (r->finding != t->finding || !strstr(r->words, t->said))
+        fail_msg("wanted %s \"%s\", got %s \"%s\"", finding_name(t->finding), t->said, finding_name(r->finding), r->words);
+    assert_true(x.acquired == (t->finding == FINDING_WORKS));
+    assert_true(sim_log_has(w.sim, finding_name(t->finding)));
+    assert_true(r->since_ms > 0);
+    assert_true(t->finding == FINDING_DNS || r->address.family == ADDR_V4);
+    assert_false(strstr(r->words, "right") != NULL); /* no secret */
+    if (x.acquired)
+        wish_return(&x);
+    world_end(&w);
+}
+
+static void every_finding_has_a_stimulus(void **state)
+{
+    bool seen[FINDING_COUNT] = {[FINDING_UNTRIED] = true, [FINDING_PROXY] = true}; /* upstream_proxy_test has the second */
+    (void)state;
+    for (size_t i = 0; i < sizeof stimuli / sizeof *stimuli; i++) {
+        check(&stimuli[i]);
+        seen[stimuli[i].finding] = true;
+    }
+    for (int f = 0; f < FINDING_COUNT; f++)
+        assert_true(seen[f]);
+}
+
+static void every_finding_has_a_name_and_a_sentence(void **state)
+{
+    (void)state;
+    for (int f = 0; f < FINDING_COUNT; f++) {
+        char words[400];
+        assert_true(strlen(finding_name((enum finding)f)) > 2);
+        for (int k = 0; k < f; k++)
+            assert_string_not_equal(finding_name((enum finding)f), finding_name((enum finding)k));
+        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words, sizeof words); /* nothing known */
+        assert_non_null(strstr(words, "587"));
+        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words, 10); /* no room */
+        assert_true(strlen(words) < 10);
+    }
+}
+
+static void sentences_stay_on_one_line(void **state)
+{
+    struct tls_facts facts = {.fault = TLS_FAULT_NAME, .names = "a\r\nforged: line\x1b[31m"};
+    char words[400];
+    (void)state;
+    finding_words(&(struct finding_detail){.finding = FINDING_CERTIFICATE, .port = {587, PORT_STARTTLS}, .host = HOST, .facts = &facts}, words, sizeof words);
+    for (const char *c = words; *c; c++)
+        assert_false(ascii_is_control(*c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_finding_has_a_stimulus),
+        cmocka_unit_test(every_finding_has_a_name_and_a_sentence),
+        cmocka_unit_test(sentences_stay_on_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,377 @@
+/* The ladder over time: what it remembers, when it tries again, and that an outage or a wrong password costs little. */
+#include "upstream_world.h"
+
+#define AT(port) ADDRESS ":" #port
+
+static void hold(struct wish *x, struct world *w)
+{
+    wish_ask(x, w);
+    wish_wait(x);
+    assert_true(x->acquired);
+}
+
+static void a_burst_in_an_outage_makes_one_race(void **state)
+{
+    static struct wish xs[100];
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    struct sim_upstream_script *s = world_server(&w, AT(587));
+    s->greeting = "421 4.3.2 down";
+    world_load(&w, BASIC);
+    for (size_t i = 0; i < 100; i++)
+        wish_ask(&xs[i], &w);
+    for (size_t i = 0; i < 100; i++) {
+        wish_wait(&xs[i]);
+        assert_int_equal(xs[i].why, REFUSAL_NO_PORT);
+        assert_string_equal(xs[i].words, "587 greeting-4xx, 2525 refused, 1025 refused");
+    }
+    assert_int_equal(w.ledger->sessions, 1);
+    assert_int_equal(account_standing(world_account(&w)), STANDING_NO_PORT);
+    /* For 10 s the answer is known, and given at once. */
+    sim_run_for(w.sim, 5 * S);
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 0);
+    assert_string_equal(x.words, "587 greeting-4xx, 2525 refused, 1025 refused");
+    assert_int_equal(w.ledger->sessions, 1);
+    /* Then it is tried again, and said once that it works again. */
+    s->greeting = "220 up";
+    sim_run_for(w.sim, 6 * S);
+    hold(&x, &w);
+    assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
+    assert_true(sim_log_has(w.sim, HOST " works again"));
+    wish_return(&x);
+    world_end(&w);
+}
+
+static size_t log_lines_with(const struct world *w, const char *text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < sim_log_count(w->sim); i++)
+        n += strstr(sim_log_line(w->sim, i), text) != NULL;
+    return n;
+}
+
+static void a_standing_is_said_once(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_load(&w, BASIC);
+    for (int i = 0; i < 5; i++) {
+        wish_ask(&x, &w);
+        wish_wait(&x);
+        assert_true(x.refused);
+        sim_run_for(w.sim, 11 * S);
+    }
+    assert_int_equal(log_lines_with(&w, "no port of " HOST " works"), 1);
+    assert_int_equal(log_lines_with(&w, "finding=refused"), 3);
+    world_end(&w);
+}
+
+static void a_refused_password_rests(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    struct sim_upstream_script *s = world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    s->password = "another";
+    world_load(&w, BASIC "retry_auth = 5m 15m\n");
+    static const usec waits[] = {5 * 60 * S, 10 * 60 * S, 15 * 60 * S, 15 * 60 * S};
+    for (size_t i = 0; i < 4; i++) {
+        wish_ask(&x, &w);
+        wish_wait(&x);
+        assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+        assert_string_equal(x.words, HOST " refuses the configured credentials");
+        assert_int_equal(logins_at(&w, 0), i + 1);
+        for (int k = 0; k < 3; k++) { /* nobody knocks meanwhile */
+            sim_run_for(w.sim, waits[i] / 4);
+            wish_ask(&x, &w);
+            assert_int_equal(wish_wait(&x), 0);
+            assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+        }
+        assert_int_equal(logins_at(&w, 0), i + 1);
+        sim_run_for(w.sim, waits[i] / 4 + S);
+    }
+    s->password = "right"; /* accepted: the next refusal begins with the first wait */
+    hold(&x, &w);
+    assert_int_equal(logins_at(&w, 2525), 0);
+    assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void reload(struct world *w, const char *ini)
+{
+    struct err err = {0};
+    struct config *config = sim_config(ini);
+    struct accounts *fresh = accounts_reload(&w->accounts, config, &err);
+    config_unref(&config);
+    assert_non_null(fresh);
+    assert_null(w->accounts);
+    w->accounts = fresh;
+}
+
+static void a_new_secret_ends_the_rest(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587))->password = "another";
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    reload(&w, BASIC); /* the same secret: the rest goes on */
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 0);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    assert_int_equal(logins_at(&w, 0), 1);
+    reload(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = another\n");
+    hold(&x, &w);
+    assert_int_equal(logins_at(&w, 0), 2);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void what_works_survives_a_restart(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    hold(&x, &w);
+    assert_int_equal(x.port, 2525);
+    wish_return(&x);
+    accounts_free(&w.accounts);
+    sim_run_for(w.sim, 10 * S);
+    assert_non_null(sim_file_text(w.sim, "/state/upstreams"));
+    world_load(&w, BASIC);
+    assert_true(account_facts(world_account(&w))->known && account_facts(world_account(&w))->dsn);
+    wish_ask(&x, &w);
+    assert_true(wish_wait(&x) < 300 * MS); /* straight to 2525: no patience spent on 587 */
+    assert_int_equal(x.port, 2525);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_working_port_that_fails_costs_one_patience(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    for (int dropped = 0; dropped < 2; dropped++) {
+        world_begin(&w);
+        sim_path_default(w.sim)->latency = 0;
+        world_server(&w, AT(587));
+        world_server(&w, AT(2525));
+        world_load(&w, BASIC "idle_timeout = 1s\n");
+        hold(&x, &w);
+        assert_int_equal(x.port, 587);
+        wish_return(&x);
+        sim_run_for(w.sim, 5 * S);
+        sim_path(w.sim, AT(587))->syn = dropped ? SIM_DROPPED : SIM_REFUSED;
+        wish_ask(&x, &w);
+        assert_true(wish_wait(&x) <= (dropped ? 600 * MS : 100 * MS));
+        assert_int_equal(x.port, 2525);
+        assert_int_equal(report_of(&w, 587)->finding, dropped ? FINDING_TIMEOUT_CONNECT : FINDING_REFUSED);
+        assert_true(sim_log_has(w.sim, "new sessions go to port 2525 now, no longer to 587"));
+        wish_return(&x);
+        world_end(&w);
+    }
+}
+
+static void many_dials_on_a_dying_port_make_one_race(void **state)
+{
+    static struct wish xs[10];
+    struct world w;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC "idle_timeout = 1s\n");
+    hold(&xs[0], &w);
+    wish_return(&xs[0]);
+    sim_run_for(w.sim, 5 * S);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    for (size_t i = 0; i < 10; i++)
+        wish_ask(&xs[i], &w);
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(wish_wait(&xs[i]) < 2 * S);
+        assert_int_equal(xs[i].port, 2525);
+    }
+    assert_int_equal(logins_at(&w, 2525), 10); /* one each, none for the race */
+    for (size_t i = 0; i < 10; i++)
+        wish_return(&xs[i]);
+    world_end(&w);
+}
+
+static void a_better_port_is_probed_in_the_background(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    hold(&x, &w);
+    assert_int_equal(x.port, 2525);
+    wish_return(&x);
+    sim_run_for(w.sim, 9 * 60 * S);
+    assert_int_equal(w.ledger->sessions, 1); /* it is not bothered before `reprobe` */
+    sim_run_for(w.sim, 2 * 60 * S);
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_CONNECT); /* still dead, and now known for certain */
+    assert_true(report_of(&w, 587)->took >= 10 * S);
+    sim_path(w.sim, AT(587))->syn = SIM_OPEN;
+    sim_run_for(w.sim, 10 * 60 * S + 30 * S);
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
+    assert_int_equal(logins_at(&w, 587), 1);
+    hold(&x, &w);
+    assert_int_equal(x.port, 587);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_probe_s_session_is_used(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    sim_path(w.sim, AT(587))->syn = SIM_REFUSED;
+    world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC "reprobe = 1m\n");
+    hold(&x, &w);
+    wish_return(&x);
+    sim_path(w.sim, AT(587))->syn = SIM_OPEN;
+    sim_run_for(w.sim, 61 * S);
+    assert_int_equal(account_pool_counts(world_account(&w)).idle, 1);
+    hold(&x, &w);
+    assert_int_equal(x.port, 587);
+    assert_int_equal(logins_at(&w, 587), 1);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_network_change_starts_anew(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    accounts_network_changed(w.accounts); /* the failed race is forgotten */
+    hold(&x, &w);
+    assert_int_equal(x.port, 587);
+    wish_return(&x);
+    /* and one under way begins again: it would have waited for 587 for ever on the old network */
+    sim_run_for(w.sim, 60 * S);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    sim_path(w.sim, AT(2525))->syn = SIM_DROPPED;
+    wish_ask(&x, &w);
+    sim_run_for(w.sim, 5 * S);
+    assert_false(x.acquired || x.refused);
+    sim_path(w.sim, AT(587))->syn = SIM_OPEN;
+    accounts_network_changed(w.accounts);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    assert_int_equal(x.port, 587);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_lost_young_session_sends_the_next_elsewhere(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_RESET, .delay = 100 * MS};
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    hold(&x, &w);
+    assert_int_equal(x.port, 587);
+    sim_run_for(w.sim, 1 * S);
+    assert_true(x.lost);
+    wish_ask_avoiding(&x, &w, 587);
+    wish_wait(&x);
+    assert_int_equal(x.port, 2525);
+    assert_true(sim_log_has(w.sim, "587 logs us in and then loses the session"));
+    wish_return(&x);
+    hold(&x, &w); /* and so it stays, until 587 is probed */
+    assert_int_equal(x.port, 2525);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void avoiding_is_a_wish_not_a_condition(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587));
+    sim_path(w.sim, AT(2525))->syn = SIM_DROPPED;
+    world_load(&w, BASIC);
+    hold(&x, &w);
+    wish_ask_avoiding(&y, &w, 587);
+    assert_true(wish_wait(&y) < 2 * S); /* the others had their patience */
+    assert_int_equal(y.port, 587);
+    wish_return(&x);
+    wish_return(&y);
+    world_end(&w);
+}
+
+static void an_avoided_port_that_works_elsewhere_is_left(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587));
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    hold(&x, &w);
+    wish_ask_avoiding(&y, &w, 587);
+    wish_wait(&y);
+    assert_int_equal(y.port, 2525);
+    wish_return(&x);
+    wish_return(&y);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_burst_in_an_outage_makes_one_race),
+        cmocka_unit_test(a_standing_is_said_once),
+        cmocka_unit_test(a_refused_password_rests),
+        cmocka_unit_test(a_new_secret_ends_the_rest),
+        cmocka_unit_test(what_works_survives_a_restart),
+        cmocka_unit_test(a_working_port_that_fails_costs_one_patience),
+        cmocka_unit_test(many_dials_on_a_dying_port_make_one_race),
+        cmocka_unit_test(a_better_port_is_probed_in_the_background),
+        cmocka_unit_test(a_probe_s_session_is_used),
+        cmocka_unit_test(a_network_change_starts_anew),
+        cmocka_unit_test(a_lost_young_session_sends_the_next_elsewhere),
+        cmocka_unit_test(avoiding_is_a_wish_not_a_condition),
+        cmocka_unit_test(an_avoided_port_that_works_elsewhere_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
