@@ -79,6 +79,11 @@ unit: $(UNIT)
 	@tests/unit/run $(UNIT)
 
 
+# The simulator: the product's rooms over a virtual world.
+$(BUILD)/detour-sim: $(BUILD)/obj/tests/sim/sim_main.o $(foreach r,$(needs_sim),$(call lib,$(r)))
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+sim: $(BUILD)/detour-sim
+
 # ---- the targets people type ----
 
 .PHONY: help deps demo check e2e sim layers lint format format-check asan fuzz install clean

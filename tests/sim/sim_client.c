@@ -161,7 +161,7 @@ static void say_mail(struct sim_client *c)
     const struct sim_message *m = &c->script.messages[c->message];
     c->outcomes[c->message].began = true;
     const struct sim_outcome *before = c->message > 0 ? &c->outcomes[c->message - 1] : NULL;
-    bool open = before && before->mail / 100 == 2 && before->final == 0 && !c->script.eager; /* a transaction that never came to its end */
+    bool open = before && before->mail / 100 == 2 && before->data != 354; /* a transaction that never came to its end */
     if (m->rset_before || open) {
         say(c, "RSET");
         await(c, AWAIT_RSET, c->message, 0);
@@ -197,18 +197,18 @@ static void message_is_over(struct sim_client *c)
     sim_event_arm(c->sim->loop, &c->next, c->script.pause);
 }
 
-/* Octets with dots stuffed after CRLF, as a client must. */
+/* Octets with dots stuffed after the client's line end, as it must. */
 static void stuff(struct sim_client *c, const char *body, size_t len)
 {
-    bool line_start = true;
+    bool line_start = true, lf = c->script.lf;
     for (size_t i = 0; i < len; i++) {
         if (line_start && body[i] == '.')
             (void)!buf_append(&c->out, ".", 1);
         (void)!buf_append(&c->out, body + i, 1);
-        line_start = body[i] == '\n' && i > 0 && body[i - 1] == '\r';
+        line_start = body[i] == '\n' && (lf || (i > 0 && body[i - 1] == '\r'));
     }
     if (!line_start && len > 0)
-        (void)!buf_append(&c->out, "\r\n", 2);
+        (void)!buf_append_slice(&c->out, slice_of(lf ? "\n" : "\r\n"));
 }
 
 static void send_body(struct sim_client *c)
@@ -222,7 +222,7 @@ static void send_body(struct sim_client *c)
     if (!nobody)
         stuff(c, m->body, m->len);
     if (whole) {
-        (void)!buf_append(&c->out, ".\r\n", 3);
+        (void)!buf_append_slice(&c->out, slice_of(c->script.lf ? ".\n" : ".\r\n"));
         c->dot_at[c->message] = c->sent + c->out.len;
         await(c, AWAIT_FINAL, c->message, 0);
     } else if (c->out.len - before > c->script.parts_after) {
@@ -454,10 +454,11 @@ bool sim_client_gave_up(const struct sim_client *c)
     return c->gave_up;
 }
 
-char *sim_canonical(const char *octets, size_t len, size_t *len_r)
+char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r)
 {
     char *out = mem_alloc(2 * len + 3);
     size_t n = 0;
+    bool whole = len == 0 || (octets[len - 1] == '\n' && (lf || (len > 1 && octets[len - 2] == '\r')));
     for (size_t i = 0; i < len; i++) {
         if (octets[i] != '\r' && octets[i] != '\n') {
             out[n++] = octets[i];
@@ -468,7 +469,7 @@ char *sim_canonical(const char *octets, size_t len, size_t *len_r)
         out[n++] = '\r';
         out[n++] = '\n';
     }
-    if (n > 0 && (n < 2 || out[n - 2] != '\r' || out[n - 1] != '\n')) {
+    if (!whole) { /* the client's own line end before its dot */
         out[n++] = '\r';
         out[n++] = '\n';
     }

@@ -31,6 +31,7 @@ struct sim_client_script {
     const char *source;                        /* address, or NULL */
     bool helo;                                 /* HELO instead of EHLO */
     bool bare_lf;                              /* commands end in a bare LF */
+    bool lf;                                   /* bodies have bare LF only, dots are stuffed after it, LF.LF ends them (listener: line_endings = lf) */
     bool pipelining;                           /* MAIL RCPT… DATA in one flight */
     bool eager;                                /* and the next MAIL right behind the dot */
     size_t piece;                              /* bytes per write; 0: all at once */
@@ -62,7 +63,7 @@ const char *sim_client_replies(const struct sim_client *c); /* everything it was
 const char *sim_client_complaint(const struct sim_client *c); /* what the product did wrong as a server, or NULL */
 bool sim_client_gave_up(const struct sim_client *c);     /* out of patience */
 
-/* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. Gives; *len_r octets. */
-char *sim_canonical(const char *octets, size_t len, size_t *len_r);
+/* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. lf: the client's line end is LF. Gives; *len_r octets. */
+char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r);
 
 #endif

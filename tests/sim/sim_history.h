@@ -1,0 +1,93 @@
+/* A history: a plan (network, config, servers, clients, all data), its play in a world with the unmodified product inside, and what the oracle says of it. */
+#ifndef SIM_SIM_HISTORY_H
+#define SIM_SIM_HISTORY_H
+
+#include "sim_client.h"
+#include "sim_upstream.h"
+
+enum { SIM_PLACES = 16, SIM_CLIENTS = 6, SIM_NAMES = 4, SIM_FINDINGS = 12 };
+
+struct sim_place {                 /* one "address:port" of the upstream's side of the network */
+    char at[64];
+    bool listens;
+    struct sim_path path;
+    struct sim_upstream_script script;
+};
+
+struct sim_plan_name {
+    const char *host, *addresses;
+    enum sim_dns_manner manner[2]; /* IPv4, IPv6 */
+    usec delay[2];
+};
+
+struct sim_plan {
+    uint64_t seed;                 /* of the world */
+    const char *ini;
+    const char *listener;          /* "address:port" the relay is opened on */
+    struct sim_path client_path;
+    struct sim_plan_name names[SIM_NAMES];
+    size_t nnames;
+    struct sim_place places[SIM_PLACES];
+    size_t nplaces;
+    struct sim_client_script clients[SIM_CLIENTS];
+    usec delays[SIM_CLIENTS];
+    size_t nclients;
+    const char *user, *password;   /* what may never go clear or into the log; NULL: none */
+    bool needs_sealed, needs_genuine; /* what a connection must have earned before mail or credentials go over it */
+    bool lf;                       /* the listener takes LF.LF as an end of data too */
+    bool calm;                     /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
+    bool must_arrive;              /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
+    const char *notes;             /* what is wrong where, for a person; or NULL */
+    usec drain_at;                 /* SIGTERM at this point of the history; 0: when all clients are done */
+    char **texts;                  /* what the strings above point into */
+    size_t ntexts;
+};
+
+void sim_plan_init(struct sim_plan *plan, uint64_t seed); /* everything kind: paths with 5 ms, no place, no client */
+void sim_plan_free(struct sim_plan *plan);
+const char *sim_plan_text(struct sim_plan *plan, const char *fmt, ...) PRINTF_LIKE(2, 3); /* borrows from the plan */
+const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n);
+/* A place with a server as the script says; its path may be changed until the play begins. */
+struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const struct sim_upstream_script *script);
+
+enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
+void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);      /* initialises; sim_generate.c */
+void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);            /* sim_generate_clients.c */
+void sim_plan_print(const struct sim_plan *plan);                                 /* on stderr, for a person */
+
+/* ---- the play ---- */
+struct sim_play {
+    const struct sim_plan *plan;
+    struct sim *sim;
+    struct sim_ledger *ledger;
+    struct sim_upstream *upstreams[SIM_PLACES];
+    struct sim_client *clients[SIM_CLIENTS];
+    struct config *config;
+    struct accounts *accounts;
+    struct relay *relay;
+    struct listener *listener;
+    bool drained, draining;
+    usec ended;                    /* when the last client was done */
+};
+
+void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose);
+bool sim_play_run(struct sim_play *play);   /* until all clients are done and the relay has drained; false: it never came to that */
+void sim_play_close(struct sim_play *play); /* frees the product and the servers; ledger, clients and world stay for the oracle */
+void sim_play_free(struct sim_play *play);
+
+/* ---- the oracle ---- */
+struct sim_verdict {
+    char *findings[SIM_FINDINGS];  /* what is wrong, in words */
+    size_t n;                      /* may exceed SIM_FINDINGS: the rest is only counted */
+    unsigned acked, refused, deferred, unanswered, committed; /* messages */
+};
+
+void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_verdict *verdict_r); /* after sim_play_close */
+void sim_verdict_free(struct sim_verdict *v);
+void sim_accuse(struct sim_verdict *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v); /* sim_oracle_secrets.c */
+
+/* Plays a plan from beginning to end. Returns the trace's hash. */
+uint64_t sim_play_whole(const struct sim_plan *plan, bool verbose, struct sim_verdict *verdict_r);
+
+#endif

@@ -1,0 +1,259 @@
+/* The oracle: what must hold after any history. Each check names the promise (PRODUCT 1 and 6) that it stands for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sim_history.h"
+
+void sim_accuse(struct sim_verdict *v, const char *fmt, ...)
+{
+    char text[900];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (v->n < SIM_FINDINGS)
+        v->findings[v->n] = mem_string(text);
+    v->n++;
+}
+
+void sim_verdict_free(struct sim_verdict *v)
+{
+    for (size_t i = 0; i < v->n && i < SIM_FINDINGS; i++)
+        free(v->findings[i]);
+    *v = (struct sim_verdict){0};
+}
+
+/* One message of one client, and everything the servers took of it. */
+struct case_file {
+    const struct sim_play *play;
+    struct sim_verdict *v;
+    size_t client, message;
+    const struct sim_client_script *script;
+    const struct sim_message *m;
+    const struct sim_outcome *o;
+    const struct sim_mail *commits[8];
+    size_t ncommits;
+};
+
+static void accuse(const struct case_file *f, const char *what)
+{
+    sim_accuse(f->v, "client %zu message %zu (told MAIL %d, DATA %d, final %d; %zu committed): %s", f->client, f->message, f->o->mail, f->o->data, f->o->final,
+               f->ncommits, what);
+}
+
+static bool is_recipient(const struct sim_message *m, const char *address, size_t *index_r)
+{
+    for (size_t i = 0; i < m->nto; i++) {
+        if (strcmp(m->to[i], address) == 0) {
+            *index_r = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Recipients are unique in a history: they tell which message a server took. */
+static void gather(struct case_file *f)
+{
+    size_t ignored;
+    const struct sim_ledger *l = f->play->ledger;
+    for (size_t i = 0; i < l->nmails; i++)
+        for (size_t k = 0; k < l->mails[i].nto; k++)
+            if (is_recipient(f->m, l->mails[i].to[k], &ignored)) {
+                if (f->ncommits < 8)
+                    f->commits[f->ncommits] = &l->mails[i];
+                f->ncommits++;
+                break;
+            }
+}
+
+/* "None is truncated, altered": canonical equality. */
+static void check_body(const struct case_file *f, const struct sim_mail *mail)
+{
+    size_t n;
+    char *expected = sim_canonical(f->m->body, f->m->len, f->script->lf, &n);
+    struct slice got = buf_view(&mail->body);
+    if (got.len != n || (n > 0 && memcmp(got.data, expected, n) != 0)) {
+        size_t at = 0;
+        while (at < n && at < got.len && got.data[at] == expected[at])
+            at++;
+        accuse(f, at == got.len ? "its body is truncated" : "its body is altered");
+        sim_accuse(f->v, "  ... at octet %zu of %zu; %zu came", at, n, got.len);
+    }
+    free(expected);
+}
+
+/* "The client's 250 is the upstream's 250", for each recipient. */
+static void check_recipients(const struct case_file *f, const struct sim_mail *mail)
+{
+    if (strcmp(mail->from, f->m->from) != 0)
+        accuse(f, "its sender is another one");
+    for (size_t i = 0; i < mail->nto; i++) {
+        size_t index = 0;
+        if (!is_recipient(f->m, mail->to[i], &index))
+            accuse(f, "it went to a recipient of another message");
+        else if (f->o->rcpt[index] / 100 != 2 && f->o->rcpt[index] != 0)
+            accuse(f, "it went to a recipient whom the client was told to be refused");
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(mail->to[i], mail->to[k]) == 0)
+                accuse(f, "it went to one recipient twice");
+    }
+    for (size_t i = 0; i < f->m->nto && f->o->final == 250; i++) {
+        bool there = false;
+        for (size_t k = 0; k < mail->nto; k++)
+            there = there || strcmp(mail->to[k], f->m->to[i]) == 0;
+        if (f->o->rcpt[i] / 100 == 2 && !there)
+            accuse(f, "an accepted recipient is missing upstream");
+    }
+}
+
+/* "Sent over a connection that did not earn it". */
+static void check_connection(const struct case_file *f, const struct sim_mail *mail)
+{
+    const struct sim_plan *plan = f->play->plan;
+    if (mail->may_be_clear)
+        return;
+    if (plan->needs_sealed && !mail->sealed)
+        accuse(f, "it went over a clear connection");
+    if (plan->needs_genuine && !mail->genuine)
+        accuse(f, "it went to an impostor");
+    if (!mail->authenticated)
+        accuse(f, "it went over a session that was not authenticated");
+}
+
+static bool client_waited(const struct case_file *f)
+{
+    bool last = f->message + 1 == f->script->n;
+    return !sim_client_gave_up(f->play->clients[f->client]) && !(last && f->script->parts_at != SIM_CLIENT_NEVER);
+}
+
+static void check_count(const struct case_file *f)
+{
+    const struct sim_outcome *o = f->o;
+    if (f->ncommits > 1)
+        accuse(f, "it was committed more than once");
+    if (o->final == 250 && f->ncommits == 0)
+        accuse(f, "it was acked and is lost");
+    if (!o->sent_dot && f->ncommits > 0)
+        accuse(f, "it was committed although its end of data was never sent");
+    if (o->final / 100 == 5 && f->ncommits > 0)
+        accuse(f, "it was refused for good and is committed all the same");
+    if (o->final == 250 && f->ncommits == 1 && !f->commits[0]->answered)
+        accuse(f, "it was acked before its upstream had answered");
+    if (f->play->plan->calm && client_waited(f) && o->final != 250 && f->ncommits > 0)
+        accuse(f, "its upstream said 250 and its client was told otherwise");
+}
+
+/* Whether this line, or one like it, stands in some script: refusals for good are never invented. */
+static bool is_scripted(const struct sim_plan *plan, int code)
+{
+    char prefix[4];
+    snprintf(prefix, sizeof prefix, "%03d", code);
+    for (size_t i = 0; i < plan->nplaces; i++) {
+        const struct sim_upstream_script *s = &plan->places[i].script;
+        for (size_t r = 0; r < SIM_RULES; r++) {
+            const char *lines[] = {s->mail[r].reply, s->rcpt[r].reply, s->faults[r].text};
+            for (size_t k = 0; k < 3; k++)
+                if (lines[k] && strncmp(lines[k], prefix, 3) == 0)
+                    return true;
+        }
+        if (code == 552 && s->has_size && s->size > 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_truth(const struct case_file *f)
+{
+    const struct sim_outcome *o = f->o;
+    const int codes[] = {o->mail, o->final};
+    for (size_t i = 0; i < 2; i++)
+        if (codes[i] / 100 == 5 && codes[i] != 554 && !is_scripted(f->play->plan, codes[i]))
+            accuse(f, "it was refused for good, and no upstream did");
+    for (size_t i = 0; i < f->m->nto; i++)
+        if (o->rcpt[i] / 100 == 5 && o->mail / 100 == 2 && !is_scripted(f->play->plan, o->rcpt[i]))
+            accuse(f, "a recipient was refused for good, and no upstream did");
+    bool nobody = true, ours = false;
+    for (size_t i = 0; i < f->m->nto; i++) {
+        nobody = nobody && o->rcpt[i] / 100 != 2;
+        ours = ours || (o->rcpt[i] / 100 == 4 && !is_scripted(f->play->plan, o->rcpt[i]));
+    }
+    if (f->play->plan->must_arrive && client_waited(f) && o->began && (o->mail / 100 == 4 || ours || (!nobody && o->final / 100 != 2 && o->final / 100 != 5)))
+        sim_accuse(f->v, "client %zu message %zu was not accepted although a port works: %s", f->client, f->message, o->text);
+}
+
+static void count(struct sim_verdict *v, const struct sim_message *m, const struct sim_outcome *o)
+{
+    int last = o->final;
+    for (size_t i = 0; i < m->nto && last == 0; i++)
+        last = o->rcpt[i] / 100 != 2 ? o->rcpt[i] : 0;
+    if (last == 0 && o->mail / 100 != 2)
+        last = o->mail;
+    if (last / 100 == 2)
+        v->acked++;
+    else if (last / 100 == 4)
+        v->deferred++;
+    else if (last / 100 == 5)
+        v->refused++;
+    else
+        v->unanswered++;
+}
+
+static void judge_message(const struct sim_play *play, size_t client, size_t message, struct sim_verdict *v)
+{
+    struct case_file f = {.play = play, .v = v, .client = client, .message = message, .script = sim_client_script(play->clients[client])};
+    f.m = &f.script->messages[message];
+    f.o = sim_client_outcome(play->clients[client], message);
+    gather(&f);
+    count(v, f.m, f.o);
+    v->committed += (unsigned)f.ncommits;
+    check_count(&f);
+    check_truth(&f);
+    for (size_t i = 0; i < f.ncommits && i < 8; i++) {
+        check_body(&f, f.commits[i]);
+        check_recipients(&f, f.commits[i]);
+        check_connection(&f, f.commits[i]);
+    }
+}
+
+static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
+{
+    for (size_t i = 0; i < play->plan->nclients; i++) {
+        const struct sim_client *c = play->clients[i];
+        if (sim_client_complaint(c))
+            sim_accuse(v, "client %zu complains: %s", i, sim_client_complaint(c));
+        if (!sim_client_is_done(c))
+            sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
+        if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)
+            sim_accuse(v, "client %zu waited ten minutes for an answer", i);
+        for (size_t m = 0; m < play->plan->clients[i].n; m++)
+            judge_message(play, i, m, v);
+    }
+    for (size_t i = 0; i < play->ledger->ncomplaints; i++)
+        sim_accuse(v, "upstream complains: %s", play->ledger->complaints[i]);
+}
+
+/* "Every session ends", and nothing is left over. */
+static void judge_leftovers(const struct sim_play *play, struct sim_verdict *v)
+{
+    struct sim_living l = sim_living(play->sim);
+    const struct {
+        const char *what;
+        size_t n;
+    } left[] = {{"timers", l.timers}, {"connections", l.transports}, {"lookups", l.queries}, {"jobs", l.jobs}, {"children", l.processes}, {"TLS contexts", l.contexts}, {"listeners", l.listeners}};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (left[i].n > 0)
+            sim_accuse(v, "%zu %s are left over at the end", left[i].n, left[i].what);
+}
+
+void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_verdict *v)
+{
+    *v = (struct sim_verdict){0};
+    if (!came_to_its_end)
+        sim_accuse(v, play->drained ? "some client's session never ended" : "the relay never drained");
+    judge_clients(play, v);
+    judge_leftovers(play, v);
+    sim_judge_secrets(play, v);
+}

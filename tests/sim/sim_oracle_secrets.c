@@ -1,0 +1,112 @@
+/* "No credential leaves unprotected": the password is searched for, raw and in base64 at each of its three alignments, in everything that
+ * went clear, in the log, in files and in what clients were told. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_history.h"
+
+enum { NEEDLE = 200 };
+
+struct needles {
+    char text[4][NEEDLE]; /* raw, then base64 at offsets 0, 1, 2 of a group */
+};
+
+static void encode(const unsigned char *in, size_t n, char *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (; n >= 3; n -= 3, in += 3) {
+        unsigned bits = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
+        for (int shift = 18; shift >= 0; shift -= 6)
+            *out++ = alphabet[bits >> shift & 63];
+    }
+    *out = '\0'; /* whole groups only: what is sure to appear whatever follows */
+}
+
+static void make_needles(struct needles *n, const char *secret)
+{
+    snprintf(n->text[0], NEEDLE, "%s", secret);
+    for (size_t offset = 0; offset < 3; offset++) { /* the secret begins in the middle of a group: its first whole group counts */
+        size_t skip = (3 - offset) % 3;
+        n->text[1 + offset][0] = '\0';
+        if (strlen(secret) > skip + 5)
+            encode((const unsigned char *)secret + skip, strlen(secret) - skip, n->text[1 + offset]);
+    }
+}
+
+static const char *find(const struct needles *n, struct slice hay)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (n->text[i][0] && memmem(hay.data, hay.len, n->text[i], strlen(n->text[i])))
+            return n->text[i];
+    return NULL;
+}
+
+static bool may_be_clear_at(const struct sim_plan *plan, const struct addr *to)
+{
+    for (size_t i = 0; i < plan->nplaces; i++) {
+        struct addr at;
+        if (addr_parse_with_port(slice_of(plan->places[i].at), &at) && at.port == to->port && addr_equal(&at, to))
+            return plan->places[i].script.may_be_clear;
+    }
+    return false;
+}
+
+static void search_connections(const struct sim_play *play, const struct needles *n, struct sim_verdict *v)
+{
+    for (size_t i = 0; i < sim_conn_count(play->sim); i++) {
+        char text[ADDR_TEXT];
+        if (may_be_clear_at(play->plan, sim_conn_to(play->sim, i)))
+            continue;
+        for (int d = SIM_UP; d <= SIM_DOWN; d++)
+            if (find(n, sim_conn_clear(play->sim, i, (enum sim_direction)d)))
+                sim_accuse(v, "the password went clear over connection %zu to %s", i, addr_text_with_port(sim_conn_to(play->sim, i), text));
+    }
+}
+
+static void check_logins(const struct sim_play *play, struct sim_verdict *v)
+{
+    const struct sim_plan *plan = play->plan;
+    for (size_t i = 0; i < play->ledger->nlogins; i++) {
+        const struct sim_login *l = &play->ledger->logins[i];
+        if ((plan->needs_sealed && !l->sealed) || (plan->needs_genuine && !l->genuine))
+            sim_accuse(v, "credentials were given to port %u, which had not earned them (%s, %s)", l->port, l->sealed ? "sealed" : "clear",
+                       l->genuine ? "genuine" : "an impostor");
+        if (strcmp(l->user, plan->user) != 0 || strcmp(l->password, plan->password) != 0)
+            sim_accuse(v, "wrong credentials were sent to port %u", l->port);
+    }
+}
+
+/* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under way at that moment may still end. */
+static void check_refused_logins(const struct sim_play *play, struct sim_verdict *v)
+{
+    enum { RETRY = 300, UNDER_WAY = 1 }; /* seconds */
+    const struct sim_ledger *l = play->ledger;
+    for (size_t i = 0; i < l->nlogins; i++) {
+        if (l->logins[i].code != 535 && l->logins[i].code != 534 && l->logins[i].code != 530)
+            continue;
+        for (size_t k = i + 1; k < l->nlogins; k++) {
+            usec after = l->logins[k].when - l->logins[i].when;
+            if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
+                sim_accuse(v, "credentials refused at port %u were sent again after %lld ms to port %u", l->logins[i].port, (long long)(after / USEC_PER_MS),
+                           l->logins[k].port);
+        }
+    }
+}
+
+void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v)
+{
+    struct needles n;
+    if (!play->plan->password)
+        return;
+    make_needles(&n, play->plan->password);
+    search_connections(play, &n, v);
+    check_logins(play, v);
+    check_refused_logins(play, v);
+    for (size_t i = 0; i < sim_log_count(play->sim); i++)
+        if (find(&n, slice_of(sim_log_line(play->sim, i))))
+            sim_accuse(v, "the password stands in the log: %s", sim_log_line(play->sim, i));
+    for (size_t i = 0; i < play->plan->nclients; i++)
+        if (find(&n, slice_of(sim_client_replies(play->clients[i]))))
+            sim_accuse(v, "client %zu was told the password", i);
+}

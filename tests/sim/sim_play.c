@@ -1,0 +1,179 @@
+/* Plays a plan: makes the world, puts the product in, lets the clients come, drains, closes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/listener.h"
+#include "relay/relay.h"
+#include "sim_config.h"
+#include "sim_history.h"
+#include "upstream/account.h"
+
+enum { LONGEST = 4 * 3600 }; /* seconds of virtual time that a history may take */
+
+void sim_plan_init(struct sim_plan *plan, uint64_t seed)
+{
+    *plan = (struct sim_plan){.seed = seed, .listener = "127.0.0.1:25"};
+    plan->client_path = (struct sim_path){.latency = USEC_PER_MS, .window = 65536, .segment = 1460};
+    plan->client_path.hole_up = plan->client_path.hole_down = plan->client_path.reset_up = plan->client_path.reset_down = SIM_NEVER;
+    plan->needs_sealed = plan->needs_genuine = true;
+}
+
+void sim_plan_free(struct sim_plan *plan)
+{
+    for (size_t i = 0; i < plan->ntexts; i++)
+        free(plan->texts[i]);
+    free(plan->texts);
+    *plan = (struct sim_plan){0};
+}
+
+static const char *keep(struct sim_plan *plan, char *text)
+{
+    plan->texts = mem_resize(plan->texts, (plan->ntexts + 1) * sizeof *plan->texts);
+    plan->texts[plan->ntexts++] = text;
+    return text;
+}
+
+const char *sim_plan_text(struct sim_plan *plan, const char *fmt, ...)
+{
+    char text[4000];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return keep(plan, mem_string(text));
+}
+
+const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n)
+{
+    return keep(plan, mem_copy(data, n));
+}
+
+struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const struct sim_upstream_script *script)
+{
+    struct sim_place *p = &plan->places[plan->nplaces++];
+    snprintf(p->at, sizeof p->at, "%s", at);
+    p->path = plan->client_path;
+    p->path.latency = 5 * USEC_PER_MS;
+    p->listens = script != NULL;
+    if (script)
+        p->script = *script;
+    return p;
+}
+
+static void on_accept(void *ctx, struct transport *t)
+{
+    struct sim_play *play = ctx;
+    relay_accept(play->relay, play->config->listens[0].name, t);
+}
+
+static void build_network(struct sim_play *play)
+{
+    const struct sim_plan *plan = play->plan;
+    for (size_t i = 0; i < plan->nnames; i++) {
+        const struct sim_plan_name *n = &plan->names[i];
+        sim_name(play->sim, n->host, n->addresses);
+        sim_name_manner(play->sim, n->host, ADDR_V4, n->manner[0], n->delay[0]);
+        sim_name_manner(play->sim, n->host, ADDR_V6, n->manner[1], n->delay[1]);
+    }
+    for (size_t i = 0; i < plan->nplaces; i++) {
+        const struct sim_place *p = &plan->places[i];
+        *sim_path(play->sim, p->at) = p->path;
+        if (p->listens)
+            play->upstreams[i] = sim_upstream_new(play->sim, play->ledger, p->at, &p->script);
+    }
+    *sim_path(play->sim, plan->listener) = plan->client_path;
+}
+
+void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose)
+{
+    struct err err;
+    struct addr at;
+    *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
+    sim_be_verbose(play->sim, verbose);
+    play->config = sim_config(plan->ini);
+    build_network(play);
+    struct io *io = sim_io(play->sim);
+    play->accounts = accounts_new(io, play->config, &err);
+    if (!play->accounts || !addr_parse_with_port(slice_of(plan->listener), &at)) {
+        fprintf(stderr, "accounts: %s\n", err.words);
+        abort();
+    }
+    play->relay = relay_new(io, play->config, play->accounts);
+    play->listener = listener_open(io->loop, &at, on_accept, play, &err);
+    for (size_t i = 0; i < plan->nclients; i++)
+        play->clients[i] = sim_client_new(play->sim, &plan->clients[i], plan->delays[i]);
+}
+
+static void is_drained(void *ctx)
+{
+    ((struct sim_play *)ctx)->drained = true;
+}
+
+static void drain(struct sim_play *play)
+{
+    sim_say(play->sim, "drain");
+    play->draining = true;
+    listener_close(&play->listener);
+    relay_drain(play->relay, is_drained, play);
+}
+
+static bool all_done(void *ctx)
+{
+    const struct sim_play *play = ctx;
+    for (size_t i = 0; i < play->plan->nclients; i++)
+        if (!sim_client_is_done(play->clients[i]))
+            return false;
+    return true;
+}
+
+static bool has_drained(void *ctx)
+{
+    return ((const struct sim_play *)ctx)->drained;
+}
+
+bool sim_play_run(struct sim_play *play)
+{
+    if (play->plan->drain_at > 0) {
+        sim_run_for(play->sim, play->plan->drain_at);
+        drain(play);
+    }
+    bool done = sim_run_until(play->sim, all_done, play, LONGEST * USEC_PER_SEC);
+    play->ended = sim_now(play->sim);
+    if (!play->draining)
+        drain(play);
+    return sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC) && done;
+}
+
+void sim_play_close(struct sim_play *play)
+{
+    listener_close(&play->listener);
+    relay_free(&play->relay);
+    accounts_free(&play->accounts);
+    config_unref(&play->config);
+    sim_run_for(play->sim, 30 * USEC_PER_SEC); /* goodbyes, state files */
+    for (size_t i = 0; i < play->plan->nplaces; i++)
+        sim_upstream_free(&play->upstreams[i]);
+    sim_run_for(play->sim, USEC_PER_SEC);
+}
+
+void sim_play_free(struct sim_play *play)
+{
+    for (size_t i = 0; i < play->plan->nclients; i++)
+        sim_client_free(&play->clients[i]);
+    sim_ledger_free(&play->ledger);
+    sim_free(&play->sim);
+}
+
+uint64_t sim_play_whole(const struct sim_plan *plan, bool verbose, struct sim_verdict *verdict_r)
+{
+    struct sim_play play;
+    sim_play_begin(&play, plan, verbose);
+    bool ended = sim_play_run(&play);
+    sim_play_close(&play);
+    sim_judge(&play, ended, verdict_r);
+    uint64_t hash = sim_trace_hash(play.sim);
+    sim_play_free(&play);
+    return hash;
+}
