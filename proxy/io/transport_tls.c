@@ -37,10 +37,26 @@ static ssize_t failed_io(struct tls_session *s, int code, int number, const char
     return -1;
 }
 
+/* close_notify, then FIN. A full socket makes the first wait: tls_want asks for room, and the next read tries again. */
+static void say_goodbye(struct transport *base)
+{
+    struct tls_session *s = session_of(base);
+    if (s->goodbye_due) {
+        ERR_clear_error();
+        int sent = SSL_shutdown(s->ssl);
+        s->goodbye_due = sent < 0 && SSL_get_error(s->ssl, sent) == SSL_ERROR_WANT_WRITE;
+        ERR_clear_error();
+    }
+    if (!s->goodbye_due)
+        shutdown(fd_transport(base)->fd, SHUT_WR);
+}
+
 static ssize_t tls_read(struct transport *base, void *out, size_t n, struct err *err)
 {
     struct tls_session *s = session_of(base);
     size_t got = 0;
+    if (s->goodbye_due)
+        say_goodbye(base);
     if (s->broken) {
         err_set(err, ERR_TLS, "the TLS connection is broken");
         return -1;
@@ -165,6 +181,8 @@ static void tls_want(struct transport *base, bool want_read, bool want_write)
             events |= s->read_wants_write ? EV_WRITE : EV_READ;
         if (want_write)
             events |= s->write_wants_read ? EV_READ : EV_WRITE;
+        if (s->goodbye_due)
+            events |= EV_WRITE;
     }
     fd_transport_watch(fd_transport(base), events);
 }
@@ -178,17 +196,16 @@ static bool tls_has_pending(const struct transport *base)
 static void tls_shutdown(struct transport *base)
 {
     struct tls_session *s = session_of(base);
-    if (s->established && !s->broken) {
-        ERR_clear_error();
-        SSL_shutdown(s->ssl); /* sends close_notify; if the socket is full it is lost, and the FIN says the same less well */
-        ERR_clear_error();
-    }
-    shutdown(fd_transport(base)->fd, SHUT_WR);
+    s->goodbye_due = s->established && !s->broken;
+    say_goodbye(base);
 }
 
 static void tls_close(struct transport *base)
 {
     struct tls_session *s = session_of(base);
+    /* Without this, SSL_free makes the session of a connection that ended without goodbyes unusable: an old rule (RFC 2246) that later ones dropped. */
+    if (s->established && !s->broken)
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
     tls_context_unref(&s->ctx);
     free(s->resume_key);

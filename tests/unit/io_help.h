@@ -68,8 +68,9 @@ UNUSED static void spin_some(struct loop *loop)
 /* A stream's owner that takes in all bytes and writes down the events: C(onnected) S(ecured) I(nput) L(ow) E(of) F(ailed). */
 struct owner {
     struct stream *s;
-    char events[4096];
+    char events[1000]; /* the first of them; `seen` has all */
     size_t nevents;
+    bool seen[128];
     bool greedy; /* consumes what comes */
     struct buf got;
     void (*hook)(struct owner *o, enum stream_event event); /* after noting; may be NULL */
@@ -80,8 +81,10 @@ static void owner_event(void *ctx, struct stream *s, enum stream_event event)
 {
     struct owner *o = ctx;
     assert_ptr_equal(s, o->s);
+    unsigned char letter = (unsigned char)"CSILEF"[event];
+    o->seen[letter] = true;
     if (o->nevents < sizeof o->events - 1)
-        o->events[o->nevents++] = "CSILEF"[event];
+        o->events[o->nevents++] = (char)letter;
     if (event == STREAM_INPUT && o->greedy) {
         assert_true(buf_append_slice(&o->got, stream_view(s)));
         stream_consume(s, stream_view(s).len);
@@ -105,7 +108,7 @@ UNUSED static void owner_close(struct owner *o)
 
 static bool owner_has(const struct owner *o, char event)
 {
-    return memchr(o->events, event, o->nevents) != NULL;
+    return o->seen[(unsigned char)event];
 }
 
 UNUSED static struct loop *new_loop(void)
