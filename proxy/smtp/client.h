@@ -2,7 +2,11 @@
  * (greeting, EHLO, STARTTLS, EHLO again), AUTH, transaction. A row per state (name, deadline, what we are doing in words, judge); a judge returns the next state.
  *
  * The client ends with exactly one `lost` event, or with client_close / client_quit by its owner; after any of these no event comes.
- * Events come only from the loop. Any reply that nobody asked for, a reply too many, bytes after the 220 to STARTTLS end the session (ERR_PROTOCOL). */
+ * Events come only from the loop. Any reply that nobody asked for, a reply too many, a reply to a command that has not left yet, bytes after the 220 to STARTTLS end the
+ * session (CLIENT_FAULT_PROTOCOL; a 421 among them CLIENT_FAULT_REPLY). From the first such byte nothing is sent any more, so that no reply can answer the wrong command.
+ *
+ * Clocks: while connecting and authenticating the owner has the deadline (client_stage tells what to call it); from MAIL on the client half watches
+ * reply_timeout and final_timeout itself. */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
@@ -46,9 +50,9 @@ enum client_fault {
     CLIENT_FAULT_REPLY,       /* the upstream refused: reply holds it (greeting 4xx/5xx, EHLO, STARTTLS, AUTH, 421 anywhere) */
     CLIENT_FAULT_PROTOCOL,    /* not SMTP, malformed or unsolicited */
     CLIENT_FAULT_NO_STARTTLS, /* not offered, or mangled (ehlo.starttls_mangled) */
-    CLIENT_FAULT_TLS,         /* the handshake failed otherwise */
+    CLIENT_FAULT_TLS,         /* the handshake failed otherwise, a link that broke in it included: err.kind tells */
     CLIENT_FAULT_CERTIFICATE, /* facts tell which fault */
-    CLIENT_FAULT_NO_MECHANISM,/* AUTH not offered, or no mechanism of ours, or the connection has not earned it */
+    CLIENT_FAULT_NO_MECHANISM,/* AUTH not offered, or no mechanism of ours, or the connection has not earned it, or 504 to the last one (reply holds it) */
 };
 
 struct client_failure {        /* borrowed during the event */
@@ -73,7 +77,7 @@ struct client_events {
     void (*go_ahead)(void *ctx, const struct reply *refusal); /* after client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA or the probing BDAT */
     void (*low)(void *ctx);                                 /* after client_body returned less than all: there is room again */
     void (*verdict)(void *ctx, const struct reply *reply);  /* the answer to the message; before client_end_body: early (only 4xx/5xx). An early 2xx is `lost` with CLIENT_FAULT_PROTOCOL */
-    void (*lost)(void *ctx, const struct client_failure *failure); /* the session is dead. Last event. The client frees itself at the end of the turn */
+    void (*lost)(void *ctx, const struct client_failure *failure); /* the session is dead. Last event. The client frees itself at the end of the turn; until `lost` returns it may be asked (facts, ehlo, flights). A peer that merely refused is told QUIT */
 };
 
 /* Takes a stream that is connected (tunnel included) and speaks from the greeting on. Keeps io, settings, events. Gives. */
@@ -81,6 +85,7 @@ struct client *client_new(const struct io *io, struct stream *s, const struct cl
 void client_set_owner(struct client *c, const struct client_events *events, void *ctx); /* race, then pool, then transaction */
 void client_set_settings(struct client *c, const struct client_settings *settings);     /* the owner's copy moved */
 
+/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as PRODUCT auth; 504 tries the next one on this session. SCRAM derives its key on a helper thread. */
 void client_auth(struct client *c, const struct client_credential *credential);
 bool client_used_auth_command(const struct client *c);    /* an AUTH command was sent on this session */
 
@@ -113,14 +118,16 @@ enum client_chunking {        /* what is known of BDAT at this port (PRODUCT 6 D
 void client_set_chunking(struct client *c, enum client_chunking known); /* before client_begin_body; the default is UNPROVEN */
 enum client_chunking client_chunking(const struct client *c);           /* what was learnt since */
 
-/* After at least one accepted RCPT: DATA, or BDAT where CHUNKING is announced and not broken. go_ahead follows, on the loop (for proven BDAT without a round trip). A probing BDAT answered 500–504 turns into RSET-free DATA by itself. */
+/* After at least one accepted RCPT: DATA, or BDAT where CHUNKING is announced and not broken. go_ahead follows, on the loop (for proven BDAT without a round trip). A probing BDAT answered 500–504 turns into RSET-free DATA by itself. One answered
+ * with another 5xx has shown that BDAT is known (client_chunking says PROVEN now) and has spoiled the transaction: go_ahead carries that reply, and the
+ * caller begins the transaction anew, which is not probed again. */
 void client_begin_body(struct client *c);
 bool client_uses_bdat(const struct client *c);
-/* Canonical octets. Returns how many were taken (all, or fewer: then `low` follows). */
+/* Canonical octets, after go_ahead. Returns how many were taken (all, or fewer: then `low` follows). After an early verdict all are taken and forgotten. */
 size_t client_body(struct client *c, struct slice octets);
 void client_end_body(struct client *c);                   /* ".CRLF" or the LAST chunk; verdict or lost follows */
-/* The transaction is given up before its end: RSET where that is clean (before DATA, between BDAT chunks): then `ready` follows; else the connection is
- * closed without a dot and without LAST: then `lost` does not come either and the client is gone; returns false then. */
+/* The transaction is given up before its end, or after its verdict: RSET where that is clean (client_can_reset): then `ready` follows, and what was asked before is answered to nobody; else
+ * the connection is closed without a dot and without LAST: then `lost` does not come either and the client is gone; returns false then. */
 bool client_abort(struct client *c) MUST_USE;
 /* After a transaction in which everything was refused, or to be sure: RSET; `ready` or `lost` follows. */
 void client_rset(struct client *c);
