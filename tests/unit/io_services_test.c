@@ -1,0 +1,507 @@
+/* Helper threads, names, children, files, signals, the listener without descriptors. */
+#include "io_help.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/caps.h"
+#include "io/dns.h"
+#include "io/files.h"
+#include "io/listener.h"
+#include "io/netwatch.h"
+#include "io/offload.h"
+#include "io/offload_internal.h"
+#include "io/process.h"
+#include "io/signals.h"
+
+struct world {
+    struct loop *loop;
+    struct offload *off;
+    struct dns *dns;
+};
+
+static void world_open(struct world *w)
+{
+    struct err err;
+    w->loop = new_loop();
+    w->off = offload_new(w->loop, &err);
+    w->dns = dns_new(w->loop, w->off);
+}
+
+static void world_close(struct world *w)
+{
+    dns_free(&w->dns);
+    offload_free(&w->off);
+    loop_free(&w->loop);
+}
+
+/* --- offload --- */
+
+enum { JOBS = 40 };
+
+struct jobs {
+    pthread_mutex_t lock;
+    int running, most, ran, done;
+    int order[JOBS];
+    pthread_t loop_thread;
+};
+
+struct job_arg {
+    struct jobs *jobs;
+    int number;
+};
+
+static void run_job(void *arg)
+{
+    struct job_arg *a = arg;
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    assert_true(sigismember(&blocked, SIGTERM));
+    assert_false(pthread_equal(pthread_self(), a->jobs->loop_thread));
+    pthread_mutex_lock(&a->jobs->lock);
+    if (++a->jobs->running > a->jobs->most)
+        a->jobs->most = a->jobs->running;
+    pthread_mutex_unlock(&a->jobs->lock);
+    usleep((useconds_t)(a->number % 3 * 1000));
+    pthread_mutex_lock(&a->jobs->lock);
+    a->jobs->running--;
+    a->jobs->order[a->jobs->ran++] = a->number;
+    pthread_mutex_unlock(&a->jobs->lock);
+}
+
+static void job_done(void *arg)
+{
+    struct job_arg *a = arg;
+    assert_true(pthread_equal(pthread_self(), a->jobs->loop_thread));
+    a->jobs->done++;
+    free(a);
+}
+
+static bool all_jobs_done(void *arg)
+{
+    return ((struct jobs *)arg)->done == JOBS;
+}
+
+static void run_jobs(struct jobs *jobs, void submit(struct offload *, void (*)(void *), void (*)(void *), void *))
+{
+    struct world w;
+    world_open(&w);
+    *jobs = (struct jobs){.loop_thread = pthread_self()};
+    pthread_mutex_init(&jobs->lock, NULL);
+    for (int i = 0; i < JOBS; i++) {
+        struct job_arg *a = malloc(sizeof *a);
+        *a = (struct job_arg){jobs, i};
+        submit(w.off, run_job, job_done, a);
+    }
+    spin_until(w.loop, all_jobs_done, jobs);
+    assert_int_equal(offload_waiting(w.off), 0);
+    world_close(&w);
+    pthread_mutex_destroy(&jobs->lock);
+}
+
+static void test_offload(void **state)
+{
+    struct jobs jobs;
+    (void)state;
+    run_jobs(&jobs, offload_submit);
+    assert_true(jobs.most <= CAP_HELPER_THREADS);
+    run_jobs(&jobs, offload_submit_in_order);
+    assert_int_equal(jobs.most, 1);
+    for (int i = 0; i < JOBS; i++)
+        assert_int_equal(jobs.order[i], i);
+}
+
+static void run_for_ever(void *arg)
+{
+    (void)arg;
+    for (;;)
+        pause();
+}
+
+static void never_done(void *arg)
+{
+    (void)arg;
+    fail();
+}
+
+/* A helper that hangs (a resolver) does not keep the process from ending. */
+static void test_offload_free_with_hanging_job(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w);
+    offload_submit(w.off, run_for_ever, never_done, NULL);
+    spin_some(w.loop);
+    world_close(&w);
+}
+
+/* --- dns --- */
+
+struct answer {
+    int calls;
+    size_t n;
+    struct addr first;
+    struct err err;
+    struct dns_query **cancels;
+};
+
+static void on_answer(void *ctx, const struct addr *addresses, size_t n, const struct err *err)
+{
+    struct answer *a = ctx;
+    a->calls++;
+    a->n = n;
+    if (n)
+        a->first = addresses[0];
+    else
+        a->err = *err;
+    if (a->cancels)
+        dns_cancel(a->cancels);
+}
+
+static bool answered(void *arg)
+{
+    return ((struct answer *)arg)->calls > 0;
+}
+
+static void test_dns(void **state)
+{
+    struct world w;
+    struct answer one = {0}, two = {0}, three = {0}, bad = {0};
+    (void)state;
+    world_open(&w);
+    dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &one);
+    dns_lookup(w.dns, "LocalHost", ADDR_V4, on_answer, &two);
+    struct dns_query *q = dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &three);
+    assert_true(offload_waiting(w.off) <= 1); /* joined */
+    two.cancels = &q;                         /* in the callback before its own */
+    spin_until(w.loop, answered, &two);
+    assert_int_equal(one.calls, 1);
+    assert_int_equal(three.calls, 0);
+    assert_true(one.n >= 1 && addr_is_loopback(&one.first) && one.first.family == ADDR_V4 && one.first.port == 0);
+    dns_lookup(w.dns, "bad..name", ADDR_V6, on_answer, &bad);
+    spin_until(w.loop, answered, &bad);
+    assert_int_equal(bad.n, 0);
+    assert_int_not_equal(bad.err.kind, ERR_NONE);
+    assert_non_null(strstr(bad.err.words, "bad..name"));
+    world_close(&w);
+}
+
+/* --- process --- */
+
+struct result {
+    int calls;
+    char text[64];
+    struct err err;
+};
+
+static void on_result(void *ctx, struct secret *output, const struct err *err)
+{
+    struct result *r = ctx;
+    r->calls++;
+    if (output)
+        snprintf(r->text, sizeof r->text, "%s", secret_reveal(output).data);
+    else
+        r->err = *err;
+    secret_free(&output);
+}
+
+static bool has_result(void *arg)
+{
+    return ((struct result *)arg)->calls > 0;
+}
+
+static struct result shell(const char *script, usec deadline)
+{
+    struct world w;
+    struct result r = {0};
+    char copy[512];
+    char *argv[] = {"sh", "-c", copy, NULL};
+    snprintf(copy, sizeof copy, "%s", script);
+    world_open(&w);
+    process_run(w.loop, w.off, argv, deadline, on_result, &r);
+    memset(copy, 0, sizeof copy); /* the arguments were copied */
+    spin_until(w.loop, has_result, &r);
+    spin_some(w.loop);
+    assert_int_equal(r.calls, 1);
+    world_close(&w);
+    return r;
+}
+
+static void test_process(void **state)
+{
+    const usec long_enough = 60 * USEC_PER_SEC;
+    (void)state;
+    assert_string_equal(shell("printf 's3cret\\r\\nmore\\n'", long_enough).text, "s3cret");
+    assert_string_equal(shell("printf 'no line end'", long_enough).text, "no line end");
+    assert_string_equal(shell("sleep 0.05; cat; echo late", long_enough).text, "late"); /* stdin is at its end */
+    setenv("NOTIFY_SOCKET", "/x", 1);
+    setenv("SOMETHING_ELSE", "kept", 1);
+    assert_string_equal(shell("echo \"[$NOTIFY_SOCKET]$SOMETHING_ELSE\"", long_enough).text, "[]kept");
+    /* Somebody in the background who holds the output does not hold us. */
+    assert_string_equal(shell("sleep 2 & echo here", long_enough).text, "here");
+
+    struct result r = shell("echo half; exit 3", long_enough);
+    assert_string_equal(r.text, "");
+    assert_non_null(strstr(r.err.words, "exit status 3"));
+    assert_non_null(strstr(shell("kill -9 $$", long_enough).err.words, "signal 9"));
+    assert_int_equal(shell("true", long_enough).err.kind, ERR_INVALID);
+    assert_int_equal(shell("yes | tr -d '\\n'", long_enough).err.kind, ERR_LIMIT);
+    char pid_file[] = "/tmp/io_process.XXXXXX", script[128];
+    close(mkstemp(pid_file));
+    snprintf(script, sizeof script, "sleep 600 & echo $! >%s; wait", pid_file);
+    r = shell(script, 200 * USEC_PER_MS);
+    assert_int_equal(r.err.kind, ERR_TIMEOUT);
+    FILE *f = fopen(pid_file, "r");
+    long grandchild = 0;
+    assert_int_equal(fscanf(f, "%ld", &grandchild), 1);
+    fclose(f);
+    unlink(pid_file);
+    bool dead = false;
+    for (int i = 0; i < 200 && !dead; i++, usleep(10000)) { /* dead, or a zombie that nobody here reaps */
+        char path[64], state_of = 'Z';
+        snprintf(path, sizeof path, "/proc/%ld/stat", grandchild);
+        f = fopen(path, "r");
+        if (f && fscanf(f, "%*d %*s %c", &state_of) != 1)
+            state_of = 'Z';
+        if (f)
+            fclose(f);
+        dead = state_of == 'Z' || state_of == 'X';
+    }
+    assert_true(dead);
+}
+
+static void test_process_not_there_and_cancelled(void **state)
+{
+    struct world w;
+    struct result r = {0};
+    char *argv[] = {"/nonexistent/program", NULL};
+    char *sleeper[] = {"sleep", "0.05", NULL};
+    (void)state;
+    world_open(&w);
+    struct process_run *run = process_run(w.loop, w.off, sleeper, USEC_PER_SEC, on_result, &r);
+    process_cancel(&run);
+    assert_null(run);
+    struct result missing = {0};
+    process_run(w.loop, w.off, argv, USEC_PER_SEC, on_result, &missing);
+    spin_until(w.loop, has_result, &missing);
+    assert_int_equal(missing.err.kind, ERR_NOT_FOUND);
+    while (waitpid(-1, NULL, WNOHANG) == 0) /* until the sleeper was reaped by its helper */
+        spin_some(w.loop);
+    spin_some(w.loop);
+    assert_int_equal(r.calls, 0);
+    world_close(&w);
+}
+
+/* --- files --- */
+
+static int failures;
+
+static void count_failure(void *ctx, const struct err *err)
+{
+    (void)ctx;
+    assert_int_equal(err->kind, ERR_NOT_FOUND);
+    failures++;
+}
+
+static bool one_failure(void *arg)
+{
+    (void)arg;
+    return failures == 1;
+}
+
+static void test_files(void **state)
+{
+    char directory[] = "/tmp/io_files.XXXXXX", path[64], sub[64], temporary[80];
+    struct world w;
+    struct err err;
+    struct buf b;
+    struct stat st;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/state", directory);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    snprintf(sub, sizeof sub, "%s/sub", directory);
+    buf_init(&b, 10);
+    assert_int_equal(file_read(path, &b, &err), -1);
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    assert_non_null(strstr(err.words, path));
+    umask(077);
+    assert_int_equal(file_replace(path, slice_of("0123456789"), 0644, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0644);
+    assert_int_equal(file_read(path, &b, &err), 0);
+    assert_true(slice_is(buf_view(&b), "0123456789"));
+    assert_int_equal(symlink("/tmp/elsewhere-io-files", temporary), 0); /* left over, or planted: not followed */
+    assert_int_equal(file_replace(path, slice_of("01234567890"), 0600, &err), 0);
+    assert_int_equal(access("/tmp/elsewhere-io-files", F_OK), -1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    buf_clear(&b);
+    assert_int_equal(file_read(path, &b, &err), -1);
+    assert_int_equal(err.kind, ERR_LIMIT);
+
+    assert_int_equal(directory_make(sub, 0700, &err), 0);
+    assert_int_equal(directory_make(sub, 0700, &err), 0);
+    assert_int_equal(directory_make(path, 0700, &err), -1);
+
+    world_open(&w);
+    for (int i = 0; i < 20; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%d", i);
+        file_replace_later(w.off, path, slice_of(text), 0600, NULL, NULL);
+    }
+    file_replace_later(w.off, "/nonexistent/x", slice_of("x"), 0600, count_failure, NULL);
+    spin_until(w.loop, one_failure, NULL);
+    buf_clear(&b);
+    assert_int_equal(file_read(path, &b, &err), 0);
+    assert_true(slice_is(buf_view(&b), "19")); /* the newest wins */
+    world_close(&w);
+    buf_free(&b);
+    unlink(path);
+    rmdir(sub);
+    assert_int_equal(rmdir(directory), 0); /* and no temporary is left */
+}
+
+/* --- listener --- */
+
+struct door {
+    struct owner owner;
+    int accepted;
+};
+
+static void let_in(void *ctx, struct transport *t)
+{
+    struct door *d = ctx;
+    d->accepted++;
+    d->owner.s = stream_accepted(t, usual_caps, owner_event, &d->owner);
+}
+
+static bool somebody_is_in(void *arg)
+{
+    return ((struct door *)arg)->accepted == 1;
+}
+
+/* Without a free descriptor a client is told so instead of waiting; once there is one, the next comes in. */
+static void test_listener_out_of_descriptors(void **state)
+{
+    struct loop *loop = new_loop();
+    struct err err;
+    struct addr at;
+    struct door door = {0};
+    static struct far_end turned_away;
+    (void)state;
+    owner_init(&door.owner, true);
+    assert_true(addr_parse(slice_of("127.0.0.1"), &at));
+    struct listener *l = listener_open(loop, &at, let_in, &door, &err);
+    assert_non_null(l);
+    struct sockaddr_storage sa;
+    socklen_t len = sockaddr_from(listener_address(l), &sa);
+    int first = socket(AF_INET, SOCK_STREAM, 0), second = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(first, (struct sockaddr *)&sa, len), 0);
+    fcntl(first, F_SETFL, O_NONBLOCK);
+
+    struct rlimit usual, none;
+    getrlimit(RLIMIT_NOFILE, &usual);
+    int lowest_free = dup(0);
+    close(lowest_free);
+    none = (struct rlimit){.rlim_cur = (rlim_t)lowest_free, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    turned_away = (struct far_end){.fd = first};
+    spin_until(loop, far_end_read, &turned_away);
+    assert_int_equal(strncmp(turned_away.got, "421 4.3.2 ", 10), 0);
+    assert_int_equal(door.accepted, 0);
+    setrlimit(RLIMIT_NOFILE, &usual);
+    assert_int_equal(connect(second, (struct sockaddr *)&sa, len), 0);
+    spin_until(loop, somebody_is_in, &door);
+    close(first);
+    close(second);
+    owner_close(&door.owner);
+    listener_close(&l);
+    loop_free(&loop);
+}
+
+static void test_listener_pause(void **state)
+{
+    struct loop *loop = new_loop();
+    struct err err;
+    struct addr at;
+    struct door door = {0};
+    (void)state;
+    owner_init(&door.owner, true);
+    assert_true(addr_parse(slice_of("127.0.0.1"), &at));
+    struct listener *l = listener_open(loop, &at, let_in, &door, &err);
+    struct sockaddr_storage sa;
+    socklen_t len = sockaddr_from(listener_address(l), &sa);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    listener_pause(l, true);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+    spin_some(loop);
+    assert_int_equal(door.accepted, 0);
+    listener_pause(l, false);
+    spin_until(loop, somebody_is_in, &door);
+    close(fd);
+    owner_close(&door.owner);
+    listener_close(&l);
+    loop_free(&loop);
+}
+
+/* --- signals, netwatch --- */
+
+static bool is_set(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static void set(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void test_signals(void **state)
+{
+    struct loop *loop = new_loop();
+    bool hup = false;
+    struct signal_watch *w = signal_watch_new(loop, SIGHUP, set, &hup);
+    (void)state;
+    raise(SIGPIPE); /* ignored */
+    raise(SIGHUP);
+    assert_false(hup);
+    spin_until(loop, is_set, &hup);
+    signal_watch_free(&w);
+    assert_null(w);
+    loop_free(&loop);
+}
+
+/* What is there at the start is no change. */
+static void test_netwatch_is_quiet(void **state)
+{
+    struct loop *loop = new_loop();
+    bool changed = false;
+    struct netwatch *w = netwatch_new(loop, set, &changed);
+    (void)state;
+    spin_some(loop);
+    assert_false(changed);
+    netwatch_free(&w);
+    assert_null(w);
+    loop_free(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_offload),
+        cmocka_unit_test(test_offload_free_with_hanging_job),
+        cmocka_unit_test(test_dns),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_process_not_there_and_cancelled),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_listener_out_of_descriptors),
+        cmocka_unit_test(test_listener_pause),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_netwatch_is_quiet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
