@@ -1,0 +1,403 @@
+/* The pool: who gets which session, who waits for how long, and when sessions end. */
+#include "upstream_world.h"
+
+#define AT587 ADDRESS ":587"
+
+static void hold(struct wish *x, struct world *w)
+{
+    wish_ask(x, w);
+    wish_wait(x);
+    assert_true(x->acquired);
+}
+
+static void begin(struct world *w, const char *ini)
+{
+    world_begin(w);
+    world_server(w, AT587);
+    world_load(w, ini);
+}
+
+static struct pool_counts counts(struct world *w)
+{
+    return account_pool_counts(world_account(w));
+}
+
+static void the_last_used_comes_first(void **state)
+{
+    struct world w;
+    struct wish a, b, c;
+    (void)state;
+    begin(&w, BASIC);
+    hold(&a, &w);
+    hold(&b, &w);
+    struct client *second = lease_client(b.lease);
+    assert_false(lease_is_pooled(a.lease));
+    wish_return(&a);
+    sim_run_for(w.sim, 1 * S);
+    wish_return(&b);
+    sim_run_for(w.sim, 1 * S);
+    hold(&c, &w);
+    assert_ptr_equal(lease_client(c.lease), second);
+    assert_true(lease_is_pooled(c.lease));
+    assert_true(lease_completed_any(c.lease));
+    assert_int_equal(logins_at(&w, 0), 2);
+    wish_return(&c);
+    world_end(&w);
+}
+
+static void slots_are_waited_for_in_order(void **state)
+{
+    static struct wish xs[6];
+    struct world w;
+    (void)state;
+    begin(&w, BASIC "max_connections = 2\n");
+    for (size_t i = 0; i < 6; i++)
+        wish_ask(&xs[i], &w);
+    for (size_t i = 0; i < 6; i++) {
+        wish_wait(&xs[i]);
+        assert_true(xs[i].acquired);
+        assert_true(counts(&w).leased <= 2);
+        for (size_t k = i + 2; k < 6; k++)
+            assert_false(xs[k].acquired);
+        if (i > 0)
+            wish_return(&xs[i - 1]);
+    }
+    wish_return(&xs[5]);
+    assert_int_equal(w.ledger->sessions, 2);
+    world_end(&w);
+}
+
+static void waiting_has_an_end(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\nacquire_timeout = 7s\n");
+    hold(&a, &w);
+    wish_ask(&b, &w);
+    assert_int_equal(wish_wait(&b), 7 * S);
+    assert_int_equal(b.why, REFUSAL_BUSY);
+    assert_int_equal(counts(&w).waiting, 0);
+    wish_return(&a);
+    world_end(&w);
+}
+
+static void acquire_timeout_bounds_a_race(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    sim_path_default(w.sim)->syn = SIM_DROPPED;
+    world_load(&w, BASIC "acquire_timeout = 3s\n");
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 3 * S);
+    assert_int_equal(x.why, REFUSAL_NO_PORT);
+    world_end(&w);
+}
+
+static void sessions_wear_out(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    begin(&w, BASIC "max_messages = 3\nidle_timeout = 30s\nmax_age = 2m\n");
+    for (int i = 0; i < 6; i++) {
+        hold(&x, &w);
+        wish_return(&x);
+    }
+    assert_int_equal(w.ledger->sessions, 2); /* three messages each */
+    assert_int_equal(counts(&w).idle, 0);
+    hold(&x, &w);
+    wish_return(&x);
+    sim_run_for(w.sim, 29 * S);
+    assert_int_equal(counts(&w).idle, 1);
+    sim_run_for(w.sim, 2 * S);
+    assert_int_equal(counts(&w).idle, 0); /* idle_timeout */
+    sim_run_for(w.sim, 5 * S);
+    assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
+    world_end(&w);
+}
+
+static void sessions_grow_old(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    begin(&w, BASIC "max_messages = 100\nidle_timeout = 30s\nmax_age = 1m\n");
+    for (int i = 0; i < 5; i++) { /* never idle for long */
+        hold(&x, &w);
+        wish_return(&x);
+        sim_run_for(w.sim, 14 * S);
+    }
+    assert_int_equal(w.ledger->sessions, 1);
+    sim_run_for(w.sim, 10 * S);
+    assert_int_equal(counts(&w).idle, 0);
+    world_end(&w);
+}
+
+static void a_session_that_dies_at_rest_vanishes(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    begin(&w, BASIC);
+    sim_upstream_script(w.up[0])->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_REPLY, .text = "421 4.4.2 idle for too long\r\n", .delay = 5 * S, .times = 1};
+    hold(&x, &w);
+    wish_return(&x);
+    sim_run_for(w.sim, 10 * S);
+    assert_int_equal(counts(&w).idle, 0);
+    hold(&x, &w);
+    assert_false(lease_is_pooled(x.lease));
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS); /* no fault of the port */
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void warming_starts_one_session(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    begin(&w, BASIC);
+    for (int i = 0; i < 5; i++)
+        account_warm(world_account(&w), NULL);
+    sim_run_for(w.sim, 1 * S);
+    account_warm(world_account(&w), NULL);
+    sim_run_for(w.sim, 1 * S);
+    assert_int_equal(w.ledger->sessions, 1);
+    assert_int_equal(counts(&w).idle, 1);
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 0);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_burst_begins_with_one_login(void **state)
+{
+    static struct wish xs[5];
+    struct world w;
+    (void)state;
+    begin(&w, BASIC);
+    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
+    for (size_t i = 0; i < 5; i++)
+        wish_ask(&xs[i], &w);
+    sim_run_for(w.sim, 300 * MS);
+    assert_int_equal(w.ledger->sessions, 1); /* unproven credentials */
+    for (size_t i = 0; i < 5; i++)
+        wish_wait(&xs[i]);
+    assert_int_equal(logins_at(&w, 0), 5);
+    for (size_t i = 0; i < 5; i++)
+        wish_return(&xs[i]);
+    world_end(&w);
+}
+
+static void identities_do_not_share(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&x, &w);
+    wish_return(&x);
+    sim_upstream_script(w.up[0])->user = "other@example.net";
+    y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    y.lease = account_acquire(world_account(&w), "other@example.net", 0, &wish_events, &y);
+    wish_wait(&y); /* the idle session of the other identity made room */
+    assert_true(y.acquired);
+    assert_int_equal(w.ledger->nlogins, 2);
+    assert_string_equal(w.ledger->logins[1].user, "other@example.net");
+    wish_return(&y);
+    world_end(&w);
+}
+
+static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **state)
+{
+    struct world w;
+    struct wish a, b, c;
+    (void)state;
+    begin(&w, BASIC);
+    hold(&a, &w);
+    hold(&b, &w);
+    wish_return(&a);
+    wish_return(&b);
+    sim_run_for(w.sim, 10 * S);
+    hold(&c, &w);
+    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_TIMEOUT, .first_use = true, .err = {.kind = ERR_TIMEOUT}};
+    struct client *client = lease_client(c.lease);
+    client_close(&client);
+    lease_drop(&c.lease, &failure);
+    assert_int_equal(counts(&w).idle, 0);
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
+    hold(&c, &w);
+    assert_false(lease_is_pooled(c.lease));
+    wish_return(&c);
+    world_end(&w);
+}
+
+static void a_session_that_ends_frees_its_slot(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&a, &w);
+    wish_ask(&b, &w);
+    sim_run_for(w.sim, 1 * S);
+    struct client *client = lease_client(a.lease);
+    client_close(&client);
+    lease_drop(&a.lease, NULL);
+    wish_wait(&b);
+    assert_true(b.acquired);
+    wish_return(&b);
+    world_end(&w);
+}
+
+static void cancelling_is_quiet(void **state)
+{
+    struct world w;
+    struct wish a;
+    (void)state;
+    begin(&w, BASIC);
+    wish_ask(&a, &w);
+    lease_cancel(&a.lease);
+    sim_run_for(w.sim, 5 * S);
+    assert_false(a.acquired || a.refused);
+    assert_int_equal(counts(&w).waiting, 0);
+    world_end(&w);
+}
+
+static void a_reload_keeps_what_did_not_change(void **state)
+{
+    struct world w;
+    struct wish held, x;
+    struct err err = {0};
+    (void)state;
+    begin(&w, BASIC);
+    hold(&held, &w);
+    hold(&x, &w);
+    wish_return(&x);
+    struct account *before = world_account(&w);
+    struct config *same = sim_config(BASIC "senders = @example.com\n"), *other = sim_config(BASIC "reply_timeout = 1m\n");
+    struct accounts *fresh = accounts_reload(&w.accounts, same, &err);
+    assert_null(w.accounts);
+    w.accounts = fresh;
+    assert_ptr_equal(world_account(&w), before);
+    assert_ptr_equal(account_config(before), &same->upstreams[0]);
+    assert_int_equal(counts(&w).idle, 1);
+    /* Other settings: the old account drains, its lease stays good. */
+    fresh = accounts_reload(&w.accounts, other, &err);
+    w.accounts = fresh;
+    assert_ptr_not_equal(world_account(&w), before);
+    assert_int_equal(counts(&w).idle, 0);
+    sim_run_for(w.sim, 5 * S);
+    assert_int_equal(sim_upstream_sessions(w.up[0]), 1);
+    assert_non_null(lease_client(held.lease));
+    wish_return(&held);
+    sim_run_for(w.sim, 5 * S);
+    assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
+    config_unref(&same);
+    config_unref(&other);
+    world_end(&w);
+}
+
+static void a_draining_account_still_serves_who_waits(void **state)
+{
+    struct world w;
+    struct wish x;
+    struct err err = {0};
+    (void)state;
+    begin(&w, BASIC);
+    wish_ask(&x, &w);
+    struct config *other = sim_config(BASIC "reply_timeout = 1m\n");
+    struct accounts *fresh = accounts_reload(&w.accounts, other, &err);
+    w.accounts = fresh;
+    config_unref(&other);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_bad_reload_changes_nothing(void **state)
+{
+    struct world w;
+    struct wish x;
+    struct err err = {0};
+    (void)state;
+    begin(&w, BASIC);
+    hold(&x, &w);
+    struct account *before = world_account(&w);
+    sim_file(w.sim, "/ca.pem", "Some CA\n");
+    struct config *bad = sim_config(BASIC "tls_ca = /etc/hostname\n"); /* there on disk for the config, absent in the world */
+    assert_null(accounts_reload(&w.accounts, bad, &err));
+    assert_true(err.words[0]);
+    assert_ptr_equal(world_account(&w), before);
+    config_unref(&bad);
+    wish_return(&x);
+    assert_int_equal(counts(&w).idle, 1);
+    world_end(&w);
+}
+
+static void shutting_down_answers_everybody(void **state)
+{
+    struct world w;
+    struct wish held, waiting;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&held, &w);
+    wish_ask(&waiting, &w);
+    accounts_free(&w.accounts);
+    sim_run_for(w.sim, 0);
+    assert_int_equal(waiting.why, REFUSAL_GONE);
+    assert_true(waiting.refused);
+    assert_non_null(lease_client(held.lease)); /* it may finish its message */
+    wish_return(&held);
+    sim_run_for(w.sim, 5 * S);
+    assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
+    world_end(&w);
+}
+
+static void an_upstream_that_has_enough_of_us_is_waited_for(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC "ports = 587\n");
+    hold(&a, &w);
+    sim_upstream_script(w.up[0])->greeting = "421 4.3.2 Concurrent connections limit exceeded";
+    wish_ask(&b, &w);
+    sim_run_for(w.sim, 5 * S);
+    assert_false(b.acquired || b.refused);
+    wish_return(&a);
+    wish_wait(&b);
+    assert_true(b.acquired);
+    wish_return(&b);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_used_comes_first),
+        cmocka_unit_test(slots_are_waited_for_in_order),
+        cmocka_unit_test(waiting_has_an_end),
+        cmocka_unit_test(acquire_timeout_bounds_a_race),
+        cmocka_unit_test(sessions_wear_out),
+        cmocka_unit_test(sessions_grow_old),
+        cmocka_unit_test(a_session_that_dies_at_rest_vanishes),
+        cmocka_unit_test(warming_starts_one_session),
+        cmocka_unit_test(a_burst_begins_with_one_login),
+        cmocka_unit_test(identities_do_not_share),
+        cmocka_unit_test(a_rested_session_dead_on_first_use_takes_its_peers_along),
+        cmocka_unit_test(a_session_that_ends_frees_its_slot),
+        cmocka_unit_test(cancelling_is_quiet),
+        cmocka_unit_test(a_reload_keeps_what_did_not_change),
+        cmocka_unit_test(a_draining_account_still_serves_who_waits),
+        cmocka_unit_test(a_bad_reload_changes_nothing),
+        cmocka_unit_test(shutting_down_answers_everybody),
+        cmocka_unit_test(an_upstream_that_has_enough_of_us_is_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
