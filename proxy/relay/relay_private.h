@@ -132,7 +132,8 @@ struct transaction {
 
     struct lease *lease; /* BACK_ACQUIRING and beyond */
     bool mail_utf8;      /* MAIL went with SMTPUTF8 */
-    bool unfit;          /* the session said that we are not logged in: not back to the pool */
+    int unfit;          /* the code by which the session said that we are not logged in: then it does not go back to the pool */
+    bool unfit_at_mail; /* ... to MAIL, so about the session, not about one recipient or message */
     unsigned unanswered; /* MAIL and RCPTs */
 
     struct copy body;
@@ -141,6 +142,7 @@ struct transaction {
 
     bool replaced;       /* a session was replaced, and that counted */
     unsigned first_uses; /* dead sessions of the pool */
+    bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
 };
 
 /* Begins one for the session: routed, local checks done. Takes `message`. */
@@ -190,5 +192,7 @@ void body_hold(struct transaction *t); /* tells the server half to hold or to go
 /* ------------------------------------------------------------------ replay.c */
 
 void replay_lost(struct transaction *t, const struct client_failure *failure);
+/* The probing BDAT was refused for being empty, and the transaction with it: it walks again, on this session or another, without a probe. */
+void replay_after_probe(struct transaction *t);
 
 #endif

@@ -59,6 +59,19 @@ static void walk_again(struct transaction *t, uint16_t avoid)
     body_hold(t);
 }
 
+void replay_after_probe(struct transaction *t)
+{
+    struct client *c = lease_client(t->lease);
+    t->probed = true;
+    t->message.rtts += client_flights(c);
+    if (client_abort(c))
+        lease_return(&t->lease, false);
+    else
+        lease_drop(&t->lease, NULL);
+    t->back = BACK_NONE;
+    walk_again(t, 0);
+}
+
 void replay_lost(struct transaction *t, const struct client_failure *failure)
 {
     struct loss loss = {

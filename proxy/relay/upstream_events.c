@@ -23,7 +23,8 @@ static void on_acquired(void *ctx, struct lease *lease)
     t->lease = lease;
     t->back = BACK_READY;
     t->unanswered = 0;
-    t->mail_utf8 = t->unfit = false;
+    t->mail_utf8 = t->unfit_at_mail = false;
+    t->unfit = 0;
     recipients_restart(&t->recipients);
     client_set_owner(c, &transaction_client_events, t);
     t->message.port = lease_port(lease)->number;
@@ -80,6 +81,11 @@ static void let_client_speak(struct transaction *t)
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
+    const struct client *c = lease_client(t->lease);
+    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && !t->probed) {
+        replay_after_probe(t);
+        return;
+    }
     if (refusal) {
         transaction_settle_reply(t, refusal);
         return;

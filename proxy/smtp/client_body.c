@@ -74,17 +74,20 @@ enum client_state client_judge_data(struct client *c, const struct reply *r)
     return r->code >= 400 ? refuse_body(c, r) : client_lose_out_of_step(c, r);
 }
 
-/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands; this one was empty. */
+/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands; this one was empty. Postfix knows BDAT and
+ * refuses an empty chunk (551 5.7.1 Null BDAT request), and with it the transaction: what it says is not about the message. */
 enum client_state client_judge_probe(struct client *c, const struct reply *r)
 {
-    bool knows_bdat = reply_is(r, 2), unknown = r->code >= 500 && r->code <= 504;
+    bool unknown = r->code >= 500 && r->code <= 504, dislikes_empty = r->code > 504;
     if (reply_is(r, 3))
         return client_lose_out_of_step(c, r);
-    if (knows_bdat || unknown)
-        c->chunking = knows_bdat ? CHUNKING_PROVEN : CHUNKING_BROKEN;
+    if (unknown)
+        c->chunking = CHUNKING_BROKEN;
+    else if (reply_is(r, 2) || dislikes_empty)
+        c->chunking = CHUNKING_PROVEN;
     if (c->given_up)
         return client_now(c);
-    if (knows_bdat)
+    if (reply_is(r, 2))
         return allow_body(c, CS_CHUNKS);
     return unknown ? ask_data(c) : refuse_body(c, r);
 }

@@ -108,11 +108,11 @@ void pool_settle(struct session *s)
 {
     struct pool *p = s->pool;
     client_set_owner(s->client, &idle_events, s);
+    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint, client_chunking(s->client));
     if (!client_is_idle(s->client)) {
         session_move(s, SESSION_SETTLING);
         return;
     }
-    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint, client_chunking(s->client));
     if (p->retired || session_is_worn(s)) {
         session_end(s);
         return;
