@@ -28,7 +28,7 @@ struct sim_client {
     size_t message;            /* the one under way, or the next */
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
     uint64_t sent, dot_at[SIM_CLIENT_MESSAGES]; /* octets handed over; where each message's end of data ends */
-    bool leaving, done, gave_up, body_parted, closing, connected;
+    bool leaving, done, gave_up, body_parted, closing, unreachable;
     char complaint[300];
 };
 
@@ -366,7 +366,7 @@ static void wakes(void *ctx)
     if (step == TRANSPORT_AGAIN)
         return;
     if (step == TRANSPORT_FAILED) {
-        complain(c, "connect", err.words);
+        c->unreachable = true;
         finish(c);
         return;
     }
@@ -447,6 +447,11 @@ const char *sim_client_replies(const struct sim_client *c)
 const char *sim_client_complaint(const struct sim_client *c)
 {
     return c->complaint[0] ? c->complaint : NULL;
+}
+
+bool sim_client_got_in(const struct sim_client *c)
+{
+    return !c->unreachable;
 }
 
 bool sim_client_gave_up(const struct sim_client *c)

@@ -61,6 +61,7 @@ const struct sim_client_script *sim_client_script(const struct sim_client *c);
 const struct sim_outcome *sim_client_outcome(const struct sim_client *c, size_t message);
 const char *sim_client_replies(const struct sim_client *c); /* everything it was told, as it came */
 const char *sim_client_complaint(const struct sim_client *c); /* what the product did wrong as a server, or NULL */
+bool sim_client_got_in(const struct sim_client *c);      /* false: the connect was refused */
 bool sim_client_gave_up(const struct sim_client *c);     /* out of patience */
 
 /* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. lf: the client's line end is LF. Gives; *len_r octets. */

@@ -125,7 +125,7 @@ static void check_connection(const struct case_file *f, const struct sim_mail *m
 
 static bool client_waited(const struct case_file *f)
 {
-    bool last = f->message + 1 == f->script->n;
+    bool last = f->message + 1 == f->script->n || f->script->eager;
     return !sim_client_gave_up(f->play->clients[f->client]) && !(last && f->script->parts_at != SIM_CLIENT_NEVER);
 }
 
@@ -224,6 +224,8 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
         const struct sim_client *c = play->clients[i];
         if (sim_client_complaint(c))
             sim_accuse(v, "client %zu complains: %s", i, sim_client_complaint(c));
+        if (!sim_client_got_in(c) && play->plan->drain_at == 0)
+            sim_accuse(v, "client %zu could not connect", i);
         if (!sim_client_is_done(c))
             sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
         if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)

@@ -55,6 +55,18 @@ static bool split_path(const char *args, const char *keyword, char *address, con
     return true;
 }
 
+static bool says_no(const struct sim_fault_rule *r)
+{
+    return r && r->fault == SIM_FAULT_REPLY && r->text[0] != '2';
+}
+
+/* What is said counts, whether the script's rule says it or a fault in its place. */
+static bool says_yes(const char *reply, const struct sim_fault_rule *r)
+{
+    const char *said = r && r->fault == SIM_FAULT_REPLY ? r->text : reply;
+    return !said || said[0] == '2';
+}
+
 static void check_last_in_group(struct up_session *s, const char *verb, bool may_be_followed)
 {
     if (s->in.len > 0 && !(s->u->script.pipelining && s->extended && may_be_followed))
@@ -226,7 +238,7 @@ static void do_mail(struct up_session *s, const char *args)
         reply = rule_reply(p->mail, address);
     }
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_MAIL);
-    bool good = !reply && !(r && r->fault == SIM_FAULT_REPLY);
+    bool good = says_yes(reply, r);
     if (good) {
         up_reset_transaction(s);
         s->has_mail = true;
@@ -253,7 +265,7 @@ static void do_rcpt(struct up_session *s, const char *args)
     }
     const char *reply = rule_reply(s->u->script.rcpt, address);
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_RCPT);
-    if ((!reply || reply[0] == '2') && !(r && r->fault == SIM_FAULT_REPLY)) {
+    if (says_yes(reply, r)) {
         s->mail.to = mem_resize(s->mail.to, (s->mail.nto + 1) * sizeof *s->mail.to);
         s->mail.to[s->mail.nto++] = mem_string(address);
     }
@@ -278,7 +290,7 @@ static void verdict(struct up_session *s)
     const struct sim_upstream_script *p = &s->u->script;
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_VERDICT);
     bool too_big = p->has_size && p->size > 0 && s->mail.body.len > p->size;
-    bool lost = r && (r->fault <= SIM_FAULT_REPLY);
+    bool lost = r && (r->fault < SIM_FAULT_REPLY || says_no(r));
     s->state = UP_COMMANDS;
     if (too_big) {
         up_reset_transaction(s);
@@ -323,7 +335,7 @@ static void chunk_is_whole(struct up_session *s)
         verdict(s);
     else {
         const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_CHUNK);
-        s->chunk_refused = r && r->fault == SIM_FAULT_REPLY && r->text[0] != '2';
+        s->chunk_refused = says_no(r);
         up_answer(s, SIM_AT_CHUNK, AFTER_NOTHING, "250 2.0.0 chunk ok\r\n");
     }
 }
