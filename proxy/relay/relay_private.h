@@ -132,8 +132,8 @@ struct transaction {
 
     struct lease *lease; /* BACK_ACQUIRING and beyond */
     bool mail_utf8;      /* MAIL went with SMTPUTF8 */
-    int unfit;          /* the code by which the session said that we are not logged in: then it does not go back to the pool */
-    bool unfit_at_mail; /* ... to MAIL, so about the session, not about one recipient or message */
+    int unfit;           /* the code by which the session said that we are not logged in: then it does not go back to the pool */
+    bool unfit_at_mail;  /* ... to MAIL, so about the session, not about one recipient or message */
     unsigned unanswered; /* MAIL and RCPTs */
 
     struct copy body;

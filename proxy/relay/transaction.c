@@ -58,6 +58,16 @@ static void destroy(void *arg)
     free(t);
 }
 
+/* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
+static void drop_unfit(struct transaction *t, struct client *c)
+{
+    struct reply reply = {.code = t->unfit};
+    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &reply, .saw_bytes = true};
+    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit);
+    client_quit(&c);
+    lease_drop(&t->lease, t->unfit_at_mail ? &failure : NULL);
+}
+
 /* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged: the upstream has answered for the message. */
 static void leave_upstream(struct transaction *t, bool judged)
 {
@@ -75,8 +85,7 @@ static void leave_upstream(struct transaction *t, bool judged)
     c = lease_client(t->lease);
     t->message.rtts += client_flights(c);
     if (t->unfit) {
-        client_quit(&c);
-        lease_drop(&t->lease, NULL);
+        drop_unfit(t, c);
     } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
         lease_return(&t->lease, judged);
     } else {
@@ -208,7 +217,8 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 {
     bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
     if (failure_is_about_credentials(reply->code)) {
-        t->unfit = true;
+        t->unfit = reply->code;
+        t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
         transaction_settle_own(t, OWN_CREDENTIALS, NULL);
         return;
     }
