@@ -186,7 +186,8 @@ static void some_fault(struct sim_place *p, struct sim_rng *rng)
         r->skip = (unsigned)sim_rng_below(rng, 4);
         r->times = (unsigned)sim_rng_below(rng, 4);
         r->commits = r->fault < SIM_FAULT_REPLY && chance(rng, 50);
-        r->text = replies[sim_rng_below(rng, sizeof replies / sizeof *replies)];
+        /* A 250 in mid-body can be told from the verdict only while the body is not all on its way. */
+        r->text = replies[sim_rng_below(rng, r->step == SIM_AT_BODY ? 6 : sizeof replies / sizeof *replies)];
         r->delay = (usec)sim_rng_below(rng, r->step == SIM_AT_IDLE ? 20000000 : 8000000);
         r->bytes = sim_rng_below(rng, 3000);
         return;
