@@ -84,9 +84,26 @@ $(BUILD)/detour-sim: $(BUILD)/obj/tests/sim/sim_main.o $(foreach r,$(needs_sim),
 	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 sim: $(BUILD)/detour-sim
 
+# The benchmark's own tools, small programs of a few files each.
+BENCH := load sink delay hold
+bench_load  := load load_client message chan digest bench
+bench_sink  := sink sink_session sink_body chan digest bench
+bench_delay := delay bench
+bench_hold  := hold bench
+define bench_tool
+$(BUILD)/bench/$(1): $(bench_$(1):%=$(BUILD)/obj/tests/bench/%.o)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(SAN) $$(HARDEN_LD) -o $$@ $$^ -lssl -lcrypto
+endef
+$(foreach b,$(BENCH),$(eval $(call bench_tool,$(b))))
+
+.PHONY: bench-tools
+bench-tools: $(BENCH:%=$(BUILD)/bench/%)
+
+
 # ---- the targets people type ----
 
-.PHONY: help deps demo check e2e sim layers lint format format-check asan fuzz install clean
+.PHONY: help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -97,6 +114,7 @@ help:
 ## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc
 ## make unit       unit tests and text dialogs        make e2e       end-to-end tests (PYTEST_ARGS=...)
 ## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
+## make bench      install the peers, measure them and smtp-detour side by side, under 10 minutes (bench-quick: one)
 ## make asan       unit tests and histories under the sanitizers
 ## make layers     which folder may include which     make lint      static checks     make format    the committed style
 ## make clean
@@ -111,6 +129,11 @@ demo: deps
 check:
 	@contrib/deps/install build test
 	@PYTHON=$(PYTHON) tests/check
+
+bench bench-quick:
+	@contrib/deps/install build bench
+	@$(MAKE) -s all bench-tools
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/run $(if $(filter bench-quick,$@),quick,full)
 
 e2e: all
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST_ARGS)
