@@ -377,6 +377,70 @@ static void an_upstream_that_has_enough_of_us_is_waited_for(void **state)
     world_end(&w);
 }
 
+/* ---- a message, to learn what BDAT is worth ---- */
+
+static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
+{
+    struct wish *x = ctx;
+    (void)index, (void)reply;
+    client_begin_body(lease_client(x->lease));
+}
+
+static void on_go_ahead(void *ctx, const struct reply *refusal)
+{
+    struct wish *x = ctx;
+    assert_null(refusal);
+    client_body(lease_client(x->lease), slice_of("Subject: x\r\n\r\nhello\r\n"));
+    client_end_body(lease_client(x->lease));
+}
+
+static void on_verdict(void *ctx, const struct reply *reply)
+{
+    struct wish *x = ctx;
+    assert_true(reply_is(reply, 2));
+    lease_return(&x->lease, true);
+}
+
+static void ignore_reply(void *ctx, const struct reply *reply)
+{
+    (void)ctx, (void)reply;
+}
+
+static void ignore(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct client_events message_events = {.ready = ignore, .mail_reply = ignore_reply, .rcpt_reply = on_rcpt, .go_ahead = on_go_ahead,
+                                                    .low = ignore, .verdict = on_verdict, .lost = wish_lost};
+
+static void what_bdat_is_worth_is_kept(void **state)
+{
+    (void)state;
+    for (int unknown = 0; unknown < 2; unknown++) {
+        struct world w;
+        struct wish x;
+        begin(&w, BASIC);
+        sim_upstream_script(w.up[0])->bdat_unknown = unknown;
+        hold(&x, &w);
+        struct client *c = lease_client(x.lease);
+        client_set_owner(c, &message_events, &x);
+        client_mail(c, &(struct client_mail){.from = slice_of("a@example.com")});
+        client_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
+        sim_run_for(w.sim, 5 * S);
+        assert_null(x.lease);
+        assert_int_equal(w.ledger->nmails, 1);
+        assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), unknown ? " broken\n" : " proven\n"));
+        assert_int_equal(counts(&w).idle, 1);
+        sim_run_for(w.sim, 60 * S);
+        hold(&x, &w); /* another session knows it from the start */
+        assert_int_equal(w.ledger->sessions, 2);
+        assert_int_equal(client_chunking(lease_client(x.lease)), unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
+        wish_return(&x);
+        world_end(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_bad_reload_changes_nothing),
         cmocka_unit_test(shutting_down_answers_everybody),
         cmocka_unit_test(an_upstream_that_has_enough_of_us_is_waited_for),
+        cmocka_unit_test(what_bdat_is_worth_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

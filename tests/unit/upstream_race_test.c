@@ -180,15 +180,17 @@ static void a_silent_auth_lets_the_next_in_at_the_deadline(void **state)
     (void)state;
     world_begin(&w);
     world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
-    world_server(&w, AT(2525));
+    world_server(&w, AT(2525))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
+    world_server(&w, AT(1025));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     usec took = wish_wait(&x);
     assert_true(x.acquired);
-    assert_int_equal(x.port, 2525);
-    /* 2525 had waited at the gate for nearly all of its connect_timeout: its clock stood still meanwhile. */
-    assert_true(took >= 10 * S && took < 11 * S);
+    /* 1025 waited at the gate for longer than its connect_timeout: its clock stood still meanwhile. */
+    assert_int_equal(x.port, 1025);
+    assert_true(took >= 19 * S && took < 21 * S);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_AUTH);
+    assert_int_equal(report_of(&w, 2525)->finding, FINDING_TIMEOUT_AUTH);
     wish_return(&x);
     world_end(&w);
 }
@@ -219,16 +221,33 @@ static void losers_say_quit(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_SLOW, .delay = 2 * S};
-    world_server(&w, AT(2525));
+    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 2 * S};
+    world_server(&w, AT(2525))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_QUIT, .fault = SIM_FAULT_SLOW};
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     wish_wait(&x);
-    assert_int_equal(x.port, 2525);
+    assert_int_equal(x.port, 587);
     sim_run_for(w.sim, 5 * S);
-    assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
-    assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_GREETING);
+    assert_int_equal(sim_upstream_struck(w.up[1]), 1); /* QUIT came, from where it waited at the gate */
+    assert_int_equal(sim_upstream_sessions(w.up[1]), 0);
+    assert_int_equal(report_of(&w, 2525)->finding, FINDING_UNTRIED); /* it had no chance to show what it is */
     wish_return(&x);
+    world_end(&w);
+}
+
+static void the_address_that_got_furthest_is_told(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    sim_name(w.sim, HOST, ADDRESS " 192.0.2.2"); /* nothing listens at the second */
+    world_server(&w, AT(587))->greeting = "554 5.7.1 no";
+    world_load(&w, BASIC "ports = 587\n");
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    assert_string_equal(x.words, "587 greeting-5xx");
     world_end(&w);
 }
 
@@ -326,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_silent_auth_lets_the_next_in_at_the_deadline),
         cmocka_unit_test(a_slow_port_that_takes_steps_is_waited_for),
         cmocka_unit_test(losers_say_quit),
+        cmocka_unit_test(the_address_that_got_furthest_is_told),
         cmocka_unit_test(tls_trouble_alone_is_told_apart),
         cmocka_unit_test(one_other_fault_is_no_tls_trouble),
         cmocka_unit_test(dns_failing_uses_the_last_good_addresses),
