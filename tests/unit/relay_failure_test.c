@@ -1,11 +1,12 @@
 /* The failure table, every row of it; and the replies of ours. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "relay/failure.h"
 

@@ -1,11 +1,12 @@
 /* Replay bookkeeping: the copy with its caps, and the recipients of a session that replaces a lost one. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/caps.h"
 #include "relay/copy.h"

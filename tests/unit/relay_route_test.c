@@ -1,9 +1,10 @@
 /* Routing: the first account whose given patterns all match. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "relay/route.h"
 

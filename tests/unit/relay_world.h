@@ -2,7 +2,6 @@
 #ifndef UNIT_RELAY_WORLD_H
 #define UNIT_RELAY_WORLD_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "sim/sim.h"
 #include "sim/sim_history.h"

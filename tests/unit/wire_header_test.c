@@ -1,10 +1,11 @@
 /* The header-section scanner: hops counted whatever the cuts, the section's end found. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "wire/header.h"
 
