@@ -15,9 +15,9 @@
 
 struct account {
     unsigned refs;
-    struct config *born;                  /* the config that env.cfg and all that was made from it borrows from */
-    struct config *newest;                /* where the routing is read */
-    const struct upstream_config *current;/* in newest */
+    struct config *born;                   /* the config that env.cfg and all that was made from it borrows from */
+    struct config *newest;                 /* where the routing is read */
+    const struct upstream_config *current; /* in newest */
     char *helo;
     struct upstream_env env;
     struct gate gate;
@@ -39,7 +39,8 @@ struct accounts {
 
 /* ---- one account ---- */
 
-static struct account *account_new(const struct io *io, struct config *config, const struct upstream_config *cfg, struct memory *memory, struct err *err)
+static struct account *account_new(const struct io *io, struct config *config, const struct upstream_config *cfg, struct memory *memory,
+                                   struct err *err)
 {
     struct tls_context *tls;
     if (settings_tls(cfg, &tls, err) < 0)

@@ -10,7 +10,8 @@
 #include "io/tunnel.h"
 #include "upstream/credential.h"
 
-enum phase { /* what is awaited: names the timeout */
+/* What is awaited: names the timeout. */
+enum phase {
     PHASE_CONNECT,
     PHASE_TUNNEL,
     PHASE_GREETING, /* until EHLO is answered */
@@ -26,7 +27,7 @@ struct attempt {
     const char *identity;
     const struct attempt_events *events;
     void *ctx;
-    struct stream *stream;   /* until the client takes it */
+    struct stream *stream; /* until the client takes it */
     struct tunnel *tunnel;
     struct client *client;
     struct timer *timer;
@@ -52,7 +53,8 @@ static enum finding timeout_finding(const struct attempt *a)
     }
 }
 
-static void describe(const struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err, struct attempt_result *result_r)
+static void describe(const struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err,
+                     struct attempt_result *result_r)
 {
     usec now = loop_now(a->env->io->loop);
     struct finding_detail d = {
@@ -254,7 +256,8 @@ static void fail_as_loop(struct attempt *a)
     char where[ADDR_TEXT];
     describe(a, FINDING_REFUSED, NULL, NULL, &a->result);
     a->result.loops = true;
-    snprintf(a->result.words, sizeof a->result.words, "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",
+    snprintf(a->result.words, sizeof a->result.words,
+             "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",
              addr_text_with_port(&a->to, where));
     a->phase = PHASE_OVER;
     close_link(a);
@@ -285,8 +288,8 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
         fail(a, a->env->cfg->proxy.kind == PROXY_NONE ? finding_of_err(stream_error(s)) : FINDING_PROXY, NULL, stream_error(s));
 }
 
-struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung, const struct addr *to, const char *identity, usec clock,
-                            const struct attempt_events *events, void *ctx)
+struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung, const struct addr *to, const char *identity,
+                            usec clock, const struct attempt_events *events, void *ctx)
 {
     struct attempt *a = NEW(struct attempt);
     const struct addr *source = env->cfg->source.family != ADDR_NONE ? &env->cfg->source : NULL;
@@ -298,7 +301,8 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
     deferred_init(&a->failing, on_failing, a);
     credential_request_init(&a->secret);
     timer_arm(a->timer, clock);
-    a->stream = stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &err);
+    a->stream =
+        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &err);
     if (!a->stream) {
         snprintf(a->result.words, sizeof a->result.words, "%s", err.words);
         loop_defer(env->io->loop, &a->failing);

@@ -73,7 +73,8 @@ void credential_request_init(struct credential_request *r)
     deferred_init(&r->later, answer, r);
 }
 
-void credential_ask(struct credential *c, struct credential_request *r, void (*fn)(void *ctx, const struct secret *secret, const struct err *err), void *ctx)
+void credential_ask(struct credential *c, struct credential_request *r,
+                    void (*fn)(void *ctx, const struct secret *secret, const struct err *err), void *ctx)
 {
     r->credential = c;
     r->answer = fn;

@@ -120,7 +120,9 @@ static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
 static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->ehlo && d->ehlo->starttls_mangled)
-        say(s, "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; switch its SMTP fixup off or use another port",
+        say(s,
+            "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; switch its SMTP fixup off or use another "
+            "port",
             (unsigned)d->port.number);
     else
         say(s, "%u does not offer STARTTLS: a firewall may have removed it, or the server has none; it is never used without TLS",
@@ -142,7 +144,8 @@ static void say_expired(struct sentence *s, const struct finding_detail *d)
 {
     int64_t day = 24 * 3600;
     if (d->facts->not_before > d->now_s)
-        say(s, "is not valid before %lld days from now: check this machine's clock", (long long)((d->facts->not_before - d->now_s) / day + 1));
+        say(s, "is not valid before %lld days from now: check this machine's clock",
+            (long long)((d->facts->not_before - d->now_s) / day + 1));
     else
         say(s, "expired %lld days ago: the server must renew it, or this machine's clock is wrong",
             (long long)(d->now_s > d->facts->not_after ? (d->now_s - d->facts->not_after) / day : 0));
@@ -196,7 +199,9 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
             say(s, " (%s)", err_words(d, "temporary failure"));
         say(s, ": it is tried again, other ports too");
         break;
-    case FINDING_TIMEOUT_AUTH: say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port); break;
+    case FINDING_TIMEOUT_AUTH:
+        say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
+        break;
     default:
         say(s, "%u refuses the configured credentials", port);
         say_reply(s, d);
@@ -210,8 +215,8 @@ static void say_about_connection(struct sentence *s, const struct finding_detail
     unsigned port = d->port.number;
     switch (d->finding) {
     case FINDING_DNS:
-        say(s, "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver", port, d->host ? d->host : "of the host",
-            err_words(d, "no address"));
+        say(s, "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver", port,
+            d->host ? d->host : "of the host", err_words(d, "no address"));
         break;
     case FINDING_REFUSED: say_refused(s, d); break;
     case FINDING_TIMEOUT_CONNECT:

@@ -63,7 +63,7 @@ static void end_all(struct ladder *l)
 
 static void end_stalled(struct ladder *l)
 {
-    LIST_EACH(&l->dials, it) {
+    LIST_EACH (&l->dials, it) {
         struct dial *d = CONTAINER(it, struct dial, link);
         if (d->kind == DIAL_BEST && d->stalled && d->rung != l->best)
             dial_end(d);
@@ -193,7 +193,7 @@ static const struct race_events dial_events = {.won = on_won, .failed = on_faile
 static unsigned count_dials(const struct ladder *l, const char *identity)
 {
     unsigned n = 0;
-    LIST_EACH(&l->dials, it) {
+    LIST_EACH (&l->dials, it) {
         const struct dial *d = CONTAINER(it, struct dial, link);
         if (d->kind == DIAL_BEST && !d->stalled && strcmp(d->identity, identity) == 0)
             n++;
@@ -247,7 +247,7 @@ bool ladder_works_on(const struct ladder *l, uint16_t port)
 unsigned ladder_dialing(const struct ladder *l)
 {
     unsigned n = 0;
-    LIST_EACH(&l->dials, it)
+    LIST_EACH (&l->dials, it)
         n++;
     return n;
 }
@@ -275,7 +275,8 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failu
     struct attempt_result result = {.finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
     if (!failure || failure->fault == CLIENT_FAULT_REPLY)
         return;
-    snprintf(result.words, sizeof result.words, "%u logs us in and then loses the session while %s (%.200s): something on the way interferes",
+    snprintf(result.words, sizeof result.words,
+             "%u logs us in and then loses the session while %s (%.200s): something on the way interferes",
              (unsigned)rung->report->port.number, client_stage_words(failure->stage), failure->err.words);
     rung_report(rung, l->env, &result);
     rung->blamed = true;
@@ -331,7 +332,8 @@ static void on_reopen(void *arg)
     l->events->changed(l->ctx);
 }
 
-struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo, struct tls_context *tls, const struct ladder_events *events, void *ctx)
+struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo, struct tls_context *tls,
+                          const struct ladder_events *events, void *ctx)
 {
     struct ladder *l = NEW(struct ladder);
     l->env = env;

@@ -43,8 +43,13 @@ static bool facts_equal(const struct account_facts *a, const struct account_fact
 
 static bool learn_facts(struct ladder *l, const struct ehlo *e)
 {
-    struct account_facts f = {
-        .known = true, .has_size = e->has_size, .size = e->size, .dsn = e->dsn, .smtputf8 = e->smtputf8, .chunking = e->chunking, .eightbit = e->eightbit};
+    struct account_facts f = {.known = true,
+                              .has_size = e->has_size,
+                              .size = e->size,
+                              .dsn = e->dsn,
+                              .smtputf8 = e->smtputf8,
+                              .chunking = e->chunking,
+                              .eightbit = e->eightbit};
     bool changed = !facts_equal(&f, &l->record.facts);
     l->record.facts = f;
     return changed;
@@ -89,7 +94,8 @@ void ladder_set_best(struct ladder *l, struct rung *rung)
     const struct port *p = &rung->report->port;
     if (before && before != rung) {
         char words[160];
-        snprintf(words, sizeof words, "new sessions go to port %u now, no longer to %u", (unsigned)p->number, (unsigned)before->report->port.number);
+        snprintf(words, sizeof words, "new sessions go to port %u now, no longer to %u", (unsigned)p->number,
+                 (unsigned)before->report->port.number);
         log_event(l->env->io->log, LOG_INFO, words, log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
     }
     if (p->number == l->record.works.number && p->mode == l->record.works.mode)
@@ -130,9 +136,12 @@ static void say_standing(const struct ladder *l, enum standing before)
     const char *host = l->env->cfg->host;
     enum log_level level = LOG_ERROR;
     switch (l->standing) {
-    case STANDING_NO_PORT: snprintf(words, sizeof words, "no port of %s works: %s", host, rungs_summary(l->rungs, l->n, list, sizeof list)); break;
+    case STANDING_NO_PORT:
+        snprintf(words, sizeof words, "no port of %s works: %s", host, rungs_summary(l->rungs, l->n, list, sizeof list));
+        break;
     case STANDING_AUTH_REFUSED:
-        snprintf(words, sizeof words, "%s refuses the configured credentials; they are tried again in %" PRId64 " s, or after a reload with others", host,
+        snprintf(words, sizeof words,
+                 "%s refuses the configured credentials; they are tried again in %" PRId64 " s, or after a reload with others", host,
                  credential_wait_left(l->env->credential) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:

@@ -60,7 +60,7 @@ static void grant(struct lease *lease, struct session *s)
 static bool serve_one(struct pool *p)
 {
     const char *nothing_for = NULL;
-    LIST_EACH(&p->waiting, it) {
+    LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (nothing_for && strcmp(nothing_for, lease->identity) == 0)
             continue;
@@ -78,7 +78,7 @@ static bool serve_one(struct pool *p)
 static unsigned count_waiting(const struct pool *p, const char *identity)
 {
     unsigned n = 0;
-    LIST_EACH(&p->waiting, it)
+    LIST_EACH (&p->waiting, it)
         n += strcmp(CONTAINER(it, struct lease, link)->identity, identity) == 0;
     return n;
 }
@@ -108,7 +108,7 @@ static void ask_ladder(struct pool *p)
             refuse_waiting(p, why, words);
         return;
     }
-    LIST_EACH(&p->waiting, it) {
+    LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (!lease->avoid && asked_for && strcmp(asked_for, lease->identity) == 0)
             continue;
@@ -183,7 +183,7 @@ void pool_warm(struct pool *p, const char *identity)
     char words[512];
     if (p->retired || p->gone || ladder_is_dialing_for(p->ladder, key) || ladder_is_closed(p->ladder, &why, words, sizeof words))
         return;
-    LIST_EACH(&p->sessions[SESSION_IDLE].list, it)
+    LIST_EACH (&p->sessions[SESSION_IDLE].list, it)
         if (strcmp(CONTAINER(it, struct session, link)->identity, key) == 0)
             return;
     pool_make_room(p, key);

@@ -64,7 +64,8 @@ static void print(const struct memory *m, struct buf *out)
 static void on_write_failed(void *ctx, const struct err *err)
 {
     const struct io *io = ctx;
-    log_event(io->log, LOG_WARN, "what was learnt about the upstreams cannot be stored; it is kept in memory only", log_str("why", err->words));
+    log_event(io->log, LOG_WARN, "what was learnt about the upstreams cannot be stored; it is kept in memory only",
+              log_str("why", err->words));
 }
 
 static void on_timer(void *arg)

@@ -118,7 +118,8 @@ static void read_bdat(struct memory_record *r, const struct slice *words, size_t
 {
     uint64_t port, fingerprint;
     int known = n == 4 ? name_index(words[3], chunking_names, sizeof chunking_names / sizeof *chunking_names) : -1;
-    if (known >= 0 && r->nbdat < MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) && parse_number(words[2], 16, UINT64_MAX, &fingerprint))
+    if (known >= 0 && r->nbdat < MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) &&
+        parse_number(words[2], 16, UINT64_MAX, &fingerprint))
         r->bdat[r->nbdat++] = (struct memory_bdat){(uint16_t)port, fingerprint, (enum client_chunking)known};
 }
 
@@ -196,10 +197,12 @@ static bool print_record(const struct memory_record *r, struct buf *out)
         ok = ok && buf_printf(out, "ehlo");
         if (f->has_size)
             ok = ok && buf_printf(out, " size=%" PRIu64, f->size);
-        ok = ok && buf_printf(out, "%s%s%s%s\n", f->dsn ? " dsn" : "", f->smtputf8 ? " smtputf8" : "", f->chunking ? " chunking" : "", f->eightbit ? " 8bitmime" : "");
+        ok = ok && buf_printf(out, "%s%s%s%s\n", f->dsn ? " dsn" : "", f->smtputf8 ? " smtputf8" : "", f->chunking ? " chunking" : "",
+                              f->eightbit ? " 8bitmime" : "");
     }
     for (size_t i = 0; i < r->nbdat; i++)
-        ok = ok && buf_printf(out, "bdat %u %016" PRIx64 " %s\n", (unsigned)r->bdat[i].port, r->bdat[i].fingerprint, chunking_names[r->bdat[i].known]);
+        ok = ok && buf_printf(out, "bdat %u %016" PRIx64 " %s\n", (unsigned)r->bdat[i].port, r->bdat[i].fingerprint,
+                              chunking_names[r->bdat[i].known]);
     for (size_t i = 0; i < r->naddresses; i++)
         ok = ok && buf_printf(out, "address %s\n", addr_text(&r->addresses[i], text));
     return ok;
@@ -209,8 +212,8 @@ bool memory_print(const struct memory_entry *entries, size_t n, struct buf *out)
 {
     bool ok = buf_printf(out, HEADER "\n");
     for (size_t i = 0; i < n && ok; i++) {
-        ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) && buf_printf(out, " ") && print_escaped(out, entries[i].host) &&
-             buf_printf(out, "\n") && print_record(&entries[i].record, out);
+        ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) && buf_printf(out, " ") &&
+             print_escaped(out, entries[i].host) && buf_printf(out, "\n") && print_record(&entries[i].record, out);
     }
     return ok;
 }

@@ -123,12 +123,13 @@ void pool_settle(struct session *s)
 
 struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 {
-    LIST_EACH(&p->sessions[SESSION_IDLE].list, it) {
+    LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
         struct session *s = CONTAINER(it, struct session, link);
         if (strcmp(s->identity, identity) != 0 || (avoid && s->rung->report->port.number == avoid))
             continue;
         s->rested = s->last_used < now_of(p);
-        if (s->rested && (session_is_worn(s) || !client_is_idle(s->client))) { /* a fresh one is good whatever the limits: no endless dialling */
+        if (s->rested &&
+            (session_is_worn(s) || !client_is_idle(s->client))) { /* a fresh one is good whatever the limits: no endless dialling */
             session_end(s);
             continue;
         }
@@ -143,7 +144,7 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 
 void pool_forget_rested(struct pool *p, usec until)
 {
-    LIST_EACH(&p->sessions[SESSION_IDLE].list, it) {
+    LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
         struct session *s = CONTAINER(it, struct session, link);
         if (s->last_used <= until)
             session_end(s);
@@ -181,7 +182,7 @@ static usec end_of_rest(const struct session *s)
 
 static void keep_up(struct pool *p, enum session_state state)
 {
-    LIST_EACH(&p->sessions[state].list, it) {
+    LIST_EACH (&p->sessions[state].list, it) {
         struct session *s = CONTAINER(it, struct session, link);
         if (end_of_rest(s) <= now_of(p))
             session_end(s);
@@ -202,7 +203,7 @@ static void arm_upkeep(struct pool *p)
     for (int state = 0; state < SESSION_STATES; state++) {
         if (state == SESSION_LEASED)
             continue;
-        LIST_EACH(&p->sessions[state].list, it) {
+        LIST_EACH (&p->sessions[state].list, it) {
             usec end = end_of_rest(CONTAINER(it, struct session, link));
             next = end < next ? end : next;
         }
@@ -238,7 +239,7 @@ static void on_changed(void *ctx)
 static void on_no_detour(void *ctx, uint16_t port)
 {
     struct pool *p = ctx;
-    LIST_EACH(&p->waiting, it) {
+    LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (lease->avoid == port)
             lease->avoid = 0;
@@ -293,7 +294,7 @@ void pool_free(struct pool **pool)
     if (!p)
         return;
     for (int state = 0; state < SESSION_STATES; state++)
-        LIST_EACH(&p->sessions[state].list, it)
+        LIST_EACH (&p->sessions[state].list, it)
             session_end(CONTAINER(it, struct session, link));
     deferred_cancel(&p->later);
     timer_free(&p->upkeep);

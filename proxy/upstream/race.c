@@ -15,7 +15,7 @@
 
 struct race_port {
     struct rung *rung;
-    usec started;        /* when its first attempt began: connect_timeout counts from here */
+    usec started; /* when its first attempt began: connect_timeout counts from here */
     usec last_start;
     usec patience_until; /* pushed forward by every step */
     size_t next_address;
@@ -70,7 +70,8 @@ static void report(struct race *r, struct race_port *p)
 {
     if (!p->has_result) { /* no address was ever tried */
         p->result = (struct attempt_result){.finding = FINDING_DNS};
-        struct finding_detail d = {.finding = FINDING_DNS, .port = p->rung->report->port, .host = r->env->cfg->host, .err = resolve_error(r->resolve)};
+        struct finding_detail d = {
+            .finding = FINDING_DNS, .port = p->rung->report->port, .host = r->env->cfg->host, .err = resolve_error(r->resolve)};
         if (r->env->cfg->proxy.kind != PROXY_NONE)
             d.host = r->env->cfg->proxy.host;
         finding_words(&d, p->result.words, sizeof p->result.words);
@@ -88,7 +89,7 @@ static void report_losers(struct race *r, const struct race_port *winner)
         bool still = p->live > 0 && now >= p->patience_until;
         if (p == winner || p->reported)
             continue;
-        LIST_EACH(&r->runners, it) {
+        LIST_EACH (&r->runners, it) {
             struct runner *x = CONTAINER(it, struct runner, link);
             struct attempt_result so_far;
             if (&r->ports[x->port] != p)
@@ -117,7 +118,7 @@ static void drop(struct runner *x)
 
 static void close_losers(struct race *r, struct runner *winner)
 {
-    LIST_EACH(&r->runners, it) {
+    LIST_EACH (&r->runners, it) {
         struct runner *x = CONTAINER(it, struct runner, link);
         if (x != winner)
             drop(x);
@@ -315,7 +316,8 @@ static void append_ports(struct race *r, struct rung *const *rungs, size_t n)
         r->ports[r->nports++] = (struct race_port){.rung = rungs[i]};
 }
 
-struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity, const struct race_events *events, void *ctx)
+struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity,
+                      const struct race_events *events, void *ctx)
 {
     struct race *r = NEW(struct race);
     const struct upstream_config *cfg = env->cfg;

@@ -181,7 +181,8 @@ static void start(struct resolve *r)
         r->v4.query = dns_lookup(r->env->io->dns, r->host, ADDR_V4, on_answer, &r->v4);
 }
 
-struct resolve *resolve_new(const struct upstream_env *env, const char *host, enum addr_family family, void (*changed)(void *ctx), void *ctx)
+struct resolve *resolve_new(const struct upstream_env *env, const char *host, enum addr_family family, void (*changed)(void *ctx),
+                            void *ctx)
 {
     struct resolve *r = NEW(struct resolve);
     r->env = env;

@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "io/loop.h"
 
-#define FIRST_REPLY_TIMEOUT (5 * USEC_PER_SEC) /* PRODUCT reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
+#define FIRST_REPLY_TIMEOUT                                                                                                                \
+    (5 * USEC_PER_SEC) /* PRODUCT reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
 
 static enum client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)
 {
@@ -32,7 +33,8 @@ static enum client_auth_choice auth_for(const struct upstream_config *cfg)
     return CLIENT_AUTH_AUTO;
 }
 
-void rung_init(struct rung *r, size_t index, struct port_report *report, const struct upstream_env *env, const char *helo, struct tls_context *tls)
+void rung_init(struct rung *r, size_t index, struct port_report *report, const struct upstream_env *env, const char *helo,
+               struct tls_context *tls)
 {
     const struct upstream_config *cfg = env->cfg;
     const struct port *port = &cfg->ports.items[index];
@@ -68,8 +70,9 @@ static void log_change(const struct rung *r, const struct upstream_env *env, enu
     enum log_level level = p->finding == FINDING_WORKS ? LOG_INFO : r->loops ? LOG_ERROR : LOG_WARN;
     if (p->address.family != ADDR_NONE)
         addr_text(&p->address, address);
-    log_event(env->io->log, level, p->words, log_str("account", env->cfg->name), log_str("host", env->cfg->host), log_num("port", p->port.number),
-              log_str("mode", port_mode_name(p->port.mode)), log_str("address", address[0] ? address : NULL), log_str("finding", finding_name(p->finding)),
+    log_event(env->io->log, level, p->words, log_str("account", env->cfg->name), log_str("host", env->cfg->host),
+              log_num("port", p->port.number), log_str("mode", port_mode_name(p->port.mode)),
+              log_str("address", address[0] ? address : NULL), log_str("finding", finding_name(p->finding)),
               log_str("before", finding_name(before)), log_usec("took", p->took));
 }
 

@@ -27,8 +27,9 @@ static bool same_tls(const struct upstream_config *a, const struct upstream_conf
 static bool same_way_out(const struct upstream_config *a, const struct upstream_config *b)
 {
     const struct outbound_proxy *p = &a->proxy, *q = &b->proxy;
-    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) && same(p->user, q->user) && secret_equal(p->password, q->password) &&
-           a->family == b->family && a->source.family == b->source.family && (a->source.family == ADDR_NONE || addr_equal(&a->source, &b->source));
+    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) && same(p->user, q->user) &&
+           secret_equal(p->password, q->password) && a->family == b->family && a->source.family == b->source.family &&
+           (a->source.family == ADDR_NONE || addr_equal(&a->source, &b->source));
 }
 
 static bool same_limits(const struct upstream_config *a, const struct upstream_config *b)
@@ -36,13 +37,15 @@ static bool same_limits(const struct upstream_config *a, const struct upstream_c
     return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout && a->final_timeout == b->final_timeout &&
            a->port_patience == b->port_patience && a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
            a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout && a->max_age == b->max_age &&
-           a->acquire_timeout == b->acquire_timeout && a->retry_auth_first == b->retry_auth_first && a->retry_auth_longest == b->retry_auth_longest;
+           a->acquire_timeout == b->acquire_timeout && a->retry_auth_first == b->retry_auth_first &&
+           a->retry_auth_longest == b->retry_auth_longest;
 }
 
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) && same_tls(a, b) && same(a->username, b->username) &&
-           a->auth == b->auth && a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) && same_limits(a, b);
+    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) && same_tls(a, b) &&
+           same(a->username, b->username) && a->auth == b->auth && a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) &&
+           same_limits(a, b);
 }
 
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg)

@@ -6,8 +6,8 @@
 struct stimulus {
     enum finding finding;
     void (*spoil)(struct world *w, struct sim_upstream_script *s);
-    const char *said;      /* part of the sentence */
-    const char *ini;       /* more of the config, or NULL */
+    const char *said; /* part of the sentence */
+    const char *ini;  /* more of the config, or NULL */
     bool nobody_listens;
 };
 
@@ -55,11 +55,11 @@ static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fa
     s->faults[0] = (struct sim_fault_rule){.step = step, .fault = what, .text = text};
 }
 
-#define FAULT(name, step, what, text)                               \
-    static void name(struct world *w, struct sim_upstream_script *s) \
-    {                                                               \
-        (void)w;                                                    \
-        fault(s, step, what, text);                                 \
+#define FAULT(name, step, what, text)                                                                                                      \
+    static void name(struct world *w, struct sim_upstream_script *s)                                                                       \
+    {                                                                                                                                      \
+        (void)w;                                                                                                                           \
+        fault(s, step, what, text);                                                                                                        \
     }
 
 FAULT(mute, SIM_AT_GREETING, SIM_FAULT_STALL, NULL)
@@ -146,7 +146,9 @@ static void wrong_password(struct world *w, struct sim_upstream_script *s)
 }
 
 static const struct stimulus stimuli[] = {
-    {.finding = FINDING_WORKS, .spoil = nothing, .said = "587 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with PLAIN"},
+    {.finding = FINDING_WORKS,
+     .spoil = nothing,
+     .said = "587 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with PLAIN"},
     {.finding = FINDING_WORKS, .spoil = nothing, .said = "logged in with LOGIN", .ini = "auth = login\n"},
     {.finding = FINDING_DNS, .spoil = no_name, .said = "the name " HOST " cannot be resolved"},
     {.finding = FINDING_DNS, .spoil = silent_dns, .said = "the resolver does not answer"},
@@ -154,8 +156,12 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_REFUSED, .spoil = rejected, .said = "nothing listens there, or a firewall rejects it"},
     {.finding = FINDING_REFUSED, .spoil = nothing, .said = "nothing listens there", .nobody_listens = true},
     {.finding = FINDING_REFUSED, .spoil = unreachable, .said = "a route is missing"},
-    {.finding = FINDING_TIMEOUT_CONNECT, .spoil = dropped, .said = "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping"},
-    {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute, .said = "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"},
+    {.finding = FINDING_TIMEOUT_CONNECT,
+     .spoil = dropped,
+     .said = "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping"},
+    {.finding = FINDING_TIMEOUT_GREETING,
+     .spoil = mute,
+     .said = "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"},
     {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute_at_ehlo, .said = "587 greets but never answers EHLO"},
     {.finding = FINDING_RESET, .spoil = reset_at_greeting, .said = "587 cuts the connection while"},
     {.finding = FINDING_RESET, .spoil = closed_at_ehlo, .said = "587 cuts the connection while"},
@@ -165,7 +171,9 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_refused, .said = "refuses EHLO (502 5.5.1 what)"},
     {.finding = FINDING_NO_STARTTLS, .spoil = no_starttls, .said = "587 does not offer STARTTLS"},
     {.finding = FINDING_NO_STARTTLS, .spoil = mangled_starttls, .said = "STARTTLS keyword overwritten on the way"},
-    {.finding = FINDING_STARTTLS_REFUSED, .spoil = starttls_refused, .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
+    {.finding = FINDING_STARTTLS_REFUSED,
+     .spoil = starttls_refused,
+     .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
     {.finding = FINDING_TIMEOUT_TLS, .spoil = tls_silent, .said = "falls silent during the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = tls_alert, .said = "fails the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = injection, .said = "injecting replies"},
@@ -226,7 +234,8 @@ static void every_finding_has_a_name_and_a_sentence(void **state)
         assert_true(strlen(finding_name((enum finding)f)) > 2);
         for (int k = 0; k < f; k++)
             assert_string_not_equal(finding_name((enum finding)f), finding_name((enum finding)k));
-        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words, sizeof words); /* nothing known */
+        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words,
+                      sizeof words); /* nothing known */
         assert_non_null(strstr(words, "587"));
         finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words, 10); /* no room */
         assert_true(strlen(words) < 10);
@@ -238,7 +247,8 @@ static void sentences_stay_on_one_line(void **state)
     struct tls_facts facts = {.fault = TLS_FAULT_NAME, .names = "a\r\nforged: line\x1b[31m"};
     char words[400];
     (void)state;
-    finding_words(&(struct finding_detail){.finding = FINDING_CERTIFICATE, .port = {587, PORT_STARTTLS}, .host = HOST, .facts = &facts}, words, sizeof words);
+    finding_words(&(struct finding_detail){.finding = FINDING_CERTIFICATE, .port = {587, PORT_STARTTLS}, .host = HOST, .facts = &facts},
+                  words, sizeof words);
     for (const char *c = words; *c; c++)
         assert_false(ascii_is_control(*c));
 }

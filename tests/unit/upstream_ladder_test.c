@@ -211,7 +211,7 @@ static void many_dials_on_a_dying_port_make_one_race(void **state)
         assert_true(wish_wait(&xs[i]) < 2 * S);
         assert_int_equal(xs[i].port, 2525);
     }
-    assert_int_equal(logins_at(&w, 2525), 10); /* one each, none for the race */
+    assert_int_equal(logins_at(&w, 2525), 10);                           /* one each, none for the race */
     assert_int_equal(account_pool_counts(world_account(&w)).dialing, 0); /* those that stood still were given up */
     for (size_t i = 0; i < 10; i++)
         wish_return(&xs[i]);

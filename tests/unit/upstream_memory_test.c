@@ -69,9 +69,10 @@ static void nonsense_is_skipped(void **state)
     check_harmless(HEAD "account a%0 b\n", 0);
     check_harmless(HEAD "account a%00 b\n", 0);
     check_harmless(HEAD "account a%", 0);
-    check_harmless(HEAD "account a b\nworks 99999 starttls\nworks -1 starttls\nworks 587 smtps\nworks 587\nbdat 587 xyz proven\nbdat 587 1 perhaps\n"
-                        "bdat 1 2 3 4 5 6 7 8 9 10\naddress 300.1.1.1\naddress\n\n\n   \nwhatever\n",
-                   1);
+    check_harmless(
+        HEAD "account a b\nworks 99999 starttls\nworks -1 starttls\nworks 587 smtps\nworks 587\nbdat 587 xyz proven\nbdat 587 1 perhaps\n"
+             "bdat 1 2 3 4 5 6 7 8 9 10\naddress 300.1.1.1\naddress\n\n\n   \nwhatever\n",
+        1);
 }
 
 static void a_memory_too_large_is_cut(void **state)
@@ -180,7 +181,8 @@ static void the_gate_lets_in_one_at_a_time(void **state)
 static void a_refused_credential_rests_ever_longer(void **state)
 {
     struct sim *sim = sim_new(1);
-    struct config *config = sim_config(BASIC "retry_auth = 5m 15m\n"), *other = sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = new\n");
+    struct config *config = sim_config(BASIC "retry_auth = 5m 15m\n"),
+                  *other = sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = new\n");
     struct credential *c = credential_new(sim_io(sim), &config->upstreams[0]);
     static const int minutes[] = {5, 10, 15, 15};
     (void)state;

@@ -5,7 +5,22 @@
 enum { PORTS = 3 };
 
 enum plight {
-    GOOD, DROPPED, REFUSED, UNREACHABLE, MUTE, RESET, TURNED_AWAY, STRIPPED, HIJACKED, EXPIRED, TLS_MUTE, TLS_ALERT, INJECTED, AUTH_LATER, HOLE, PLIGHTS
+    GOOD,
+    DROPPED,
+    REFUSED,
+    UNREACHABLE,
+    MUTE,
+    RESET,
+    TURNED_AWAY,
+    STRIPPED,
+    HIJACKED,
+    EXPIRED,
+    TLS_MUTE,
+    TLS_ALERT,
+    INJECTED,
+    AUTH_LATER,
+    HOLE,
+    PLIGHTS
 };
 
 static const uint16_t ports[PORTS] = {587, 2525, 1025};
@@ -30,12 +45,17 @@ static void afflict(struct world *w, int i, enum plight plight)
     case RESET: s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_RESET}; break;
     case TURNED_AWAY: s->greeting = "554 5.7.1 no"; break;
     case STRIPPED: s->starttls = false; break;
-    case HIJACKED: s->genuine = false; s->tls.certificate.names = "portal.example.org"; break;
+    case HIJACKED:
+        s->genuine = false;
+        s->tls.certificate.names = "portal.example.org";
+        break;
     case EXPIRED: s->tls.certificate.expired = true; break;
     case TLS_MUTE: s->tls.manner = SIM_TLS_SILENT; break;
     case TLS_ALERT: s->tls.manner = SIM_TLS_ALERT; break;
     case INJECTED: s->injects = true; break;
-    case AUTH_LATER: s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "454 4.7.0 later\r\n"}; break;
+    case AUTH_LATER:
+        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "454 4.7.0 later\r\n"};
+        break;
     case HOLE: path->hole_down = 40; break;
     case GOOD:
     case PLIGHTS: break;

@@ -142,8 +142,8 @@ static void a_session_that_dies_at_rest_vanishes(void **state)
     struct wish x;
     (void)state;
     begin(&w, BASIC);
-    sim_upstream_script(w.up[0])->faults[0] =
-        (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_REPLY, .text = "421 4.4.2 idle for too long\r\n", .delay = 5 * S, .times = 1};
+    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_IDLE, .fault = SIM_FAULT_REPLY, .text = "421 4.4.2 idle for too long\r\n", .delay = 5 * S, .times = 1};
     hold(&x, &w);
     wish_return(&x);
     sim_run_for(w.sim, 10 * S);
@@ -180,7 +180,8 @@ static void a_burst_begins_with_one_login(void **state)
     struct world w;
     (void)state;
     begin(&w, BASIC);
-    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
+    sim_upstream_script(w.up[0])->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
     for (size_t i = 0; i < 5; i++)
         wish_ask(&xs[i], &w);
     sim_run_for(w.sim, 300 * MS);
@@ -411,8 +412,13 @@ static void ignore(void *ctx)
     (void)ctx;
 }
 
-static const struct client_events message_events = {.ready = ignore, .mail_reply = ignore_reply, .rcpt_reply = on_rcpt, .go_ahead = on_go_ahead,
-                                                    .low = ignore, .verdict = on_verdict, .lost = wish_lost};
+static const struct client_events message_events = {.ready = ignore,
+                                                    .mail_reply = ignore_reply,
+                                                    .rcpt_reply = on_rcpt,
+                                                    .go_ahead = on_go_ahead,
+                                                    .low = ignore,
+                                                    .verdict = on_verdict,
+                                                    .lost = wish_lost};
 
 static void what_bdat_is_worth_is_kept(void **state)
 {
