@@ -130,7 +130,6 @@ void loop_free(struct loop **loop_p)
     struct loop *loop = *loop_p;
     if (!loop)
         return;
-    *loop_p = NULL;
     /* Streams that are still saying goodbye have a timer each: their patience is over. */
     while (!link_is_alone(&loop->timers)) {
         struct timer *t = CONTAINER(loop->timers.next, struct timer, link);
@@ -148,6 +147,7 @@ void loop_free(struct loop **loop_p)
     ev_check_stop(loop->ev, &loop->begin_of_turn);
     ev_loop_destroy(loop->ev);
     free(loop);
+    *loop_p = NULL; /* not before: what still ran may reach the loop through its owner */
 }
 
 void loop_run(struct loop *loop)

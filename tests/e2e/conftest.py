@@ -24,6 +24,17 @@ def certificate(ca):
     return ca.issue("upstream", names=[NAME])
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the proxies said stands beside a failure."""
+    report = (yield).get_result()
+    stage = getattr(item, "funcargs", {}).get("stage")
+    if report.when == "call" and report.failed and stage:
+        for thing in stage.things:
+            if isinstance(thing, Proxy):
+                report.sections.append(("log of the proxy on port %d" % thing.port, thing.log[-6000:]))
+
+
 @pytest.fixture
 def stage(tmp_path, ca, certificate):
     """Makes servers and proxies that are stopped, by process id, when the test ends."""
@@ -48,9 +59,9 @@ class Stage:
         self.things.append(hole)
         return hole
 
-    def account(self, ports, **keys):
+    def account(self, _ports, **keys):
         """An [upstream] section for ports on this machine."""
-        values = {"host": "127.0.0.1", "ports": " ".join(str(getattr(p, "port", p)) for p in ports), "tls_name": NAME, "tls_ca": self.ca.cert,
+        values = {"host": "127.0.0.1", "ports": " ".join(str(getattr(p, "port", p)) for p in _ports), "tls_name": NAME, "tls_ca": self.ca.cert,
                   "username": USER, "password": PASSWORD, "connect_timeout": "5s"}
         values.update(keys)
         name = values.pop("name", None)

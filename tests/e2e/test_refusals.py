@@ -40,14 +40,15 @@ def test_wrong_certificate(stage, ca):
     proxy = stage.proxy(stage.account([upstream]))
     assert re.match(r"451 4\.7\.5 .*%d certificate.*\[\w+\]$" % upstream.port, rcpt_reply(proxy))
     assert upstream.auth_attempts == [] and upstream.messages == []
-    assert "mail.elsewhere.test" in proxy.log
+    proxy.wait_for_log("mail.elsewhere.test")
 
 
 def test_expired_certificate(stage, ca):
     upstream = stage.upstream(certificate=ca.issue("old", names=["smtp.example.test"], expired=True))
     proxy = stage.proxy(stage.account([upstream]))
     assert rcpt_reply(proxy).startswith("451 4.7.5 ")
-    assert "expired" in proxy.log and upstream.auth_attempts == []
+    proxy.wait_for_log("expired")
+    assert upstream.auth_attempts == []
 
 
 def test_all_ports_closed_and_the_session_stays_usable(stage):
@@ -182,18 +183,18 @@ def test_other_protocols(stage, first):
     client.reply()
     client.send(first)
     assert client.reply().startswith("554 5.5.0 ")
-    assert "hint" in proxy.log or "speaks" in proxy.log or "looks like" in proxy.log
+    proxy.wait_for_log("HTTP client|plain SMTP|set proxy_protocol|PROXY")
 
 
 def test_too_many_errors_and_junk(stage):
     proxy = stage.proxy(stage.account([closed_port()]))
     client = greet(proxy)
     replies = [client.say("BLAH") for _ in range(20)]
-    assert replies[-1].startswith("421 4.7.0 ") and client.at_eof()
+    assert replies[-1].startswith("500 ") and client.reply().startswith("421 4.7.0 ") and client.at_eof()
     client = greet(proxy)
-    client.send(b"NOOP\r\n" * 100)
+    client.send(b"NOOP\r\n" * 99)
     replies = [client.reply() for _ in range(100)]
-    assert replies[98].startswith("250 ") and (replies[99].startswith("421 4.7.0 ") or client.say("NOOP").startswith("421 4.7.0 "))
+    assert replies[98].startswith("250 ") and replies[99].startswith("421 4.7.0 ") and client.at_eof()
 
 
 def test_too_many_hops(stage):

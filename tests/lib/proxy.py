@@ -86,6 +86,7 @@ class Proxy:
         return [line for line in self.lines if re.search(r" msg=(delivered|refused|deferred|lost-link)\b", line)]
 
     def client(self, timeout=30):
+        """smtplib, connected (not through a namespace)."""
         return smtplib.SMTP("127.0.0.1", self.port, timeout=timeout, local_hostname="scanner")
 
     def raw(self, timeout=30):

@@ -25,11 +25,11 @@ class Message:
 
 class SubmissionServer:
     """Options: tls 'starttls' | 'implicit' | 'none'; users {name: password}; mechanisms; hooks {verb: function(session, argument) -> reply
-    bytes or None}; greeting; chunking; pipelining; silent_after_connect; auth_delay (seconds)."""
+    bytes or None}; greeting; chunking; pipelining; silent_after_connect; auth_delay (seconds); listener: a listening socket made elsewhere (another network namespace)."""
 
     def __init__(self, cert=None, key=None, users=None, tls="starttls", host="127.0.0.1", port=0, mechanisms="PLAIN LOGIN",
                  hooks=None, greeting=b"220 upstream.test ESMTP\r\n", chunking=False, pipelining=True, size=50_000_000,
-                 silent_after_connect=False, auth_delay=0.0, extensions=(), name="upstream.test"):
+                 silent_after_connect=False, auth_delay=0.0, extensions=(), name="upstream.test", listener=None):
         self.users = users if users is not None else {"user@example.test": "sesame"}
         self.tls, self.mechanisms, self.hooks, self.greeting = tls, mechanisms, dict(hooks or {}), greeting
         self.chunking, self.pipelining, self.size, self.extensions = chunking, pipelining, size, list(extensions)
@@ -43,7 +43,7 @@ class SubmissionServer:
         self.handshakes = 0
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
-        self.listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener = listener or socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.host, self.port = host, self.listener.getsockname()[1]
         self.open_sockets = set()
         self.stopped = False

@@ -1,0 +1,114 @@
+"""Hostile networks: namespaces of our own with nftables between the office and the upstream."""
+import re
+import socket
+
+import pytest
+
+import netns
+from conftest import NAME, USER
+from netns import INTERNET, INTERNET6, Network
+from proxy import RawClient
+
+pytestmark = pytest.mark.skipif(not netns.available(), reason="needs root, ip and nft")
+
+
+@pytest.fixture
+def network():
+    n = Network()
+    yield n
+    n.stop()
+
+
+def upstream_at(stage, network, port, host=INTERNET, **options):
+    def listen():
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    return stage.upstream(listener=network.within(network.internet, listen), **options)
+
+
+def office_proxy(stage, network, ports, **keys):
+    account = stage.account([], **{"host": INTERNET, "ports": ports, **keys})
+    return stage.proxy(account, netns=network.office)
+
+
+def office_client(proxy, network):
+    client = RawClient.__new__(RawClient)
+    client.socket, client.buffer = network.connect(network.office, ("127.0.0.1", proxy.port), 30), b""
+    client.socket.settimeout(30)
+    assert client.reply().startswith("220 ")
+    assert client.say("EHLO scanner").startswith("250-")
+    return client
+
+
+def deliver(proxy, network, subject="x"):
+    client = office_client(proxy, network)
+    assert client.say("MAIL FROM:<a@office.test>").startswith("250 ")
+    reply = client.say("RCPT TO:<b@example.test>")
+    if not reply.startswith("250 "):
+        return reply
+    assert client.say("DATA").startswith("354")
+    return client.say(("Subject: %s\r\n\r\nhello\r\n.\r\n" % subject).encode())
+
+
+@pytest.mark.parametrize("rule,finding", [("tcp dport 587 drop", "timeout-connect"), ("tcp dport 587 reject with tcp reset", "refused"),
+                                          ("tcp dport 587 reject with icmpx admin-prohibited", "refused|timeout-connect")])
+def test_a_blocked_port(stage, network, rule, finding):
+    blocked, good = upstream_at(stage, network, 587), upstream_at(stage, network, 2525)
+    network.firewall(rule)
+    proxy = office_proxy(stage, network, "587 2525")
+    assert deliver(proxy, network).startswith("250 ")
+    assert blocked.connections == 0 and len(good.wait_for(1)) == 1
+    proxy.wait_for_log("port=587.*finding=(%s)|finding=(%s).*port=587" % (finding, finding))
+
+
+def test_a_hijacker_answers_on_587(stage, network, ca):
+    hijacker = upstream_at(stage, network, 9587, certificate=ca.issue("hijacker", names=["walled.garden.test"]))
+    good = upstream_at(stage, network, 2525)
+    network.firewall(nat="tcp dport 587 redirect to :9587")
+    proxy = office_proxy(stage, network, "587 2525")
+    assert deliver(proxy, network).startswith("250 ")
+    assert hijacker.connections >= 1 and hijacker.auth_attempts == [] and hijacker.messages == []
+    assert "walled.garden.test" in proxy.wait_for_log("certificate")
+
+
+def test_a_port_that_becomes_blocked_in_mid_life(stage, network):
+    first, second = upstream_at(stage, network, 587), upstream_at(stage, network, 2525)
+    proxy = office_proxy(stage, network, "587 2525", connect_timeout="3s", idle_timeout="1s")
+    assert deliver(proxy, network, "one").startswith("250 ")
+    assert len(first.wait_for(1)) == 1
+    network.firewall("tcp dport 587 drop")
+    assert deliver(proxy, network, "two").startswith("250 ")
+    assert len(second.wait_for(1)) == 1
+
+
+def test_all_blocked_says_so(stage, network):
+    upstream_at(stage, network, 587)
+    network.firewall("tcp dport {587, 2525} drop\ntcp dport 1025 reject with tcp reset")
+    proxy = office_proxy(stage, network, "587 2525 1025", connect_timeout="2s")
+    reply = deliver(proxy, network)
+    assert re.match(r"451 4\.4\.1 no port of 10\.99\.1\.2 works: 587 timeout-connect, 2525 timeout-connect, 1025 refused", reply)
+
+
+def test_the_cable_is_pulled_before_the_end_of_data_and_put_back(stage, network):
+    upstream = upstream_at(stage, network, 587)
+    proxy = office_proxy(stage, network, "587", connect_timeout="3s", reply_timeout="2s")
+    client = office_client(proxy, network)
+    client.say("MAIL FROM:<a@office.test>")
+    assert client.say("RCPT TO:<b@example.test>").startswith("250 ")
+    network.ip(network.office, "link", "set", "wire0", "down")
+    reply = client.say("DATA")
+    if reply.startswith("354"):
+        reply = client.say(b"Subject: x\r\n\r\nhello\r\n.\r\n")
+    assert re.match(r"451 4\.4\.[12]", reply), reply
+    network.ip(network.office, "link", "set", "wire0", "up")
+    network.ip(network.office, "route", "add", "default", "via", INTERNET)
+    proxy.wait_for_log("the network changed", count=2)
+    client.close()
+    reply = deliver(proxy, network)
+    assert reply.startswith("250 ") and len(upstream.wait_for(1)) == 1
+
+
+def test_ipv6_upstream(stage, network):
+    upstream = upstream_at(stage, network, 587, host=INTERNET6)
+    proxy = office_proxy(stage, network, "587", host=INTERNET6, tls_name=NAME)
+    assert deliver(proxy, network).startswith("250 ")
+    assert upstream.wait_for(1)[0].user == USER
