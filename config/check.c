@@ -89,8 +89,8 @@ static void check_families(struct loading *l, const struct section *s, const str
 static void check_upstream(struct loading *l, const struct section *s)
 {
     struct upstream_config *u = section_struct(l, s);
-    if (!is_given(s, "host"))
-        complain(l, s, "host", "missing; needed: the name or address of the submission server");
+    if (!u->host && !is_given(s, "host") && !is_given(s, "provider"))
+        complain(l, s, "host", "missing; needed: the name or address of the submission server, or provider");
     check_login(l, s, u);
     check_protection(l, s, u);
     check_ports(l, s, u);

@@ -54,6 +54,8 @@ struct outbound_proxy {
 struct upstream_config {
     char *name;
     int line;
+    char *provider;              /* "gmail", "ses:eu-west-1"; or NULL. What it gives is in the fields already */
+    uint64_t size_hint;          /* octets: what the provider documents, for as long as its EHLO was never seen; 0: nothing */
     char *host;
     struct ports ports;
     enum tls_policy tls;

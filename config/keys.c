@@ -40,9 +40,13 @@ static const struct word format_words[] = {{"text", false}, {"json", true}, {NUL
 
 static const struct key keys[] = {
     /* [upstream NAME] */
-    {UPSTREAM("host", host), .type = &type_host, .sample = "smtp.example.com", .starter = true,
-     .help = "Name or address of the mail provider's submission server."},
-    {UPSTREAM("username", username), .type = &type_text, .sample = "me@example.com", .starter = true,
+    {UPSTREAM("provider", provider), .type = &type_provider, .sample = "gmail", .starter = true,
+     .help =
+         "A service whose host, ports and limits are built in (\"smtp-detour providers\" lists them); ses needs its region: ses:eu-west-1. "
+         "Keys given here win."},
+    {UPSTREAM("host", host), .type = &type_host, .sample = "smtp.example.com",
+     .help = "Name or address of the submission server, for any other."},
+    {UPSTREAM("username", username), .type = &type_text, .sample = "me@gmail.com", .starter = true,
      .help = "Name to log in with; none: no AUTH."},
     {UPSTREAM("password_file", password_file), .type = &type_secret_file, .sample = "/etc/smtp-detour/password", .starter = true,
      .help = "File whose first line is the password, or credential:NAME for a systemd credential. It must not be readable by everyone."},

@@ -10,17 +10,35 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "config/presets.h"
 #include "config/reader.h"
 
 #define FILE_MAX (1024 * 1024) /* octets of a config file */
 
+/* The preset of an account, if its provider is given and known; a SIZE that nobody could confirm is not passed on. */
+static bool choose_preset(struct loading *l, const struct section *s, struct preset_choice *choice_r)
+{
+    struct upstream_config *u = s->id == SECTION_UPSTREAM ? section_struct(l, s) : NULL;
+    struct err err;
+    if (!u || !u->provider || preset_choose(slice_of(u->provider), false, choice_r, &err) != 0)
+        return false;
+    const struct preset_number *size = &choice_r->preset->size;
+    u->size_hint = size->trust == TRUST_UNCONFIRMED ? 0 : size->value;
+    return true;
+}
+
 static void fill_defaults(struct loading *l, const struct section *s)
 {
+    struct preset_choice choice;
+    char value[PRESET_VALUE];
     struct err err;
+    bool has_preset = choose_preset(l, s, &choice);
     for (size_t row = 0; row < keys_count(); row++) {
         const struct key *key = keys_at(row);
-        if (key->section == s->id && key->def && (s->given[row].line == 0 || s->given[row].bad) &&
-            set_value(l, s, key, slice_of(key->def), &err) != 0)
+        if (key->section != s->id || (s->given[row].line > 0 && !s->given[row].bad))
+            continue;
+        const char *preset = has_preset ? preset_value(&choice, key->name, value) : NULL, *text = preset ? preset : key->def;
+        if (text && set_value(l, s, key, slice_of(text), &err) != 0)
             complain(l, s, key->name, "the built-in default: %s", err.words);
     }
     if (s->id == SECTION_LISTEN)
@@ -115,6 +133,7 @@ static void load_text(struct loading *l, struct slice text)
     check_rules(l);
     check_routing(l);
     check_files(l);
+    check_presets(l);
 }
 
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report)

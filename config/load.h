@@ -50,6 +50,7 @@ extern const struct reader_events section_events; /* ctx: struct loading */
 void check_rules(struct loading *l);   /* check.c: rules between keys */
 void check_routing(struct loading *l); /* routes.c: rules between sections */
 void check_files(struct loading *l);   /* secret.c: permissions; reads the secrets */
+void check_presets(struct loading *l); /* presets_check.c: what is known of a provider; after the secrets */
 
 /* hostname.c; both give. */
 char *hostname_default(void);

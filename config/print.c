@@ -61,9 +61,9 @@ static void print_section(FILE *out, enum section_id id)
 
 void config_print_example(FILE *out)
 {
-    print_comment(
-        out, "smtp-detour: every key. What is not commented out is the smallest useful file: fill in host, username and password_file, and "
-             "leave the rest. A line that begins with \";\" shows a key's default, or an example where it has none.");
+    print_comment(out, "smtp-detour: every key. What is not commented out is the smallest useful file: fill in provider (or host), "
+                       "username and password_file, and "
+                       "leave the rest. A line that begins with \";\" shows a key's default, or an example where it has none.");
     fputs("#\n", out);
     print_comment(
         out,

@@ -61,6 +61,7 @@ extern const struct value_type type_bool, type_count, type_size, type_duration, 
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target;
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks, type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy;
+extern const struct value_type type_provider; /* presets.c */
 
 /* Shared by the types. */
 #define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data    /* for "%.*s": values in messages are short */

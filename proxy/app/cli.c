@@ -6,6 +6,7 @@
 
 #include "app/check.h"
 #include "app/daemon.h"
+#include "app/providers.h"
 #include "app/status.h"
 
 struct subcommand {
@@ -36,6 +37,10 @@ static const struct subcommand subcommands[] = {
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
+    {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
+     "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, and a section to paste.\n"
+     "Exit status: 0 fine, 1 there is no such provider.\n",
+     providers_main},
 };
 
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
@@ -45,7 +50,7 @@ static void print_help(void)
     printf("smtp-detour accepts mail on port 25 from software that can say no more than that, and submits it through the first\n"
            "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
     for (int i = 0; i < SUBCOMMANDS; i++)
-        printf("  smtp-detour %-6s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+        printf("  smtp-detour %-9s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);

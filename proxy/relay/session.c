@@ -15,7 +15,8 @@ static struct route_question question(const struct session *s)
 
 /* ------------------------------------------------------------------ EHLO */
 
-/* SIZE: the largest that some account of this client takes; DSN, SMTPUTF8: only what all of them have. What is unknown promises nothing. */
+/* SIZE: the largest that some account of this client takes, before its first EHLO what its provider documents; DSN, SMTPUTF8: only what all of them
+ * have. What is unknown promises nothing. */
 static void on_hello(void *ctx, struct server_offer *offer_r)
 {
     struct session *s = ctx;
@@ -32,10 +33,11 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
         const struct account_facts *facts = account_facts(only);
         offer.dsn = offer.dsn && facts->known && facts->dsn;
         offer.smtputf8 = offer.smtputf8 && facts->known && facts->smtputf8;
-        if (!facts->known || !facts->has_size || !facts->size)
+        uint64_t size = !facts->known ? account_config(only)->size_hint : facts->has_size ? facts->size : 0;
+        if (!size)
             unlimited = true;
-        else if (facts->size > offer.size)
-            offer.size = facts->size;
+        else if (size > offer.size)
+            offer.size = size;
     }
     if (unlimited)
         offer.size = 0;

@@ -57,7 +57,7 @@ static void test_example_is_sound(void **state)
     size_t len;
     char *text = printed(&len), path[256];
     (void)state;
-    test_write("p", "x\n", 2, 0600);
+    test_write("p", "abcdefghijklmnop\n", 17, 0600); /* the look of an app password */
     put_password_file(text, test_path("p", path));
     struct config *c = LOAD(text, &report);
     for (size_t i = 0; i < report.n; i++)
