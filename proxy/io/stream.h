@@ -58,8 +58,8 @@ uint64_t stream_position(const struct stream *s);
 uint64_t stream_handed(const struct stream *s);
 
 /* Begins TLS. Both buffers must be empty, input and output: bytes before the handshake would be taken for protected ones (STARTTLS
- * injection). One exception: as a server, output that is still queued (the 220) leaves in clear first, then the handshake begins; write nothing
- * more before STREAM_SECURED then. -1: they were not empty, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
+ * injection). One exception: as a server, output that is still queued (the 220) leaves in clear first, then the handshake begins; what is
+ * queued after this call leaves protected. -1: they were not empty, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
  * STREAM_SECURED or STREAM_FAILED follows. */
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err) MUST_USE;
 const struct tls_facts *stream_tls(const struct stream *s); /* NULL while clear; also after a failed handshake */

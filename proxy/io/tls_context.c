@@ -1,6 +1,7 @@
 #include "io/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,21 @@ static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key
         return -1;
     }
     return 0;
+}
+
+/* The same from memory: one certificate, then its key. */
+static int load_pem(SSL_CTX *ssl, struct slice pem, struct err *err)
+{
+    BIO *memory = BIO_new_mem_buf(pem.data, (int)pem.len);
+    X509 *certificate = memory ? PEM_read_bio_X509(memory, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *key = certificate ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
+    bool ok = key && SSL_CTX_use_certificate(ssl, certificate) == 1 && SSL_CTX_use_PrivateKey(ssl, key) == 1;
+    if (!ok)
+        tls_error(err, ERR_TLS, "certificate and key");
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    BIO_free(memory);
+    return ok ? 0 : -1;
 }
 
 static struct tls_context *context_new(const SSL_METHOD *method, enum tls_version min, struct err *err)
@@ -224,7 +240,9 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
     SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof id - 1);
     SSL_CTX_set_num_tickets(ctx->ssl, 1);
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
-    if (load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err) < 0)
+    int loaded = settings->cert_file ? load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err)
+                                     : load_pem(ctx->ssl, settings->pem, err);
+    if (loaded < 0)
         tls_context_unref(&ctx);
     return ctx;
 }

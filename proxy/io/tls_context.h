@@ -27,8 +27,9 @@ struct tls_client_settings {
 };
 
 struct tls_server_settings {
-    const char *cert_file;
-    const char *key_file;
+    const char *cert_file;  /* NULL: `pem` */
+    const char *key_file;   /* NULL: in cert_file */
+    struct slice pem;       /* certificate and key as text, borrowed: a secret */
     enum tls_version min;   /* below 1.2: security level 0 for this context only */
 };
 

@@ -88,6 +88,31 @@ static void test_deferred_cannot_starve(void **state)
     loop_free(&t.loop);
 }
 
+static void again_until_twenty(void *arg)
+{
+    struct trace *t = arg;
+    if (++t->runs == 20)
+        loop_stop(t->loop);
+    else
+        loop_defer(t->loop, &t->a);
+}
+
+/* ... and needs no timer and no socket to come to its next turn. */
+static void test_deferred_wakes_itself(void **state)
+{
+    struct trace t = {.loop = new_loop()};
+    (void)state;
+    deferred_init(&t.a, again_until_twenty, &t);
+    loop_defer(t.loop, &t.a);
+    t.timer = timer_new(t.loop, stop, &t); /* lest a failure hang */
+    timer_arm(t.timer, 20 * USEC_PER_SEC);
+    loop_run(t.loop);
+    assert_string_equal(t.text, "");
+    assert_int_equal(t.runs, 20);
+    timer_free(&t.timer);
+    loop_free(&t.loop);
+}
+
 static void free_own_timer(void *arg)
 {
     struct trace *t = arg;
@@ -120,6 +145,12 @@ static void test_timers(void **state)
     loop_free(&t.loop);
 }
 
+static void sleep_a_little(void *arg)
+{
+    (void)arg;
+    usleep(2000);
+}
+
 static void test_clocks_and_chance(void **state)
 {
     struct loop *loop = new_loop();
@@ -130,8 +161,11 @@ static void test_clocks_and_chance(void **state)
     loop_random(loop, b, sizeof b);
     assert_memory_not_equal(a, b, sizeof a);
     assert_memory_not_equal(a + 256, b + 256, 44);
+    struct deferred slow;
+    deferred_init(&slow, sleep_a_little, NULL);
+    loop_defer(loop, &slow);
     spin_some(loop);
-    assert_true(loop_longest_turn(loop) > 0);
+    assert_true(loop_longest_turn(loop) >= 2 * USEC_PER_MS);
     loop_free(&loop);
 }
 
@@ -140,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deferred_order),
         cmocka_unit_test(test_deferred_cannot_starve),
+        cmocka_unit_test(test_deferred_wakes_itself),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_clocks_and_chance),
     };

@@ -32,6 +32,58 @@ static void test_input_cap_and_eof_order(void **state)
     loop_free(&loop);
 }
 
+/* A reader that consumes outside of any event gets the rest all the same. */
+static void test_consume_outside_of_events(void **state)
+{
+    struct loop *loop = new_loop();
+    struct owner o;
+    int fd = owner_open(&o, loop, SOCK_STREAM, (struct stream_caps){.input = 4, .output = 4}, false);
+    (void)state;
+    send_text(fd, "12345678");
+    spin_some(loop);
+    assert_string_equal(o.events, "I");
+    stream_consume(o.s, 3);
+    spin_some(loop);
+    assert_string_equal(o.events, "II");
+    assert_true(slice_is(stream_view(o.s), "4567"));
+    close(fd);
+    owner_close(&o);
+    loop_free(&loop);
+}
+
+static void take_one(struct owner *o, enum stream_event event)
+{
+    if (event == STREAM_INPUT) {
+        stream_consume(o->s, 1);
+        stream_again(o->s);
+    }
+}
+
+/* A reader that takes one step per turn hears of the end when it has taken the last. */
+static void test_end_waits_for_a_slow_reader(void **state)
+{
+    struct loop *loop = new_loop();
+    struct owner o;
+    int fd = owner_open(&o, loop, SOCK_STREAM, usual_caps, false);
+    (void)state;
+    o.hook = take_one;
+    send_text(fd, "abc");
+    close(fd);
+    spin_until(loop, has_E, &o);
+    assert_string_equal(o.events, "IIIE");
+    owner_close(&o);
+
+    fd = owner_open(&o, loop, SOCK_STREAM, usual_caps, false); /* the same for a link that breaks */
+    o.hook = take_one;
+    send_text(fd, "abc");
+    close(fd);
+    assert_true(stream_write(o.s, "x", 1));
+    spin_until(loop, has_F, &o);
+    assert_string_equal(o.events, "IIIF");
+    owner_close(&o);
+    loop_free(&loop);
+}
+
 /* Whatever one turn queues leaves in one write: on a packet socket, in one packet. */
 static void test_whole_flight_in_one_write(void **state)
 {
@@ -253,6 +305,104 @@ static void test_finish_patience(void **state)
     close(other);
 }
 
+/* A transport of which only the wishes count: what it is not asked for cannot wake anybody, or keep the loop spinning. */
+struct wishes {
+    struct transport base;
+    const char *input; /* what one read gives; NULL: nothing */
+    bool at_end, blocked;
+    bool want_read, want_write;
+};
+
+static ssize_t wishes_read(struct transport *t, void *out, size_t n, struct err *err)
+{
+    struct wishes *w = CONTAINER(t, struct wishes, base);
+    if (w->input) {
+        size_t len = strlen(w->input) < n ? strlen(w->input) : n;
+        memcpy(out, w->input, len);
+        w->input = w->input[len] ? w->input + len : NULL;
+        return (ssize_t)len;
+    }
+    if (!w->at_end)
+        return 0;
+    err_set(err, ERR_CLOSED, "end");
+    return -1;
+}
+
+static ssize_t wishes_write(struct transport *t, const void *data, size_t n, struct err *err)
+{
+    (void)data;
+    (void)err;
+    return CONTAINER(t, struct wishes, base)->blocked ? 0 : (ssize_t)n;
+}
+
+static bool wishes_no(const struct transport *t)
+{
+    (void)t;
+    return false;
+}
+
+static const struct tls_facts *wishes_tls(const struct transport *t)
+{
+    (void)t;
+    return NULL;
+}
+
+static void wishes_want(struct transport *t, bool read, bool write)
+{
+    struct wishes *w = CONTAINER(t, struct wishes, base);
+    w->want_read = read;
+    w->want_write = write;
+}
+
+static void wishes_close(struct transport *t)
+{
+    (void)t;
+}
+
+static void test_wanted_events(void **state)
+{
+    static const struct transport_ops ops = {.read = wishes_read,
+                                             .write = wishes_write,
+                                             .write_is_uncertain = wishes_no,
+                                             .tls = wishes_tls,
+                                             .want = wishes_want,
+                                             .has_pending = wishes_no,
+                                             .close = wishes_close};
+    struct loop *loop = new_loop();
+    struct wishes w = {.base = {.ops = &ops, .loop = loop}};
+    struct owner o;
+    (void)state;
+    owner_init(&o, false);
+    o.s = stream_accepted(&w.base, (struct stream_caps){.input = 4, .output = 10}, owner_event, &o);
+    assert_true(w.want_read && !w.want_write);
+    w.blocked = true;
+    assert_true(stream_write(o.s, "x", 1));
+    spin_some(loop);
+    assert_true(w.want_read && w.want_write);
+    w.blocked = false;
+    w.base.wake(w.base.stream);
+    assert_true(w.want_read && !w.want_write);
+    stream_pause(o.s, true);
+    assert_false(w.want_read);
+    w.base.wake(w.base.stream);
+    assert_false(w.want_read);
+    stream_pause(o.s, false);
+    w.input = "12345";
+    spin_some(loop);
+    assert_int_equal(stream_view(o.s).len, 4);
+    assert_false(w.want_read); /* full */
+    stream_consume(o.s, 1);
+    w.at_end = true;
+    spin_some(loop);
+    assert_true(slice_is(stream_view(o.s), "2345"));
+    stream_consume(o.s, 4);
+    spin_some(loop);
+    assert_string_equal(o.events, "IIE");
+    assert_true(!w.want_read && !w.want_write); /* at the end */
+    owner_close(&o);
+    loop_free(&loop);
+}
+
 static void accept_into(void *ctx, struct transport *t)
 {
     struct owner *o = ctx;
@@ -342,6 +492,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_input_cap_and_eof_order),
+        cmocka_unit_test(test_consume_outside_of_events),
+        cmocka_unit_test(test_end_waits_for_a_slow_reader),
         cmocka_unit_test(test_whole_flight_in_one_write),
         cmocka_unit_test(test_output_cap_and_low_mark),
         cmocka_unit_test(test_low_only_after_high),
@@ -351,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_new_owner_hears_what_is_there),
         cmocka_unit_test(test_finish_flushes),
         cmocka_unit_test(test_finish_patience),
+        cmocka_unit_test(test_wanted_events),
         cmocka_unit_test(test_connect_and_listen),
         cmocka_unit_test(test_mapped_peer),
     };

@@ -263,6 +263,8 @@ static void test_verdicts(void **state)
         {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "192.0.2.7", false, TLS_FAULT_NONE, ""},
         {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "[2001:db8::1]", false, TLS_FAULT_NONE, ""},
         {{.names = "IP:192.0.2.7", .common_name = "x", .from = -1, .until = 5}, "192.0.2.8", false, TLS_FAULT_NAME, "192.0.2.7, not 192.0.2.8"},
+        {{.names = "DNS:evil host level=error,DNS:b", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME,
+         "for evil?host?level=error b, not"},
         {{.names = "DNS:192.0.2.8", .common_name = "x", .from = -1, .until = 5}, "192.0.2.8", false, TLS_FAULT_NAME, ""},
     };
     (void)state;
@@ -479,12 +481,13 @@ static void answer_and_start(struct owner *o, enum stream_event event)
     if (slice_is(buf_view(&o->got), "STARTTLS\r\n")) {
         assert_true(stream_write(o->s, "220 go\r\n", 8));
         assert_int_equal(stream_start_tls(o->s, o->arg, true, NULL, &err), 0);
+        assert_true(stream_write(o->s, "protected", 9));
     } else if (slice_is(buf_view(&o->got), "220 go\r\n")) {
         assert_int_equal(stream_start_tls(o->s, o->arg, false, NULL, &err), 0);
     }
 }
 
-/* As a server the 220 may still be queued: it leaves in clear, then the handshake begins. */
+/* As a server the 220 may still be queued: it leaves in clear, then the handshake begins, and what is queued after it leaves protected. */
 static void test_server_says_220_first(void **state)
 {
     struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
@@ -496,8 +499,10 @@ static void test_server_says_220_first(void **state)
     p.server.arg = server;
     assert_true(stream_write(p.client.s, "STARTTLS\r\n", 10));
     spin_until(p.loop, both_decided, &p);
-    assert_string_equal(p.client.events, "IS");
+    spin_some(p.loop);
+    assert_string_equal(p.client.events, "ISI");
     assert_string_equal(p.server.events, "IS");
+    assert_true(slice_is(buf_view(&p.client.got), "220 go\r\nprotected"));
     part(&p);
     tls_context_unref(&client);
     tls_context_unref(&server);
