@@ -19,8 +19,16 @@
 #define CAP_REPLAY (1024 * 1024)       /* the replay copy of one message (PRODUCT 6) */
 #define CAP_REPLAY_TOTAL (64ul * 1024 * 1024) /* all replay copies together */
 #define CAP_HEADER_LINE (64 * 1024)    /* one unfolded header field that rewriting must see whole */
+#define CAP_PROXY_LINE 107             /* a PROXY v1 line with its CRLF, by its specification */
+#define CAP_PROXY_HEADER 4096          /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
+#define CAP_RATE_ADDRESSES 4096        /* addresses per listener whose messages are counted when no client of theirs is here */
+#define CAP_NAME_ADDRESSES 32          /* addresses that a name of `destinations` has had lately */
 #define CAP_DNS_ADDRESSES 8            /* addresses of one name that a race tries (PRODUCT 5) */
 #define CAP_HELPER_THREADS 4
 #define CAP_SECRET 65536               /* octets of a secret file's first line */
+#define CAP_PASSWORDS_RUNNING 2        /* password hashes computed at once: the resolver needs helpers too */
+#define CAP_PASSWORDS_WAITING 8        /* ... and logins behind them; more: 454 */
+#define CAP_LOGIN_FAILURES 1024        /* client addresses whose failed logins are remembered; the oldest goes first */
+#define CAP_USERS 10000                /* lines of a users_file */
 
 #endif

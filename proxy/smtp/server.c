@@ -14,15 +14,15 @@
 #define FINISH_PATIENCE (10 * USEC_PER_SEC)
 
 /* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows unasked, as with Postfix. */
-enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20 };
+enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
 
 static void destroy(void *arg)
 {
     struct server *s = arg;
     server_body_free(s);
+    server_auth_forget(s);
     timer_free(&s->clock);
     free((char *)s->client.helo);
-    free((char *)s->client.user);
     free(s->message_id);
     free(s->why);
     free(s);
@@ -49,6 +49,7 @@ void server_schedule(struct server *s)
 static void begin_end(struct server *s, const char *why)
 {
     s->why = mem_string(why);
+    s->client.tls_facts = NULL; /* they belong to the stream */
     timer_stop(s->clock);
     server_schedule(s);
 }
@@ -75,6 +76,10 @@ void server_farewell(struct server *s, int code, const char *enhanced, const cha
 {
     if (s->why)
         return;
+    if (s->tls == TLS_BEGUN || (s->settings->tls == SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
+        server_cut(s, why); /* in clear it would be taken for a broken handshake */
+        return;
+    }
     /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421 stand in any place. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
@@ -93,6 +98,8 @@ static bool is_sent_away(struct server *s)
         server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later", "shutdown");
     else if (s->junk >= JUNK_LIMIT)
         server_farewell(s, 421, "4.7.0", "too many commands without a message", "too many commands without a message");
+    else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
+        server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
     else if (s->errors >= ERROR_LIMIT)
         server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
     return s->why != NULL;
@@ -130,12 +137,18 @@ static void pump(struct server *s)
         tell_closed(s);
         return;
     }
+    if (s->settings->tls == SERVER_TLS_IMPLICIT && s->tls == TLS_CLEAR)
+        server_tls_begin(s);
+    if (s->why || s->tls == TLS_BEGUN)
+        return;
     if (!s->greeted)
         greet(s);
     server_queue_flush(s);
     enum server_step step = STEP_DONE;
-    while (step == STEP_DONE && !s->why && !is_sent_away(s))
+    while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !is_sent_away(s))
         step = s->body ? server_read_body(s) : server_read_command(s);
+    if (s->tls == TLS_BEGUN)
+        return; /* it has a clock of its own */
     if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
         end_at_eof(s);
     if (!s->why)
@@ -154,14 +167,21 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     case STREAM_INPUT:
     case STREAM_LOW:
     case STREAM_EOF: pump(s); break;
+    case STREAM_SECURED:
+        server_tls_done(s);
+        pump(s);
+        break;
     case STREAM_FAILED: {
+        if (s->tls == TLS_BEGUN) {
+            server_tls_failed(s, stream_error(stream)->words);
+            break;
+        }
         char why[sizeof((struct err *)0)->words + 64];
         snprintf(why, sizeof why, "the link to the client failed%s: %s", s->body ? " in mid-message" : "", stream_error(stream)->words);
         server_cut(s, why);
         break;
     }
-    case STREAM_CONNECTED:
-    case STREAM_SECURED: break;
+    case STREAM_CONNECTED: break;
     }
 }
 

@@ -36,6 +36,20 @@ struct server_offer {
     bool dsn, smtputf8;
 };
 
+enum server_tls { SERVER_TLS_OFF, SERVER_TLS_OFFERED, SERVER_TLS_REQUIRED /* 530 until STARTTLS */, SERVER_TLS_IMPLICIT };
+enum server_auth {
+    SERVER_AUTH_OFF,
+    SERVER_AUTH_ACCEPT,   /* AUTH PLAIN LOGIN for software that insists: anything is taken, and wiped unseen */
+    SERVER_AUTH_REQUIRED, /* 530 until login() said SERVER_LOGIN_RIGHT; in clear for loopback clients only */
+};
+
+enum server_login { /* what came of a login */
+    SERVER_LOGIN_RIGHT,       /* 235 */
+    SERVER_LOGIN_WRONG,       /* 535; the third ends the session */
+    SERVER_LOGIN_BUSY,        /* 454: it could not be checked now */
+    SERVER_LOGIN_LOCKED_OUT,  /* 421 and the end: too many wrong ones from this address */
+};
+
 struct server_client { /* who is there, for the handlers; valid as long as the server */
     struct addr peer;  /* the client's address */
     struct addr local;
@@ -43,7 +57,7 @@ struct server_client { /* who is there, for the handlers; valid as long as the s
     bool esmtp;       /* said EHLO */
     bool tls;
     const struct tls_facts *tls_facts; /* NULL while clear */
-    const char *user;                  /* authenticated name, or NULL */
+    const char *user;                  /* the name that login() found right, or NULL */
 };
 
 /* Why a transaction ended without its end of data. */
@@ -70,6 +84,8 @@ struct server_handlers {
     void (*reset)(void *ctx, enum server_end why);
     /* The client is gone (or was closed by the server half): all tickets are void, the server is freed at the end of this turn and must not be used. why: in words, for the log. Last call. */
     void (*closed)(void *ctx, const char *why);
+    /* AUTH, with SERVER_AUTH_REQUIRED only (else it may be NULL). Exactly one server_answer_login follows. The slices are wiped on return; neither holds a NUL. */
+    void (*login)(void *ctx, struct server_command *cmd, struct slice user, struct slice password);
 };
 
 struct server_settings { /* borrowed for the server's life; belongs to the listener's configuration */
@@ -78,6 +94,9 @@ struct server_settings { /* borrowed for the server's life; belongs to the liste
     unsigned max_recipients;
     usec timeout;
     bool lf_line_endings;
+    enum server_tls tls;
+    struct tls_context *tls_context; /* a server's; NULL with SERVER_TLS_OFF */
+    enum server_auth auth;
 };
 
 /* Takes the transport of an accepted client; keeps io, settings, handlers. Greets. Gives. */
@@ -88,6 +107,9 @@ const struct server_client *server_client(const struct server *s);
 /* The caller forgets the ticket. No handler is called from inside. Between the end of a session and closed() it may still be called, without effect. */
 void server_answer(struct server_command *cmd, const struct answer *answer);
 
+/* The same for login(). SERVER_LOGIN_RIGHT makes server_client()->user. */
+void server_answer_login(struct server_command *cmd, enum server_login verdict);
+
 void server_hold_body(struct server *s, bool hold); /* backpressure: no more body() until released */
 /* In mid-body: everything more is read and discarded, `answer` (copied) answers the dot. No body() any more; reset(SERVER_REFUSED) confirms. Without
  * effect where no body is wanted (any more): after the end of data, after an overrun. */
@@ -95,7 +117,7 @@ void server_refuse_body(struct server *s, const struct answer *answer);
 /* Shutdown: an idle client gets 421 4.3.2 now, a running transaction finishes first (its end of data answered), then 421. */
 void server_drain(struct server *s);
 /* Says the reply (421 or 554; with the message's id, where there is one) and closes; closed(text) follows on the loop. Called straight after server_new it stands in
- * place of the greeting. */
+ * place of the greeting. Before the handshake of SERVER_TLS_IMPLICIT there is no way to say it: the client is cut. */
 void server_close(struct server *s, int code, const char *enhanced, const char *text);
 
 /* The id of the message that the open transaction is about: our own 4xx and 5xx answers then end with "[id]". Forgotten with the transaction (MAIL refused, reset, end of data

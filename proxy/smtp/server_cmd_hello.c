@@ -24,6 +24,10 @@ static void list_extensions(struct server *s, const struct server_offer *offer, 
 {
     bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname,
                          (unsigned long long)s->size_offered);
+    if (server_tls_offered(s))
+        ok = ok && buf_printf(text, "\nSTARTTLS");
+    if (s->offered.auth) /* twice: software older than RFC 2554 looks for the second */
+        ok = ok && buf_printf(text, "\nAUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN");
     if (offer->dsn)
         ok = ok && buf_printf(text, "\nDSN");
     if (offer->smtputf8)
@@ -38,7 +42,7 @@ static void remember_offer(struct server *s, const struct server_offer *offer)
     s->size_offered = offer->size && offer->size < own ? offer->size : own;
     s->offered = (struct params_offer){0}; /* to a HELO client nothing was listed */
     if (s->client.esmtp)
-        s->offered = (struct params_offer){.size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn};
+        s->offered = (struct params_offer){.size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn, .auth = server_auth_offered(s)};
 }
 
 static void hello(struct server *s, const struct command *command, bool esmtp)

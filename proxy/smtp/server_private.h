@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/secret.h"
 #include "io/io.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -23,6 +24,17 @@ enum server_step {
     STEP_NEEDS_READER, /* the client must read its answers first: its clock runs too */
     STEP_NEEDS_ANSWER, /* a handler owes an answer or holds the body: no clock of ours runs */
 };
+
+enum tls_progress {
+    TLS_CLEAR,
+    TLS_DUE,    /* STARTTLS was read: its 220 and the handshake follow once the line is consumed */
+    TLS_BEGUN,  /* the handshake runs, and nothing else */
+    TLS_SECURE,
+};
+
+enum sasl { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD }; /* which response the next line is */
+
+enum swallowing { SWALLOW_NOTHING, SWALLOW_COMMAND, SWALLOW_AUTH }; /* the rest of an overlong line */
 
 enum body_fate { BODY_WANTED, BODY_OVERRUN, BODY_REFUSED };
 
@@ -57,11 +69,16 @@ struct server {
     unsigned recipients;         /* accepted in this transaction */
     unsigned recipients_pending; /* RCPTs that a handler has not answered */
     unsigned junk, errors;       /* since the last delivered message */
+    enum tls_progress tls;
+    enum sasl sasl;
+    struct secret *sasl_user; /* LOGIN: the name, while its password is awaited. A secret, for people put passwords there */
+    unsigned failed_logins;
+    bool logged_in; /* AUTH succeeded, or was accepted unseen */
     bool greeted;
     bool said_hello;
     bool transaction;  /* MAIL was answered 2xx */
     bool data_refused; /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
-    bool swallowing;   /* in an overlong line */
+    enum swallowing swallowing;
     bool held;         /* the handler wants no body now */
     bool draining;
     bool told; /* closed() was called */
@@ -80,7 +97,7 @@ void server_clock_update(struct server *s, enum server_step waits_for); /* after
 void server_clock_heard(struct server *s, size_t body_octets);          /* a command was completed (0) or octets of a body came */
 
 /* --- server_queue.c */
-enum ticket { TICKET_REPLY /* answered at birth */, TICKET_MAIL, TICKET_RCPT, TICKET_DATA, TICKET_END_OF_DATA };
+enum ticket { TICKET_REPLY /* answered at birth */, TICKET_MAIL, TICKET_RCPT, TICKET_DATA, TICKET_END_OF_DATA, TICKET_LOGIN };
 struct server_command *server_ticket(struct server *s, enum ticket kind);
 enum server_step server_queue_state(const struct server *s); /* STEP_DONE: one more command may be read, a RCPT at least */
 void server_queue_flush(struct server *s);                   /* sends what is answered, up to the first command that is not */
@@ -112,7 +129,21 @@ server_verb_fn server_do_ehlo, server_do_helo;
 server_verb_fn server_do_mail, server_do_rcpt, server_do_rset;
 server_verb_fn server_do_data, server_do_bdat;
 server_verb_fn server_do_noop, server_do_vrfy, server_do_expn, server_do_help, server_do_quit;
+server_verb_fn server_do_starttls, server_do_auth;
 void server_reset(struct server *s); /* ends an open transaction, and tells the handler */
+
+/* --- server_cmd_starttls.c */
+bool server_tls_offered(const struct server *s); /* STARTTLS may be said now */
+void server_tls_begin(struct server *s);         /* TLS_DUE, or the start of an implicit session: the handshake begins */
+void server_tls_done(struct server *s);
+void server_tls_failed(struct server *s, const char *words);
+
+/* --- server_cmd_auth.c */
+bool server_auth_offered(const struct server *s); /* AUTH is in this session's EHLO reply, if one came now */
+void server_sasl_line(struct server *s, struct slice line); /* a response, where s->sasl awaits one */
+void server_sasl_over(struct server *s, int code, const char *enhanced, const char *text); /* the exchange ends with this answer */
+void server_login_verdict(struct server *s, enum server_login verdict);
+void server_auth_forget(struct server *s); /* nobody is logged in any more */
 
 /* --- server_cmd_data.c */
 void server_body_begin(struct server *s); /* the 354 was said */

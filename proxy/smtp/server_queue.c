@@ -146,8 +146,22 @@ static void heed(struct server *s, enum ticket kind, int code)
         if (good)
             s->junk = s->errors = 0;
         break;
-    case TICKET_REPLY: break;
+    case TICKET_REPLY:
+    case TICKET_LOGIN: break;
     }
+}
+
+void server_answer_login(struct server_command *cmd, enum server_login verdict)
+{
+    struct server *s = cmd->server;
+    assert(!s->told && !cmd->answered && cmd->kind == TICKET_LOGIN);
+    if (s->why) {
+        cmd->answered = true;
+        return;
+    }
+    drop(cmd); /* it stood alone: the answer goes straight out */
+    server_login_verdict(s, verdict);
+    server_schedule(s);
 }
 
 void server_answer(struct server_command *cmd, const struct answer *answer)

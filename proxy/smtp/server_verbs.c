@@ -5,6 +5,7 @@
 #include "base/caps.h"
 #include "base/log.h"
 #include "smtp/server_private.h"
+#include "wire/auth.h"
 
 /* What the gate looks at, before the verb's function runs. Every verb but those that go alongside waits until all before it are answered, and nothing after it is
  * read before it is answered itself: it is the last of its pipelined group (RFC 2920 3.1). */
@@ -14,18 +15,14 @@ enum {
     IN_TRANSACTION = 1 << 2, /* 503 before MAIL */
     NO_ARGUMENTS = 1 << 3,   /* 501 with any */
     JUNK = 1 << 4,           /* brings no message nearer: counted */
+    BEFORE_TLS = 1 << 5,     /* may be said in clear where TLS is required (RFC 3207 section 4) */
+    AFTER_LOGIN = 1 << 6,    /* 530 before AUTH where it is required (RFC 4954 section 6) */
 };
 
 struct verb_row {
     unsigned flags;
     server_verb_fn *run;
 };
-
-static void do_not_offered(struct server *s, const struct command *command)
-{
-    (void)command;
-    server_say(s, 502, "5.5.1", "not offered here");
-}
 
 static void do_http(struct server *s, const struct command *command)
 {
@@ -40,22 +37,23 @@ static void do_proxy(struct server *s, const struct command *command)
 }
 
 static const struct verb_row verbs[VERB_COUNT] = {
-    [VERB_EHLO] = {JUNK, server_do_ehlo},
-    [VERB_HELO] = {JUNK, server_do_helo},
-    [VERB_MAIL] = {AFTER_HELLO, server_do_mail},
-    [VERB_RCPT] = {AFTER_HELLO | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
-    [VERB_DATA] = {AFTER_HELLO | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
-    [VERB_BDAT] = {0, server_do_bdat},
+    [VERB_EHLO] = {JUNK | BEFORE_TLS, server_do_ehlo},
+    [VERB_HELO] = {JUNK | BEFORE_TLS, server_do_helo},
+    [VERB_MAIL] = {AFTER_HELLO | AFTER_LOGIN, server_do_mail},
+    [VERB_RCPT] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
+    [VERB_DATA] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
+    [VERB_BDAT] = {BEFORE_TLS, /* or its payload would be read */
+                   server_do_bdat},
     [VERB_RSET] = {JUNK, server_do_rset},
-    [VERB_NOOP] = {JUNK, server_do_noop},
-    [VERB_VRFY] = {JUNK, server_do_vrfy},
+    [VERB_NOOP] = {JUNK | BEFORE_TLS, server_do_noop},
+    [VERB_VRFY] = {JUNK | AFTER_LOGIN, server_do_vrfy},
     [VERB_EXPN] = {JUNK, server_do_expn},
     [VERB_HELP] = {JUNK, server_do_help},
-    [VERB_QUIT] = {0, server_do_quit},
-    [VERB_STARTTLS] = {0, do_not_offered},
-    [VERB_AUTH] = {0, do_not_offered},
-    [VERB_HTTP] = {0, do_http},
-    [VERB_PROXY] = {0, do_proxy},
+    [VERB_QUIT] = {BEFORE_TLS, server_do_quit},
+    [VERB_STARTTLS] = {JUNK | BEFORE_TLS, server_do_starttls},
+    [VERB_AUTH] = {0, server_do_auth},
+    [VERB_HTTP] = {BEFORE_TLS, do_http},
+    [VERB_PROXY] = {BEFORE_TLS, do_proxy},
 };
 
 static const struct {
@@ -108,8 +106,12 @@ static void not_a_command(struct server *s, int code, const char *enhanced, cons
 
 static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
 {
-    if ((row->flags & AFTER_HELLO) && !s->said_hello)
+    if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED && s->tls != TLS_SECURE)
+        server_say(s, 530, "5.7.0", "say STARTTLS first");
+    else if ((row->flags & AFTER_HELLO) && !s->said_hello)
         server_say(s, 503, "5.5.1", "send EHLO or HELO first");
+    else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED && !s->logged_in)
+        server_say(s, 530, "5.7.0", server_auth_offered(s) ? "log in first" : "log in first, after STARTTLS");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
         server_say(s, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
@@ -135,16 +137,38 @@ static void dispatch(struct server *s, const struct command *command)
         s->data_refused = command->verb == VERB_DATA;
 }
 
+/* How long a line may be: those of AUTH are longer (RFC 4954 section 4). */
+static size_t longest_line(const struct server *s, struct slice view)
+{
+    return s->sasl || (s->settings->auth && auth_is_line(view)) ? CAP_AUTH_LINE : CAP_COMMAND_LINE;
+}
+
+static void refuse_long_line(struct server *s, bool of_auth)
+{
+    if (of_auth)
+        server_sasl_over(s, 500, "5.5.6", "line too long");
+    else
+        not_a_command(s, 500, "5.5.2", "line too long");
+}
+
 /* One line without its line end. false: it must wait its turn, nothing was done. */
 static bool take_line(struct server *s, struct slice line)
 {
     struct command command;
+    if (s->sasl) { /* nothing else is pending */
+        if (line.len > CAP_AUTH_LINE)
+            refuse_long_line(s, true);
+        else
+            server_sasl_line(s, line);
+        return true;
+    }
+    size_t longest = longest_line(s, line);
     enum command_fault fault = command_parse(line, &command);
     bool known = fault == COMMAND_OK && verbs[command.verb].run;
     if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
         return false;
-    if (line.len > CAP_COMMAND_LINE)
-        not_a_command(s, 500, "5.5.2", "line too long");
+    if (line.len > longest)
+        refuse_long_line(s, longest == CAP_AUTH_LINE);
     else if (known)
         dispatch(s, &command);
     else if (fault == COMMAND_CONTROLS)
@@ -162,11 +186,12 @@ static enum server_step swallow(struct server *s, struct slice view)
     size_t end = slice_find(view, '\n');
     bool over = end < view.len;
     stream_consume(s->stream, over ? end + 1 : view.len);
-    s->swallowing = !over;
     if (!over)
         return STEP_NEEDS_CLIENT;
+    bool of_auth = s->swallowing == SWALLOW_AUTH;
+    s->swallowing = SWALLOW_NOTHING;
     server_clock_heard(s, 0);
-    not_a_command(s, 500, "5.5.2", "line too long");
+    refuse_long_line(s, of_auth);
     return STEP_DONE;
 }
 
@@ -181,7 +206,7 @@ enum server_step server_read_command(struct server *s)
         return idle;
     if (s->swallowing)
         return swallow(s, view);
-    if (!s->pending) {
+    if (!s->pending && !s->sasl) {
         enum intruder who = recognise(s, view);
         if (who == INTRUDER_PERHAPS)
             return STEP_NEEDS_CLIENT;
@@ -192,9 +217,10 @@ enum server_step server_read_command(struct server *s)
     }
     size_t end = slice_find(view, '\n');
     if (end == view.len) {
-        if (view.len < CAP_COMMAND_LINE + 2 || s->pending)
+        size_t longest = longest_line(s, view);
+        if (view.len < longest + 2 || s->pending)
             return idle;
-        s->swallowing = true;
+        s->swallowing = longest == CAP_AUTH_LINE ? SWALLOW_AUTH : SWALLOW_COMMAND;
         return STEP_DONE;
     }
     size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end; /* a bare LF ends a command too */
@@ -203,5 +229,7 @@ enum server_step server_read_command(struct server *s)
     server_clock_heard(s, 0);
     if (!s->why)
         stream_consume(s->stream, end + 1);
+    if (s->tls == TLS_DUE)
+        server_tls_begin(s);
     return STEP_DONE;
 }

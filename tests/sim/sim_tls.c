@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/tls_self_signed.h"
 #include "sim_net.h"
 #include "sim_world.h"
 
@@ -78,12 +79,22 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
 
 struct tls_context *tls_context_server(const struct tls_server_settings *settings, struct err *err)
 {
-    const char *names = need_file(settings->cert_file, err);
+    char *pem = settings->cert_file ? NULL : slice_string(slice_head(settings->pem, slice_find(settings->pem, '\n')));
+    const char *names = pem ? pem : need_file(settings->cert_file, err);
     if (!names || (settings->key_file && !need_file(settings->key_file, err)))
         return NULL;
     struct tls_context *ctx = context_new(true, settings->min);
     ctx->certificate = mem_string(names);
+    free(pem);
     return ctx;
+}
+
+int tls_self_signed(const char *host, struct buf *certificate, struct buf *key, struct err *err)
+{
+    if (buf_printf(certificate, "%s\n", host) && buf_printf(key, "key\n"))
+        return 0;
+    err_set(err, ERR_LIMIT, "it does not fit");
+    return -1;
 }
 
 struct tls_context *tls_context_ref(struct tls_context *ctx)

@@ -103,6 +103,14 @@ static void set(struct dialog *d, const char *rest)
         st->settings.timeout = (usec)n * USEC_PER_SEC;
     else if (strcmp(key, "lf") == 0)
         st->settings.lf_line_endings = true;
+    else if (strcmp(key, "tls") == 0)
+        stage_tls(st, strcmp(value, "starttls") == 0   ? SERVER_TLS_OFFERED
+                      : strcmp(value, "required") == 0 ? SERVER_TLS_REQUIRED
+                                                       : SERVER_TLS_IMPLICIT);
+    else if (strcmp(key, "auth") == 0)
+        st->settings.auth = strcmp(value, "accept") == 0 ? SERVER_AUTH_ACCEPT : SERVER_AUTH_REQUIRED;
+    else if (strcmp(key, "from") == 0)
+        assert_true(addr_parse(slice_of(value), &st->from));
     else if (strcmp(key, "upstream_size") == 0)
         st->offer.size = n;
     else if (strcmp(key, "dsn") == 0)
@@ -160,6 +168,8 @@ static bool stage_direction(struct dialog *d, const char *line)
     } else if (strcmp(line, "reset") == 0) {
         sim_end_reset(st->end);
         st->reset = true;
+    } else if (strcmp(line, "tls") == 0) {
+        stage_secure(st);
     } else if ((rest = after_word(line, "wait", &count))) {
         sim_run_for(st->sim, (usec)strtoull(rest, NULL, 10) * USEC_PER_SEC);
     } else if ((rest = after_word(line, "answer", &count))) {

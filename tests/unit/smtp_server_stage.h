@@ -22,10 +22,10 @@
 #define PLENTY (4 * 1024 * 1024)
 #define SHORT_WHILE ((usec)400) /* longer than a round trip of this network; short enough that a byte each is no slow body */
 
-enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KINDS };
-static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body"};
+enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KINDS };
+static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login"};
 static const char *const usual_answers[KINDS] = {"250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead",
-                                                 "250 2.0.0 queued as test", ""};
+                                                 "250 2.0.0 queued as test", "", "right"};
 
 struct lines { /* a list of strings */
     char **items;
@@ -36,6 +36,7 @@ struct stage { /* everything of one dialog */
     struct sim *sim;
     struct listener *listener;
     struct sim_end *end;   /* the client's */
+    struct addr from;      /* its address, if it matters */
     struct server *server; /* NULL once closed */
     struct server_settings settings;
     struct server_offer offer;
@@ -50,6 +51,7 @@ struct stage { /* everything of one dialog */
     bool held;
     struct buf heard; /* what the client read */
     bool deaf;        /* it does not read */
+    bool securing;    /* its handshake runs */
     bool eof, reset;
     unsigned closed;
 };
@@ -103,6 +105,16 @@ static void give(struct server_command *cmd, const char *text)
     free(copy);
 }
 
+static enum server_login verdict_of(const char *text)
+{
+    static const char *const names[] = {"right", "wrong", "busy", "locked"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, names[i]) == 0)
+            return (enum server_login)i;
+    fail_msg("%s: no verdict", text);
+    return SERVER_LOGIN_BUSY;
+}
+
 static void respond(struct stage *st, enum kind kind, struct server_command *cmd)
 {
     const char *text = usual_answers[kind];
@@ -113,7 +125,10 @@ static void respond(struct stage *st, enum kind kind, struct server_command *cmd
         text = usual_answers[kind];
     }
     if (strncmp(text, "later ", 6) != 0) {
-        give(cmd, text);
+        if (kind == KIND_LOGIN)
+            server_answer_login(cmd, verdict_of(text));
+        else
+            give(cmd, text);
         return;
     }
     st->waiting[st->nwaiting] = cmd;
@@ -128,7 +143,10 @@ static void answer_waiting(struct stage *st, size_t i)
     st->nwaiting--;
     memmove(st->waiting + i, st->waiting + i + 1, (st->nwaiting - i) * sizeof *st->waiting);
     memmove(st->waiting_answer + i, st->waiting_answer + i + 1, (st->nwaiting - i) * sizeof *st->waiting_answer);
-    give(cmd, text);
+    if (strchr(text, ' '))
+        give(cmd, text);
+    else
+        server_answer_login(cmd, verdict_of(text));
     free(text);
 }
 
@@ -146,8 +164,9 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
     char size[40] = "";
     if (p->has_size)
         snprintf(size, sizeof size, " size=%llu", (unsigned long long)p->size);
-    saw(st, "mail <%.*s>%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size, p->body == BODY_8BITMIME ? " 8bit" : "",
-        p->smtputf8 ? " utf8" : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data, p->envid.len ? " envid=" : "",
+    const char *user = server_client(st->server)->user;
+    saw(st, "mail <%.*s>%s%s%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size, p->body == BODY_8BITMIME ? " 8bit" : "",
+        p->smtputf8 ? " utf8" : "", user ? " user=" : "", user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data, p->envid.len ? " envid=" : "",
         (int)p->envid.len, p->envid.data);
     respond(st, KIND_MAIL, cmd);
 }
@@ -203,6 +222,13 @@ static void on_reset(void *ctx, enum server_end why)
     saw(st, "reset %s", names[why]);
 }
 
+static void on_login(void *ctx, struct server_command *cmd, struct slice user, struct slice password)
+{
+    struct stage *st = ctx;
+    saw(st, "login %.*s %.*s", (int)user.len, user.data, (int)password.len, password.data);
+    respond(st, KIND_LOGIN, cmd);
+}
+
 static void on_closed(void *ctx, const char *why)
 {
     struct stage *st = ctx;
@@ -211,7 +237,7 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello, on_mail, on_rcpt, on_data, on_body, on_body_end, on_reset, on_closed};
+static const struct server_handlers handlers = {on_hello, on_mail, on_rcpt, on_data, on_body, on_body_end, on_reset, on_closed, on_login};
 
 /* ---- the client ---- */
 
@@ -221,6 +247,11 @@ static void on_client(void *ctx)
     char chunk[4096];
     struct err err;
     ssize_t n = 0;
+    if (st->securing && sim_end_handshake(st->end, &err) == TRANSPORT_AGAIN)
+        return;
+    if (st->securing)
+        saw(st, "client %s", sim_end_is_sealed(st->end) ? "secured" : "failed");
+    st->securing = false;
     while (!st->deaf && !st->eof && !st->reset && (n = sim_end_read(st->end, chunk, sizeof chunk, &err)) > 0)
         assert_true(buf_append(&st->heard, chunk, (size_t)n));
     if (n < 0) {
@@ -246,6 +277,24 @@ static void stage_begin(struct stage *st, uint64_t seed)
     sim_path_default(st->sim)->latency = 50;
 }
 
+/* The server half gets a certificate, and this policy. */
+static void stage_tls(struct stage *st, enum server_tls policy)
+{
+    struct err err;
+    struct tls_server_settings settings = {.pem = slice_of("proxy.example\n"), .min = TLS_V1_2};
+    st->settings.tls = policy;
+    st->settings.tls_context = tls_context_server(&settings, &err);
+    assert_non_null(st->settings.tls_context);
+}
+
+/* The client begins its handshake. */
+static void stage_secure(struct stage *st)
+{
+    sim_end_tls_as_client(st->end);
+    st->securing = true;
+    on_client(st);
+}
+
 static void stage_connect(struct stage *st)
 {
     struct addr at;
@@ -253,7 +302,7 @@ static void stage_connect(struct stage *st)
     assert_true(addr_parse_with_port(slice_of("192.0.2.25:25"), &at));
     st->listener = listener_open(sim_loop(st->sim), &at, on_accept, st, &err);
     assert_non_null(st->listener);
-    st->end = sim_connect(st->sim, &at, NULL, on_client, st);
+    st->end = sim_connect(st->sim, &at, st->from.family ? &st->from : NULL, on_client, st);
     assert_non_null(st->end);
 }
 
@@ -281,6 +330,7 @@ static void stage_end(struct stage *st)
     struct sim_living living = sim_living(st->sim);
     assert_int_equal(living.timers, 0);
     assert_int_equal(living.transports, 0);
+    tls_context_unref(&st->settings.tls_context);
     sim_free(&st->sim);
     for (int k = 0; k < KINDS; k++)
         lines_free(&st->scripted[k]);

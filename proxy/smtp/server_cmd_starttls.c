@@ -1,0 +1,94 @@
+/* STARTTLS (RFC 3207), and TLS from the first byte on (RFC 8314). What a client said in clear is forgotten: anybody may have said it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "smtp/server_private.h"
+
+#define HANDSHAKE_PATIENCE (30 * USEC_PER_SEC)
+
+bool server_tls_offered(const struct server *s)
+{
+    return s->tls == TLS_CLEAR && (s->settings->tls == SERVER_TLS_OFFERED || s->settings->tls == SERVER_TLS_REQUIRED);
+}
+
+void server_do_starttls(struct server *s, const struct command *command)
+{
+    if (s->tls == TLS_SECURE)
+        server_say(s, 503, "5.5.1", "TLS is on already");
+    else if (!server_tls_offered(s))
+        server_say(s, 502, "5.5.1", "not offered here");
+    else if (command->args.len)
+        server_say(s, 501, "5.5.4", "this command takes no arguments");
+    else
+        s->tls = TLS_DUE;
+}
+
+/* What came behind STARTTLS before the handshake was written by whoever sits on the line, to be taken for the client's own words (CVE-2011-0411). */
+static void refuse_injection(struct server *s)
+{
+    char peer[ADDR_TEXT];
+    log_event(s->io->log, LOG_WARN, "commands came behind STARTTLS without waiting for its answer: an attack, or a broken client",
+              log_str("client", addr_text(&s->client.peer, peer)));
+    s->tls = TLS_CLEAR;
+    server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer", "commands came behind STARTTLS");
+}
+
+void server_tls_begin(struct server *s)
+{
+    struct err err = {0};
+    bool implicit = s->settings->tls == SERVER_TLS_IMPLICIT;
+    if (s->why)
+        return;
+    if (!implicit && stream_view(s->stream).len) {
+        refuse_injection(s);
+        return;
+    }
+    if (!implicit) {
+        server_reset(s);
+        server_say(s, 220, "2.0.0", "go ahead");
+    }
+    if (s->why)
+        return;
+    s->tls = TLS_BEGUN;
+    if (stream_start_tls(s->stream, s->settings->tls_context, true, NULL, &err) != 0) {
+        server_tls_failed(s, err.words);
+        return;
+    }
+    timer_arm(s->clock, s->settings->timeout < HANDSHAKE_PATIENCE ? s->settings->timeout : HANDSHAKE_PATIENCE);
+}
+
+void server_tls_done(struct server *s)
+{
+    timer_stop(s->clock);
+    s->tls = TLS_SECURE;
+    s->client.tls = true;
+    s->client.tls_facts = stream_tls(s->stream);
+    server_auth_forget(s);
+    free((char *)s->client.helo);
+    s->client.helo = mem_string("");
+    s->client.esmtp = s->said_hello = s->data_refused = false;
+    s->offered = (struct params_offer){0};
+}
+
+static const char *advice(const char *words)
+{
+    if (strstr(words, "unsupported protocol") || strstr(words, "unsupported_protocol"))
+        return "an old device? tls_min = 1.0 on this listener lets it in";
+    if (strstr(words, "unknown ca") || strstr(words, "bad certificate") || strstr(words, "certificate unknown"))
+        return "the client does not trust the certificate: give it one that it knows, or switch its check off";
+    if (strstr(words, "http request") || strstr(words, "wrong version number"))
+        return "the client did not speak TLS where TLS was due";
+    return NULL;
+}
+
+void server_tls_failed(struct server *s, const char *words)
+{
+    char peer[ADDR_TEXT], why[400];
+    snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", words);
+    log_event(s->io->log, LOG_WARN, "TLS handshake with a client failed", log_str("client", addr_text(&s->client.peer, peer)),
+              log_str("reason", words), log_str("hint", advice(words)));
+    server_cut(s, why);
+}
