@@ -264,7 +264,7 @@ static void keep_text(struct sim_client *c, const struct expectation *e, int cod
 {
     struct sim_outcome *o = &c->outcomes[e->message];
     if (e->what >= AWAIT_MAIL && e->what <= AWAIT_FINAL && (code >= 400 || e->what == AWAIT_FINAL))
-        snprintf(o->text, sizeof o->text, "%.*s", (int)(text.len < 500 ? text.len : 500), text.data);
+        snprintf(o->text, sizeof o->text, "%.*s", (int)strcspn(text.data, "\r\n"), text.data); /* a reply ends in CRLF: it is bounded */
 }
 
 static void heard(struct sim_client *c, const struct expectation *e, int code)

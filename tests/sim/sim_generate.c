@@ -188,10 +188,38 @@ static void some_fault(struct sim_place *p, struct sim_rng *rng)
         r->commits = r->fault < SIM_FAULT_REPLY && chance(rng, 50);
         /* A 250 in mid-body can be told from the verdict only while the body is not all on its way. */
         r->text = replies[sim_rng_below(rng, r->step == SIM_AT_BODY ? 6 : sizeof replies / sizeof *replies)];
+        if (strncmp(r->text, "250-", 4) == 0 && (r->step == SIM_AT_MAIL || r->step == SIM_AT_RCPT || r->step == SIM_AT_CHUNK))
+            r->text = replies[0]; /* the next command's answer would complete it, and all after would be one off */
         r->delay = (usec)sim_rng_below(rng, r->step == SIM_AT_IDLE ? 20000000 : 8000000);
         r->bytes = sim_rng_below(rng, 3000);
         return;
     }
+}
+
+/* A recipient is accepted, the session dies, and its replacement refuses the recipient: nothing may be sent then. */
+static void some_change_of_mind(struct sim_place *p, struct sim_rng *rng)
+{
+    static const enum sim_step steps[] = {SIM_AT_DATA, SIM_AT_BODY, SIM_AT_CHUNK};
+    fault(p, steps[sim_rng_below(rng, 3)], chance(rng, 50) ? SIM_FAULT_CLOSE : SIM_FAULT_RESET, NULL, 0);
+    fault(p, SIM_AT_RCPT, SIM_FAULT_REPLY, chance(rng, 50) ? "550 5.1.1 gone since\r\n" : "450 4.2.1 busy since\r\n", 0);
+    for (size_t i = 0; i < SIM_RULES; i++) {
+        struct sim_fault_rule *r = &p->script.faults[i];
+        if (r->fault == SIM_FAULT_NONE)
+            continue;
+        r->times = 1 + (unsigned)sim_rng_below(rng, 2);
+        r->skip = r->step == SIM_AT_RCPT ? 1 + (unsigned)sim_rng_below(rng, 4) : (unsigned)sim_rng_below(rng, 2);
+    }
+}
+
+/* The account's own credentials are wrong, or its user is locked: every genuine server says so. */
+static void refuse_credentials(struct sim_plan *plan, struct sim_rng *rng)
+{
+    static const char *const replies[] = {"535 5.7.8 bad credentials", "534 5.7.9 use an application password", "530 5.7.0 authenticate first"};
+    const char *reply = replies[sim_rng_below(rng, 3)];
+    for (size_t i = 0; i < plan->nplaces; i++)
+        plan->places[i].script.auth_reply = reply;
+    plan->must_arrive = false;
+    plan->notes = sim_plan_text(plan, "%s; credentials refused", plan->notes);
 }
 
 static void some_cut(struct sim_place *p, struct sim_rng *rng)
@@ -230,6 +258,8 @@ static const struct policy policies[] = {
 
 static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char *ports)
 {
+    /* A client that vanishes holds its session until the client's timeout: with few of them others may wait in vain. */
+    unsigned slots = plan->must_arrive ? SIM_CLIENTS : (unsigned)(1 + sim_rng_below(rng, 4));
     plan->lf = chance(rng, 10);
     const struct policy *p = &policies[chance(rng, 85) ? 0 : 1 + sim_rng_below(rng, 2)];
     plan->user = user;
@@ -240,7 +270,7 @@ static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char 
                               "[log]\nlevel = debug\n[listen]\naddress = %s\nallow = 127.0.0.0/8\nmax_message_size = 1500000\nline_endings = %s\n"
                               "[upstream]\nhost = %s\nports = %s\nusername = %s\npassword = %s\n%s"
                               "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %u\nmax_messages = %u\nconnect_timeout = %us\n",
-                              plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, (unsigned)(1 + sim_rng_below(rng, 4)),
+                              plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, slots,
                               (unsigned)(1 + sim_rng_below(rng, 6)), (unsigned)(4 + sim_rng_below(rng, 7)));
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.may_be_clear = p->may_be_clear;
@@ -287,10 +317,14 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind)
     plan->client_path.latency = 100 + plan->client_path.latency / 20;
     some_names(plan, &rng, &naddresses);
     some_ports(plan, &rng, kind, naddresses);
+    if (chance(&rng, 4))
+        refuse_credentials(plan, &rng);
     plan->calm = kind == SIM_KIND_LADDER;
     for (size_t i = 0; i < plan->nplaces && kind != SIM_KIND_LADDER; i++) {
         for (unsigned n = (unsigned)sim_rng_below(&rng, 3); n > 0; n--)
             some_fault(&plan->places[i], &rng);
+        if (chance(&rng, 10))
+            some_change_of_mind(&plan->places[i], &rng);
         if (chance(&rng, 15))
             some_cut(&plan->places[i], &rng);
     }
