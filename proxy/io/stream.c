@@ -338,6 +338,13 @@ void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx)
     loop_defer(s->loop, &s->later);
 }
 
+void stream_set_input_cap(struct stream *s, size_t cap)
+{
+    assert(cap >= s->in.len);
+    s->in.cap = cap;
+    want_events(s);
+}
+
 struct slice stream_view(const struct stream *s)
 {
     return buf_view(&s->in);

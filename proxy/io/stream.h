@@ -40,6 +40,9 @@ struct stream *stream_accepted(struct transport *t, struct stream_caps caps, str
  * last owner was told of, are told to the new one by STREAM_INPUT and STREAM_EOF at the end of this turn. */
 void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx);
 
+/* How much is read ahead from now on; never less than what is in the view. For a reader that must not take an octet too many: it lets the cap grow by what it knows to come. */
+void stream_set_input_cap(struct stream *s, size_t cap);
+
 struct slice stream_view(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 void stream_again(struct stream *s);              /* gives STREAM_INPUT once more next turn if the view is not empty: for a reader that stopped early */

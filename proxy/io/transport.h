@@ -41,6 +41,7 @@ struct transport {
     void (*wake)(void *stream);
     void *stream;
     struct addr peer, local; /* unmapped; local is known once connected */
+    struct addr original;    /* where an accepted client meant to go, when a packet filter on this host turned it to us; family ADDR_NONE: it came by itself */
 };
 
 /* Begins a non-blocking connect. source may be NULL. NULL with err when it cannot even begin. Gives. */

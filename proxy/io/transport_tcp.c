@@ -214,6 +214,21 @@ static struct fd_transport *fd_transport_new(struct loop *loop, int fd)
     return t;
 }
 
+/* Netfilter's headers clash with libc's: their two numbers stand here. */
+enum { ORIGINAL_DESTINATION_V4 = 80 /* SO_ORIGINAL_DST */, ORIGINAL_DESTINATION_V6 = 80 /* IP6T_SO_ORIGINAL_DST */ };
+
+/* With connection tracking every connection has one; it means something only where it is not simply our own end. Any error: it was not turned. */
+static struct addr original_destination(int fd, const struct addr *local)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    bool v4 = local->family == ADDR_V4;
+    if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? ORIGINAL_DESTINATION_V4 : ORIGINAL_DESTINATION_V6, &sa, &len) < 0)
+        return (struct addr){0};
+    struct addr original = addr_from_sockaddr((struct sockaddr *)&sa);
+    return addr_equal(&original, local) && original.port == local->port ? (struct addr){0} : original;
+}
+
 struct transport *transport_accepted(struct loop *loop, int fd)
 {
     struct fd_transport *t = fd_transport_new(loop, fd);
@@ -223,6 +238,7 @@ struct transport *transport_accepted(struct loop *loop, int fd)
     t->connected = true;
     t->base.peer = addr_from_sockaddr((struct sockaddr *)&sa);
     t->base.local = local_address(fd);
+    t->base.original = original_destination(fd, &t->base.local);
     socket_keep_alive(fd);
     return &t->base;
 }

@@ -185,8 +185,8 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     }
 }
 
-struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
-                          const struct server_handlers *handlers, void *ctx)
+static struct server *server_make(const struct io *io, const struct server_settings *settings, const struct server_handlers *handlers,
+                                  void *ctx)
 {
     struct server *s = NEW(struct server);
     s->io = io;
@@ -196,12 +196,31 @@ struct server *server_new(const struct io *io, struct transport *t, const struct
     link_init(&s->commands);
     deferred_init(&s->turn, turn, s);
     s->clock = timer_new(io->loop, server_clock_fired, s);
-    s->stream = stream_accepted(t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream, s);
-    s->client.peer = *stream_peer(s->stream);
-    s->client.local = *stream_local(s->stream);
     s->client.helo = mem_string("");
     s->quiet_since = loop_now(io->loop);
     server_schedule(s); /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
+    return s;
+}
+
+struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
+                          const struct server_handlers *handlers, void *ctx)
+{
+    struct server *s = server_make(io, settings, handlers, ctx);
+    s->stream = stream_accepted(t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream, s);
+    s->client.peer = *stream_peer(s->stream);
+    s->client.local = *stream_local(s->stream);
+    return s;
+}
+
+struct server *server_new_on_stream(const struct io *io, struct stream *stream, const struct addr *peer, const struct addr *local,
+                                    const struct server_settings *settings, const struct server_handlers *handlers, void *ctx)
+{
+    struct server *s = server_make(io, settings, handlers, ctx);
+    s->stream = stream;
+    stream_set_input_cap(stream, CAP_CLIENT_INPUT);
+    stream_set_owner(stream, on_stream, s);
+    s->client.peer = *peer;
+    s->client.local = *local;
     return s;
 }
 
@@ -218,7 +237,7 @@ void server_drain(struct server *s)
 
 void server_close(struct server *s, int code, const char *enhanced, const char *text)
 {
-    assert(code == 421 || code == 554);
+    assert(code == 421 || code == 451 || code == 554);
     server_farewell(s, code, enhanced, text, text);
 }
 

@@ -102,6 +102,9 @@ struct server_settings { /* borrowed for the server's life; belongs to the liste
 /* Takes the transport of an accepted client; keeps io, settings, handlers. Greets. Gives. */
 struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
                           const struct server_handlers *handlers, void *ctx);
+/* The same for a connection that somebody else has used before us: takes the stream. peer, local: who it is for handlers and log, which is not the stream's own ends behind a load balancer. */
+struct server *server_new_on_stream(const struct io *io, struct stream *stream, const struct addr *peer, const struct addr *local,
+                                    const struct server_settings *settings, const struct server_handlers *handlers, void *ctx);
 const struct server_client *server_client(const struct server *s);
 
 /* The caller forgets the ticket. No handler is called from inside. Between the end of a session and closed() it may still be called, without effect. */
@@ -116,7 +119,7 @@ void server_hold_body(struct server *s, bool hold); /* backpressure: no more bod
 void server_refuse_body(struct server *s, const struct answer *answer);
 /* Shutdown: an idle client gets 421 4.3.2 now, a running transaction finishes first (its end of data answered), then 421. */
 void server_drain(struct server *s);
-/* Says the reply (421 or 554; with the message's id, where there is one) and closes; closed(text) follows on the loop. Called straight after server_new it stands in
+/* Says the reply (421, 554, or 451 for a loop; with the message's id, where there is one) and closes; closed(text) follows on the loop. Called straight after server_new it stands in
  * place of the greeting. Before the handshake of SERVER_TLS_IMPLICIT there is no way to say it: the client is cut. */
 void server_close(struct server *s, int code, const char *enhanced, const char *text);
 
