@@ -10,7 +10,8 @@
 
 enum { ADDRESSES = 64 }; /* of one answer; callers try far fewer */
 
-/* One question to the resolver, asked by any number of queries. While it runs on a helper, only `host`, `family` and the answer below belong to that thread. */
+/* One question to the resolver, asked by any number of queries. While it runs on a helper, only `host`, `family` and the answer below
+ * belong to that thread. */
 struct lookup {
     struct link link; /* in dns->lookups */
     struct link queries;
@@ -90,7 +91,8 @@ static void run(void *arg)
         answer_error(l, EAI_NONAME, 0);
 }
 
-/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a new lookup, since this one is out of the list. */
+/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a new lookup, since this one is out of the
+ * list. */
 static void done(void *arg)
 {
     struct lookup *l = arg;

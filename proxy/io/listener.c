@@ -48,7 +48,8 @@ static void on_rested(void *arg)
     watch(l);
 }
 
-/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet, and a blind close after so few bytes reaches it. */
+/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet, and a blind close after so few bytes
+ * reaches it. */
 static void turn_away(struct listener *l)
 {
     static const char words[] = "421 4.3.2 Too many connections, try again later\r\n";

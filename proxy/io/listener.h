@@ -11,7 +11,8 @@ struct transport;
 /* Takes an accepted transport (peer and local addresses are in it); wrap it with stream_accepted. Called from the loop. */
 typedef void accept_fn(void *ctx, struct transport *t);
 
-/* Binds and listens, close-on-exec, V6ONLY for IPv6. Gives; NULL with err (ERR_PERMISSION for a port below 1024 without the right; port in use, no such address …). */
+/* Binds and listens, close-on-exec, V6ONLY for IPv6. Gives; NULL with err (ERR_PERMISSION for a port below 1024 without the right; port in
+ * use, no such address …). */
 struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err) MUST_USE;
 /* Takes a descriptor that listens already (socket activation). */
 struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err) MUST_USE;

@@ -18,7 +18,8 @@
 struct loop;
 
 struct loop *loop_new(struct err *err) MUST_USE; /* gives; NULL on failure */
-/* All timers and streams must be gone, but for streams that are saying goodbye (stream_finish): these are cut now. Runs what is still deferred. NULL is fine. */
+/* All timers and streams must be gone, but for streams that are saying goodbye (stream_finish): these are cut now. Runs what is still
+ * deferred. NULL is fine. */
 void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);                /* until loop_stop */
 void loop_stop(struct loop *loop);
@@ -38,8 +39,8 @@ void timer_stop(struct timer *timer);
 bool timer_is_armed(const struct timer *timer);
 usec timer_left(const struct timer *timer);                          /* until it fires; 0 when it is not armed */
 
-/* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end). Embed it; it belongs to the caller and must
- * live until it ran or was cancelled. Deferring twice is one run. */
+/* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end). Embed it; it belongs to the caller and
+ * must live until it ran or was cancelled. Deferring twice is one run. */
 typedef void defer_fn(void *arg);
 struct deferred {
     struct link link;

@@ -1,5 +1,6 @@
 /* Tells when the network changed: an address added or removed, a changed default route (rtnetlink on Linux); lifetime refreshes, veth,
- * docker and bridge devices are not heeded. Debounced: one call 2 s after the first of a burst. Elsewhere, or without the right: silently never. */
+ * docker and bridge devices are not heeded. Debounced: one call 2 s after the first of a burst. Elsewhere, or without the right: silently
+ * never. */
 #ifndef IO_NETWATCH_H
 #define IO_NETWATCH_H
 

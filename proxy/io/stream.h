@@ -36,8 +36,8 @@ struct stream_caps {
 struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn, void *ctx, struct err *err) MUST_USE;
 /* Takes an accepted transport from a listener. No event before the loop's next turn. */
 struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx);
-/* Hands the events to somebody else (a session that takes over after the tunnel or the race). What is in the view already, and an end that the
- * last owner was told of, are told to the new one by STREAM_INPUT and STREAM_EOF at the end of this turn. */
+/* Hands the events to somebody else (a session that takes over after the tunnel or the race). What is in the view already, and an end that
+ * the last owner was told of, are told to the new one by STREAM_INPUT and STREAM_EOF at the end of this turn. */
 void stream_set_owner(struct stream *s, stream_fn *fn, void *ctx);
 
 /* How much is read ahead from now on; never less than what is in the view. For a reader that must not take an octet too many: it lets the cap grow by what it knows to come. */
@@ -54,16 +54,16 @@ bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
 size_t stream_queued(const struct stream *s);     /* bytes not handed to the transport yet */
 size_t stream_room(const struct stream *s);       /* bytes that may still be queued */
 
-/* Positions count bytes since the stream was made, TLS or not. stream_position: where the next queued byte will stand.
- * stream_handed: everything before this may have left (handed to the socket or to TLS, also when TLS said "not now"). A byte at position p is *sent* (PRODUCT 6) when
- * stream_handed > p. */
+/* Positions count bytes since the stream was made, TLS or not. stream_position: where the next queued byte will stand. stream_handed:
+ * everything before this may have left (handed to the socket or to TLS, also when TLS said "not now"). A byte at position p is *sent*
+ * (PRODUCT 6) when stream_handed > p. */
 uint64_t stream_position(const struct stream *s);
 uint64_t stream_handed(const struct stream *s);
 
 /* Begins TLS. Both buffers must be empty, input and output: bytes before the handshake would be taken for protected ones (STARTTLS
  * injection). One exception: as a server, output that is still queued (the 220) leaves in clear first, then the handshake begins; what is
- * queued after this call leaves protected. -1: they were not empty, or TLS could not begin; close the stream then. borrows ctx (takes a reference). resume_key may be NULL.
- * STREAM_SECURED or STREAM_FAILED follows. */
+ * queued after this call leaves protected. -1: they were not empty, or TLS could not begin; close the stream then. borrows ctx (takes a
+ * reference). resume_key may be NULL. STREAM_SECURED or STREAM_FAILED follows. */
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err) MUST_USE;
 const struct tls_facts *stream_tls(const struct stream *s); /* NULL while clear; also after a failed handshake */
 

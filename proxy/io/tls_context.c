@@ -213,7 +213,8 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     return ctx;
 }
 
-/* Strict ALPN (ALPACA): a browser that was led here offers "http/1.1" and is refused in the handshake. Mail clients offer nothing, or "smtp". */
+/* Strict ALPN (ALPACA): a browser that was led here offers "http/1.1" and is refused in the handshake. Mail clients offer nothing, or
+ * "smtp". */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *arg)
 {
     (void)ssl;

@@ -39,7 +39,8 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context **ctx);
 
-/* A client context remembers the newest TLS session per key ("host:port") for resumption; name and pins are checked again after a resumed handshake. */
+/* A client context remembers the newest TLS session per key ("host:port") for resumption; name and pins are checked again after a resumed
+ * handshake. */
 
 enum tls_fault { /* why a certificate does not earn trust */
     TLS_FAULT_NONE = 0,

@@ -48,7 +48,8 @@ bool tls_verify_resumed(struct tls_session *s); /* checks name, dates and pins o
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate);
 bool tls_certificate_digest(X509 *certificate, uint8_t out[32]);
 
-/* tls_error.c: the first error of OpenSSL's queue, which is the cause of the others, as words; empties the queue. A system error keeps its own kind. */
+/* tls_error.c: the first error of OpenSSL's queue, which is the cause of the others, as words; empties the queue. A system error keeps its
+ * own kind. */
 void tls_error(struct err *err, enum err_kind kind, const char *doing);
 unsigned long tls_error_peek(void);
 

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends PEM to both. `host` becomes subject and DNS name (an address literal becomes an iPAddress). Valid from yesterday on for ten years. The key is a
- * secret: buf_wipe it after use. Takes some 100 ms: for the start only. */
+/* Appends PEM to both. `host` becomes subject and DNS name (an address literal becomes an iPAddress). Valid from yesterday on for ten
+ * years. The key is a secret: buf_wipe it after use. Takes some 100 ms: for the start only. */
 int tls_self_signed(const char *host, struct buf *certificate, struct buf *key, struct err *err) MUST_USE;
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "io/tls_internal.h"
 
-/* One certificate can have several faults. The most telling is named, and always the same one: a certificate that expired is mentioned before its
- * unknown issuer, that before a wrong name. */
+/* One certificate can have several faults. The most telling is named, and always the same one: a certificate that expired is mentioned
+ * before its unknown issuer, that before a wrong name. */
 static int rank(enum tls_fault fault)
 {
     switch (fault) {

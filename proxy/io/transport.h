@@ -1,13 +1,14 @@
 /* The table beneath a stream. Two worlds fill it: tcp and tls over a descriptor, and in tests the virtual network. Only io/ and tests/sim
  * look in here; everybody else speaks to streams.
  *
- * A transport is owned by its stream. It calls `wake` when something that the stream asked for in `want` may have become possible, and
- * only from the loop. read and write return the number of bytes, 0 for "not now", -1 for dead (err is set); read returns -1 with
- * ERR_CLOSED at the peer's orderly end (FIN; with TLS close_notify: a FIN without it is ERR_RESET). After an error of write, read may still be called for what came before.
+ * A transport is owned by its stream. It calls `wake` when something that the stream asked for in `want` may have become possible, and only
+ * from the loop. read and write return the number of bytes, 0 for "not now", -1 for dead (err is set); read returns -1 with ERR_CLOSED at
+ * the peer's orderly end (FIN; with TLS close_notify: a FIN without it is ERR_RESET). After an error of write, read may still be called for
+ * what came before.
  *
- * `wake` is level-triggered: called once a turn for as long as something wanted is possible. After it returns, the transport may be gone. The stream
- * wants (false, true) while connect_step says AGAIN and (true, false) while handshake_step does: the transport itself knows which way a handshake waits.
- * want(false, false): no wake. */
+ * `wake` is level-triggered: called once a turn for as long as something wanted is possible. After it returns, the transport may be gone.
+ * The stream wants (false, true) while connect_step says AGAIN and (true, false) while handshake_step does: the transport itself knows
+ * which way a handshake waits. want(false, false): no wake. */
 #ifndef IO_TRANSPORT_H
 #define IO_TRANSPORT_H
 

@@ -203,7 +203,8 @@ static void tls_shutdown(struct transport *base)
 static void tls_close(struct transport *base)
 {
     struct tls_session *s = session_of(base);
-    /* Without this, SSL_free makes the session of a connection that ended without goodbyes unusable: an old rule (RFC 2246) that later ones dropped. */
+    /* Without this, SSL_free makes the session of a connection that ended without goodbyes unusable: an old rule (RFC 2246) that later ones
+     * dropped. */
     if (s->established && !s->broken)
         SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);

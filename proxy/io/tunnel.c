@@ -70,7 +70,8 @@ static const char *socks_words(unsigned code)
     return code < sizeof words / sizeof *words && words[code] ? words[code] : "unknown refusal";
 }
 
-/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an octet beyond is consumed: the next one is SMTP. */
+/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an octet beyond is consumed: the next one is
+ * SMTP. */
 static int judge_socks_reply(struct tunnel *t)
 {
     struct slice view = stream_view(t->stream);

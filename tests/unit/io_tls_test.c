@@ -124,6 +124,12 @@ static struct tls_context *client_for(const char *name, bool verify)
 
 static const struct certificate good = {.names = "DNS:smtp.example.com,DNS:mail.example.com", .common_name = "x", .from = -1, .until = 5};
 
+static void forget(struct tls_context **client, struct tls_context **server)
+{
+    tls_context_unref(client);
+    tls_context_unref(server);
+}
+
 struct pair {
     struct loop *loop;
     struct owner client, server;
@@ -187,8 +193,7 @@ static void test_talk_and_goodbye(void **state)
     spin_until(p.loop, has_E, &p.client);
     assert_int_equal(p.client.got.len, sizeof text);
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 /* A FIN without close_notify may be somebody's scissors: not an orderly end. */
@@ -204,8 +209,7 @@ static void test_truncation_is_failure(void **state)
     assert_int_equal(stream_error(p.server.s)->kind, ERR_RESET);
     assert_non_null(stream_tls(p.server.s));
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 struct verdict {
@@ -240,8 +244,7 @@ static void check_verdict(const struct verdict *v, bool verify)
         spin_until(p.loop, has_F, &p.server); /* it hears an alert */
     }
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 static void test_verdicts(void **state)
@@ -353,8 +356,8 @@ static void test_resumption(void **state)
     tls_context_unref(&server);
 }
 
-/* The certificate was wrong but nobody minded: such a session is no proof for a context that does. Within one context this cannot happen; its
- * facts must still say the truth after resumption. */
+/* The certificate was wrong but nobody minded: such a session is no proof for a context that does. Within one context this cannot happen;
+ * its facts must still say the truth after resumption. */
 static void test_unverified_stays_unverified(void **state)
 {
     static const struct certificate self = {.names = "DNS:a", .common_name = "x", .from = -1, .until = 5, .self_signed = true};
@@ -370,8 +373,7 @@ static void test_unverified_stays_unverified(void **state)
         spin_until(p.loop, has_I, &p.client);
         part(&p);
     }
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 static void test_versions(void **state)
@@ -412,8 +414,7 @@ static void test_strict_alpn(void **state)
     shake_hands(&p, client, server, NULL, usual_caps);
     assert_string_equal(p.client.events, "S");
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 /* STARTTLS injection: no handshake above bytes that came in clear; as a client, none above bytes that still wait to leave. */
@@ -440,8 +441,7 @@ static void test_start_tls_wants_empty_buffers(void **state)
     owner_close(&o);
     close(fd);
     loop_free(&loop);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 /* What is injected a moment later, before our ClientHello is answered, is read as TLS and breaks the handshake. */
@@ -504,8 +504,7 @@ static void test_server_says_220_first(void **state)
     assert_string_equal(p.server.events, "IS");
     assert_true(slice_is(buf_view(&p.client.got), "220 go\r\nprotected"));
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 /* TLS may have sent what it says it could not send: handed runs ahead of what was taken, by one record at most. */
@@ -528,8 +527,7 @@ static void test_uncertain_writes(void **state)
     spin_until(p.loop, has_E, &p.server);
     assert_int_equal(p.server.got.len, sizeof block);
     part(&p);
-    tls_context_unref(&client);
-    tls_context_unref(&server);
+    forget(&client, &server);
 }
 
 static void test_bad_files(void **state)
