@@ -100,8 +100,44 @@ static void check_upstream(struct loading *l, const struct section *s)
         complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
 }
 
+static void check_listen_tls(struct loading *l, const struct section *s, const struct listen_config *c)
+{
+    static const char *const of_tls[] = {"tls_cert", "tls_key", "tls_min"};
+    if (is_given(s, "tls_key") && !is_given(s, "tls_cert"))
+        complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
+    for (size_t i = 0; i < sizeof of_tls / sizeof *of_tls && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls"); i++)
+        if (is_given(s, of_tls[i]))
+            advise(l, s, of_tls[i], "without effect: tls = off");
+}
+
+/* Who comes from beyond loopback may log in under TLS only. */
+static void check_listen_auth(struct loading *l, const struct section *s, const struct listen_config *c)
+{
+    bool lets_others_in = false;
+    if (is_bad(s, "auth"))
+        return;
+    if (c->auth == LISTEN_AUTH_REQUIRED && !is_given(s, "users_file"))
+        complain(l, s, "auth", "nobody could log in; needed: users_file");
+    if (c->auth != LISTEN_AUTH_REQUIRED && is_given(s, "users_file"))
+        advise(l, s, "users_file", "without effect: auth = %s", c->auth == LISTEN_AUTH_ACCEPT ? "accept" : "off");
+    for (size_t i = 0; i < c->allow.n; i++)
+        lets_others_in |= !addr_is_loopback(&c->allow.items[i].base);
+    for (size_t i = 0; i < c->address.n; i++)
+        if (c->auth == LISTEN_AUTH_REQUIRED && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls") && lets_others_in &&
+            !addr_is_loopback(&c->address.items[i])) {
+            advise(l, s, "auth", "clients from beyond loopback cannot log in: that needs TLS, and tls = off");
+            return;
+        }
+}
+
 void check_rules(struct loading *l)
 {
+    for (size_t i = 0; i < l->nsections; i++)
+        if (l->sections[i].id == SECTION_LISTEN) {
+            const struct listen_config *c = section_struct(l, &l->sections[i]);
+            check_listen_tls(l, &l->sections[i], c);
+            check_listen_auth(l, &l->sections[i], c);
+        }
     for (size_t i = 0; i < l->nsections; i++)
         if (l->sections[i].id == SECTION_UPSTREAM)
             check_upstream(l, &l->sections[i]);

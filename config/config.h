@@ -22,10 +22,15 @@ struct port {
     enum port_mode mode; /* under tls = off every port is PORT_PLAIN: nothing is left to weaken or to forget */
 };
 
+enum listen_tls { LISTEN_TLS_OFF, LISTEN_TLS_STARTTLS, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
+enum listen_auth { LISTEN_AUTH_OFF, LISTEN_AUTH_ACCEPT, LISTEN_AUTH_REQUIRED };
+
 struct strings { char **items; size_t n; };
 struct networks { struct network *items; size_t n; };
 struct addresses { struct addr *items; size_t n; };
 struct ports { struct port *items; size_t n; };
+struct user { char *name; struct secret *hash; }; /* of crypt(3) */
+struct users { struct user *items; size_t n; };
 struct pins { uint8_t (*items)[32]; size_t n; };
 
 struct listen_config {
@@ -35,6 +40,12 @@ struct listen_config {
     bool address_is_default;     /* then a missing IPv6 only warns */
     struct networks allow;
     bool open_relay;
+    enum listen_tls tls;
+    char *tls_cert, *tls_key;    /* or NULL */
+    int tls_min;                 /* an enum tls_version, as below */
+    enum listen_auth auth;
+    char *users_file;            /* or NULL */
+    struct users users;          /* of users_file, with auth = required */
     char *upstream;              /* account name, or NULL */
     unsigned max_clients;
     uint64_t max_message_size;
@@ -70,6 +81,7 @@ struct upstream_config {
     char *helo;                  /* or NULL */
     struct strings senders;
     struct networks clients;
+    struct strings users;        /* names that clients logged in with */
     struct outbound_proxy proxy;
     struct addr source;          /* family ADDR_NONE: none */
     enum addr_family family;     /* ADDR_NONE: any */

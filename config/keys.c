@@ -33,6 +33,10 @@ static const struct word tls_words[] = {{"verify", TLS_VERIFY}, {"encrypt", TLS_
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
 static const struct word tls_version_words[] = {{"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
 static const struct word auth_words[] = {{"auto", AUTH_AUTO}, {"none", AUTH_NONE}, {"plain", AUTH_PLAIN}, {"login", AUTH_LOGIN}, {NULL, 0}};
+static const struct word listen_tls_words[] = {
+    {"off", LISTEN_TLS_OFF}, {"starttls", LISTEN_TLS_STARTTLS}, {"required", LISTEN_TLS_REQUIRED}, {"implicit", LISTEN_TLS_IMPLICIT}, {NULL, 0}};
+static const struct word listen_auth_words[] = {
+    {"off", LISTEN_AUTH_OFF}, {"accept", LISTEN_AUTH_ACCEPT}, {"required", LISTEN_AUTH_REQUIRED}, {NULL, 0}};
 static const struct word family_words[] = {{"any", ADDR_NONE}, {"ipv4", ADDR_V4}, {"ipv6", ADDR_V6}, {NULL, 0}};
 static const struct word line_ending_words[] = {{"strict", false}, {"lf", true}, {NULL, 0}};
 static const struct word level_words[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
@@ -84,6 +88,7 @@ static const struct key keys[] = {
      .group = "Which messages go here (none of these: all)",
      .help = "Envelope senders: user@dom, @dom, user@*, * and <> (the null sender)."},
     {UPSTREAM("clients", clients), .type = &type_networks, .sample = "192.168.1.0/24 fd00::/8", .help = "Networks of clients."},
+    {UPSTREAM("users", users), .type = &type_names, .sample = "scanner erp", .help = "Names that clients logged in with (auth = required)."},
 
     {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080", .group = "The way there",
      .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or http://[user:password@]host:port (CONNECT); %XX for "
@@ -118,6 +123,18 @@ static const struct key keys[] = {
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",
      .help = "yes: allow may cover the whole world although this listens beyond loopback. Be sure."},
+    {LISTEN("tls", tls), .type = &type_word, .words = listen_tls_words, .def = "off",
+     .help = "off; starttls: offered; required: nothing goes before STARTTLS; implicit: from the first byte on, as on port 465."},
+    {LISTEN("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/listen.pem",
+     .help = "Certificate (PEM, with its chain), reread on reload; none: self-signed, RSA 2048, made once and kept in state_dir."},
+    {LISTEN("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/listen.key", .help = "Its key; none: it is in tls_cert."},
+    {LISTEN("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2",
+     .help = "Lowest TLS version here; 1.0 lets old devices in."},
+    {LISTEN("auth", auth), .type = &type_word, .words = listen_auth_words, .def = "off",
+     .help = "off; accept: offers AUTH and takes whatever comes, for software that insists on a login; required: checked against "
+             "users_file, in clear from loopback only."},
+    {LISTEN("users_file", users_file), .type = &type_path, .sample = "/etc/smtp-detour/users",
+     .help = "Lines NAME:HASH, the hash as of crypt(3) (mkpasswd, openssl passwd -6); not readable by everyone; reread on reload."},
     {LISTEN("upstream", upstream), .type = &type_text, .sample = "work",
      .help = "The one account that takes everything from here; none: accounts' patterns decide."},
     {LISTEN("max_clients", max_clients), .type = &type_count, .def = "1000", .min = 1, .max = 1000000,

@@ -179,6 +179,7 @@ void config_unref(struct config **config)
         return;
     for (size_t i = 0; i < c->nlistens; i++) {
         keys_clear(SECTION_LISTEN, &c->listens[i]);
+        users_clear(&c->listens[i].users);
         free(c->listens[i].name);
     }
     for (size_t i = 0; i < c->nupstreams; i++) {

@@ -52,6 +52,13 @@ void check_routing(struct loading *l); /* routes.c: rules between sections */
 void check_files(struct loading *l);   /* secret.c: permissions; reads the secrets */
 void check_presets(struct loading *l); /* presets_check.c: what is known of a provider; after the secrets */
 
+/* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL, to be erased (*len_r of them). NULL: it complained. */
+char *read_secret_file(struct loading *l, const struct section *s, const char *key, const char *path, size_t max, size_t *len_r);
+
+/* users.c */
+void load_users(struct loading *l, const struct section *s);
+void users_clear(struct users *users);
+
 /* hostname.c; both give. */
 char *hostname_default(void);
 char *hostname_complete(const char *name, const char *hosts_file); /* with a dot, where the file knows one; else a copy */

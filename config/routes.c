@@ -42,13 +42,14 @@ static void check_open_relay(struct loading *l, const struct section *s)
     const struct listen_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
     bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
-    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || (!v4 && !v6))
+    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay ||
+        c->auth == LISTEN_AUTH_REQUIRED || is_bad(s, "auth") || (!v4 && !v6))
         return;
     for (size_t i = 0; i < c->address.n; i++)
         if (!addr_is_loopback(&c->address.items[i])) {
             complain(l, s, "allow",
-                     "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, or "
-                     "open_relay = yes",
+                     "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, "
+                     "auth = required, or open_relay = yes",
                      v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)", addr_text_with_port(&c->address.items[i], text));
             return;
         }
@@ -123,7 +124,7 @@ static bool has_pattern(const struct strings *list, const char *pattern)
 /* Whether no message passes this account by. */
 static bool takes_everything(const struct section *s, const struct upstream_config *u)
 {
-    if (is_bad(s, "senders") || is_bad(s, "clients"))
+    if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users"))
         return false;
     bool senders = u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
     return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) && covers_family(&u->clients, ADDR_V6)));
@@ -148,7 +149,7 @@ void check_routing(struct loading *l)
             continue;
         const struct upstream_config *u = section_struct(l, s);
         if (greedy && !is_pinned(l, u->name))
-            advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without senders and clients last",
+            advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",
                    greedy->title, greedy->line);
         else if (!greedy && takes_everything(s, u))
             greedy = s;

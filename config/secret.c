@@ -55,11 +55,16 @@ static void complain_unreadable(struct loading *l, const struct section *s, cons
     complain(l, s, key, "%s cannot be read: %s", path, errno == EINVAL ? "it is not a regular file" : strerror(errno));
 }
 
-static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret)
+/* before: the path that the old configuration of a reload has here, or NULL: what only root could read then stays in force. */
+static void check_file_again(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret, const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))
         return;
+    if (before && strcmp(path, before) == 0 && access(path, R_OK) != 0 && errno == EACCES) {
+        advise(l, s, key, "%s cannot be read any more; it stays what it was", path);
+        return;
+    }
     int fd = open_regular(path, &st);
     if (fd < 0) {
         complain_unreadable(l, s, key, path);
@@ -68,6 +73,11 @@ static void check_file(struct loading *l, const struct section *s, const char *k
     close(fd);
     if (is_secret)
         check_exposure(l, s, key, path, st.st_mode & 07777);
+}
+
+static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret)
+{
+    check_file_again(l, s, key, path, is_secret, NULL);
 }
 
 /* Up to `size` bytes. -1 with errno. */
@@ -120,6 +130,30 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     close(fd);
 }
 
+char *read_secret_file(struct loading *l, const struct section *s, const char *key, const char *path, size_t max, size_t *len_r)
+{
+    struct stat st;
+    int fd = open_regular(path, &st);
+    if (fd < 0) {
+        complain_unreadable(l, s, key, path);
+        return NULL;
+    }
+    check_exposure(l, s, key, path, st.st_mode & 07777);
+    char *bytes = mem_alloc(max + 2);
+    ssize_t n = read_some(fd, bytes, max + 1);
+    if (n < 0)
+        complain_unreadable(l, s, key, path);
+    else if ((size_t)n > max)
+        complain(l, s, key, "%s is larger than %zu octets", path, max);
+    close(fd);
+    *len_r = n < 0 ? 0 : (size_t)n;
+    if (n >= 0 && *len_r <= max)
+        return bytes;
+    secret_erase(bytes, max + 2);
+    free(bytes);
+    return NULL;
+}
+
 /* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays what it was. */
 static bool keep_old_secret(struct loading *l, const struct section *s, const char *path, struct upstream_config *u)
 {
@@ -153,10 +187,24 @@ static void load_password_file(struct loading *l, const struct section *s, struc
     free(path);
 }
 
+static void check_listen_files(struct loading *l, const struct section *s)
+{
+    const struct listen_config *c = section_struct(l, s), *before = NULL;
+    for (size_t i = 0; l->old && i < l->old->nlistens; i++)
+        if (strcmp(l->old->listens[i].name, c->name) == 0)
+            before = &l->old->listens[i];
+    check_file_again(l, s, "tls_cert", c->tls_cert, !is_given(s, "tls_key"), before ? before->tls_cert : NULL);
+    check_file_again(l, s, "tls_key", c->tls_key, true, before ? before->tls_key : NULL);
+    if (c->users_file && !is_bad(s, "users_file"))
+        load_users(l, s);
+}
+
 void check_files(struct loading *l)
 {
     for (size_t i = 0; i < l->nsections; i++) {
         const struct section *s = &l->sections[i];
+        if (s->id == SECTION_LISTEN)
+            check_listen_files(l, s);
         if (s->id != SECTION_UPSTREAM)
             continue;
         struct upstream_config *u = section_struct(l, s);

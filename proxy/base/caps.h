@@ -29,6 +29,6 @@
 #define CAP_PASSWORDS_RUNNING 2        /* password hashes computed at once: the resolver needs helpers too */
 #define CAP_PASSWORDS_WAITING 8        /* ... and logins behind them; more: 454 */
 #define CAP_LOGIN_FAILURES 1024        /* client addresses whose failed logins are remembered; the oldest goes first */
-#define CAP_USERS 10000                /* lines of a users_file */
+#define CAP_USERS 5000                /* lines of a users_file */
 
 #endif

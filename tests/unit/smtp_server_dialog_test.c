@@ -89,6 +89,24 @@ static const char *after_word(const char *line, const char *word, unsigned *coun
     return *line == ' ' ? line + 1 : line;
 }
 
+/* The server half gets a certificate, and this policy. */
+static void stage_tls(struct stage *st, enum server_tls policy)
+{
+    struct err err;
+    struct tls_server_settings settings = {.pem = slice_of("proxy.example\n"), .min = TLS_V1_2};
+    st->settings.tls = policy;
+    st->settings.tls_context = tls_context_server(&settings, &err);
+    assert_non_null(st->settings.tls_context);
+}
+
+/* The client begins its handshake. */
+static void stage_secure(struct stage *st)
+{
+    sim_end_tls_as_client(st->end);
+    st->securing = true;
+    on_client(st);
+}
+
 static void set(struct dialog *d, const char *rest)
 {
     char key[40], value[40] = "";

@@ -277,24 +277,6 @@ static void stage_begin(struct stage *st, uint64_t seed)
     sim_path_default(st->sim)->latency = 50;
 }
 
-/* The server half gets a certificate, and this policy. */
-static void stage_tls(struct stage *st, enum server_tls policy)
-{
-    struct err err;
-    struct tls_server_settings settings = {.pem = slice_of("proxy.example\n"), .min = TLS_V1_2};
-    st->settings.tls = policy;
-    st->settings.tls_context = tls_context_server(&settings, &err);
-    assert_non_null(st->settings.tls_context);
-}
-
-/* The client begins its handshake. */
-static void stage_secure(struct stage *st)
-{
-    sim_end_tls_as_client(st->end);
-    st->securing = true;
-    on_client(st);
-}
-
 static void stage_connect(struct stage *st)
 {
     struct addr at;

@@ -1,0 +1,122 @@
+/* The users of a listener: a file of lines NAME:HASH. What stands there is nearly as good as a password to whoever has the time: no message shows any of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "config/load.h"
+
+#define FILE_MAX (4 * 1024 * 1024) /* octets */
+
+enum { HASH_MAX = 512 }; /* octets; crypt(3) makes 384 at most */
+
+void users_clear(struct users *users)
+{
+    for (size_t i = 0; i < users->n; i++) {
+        free(users->items[i].name);
+        secret_free(&users->items[i].hash);
+    }
+    free(users->items);
+    *users = (struct users){0};
+}
+
+static bool is_of_crypt(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!ascii_is_alpha(text.data[i]) && !ascii_is_digit(text.data[i]) && !strchr("./$,=+-_", text.data[i]))
+            return false;
+    return true;
+}
+
+/* What crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in front lock an account, as in shadow(5). */
+static bool hash_is_plausible(struct slice hash)
+{
+    if (hash.len && (hash.data[0] == '!' || hash.data[0] == '*'))
+        return true;
+    if (!hash.len || hash.len > HASH_MAX || slice_find(hash, 0) < hash.len || !is_of_crypt(hash))
+        return false;
+    size_t id = hash.data[0] == '$' ? slice_find(slice_from(hash, 1), '$') : 0;
+    return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10 : hash.len == 13 && slice_find(hash, '$') == hash.len;
+}
+
+static bool name_is_valid(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (ascii_is_control(name.data[i]) || name.data[i] == ' ' || name.data[i] == ',')
+            return false;
+    return name.len > 0 && name.len <= 255;
+}
+
+static const char *add_user(struct users *users, struct slice line)
+{
+    size_t colon = slice_find(line, ':');
+    struct slice name = slice_head(line, colon), rest = slice_from(line, colon + 1);
+    struct slice hash = slice_head(rest, slice_find(rest, ':')); /* shadow(5) and htpasswd put more behind it */
+    if (colon == line.len)
+        return "not NAME:HASH";
+    if (!name_is_valid(name))
+        return "the name is empty, too long, or has a blank, a comma or a control character in it";
+    if (!hash_is_plausible(hash))
+        return "what follows the name is no hash of crypt(3); mkpasswd or openssl passwd -6 make one";
+    for (size_t i = 0; i < users->n; i++)
+        if (slice_is(name, users->items[i].name))
+            return "this name is given twice";
+    if (users->n == CAP_USERS)
+        return "too many users";
+    users->items = mem_resize(users->items, (users->n + 1) * sizeof *users->items);
+    users->items[users->n++] = (struct user){.name = slice_string(name), .hash = secret_new(hash)};
+    return NULL;
+}
+
+static void read_users(struct loading *l, const struct section *s, const char *path, struct slice text, struct users *users)
+{
+    for (int number = 1; text.len; number++) {
+        size_t end = slice_find(text, '\n');
+        struct slice line = slice_head(text, end);
+        text = slice_from(text, end + 1);
+        if (line.len && line.data[line.len - 1] == '\r')
+            line.len--;
+        if (!slice_trim(line).len || line.data[0] == '#')
+            continue;
+        const char *wrong = add_user(users, line);
+        if (wrong)
+            complain(l, s, "users_file", "%s:%d: %s", path, number, wrong);
+    }
+    if (!users->n)
+        complain(l, s, "users_file", "%s names nobody", path);
+}
+
+/* On a reload root is gone, and with it perhaps the right to read the file. */
+static bool keep_old_users(struct loading *l, const struct section *s, struct listen_config *c)
+{
+    if (!l->old || access(c->users_file, R_OK) == 0 || errno != EACCES)
+        return false;
+    for (size_t i = 0; i < l->old->nlistens; i++) {
+        const struct listen_config *before = &l->old->listens[i];
+        if (strcmp(before->name, c->name) != 0 || !before->users.n || strcmp(before->users_file, c->users_file) != 0)
+            continue;
+        c->users.items = mem_alloc(before->users.n * sizeof *c->users.items);
+        for (c->users.n = 0; c->users.n < before->users.n; c->users.n++)
+            c->users.items[c->users.n] = (struct user){.name = mem_string(before->users.items[c->users.n].name),
+                                                       .hash = secret_copy(before->users.items[c->users.n].hash)};
+        advise(l, s, "users_file", "%s cannot be read any more; the users stay who they were", c->users_file);
+        return true;
+    }
+    return false;
+}
+
+void load_users(struct loading *l, const struct section *s)
+{
+    struct listen_config *c = section_struct(l, s);
+    size_t len;
+    if (keep_old_users(l, s, c))
+        return;
+    char *bytes = read_secret_file(l, s, "users_file", c->users_file, FILE_MAX, &len);
+    if (!bytes)
+        return;
+    read_users(l, s, c->users_file, slice_make(bytes, len), &c->users);
+    secret_erase(bytes, len);
+    free(bytes);
+}
