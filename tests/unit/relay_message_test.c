@@ -133,7 +133,9 @@ static void size_unknown_at_mail(void **state)
     assert_int_equal(stage_outcome(&s, 0)->mail, 250);
     assert_int_equal(stage_outcome(&s, 0)->rcpt[0], 552);
     assert_int_equal(stage_outcome(&s, 1)->mail, 552); /* by then it is known */
+    assert_false(log_has(&s, "rtts=1"));               /* the upstream was not even asked */
     assert_true(stage_said(&s, "552 5.3.4 the message is larger than " HOST " takes ["));
+    sim_verdict_free(&s.verdict); /* a refusal of ours */
     stage_end(&s);
 }
 
