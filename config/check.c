@@ -130,6 +130,13 @@ static void check_listen_auth(struct loading *l, const struct section *s, const 
         }
 }
 
+/* Who was intercepted and came through a balancer meant to go to the balancer. */
+static void check_intercept(struct loading *l, const struct section *s, const struct listen_config *c)
+{
+    if (c->intercept && is_given(s, "proxy_protocol"))
+        complain(l, s, "intercept", "it does not go together with proxy_protocol: behind a balancer the original destination is the balancer");
+}
+
 void check_rules(struct loading *l)
 {
     for (size_t i = 0; i < l->nsections; i++)
@@ -137,6 +144,7 @@ void check_rules(struct loading *l)
             const struct listen_config *c = section_struct(l, &l->sections[i]);
             check_listen_tls(l, &l->sections[i], c);
             check_listen_auth(l, &l->sections[i], c);
+            check_intercept(l, &l->sections[i], c);
         }
     for (size_t i = 0; i < l->nsections; i++)
         if (l->sections[i].id == SECTION_UPSTREAM)

@@ -33,6 +33,13 @@ struct user { char *name; struct secret *hash; }; /* of crypt(3) */
 struct users { struct user *items; size_t n; };
 struct pins { uint8_t (*items)[32]; size_t n; };
 
+struct destination {
+    char *name;                  /* whose addresses count, as last resolved; NULL: */
+    struct network network;
+};
+struct destinations { struct destination *items; size_t n; };
+struct rate_limit { unsigned messages; usec period; }; /* 0 messages: none */
+
 struct listen_config {
     char *name;
     int line;                    /* of its section header; 0: the default listener */
@@ -47,7 +54,10 @@ struct listen_config {
     char *users_file;            /* or NULL */
     struct users users;          /* of users_file, with auth = required */
     char *upstream;              /* account name, or NULL */
-    unsigned max_clients;
+    struct networks proxy_protocol; /* load balancers that must say who the client is */
+    bool intercept;              /* clients were turned here by a packet filter: where they meant to go picks the account */
+    unsigned max_clients, max_clients_per_ip;
+    struct rate_limit rate;      /* messages per client address */
     uint64_t max_message_size;
     unsigned max_recipients;
     bool lf_line_endings;
@@ -82,6 +92,7 @@ struct upstream_config {
     struct strings senders;
     struct networks clients;
     struct strings users;        /* names that clients logged in with */
+    struct destinations destinations; /* where an intercepted client meant to go */
     struct outbound_proxy proxy;
     struct addr source;          /* family ADDR_NONE: none */
     enum addr_family family;     /* ADDR_NONE: any */

@@ -90,6 +90,9 @@ static const struct key keys[] = {
     {UPSTREAM("clients", clients), .type = &type_networks, .sample = "192.168.1.0/24 fd00::/8", .help = "Networks of clients."},
     {UPSTREAM("users", users), .type = &type_names, .sample = "scanner erp", .help = "Names that clients logged in with (auth = required)."},
 
+    {UPSTREAM("destinations", destinations), .type = &type_destinations, .sample = "mail.provider.example 203.0.113.0/24",
+     .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew every minute, and networks."},
+
     {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080", .group = "The way there",
      .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or http://[user:password@]host:port (CONNECT); %XX for "
              "special characters."},
@@ -135,10 +138,18 @@ static const struct key keys[] = {
              "users_file, in clear from loopback only."},
     {LISTEN("users_file", users_file), .type = &type_path, .sample = "/etc/smtp-detour/users",
      .help = "Lines NAME:HASH, the hash as of crypt(3) (mkpasswd, openssl passwd -6); not readable by everyone; reread on reload."},
+    {LISTEN("proxy_protocol", proxy_protocol), .type = &type_networks, .sample = "192.168.1.5",
+     .help = "Load balancers, which must say in a PROXY v1 or v2 header who the client is; nobody else may."},
+    {LISTEN("intercept", intercept), .type = &type_bool, .def = "no",
+     .help = "yes: connections are turned here by a packet filter (contrib/nftables), and destinations of the accounts decide."},
     {LISTEN("upstream", upstream), .type = &type_text, .sample = "work",
      .help = "The one account that takes everything from here; none: accounts' patterns decide."},
     {LISTEN("max_clients", max_clients), .type = &type_count, .def = "1000", .min = 1, .max = 1000000,
      .help = "Connections at once; above: 421 4.7.0."},
+    {LISTEN("max_clients_per_ip", max_clients_per_ip), .type = &type_count, .def = "100", .min = 1, .max = 1000000,
+     .help = "The same for one client address."},
+    {LISTEN("rate", rate), .type = &type_rate, .sample = "60/m", .min = 1, .max = 1000000,
+     .help = "Messages per client address, counted at MAIL in a sliding window: N/s, N/m, N/h or N/d; over: 450 4.7.1."},
     {LISTEN("max_message_size", max_message_size), .type = &type_size, .def = "50M", .min = 1, .max = 1024 * GIGA,
      .help = "The SIZE advertised is the smaller of this and the upstream's; over: 552 5.3.4."},
     {LISTEN("max_recipients", max_recipients), .type = &type_count, .def = "1000", .min = 1, .max = 1000000,

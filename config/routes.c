@@ -124,7 +124,7 @@ static bool has_pattern(const struct strings *list, const char *pattern)
 /* Whether no message passes this account by. */
 static bool takes_everything(const struct section *s, const struct upstream_config *u)
 {
-    if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users"))
+    if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users") || is_given(s, "destinations"))
         return false;
     bool senders = u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
     return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) && covers_family(&u->clients, ADDR_V6)));
@@ -134,6 +134,14 @@ static bool is_pinned(const struct loading *l, const char *name)
 {
     for (size_t i = 0; i < l->config->nlistens; i++)
         if (l->config->listens[i].upstream && strcmp(l->config->listens[i].upstream, name) == 0)
+            return true;
+    return false;
+}
+
+static bool any_intercepts(const struct loading *l)
+{
+    for (size_t i = 0; i < l->config->nlistens; i++)
+        if (l->config->listens[i].intercept)
             return true;
     return false;
 }
@@ -148,6 +156,8 @@ void check_routing(struct loading *l)
         if (s->id != SECTION_UPSTREAM || s->repeat)
             continue;
         const struct upstream_config *u = section_struct(l, s);
+        if (is_given(s, "destinations") && !any_intercepts(l))
+            advise(l, s, "destinations", "nothing ever matches: no listener has intercept = yes");
         if (greedy && !is_pinned(l, u->name))
             advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",
                    greedy->title, greedy->line);
