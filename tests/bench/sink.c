@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -99,6 +100,7 @@ int main(int argc, char **argv)
                                         "--implicit", "--pipe", "--plain",    NULL};
     static struct listener listeners[SINK_KINDS];
     args_check(argc, argv, known);
+    signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     struct sink sink = {.epoll = epoll_create1(EPOLL_CLOEXEC),
                         .context = server_context(arg_text(argc, argv, "--cert", ""), arg_text(argc, argv, "--key", "")),

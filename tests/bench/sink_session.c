@@ -138,8 +138,11 @@ static void command(struct sink_session *s, const char *line, size_t len)
     } else if (!strcasecmp(name, "DATA")) {
         s->state = s->recipient ? SINK_DATA : SINK_LINE;
         say(s, s->recipient ? "354 go ahead\r\n" : "503 5.5.1 RCPT first\r\n");
-    } else if (!strcasecmp(name, "EHLO") || !strcasecmp(name, "HELO")) {
+    } else if (!strcasecmp(name, "EHLO")) {
         ehlo(s);
+    } else if (!strcasecmp(name, "HELO")) { /* stunnel says it before AUTH and reads one line */
+        forget_message(s);
+        say(s, "250 sink.test\r\n");
     } else if (!strcasecmp(name, "AUTH")) {
         auth(s, argument, rest);
     } else if (!strcasecmp(name, "STARTTLS") && s->kind == SINK_STARTTLS && !s->tls) {
