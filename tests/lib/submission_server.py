@@ -27,6 +27,8 @@ class SubmissionServer:
     """Options: tls 'starttls' | 'implicit' | 'none'; users {name: password}; mechanisms; hooks {verb: function(session, argument) -> reply
     bytes or None}; greeting; chunking; pipelining; silent_after_connect; auth_delay (seconds); listener: a listening socket made elsewhere (another network namespace)."""
 
+    session_class = None  # a Session of one's own
+
     def __init__(self, cert=None, key=None, users=None, tls="starttls", host="127.0.0.1", port=0, mechanisms="PLAIN LOGIN",
                  hooks=None, greeting=b"220 upstream.test ESMTP\r\n", chunking=False, pipelining=True, size=50_000_000,
                  silent_after_connect=False, auth_delay=0.0, extensions=(), name="upstream.test", listener=None):
@@ -65,7 +67,7 @@ class SubmissionServer:
     def _serve(self, connection, number):
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Session(self, connection, number).run()
+            (self.session_class or Session)(self, connection, number).run()
         except (OSError, ConnectionError, ValueError):
             pass
         finally:
