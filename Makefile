@@ -15,7 +15,7 @@ ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(CFLAGS) $(SAN) -Iproxy -I. -DV
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
 ROOMS   := base wire smtp upstream spool relay admin app
-IO_SHARED := stream tunnel
+IO_SHARED := stream tunnel password
 src      = $(wildcard proxy/$(1)/*.c)
 IO_SRC  := $(wildcard proxy/io/*.c)
 SHARED_SRC := $(wildcard $(IO_SHARED:%=proxy/io/%.c))
@@ -24,7 +24,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
-LIBS    := -lssl -lcrypto -lev -linih -lgsasl -lcrypt -lpthread
+LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lcrypt -lpthread
 PRODUCT_LIBS := $(foreach r,app admin relay spool upstream smtp config wire io world base,$(call lib,$(r)))
 
 .PHONY: all
