@@ -6,6 +6,7 @@
 
 #include "app/check.h"
 #include "app/daemon.h"
+#include "app/doctor.h"
 #include "app/providers.h"
 #include "app/status.h"
 
@@ -37,6 +38,12 @@ static const struct subcommand subcommands[] = {
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
+    {"doctor", "[-c FILE] [--json] [ACCOUNT]", "try every port of every account, explain what the network does to each",
+     "Each port is tried to its end through the server's own code: name, connection, greeting, TLS and certificate, login, and whether\n"
+     "mail from the account's own address would be taken (it is reset, nothing is sent). One login at a time; after a refusal none more.\n"
+     "Outbound port 25 is tried too, for comparison, without a login. Done within connect_timeout + 2 s.\n"
+     "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is wrong.\n",
+     doctor_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, and a section to paste.\n"
      "Exit status: 0 fine, 1 there is no such provider.\n",

@@ -53,6 +53,16 @@ static enum finding timeout_finding(const struct attempt *a)
     }
 }
 
+static void look(const struct client *c, struct sight *sight)
+{
+    const struct tls_facts *facts = client_tls_facts(c);
+    sight->has_tls = facts != NULL;
+    if (facts)
+        sight->tls = *facts;
+    snprintf(sight->offered, sizeof sight->offered, "%s", client_ehlo(c)->mechanisms_text);
+    snprintf(sight->mechanism, sizeof sight->mechanism, "%s", client_mechanism(c));
+}
+
 static void describe(const struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err,
                      struct attempt_result *result_r)
 {
@@ -61,6 +71,7 @@ static void describe(const struct attempt *a, enum finding finding, const struct
         .finding = finding,
         .port = a->rung->report->port,
         .host = a->env->cfg->host,
+        .expected = a->env->cfg->tls_name,
         .address = &a->to,
         .err = err,
         .greeted = a->greeted,
@@ -81,6 +92,8 @@ static void describe(const struct attempt *a, enum finding finding, const struct
     result_r->took = now - a->started;
     result_r->address = a->to;
     result_r->saw_bytes = a->result.saw_bytes || (failure && failure->saw_bytes);
+    if (a->client)
+        look(a->client, &result_r->sight);
     finding_words(&d, result_r->words, sizeof result_r->words);
 }
 

@@ -8,39 +8,59 @@
 #include "smtp/client.h"
 
 enum finding {
-    FINDING_UNTRIED, FINDING_WORKS, FINDING_DNS, FINDING_REFUSED, FINDING_TIMEOUT_CONNECT, FINDING_TIMEOUT_GREETING, FINDING_RESET,
-    FINDING_GREETING_4XX, FINDING_GREETING_5XX, FINDING_NOT_SMTP, FINDING_EHLO_REFUSED, FINDING_NO_STARTTLS, FINDING_STARTTLS_REFUSED,
-    FINDING_TIMEOUT_TLS, FINDING_TLS_HANDSHAKE, FINDING_CERTIFICATE, FINDING_AUTH_UNAVAILABLE, FINDING_AUTH_TEMPORARY,
-    FINDING_TIMEOUT_AUTH, FINDING_AUTH_REFUSED, FINDING_PROXY, FINDING_COUNT
+    FINDING_UNTRIED,
+    FINDING_WORKS,
+    FINDING_DNS,
+    FINDING_REFUSED,
+    FINDING_TIMEOUT_CONNECT,
+    FINDING_TIMEOUT_GREETING,
+    FINDING_RESET,
+    FINDING_GREETING_4XX,
+    FINDING_GREETING_5XX,
+    FINDING_NOT_SMTP,
+    FINDING_EHLO_REFUSED,
+    FINDING_NO_STARTTLS,
+    FINDING_STARTTLS_REFUSED,
+    FINDING_TIMEOUT_TLS,
+    FINDING_TLS_HANDSHAKE,
+    FINDING_CERTIFICATE,
+    FINDING_AUTH_UNAVAILABLE,
+    FINDING_AUTH_TEMPORARY,
+    FINDING_TIMEOUT_AUTH,
+    FINDING_AUTH_REFUSED,
+    FINDING_PROXY,
+    FINDING_COUNT
 };
 
-const char *finding_name(enum finding f);            /* "timeout-connect" */
-bool finding_is_tls(enum finding f);                 /* counts for PRODUCT 7, row 451 4.7.5 */
+const char *finding_name(enum finding f); /* "timeout-connect" */
+bool finding_is_tls(enum finding f);      /* counts for PRODUCT 7, row 451 4.7.5 */
 
-struct port_report {                                  /* one port of one account, as last seen */
+struct port_report { /* one port of one account, as last seen */
     struct port port;
     enum finding finding;
-    struct addr address;                              /* the one that got furthest; family NONE: none */
-    usec took;                                        /* from the start of the attempt to the finding */
-    int64_t since_ms;                                 /* wall clock of the last change of finding; 0: never tried */
-    bool saw_bytes;                                   /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
-    char words[400];                                  /* a sentence an admin can act on, without secrets, one line */
+    struct addr address; /* the one that got furthest; family NONE: none */
+    usec took;           /* from the start of the attempt to the finding */
+    int64_t since_ms;    /* wall clock of the last change of finding; 0: never tried */
+    bool saw_bytes;      /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
+    char words[400];     /* a sentence an admin can act on, without secrets, one line */
 };
 
 /* What the sentence is made of. All borrowed; what is not known is NULL. */
 struct finding_detail {
     enum finding finding;
     struct port port;
-    const char *host;                                 /* the upstream's name as configured */
+    const char *host;
+    const char *expected;
+        /* the name that a certificate must bear, when it is not the host; or NULL */ /* the upstream's name as configured */
     const struct addr *address;
-    const struct err *err;                            /* what the lower rooms said */
+    const struct err *err; /* what the lower rooms said */
     const struct reply *reply;
     const struct tls_facts *facts;
     const struct ehlo *ehlo;
-    const char *mechanism;                            /* of a port that works; "" none */
-    bool greeted;                                     /* for timeout-greeting: the greeting came, EHLO went unanswered */
-    enum client_stage stage;                          /* for reset and not-smtp */
-    int64_t now_s;                                    /* Unix time, for "expired 3 days ago" */
+    const char *mechanism;   /* of a port that works; "" none */
+    bool greeted;            /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    enum client_stage stage; /* for reset and not-smtp */
+    int64_t now_s;           /* Unix time, for "expired 3 days ago" */
 };
 
 void finding_words(const struct finding_detail *d, char *out, size_t size);

@@ -158,7 +158,9 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
     switch (f ? f->fault : TLS_FAULT_OTHER) {
     case TLS_FAULT_NAME:
         say(s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set", f->names[0] ? f->names : "no name at all",
-            d->host ? d->host : "the host");
+            d->expected ? d->expected
+            : d->host   ? d->host
+                        : "the host");
         return;
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:

@@ -361,3 +361,11 @@ const struct addr *race_addresses(const struct race *r, size_t *n_r)
 {
     return resolve_addresses(r->resolve, n_r);
 }
+
+bool race_waits_for_gate(const struct race *r)
+{
+    LIST_EACH (&r->runners, it)
+        if (CONTAINER(it, struct runner, link)->pass.state == GATE_WAITING)
+            return true;
+    return false;
+}

@@ -19,9 +19,12 @@ struct race_events {
 };
 
 /* Borrows env, rungs (for its life), events; copies identity. Gives. No event comes from inside. */
-struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity, const struct race_events *events, void *ctx);
+struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity,
+                      const struct race_events *events, void *ctx);
 void race_extend(struct race *race, struct rung *const *rungs, size_t n); /* from stalled only: more ports behind the last */
 void race_free(struct race **race);                                       /* closes what is left */
+
+bool race_waits_for_gate(const struct race *race); /* some attempt has come as far as AUTH and may not go on yet */
 
 /* The addresses that the name had for this race, for the ladder's memory. */
 const struct addr *race_addresses(const struct race *race, size_t *n_r);

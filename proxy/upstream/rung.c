@@ -86,6 +86,7 @@ void rung_report(struct rung *r, const struct upstream_env *env, const struct at
     p->saw_bytes = result->saw_bytes;
     memcpy(p->words, result->words, sizeof p->words);
     r->loops = result->loops;
+    r->sight = result->sight;
     r->tried = loop_now(env->io->loop);
     if (before == result->finding)
         return;

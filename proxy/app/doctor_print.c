@@ -1,0 +1,254 @@
+#include "app/doctor_print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "upstream/report_json.h"
+
+enum { WIDTH = 80 };
+
+/* Prints a sentence behind `indent` blanks, folded at blanks. */
+static void print_folded(int indent, const char *text)
+{
+    int column = 0;
+    for (const char *word = text; *word;) {
+        int len = (int)strcspn(word, " ");
+        if (column > 0 && indent + column + 1 + len > WIDTH) {
+            printf("\n");
+            column = 0;
+        }
+        printf("%*s%.*s", column ? 1 : indent, "", len, word);
+        column += len + (column ? 1 : 0);
+        word += len;
+        word += strspn(word, " ");
+    }
+    printf("\n");
+}
+
+bool doctor_works(const struct checkup *c)
+{
+    size_t n;
+    const struct checkup_port *ports = checkup_ports(c, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!ports[i].is_comparison && ports[i].report.finding == FINDING_WORKS)
+            return true;
+    return false;
+}
+
+/* ---- the table ---- */
+
+static void print_row(const struct checkup_port *p)
+{
+    char address[ADDR_TEXT] = "-", took[24] = "-";
+    const struct port_report *r = &p->report;
+    if (r->address.family != ADDR_NONE)
+        addr_text(&r->address, address);
+    if (r->took > 0)
+        snprintf(took, sizeof took, "%lld ms", (long long)(r->took / USEC_PER_MS));
+    printf("  %-5u %-8s  %-23.23s  %-17s %9s  %s\n", (unsigned)r->port.number, port_mode_name(r->port.mode), address,
+           finding_name(r->finding), took, p->sight.has_tls ? p->sight.tls.version : "");
+}
+
+static void print_certificate(const struct checkup_port *p, int64_t now_s)
+{
+    const struct tls_facts *t = &p->sight.tls;
+    char line[900];
+    if (!p->sight.has_tls || !t->sha256[0])
+        return;
+    long long days = (long long)(t->not_after - now_s) / 86400;
+    if (t->not_after < now_s)
+        snprintf(line, sizeof line, "certificate for %s, expired %lld days ago, issued by %s", t->names[0] ? t->names : t->subject, -days,
+                 t->issuer);
+    else
+        snprintf(line, sizeof line, "certificate for %s, %lld days left, issued by %s", t->names[0] ? t->names : t->subject, days,
+                 t->issuer);
+    print_folded(8, line);
+    printf("        its tls_fingerprint:\n        %s\n", t->sha256);
+}
+
+static void print_port(const struct checkup *c, const struct checkup_port *p, int64_t now_s)
+{
+    char line[900];
+    print_folded(2, p->report.words);
+    if (p->is_comparison)
+        return;
+    if (p->report.finding == FINDING_WORKS || p->report.finding == FINDING_CERTIFICATE)
+        print_certificate(p, now_s);
+    if (p->sight.offered[0]) {
+        snprintf(line, sizeof line, "mechanisms offered: %s%s%s", p->sight.offered, p->sight.mechanism[0] ? "; used: " : "",
+                 p->sight.mechanism);
+        print_folded(8, line);
+    }
+    if (p->mail_tried && p->mail_accepted)
+        snprintf(line, sizeof line, "takes mail from and to %s (reset: nothing was sent)", checkup_own_address(c));
+    else if (p->mail_tried)
+        snprintf(line, sizeof line, "does not take mail from and to %s: %s", checkup_own_address(c), p->mail_words);
+    else if (p->report.finding == FINDING_WORKS)
+        snprintf(line, sizeof line, "sending was not tried: the account's user name is no address");
+    else
+        return;
+    print_folded(8, line);
+}
+
+/* ---- the verdict ---- */
+
+/* Appends "25, 587 and 2525" for the ports with this finding; returns how many. */
+static size_t list_ports(const struct checkup *c, enum finding finding, char *out, size_t size)
+{
+    size_t n, found = 0, told = 0;
+    const struct checkup_port *ports = checkup_ports(c, &n);
+    for (size_t i = 0; i < n; i++)
+        found += ports[i].report.finding == finding;
+    out[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(out);
+        if (ports[i].report.finding == finding)
+            snprintf(out + len, size - len, "%s%u",
+                     told == 0           ? ""
+                     : told + 1 == found ? " and "
+                                         : ", ",
+                     (unsigned)ports[i].report.port.number),
+                told++;
+    }
+    return found;
+}
+
+static void append(char *text, size_t size, const char *fmt, const char *a, const char *b)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, fmt, a, b);
+}
+
+static void say_used(const struct checkup *c, char *text, size_t size)
+{
+    size_t n;
+    bool used = false;
+    const struct checkup_port *ports = checkup_ports(c, &n);
+    for (size_t i = 0; i < n; i++) {
+        char number[8];
+        if (ports[i].is_comparison || ports[i].report.finding != FINDING_WORKS)
+            continue;
+        snprintf(number, sizeof number, "%u", (unsigned)ports[i].report.port.number);
+        append(text, size, used ? "%s works too. " : "%s works and is used. ", number, "");
+        used = true;
+    }
+    if (!used)
+        append(text, size, "No port of %s works. ", checkup_config(c)->host, "");
+}
+
+static void print_verdict(const struct checkup *c)
+{
+    static const struct {
+        enum finding finding;
+        const char *one, *many;
+    } rows[] = {
+        {FINDING_TIMEOUT_CONNECT, "This network blocks %s. ", "This network blocks %s. "},
+        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ", "This network swallows SMTP on %s. "},
+        {FINDING_REFUSED, "%s is closed at the server. ", "%s are closed at the server. "},
+        {FINDING_CERTIFICATE, "%s shows a certificate that is not to be trusted. ", "%s show certificates that are not to be trusted. "},
+        {FINDING_NO_STARTTLS, "%s offers no TLS. ", "%s offer no TLS. "},
+        {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ", "The credentials are refused (%s). "},
+        {FINDING_DNS, "The host's name cannot be resolved. ", "The host's name cannot be resolved. "},
+        {FINDING_PROXY, "The outbound proxy says no (%s). ", "The outbound proxy says no (%s). "},
+    };
+    char text[1200] = "", list[200];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t found = list_ports(c, rows[i].finding, list, sizeof list);
+        if (found)
+            append(text, sizeof text, found == 1 ? rows[i].one : rows[i].many, list, "");
+        if (rows[i].finding == FINDING_TIMEOUT_GREETING)
+            say_used(c, text, sizeof text);
+    }
+    printf("\n");
+    print_folded(0, text);
+}
+
+/* ---- what to change ---- */
+
+static const char *advice(enum finding f)
+{
+    switch (f) {
+    case FINDING_AUTH_REFUSED: return "username, password: the provider says no to them; many want an app password of their own";
+    case FINDING_AUTH_UNAVAILABLE: return "auth, tls: no mechanism was offered that may be used on such a connection";
+    case FINDING_CERTIFICATE: return "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it";
+    case FINDING_DNS: return "host: is the name spelt right? Does this machine have a working resolver?";
+    case FINDING_NO_STARTTLS:
+    case FINDING_TLS_HANDSHAKE:
+    case FINDING_TIMEOUT_TLS: return "ports: the mode may be wrong (PORT/implicit or PORT/starttls)";
+    case FINDING_PROXY: return "proxy: it refuses; ask whoever runs it to allow these ports";
+    case FINDING_EHLO_REFUSED: return "helo: give a real host name";
+    default: return "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy = if this network has an exit of that kind";
+    }
+}
+
+static void print_one_advice(const struct checkup *c, const char *config_file, enum finding finding)
+{
+    char line[600];
+    const struct upstream_config *cfg = checkup_config(c);
+    snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, cfg->line, cfg->name, advice(finding));
+    print_folded(2, line);
+}
+
+/* Each piece of advice once; with refused credentials all else is beside the point. */
+static void print_advice(const struct checkup *c, const char *config_file)
+{
+    size_t n;
+    const struct checkup_port *ports = checkup_ports(c, &n);
+    bool refused = false;
+    if (doctor_works(c)) {
+        printf("Nothing has to be changed.\n");
+        return;
+    }
+    printf("To change:\n");
+    for (size_t i = 0; i < n; i++)
+        refused = refused || ports[i].report.finding == FINDING_AUTH_REFUSED;
+    if (refused) {
+        print_one_advice(c, config_file, FINDING_AUTH_REFUSED);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool again = ports[i].is_comparison;
+        for (size_t k = 0; k < i; k++)
+            again = again || advice(ports[k].report.finding) == advice(ports[i].report.finding);
+        if (!again)
+            print_one_advice(c, config_file, ports[i].report.finding);
+    }
+}
+
+void doctor_print(const struct checkup *c, const char *config_file, int64_t now_s)
+{
+    size_t n;
+    const struct upstream_config *cfg = checkup_config(c);
+    const struct checkup_port *ports = checkup_ports(c, &n);
+    printf("account %s: %s%s%s\n\n", cfg->name, cfg->host, cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
+    printf("  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME", "TLS");
+    for (size_t i = 0; i < n; i++)
+        print_row(&ports[i]);
+    printf("\n");
+    for (size_t i = 0; i < n; i++)
+        print_port(c, &ports[i], now_s);
+    print_verdict(c);
+    print_advice(c, config_file);
+    printf("\n");
+}
+
+void doctor_print_json(struct checkup *const *checkups, size_t n)
+{
+    json_t *accounts = json_array();
+    for (size_t i = 0; i < n; i++) {
+        size_t nports;
+        const struct checkup_port *ports = checkup_ports(checkups[i], &nports);
+        const struct upstream_config *cfg = checkup_config(checkups[i]);
+        json_t *list = json_array();
+        for (size_t k = 0; k < nports; k++)
+            if (!ports[k].is_comparison)
+                json_array_append_new(list, port_report_json(&ports[k].report));
+        json_array_append_new(accounts, json_pack("{s:s, s:s, s:b, s:o}", "name", cfg->name, "host", cfg->host, "works",
+                                                  (int)doctor_works(checkups[i]), "ports", list));
+    }
+    json_t *all = json_pack("{s:o}", "accounts", accounts);
+    json_dumpf(all, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
+    printf("\n");
+    json_decref(all);
+}

@@ -1,0 +1,288 @@
+#include "upstream/checkup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/loop.h"
+#include "upstream/credential.h"
+#include "upstream/gate.h"
+#include "upstream/race.h"
+#include "upstream/settings.h"
+
+#define GRACE (2 * USEC_PER_SEC)
+#define WATCH_EVERY (50 * USEC_PER_MS)
+enum { OUTBOUND_25 = 25 };
+
+struct examined { /* one port; its race is alone on the track */
+    struct checkup *checkup;
+    struct checkup_port *port;
+    const struct upstream_env *env;
+    struct rung rung;
+    struct race *race;
+    struct client *client; /* while MAIL and RCPT are tried */
+    bool over;
+};
+
+struct checkup {
+    const struct upstream_config *cfg;
+    struct upstream_config cfg_25; /* the account, but for port 25 and without a login; borrows all else from cfg */
+    struct port port_25;
+    struct upstream_env env, env_25;
+    struct gate gate;
+    struct credential *credential;
+    struct tls_context *tls;
+    struct timer *deadline;
+    struct timer *watch; /* after a refusal: who has come as far as the login? */
+    char refusal[80];
+    struct checkup_port *ports;
+    struct examined *examined;
+    size_t n, left;
+    struct deferred finished;
+    void (*done)(void *ctx);
+    void *ctx;
+};
+
+/* ---- the end of one port ---- */
+
+static void end(struct examined *x)
+{
+    if (x->over)
+        return;
+    x->over = true;
+    x->port->sight = x->rung.sight;
+    if (x->race)
+        race_free(&x->race);
+    if (x->client)
+        client_quit(&x->client);
+    if (--x->checkup->left == 0)
+        loop_defer(x->env->io->loop, &x->checkup->finished);
+}
+
+static void on_finished(void *arg)
+{
+    struct checkup *c = arg;
+    timer_stop(c->deadline);
+    timer_stop(c->watch);
+    c->done(c->ctx);
+}
+
+static void give_up(struct examined *x, enum finding finding, const char *words)
+{
+    struct port_report *r = &x->port->report;
+    if (r->finding == FINDING_UNTRIED) {
+        r->finding = finding;
+        snprintf(r->words, sizeof r->words, "%u %s", (unsigned)r->port.number, words);
+    }
+    end(x);
+}
+
+static void on_deadline(void *arg)
+{
+    struct checkup *c = arg;
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->examined[i].over && c->refusal[0])
+            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
+        else if (!c->examined[i].over)
+            give_up(&c->examined[i], FINDING_TIMEOUT_AUTH,
+                    "did not come to an end in time: the login on another port was not answered before");
+}
+
+/* The gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
+static void on_watch(void *arg)
+{
+    struct checkup *c = arg;
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->examined[i].over && race_waits_for_gate(c->examined[i].race))
+            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
+    timer_arm(c->watch, WATCH_EVERY);
+}
+
+/* ---- MAIL and RCPT with the account's own address ---- */
+
+static void keep_refusal(struct examined *x, const struct reply *reply)
+{
+    reply_words(reply, x->port->mail_words, sizeof x->port->mail_words);
+}
+
+static void on_mail(void *ctx, const struct reply *reply)
+{
+    struct examined *x = ctx;
+    if (!reply_is(reply, 2))
+        keep_refusal(x, reply);
+}
+
+/* The transaction is reset by leaving: nothing was sent. */
+static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
+{
+    struct examined *x = ctx;
+    (void)index;
+    if (!x->port->mail_words[0] && !reply_is(reply, 2))
+        keep_refusal(x, reply);
+    x->port->mail_accepted = x->port->mail_words[0] == 0;
+    if (!client_abort(x->client))
+        x->client = NULL;
+    end(x);
+}
+
+static void on_lost(void *ctx, const struct client_failure *failure)
+{
+    struct examined *x = ctx;
+    x->client = NULL;
+    snprintf(x->port->mail_words, sizeof x->port->mail_words, "%.200s", failure->err.words);
+    end(x);
+}
+
+static void on_ready(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct client_events mail_events = {.ready = on_ready, .mail_reply = on_mail, .rcpt_reply = on_rcpt, .lost = on_lost};
+
+static void try_mail(struct examined *x)
+{
+    struct slice own = slice_of(checkup_own_address(x->checkup));
+    x->port->mail_tried = true;
+    client_set_owner(x->client, &mail_events, x);
+    client_mail(x->client, &(struct client_mail){.from = own});
+    client_rcpt(x->client, own, slice_of(""), slice_of(""));
+}
+
+/* ---- the race of one port ---- */
+
+static void on_won(void *ctx, struct client *client, struct rung *rung)
+{
+    struct examined *x = ctx;
+    (void)rung;
+    x->client = client;
+    race_free(&x->race); /* opens the gate for the next port */
+    if (x->port->is_comparison || !checkup_own_address(x->checkup))
+        end(x);
+    else
+        try_mail(x);
+}
+
+static void on_failed(void *ctx)
+{
+    end(ctx);
+}
+
+static void on_refused(void *ctx)
+{
+    struct examined *x = ctx;
+    struct checkup *c = x->checkup;
+    snprintf(c->refusal, sizeof c->refusal, "was not asked: %u refused the credentials already", (unsigned)x->port->report.port.number);
+    x->port->sight = x->rung.sight;
+    x->over = true; /* its race keeps the gate shut until checkup_free */
+    if (--c->left == 0)
+        loop_defer(x->env->io->loop, &c->finished);
+    timer_arm(c->watch, 0);
+}
+
+static void on_stalled(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct race_events race_handlers = {.won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
+
+/* ---- life ---- */
+
+static bool has_port(const struct upstream_config *cfg, uint16_t number)
+{
+    for (size_t i = 0; i < cfg->ports.n; i++)
+        if (cfg->ports.items[i].number == number)
+            return true;
+    return false;
+}
+
+static void prepare_25(struct checkup *c)
+{
+    c->port_25 = (struct port){OUTBOUND_25, c->cfg->tls == TLS_OFF ? PORT_PLAIN : PORT_STARTTLS};
+    c->cfg_25 = *c->cfg;
+    c->cfg_25.ports = (struct ports){&c->port_25, 1};
+    c->cfg_25.auth = AUTH_NONE;
+    c->env_25 = c->env;
+    c->env_25.cfg = &c->cfg_25;
+}
+
+static void examine(struct checkup *c, struct examined *x, const struct upstream_env *env, size_t index, const char *helo)
+{
+    x->env = env;
+    x->checkup = c;
+    x->port->is_comparison = env == &c->env_25;
+    rung_init(&x->rung, index, &x->port->report, env, helo, c->tls);
+    struct rung *only = &x->rung;
+    x->race = race_new(env, &only, 1, credential_user(c->credential), &race_handlers, x);
+}
+
+struct checkup *checkup_new(const struct io *io, const struct config *config, const struct upstream_config *cfg, void (*done)(void *ctx),
+                            void *ctx, struct err *err)
+{
+    struct tls_context *tls;
+    if (settings_tls(cfg, &tls, err) < 0)
+        return NULL;
+    struct checkup *c = NEW(struct checkup);
+    c->cfg = cfg;
+    c->tls = tls;
+    c->done = done;
+    c->ctx = ctx;
+    gate_init(&c->gate);
+    c->credential = credential_new(io, cfg);
+    c->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
+    prepare_25(c);
+    c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
+    c->ports = mem_alloc(c->n * sizeof *c->ports);
+    c->examined = mem_alloc(c->n * sizeof *c->examined);
+    deferred_init(&c->finished, on_finished, c);
+    c->deadline = timer_new(io->loop, on_deadline, c);
+    c->watch = timer_new(io->loop, on_watch, c);
+    timer_arm(c->deadline, cfg->connect_timeout + GRACE);
+    for (size_t i = 0; i < c->n; i++) {
+        bool is_25 = i >= cfg->ports.n;
+        c->examined[i].port = &c->ports[i];
+        examine(c, &c->examined[i], is_25 ? &c->env_25 : &c->env, is_25 ? 0 : i, settings_helo(config, cfg));
+    }
+    return c;
+}
+
+void checkup_free(struct checkup **checkup)
+{
+    struct checkup *c = *checkup;
+    *checkup = NULL;
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n; i++) {
+        end(&c->examined[i]);
+        if (c->examined[i].race)
+            race_free(&c->examined[i].race);
+        rung_free(&c->examined[i].rung);
+    }
+    deferred_cancel(&c->finished);
+    timer_free(&c->deadline);
+    timer_free(&c->watch);
+    credential_free(&c->credential);
+    tls_context_unref(&c->tls);
+    free(c->examined);
+    free(c->ports);
+    free(c);
+}
+
+const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r)
+{
+    *n_r = c->n;
+    return c->ports;
+}
+
+const struct upstream_config *checkup_config(const struct checkup *c)
+{
+    return c->cfg;
+}
+
+const char *checkup_own_address(const struct checkup *c)
+{
+    const char *user = c->cfg->username;
+    return user && strchr(user, '@') ? user : NULL;
+}
