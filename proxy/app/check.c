@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/status.h"
+#include "relay/certificates.h"
 
 struct config *load_config_or_complain(const char *config_file)
 {
@@ -12,6 +13,21 @@ struct config *load_config_or_complain(const char *config_file)
         fprintf(stderr, "%s\n", report.lines[i]);
     config_report_free(&report);
     return config;
+}
+
+/* What only a look into the files can tell. */
+static bool certificates_are_usable(const struct config *config)
+{
+    bool usable = true;
+    for (size_t i = 0; i < config->nlistens; i++) {
+        const struct listen_config *l = &config->listens[i];
+        struct err err = {0};
+        if (certificates_try(l, &err) != 0) {
+            fprintf(stderr, "%s:%d: [listen %s] tls_cert: %s\n", config->file, l->line, l->name, err.words);
+            usable = false;
+        }
+    }
+    return usable;
 }
 
 int check_main(const char *config_file, int argc, char **argv)
@@ -24,6 +40,10 @@ int check_main(const char *config_file, int argc, char **argv)
     struct config *config = load_config_or_complain(config_file);
     if (!config)
         return EXIT_BAD_CONFIG;
+    if (!certificates_are_usable(config)) {
+        config_unref(&config);
+        return EXIT_BAD_CONFIG;
+    }
     printf("%s: fine, %zu account%s\n", config_file, config->nupstreams, config->nupstreams == 1 ? "" : "s");
     config_unref(&config);
     return EXIT_FINE;

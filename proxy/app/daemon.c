@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "io/netwatch.h"
 #include "io/signals.h"
+#include "relay/certificates.h"
 #include "relay/relay.h"
 #include "upstream/account.h"
 
@@ -27,6 +28,7 @@ struct daemon {
     struct log_target *target;
     struct listeners *listeners;
     struct accounts *accounts;
+    struct certificates *certificates;
     struct relay *relay;
     struct netwatch *netwatch;
     struct signal_watch *on_term, *on_int, *on_hup;
@@ -53,19 +55,23 @@ static void tell_own_addresses(struct daemon *d)
     free(own);
 }
 
-static void adopt(struct daemon *d, struct config *fresh)
+/* Takes both. */
+static void adopt(struct daemon *d, struct config *fresh, struct certificates *certificates)
 {
     log_set(d->io.log, (enum log_level)fresh->log.level, fresh->log.json);
-    relay_reload(d->relay, fresh, d->accounts);
+    relay_reload(d->relay, fresh, d->accounts, certificates);
+    certificates_unref(&d->certificates);
+    d->certificates = certificates;
     tell_own_addresses(d);
     config_unref(&d->config);
     d->config = fresh;
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
-static void refuse_reload(struct daemon *d, struct config **fresh, const char *why)
+static void refuse_reload(struct daemon *d, struct config **fresh, struct certificates **certificates, const char *why)
 {
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
+    certificates_unref(certificates);
     config_unref(fresh);
 }
 
@@ -74,6 +80,7 @@ static void reload(void *ctx)
     struct daemon *d = ctx;
     struct config_report report = {0};
     struct err err = {0};
+    struct certificates *certificates = NULL;
     if (d->draining)
         return;
     notify_reloading(loop_now(d->io.loop));
@@ -83,19 +90,19 @@ static void reload(void *ctx)
     /* First what can fail, then what cannot: after a failure everything is as it was. */
     if (!fresh)
         log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
-    else if (listeners_apply(d->listeners, fresh, &err) != 0)
-        refuse_reload(d, &fresh, err.words);
+    else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || listeners_apply(d->listeners, fresh, &err) != 0)
+        refuse_reload(d, &fresh, &certificates, err.words);
     else {
         struct accounts *accounts = accounts_reload(&d->accounts, fresh, &err);
         if (!accounts) {
-            refuse_reload(d, &fresh, err.words);
+            refuse_reload(d, &fresh, &certificates, err.words);
             if (listeners_apply(d->listeners, d->config, &err) != 0)
                 log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", err.words);
         } else {
             d->accounts = accounts;
             if (log_target_reopen(d->target, &fresh->log, &err) != 0)
                 log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
-            adopt(d, fresh);
+            adopt(d, fresh, certificates);
         }
     }
     notify_ready();
@@ -168,6 +175,16 @@ static int complain(enum exit_status status, const struct err *err)
     return (int)status;
 }
 
+/* Keys that only root may read are read while we are root; what was written here belongs to whom we become. */
+static int prepare_certificates(struct daemon *d, const struct identity *identity, struct err *err)
+{
+    d->certificates = certificates_new(d->config, NULL, d->io.log, err);
+    const char *file = d->certificates ? certificates_written(d->certificates) : NULL;
+    if (file && identity->change && chown(file, identity->uid, identity->gid) != 0)
+        log_say(d->io.log, LOG_WARN, "%s cannot be given to user %s: it must be made anew at the next start", file, identity->name);
+    return d->certificates ? 0 : -1;
+}
+
 /* Everything that needs root, then gives root up. */
 static int start(struct daemon *d)
 {
@@ -179,6 +196,8 @@ static int start(struct daemon *d)
     if (listeners_apply(d->listeners, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
     prepare_state_dir(d, &identity);
+    if (prepare_certificates(d, &identity, &err) != 0)
+        return complain(EXIT_BAD_CONFIG, &err);
     d->accounts = accounts_new(&d->io, d->config, &err);
     if (!d->accounts)
         return complain(EXIT_BAD_CONFIG, &err);
@@ -187,7 +206,7 @@ static int start(struct daemon *d)
         return complain(EXIT_SYSTEM, &err);
     warn_about_identity(d->io.log, &identity);
     privileges_lock_down();
-    d->relay = relay_new(&d->io, d->config, d->accounts);
+    d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
     listeners_set_relay(d->listeners, d->relay);
     tell_own_addresses(d);
     return EXIT_FINE;
@@ -215,6 +234,7 @@ static void close_all(struct daemon *d)
 {
     listeners_free(&d->listeners);
     relay_free(&d->relay);
+    certificates_unref(&d->certificates);
     accounts_free(&d->accounts);
     netwatch_free(&d->netwatch);
     signal_watch_free(&d->on_term);

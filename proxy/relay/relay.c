@@ -5,16 +5,39 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/password.h"
 #include "io/transport.h"
 #include "relay/relay_private.h"
 
 /* ------------------------------------------------------------------ generations */
 
-static struct generation *generation_new(struct config *config, struct accounts *accounts)
+static enum server_tls tls_of(const struct listen_config *l)
+{
+    switch (l->tls) {
+    case LISTEN_TLS_OFF: break;
+    case LISTEN_TLS_STARTTLS: return SERVER_TLS_OFFERED;
+    case LISTEN_TLS_REQUIRED: return SERVER_TLS_REQUIRED;
+    case LISTEN_TLS_IMPLICIT: return SERVER_TLS_IMPLICIT;
+    }
+    return SERVER_TLS_OFF;
+}
+
+static enum server_auth auth_of(const struct listen_config *l)
+{
+    switch (l->auth) {
+    case LISTEN_AUTH_OFF: break;
+    case LISTEN_AUTH_ACCEPT: return SERVER_AUTH_ACCEPT;
+    case LISTEN_AUTH_REQUIRED: return SERVER_AUTH_REQUIRED;
+    }
+    return SERVER_AUTH_OFF;
+}
+
+static struct generation *generation_new(struct config *config, struct accounts *accounts, struct certificates *certificates)
 {
     struct generation *g = NEW(struct generation);
     g->refs = 1;
     g->config = config_ref(config);
+    g->certificates = certificates_ref(certificates);
     g->accounts = mem_alloc((config->nupstreams + 1) * sizeof(struct account *));
     for (size_t i = 0; i < config->nupstreams; i++)
         g->accounts[i] = account_ref(accounts_find(accounts, config->upstreams[i].name));
@@ -27,7 +50,10 @@ static struct generation *generation_new(struct config *config, struct accounts 
                          .max_message_size = l->max_message_size,
                          .max_recipients = l->max_recipients,
                          .timeout = l->timeout,
-                         .lf_line_endings = l->lf_line_endings},
+                         .lf_line_endings = l->lf_line_endings,
+                         .tls = tls_of(l),
+                         .tls_context = certificates_tls(certificates, i),
+                         .auth = auth_of(l)},
         };
     }
     return g;
@@ -55,6 +81,7 @@ void generation_unref(struct generation **g)
         return;
     let_accounts_go(old);
     free(old->listeners);
+    certificates_unref(&old->certificates);
     config_unref(&old->config);
     free(old);
 }
@@ -75,12 +102,14 @@ static void tell_drained(void *arg)
     relay->drained(relay->drained_ctx);
 }
 
-struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts)
+struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts, struct certificates *certificates)
 {
     struct relay *relay = NEW(struct relay);
     relay->refs = 1;
     relay->io = io;
-    relay->current = generation_new(config, accounts);
+    relay->current = generation_new(config, accounts, certificates);
+    relay->passwords = passwords_new(io->offload);
+    guard_init(&relay->guard);
     link_init(&relay->sessions);
     link_init(&relay->transactions);
     link_init(&relay->counts);
@@ -100,10 +129,10 @@ void relay_unref(struct relay *relay)
     free(relay);
 }
 
-void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts)
+void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts, struct certificates *certificates)
 {
     generation_unref(&relay->current);
-    relay->current = generation_new(config, accounts);
+    relay->current = generation_new(config, accounts, certificates);
 }
 
 void relay_free(struct relay **relay)
@@ -121,6 +150,8 @@ void relay_free(struct relay **relay)
         session_abandon(s);
         let_accounts_go(s->generation); /* they do not outlive us, even where the server halves do for a moment */
     }
+    passwords_free(&r->passwords);
+    guard_free(&r->guard);
     generation_unref(&r->current);
     relay_unref(r);
 }

@@ -8,16 +8,17 @@
 #include "config/config.h"
 
 struct accounts;
+struct certificates;
 struct io;
 struct relay;
 struct transport;
 
-/* Keeps references to config and accounts' owner: `accounts` must live until relay_free or the next relay_reload has ended. Gives. */
-struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts);
+/* Keeps references to config, certificates and accounts' owner: `accounts` must live until relay_free or the next relay_reload has ended. Gives. */
+struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts, struct certificates *certificates);
 /* Takes a client accepted on a listener: allow, caps, then a server session. Listeners are known by name, so that they survive a reload. */
 void relay_accept(struct relay *relay, const char *listener, struct transport *t);
 /* New sessions get the new generation; sessions under way keep what they began with. */
-void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts);
+void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts, struct certificates *certificates);
 /* No new clients; idle ones get 421 4.3.2, running messages finish. `drained` is called on the loop when no client and no unfinished upstream verdict is left. */
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx);
 size_t relay_clients(const struct relay *relay);

@@ -12,6 +12,8 @@
 #include "io/loop.h"
 #include "relay/copy.h"
 #include "relay/failure.h"
+#include "relay/certificates.h"
+#include "relay/guard.h"
 #include "relay/recipients.h"
 #include "relay/relay.h"
 #include "relay/report.h"
@@ -32,6 +34,7 @@ struct generation {
     struct config *config;
     struct account **accounts; /* as config->upstreams; each a reference of ours. NULL once the relay was freed */
     struct listener_view *listeners;
+    struct certificates *certificates;
 };
 
 struct listener_count { /* by name, so that clients are counted across a reload */
@@ -49,6 +52,8 @@ struct relay {
     struct link counts;
     size_t clients;
     struct copy_budget budget;
+    struct passwords *passwords; /* logins of clients */
+    struct guard guard;
     unsigned ids;
     bool draining;
     bool freed; /* by its owner: sessions only wait for their closed() */
@@ -75,12 +80,20 @@ struct session {
     struct listener_count *count; /* NULL: refused at connect, counted nowhere */
     struct server *server;
     struct transaction *transaction; /* or NULL */
+    struct login *login;             /* an AUTH that is being checked, or NULL */
 };
 
 /* Takes the transport. refuse: OWN_COUNT, or what to say instead of a greeting. */
 void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
                    enum own refuse);
 void session_abandon(struct session *s); /* the relay is being freed */
+
+/* ------------------------------------------------------------------ login.c */
+
+struct login;
+
+void login_begin(struct session *s, struct server_command *cmd, struct slice user, struct slice password);
+void login_abandon(struct login **login); /* the client is gone; NULL is fine */
 
 /* ------------------------------------------------------------------ transaction.c */
 

@@ -1,4 +1,4 @@
-/* The one log line per message (PRODUCT 8): msg=delivered|refused|deferred|lost-link id from to nrcpt size client listener upstream port tls status reply rtts delay. */
+/* The one log line per message (PRODUCT 8): msg=delivered|refused|deferred|lost-link id from to nrcpt size client listener [user] upstream port tls status reply rtts delay. */
 #ifndef RELAY_REPORT_H
 #define RELAY_REPORT_H
 
@@ -16,6 +16,7 @@ struct message { /* what the line tells of one message */
     uint64_t size; /* octets of the body */
     char client[ADDR_TEXT];
     char *listener;
+    char *user;    /* the client logged in with; NULL: it did not */
     char *upstream; /* the account; NULL before it was found */
     uint16_t port;  /* of the session; 0: there was none */
     char tls[12];   /* "TLSv1.3"; "" clear or none */

@@ -47,6 +47,20 @@ static bool client_fits(const struct upstream_config *u, const struct addr *clie
     return u->clients.n == 0;
 }
 
+static bool user_fits(const struct upstream_config *u, const char *user)
+{
+    for (size_t i = 0; user && i < u->users.n; i++)
+        if (strcmp(u->users.items[i], user) == 0)
+            return true;
+    return u->users.n == 0;
+}
+
+/* Who has yet to log in may turn out to be anybody. */
+static bool user_may_fit(const struct route_question *q, const struct upstream_config *u)
+{
+    return user_fits(u, q->user) || (!q->user && q->listener->auth == LISTEN_AUTH_REQUIRED);
+}
+
 /* A listener's `upstream` leaves no choice, whatever the patterns say. */
 static bool is_pinned_to(const struct route_question *q, size_t index)
 {
@@ -57,7 +71,7 @@ size_t route_find(const struct route_question *q, const struct address *from)
 {
     for (size_t i = 0; i < q->config->nupstreams; i++) {
         const struct upstream_config *u = &q->config->upstreams[i];
-        bool takes = q->listener->upstream ? is_pinned_to(q, i) : client_fits(u, q->client) && sender_fits(u, from);
+        bool takes = q->listener->upstream ? is_pinned_to(q, i) : client_fits(u, q->client) && user_fits(u, q->user) && sender_fits(u, from);
         if (takes)
             return i;
     }
@@ -70,8 +84,8 @@ bool route_reaches(const struct route_question *q, size_t index)
         return is_pinned_to(q, index);
     for (size_t i = 0; i < index; i++) { /* one before it may take everything */
         const struct upstream_config *u = &q->config->upstreams[i];
-        if (u->senders.n == 0 && client_fits(u, q->client))
+        if (u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user))
             return false;
     }
-    return client_fits(&q->config->upstreams[index], q->client);
+    return client_fits(&q->config->upstreams[index], q->client) && user_may_fit(q, &q->config->upstreams[index]);
 }

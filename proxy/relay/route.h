@@ -1,4 +1,4 @@
-/* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3, senders, clients). Pure: config and addresses in, an index out. */
+/* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3, senders, clients, users). Pure: config and addresses in, an index out. */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
 
@@ -11,6 +11,7 @@ struct route_question {
     const struct config *config;
     const struct listen_config *listener; /* pins its messages to one account, or not */
     const struct addr *client;
+    const char *user; /* it logged in with; NULL: it did not (yet) */
 };
 
 /* Index into config->upstreams, or ROUTE_NONE. */

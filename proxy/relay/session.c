@@ -10,10 +10,19 @@ static struct route_question question(const struct session *s)
         .config = s->generation->config,
         .listener = s->listener->config,
         .client = &server_client(s->server)->peer,
+        .user = server_client(s->server)->user,
     };
 }
 
 /* ------------------------------------------------------------------ EHLO */
+
+/* Not before a client has shown who it is, where it must: a stranger's EHLO starts no session. */
+static bool may_send(const struct session *s)
+{
+    const struct server_client *c = server_client(s->server);
+    const struct listen_config *l = s->listener->config;
+    return (l->auth != LISTEN_AUTH_REQUIRED || c->user) && (l->tls != LISTEN_TLS_REQUIRED || c->tls);
+}
 
 /* SIZE: the largest that some account of this client takes, before its first EHLO what its provider documents; DSN, SMTPUTF8: only what all of them
  * have. What is unknown promises nothing. */
@@ -44,7 +53,7 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     if (n == 0)
         offer = (struct server_offer){0};
     *offer_r = offer;
-    if (n == 1)
+    if (n == 1 && may_send(s))
         account_warm(only, transaction_identity(account_config(only)));
 }
 
@@ -88,6 +97,7 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     loop_random(loop, &chance, sizeof chance);
     message_make_id(id, loop_wall_ms(loop), s->relay->ids++, chance);
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
+    m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
     server_set_message_id(s->server, id);
 }
 
@@ -134,6 +144,11 @@ static void on_body_end(void *ctx, struct server_command *cmd)
     transaction_body_end(((struct session *)ctx)->transaction, cmd);
 }
 
+static void on_login(void *ctx, struct server_command *cmd, struct slice user, struct slice password)
+{
+    login_begin(ctx, cmd, user, password);
+}
+
 static void on_reset(void *ctx, enum server_end why)
 {
     struct session *s = ctx;
@@ -151,6 +166,7 @@ static void on_closed(void *ctx, const char *why)
     struct session *s = ctx;
     struct relay *relay = s->relay;
     struct loop *loop = relay->io->loop;
+    login_abandon(&s->login);
     if (s->transaction)
         transaction_client_gone(s->transaction, why);
     if (s->count) {
@@ -175,6 +191,7 @@ static const struct server_handlers handlers = {
     .body_end = on_body_end,
     .reset = on_reset,
     .closed = on_closed,
+    .login = on_login,
 };
 
 void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
@@ -198,5 +215,6 @@ void session_begin(struct relay *relay, const struct listener_view *listener, st
 
 void session_abandon(struct session *s)
 {
+    login_abandon(&s->login);
     server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING), failure_text(OWN_CLOSING));
 }

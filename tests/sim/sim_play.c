@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "io/listener.h"
+#include "relay/certificates.h"
 #include "relay/relay.h"
 #include "sim_config.h"
 #include "sim_history.h"
@@ -100,7 +101,13 @@ void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool ver
         fprintf(stderr, "accounts: %s\n", err.words);
         abort();
     }
-    play->relay = relay_new(io, play->config, play->accounts);
+    struct certificates *certificates = certificates_new(play->config, NULL, io->log, &err);
+    if (!certificates) {
+        fprintf(stderr, "certificates: %s\n", err.words);
+        abort();
+    }
+    play->relay = relay_new(io, play->config, play->accounts, certificates);
+    certificates_unref(&certificates);
     play->listener = listener_open(io->loop, &at, on_accept, play, &err);
     for (size_t i = 0; i < plan->nclients; i++)
         play->clients[i] = sim_client_new(play->sim, &plan->clients[i], plan->delays[i]);

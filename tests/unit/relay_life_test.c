@@ -1,4 +1,5 @@
 /* Who leaves when: clients before and after their end of data, an upstream that changes its mind, another port, drain and reload. */
+#include "relay/certificates.h"
 #include "relay/relay.h"
 #include "relay_world.h"
 #include "sim/sim_config.h"
@@ -181,7 +182,10 @@ static void a_reload_leaves_messages_alone(void **state)
         "[listen]\nmax_message_size = 1M\n[upstream other]\nhost = other.example.com\nusername = me\npassword = hunter2hunter2\n");
     s.play.accounts = accounts_reload(&s.play.accounts, fresh, &err);
     assert_non_null(s.play.accounts);
-    relay_reload(s.play.relay, fresh, s.play.accounts);
+    struct certificates *certificates = certificates_new(fresh, NULL, sim_io(s.play.sim)->log, &err);
+    assert_non_null(certificates);
+    relay_reload(s.play.relay, fresh, s.play.accounts, certificates);
+    certificates_unref(&certificates);
     config_unref(&s.play.config);
     s.play.config = fresh;
     s.ended = sim_play_run(&s.play);

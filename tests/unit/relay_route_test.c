@@ -63,7 +63,7 @@ static void make(struct world *w, const char *client)
 
 static size_t find(struct world *w, const char *from)
 {
-    struct route_question q = {&w->config, &w->listener, &w->client};
+    struct route_question q = {&w->config, &w->listener, &w->client, NULL};
     struct address a = address(from);
     return route_find(&q, &a);
 }
@@ -89,7 +89,7 @@ static void pinned(void **state)
     make(&w, "192.0.2.1");
     w.listener.upstream = "lan";
     assert_int_equal(find(&w, "a@example.com"), 1);
-    struct route_question q = {&w.config, &w.listener, &w.client};
+    struct route_question q = {&w.config, &w.listener, &w.client, NULL};
     assert_false(route_reaches(&q, 0));
     assert_true(route_reaches(&q, 1));
     assert_false(route_reaches(&q, 2));
@@ -100,7 +100,7 @@ static void reachable(void **state)
     (void)state;
     struct world w;
     make(&w, "10.1.2.3");
-    struct route_question q = {&w.config, &w.listener, &w.client};
+    struct route_question q = {&w.config, &w.listener, &w.client, NULL};
     assert_true(route_reaches(&q, 0));
     assert_true(route_reaches(&q, 1));
     assert_false(route_reaches(&q, 2)); /* the one before takes all of this client */

@@ -1,0 +1,140 @@
+/* AUTH with auth = required: a name and a password against the listener's users. An unknown name costs the time of a known one, and each failure is answered a second later. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/password.h"
+#include "relay/relay_private.h"
+
+#define FAILURE_DELAY USEC_PER_SEC
+
+struct login { /* one AUTH, until it is answered */
+    struct session *session;
+    struct server_command *cmd;
+    const struct user *user;      /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
+    struct password_check *check; /* NULL once it has ended */
+    struct timer *delay;
+};
+
+static struct loop *loop_of(const struct login *l)
+{
+    return l->session->relay->io->loop;
+}
+
+static const struct addr *client_of(const struct login *l)
+{
+    return &server_client(l->session->server)->peer;
+}
+
+void login_abandon(struct login **login)
+{
+    struct login *l = *login;
+    *login = NULL;
+    if (!l)
+        return;
+    if (l->check) { /* nobody learns of its result: it counts for nothing */
+        password_cancel(l->check);
+        guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
+    }
+    timer_free(&l->delay);
+    free(l);
+}
+
+static void answer(struct login *l, enum server_login verdict)
+{
+    struct server_command *cmd = l->cmd;
+    login_abandon(&l->session->login);
+    server_answer_login(cmd, verdict);
+}
+
+static void delay_over(void *arg)
+{
+    answer(arg, SERVER_LOGIN_WRONG);
+}
+
+/* An unknown name may be a password in the wrong field: it is not shown. */
+static void log_login(const struct login *l, enum log_level level, const char *what)
+{
+    char client[ADDR_TEXT];
+    log_event(l->session->relay->io->log, level, what, log_str("client", addr_text(client_of(l), client)),
+              log_str("listener", l->session->listener->config->name), log_str("user", l->user ? l->user->name : NULL));
+}
+
+static void refuse(struct login *l)
+{
+    log_login(l, LOG_WARN, "login refused");
+    if (guard_end(&l->session->relay->guard, client_of(l), true, loop_now(loop_of(l))))
+        log_login(l, LOG_WARN, "too many failed logins from one address: it is locked out for up to ten minutes");
+    timer_arm(l->delay, FAILURE_DELAY);
+}
+
+static void on_checked(void *ctx, enum password_verdict verdict)
+{
+    struct login *l = ctx;
+    l->check = NULL;
+    if (verdict == PASSWORD_RIGHT && l->user) {
+        guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
+        log_login(l, LOG_DEBUG, "logged in");
+        answer(l, SERVER_LOGIN_RIGHT);
+    } else if (verdict == PASSWORD_UNCHECKED) {
+        guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
+        log_login(l, LOG_ERROR, "a hash in users_file is of a kind that this system's crypt(3) does not know");
+        answer(l, SERVER_LOGIN_BUSY);
+    } else {
+        refuse(l);
+    }
+}
+
+static bool is_locked(const struct user *u)
+{
+    char first = secret_reveal(u->hash).data[0];
+    return first == '!' || first == '*';
+}
+
+static const struct user *find(const struct users *users, struct slice name)
+{
+    for (size_t i = 0; i < users->n; i++)
+        if (slice_is(name, users->items[i].name))
+            return is_locked(&users->items[i]) ? NULL : &users->items[i];
+    return NULL;
+}
+
+/* Whose hash an unknown name is checked against: always the same one's for one name, so that its kind tells nothing. NULL: all are locked. */
+static const struct user *stand_in(const struct users *users, struct slice name)
+{
+    uint32_t sum = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        sum = (sum ^ (unsigned char)name.data[i]) * 16777619u;
+    for (size_t i = 0; i < users->n; i++) {
+        const struct user *u = &users->items[(sum + i) % users->n];
+        if (!is_locked(u))
+            return u;
+    }
+    return NULL;
+}
+
+void login_begin(struct session *s, struct server_command *cmd, struct slice user, struct slice password)
+{
+    const struct users *users = &s->listener->config->users;
+    enum guard_word word = guard_begin(&s->relay->guard, &server_client(s->server)->peer, loop_now(s->relay->io->loop));
+    if (word != GUARD_GO) {
+        server_answer_login(cmd, word == GUARD_SHUT ? SERVER_LOGIN_LOCKED_OUT : SERVER_LOGIN_BUSY);
+        return;
+    }
+    struct login *l = NEW(struct login);
+    s->login = l;
+    l->session = s;
+    l->cmd = cmd;
+    l->delay = timer_new(s->relay->io->loop, delay_over, l);
+    l->user = find(users, user);
+    const struct user *measured = l->user ? l->user : stand_in(users, user);
+    if (!measured) {
+        refuse(l);
+        return;
+    }
+    l->check = password_check(s->relay->passwords, measured->hash, password, on_checked, l);
+    if (!l->check) {
+        guard_end(&s->relay->guard, client_of(l), false, loop_now(s->relay->io->loop));
+        answer(l, SERVER_LOGIN_BUSY);
+    }
+}
