@@ -259,6 +259,11 @@ static const struct policy policies[] = {
 static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char *ports)
 {
     /* A client that vanishes holds its session until the client's timeout: with few of them others may wait in vain. */
+    unsigned connect_timeout = (unsigned)(4 + sim_rng_below(rng, 7)), stalls = 0;
+    for (size_t i = 0; i < plan->nplaces; i++)
+        stalls += plan->places[i].script.faults[0].step == SIM_AT_AUTH;
+    if (stalls * connect_timeout > 15) /* one after the other, each may take so long: more than acquire_timeout altogether */
+        plan->must_arrive = false;
     unsigned slots = plan->must_arrive ? SIM_CLIENTS : (unsigned)(1 + sim_rng_below(rng, 4));
     plan->lf = chance(rng, 10);
     const struct policy *p = &policies[chance(rng, 85) ? 0 : 1 + sim_rng_below(rng, 2)];
@@ -271,7 +276,7 @@ static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char 
                               "[upstream]\nhost = %s\nports = %s\nusername = %s\npassword = %s\n%s"
                               "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %u\nmax_messages = %u\nconnect_timeout = %us\n",
                               plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, slots,
-                              (unsigned)(1 + sim_rng_below(rng, 6)), (unsigned)(4 + sim_rng_below(rng, 7)));
+                              (unsigned)(1 + sim_rng_below(rng, 6)), connect_timeout);
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.may_be_clear = p->may_be_clear;
 }
