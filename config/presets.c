@@ -63,7 +63,7 @@ static bool is_near(const struct preset *p, struct slice wrong, unsigned *distan
 
 size_t presets_nearest(struct slice name, const char *near_r[PRESET_NEAREST])
 {
-    unsigned distances[PRESET_NEAREST];
+    unsigned distances[PRESET_NEAREST] = {0};
     size_t n = 0;
     char lower[41];
     name = slice_head(name, slice_find(name, ':') < sizeof lower - 1 ? slice_find(name, ':') : sizeof lower - 1);

@@ -38,10 +38,10 @@ static const struct preset_region smtp2go_regions[] = {
     .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN"), UNCONF("CRAM-MD5")}, .user = USER_NO_ADDRESS,                                         \
     .user_words = DOC("the access key of an SMTP token; or a server's API token, the same as the password"),                               \
     .user_sample = "PM-T-outbound-ACCESSKEY", .secret = "the SMTP token's secret key; or the server's API token again",                    \
-    .size = DOC(10485760), .recipients = DOC(50), .connections = DOC(10), .settings = {{"max_connections", "10"}},                         \
+    .size = DOC(10485760), .recipients = DOC(50), .connections = LIST(10), .settings = {{"max_connections", "10"}},                        \
     .notes = {first, COMM("There is nothing on 465: connections hang."),                                                                   \
               DOC("Text and HTML bodies up to 5 MB each; some attachments (.exe, .bat) are refused."),                                     \
-              DOC("Ten connections at once are asked for, not enforced.")}
+              LIST("Ten connections at once are asked for, not enforced.")}
 #define MAILTRAP                                                                                                                           \
     .user = USER_EXACT, .user_words = DOC("api, literally"), .user_sample = "api", .secret = "API token",                                  \
     .mechanisms = {COMM("PLAIN"), COMM("LOGIN")}

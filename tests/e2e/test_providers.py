@@ -29,6 +29,7 @@ ROWS = {
     "sparkpost-eu": ("587 2525", "LOGIN", 20 * MEGA, 20 * MEGA),
     "sendgrid": ("587 2525 465", "PLAIN", 30 * MEGA, 30 * MEGA),
     "mailjet": ("587 2525 465", "PLAIN", UNKNOWN, 15 * MEGA),
+    "resend": ("587 2587 465 2465", "PLAIN", UNKNOWN, 40 * MEGA),
     "postmark": ("587 2525", "PLAIN", 10 * MEGA, 10 * MEGA),
 }
 

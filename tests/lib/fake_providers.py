@@ -69,6 +69,7 @@ SERVICES = {s.provider: s for s in (
             greeting="220 in.mailjet.com ESMTP Mailjet", extensions=MODERN),
     Service("postmark", "smtp.postmarkapp.com", "PM-T-outbound-ACCESSKEY", starttls=(25, 587, 2525), silent=(465,), size=10485760, recipients=50, connections=10,
             mechanisms="PLAIN LOGIN CRAM-MD5", extensions=("PIPELINING", "8BITMIME")),
+    Service("resend", "smtp.resend.com", "resend", starttls=(25, 587, 2587), implicit=(465, 2465), silent=(2525,), size=41943040, extensions=MODERN, clear_auth=True),
 )}
 
 
