@@ -14,7 +14,12 @@ static const struct own_row {
 } own_rows[OWN_COUNT] = {
     [OWN_NOT_ALLOWED] = {554, "5.7.1", "your address may not send mail through this server", NULL, false, RESULT_REFUSED},
     [OWN_TOO_MANY_CLIENTS] = {421, "4.7.0", "too many clients, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_TOO_MANY_OF_ONE] = {421, "4.7.0", "too many clients from your address, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_TURNED_BACK] = {451, "4.3.5", "this connection was meant for this proxy itself or for its upstream: a packet filter turned it back", NULL,
+                         false, RESULT_DEFERRED},
     [OWN_CLOSING] = {421, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_RATE] = {450, "4.7.1", "too many messages from your address, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_NO_ROUTE_YET] = {451, "4.4.3", "the names that decide about your destination are not resolved yet", NULL, false, RESULT_DEFERRED},
     [OWN_NO_ROUTE] = {550, "5.7.1", "no account takes mail from this sender", NULL, false, RESULT_REFUSED},
     [OWN_BAD_SENDER] = {501, "5.1.7", "the sender address has no domain", NULL, false, RESULT_REFUSED},
     [OWN_SENDER_UTF8] = {553, "5.6.7", "the sender address is not ASCII, and ", " does not offer SMTPUTF8", false, RESULT_REFUSED},

@@ -13,10 +13,14 @@ const char *result_name(enum result r); /* "delivered", "refused", "deferred", "
 
 /* Replies of ours. */
 enum own {
-    OWN_NOT_ALLOWED, /* at connect: these three concern no message */
+    OWN_NOT_ALLOWED, /* at connect: these concern no message */
     OWN_TOO_MANY_CLIENTS,
+    OWN_TOO_MANY_OF_ONE,
+    OWN_TURNED_BACK,
     OWN_CLOSING,
-    OWN_NO_ROUTE, /* at MAIL */
+    OWN_RATE, /* at MAIL */
+    OWN_NO_ROUTE,
+    OWN_NO_ROUTE_YET,
     OWN_BAD_SENDER,
     OWN_SENDER_UTF8,
     OWN_TOO_BIG, /* at MAIL where the upstream's limit is known, else at RCPT */

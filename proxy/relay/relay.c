@@ -96,6 +96,28 @@ static const struct listener_view *listener_named(const struct generation *g, co
 
 /* ------------------------------------------------------------------ life */
 
+/* What destinations and the guard against loops ask about; nothing where nobody intercepts. */
+static void watch_names(struct relay *relay)
+{
+    const struct config *c = relay->current->config;
+    bool intercepts = false;
+    size_t n = 0, most = c->nupstreams;
+    for (size_t i = 0; i < c->nlistens; i++)
+        intercepts |= c->listens[i].intercept;
+    for (size_t i = 0; i < c->nupstreams; i++)
+        most += c->upstreams[i].destinations.n;
+    const char **hosts = mem_alloc((most + 1) * sizeof *hosts);
+    for (size_t i = 0; intercepts && i < c->nupstreams; i++) {
+        const struct destinations *d = &c->upstreams[i].destinations;
+        hosts[n++] = c->upstreams[i].host;
+        for (size_t k = 0; k < d->n; k++)
+            if (d->items[k].name)
+                hosts[n++] = d->items[k].name;
+    }
+    names_watch(relay->names, hosts, n);
+    free(hosts);
+}
+
 static void tell_drained(void *arg)
 {
     struct relay *relay = arg;
@@ -113,6 +135,9 @@ struct relay *relay_new(const struct io *io, struct config *config, struct accou
     link_init(&relay->sessions);
     link_init(&relay->transactions);
     link_init(&relay->counts);
+    link_init(&relay->introductions);
+    relay->names = names_new(io);
+    watch_names(relay);
     deferred_init(&relay->tell_drained, tell_drained, relay);
     return relay;
 }
@@ -123,6 +148,7 @@ void relay_unref(struct relay *relay)
         return;
     LIST_EACH (&relay->counts, it) {
         struct listener_count *count = CONTAINER(it, struct listener_count, link);
+        visitors_free(&count->visitors);
         free(count->name);
         free(count);
     }
@@ -133,6 +159,7 @@ void relay_reload(struct relay *relay, struct config *config, struct accounts *a
 {
     generation_unref(&relay->current);
     relay->current = generation_new(config, accounts, certificates);
+    watch_names(relay);
 }
 
 void relay_free(struct relay **relay)
@@ -143,6 +170,8 @@ void relay_free(struct relay **relay)
         return;
     r->freed = true;
     deferred_cancel(&r->tell_drained);
+    introductions_end(r);
+    names_free(&r->names);
     LIST_EACH (&r->transactions, it)
         transaction_abandon(CONTAINER(it, struct transaction, link));
     LIST_EACH (&r->sessions, it) {
@@ -166,29 +195,12 @@ static struct listener_count *count_of(struct relay *relay, const char *name)
             return count;
     }
     struct listener_count *count = NEW(struct listener_count);
+    uint64_t seed;
+    loop_random(relay->io->loop, &seed, sizeof seed);
     count->name = mem_string(name);
+    count->visitors = visitors_new(seed);
     list_push_back(&relay->counts, &count->link);
     return count;
-}
-
-static bool is_allowed(const struct listen_config *l, const struct addr *client)
-{
-    for (size_t i = 0; i < l->allow.n; i++)
-        if (network_contains(&l->allow.items[i], client))
-            return true;
-    return false;
-}
-
-static enum own reason_to_refuse(const struct relay *relay, const struct listen_config *l, const struct listener_count *count,
-                                 const struct addr *client)
-{
-    if (relay->draining)
-        return OWN_CLOSING;
-    if (!is_allowed(l, client))
-        return OWN_NOT_ALLOWED;
-    if (count->clients >= l->max_clients)
-        return OWN_TOO_MANY_CLIENTS;
-    return OWN_COUNT;
 }
 
 /* A connection that came through a listener which the newest configuration no longer has. */
@@ -197,29 +209,48 @@ static void hear_nothing(void *ctx, struct stream *s, enum stream_event event)
     (void)ctx, (void)s, (void)event;
 }
 
-static void cut_off(struct transport *t)
+static void cut_off(const struct arrival *a)
 {
-    struct stream *s = stream_accepted(t, (struct stream_caps){.input = 1, .output = 1}, hear_nothing, NULL);
+    const struct stream_caps caps = {.input = 1, .output = 1};
+    struct stream *s = a->stream ? a->stream : stream_accepted(a->transport, caps, hear_nothing, NULL);
     stream_close(&s);
+}
+
+static void let_in_or_refuse(struct relay *relay, const struct listener_view *view, const struct arrival *a, enum own refuse)
+{
+    struct listener_count *count = count_of(relay, view->config->name);
+    if (refuse != OWN_COUNT) {
+        admission_tell_refused(relay, count, a, refuse);
+        session_begin(relay, view, NULL, a, refuse);
+        return;
+    }
+    admission_watch_gateway(relay, count, a);
+    session_begin(relay, view, count, a, OWN_COUNT);
+}
+
+void relay_admit(struct relay *relay, const char *listener, const struct arrival *a)
+{
+    const struct listener_view *view = listener_named(relay->current, listener);
+    if (view)
+        let_in_or_refuse(relay, view, a, admission_judge(relay, view, count_of(relay, listener), a));
+    else
+        cut_off(a);
 }
 
 void relay_accept(struct relay *relay, const char *listener, struct transport *t)
 {
     const struct listener_view *view = listener_named(relay->current, listener);
-    if (!view) {
-        cut_off(t);
+    const struct arrival a = {.transport = t, .peer = t->peer, .local = t->local, .original = t->original};
+    if (!view || relay->draining || !admission_is_balancer(view->config, &t->peer)) {
+        relay_admit(relay, listener, &a);
         return;
     }
+    /* Bounded apart from the clients, so that neither keeps the other out. */
     struct listener_count *count = count_of(relay, listener);
-    enum own refuse = reason_to_refuse(relay, view->config, count, &t->peer);
-    if (refuse != OWN_COUNT) {
-        char client[ADDR_TEXT];
-        log_event(relay->io->log, LOG_WARN, "client refused", log_str("client", addr_text(&t->peer, client)), log_str("listener", listener),
-                  log_num("status", failure_code(refuse)), log_str("reply", failure_text(refuse)));
-        session_begin(relay, view, NULL, t, refuse);
-        return;
-    }
-    session_begin(relay, view, count, t, OWN_COUNT);
+    if (count->introductions < view->config->max_clients)
+        introduction_begin(relay, count, t);
+    else
+        let_in_or_refuse(relay, view, &a, OWN_TOO_MANY_CLIENTS);
 }
 
 size_t relay_clients(const struct relay *relay)
@@ -241,6 +272,7 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
     relay->draining = true;
     relay->drained = drained;
     relay->drained_ctx = ctx;
+    introductions_end(relay);
     LIST_EACH (&relay->sessions, it)
         server_drain(CONTAINER(it, struct session, link)->server);
     relay_ended(relay);

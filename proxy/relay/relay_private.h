@@ -18,6 +18,7 @@
 #include "relay/relay.h"
 #include "relay/report.h"
 #include "relay/route.h"
+#include "relay/visitors.h"
 #include "smtp/server.h"
 #include "upstream/account.h"
 #include "wire/header.h"
@@ -41,6 +42,19 @@ struct listener_count { /* by name, so that clients are counted across a reload 
     struct link link;
     char *name;
     unsigned clients;
+    unsigned introductions; /* connections of load balancers that have not said yet who the client is */
+    struct visitors *visitors;
+    usec second_began; /* of the lines about refused clients */
+    unsigned lines, silent;
+    struct addr one; /* all clients so far came from there */
+    unsigned from_one;
+};
+
+struct arrival { /* a connection, and who it is */
+    struct transport *transport; /* either this */
+    struct stream *stream;       /* ... or this: it was read from before */
+    struct addr peer, local;
+    struct addr original; /* where it meant to go; family ADDR_NONE: here */
 };
 
 struct relay {
@@ -50,6 +64,8 @@ struct relay {
     struct link sessions;
     struct link transactions; /* also those whose client is gone */
     struct link counts;
+    struct link introductions;
+    struct names *names; /* of `destinations`, and of the upstreams where a listener intercepts */
     size_t clients;
     struct copy_budget budget;
     struct passwords *passwords; /* logins of clients */
@@ -65,8 +81,25 @@ struct relay {
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation **g);
 void relay_unref(struct relay *relay);
+/* Takes the connection: a session of the listener, or a refusal, whatever the newest configuration says. */
+void relay_admit(struct relay *relay, const char *listener, const struct arrival *a);
 /* Something ended: was it the last that a drain waits for? */
 void relay_ended(struct relay *relay);
+
+/* ------------------------------------------------------------------ admission.c */
+
+bool admission_is_balancer(const struct listen_config *l, const struct addr *peer);
+/* OWN_COUNT: it may come in. */
+enum own admission_judge(const struct relay *relay, const struct listener_view *view, const struct listener_count *count,
+                         const struct arrival *a);
+void admission_tell_refused(struct relay *relay, struct listener_count *count, const struct arrival *a, enum own why);
+void admission_watch_gateway(struct relay *relay, struct listener_count *count, const struct arrival *a);
+
+/* ------------------------------------------------------------------ introduction.c */
+
+/* Takes a load balancer's connection; relay_admit follows when it has said who the client is. */
+void introduction_begin(struct relay *relay, struct listener_count *count, struct transport *t);
+void introductions_end(struct relay *relay); /* all of them, at once */
 
 /* ------------------------------------------------------------------ session.c */
 
@@ -78,13 +111,15 @@ struct session {
     struct generation *generation;
     const struct listener_view *listener;
     struct listener_count *count; /* NULL: refused at connect, counted nowhere */
+    struct visitor *visitor;      /* its address among the listener's; with count */
+    struct addr original;         /* where it meant to go */
     struct server *server;
     struct transaction *transaction; /* or NULL */
     struct login *login;             /* an AUTH that is being checked, or NULL */
 };
 
-/* Takes the transport. refuse: OWN_COUNT, or what to say instead of a greeting. */
-void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
+/* Takes the connection. refuse: OWN_COUNT, or what to say instead of a greeting. */
+void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,
                    enum own refuse);
 void session_abandon(struct session *s); /* the relay is being freed */
 

@@ -61,6 +61,25 @@ static bool user_may_fit(const struct route_question *q, const struct upstream_c
     return user_fits(u, q->user) || (!q->user && q->listener->auth == LISTEN_AUTH_REQUIRED);
 }
 
+/* An account for certain destinations takes nobody who had none. */
+static enum names_verdict destination_fits(const struct route_question *q, const struct upstream_config *u)
+{
+    enum names_verdict verdict = NAMES_NO;
+    if (u->destinations.n == 0)
+        return NAMES_YES;
+    if (!q->original || q->original->family == ADDR_NONE)
+        return NAMES_NO;
+    for (size_t i = 0; i < u->destinations.n && verdict != NAMES_YES; i++) {
+        const struct destination *d = &u->destinations.items[i];
+        enum names_verdict one = d->name                                      ? names_have(q->names, d->name, q->original)
+                                 : network_contains(&d->network, q->original) ? NAMES_YES
+                                                                              : NAMES_NO;
+        if (one != NAMES_NO)
+            verdict = one;
+    }
+    return verdict;
+}
+
 /* A listener's `upstream` leaves no choice, whatever the patterns say. */
 static bool is_pinned_to(const struct route_question *q, size_t index)
 {
@@ -71,9 +90,18 @@ size_t route_find(const struct route_question *q, const struct address *from)
 {
     for (size_t i = 0; i < q->config->nupstreams; i++) {
         const struct upstream_config *u = &q->config->upstreams[i];
-        bool takes = q->listener->upstream ? is_pinned_to(q, i) : client_fits(u, q->client) && user_fits(u, q->user) && sender_fits(u, from);
-        if (takes)
-            return i;
+        if (q->listener->upstream) {
+            if (is_pinned_to(q, i))
+                return i;
+            continue;
+        }
+        if (!client_fits(u, q->client) || !user_fits(u, q->user) || !sender_fits(u, from))
+            continue;
+        switch (destination_fits(q, u)) {
+        case NAMES_YES: return i;
+        case NAMES_UNKNOWN: return ROUTE_LATER;
+        case NAMES_NO: break;
+        }
     }
     return ROUTE_NONE;
 }
@@ -84,8 +112,9 @@ bool route_reaches(const struct route_question *q, size_t index)
         return is_pinned_to(q, index);
     for (size_t i = 0; i < index; i++) { /* one before it may take everything */
         const struct upstream_config *u = &q->config->upstreams[i];
-        if (u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user))
+        if (u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) && destination_fits(q, u) == NAMES_YES)
             return false;
     }
-    return client_fits(&q->config->upstreams[index], q->client) && user_may_fit(q, &q->config->upstreams[index]);
+    const struct upstream_config *u = &q->config->upstreams[index];
+    return client_fits(u, q->client) && user_may_fit(q, u) && destination_fits(q, u) != NAMES_NO;
 }

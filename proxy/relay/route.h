@@ -1,20 +1,25 @@
-/* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3, senders, clients, users). Pure: config and addresses in, an index out. */
+/* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3, senders, clients, users, destinations). Pure: config and addresses in, an index
+ * out. */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
 
 #include "config/config.h"
+#include "relay/names.h"
 #include "wire/address.h"
 
 #define ROUTE_NONE ((size_t)-1)
+#define ROUTE_LATER ((size_t)-2) /* it hangs on a name of `destinations` that no resolver has told us about yet */
 
 struct route_question {
     const struct config *config;
     const struct listen_config *listener; /* pins its messages to one account, or not */
     const struct addr *client;
-    const char *user; /* it logged in with; NULL: it did not (yet) */
+    const char *user;            /* it logged in with; NULL: it did not (yet) */
+    const struct addr *original; /* where an intercepted client meant to go; NULL or family ADDR_NONE: it came by itself */
+    const struct names *names;   /* for `destinations`; NULL: no name is known */
 };
 
-/* Index into config->upstreams, or ROUTE_NONE. */
+/* Index into config->upstreams, ROUTE_NONE or ROUTE_LATER. */
 size_t route_find(const struct route_question *q, const struct address *from);
 /* May some message of this client go to upstreams[index]? Before MAIL the sender is not known yet. */
 bool route_reaches(const struct route_question *q, size_t index);

@@ -11,6 +11,8 @@ static struct route_question question(const struct session *s)
         .listener = s->listener->config,
         .client = &server_client(s->server)->peer,
         .user = server_client(s->server)->user,
+        .original = &s->original,
+        .names = s->relay->names,
     };
 }
 
@@ -60,12 +62,17 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
 /* ------------------------------------------------------------------ MAIL */
 
 /* The local checks of MAIL; OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
-static enum own fault_of_mail(const struct session *s, size_t upstream, const struct address *from, const struct mail_params *params)
+static enum own fault_of_mail(struct session *s, size_t upstream, const struct address *from, const struct mail_params *params)
 {
+    const struct rate_limit *rate = &s->listener->config->rate;
+    if (rate->messages && s->visitor && !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
+        return OWN_RATE;
     if (from->text.len && !from->domain.len)
         return OWN_BAD_SENDER;
     if (upstream == ROUTE_NONE)
         return OWN_NO_ROUTE;
+    if (upstream == ROUTE_LATER)
+        return OWN_NO_ROUTE_YET;
     const struct account_facts *facts = account_facts(s->generation->accounts[upstream]);
     if (!facts->known)
         return OWN_COUNT;
@@ -109,7 +116,7 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
     begin_message(s, &m, from->text);
     size_t upstream = route_find(&q, from);
     const char *host = "";
-    if (upstream != ROUTE_NONE) {
+    if (upstream < q.config->nupstreams) {
         m.upstream = mem_string(q.config->upstreams[upstream].name);
         host = q.config->upstreams[upstream].host;
     }
@@ -171,6 +178,7 @@ static void on_closed(void *ctx, const char *why)
         transaction_client_gone(s->transaction, why);
     if (s->count) {
         s->count->clients--;
+        visitors_leave(s->count->visitors, &s->visitor, loop_now(loop));
         relay->clients--;
     }
     if (!relay->freed)
@@ -194,7 +202,7 @@ static const struct server_handlers handlers = {
     .login = on_login,
 };
 
-void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, struct transport *t,
+void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,
                    enum own refuse)
 {
     struct session *s = NEW(struct session);
@@ -203,12 +211,17 @@ void session_begin(struct relay *relay, const struct listener_view *listener, st
     s->generation = generation_ref(relay->current);
     s->listener = listener;
     s->count = count;
+    s->original = a->original;
     if (count) {
         count->clients++;
+        s->visitor = visitors_enter(count->visitors, &a->peer);
         relay->clients++;
     }
     list_push_back(&relay->sessions, &s->link);
-    s->server = server_new(relay->io, t, &listener->settings, &handlers, s);
+    if (a->stream)
+        s->server = server_new_on_stream(relay->io, a->stream, &a->peer, &a->local, &listener->settings, &handlers, s);
+    else
+        s->server = server_new(relay->io, a->transport, &listener->settings, &handlers, s);
     if (refuse != OWN_COUNT)
         server_close(s->server, failure_code(refuse), failure_enhanced(refuse), failure_text(refuse));
 }

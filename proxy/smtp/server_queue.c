@@ -124,10 +124,12 @@ static void heed(struct server *s, enum ticket kind, int code)
     bool good = code / 100 == 2;
     switch (kind) {
     case TICKET_MAIL:
-        if (good)
+        if (good) {
             s->transaction = true;
-        else
+        } else {
             server_transaction_over(s);
+            s->junk++; /* or a client that is told "later" could ask for ever */
+        }
         break;
     case TICKET_RCPT:
         s->recipients_pending--;

@@ -63,7 +63,7 @@ static void make(struct world *w, const char *client)
 
 static size_t find(struct world *w, const char *from)
 {
-    struct route_question q = {&w->config, &w->listener, &w->client, NULL};
+    struct route_question q = {.config = &w->config, .listener = &w->listener, .client = &w->client, .user = NULL};
     struct address a = address(from);
     return route_find(&q, &a);
 }
@@ -89,7 +89,7 @@ static void pinned(void **state)
     make(&w, "192.0.2.1");
     w.listener.upstream = "lan";
     assert_int_equal(find(&w, "a@example.com"), 1);
-    struct route_question q = {&w.config, &w.listener, &w.client, NULL};
+    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
     assert_false(route_reaches(&q, 0));
     assert_true(route_reaches(&q, 1));
     assert_false(route_reaches(&q, 2));
@@ -100,7 +100,7 @@ static void reachable(void **state)
     (void)state;
     struct world w;
     make(&w, "10.1.2.3");
-    struct route_question q = {&w.config, &w.listener, &w.client, NULL};
+    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
     assert_true(route_reaches(&q, 0));
     assert_true(route_reaches(&q, 1));
     assert_false(route_reaches(&q, 2)); /* the one before takes all of this client */
@@ -110,9 +110,47 @@ static void reachable(void **state)
     assert_true(route_reaches(&q, 2));
 }
 
+static void by_destination(void **state)
+{
+    (void)state;
+    struct destination nets[1] = {{0}}, names[2] = {{.name = "203.0.113.9"}, {.name = "mail.provider.test"}};
+    struct addr there, literal, elsewhere;
+    struct world w;
+    make(&w, "10.1.2.3");
+    assert_true(network_parse(slice_of("198.51.100.0/24"), &nets[0].network));
+    assert_true(addr_parse(slice_of("198.51.100.7"), &there));
+    assert_true(addr_parse(slice_of("203.0.113.9"), &literal));
+    assert_true(addr_parse(slice_of("192.0.2.200"), &elsewhere));
+    w.upstreams[0] = (struct upstream_config){.name = "net", .destinations = {nets, 1}};
+    w.upstreams[1] = (struct upstream_config){.name = "name", .destinations = {names, 1}};
+    w.upstreams[2] = (struct upstream_config){.name = "rest"};
+    struct address from = address("a@example.com");
+    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .original = &there};
+    assert_int_equal(route_find(&q, &from), 0);
+    assert_true(route_reaches(&q, 0));
+    assert_false(route_reaches(&q, 1));
+    assert_false(route_reaches(&q, 2)); /* the first takes all that went there */
+    q.original = &literal;
+    assert_int_equal(route_find(&q, &from), 1);
+    q.original = &elsewhere;
+    assert_int_equal(route_find(&q, &from), 2);
+    q.original = NULL; /* came by itself */
+    assert_int_equal(route_find(&q, &from), 2);
+    assert_false(route_reaches(&q, 0));
+    q.original = &(struct addr){.family = ADDR_NONE};
+    assert_int_equal(route_find(&q, &from), 2);
+    w.upstreams[1].destinations.n = 2; /* a name that nobody has resolved may be the one: not the account behind it */
+    q.original = &elsewhere;
+    assert_int_equal(route_find(&q, &from), ROUTE_LATER);
+    assert_true(route_reaches(&q, 1));
+    assert_true(route_reaches(&q, 2));
+    q.original = &literal;
+    assert_int_equal(route_find(&q, &from), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
-                                       cmocka_unit_test(reachable)};
+                                       cmocka_unit_test(reachable), cmocka_unit_test(by_destination)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,168 @@
+#include "relay/visitors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+enum { BUCKETS = 1024, SLOTS = 30 };
+
+/* A period in slots: the one that has begun, and all that lie in the period before it, if only with their end. */
+struct window {
+    usec period;
+    int64_t newest; /* number of the slot that has begun */
+    unsigned counts[SLOTS + 1];
+};
+
+struct visitor {
+    struct visitor *next; /* in its bucket */
+    struct link idle;     /* in visitors.idle when it has no connection */
+    struct addr addr;
+    unsigned clients;
+    struct window *window; /* NULL: nothing was counted */
+};
+
+struct visitors {
+    uint64_t seed;
+    struct link idle; /* who left first stands first */
+    size_t nidle;
+    struct visitor *buckets[BUCKETS];
+};
+
+struct visitors *visitors_new(uint64_t seed)
+{
+    struct visitors *v = NEW(struct visitors);
+    v->seed = seed;
+    link_init(&v->idle);
+    return v;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static struct visitor **bucket_of(const struct visitors *v, const struct addr *a)
+{
+    uint64_t words[2] = {0, 0}, h = v->seed;
+    memcpy(words, a->bytes, a->family == ADDR_V4 ? 4 : 16);
+    for (int i = 0; i < 2; i++) {
+        h = (h ^ words[i]) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
+    return (struct visitor **)&v->buckets[(h * 0xbf58476d1ce4e5b9u) >> 54];
+}
+
+static struct visitor *find(const struct visitors *v, const struct addr *a)
+{
+    for (struct visitor *it = *bucket_of(v, a); it; it = it->next)
+        if (addr_equal(&it->addr, a))
+            return it;
+    return NULL;
+}
+
+static void forget(struct visitors *v, struct visitor *old)
+{
+    struct visitor **at = bucket_of(v, &old->addr);
+    while (*at != old)
+        at = &(*at)->next;
+    *at = old->next;
+    if (!link_is_alone(&old->idle)) {
+        link_remove(&old->idle);
+        v->nidle--;
+    }
+    free(old->window);
+    free(old);
+}
+
+void visitors_free(struct visitors **visitors)
+{
+    struct visitors *v = *visitors;
+    *visitors = NULL;
+    for (size_t i = 0; v && i < BUCKETS; i++)
+        while (v->buckets[i])
+            forget(v, v->buckets[i]);
+    free(v);
+}
+
+/* ------------------------------------------------------------------ messages lately */
+
+static usec slot_width(usec period)
+{
+    return period / SLOTS > 0 ? period / SLOTS : 1;
+}
+
+/* Moves the window to now; slots that fell out of it are empty again. */
+static unsigned count_in(struct window *w, usec now)
+{
+    int64_t slot = now / slot_width(w->period);
+    unsigned sum = 0;
+    for (int64_t i = w->newest + 1; i <= slot && i <= w->newest + SLOTS + 1; i++)
+        w->counts[i % (SLOTS + 1)] = 0;
+    if (slot > w->newest)
+        w->newest = slot;
+    for (size_t i = 0; i < SLOTS + 1; i++)
+        sum += w->counts[i];
+    return sum;
+}
+
+bool visitors_may_send(struct visitor *visitor, unsigned limit, usec period, usec now)
+{
+    struct window *w = visitor->window;
+    if (!w)
+        w = visitor->window = NEW(struct window);
+    if (w->period != period) /* the first message, or the first after a reload changed the rate */
+        *w = (struct window){.period = period, .newest = now / slot_width(period)};
+    if (count_in(w, now) >= limit)
+        return false;
+    w->counts[w->newest % (SLOTS + 1)]++;
+    return true;
+}
+
+/* ------------------------------------------------------------------ connections */
+
+unsigned visitors_clients(const struct visitors *v, const struct addr *a)
+{
+    const struct visitor *found = find(v, a);
+    return found ? found->clients : 0;
+}
+
+struct visitor *visitors_enter(struct visitors *v, const struct addr *a)
+{
+    struct visitor *visitor = find(v, a);
+    if (!visitor) {
+        struct visitor **bucket = bucket_of(v, a);
+        visitor = NEW(struct visitor);
+        visitor->addr = *a;
+        link_init(&visitor->idle);
+        visitor->next = *bucket;
+        *bucket = visitor;
+    } else if (!link_is_alone(&visitor->idle)) {
+        link_remove(&visitor->idle);
+        v->nidle--;
+    }
+    visitor->clients++;
+    return visitor;
+}
+
+static bool is_worth_remembering(struct visitor *visitor, usec now)
+{
+    return visitor->window && count_in(visitor->window, now) > 0;
+}
+
+void visitors_leave(struct visitors *v, struct visitor **visitor, usec now)
+{
+    struct visitor *leaving = *visitor;
+    *visitor = NULL;
+    if (--leaving->clients)
+        return;
+    list_push_back(&v->idle, &leaving->idle);
+    v->nidle++;
+    if (!is_worth_remembering(leaving, now))
+        forget(v, leaving);
+    while (v->nidle) {
+        struct visitor *first = CONTAINER(v->idle.next, struct visitor, idle);
+        if (v->nidle <= CAP_RATE_ADDRESSES && is_worth_remembering(first, now))
+            return;
+        forget(v, first);
+    }
+}
