@@ -115,6 +115,11 @@ struct log_config {
     char *target;                /* "stderr", "syslog" or a path */
 };
 
+struct admin_config {
+    struct addresses address;    /* n 0: there is no admin address */
+    struct networks allow;
+};
+
 struct config {
     unsigned refs;
     char *file;
@@ -124,6 +129,7 @@ struct config {
     size_t nupstreams;
     struct server_config server;
     struct log_config log;
+    struct admin_config admin;
 };
 
 /* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what is allowed", warnings "FILE:LINE: warning: …". */

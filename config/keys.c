@@ -11,6 +11,7 @@
 #define UPSTREAM(key_name, member) .section = SECTION_UPSTREAM, .name = (key_name), FIELD(upstream_config, member)
 #define SERVER(key_name, member) .section = SECTION_SERVER, .name = (key_name), FIELD(server_config, member)
 #define LOGGING(key_name, member) .section = SECTION_LOG, .name = (key_name), FIELD(log_config, member)
+#define ADMIN(key_name, member) .section = SECTION_ADMIN, .name = (key_name), FIELD(admin_config, member)
 
 #define MS USEC_PER_MS
 #define SEC USEC_PER_SEC
@@ -27,6 +28,9 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
          "Where clients connect. May be repeated with a name: [listen lan]. Without any [listen] there is one with these defaults."},
     [SECTION_SERVER] = {"server", false, "The program itself."},
     [SECTION_LOG] = {"log", false, "What is told, and where."},
+    [SECTION_ADMIN] = {"admin", false,
+                       "An HTTP address for people and monitoring: / status page, /status.json, /metrics (Prometheus), /livez, /readyz. "
+                       "While it is on, each account is proven by a login at least once per reprobe."},
 };
 
 static const struct word tls_words[] = {{"verify", TLS_VERIFY}, {"encrypt", TLS_ENCRYPT}, {"may", TLS_MAY}, {"off", TLS_OFF}, {NULL, 0}};
@@ -176,6 +180,12 @@ static const struct key keys[] = {
     {LOGGING("format", json), .type = &type_word, .words = format_words, .def = "text", .help = "text is logfmt; json has the same keys."},
     {LOGGING("target", target), .type = &type_log_target, .def = "stderr",
      .help = "stderr, syslog, or an absolute path (reopened on SIGHUP)."},
+
+    /* [admin] */
+    {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025",
+     .help = "Addresses with ports for HTTP; none: off."},
+    {ADMIN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
+     .help = "Networks that are answered; anyone else is closed without a word."},
 };
 
 size_t keys_count(void)

@@ -72,6 +72,8 @@ static void complete(struct loading *l)
         section_add(l, SECTION_SERVER, slice_of(""), "[server]", 0);
     if (!has_section(l, SECTION_LOG))
         section_add(l, SECTION_LOG, slice_of(""), "[log]", 0);
+    if (!has_section(l, SECTION_ADMIN))
+        section_add(l, SECTION_ADMIN, slice_of(""), "[admin]", 0);
     for (size_t i = 0; i < l->nsections; i++)
         fill_defaults(l, &l->sections[i]);
     if (!server->hostname)
@@ -188,6 +190,7 @@ void config_unref(struct config **config)
     }
     keys_clear(SECTION_SERVER, &c->server);
     keys_clear(SECTION_LOG, &c->log);
+    keys_clear(SECTION_ADMIN, &c->admin);
     free(c->listens);
     free(c->upstreams);
     free(c->file);

@@ -73,4 +73,5 @@ void config_print_example(FILE *out)
     print_section(out, SECTION_LISTEN);
     print_section(out, SECTION_SERVER);
     print_section(out, SECTION_LOG);
+    print_section(out, SECTION_ADMIN);
 }

@@ -80,6 +80,30 @@ static void check_collisions(struct loading *l, const struct section *s, const s
     }
 }
 
+/* --- the admin address --- */
+
+static void check_admin(struct loading *l, const struct section *s)
+{
+    const struct admin_config *c = section_struct(l, s);
+    char text[ADDR_TEXT];
+    bool everybody = covers_family(&c->allow, ADDR_V4) || covers_family(&c->allow, ADDR_V6);
+    if (s->repeat || is_bad(s, "address"))
+        return;
+    if (is_given(s, "allow") && c->address.n == 0)
+        advise(l, s, "allow", "without effect: there is no address");
+    for (size_t i = 0; i < c->address.n; i++) {
+        check_collisions(l, s, &c->address.items[i], 0);
+        for (size_t j = 0; j < i; j++)
+            if (collide(&c->address.items[i], &c->address.items[j]))
+                complain(l, s, "address", "%s is there twice", addr_text_with_port(&c->address.items[i], text));
+        if (everybody && !is_bad(s, "allow") && !addr_is_loopback(&c->address.items[i])) {
+            advise(l, s, "allow", "everybody who reaches %s reads who writes to whom; better: your own networks",
+                   addr_text_with_port(&c->address.items[i], text));
+            everybody = false;
+        }
+    }
+}
+
 static const struct section *find_account(const struct loading *l, const char *name)
 {
     for (size_t i = 0; i < l->nsections; i++)
@@ -153,6 +177,8 @@ void check_routing(struct loading *l)
         const struct section *s = &l->sections[i];
         if (s->id == SECTION_LISTEN)
             check_listen(l, s);
+        if (s->id == SECTION_ADMIN)
+            check_admin(l, s);
         if (s->id != SECTION_UPSTREAM || s->repeat)
             continue;
         const struct upstream_config *u = section_struct(l, s);

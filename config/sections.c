@@ -15,6 +15,7 @@ void *section_struct(const struct loading *l, const struct section *s)
     case SECTION_UPSTREAM: return &l->config->upstreams[s->index];
     case SECTION_SERVER: return &l->config->server;
     case SECTION_LOG: return &l->config->log;
+    case SECTION_ADMIN: return &l->config->admin;
     default: return NULL;
     }
 }
@@ -114,7 +115,7 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
     struct nearest n = {.wrong = word};
     for (size_t i = 0; i < SECTION_COUNT; i++)
         nearest_try(&n, section_kinds[i].word);
-    findings_add(&l->findings, line, false, where, "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log]",
+    findings_add(&l->findings, line, false, where, "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
                  n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 
@@ -132,7 +133,7 @@ static void on_header(void *ctx, int line, struct slice title)
     struct slice word = slice_head(title, blank), name = slice_trim(slice_from(title, blank));
     if (word.len == 0) {
         findings_add(&l->findings, line, false, where,
-                     "a section without a name; allowed: [listen NAME], [upstream NAME], [server], [log]");
+                     "a section without a name; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]");
         return;
     }
     for (size_t id = 0; id < SECTION_COUNT; id++) {
@@ -244,7 +245,7 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
         return;
     if (!s) {
         findings_add(&l->findings, line, false, NULL,
-                     "a key before any section; allowed first: [listen NAME], [upstream NAME], [server], [log]");
+                     "a key before any section; allowed first: [listen NAME], [upstream NAME], [server], [log], [admin]");
         return;
     }
     const struct key *key = keys_find(s->id, slice_of(name));

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum section_id { SECTION_LISTEN, SECTION_UPSTREAM, SECTION_SERVER, SECTION_LOG, SECTION_COUNT };
+enum section_id { SECTION_LISTEN, SECTION_UPSTREAM, SECTION_SERVER, SECTION_LOG, SECTION_ADMIN, SECTION_COUNT };
 
 struct section_kind {
     const char *word; /* "listen" */
