@@ -145,6 +145,8 @@ struct config *config_load(const char *file, struct config_report *report);
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);          /* wipes the secrets with the last reference */
+/* For `send`, before anybody shares the config: in place of its listeners the default one, and no state_dir, so that nothing of the running server's is touched. */
+void config_for_one_message(struct config *c);
 void config_report_free(struct config_report *report);
 
 void config_print_example(FILE *out);          /* proxy.ini.example, from the table */

@@ -8,6 +8,7 @@
 #include "app/daemon.h"
 #include "app/doctor.h"
 #include "app/providers.h"
+#include "app/send.h"
 #include "app/status.h"
 
 struct subcommand {
@@ -44,6 +45,10 @@ static const struct subcommand subcommands[] = {
      "Outbound port 25 is tried too, for comparison, without a login. Done within connect_timeout + 2 s.\n"
      "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is wrong.\n",
      doctor_main},
+    {"send", "[-c FILE] --from A --to B [FILE|-]", "submit one message through the same ladder (a test mail if no FILE)",
+     "Prints each recipient's answer, the verdict, and what became of each port that was tried.\n"
+     "Exit status: 0 taken by the upstream for all recipients, 1 refused for good, 75 it could not be delivered now, 78 the configuration is wrong.\n",
+     send_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, and a section to paste.\n"
      "Exit status: 0 fine, 1 there is no such provider.\n",
@@ -57,7 +62,7 @@ static void print_help(void)
     printf("smtp-detour accepts mail on port 25 from software that can say no more than that, and submits it through the first\n"
            "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
     for (int i = 0; i < SUBCOMMANDS; i++)
-        printf("  smtp-detour %-9s %-12s %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+        printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);
