@@ -185,13 +185,22 @@ static int prepare_certificates(struct daemon *d, const struct identity *identit
     return d->certificates ? 0 : -1;
 }
 
+static void raise_descriptors(struct daemon *d)
+{
+    unsigned long there = descriptors_raise(), wanted = descriptors_wanted(d->config);
+    if (there < wanted)
+        log_say(d->io.log, LOG_WARN, "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise LimitNOFILE",
+                there, wanted);
+}
+
 /* Everything that needs root, then gives root up. */
 static int start(struct daemon *d)
 {
     struct err err = {0};
     struct identity identity;
-    if (identity_find(&d->config->server, &identity, &err) != 0)
+    if (identity_find(&d->config->server, &identity, &err) != 0 || identity_suits(&identity, d->config, &err) != 0)
         return complain(EXIT_BAD_CONFIG, &err);
+    raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);

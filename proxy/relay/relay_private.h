@@ -70,6 +70,7 @@ struct relay {
     struct copy_budget budget;
     struct passwords *passwords; /* logins of clients */
     struct guard guard;
+    struct message_watch watch;
     unsigned ids;
     bool draining;
     bool freed; /* by its owner: sessions only wait for their closed() */

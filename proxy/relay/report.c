@@ -29,7 +29,7 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-void message_report(struct message *m, struct log *log, enum result result, const struct reply *reply, usec now)
+void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply, usec now)
 {
     if (m->reported)
         return;
@@ -41,6 +41,8 @@ void message_report(struct message *m, struct log *log, enum result result, cons
               log_num("size", (int64_t)m->size), log_str("client", m->client), log_str("listener", m->listener),
               log_str("user", m->user), log_str("upstream", or_empty(m->upstream)), log_num("port", m->port), log_str("tls", m->tls), log_num("status", reply->code),
               log_str("reply", reply_words(reply, words, sizeof words)), log_num("rtts", m->rtts), log_usec("delay", now - m->began));
+    if (watch->ended)
+        watch->ended(watch->ctx, m, result, reply, now - m->began);
 }
 
 void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance)

@@ -90,7 +90,7 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
     struct reply reply;
     reply_init(&reply);
     failure_say(&reply, why, m->id, &(struct own_words){.host = host});
-    message_report(m, s->relay->io->log, failure_result(why), &reply, loop_now(s->relay->io->loop));
+    message_report(m, s->relay->io->log, &s->relay->watch, failure_result(why), &reply, loop_now(s->relay->io->loop));
     answer_with(cmd, &reply, false);
     reply_free(&reply);
     message_free(m);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "upstream/credential.h"
 
 /* ---- the end of a lease ---- */
 
@@ -174,6 +175,12 @@ struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid,
     timer_arm(lease->timer, p->env->cfg->acquire_timeout);
     pool_serve_later(p);
     return lease;
+}
+
+void pool_prove(struct pool *p)
+{
+    if (!p->retired && !p->gone)
+        ladder_supply(p->ladder, credential_user(p->env->credential), 1, pool_room(p));
 }
 
 void pool_warm(struct pool *p, const char *identity)

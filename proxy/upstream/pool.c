@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "upstream/credential.h"
+#include "upstream/tally.h"
 
 #define SETTLING_PATIENCE (10 * USEC_PER_SEC) /* a session that needs longer to answer RSET is not worth its slot */
 
@@ -121,6 +122,14 @@ void pool_settle(struct session *s)
     pool_serve_later(p);
 }
 
+static void count_lease(const struct pool *p, bool reused)
+{
+    if (!p->env->tally)
+        return;
+    p->env->tally->leases++;
+    p->env->tally->leases_reused += reused;
+}
+
 struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 {
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
@@ -134,6 +143,7 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
             continue;
         }
         session_move(s, SESSION_LEASED);
+        count_lease(p, s->rested || s->completed > 0);
         if (s->rested)
             client_mark_pooled(s->client);
         client_set_chunking(s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
@@ -227,6 +237,8 @@ static void on_session(void *ctx, struct client *client, struct rung *rung, cons
     s->opened = now_of(p);
     link_init(&s->link);
     client_set_owner(client, &idle_events, s);
+    if (p->env->tally)
+        p->env->tally->sessions++;
     session_move(s, SESSION_IDLE);
     pool_serve_later(p);
 }

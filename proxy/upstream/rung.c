@@ -88,6 +88,8 @@ void rung_report(struct rung *r, const struct upstream_env *env, const struct at
     r->loops = result->loops;
     r->sight = result->sight;
     r->tried = loop_now(env->io->loop);
+    if (result->finding == FINDING_WORKS)
+        p->proven = r->tried;
     if (before == result->finding)
         return;
     p->since_ms = loop_wall_ms(env->io->loop);

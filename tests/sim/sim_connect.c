@@ -232,6 +232,16 @@ const struct addr *sim_conn_to(const struct sim *sim, size_t i)
     return &sim->conns[i]->ends[SIM_UP].peer;
 }
 
+uint64_t sim_conn_sent(const struct sim *sim, size_t i, enum sim_direction d)
+{
+    return sim->conns[i]->ends[d].handed;
+}
+
+uint64_t sim_conn_read(const struct sim *sim, size_t i, enum sim_direction d)
+{
+    return sim_end_other(&sim->conns[i]->ends[d])->read;
+}
+
 size_t sim_conn_open_ends(const struct sim *sim)
 {
     size_t open = 0;

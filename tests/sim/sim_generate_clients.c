@@ -63,8 +63,9 @@ static void some_body(struct sim_plan *plan, struct sim_message *m, struct sim_r
     m->len = s.len;
 }
 
-static void some_message(struct sim_plan *plan, struct sim_message *m, struct sim_rng *rng, size_t client, size_t message, bool lf)
+static void some_message(struct sim_plan *plan, struct sim_message *m, struct sim_rng *rng, size_t client, size_t message, const struct sim_client_script *c)
 {
+    bool lf = c->lf;
     static const char *const domains[] = {"ok.example", "ok.example", "ok.example", "ok.example", "ok.example", "bad.example", "later.example", "moved.example"};
     const char *local = chance(rng, 3) ? "blocked" : chance(rng, 3) ? "slow" : "sender";
     m->from = chance(rng, 6) ? "" : sim_plan_text(plan, "%s@c%zu.example", local, client);
@@ -74,6 +75,8 @@ static void some_message(struct sim_plan *plan, struct sim_message *m, struct si
     m->rset_before = chance(rng, 5);
     const char *tidy = lf ? "\n" : plan->lf || chance(rng, 60) ? "\r\n" : NULL, *end = lf ? "\n" : "\r\n";
     some_body(plan, m, rng, tidy, sim_plan_text(plan, "Subject: client %zu message %zu%s%s", client, message, end, end));
+    if (!c->helo && chance(rng, 30)) /* listed in every EHLO reply of ours */
+        m->parameters = sim_plan_text(plan, "%s%sSIZE=%zu", chance(rng, 50) ? "BODY=8BITMIME" : "BODY=7BIT", " ", chance(rng, 80) ? m->len : 0);
 }
 
 static void some_parting(struct sim_client_script *c, struct sim_rng *rng)
@@ -95,7 +98,7 @@ static void some_client(struct sim_plan *plan, struct sim_client_script *c, stru
     c->gap = (usec)sim_rng_below(rng, 3000);
     c->pause = chance(rng, 10) ? (usec)sim_rng_below(rng, 60000000) : 0;
     for (size_t i = 0; i < c->n; i++)
-        some_message(plan, &c->messages[i], rng, client, i, c->lf);
+        some_message(plan, &c->messages[i], rng, client, i, c);
     for (size_t i = 0; i < c->n && c->piece > 0; i++)
         if (c->messages[i].len > 5000)
             c->piece = 0; /* a trickle below 500 bytes a second would be silence */

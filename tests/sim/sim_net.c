@@ -214,6 +214,7 @@ ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err)
     size_t got = c->len - c->taken < n ? c->len - c->taken : n;
     memcpy(out, c->data + c->taken, got);
     c->taken += got;
+    e->read += got;
     if (c->taken == c->len)
         sim_end_drop_front(e);
     return (ssize_t)got;
@@ -241,6 +242,7 @@ ssize_t sim_end_write(struct sim_end *e, const void *data, size_t n, struct err 
         send_segment(e, sealed ? SIM_SEALED : SIM_CLEAR, (const char *)data + done, piece);
         done += piece;
     }
+    e->handed += all;
     return (ssize_t)all;
 }
 

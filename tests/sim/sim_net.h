@@ -64,6 +64,8 @@ bool sim_end_is_sealed(const struct sim_end *e);              /* the handshake i
 enum sim_direction { SIM_UP, SIM_DOWN }; /* to whoever listened; from it */
 size_t sim_conn_count(const struct sim *sim);
 struct slice sim_conn_clear(const struct sim *sim, size_t i, enum sim_direction d); /* the first 64 KiB that went clear */
+uint64_t sim_conn_sent(const struct sim *sim, size_t i, enum sim_direction d); /* octets that the sender handed over */
+uint64_t sim_conn_read(const struct sim *sim, size_t i, enum sim_direction d); /* ... and that the other end has read */
 const struct addr *sim_conn_to(const struct sim *sim, size_t i);
 size_t sim_conn_open_ends(const struct sim *sim); /* ends nobody has closed */
 

@@ -412,7 +412,8 @@ static bool take_body_line(struct up_session *s)
     bool dot = s->line_start && view.data[0] == '.';
     if (dot && text == 1 && (crlf || s->u->script.loose)) {
         buf_consume(&s->in, n + 1);
-        check_last_in_group(s, "the end of data", true);
+        if (!s->body_struck)
+            check_last_in_group(s, "the end of data", true);
         if (s->body_struck) { /* it has been answered already */
             up_reset_transaction(s);
             s->state = UP_COMMANDS;

@@ -94,7 +94,8 @@ struct sim_end {
     struct addr local, peer;
     struct link flying, arrived; /* on the way to here; here and unread */
     size_t unacked;         /* bytes sent and not yet read and acknowledged */
-    uint64_t carried;       /* bytes sent since the beginning */
+    uint64_t carried;       /* bytes sent since the beginning, as the network counts them */
+    uint64_t handed, read;  /* octets of data: written to this end; read at this end */
     usec last_arrival;      /* of what this end sent: nothing overtakes it */
     bool hole;              /* what this end sends vanishes */
     bool connected, fin_sent, fin_seen, reset, closed;
