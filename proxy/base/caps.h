@@ -30,5 +30,10 @@
 #define CAP_PASSWORDS_WAITING 8        /* ... and logins behind them; more: 454 */
 #define CAP_LOGIN_FAILURES 1024        /* client addresses whose failed logins are remembered; the oldest goes first */
 #define CAP_USERS 5000                /* lines of a users_file */
+#define CAP_ADMIN_CONNECTIONS 64       /* of one admin address; */
+#define CAP_ADMIN_PER_ADDRESS 32       /* ... from one client address: a reverse proxy is one too */
+#define CAP_ADMIN_REQUEST (16 * 1024)  /* octets of one request's head, and of what the HTTP library keeps beside it */
+#define CAP_ADMIN_ANSWER (8ul * 1024 * 1024) /* one page: hundreds of accounts fit */
+#define CAP_ADMIN_SERIES 1024          /* pairs of account and port whose messages are counted apart */
 
 #endif

@@ -51,7 +51,8 @@ static void begin(struct login_stage *l)
     strcpy(l->users, "/tmp/detour-users-XXXXXX");
     int fd = mkstemp(l->users);
     assert_true(fd >= 0);
-    dprintf(fd, "scanner:%s\n", crypt_r("sesame", "$5$rounds=1000$saltsalt$", &data));
+    const char *hash = crypt_r("sesame", "$5$rounds=1000$saltsalt$", &data);
+    dprintf(fd, "scanner:%s\nlocked:!%s\n", hash, hash);
     close(fd);
     snprintf(l->ini, sizeof l->ini, "[listen]\nauth = required\nusers_file = %s\n%s", l->users, ONE_PORT);
     stage_init(&l->s, l->ini);
@@ -74,6 +75,7 @@ static void end(struct login_stage *l)
 
 #define RIGHT "AUTH PLAIN AHNjYW5uZXIAc2VzYW1l\r\n" /* scanner, sesame */
 #define WRONG "AUTH PLAIN AHNjYW5uZXIAc2VzYW0=\r\n"
+#define LOCKED "AUTH PLAIN AGxvY2tlZABzZXNhbWU=\r\n"
 #define NOBODY "AUTH PLAIN AG5vYm9keQBzZXNhbWU=\r\n" /* a name that is not there, with a password that is */
 
 static void right_at_once_wrong_a_second_later(void **state)
@@ -81,14 +83,16 @@ static void right_at_once_wrong_a_second_later(void **state)
     struct login_stage l;
     (void)state;
     begin(&l);
-    static const char *const wrong[] = {WRONG, NOBODY};
-    for (int i = 0; i < 2; i++) {
+    static const char *const wrong[] = {WRONG, NOBODY, LOCKED};
+    for (int i = 0; i < 3; i++) {
         say(&l, wrong[i]);
         sim_run_for(l.s.play.sim, USEC_PER_SEC * 9 / 10);
         assert_string_equal(l.heard, "");
         sim_run_for(l.s.play.sim, USEC_PER_SEC * 2 / 10);
         assert_int_equal(strncmp(l.heard, "535 5.7.8 ", 10), 0);
     }
+    sim_end_close(l.end); /* that was the third */
+    come(&l);
     say(&l, RIGHT);
     sim_run_for(l.s.play.sim, USEC_PER_SEC / 10);
     assert_int_equal(strncmp(l.heard, "235 2.7.0 ", 10), 0);

@@ -11,7 +11,8 @@
 #include "sim/sim_history.h"
 
 static const char secret[] = "open-Sesame#42";
-static const char three_ports[] = "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
+static const char three_ports[] =
+    "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
 
 /* ---- a stage: three good ports, one client with one message; tests spoil what they want ---- */
 
@@ -37,7 +38,8 @@ static void set(struct stage *s)
     s->p1025 = sim_plan_place(p, "192.0.2.1:1025", &script);
     static const char body[] = "Subject: hello\r\n\r\nworld\r\n";
     p->clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
-    p->clients[0].messages[0] = (struct sim_message){.from = "a@example.org", .to = {"b@example.net"}, .nto = 1, .body = body, .len = sizeof body - 1};
+    p->clients[0].messages[0] =
+        (struct sim_message){.from = "a@example.org", .to = {"b@example.net"}, .nto = 1, .body = body, .len = sizeof body - 1};
     p->nclients = 1;
 }
 
@@ -265,7 +267,8 @@ static void nothing_can_be_smuggled(void **state)
             s.p587->script.loose = true;
             s.p587->script.chunking = chunking;
             struct sim_message *m = &s.plan.clients[0].messages[0];
-            m->body = sim_plan_text(&s.plan, "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nevil%s", ends[i], ends[i]);
+            m->body = sim_plan_text(&s.plan, "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nevil%s", ends[i],
+                                    ends[i]);
             m->len = strlen(m->body);
             s.plan.calm = s.plan.must_arrive = true;
             play(&s);

@@ -50,6 +50,7 @@ struct stage { /* everything of one dialog */
     size_t octets;       /* ... of this one */
     bool held;
     struct buf heard; /* what the client read */
+    bool unwelcome;   /* sent away before the greeting */
     bool deaf;        /* it does not read */
     bool securing;    /* its handshake runs */
     bool eof, reset;
@@ -264,6 +265,8 @@ static void on_accept(void *ctx, struct transport *t)
 {
     struct stage *st = ctx;
     st->server = server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
+    if (st->unwelcome)
+        server_close(st->server, 554, "5.7.1", "not allowed");
 }
 
 static void stage_begin(struct stage *st, uint64_t seed)
