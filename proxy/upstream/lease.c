@@ -148,6 +148,7 @@ static void on_late(void *arg)
     }
     if (!ladder_is_closed(p->ladder, &why, words, sizeof words)) {
         if (ladder_is_racing(p->ladder)) {
+            ladder_report_so_far(p->ladder);
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
