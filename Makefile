@@ -123,7 +123,7 @@ deps:
 	@contrib/deps/install build
 
 demo: deps
-	@$(MAKE) -s all
+	@$(MAKE) -s -j2 all
 	@$(PYTHON) tests/demo
 
 check:

@@ -191,3 +191,28 @@ def test_swaks_and_curl(stage, tmp_path):
     messages = upstream.wait_for(2)
     assert b"from swaks" in messages[0].body and messages[0].recipients == ["b@example.test", "c@example.test"]
     assert messages[1].body == BODY
+
+
+def test_what_was_learnt_survives_a_restart(stage):
+    hole, upstream = stage.black_hole(), stage.upstream()
+    config = stage.account([hole, upstream]) + "[server]\nstate_dir = %s\nuser = root\n" % stage.folder
+    first = stage.proxy(config)
+    deliver(first)
+    first.stop()
+    second = stage.proxy(config)
+    deliver(second)
+    assert len(upstream.wait_for(2)) == 2
+    assert "timeout-connect" in first.log and str(hole.port) not in second.log
+
+
+def test_a_burst_during_an_outage_makes_one_race(stage):
+    dead = stage.upstream(silent_after_connect=True)
+    proxy = stage.proxy(stage.account([dead], connect_timeout="2s"))
+    clients = [proxy.raw() for _ in range(30)]
+    for client in clients:
+        client.reply()
+        client.say("EHLO x")
+        client.say("MAIL FROM:<a@office.test>")
+        client.send(b"RCPT TO:<b@example.test>\r\n")
+    assert all(client.reply().startswith("451 4.4.1 ") for client in clients)
+    assert dead.connections <= 2  # EHLO may start one, the burst shares another
