@@ -67,7 +67,7 @@ bool failure_is_worth_another_account(enum own which);
 bool failure_is_about_credentials(int code);
 
 /* Where the transaction stood when its session died. */
-enum stage {
+enum loss_stage {
     STAGE_REST,     /* nothing asked of the upstream is unanswered */
     STAGE_ENVELOPE, /* MAIL or RCPT is unanswered */
     STAGE_GO_AHEAD, /* DATA or the probing BDAT is */
@@ -77,7 +77,7 @@ enum stage {
 };
 
 struct loss {
-    enum stage stage;
+    enum loss_stage stage;
     enum client_fault fault;
     bool first_use;      /* a pooled session, dead before its first reply */
     unsigned first_uses; /* how often that happened to this transaction before */
