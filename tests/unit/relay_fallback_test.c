@@ -140,7 +140,7 @@ static void what_the_fallback_lacks_is_said_at_rcpt(void **state)
     small->has_size = true;
     small->size = 100;
     struct sim_message *m = stage_message(&s, "b@example.org", BODY);
-    m->size = 5000;
+    m->parameters = "SIZE=5000";
     stage_play(&s);
     assert_int_equal(arrived(&s), 0);
     assert_true(stage_said(&s, "552 5.3.4"));
