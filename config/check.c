@@ -163,7 +163,8 @@ static void check_listen_auth(struct loading *l, const struct section *s, const 
 static void check_intercept(struct loading *l, const struct section *s, const struct listen_config *c)
 {
     if (c->intercept && is_given(s, "proxy_protocol"))
-        complain(l, s, "intercept", "it does not go together with proxy_protocol: behind a balancer the original destination is the balancer");
+        complain(l, s, "intercept",
+                 "it does not go together with proxy_protocol: behind a balancer the original destination is the balancer");
 }
 
 void check_rules(struct loading *l)

@@ -39,6 +39,8 @@ struct destination {
     struct network network;
 };
 struct destinations { struct destination *items; size_t n; };
+struct alias { char *name, *to; }; /* a recipient without a domain, or "*"; its address */
+struct aliases { struct alias *items; size_t n; };
 struct rate_limit { unsigned messages; usec period; }; /* 0 messages: none */
 
 struct listen_config {
@@ -97,6 +99,9 @@ struct upstream_config {
     struct strings users;        /* names that clients logged in with */
     struct destinations destinations; /* where an intercepted client meant to go */
     char *fallback;              /* name of the account for when this one does not work; or NULL */
+    char *envelope_from, *header_from; /* addresses that replace the sender's; or NULL */
+    bool fix_headers, received;
+    char *qualify;               /* domain for addresses without one; or NULL */
     struct outbound_proxy proxy;
     struct addr source;          /* family ADDR_NONE: none */
     enum addr_family family;     /* ADDR_NONE: any */
@@ -109,6 +114,7 @@ struct upstream_config {
 
 struct server_config {
     char *hostname;
+    struct aliases aliases;      /* of recipients without a domain */
     char *state_dir;
     usec drain_timeout;
     char *user, *group;

@@ -108,6 +108,19 @@ static const struct key keys[] = {
     {UPSTREAM("fallback", fallback), .type = &type_text, .sample = "home", .group = "When it does not work",
      .help = "NAME of another account, for when no port of this one works or its credentials are refused; followed once."},
 
+    {UPSTREAM("envelope_from", envelope_from), .type = &type_mail_address, .sample = "me@example.com",
+     .group = "Mail that the provider accepts",
+     .help = "Replaces the envelope sender, for providers that take their account's own only; never the null sender."},
+    {UPSTREAM("header_from", header_from), .type = &type_mail_address, .sample = "me@example.com",
+     .help = "Replaces the address in From: and Sender:; the name shown stays, and the original moves to Reply-To where there is none, and to "
+             "X-Original-From."},
+    {UPSTREAM("fix_headers", fix_headers), .type = &type_bool, .def = "yes",
+     .help = "Adds a missing Date, Message-ID and From, and the blank line before a body without headers; what is there keeps order and bytes."},
+    {UPSTREAM("qualify", qualify), .type = &type_domain, .sample = "example.com",
+     .help = "Domain for addresses without one, such as root; none: they are refused with 501."},
+    {UPSTREAM("received", received), .type = &type_bool, .def = "no",
+     .help = "yes: a Received: line goes first, which tells the recipient the client's name and address."},
+
     {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080", .group = "The way there",
      .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or http://[user:password@]host:port (CONNECT); %XX for "
              "special characters."},
@@ -179,6 +192,8 @@ static const struct key keys[] = {
     /* [server] */
     {SERVER("hostname", hostname), .type = &type_host, .sample = "gateway.example.com",
      .help = "Name in the greeting and in replies; none: the machine's, completed through /etc/hosts, without DNS."},
+    {SERVER("aliases", aliases), .type = &type_aliases, .sample = "root=admin@example.com *=ops@example.com",
+     .help = "Where mail to recipients without a domain goes: the one that names it, in any case, else *, else qualify of the account."},
     {SERVER("state_dir", state_dir), .type = &type_path, .sample = "/var/lib/smtp-detour",
      .help = "Where learnt ports survive a restart; none: $STATE_DIRECTORY, else /var/lib/smtp-detour."},
     {SERVER("drain_timeout", drain_timeout), .type = &type_duration, .def = "30s", .min = 0, .max = DAY,

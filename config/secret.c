@@ -56,7 +56,8 @@ static void complain_unreadable(struct loading *l, const struct section *s, cons
 }
 
 /* before: the path that the old configuration of a reload has here, or NULL: what only root could read then stays in force. */
-static void check_file_again(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret, const char *before)
+static void check_file_again(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret,
+                             const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))

@@ -63,6 +63,7 @@ extern const struct value_type type_command; /* command.c */
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks, type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names;
 extern const struct value_type type_provider; /* presets.c */
+extern const struct value_type type_mail_address, type_domain, type_aliases; /* values_mail.c */
 extern const struct value_type type_rate, type_destinations; /* values_front.c */
 
 /* Shared by the types. */

@@ -19,6 +19,7 @@
 #define CAP_REPLAY (1024 * 1024)       /* the replay copy of one message (PRODUCT 6) */
 #define CAP_REPLAY_TOTAL (64ul * 1024 * 1024) /* all replay copies together */
 #define CAP_HEADER_LINE (64 * 1024)    /* one unfolded header field that rewriting must see whole */
+#define CAP_REWRITE (4 * CAP_HEADER_LINE) /* what rewriting puts at once beside the octets that came: a rewritten From, its original twice, added lines */
 #define CAP_PROXY_LINE 107             /* a PROXY v1 line with its CRLF, by its specification */
 #define CAP_PROXY_HEADER 4096          /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
 #define CAP_RATE_ADDRESSES 4096        /* addresses per listener whose messages are counted when no client of theirs is here */

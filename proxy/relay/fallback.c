@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "relay/relay_private.h"
+#include "relay/rewrite_envelope.h"
+#include "wire/utf8.h"
 
 static struct account *find(const struct transaction *t, const char *name, const struct upstream_config **upstream_r)
 {
@@ -14,6 +16,21 @@ static struct account *find(const struct transaction *t, const char *name, const
             return g->accounts[i];
         }
     return NULL;
+}
+
+/* The fallback's own rewriting, from what the client said; a bare name that it does not complete stays as the first account completed it. */
+static void rewrite_anew(struct transaction *t)
+{
+    struct address from = {0};
+    bool whole = !t->message.from[0] || address_parse(slice_of(t->message.from), &from);
+    char *sender = whole ? rewrite_sender(t->upstream, &from) : NULL;
+    if (!sender)
+        return;
+    free(t->sender);
+    free(t->message.sent_as);
+    t->sender = sender;
+    t->message.sent_as = strcmp(sender, t->message.from) == 0 ? NULL : mem_string(sender);
+    t->wants_utf8 = t->wants_utf8 || utf8_has_high(slice_of(sender));
 }
 
 bool transaction_fall_back(struct transaction *t, enum own own, const char *detail)
@@ -30,6 +47,7 @@ bool transaction_fall_back(struct transaction *t, enum own own, const char *deta
     t->account = account;
     t->upstream = next;
     t->fell_back = true;
+    rewrite_anew(t);
     free(t->message.upstream);
     t->message.upstream = mem_string(next->name);
     transaction_acquire(t, 0);

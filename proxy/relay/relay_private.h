@@ -17,11 +17,11 @@
 #include "relay/recipients.h"
 #include "relay/relay.h"
 #include "relay/report.h"
+#include "relay/rewrite.h"
 #include "relay/route.h"
 #include "relay/visitors.h"
 #include "smtp/server.h"
 #include "upstream/account.h"
-#include "wire/header.h"
 
 /* ------------------------------------------------------------------ relay.c */
 
@@ -176,6 +176,7 @@ struct transaction {
     bool wants_utf8;         /* SMTPUTF8 was asked for */
     uint64_t size;
     char *ret, *envid;
+    char *sender; /* as the upstream hears it; message.from is what the client said */
     struct recipients recipients;
     struct reply refusal; /* the last of a recipient, for the line of a message that nobody gets */
 
@@ -186,7 +187,8 @@ struct transaction {
     unsigned unanswered; /* MAIL and RCPTs */
 
     struct copy body;
-    struct header_scan header;
+    struct rewrite rewrite; /* from the go-ahead on */
+    bool explained;
     bool held; /* the server half was told to hold the body */
 
     bool fell_back;      /* to its account's fallback */
@@ -195,9 +197,9 @@ struct transaction {
     bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
 };
 
-/* Begins one for the session: routed, local checks done. Takes `message`. */
-struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, const struct mail_params *params,
-                                      bool wants_utf8);
+/* Begins one for the session: routed, local checks done. Takes `message` and the sender that the upstream is to hear. */
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, char *sender,
+                                      const struct mail_params *params, bool wants_utf8);
 void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);
 void transaction_data(struct transaction *t, struct server_command *cmd);
 void transaction_reset(struct transaction *t, enum server_end why);
@@ -212,6 +214,8 @@ void transaction_acquire(struct transaction *t, uint16_t avoid);
 /* Everything is said about this message: `own`, or what the upstream said, answers what the client waits for now or asks next. */
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail);
 void transaction_settle_reply(struct transaction *t, const struct reply *reply);
+/* An upstream's refusal, for the log: what in the configuration may cure it. Once per message. */
+void transaction_explain(struct transaction *t, const struct reply *reply);
 bool transaction_promised(const struct transaction *t); /* the client was told that a recipient is accepted */
 
 /* ------------------------------------------------------------------ fallback.c */
@@ -239,6 +243,7 @@ void answer_body_with(struct server *server, const struct reply *reply, bool fro
 
 /* ------------------------------------------------------------------ body.c */
 
+void body_begin(struct transaction *t); /* the client is about to be told 354 */
 void transaction_body(struct transaction *t, struct slice octets);
 void transaction_body_end(struct transaction *t, struct server_command *cmd);
 void body_pump(struct transaction *t); /* BACK_BODY: gives the session what it takes, and the end when all is there */

@@ -11,6 +11,7 @@
 struct message { /* what the line tells of one message */
     char id[MESSAGE_ID_SIZE];
     char *from;
+    char *sent_as; /* the sender that the upstream hears, where it is another; else NULL */
     char *to;      /* the first recipient; NULL before */
     size_t nrcpt;  /* recipients accepted */
     uint64_t size; /* octets of the body */

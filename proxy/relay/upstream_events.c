@@ -77,6 +77,7 @@ static void let_client_speak(struct transaction *t)
     struct server_command *cmd = t->cmd;
     t->cmd = NULL;
     t->front = FRONT_BODY;
+    body_begin(t);
     server_answer(cmd, &(struct answer){.code = 354, .enhanced = "", .text = slice_of("end the message with <CRLF>.<CRLF>")});
 }
 

@@ -258,6 +258,12 @@ bool ladder_is_racing(const struct ladder *l)
     return l->race != NULL;
 }
 
+void ladder_report_so_far(struct ladder *l)
+{
+    if (l->race)
+        race_report_so_far(l->race->race);
+}
+
 bool ladder_is_dialing_for(const struct ladder *l, const char *identity)
 {
     return l->race || count_dials(l, identity) > 0;

@@ -189,6 +189,7 @@ static void on_late(void *arg)
             why = REFUSAL_RATE;
             snprintf(words, sizeof words, "the rate of this account is used up");
         } else if (ladder_is_racing(p->ladder) || ladder_awaits_secret(p->ladder)) {
+            ladder_report_so_far(p->ladder);
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;

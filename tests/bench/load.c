@@ -130,5 +130,12 @@ int main(int argc, char **argv)
     }
     bool done = run(&l, start + limit);
     load_report(&l, start, !done);
+    for (long i = 0; i < l.clients; i++)
+        if (!clients[i].finished)
+            chan_close(&clients[i].chan);
+    free(clients);
+    free(l.micros);
+    free(l.maker.filler);
+    SSL_CTX_free(l.context);
     return done && l.counts.acked == (uint64_t)l.messages ? 0 : 1;
 }

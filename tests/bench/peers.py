@@ -126,10 +126,10 @@ class Haproxy(Peer):
     def __init__(self, bench, sink, label=None, ports=None):
         super().__init__(bench, sink)
         self.folder, self.port = bench.new_folder(label or self.key), free_port()
-        servers = "".join("  server s%d 127.0.0.1:%d %s%s\n" % (i, p, self.tls % {"ca": bench.ca, "name": NAME} if self.tls else "", " backup" if i else "")
+        servers = "".join("  server s%d 127.0.0.1:%d %s%s\n" % (i, p, self.tls % {"ca": bench.ca, "name": NAME} if self.tls else "", " backup" if i else " check inter 2s fall 1" if ports else "")
                           for i, p in enumerate(ports or [sink.ports[self.ends_on]]))
         config = self._write("haproxy.cfg", "global\n  maxconn 9000\n  nbthread %d\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 5m\n"
-                             "  timeout server 5m\n  option redispatch\n  retries 3\nlisten smtp\n  bind 127.0.0.1:%d backlog 4096\n%s"
+                             "  timeout server 5m\n  option redispatch 1\n  retries 3\nlisten smtp\n  bind 127.0.0.1:%d backlog 4096\n%s"
                              % (bench.haproxy_threads, self.port, servers))
         self._run(["haproxy", "-db", "-f", config])
 

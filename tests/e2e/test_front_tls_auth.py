@@ -446,3 +446,37 @@ def test_no_password_in_clear_from_beyond_loopback(stage):
     client.secure()
     assert "AUTH PLAIN LOGIN" in client.say("EHLO scanner")
     assert client.say(plain("scanner", "sesame")).startswith("235 ")
+
+
+def test_behind_a_load_balancer(stage):
+    """The PROXY header and the handshake in one segment; the address in the header is the one that counts."""
+    upstream = stage.upstream()
+    users = users_file(stage, scanner=make_hash("sesame"))
+    implicit = free_port()
+    keys = "proxy_protocol = 127.0.0.0/8\nallow = 192.0.2.0/24\nauth = required\nusers_file = %s\n" % users
+    config = stage.account([upstream]) + "\n[listen tls]\naddress = 127.0.0.1:%d\ntls = implicit\n%s" % (implicit, keys)
+    proxy = stage.proxy(config, listen="tls = starttls\n" + keys)
+    header = b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 25\r\n"
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    handshake = unchecked().wrap_bio(incoming, outgoing, server_hostname=HOST)
+    with pytest.raises(ssl.SSLWantReadError):
+        handshake.do_handshake()
+    with socket.create_connection(("127.0.0.1", implicit), timeout=30) as raw:
+        raw.sendall(header + outgoing.read())
+        while True:
+            try:
+                if handshake.read(4) == b"220 ":
+                    break
+            except ssl.SSLWantReadError:
+                raw.sendall(outgoing.read())
+                data = raw.recv(65536)
+                assert data
+                incoming.write(data)
+    client = TlsClient(("127.0.0.1", proxy.port), 30)
+    client.send(header + b"EHLO scanner\r\n")
+    assert client.reply().startswith("220 ") and "AUTH" not in client.reply()
+    assert client.say(plain("scanner", "sesame")).startswith("538 5.7.11 ")
+    assert client.say("STARTTLS").startswith("220 ")
+    client.secure()
+    assert "AUTH PLAIN LOGIN" in client.say("EHLO scanner")
+    assert client.say(plain("scanner", "sesame")).startswith("235 ")

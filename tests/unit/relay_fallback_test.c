@@ -8,37 +8,37 @@
 
 #define BODY "Subject: x\r\n\r\nbody\r\n"
 
-static void begin(struct stage *s)
+static void begin(struct scene *s)
 {
     stage_init(s, TWO);
     s->plan.names[s->plan.nnames++] = (struct sim_plan_name){.host = SPARE, .addresses = "192.0.2.2"};
     s->plan.calm = false;
 }
 
-static struct sim_upstream_script *work(struct stage *s)
+static struct sim_upstream_script *work(struct scene *s)
 {
     return stage_port(s, "192.0.2.1:587");
 }
 
-static struct sim_upstream_script *spare(struct stage *s)
+static struct sim_upstream_script *spare(struct scene *s)
 {
     struct sim_upstream_script script = sim_upstream_kind(SPARE, "me", "hunter2hunter2");
     return &sim_plan_place(&s->plan, "192.0.2.2:587", &script)->script;
 }
 
-static size_t arrived(const struct stage *s)
+static size_t arrived(const struct scene *s)
 {
     return s->play.ledger->nmails;
 }
 
-static bool log_has(const struct stage *s, const char *text)
+static bool log_has(const struct scene *s, const char *text)
 {
     return sim_log_has(s->play.sim, text);
 }
 
 static void no_port_works(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     spare(&s);
@@ -53,7 +53,7 @@ static void no_port_works(void **state)
 
 static void the_credentials_are_refused(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 no\r\n"};
@@ -67,7 +67,7 @@ static void the_credentials_are_refused(void **state)
 
 static void login_is_worth_nothing_at_mail(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_MAIL, .fault = SIM_FAULT_REPLY, .text = "530 5.7.0 log in first\r\n"};
@@ -86,7 +86,7 @@ static void a_refusal_of_the_message_is_no_reason(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++)
         for (int temporary = 0; temporary < 2; temporary++) {
-            struct stage s;
+            struct scene s;
             begin(&s);
             work(&s)->faults[0] = (struct sim_fault_rule){
                 .step = steps[i], .fault = SIM_FAULT_REPLY, .text = temporary ? "450 4.7.1 later\r\n" : "550 5.7.1 not like this\r\n"};
@@ -103,7 +103,7 @@ static void a_refusal_of_the_message_is_no_reason(void **state)
 /* The client was told 250 by the first: its message cannot change over to another account any more. */
 static void not_after_a_recipient_was_accepted(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_DATA, .fault = SIM_FAULT_RESET};
@@ -119,7 +119,7 @@ static void not_after_a_recipient_was_accepted(void **state)
 
 static void it_is_followed_once(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     s.plan.ini = "[upstream work]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = spare\n"
@@ -133,7 +133,7 @@ static void it_is_followed_once(void **state)
 
 static void what_the_fallback_lacks_is_said_at_rcpt(void **state)
 {
-    struct stage s;
+    struct scene s;
     (void)state;
     begin(&s);
     struct sim_upstream_script *small = spare(&s);

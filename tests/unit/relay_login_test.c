@@ -8,7 +8,7 @@
 #include "sim/sim_net.h"
 
 struct login_stage {
-    struct stage s;
+    struct scene s;
     char users[64], ini[400];
     struct sim_end *end;
     char heard[4000];

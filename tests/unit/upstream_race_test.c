@@ -195,6 +195,51 @@ static void a_silent_auth_lets_the_next_in_at_the_deadline(void **state)
     world_end(&w);
 }
 
+static void stall_auth_on_587(struct world *w, const char *addresses, size_t n)
+{
+    static const char *const at[] = {AT(587), "192.0.2.2:587", "192.0.2.3:587"};
+    sim_name(w->sim, HOST, addresses);
+    for (size_t i = 0; i < n; i++)
+        world_server(w, at[i])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
+}
+
+static void after_a_silent_auth_another_port_goes_before_the_same(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    stall_auth_on_587(&w, ADDRESS " 192.0.2.2", 2);
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    usec took = wish_wait(&x);
+    assert_true(x.acquired);
+    assert_int_equal(x.port, 2525);
+    assert_true(took < 12 * S); /* one silence, not one for each address of 587 */
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void a_race_that_takes_too_long_says_how_it_stands(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    stall_auth_on_587(&w, ADDRESS " 192.0.2.2 192.0.2.3", 3);
+    struct sim_upstream_script *s = world_server(&w, AT(2525));
+    s->tls.certificate.names = "portal.example.org";
+    s->genuine = false;
+    world_load(&w, BASIC "ports = 587 2525\n");
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    assert_int_equal(x.why, REFUSAL_NO_PORT); /* 587 did speak TLS: it is not TLS that is wrong */
+    assert_string_equal(x.words, "587 timeout-auth, 2525 certificate");
+    world_end(&w);
+}
+
 static void a_slow_port_that_takes_steps_is_waited_for(void **state)
 {
     struct world w;
@@ -380,6 +425,8 @@ int main(void)
         cmocka_unit_test(auth_is_not_raced),
         cmocka_unit_test(a_temporary_refusal_lets_the_next_in),
         cmocka_unit_test(a_silent_auth_lets_the_next_in_at_the_deadline),
+        cmocka_unit_test(after_a_silent_auth_another_port_goes_before_the_same),
+        cmocka_unit_test(a_race_that_takes_too_long_says_how_it_stands),
         cmocka_unit_test(a_slow_port_that_takes_steps_is_waited_for),
         cmocka_unit_test(losers_say_quit),
         cmocka_unit_test(the_address_that_got_furthest_is_told),

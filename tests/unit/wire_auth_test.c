@@ -79,6 +79,7 @@ static void lines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(responses), cmocka_unit_test(messages), cmocka_unit_test(lines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(responses), cmocka_unit_test(messages),
+                                       cmocka_unit_test(lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
