@@ -12,6 +12,7 @@
 #include "app/notify.h"
 #include "app/privileges.h"
 #include "app/status.h"
+#include "app/watch.h"
 #include "app/world.h"
 #include "io/files.h"
 #include "io/loop.h"
@@ -30,6 +31,8 @@ struct daemon {
     struct accounts *accounts;
     struct certificates *certificates;
     struct relay *relay;
+    struct watched watched;
+    struct admin *admin;
     struct netwatch *netwatch;
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
@@ -65,6 +68,8 @@ static void adopt(struct daemon *d, struct config *fresh, struct certificates *c
     tell_own_addresses(d);
     config_unref(&d->config);
     d->config = fresh;
+    admin_reloaded(d->admin, true);
+    admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
@@ -73,6 +78,20 @@ static void refuse_reload(struct daemon *d, struct config **fresh, struct certif
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
     certificates_unref(certificates);
     config_unref(fresh);
+    admin_reloaded(d->admin, false);
+}
+
+/* Both or neither. */
+static int apply_addresses(struct daemon *d, const struct config *fresh, struct err *err)
+{
+    struct err again;
+    if (listeners_apply(d->listeners, fresh, err) != 0)
+        return -1;
+    if (watch_apply(d->admin, fresh, err) == 0)
+        return 0;
+    if (listeners_apply(d->listeners, d->config, &again) != 0)
+        log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", again.words);
+    return -1;
 }
 
 static void reload(void *ctx)
@@ -88,16 +107,18 @@ static void reload(void *ctx)
     log_report(d->io.log, &report);
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
-    if (!fresh)
+    if (!fresh) {
         log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
-    else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || listeners_apply(d->listeners, fresh, &err) != 0)
+        admin_reloaded(d->admin, false);
+    } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
         refuse_reload(d, &fresh, &certificates, err.words);
-    else {
+    } else {
         struct accounts *accounts = accounts_reload(&d->accounts, fresh, &err);
         if (!accounts) {
             refuse_reload(d, &fresh, &certificates, err.words);
-            if (listeners_apply(d->listeners, d->config, &err) != 0)
-                log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", err.words);
+            if (apply_addresses(d, d->config, &err) != 0)
+                log_say(d->io.log, LOG_ERROR, "an address could not be opened again: %s", err.words);
+            admin_serve(d->admin);
         } else {
             d->accounts = accounts;
             if (log_target_reopen(d->target, &fresh->log, &err) != 0)
@@ -144,6 +165,7 @@ static void network_changed(void *ctx)
     struct daemon *d = ctx;
     log_say(d->io.log, LOG_INFO, "the network changed: every port is worth another try");
     accounts_network_changed(d->accounts);
+    admin_network_changed(d->admin);
 }
 
 /* ---- the start ---- */
@@ -202,7 +224,11 @@ static int start(struct daemon *d)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
+    d->watched = (struct watched){&d->config, &d->accounts, &d->certificates, &d->relay, &d->draining};
+    d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
+        return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
+    if (watch_apply(d->admin, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
     prepare_state_dir(d, &identity);
     if (prepare_certificates(d, &identity, &err) != 0)
@@ -216,8 +242,10 @@ static int start(struct daemon *d)
     warn_about_identity(d->io.log, &identity);
     privileges_lock_down();
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
+    relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);
     tell_own_addresses(d);
+    admin_serve(d->admin);
     return EXIT_FINE;
 }
 
@@ -241,6 +269,9 @@ static int serve(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
+    if (d->relay)
+        relay_watch(d->relay, (struct message_watch){0});
+    admin_free(&d->admin);
     listeners_free(&d->listeners);
     relay_free(&d->relay);
     certificates_unref(&d->certificates);

@@ -66,17 +66,19 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
     return NULL;
 }
 
+const char *listeners_advice(const struct addr *at, const struct err *why)
+{
+    if (why->kind == ERR_PERMISSION && at->port < 1024)
+        return ". A port below 1024 needs a right: start as root (the server gives root up), or "
+               "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
+    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which" : "";
+}
+
 static void explain(const struct listen_config *config, const struct addr *at, const struct err *why, struct err *err)
 {
     char address[ADDR_TEXT];
-    const char *advice = "";
-    addr_text_with_port(at, address);
-    if (why->kind == ERR_PERMISSION && at->port < 1024)
-        advice = ". A port below 1024 needs a right: start as root (the server gives root up), or "
-                 "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
-    else if (strstr(why->words, "in use"))
-        advice = ". Another program listens there: `ss -ltnp` shows which";
-    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, address, why->words, advice);
+    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, addr_text_with_port(at, address), why->words,
+            listeners_advice(at, why));
 }
 
 /* 0: opened, or skipped with a warning. */
