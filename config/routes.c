@@ -128,17 +128,20 @@ static const struct section *find_account(const struct loading *l, const char *n
     return NULL;
 }
 
+static void complain_unknown_account(struct loading *l, const struct section *s, const char *key, const char *name)
+{
+    struct nearest n = {.wrong = slice_of(name)};
+    for (size_t i = 0; i < l->config->nupstreams; i++)
+        nearest_try(&n, l->config->upstreams[i].name);
+    complain(l, s, key, "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
+             name, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
+}
+
 static void check_pinned_account(struct loading *l, const struct section *s)
 {
     const struct listen_config *c = section_struct(l, s);
-    if (!c->upstream || find_account(l, c->upstream))
-        return;
-    struct nearest n = {.wrong = slice_of(c->upstream)};
-    for (size_t i = 0; i < l->config->nupstreams; i++)
-        nearest_try(&n, l->config->upstreams[i].name);
-    complain(l, s, "upstream",
-             "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
-             c->upstream, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
+    if (c->upstream && !find_account(l, c->upstream))
+        complain_unknown_account(l, s, "upstream", c->upstream);
 }
 
 static void check_listen(struct loading *l, const struct section *s)
@@ -180,6 +183,33 @@ static bool is_pinned(const struct loading *l, const char *name)
     return false;
 }
 
+/* The account that another falls back on gets mail however greedy those before it are. */
+static bool is_fallback(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; i < l->config->nupstreams; i++)
+        if (l->config->upstreams[i].fallback && strcmp(l->config->upstreams[i].fallback, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_fallback(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    const struct section *other = u->fallback ? find_account(l, u->fallback) : NULL;
+    if (!u->fallback || is_bad(s, "fallback"))
+        return;
+    if (!other) {
+        complain_unknown_account(l, s, "fallback", u->fallback);
+        return;
+    }
+    const struct upstream_config *next = section_struct(l, other);
+    if (other == s || strcmp(u->fallback, u->name) == 0)
+        complain(l, s, "fallback", "an account cannot stand in for itself; allowed: the NAME of another [upstream NAME]");
+    else if (next->fallback && strcmp(next->fallback, u->name) == 0)
+        advise(l, s, "fallback", "%s falls back on %s in turn: a message tries both, each once, and no further", other->title, s->title);
+    else if (next->fallback)
+        advise(l, s, "fallback", "it is followed once: what %s falls back on is not tried for mail from here", other->title);
+}
+
 static bool any_intercepts(const struct loading *l)
 {
     for (size_t i = 0; i < l->config->nlistens; i++)
@@ -202,7 +232,8 @@ void check_routing(struct loading *l)
         const struct upstream_config *u = section_struct(l, s);
         if (is_given(s, "destinations") && !any_intercepts(l))
             advise(l, s, "destinations", "nothing ever matches: no listener has intercept = yes");
-        if (greedy && !is_pinned(l, u->name))
+        check_fallback(l, s, u);
+        if (greedy && !is_pinned(l, u->name) && !is_fallback(l, u->name))
             advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",
                    greedy->title, greedy->line);
         else if (!greedy && takes_everything(s, u))

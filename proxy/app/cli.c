@@ -36,8 +36,10 @@ static const struct subcommand subcommands[] = {
      "SIGTERM or SIGINT lets running messages finish (up to drain_timeout), a second one ends at once.\n"
      "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the configuration is wrong.\n",
      run_daemon},
-    {"check", "[-c FILE]", "read the configuration and print everything that is wrong with it",
+    {"check", "[-c FILE] [--route FROM [CLIENT]]", "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
+     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this machine, if none is given), and why those\n"
+     "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
     {"doctor", "[-c FILE] [--json] [ACCOUNT]", "try every port of every account, explain what the network does to each",

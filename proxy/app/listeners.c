@@ -51,7 +51,7 @@ void listeners_free(struct listeners **listeners)
 {
     if (!*listeners)
         return;
-    LIST_EACH (&(*listeners)->entries, it)
+    LIST_EACH(&(*listeners)->entries, it)
         entry_free(CONTAINER(it, struct entry, link));
     passed_sockets_free(&(*listeners)->passed);
     free(*listeners);
@@ -66,7 +66,7 @@ static void accepted(void *ctx, struct transport *t)
 
 static struct entry *find(struct listeners *l, const struct addr *asked)
 {
-    LIST_EACH (&l->entries, it) {
+    LIST_EACH(&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port && !e->wanted)
             return e;
@@ -76,23 +76,25 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
 
 static struct entry *find_passed(struct listeners *l, const struct passed_socket *socket)
 {
-    LIST_EACH (&l->entries, it)
+    LIST_EACH(&l->entries, it)
         if (CONTAINER(it, struct entry, link)->passed == socket)
             return CONTAINER(it, struct entry, link);
     return NULL;
 }
 
+const char *listeners_advice(const struct addr *at, const struct err *why)
+{
+    if (why->kind == ERR_PERMISSION && at->port < 1024)
+        return ". A port below 1024 needs a right: start as root (the server gives root up), or "
+               "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
+    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which" : "";
+}
+
 static void explain(const struct listen_config *config, const struct addr *at, const struct err *why, struct err *err)
 {
     char address[ADDR_TEXT];
-    const char *advice = "";
-    addr_text_with_port(at, address);
-    if (why->kind == ERR_PERMISSION && at->port < 1024)
-        advice = ". A port below 1024 needs a right: start as root (the server gives root up), or "
-                 "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
-    else if (strstr(why->words, "in use"))
-        advice = ". Another program listens there: `ss -ltnp` shows which";
-    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, address, why->words, advice);
+    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, addr_text_with_port(at, address), why->words,
+            listeners_advice(at, why));
 }
 
 static struct entry *entry_new(struct listeners *l)
@@ -157,7 +159,7 @@ static int open_passed(struct listeners *l, const struct listen_config *config, 
 
 static void drop_unwanted(struct listeners *l, bool fresh_too)
 {
-    LIST_EACH (&l->entries, it) {
+    LIST_EACH(&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         char address[ADDR_TEXT];
         if (fresh_too ? !e->fresh : e->wanted)
@@ -182,7 +184,7 @@ static const struct listen_config *section_of(const struct config *config, const
 /* Names may have moved between sections: an entry follows the section that has its address now. */
 static void rename_entries(struct listeners *l, const struct config *config)
 {
-    LIST_EACH (&l->entries, it) {
+    LIST_EACH(&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         const struct listen_config *section = e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
         if (section && strcmp(e->name, section->name) != 0) {
@@ -253,7 +255,7 @@ static int apply_addresses(struct listeners *l, const struct config *config, str
 
 int listeners_apply(struct listeners *l, const struct config *config, struct err *err)
 {
-    LIST_EACH (&l->entries, it)
+    LIST_EACH(&l->entries, it)
         CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh = false;
     if (check_passed(l, config, err) != 0)
         return -1;
@@ -274,14 +276,14 @@ void listeners_set_relay(struct listeners *l, struct relay *relay)
 size_t listeners_count(const struct listeners *l)
 {
     size_t n = 0;
-    LIST_EACH (&l->entries, it)
+    LIST_EACH(&l->entries, it)
         n++;
     return n;
 }
 
 const struct addr *listeners_address(const struct listeners *l, size_t index)
 {
-    LIST_EACH (&l->entries, it)
+    LIST_EACH(&l->entries, it)
         if (index-- == 0)
             return listener_address(CONTAINER(it, struct entry, link)->listener);
     return NULL;

@@ -362,6 +362,9 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 static void on_secret(void *ctx, const struct secret *secret, const struct err *err)
 {
     struct attempt *a = ctx;
+    if (!a->client)
+        return;
+    timer_arm(a->timer, a->left);
     if (!secret) {
         fail(a, FINDING_AUTH_TEMPORARY, NULL, err);
         return;
@@ -374,8 +377,7 @@ void attempt_auth(struct attempt *a)
 {
     if (!a->waits)
         return;
-    a->waits = false;
-    timer_arm(a->timer, a->left);
+    a->waits = false; /* its clock goes on when the secret is there: a command has a deadline of its own */
     credential_ask(a->env->credential, &a->secret, on_secret, a);
 }
 

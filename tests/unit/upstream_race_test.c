@@ -357,6 +357,43 @@ static void dns_failing_uses_the_last_good_addresses(void **state)
     world_end(&w);
 }
 
+/* A router that drops AAAA questions: the only address is refused at once, and nobody waits for the other family until connect_timeout. */
+static void a_dropped_question_costs_the_patience_when_all_is_lost(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    no_latency(&w);
+    sim_name_manner(w.sim, HOST, ADDR_V6, SIM_DNS_SILENT, 0);
+    world_load(&w, BASIC "ports = 587\n");
+    wish_ask(&x, &w);
+    assert_true(wish_wait(&x) <= 600 * MS);
+    assert_int_equal(x.why, REFUSAL_NO_PORT);
+    assert_string_equal(x.words, "587 refused");
+    world_end(&w);
+}
+
+/* ... but while something is still on its way, a late answer is one more chance. */
+static void a_late_family_is_still_used(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    no_latency(&w);
+    sim_name(w.sim, HOST, ADDRESS " 2001:db8::1");
+    sim_name_manner(w.sim, HOST, ADDR_V6, SIM_DNS_ANSWERS, 2 * S);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    world_server(&w, "[2001:db8::1]:587");
+    world_load(&w, BASIC "ports = 587\n");
+    wish_ask(&x, &w);
+    usec took = wish_wait(&x);
+    assert_true(x.acquired && took >= 2 * S && took < 3 * S);
+    wish_return(&x);
+    world_end(&w);
+}
+
 static void this_proxy_itself_is_found_out(void **state)
 {
     struct world w;
@@ -396,6 +433,8 @@ int main(void)
         cmocka_unit_test(tls_trouble_alone_is_told_apart),
         cmocka_unit_test(one_other_fault_is_no_tls_trouble),
         cmocka_unit_test(dns_failing_uses_the_last_good_addresses),
+        cmocka_unit_test(a_dropped_question_costs_the_patience_when_all_is_lost),
+        cmocka_unit_test(a_late_family_is_still_used),
         cmocka_unit_test(this_proxy_itself_is_found_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
