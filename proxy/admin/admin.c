@@ -117,14 +117,15 @@ static usec *last_try(struct admin *a, const char *name)
     return &p->tried;
 }
 
-/* Renewed at three quarters of its life, so that who looks finds it fresh. */
+/* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks finds it fresh. */
 static void prove_if_due(struct admin *a, struct account *account)
 {
     const struct upstream_config *cfg = account_config(account);
     usec now = loop_now(a->io->loop), validity = snapshot_validity(cfg), proven = snapshot_proven(account);
+    usec margin = validity / 4 > TICK + TICK / 2 ? validity / 4 : TICK + TICK / 2;
     usec *tried = last_try(a, cfg->name);
     bool works = account_standing(account) == STANDING_WORKS && proven > 0;
-    usec due = works ? proven + validity / 4 * 3 : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
+    usec due = works ? proven + validity - margin : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
     if (now < due)
         return;
     *tried = now;
@@ -156,6 +157,15 @@ static void note_load(struct admin *a)
     tally_load(&a->tally, loop_wall_ms(a->io->loop), clients, sessions);
 }
 
+static bool is_dialing(const struct admin *a)
+{
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    for (size_t i = 0; i < accounts_count(accounts); i++)
+        if (account_pool_counts(accounts_at(accounts, i)).dialing)
+            return true;
+    return false;
+}
+
 static void on_tick(void *arg)
 {
     struct admin *a = arg;
@@ -163,12 +173,18 @@ static void on_tick(void *arg)
     a->turns[a->next_turn++ % TURNS] = loop_longest_turn(a->io->loop);
     note_load(a);
     prove_all(a);
+    if (is_dialing(a))
+        timer_arm(a->soon, SOON);
     publish(a);
 }
 
+/* While something is being found out, it is told as soon as it is known. */
 static void on_soon(void *arg)
 {
-    publish(arg);
+    struct admin *a = arg;
+    if (is_dialing(a))
+        timer_arm(a->soon, SOON);
+    publish(a);
 }
 
 static bool is_on(const struct admin *a)
