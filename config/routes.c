@@ -42,8 +42,8 @@ static void check_open_relay(struct loading *l, const struct section *s)
     const struct listen_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
     bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
-    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay ||
-        c->auth == LISTEN_AUTH_REQUIRED || is_bad(s, "auth") || (!v4 && !v6))
+    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || c->auth == LISTEN_AUTH_REQUIRED ||
+        is_bad(s, "auth") || (!v4 && !v6))
         return;
     for (size_t i = 0; i < c->address.n; i++)
         if (!addr_is_loopback(&c->address.items[i])) {
