@@ -29,6 +29,11 @@ enum listen_auth { LISTEN_AUTH_OFF, LISTEN_AUTH_ACCEPT, LISTEN_AUTH_REQUIRED };
 struct strings { char **items; size_t n; };
 struct networks { struct network *items; size_t n; };
 struct addresses { struct addr *items; size_t n; };
+struct listen_points {           /* where clients connect */
+    struct addr *items;          /* with ports: sockets that we open */
+    size_t n;
+    struct strings passed;       /* names of sockets that a service manager passed us; "": every one that no other listener names */
+};
 struct ports { struct port *items; size_t n; };
 struct user { char *name; struct secret *hash; }; /* of crypt(3) */
 struct users { struct user *items; size_t n; };
@@ -46,7 +51,7 @@ struct rate_limit { unsigned messages; usec period; }; /* 0 messages: none */
 struct listen_config {
     char *name;
     int line;                    /* of its section header; 0: the default listener */
-    struct addresses address;    /* with ports */
+    struct listen_points address;
     bool address_is_default;     /* then a missing IPv6 only warns */
     struct networks allow;
     bool open_relay;

@@ -151,7 +151,8 @@ static const struct key keys[] = {
      .help = "How old a session may get."},
 
     /* [listen NAME] */
-    {LISTEN("address", address), .type = &type_addresses, .def = "127.0.0.1:25 [::1]:25", .help = "Addresses with ports to listen on."},
+    {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
+     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, systemd:NAME: those of that FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",

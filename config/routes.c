@@ -45,7 +45,12 @@ static void check_open_relay(struct loading *l, const struct section *s)
     if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || c->auth == LISTEN_AUTH_REQUIRED ||
         is_bad(s, "auth") || (!v4 && !v6))
         return;
-    for (size_t i = 0; i < c->address.n; i++)
+    if (c->address.passed.n) /* whoever made the socket chose its address */
+        complain(l, s, "allow",
+                 "it covers all of %s: everybody who reaches the socket could send mail in your name; allowed: your own networks, "
+                 "auth = required, or open_relay = yes",
+                 v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)");
+    for (size_t i = 0; i < c->address.n && !c->address.passed.n; i++)
         if (!addr_is_loopback(&c->address.items[i])) {
             complain(l, s, "allow",
                      "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, "
@@ -77,6 +82,17 @@ static void check_collisions(struct loading *l, const struct section *s, const s
             }
         if (t == s)
             return;
+    }
+}
+
+/* A passed socket belongs to one listener. */
+static void check_passed(struct loading *l, const struct section *s, const char *name)
+{
+    for (const struct section *t = l->sections; t < s; t++) {
+        const struct listen_config *c = section_struct(l, t);
+        for (size_t i = 0; t->id == SECTION_LISTEN && !t->repeat && !is_bad(t, "address") && i < c->address.passed.n; i++)
+            if (strcmp(c->address.passed.items[i], name) == 0)
+                complain(l, s, "address", "systemd%s%s is taken already by %s", *name ? ":" : "", name, t->title);
     }
 }
 
@@ -136,6 +152,8 @@ static void check_listen(struct loading *l, const struct section *s)
     if (!is_bad(s, "address") && !s->repeat)
         for (size_t i = 0; i < c->address.n; i++)
             check_collisions(l, s, &c->address.items[i], i);
+    for (size_t i = 0; !is_bad(s, "address") && !s->repeat && i < c->address.passed.n; i++)
+        check_passed(l, s, c->address.passed.items[i]);
 }
 
 /* --- accounts --- */

@@ -64,7 +64,7 @@ extern const struct value_type type_host, type_helo, type_address, type_addresse
 extern const struct value_type type_proxy, type_names;
 extern const struct value_type type_provider; /* presets.c */
 extern const struct value_type type_mail_address, type_domain, type_aliases; /* values_mail.c */
-extern const struct value_type type_rate, type_destinations; /* values_front.c */
+extern const struct value_type type_rate, type_destinations, type_listen_points; /* values_front.c */
 
 /* Shared by the types. */
 #define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data    /* for "%.*s": values in messages are short */

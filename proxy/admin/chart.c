@@ -4,7 +4,8 @@
 
 #include "admin/page.h"
 
-enum { LEFT = 34, TOP = 8, WIDTH = 540, HEIGHT = 110, STEP = WIDTH / TALLY_MINUTES, BAR = STEP - 2, FOOT = 18 };
+/* About as wide as a phone, so that its letters are not smaller there than all others. */
+enum { LEFT = 30, TOP = 8, STEP = 5, BAR = STEP - 1, WIDTH = TALLY_MINUTES * STEP, HEIGHT = 76, FOOT = 18 };
 
 static const struct tally_minute nothing;
 
@@ -14,13 +15,14 @@ static const struct tally_minute *minute_at(const struct snapshot *s, unsigned c
     return m ? m : &nothing;
 }
 
-/* 1, 2, 5, 10, 20, 50 …: a scale that people read at a glance. */
+/* 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that people read at a glance, with a whole number at half height. */
 static unsigned round_up(unsigned n)
 {
-    unsigned top = 1;
-    for (unsigned step = 0; top < n && top < 1000000000; step++)
-        top = step % 3 == 1 ? top / 2 * 5 : top * 2;
-    return top;
+    for (unsigned power = 1; power < 100000000; power *= 10)
+        for (unsigned top = power == 1 ? 4 : 2 * power; top <= 10 * power; top += 2 * power)
+            if (top >= n)
+                return top;
+    return n;
 }
 
 static int height_of(unsigned n, unsigned top)
@@ -44,8 +46,6 @@ static void frame(const struct snapshot *s, const char *label, unsigned top, str
     out_printf(o, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", LEFT + WIDTH + 6, TOP + HEIGHT + FOOT, label);
     for (int i = 0; i <= 2; i++) {
         int y = TOP + HEIGHT * i / 2;
-        if (i == 1 && top % 2) /* no half of a message */
-            continue;
         out_printf(o, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%u</text>",
                    LEFT, LEFT + WIDTH, y, y, LEFT - 6, y + 4, top - top * (unsigned)i / 2);
     }
@@ -84,7 +84,7 @@ void chart_messages(const struct snapshot *s, struct out *o)
         good += m->delivered;
         bad += m->failed;
     }
-    top = round_up(top < 4 ? 4 : top);
+    top = round_up(top);
     out_printf(o,
                "<section><h3>Messages per minute, last hour</h3><p class=\"key\"><span><i class=\"k1\"></i>%" PRIu64
                " delivered</span><span><i class=\"k2\"></i>%" PRIu64 " not delivered</span></p>",
@@ -104,6 +104,15 @@ void chart_messages(const struct snapshot *s, struct out *o)
     out_add(o, "</svg></section>");
 }
 
+/* As a line over the bars: stacked they would add up to nothing real. */
+static void put_clients(const struct snapshot *s, unsigned top, struct out *o)
+{
+    out_add(o, "<path class=\"line\" d=\"");
+    for (unsigned c = 0; c < TALLY_MINUTES; c++)
+        out_printf(o, "%s%d,%dh%d", c ? "L" : "M", LEFT + (int)c * STEP, TOP + HEIGHT - height_of(minute_at(s, c)->clients, top), STEP);
+    out_add(o, "\"/>");
+}
+
 void chart_sessions(const struct snapshot *s, struct out *o)
 {
     unsigned top = 0;
@@ -112,9 +121,9 @@ void chart_sessions(const struct snapshot *s, struct out *o)
         top = m->sessions > top ? m->sessions : top;
         top = m->clients > top ? m->clients : top;
     }
-    top = round_up(top < 4 ? 4 : top);
+    top = round_up(top);
     out_add(o, "<section><h3>Sessions at once, last hour</h3><p class=\"key\"><span><i class=\"k3\"></i>upstream</span>"
-               "<span><i class=\"k1\"></i>clients</span></p>");
+               "<span><i class=\"k4\"></i>clients</span></p>");
     frame(s, "Most sessions at once, by minute, in the last hour", top, o);
     for (unsigned c = 0; c < TALLY_MINUTES; c++) {
         const struct tally_minute *m = minute_at(s, c);
@@ -123,10 +132,8 @@ void chart_sessions(const struct snapshot *s, struct out *o)
         column_begin(s, c, o);
         out_printf(o, "%u upstream, %u client%s</title>", m->sessions, m->clients, m->clients == 1 ? "" : "s");
         bar(o, c, 0, height_of(m->sessions, top), "b3");
-        /* Clients as a mark across the bar: two kinds side by side would be too thin, and stacked they would add up to nothing real. */
-        if (m->clients)
-            bar(o, c, height_of(m->clients, top) - 2, 3, "b1");
         out_add(o, "</g>");
     }
+    put_clients(s, top, o);
     out_add(o, "</svg></section>");
 }

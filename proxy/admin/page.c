@@ -82,7 +82,7 @@ static void put_certificate(const struct snapshot *s, const struct port_view *p,
         out_printf(o, "; certificate good for %" PRId64 " day%s", days, days == 1 ? "" : "s");
 }
 
-static void put_port(const struct snapshot *s, const struct port_view *p, struct out *o)
+static void put_port(const struct snapshot *s, const struct port_view *p, bool others_work, struct out *o)
 {
     const struct port_report *r = &p->report;
     bool works = r->finding == FINDING_WORKS, untried = r->finding == FINDING_UNTRIED;
@@ -101,11 +101,14 @@ static void put_port(const struct snapshot *s, const struct port_view *p, struct
     if (p->next)
         out_add(o, " <span class=\"soft small\">in use</span>");
     out_add(o, "</div><p class=\"words\">");
-    out_html(o, r->words);
+    if (untried && others_work)
+        out_add(o, "not needed so far");
+    else
+        out_html(o, r->words);
     out_add(o, "</p>");
     if (r->since_ms) {
         char at[32], span[SPAN_TEXT];
-        time_text(r->since_ms, "%Y-%m-%d %H:%M:%S", at);
+        time_text(r->since_ms, "%Y-%m-%d %H:%M", at);
         out_printf(o, "<p class=\"words soft\">since <time>%s</time>, for %s", at, span_words((s->wall_ms - r->since_ms) / 1000, span));
         put_certificate(s, p, o);
         out_add(o, "</p>");
@@ -126,16 +129,17 @@ static void put_counts(const struct snapshot *s, const struct account_view *a, s
         if (strcmp(s->tally.accounts[i].name, a->name) == 0)
             messages = s->tally.accounts[i].messages;
     out_add(o, "<dl class=\"counts\">");
-    put_count("delivered", messages[ADMIN_DELIVERED], o);
-    put_count("refused", messages[ADMIN_REFUSED], o);
-    put_count("deferred", messages[ADMIN_DEFERRED] + messages[ADMIN_LOST_LINK], o);
-    if (messages[ADMIN_SPOOLED])
-        put_count("spooled", messages[ADMIN_SPOOLED], o);
     out_printf(o, "<div><dt>sessions</dt><dd>%u busy, %u idle</dd><dt>of %u</dt></div>", a->pool.leased, a->pool.idle, a->max_connections);
     if (a->pool.dialing)
         put_count("dialing", a->pool.dialing, o);
     if (a->pool.waiting)
         put_count("messages waiting", a->pool.waiting, o);
+    out_add(o, "<div><dt>since the start:</dt></div>");
+    put_count("delivered", messages[ADMIN_DELIVERED], o);
+    put_count("refused", messages[ADMIN_REFUSED], o);
+    put_count("deferred", messages[ADMIN_DEFERRED] + messages[ADMIN_LOST_LINK], o);
+    if (messages[ADMIN_SPOOLED])
+        put_count("spooled", messages[ADMIN_SPOOLED], o);
     out_add(o, "</dl>");
 }
 
@@ -175,7 +179,7 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
                         : "",
                says);
     for (size_t i = 0; i < a->nports; i++)
-        put_port(s, &a->ports[i], o);
+        put_port(s, &a->ports[i], a->works, o);
     out_add(o, "</ol>");
     put_counts(s, a, o);
     put_notes(a, o);
@@ -186,12 +190,22 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
 
 static void put_size(uint64_t n, struct out *o)
 {
-    if (n < 1000)
+    if (n == 0)
+        out_add(o, "–");
+    else if (n < 1000)
         out_printf(o, "%" PRIu64 " B", n);
     else if (n < 1000000)
         out_printf(o, "%.1f kB", (double)n / 1e3);
     else
         out_printf(o, "%.1f MB", (double)n / 1e6);
+}
+
+static void put_delay(usec delay, struct out *o)
+{
+    if (delay < USEC_PER_SEC)
+        out_printf(o, "%d ms", (int)(delay / USEC_PER_MS));
+    else
+        out_printf(o, "%.1f s", (double)delay / (double)USEC_PER_SEC);
 }
 
 static void put_way(const struct admin_message *m, struct out *o)
@@ -235,7 +249,9 @@ static void put_message(const struct admin_message *m, struct out *o)
     put_way(m, o);
     out_add(o, "</td><td class=\"num\">");
     put_size(m->size, o);
-    out_printf(o, "</td><td class=\"num\">%.1f s</td><td class=\"reply\">", (double)m->delay / (double)USEC_PER_SEC);
+    out_add(o, "</td><td class=\"num\">");
+    put_delay(m->delay, o);
+    out_add(o, "</td><td class=\"reply\">");
     out_html(o, m->reply);
     out_add(o, "</td></tr>");
 }

@@ -87,7 +87,7 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
     warn_of_certificates(s, a);
 }
 
-void snapshot_warn(struct snapshot *s)
+static void collect(struct snapshot *s)
 {
     char whose[100], span[SPAN_TEXT];
     if (s->draining)
@@ -103,4 +103,16 @@ void snapshot_warn(struct snapshot *s)
     if (s->reloads.last_failed)
         warn(s, GRAVITY_WARNING, "The last reload failed: the configuration of %s ago is in force. The log says what is wrong.",
              span_words((s->wall_ms - s->reloads.last_good_ms) / 1000, span));
+}
+
+/* The gravest first, each kind in the order of the file. */
+void snapshot_warn(struct snapshot *s)
+{
+    collect(s);
+    for (size_t i = 1; i < s->nwarnings; i++)
+        for (size_t k = i; k > 0 && s->warnings[k - 1].gravity < s->warnings[k].gravity; k--) {
+            struct warning w = s->warnings[k];
+            s->warnings[k] = s->warnings[k - 1];
+            s->warnings[k - 1] = w;
+        }
 }

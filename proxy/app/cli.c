@@ -9,6 +9,7 @@
 #include "app/doctor.h"
 #include "app/providers.h"
 #include "app/send.h"
+#include "app/sendmail.h"
 #include "app/status.h"
 
 struct subcommand {
@@ -65,6 +66,8 @@ static void print_help(void)
            "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
     for (int i = 0; i < SUBCOMMANDS; i++)
         printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    printf("  sendmail [-t -i -f ADDR -F NAME -o...] ...\n"
+           "      called by this name (a link): hands the message on stdin to this machine's port 25, for cron and PHP; needs no secret\n");
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);
@@ -112,6 +115,8 @@ int cli_main(int argc, char **argv)
 {
     const char *config_file = DEFAULT_CONFIG_FILE;
     const struct subcommand *sub = &subcommands[0];
+    if (argc > 0 && sendmail_is_meant(argv[0]))
+        return sendmail_main(argc, argv);
     argc--;
     argv++;
     if (argc > 0 && argv[0][0] != '-') {

@@ -9,9 +9,9 @@
 #include "app/check.h"
 #include "app/listeners.h"
 #include "app/log_target.h"
-#include "app/notify.h"
 #include "app/privileges.h"
 #include "app/status.h"
+#include "app/supervision.h"
 #include "app/watch.h"
 #include "app/world.h"
 #include "io/files.h"
@@ -36,6 +36,7 @@ struct daemon {
     struct netwatch *netwatch;
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
+    struct supervision *supervision;
     bool draining;
 };
 
@@ -43,6 +44,27 @@ static void log_report(struct log *log, const struct config_report *report)
 {
     for (size_t i = 0; i < report->n; i++)
         log_say(log, report->errors ? LOG_ERROR : LOG_WARN, "%s", report->lines[i]);
+}
+
+/* ---- what a service manager shows ---- */
+
+static void status_words(void *ctx, char *out, size_t size)
+{
+    const struct daemon *d = ctx;
+    size_t n = relay_clients(d->relay), accounts = accounts_count(d->accounts), stuck = 0;
+    char findings[200];
+    int used = snprintf(out, size, "%s: %zu client%s", d->draining ? "Shutting down" : "Serving", n, n == 1 ? "" : "s");
+    for (size_t i = 0; i < accounts; i++) {
+        const struct account *a = accounts_at(d->accounts, i);
+        enum standing standing = account_standing(a);
+        if (standing != STANDING_NO_PORT && standing != STANDING_AUTH_REFUSED)
+            continue;
+        if (stuck++ == 0 && used > 0 && (size_t)used < size)
+            used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s", account_config(a)->name,
+                             standing == STANDING_NO_PORT ? account_summary(a, findings, sizeof findings) : "its credentials are refused");
+    }
+    if (stuck > 1 && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
 }
 
 /* ---- reload ---- */
@@ -102,7 +124,7 @@ static void reload(void *ctx)
     struct certificates *certificates = NULL;
     if (d->draining)
         return;
-    notify_reloading(loop_now(d->io.loop));
+    supervision_reloading(d->supervision);
     struct config *fresh = config_reload(d->config_file, d->config, &report);
     log_report(d->io.log, &report);
     config_report_free(&report);
@@ -126,7 +148,7 @@ static void reload(void *ctx)
             adopt(d, fresh, certificates);
         }
     }
-    notify_ready();
+    supervision_ready(d->supervision);
 }
 
 /* ---- the end ---- */
@@ -153,7 +175,7 @@ static void terminate(void *ctx)
         return;
     }
     d->draining = true;
-    notify_stopping();
+    supervision_stopping(d->supervision, d->config->server.drain_timeout);
     log_say(d->io.log, LOG_INFO, "shutting down: no new clients, running messages finish");
     listeners_free(&d->listeners);
     timer_arm(d->drain_timer, d->config->server.drain_timeout);
@@ -255,13 +277,14 @@ static int serve(struct daemon *d)
     if (status != EXIT_FINE)
         return status;
     d->drain_timer = timer_new(d->io.loop, drain_expired, d);
+    d->supervision = supervision_new(d->io.loop, status_words, d);
     d->on_term = signal_watch_new(d->io.loop, SIGTERM, terminate, d);
     d->on_int = signal_watch_new(d->io.loop, SIGINT, terminate, d);
     d->on_hup = signal_watch_new(d->io.loop, SIGHUP, reload, d);
     d->netwatch = netwatch_new(d->io.loop, network_changed, d);
     log_say(d->io.log, LOG_INFO, "smtp-detour %s is ready: %zu account%s, %zu listener%s", VERSION, d->config->nupstreams,
             d->config->nupstreams == 1 ? "" : "s", listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
-    notify_ready();
+    supervision_ready(d->supervision);
     loop_run(d->io.loop);
     log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     return EXIT_FINE;
@@ -280,6 +303,7 @@ static void close_all(struct daemon *d)
     signal_watch_free(&d->on_term);
     signal_watch_free(&d->on_int);
     signal_watch_free(&d->on_hup);
+    supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
     world_close(&d->io);
 }
