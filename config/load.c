@@ -173,17 +173,21 @@ struct config *config_ref(struct config *c)
     return c;
 }
 
+static void listen_clear(struct listen_config *l)
+{
+    keys_clear(SECTION_LISTEN, l);
+    users_clear(&l->users);
+    free(l->name);
+}
+
 void config_unref(struct config **config)
 {
     struct config *c = *config;
     *config = NULL;
     if (!c || --c->refs > 0)
         return;
-    for (size_t i = 0; i < c->nlistens; i++) {
-        keys_clear(SECTION_LISTEN, &c->listens[i]);
-        users_clear(&c->listens[i].users);
-        free(c->listens[i].name);
-    }
+    for (size_t i = 0; i < c->nlistens; i++)
+        listen_clear(&c->listens[i]);
     for (size_t i = 0; i < c->nupstreams; i++) {
         keys_clear(SECTION_UPSTREAM, &c->upstreams[i]);
         free(c->upstreams[i].name);
@@ -195,4 +199,23 @@ void config_unref(struct config **config)
     free(c->upstreams);
     free(c->file);
     free(c);
+}
+
+void config_for_one_message(struct config *c)
+{
+    struct listen_config *l = mem_alloc(sizeof *l);
+    struct err err;
+    for (size_t i = 0; i < c->nlistens; i++)
+        listen_clear(&c->listens[i]);
+    free(c->listens);
+    c->listens = l;
+    c->nlistens = 1;
+    l->name = mem_string("default");
+    for (size_t row = 0; row < keys_count(); row++) {
+        const struct key *key = keys_at(row);
+        if (key->section == SECTION_LISTEN && key->def && key->type->parse(key, slice_of(key->def), (char *)l + key->offset, &err) != 0)
+            key_clear(key, l);
+    }
+    free(c->server.state_dir);
+    c->server.state_dir = NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -78,8 +79,52 @@ int identity_assume(const struct identity *identity, struct err *err)
     return 0;
 }
 
+int identity_assume_for_commands(const struct config *config, struct err *err)
+{
+    struct identity identity;
+    for (size_t i = 0; i < config->nupstreams; i++)
+        if (config->upstreams[i].password_command.n > 0)
+            return identity_find(&config->server, &identity, err) == 0 ? identity_assume(&identity, err) : -1;
+    return 0;
+}
+
 void privileges_lock_down(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+int identity_suits(const struct identity *identity, const struct config *config, struct err *err)
+{
+    for (size_t i = 0; identity->is_nobody && i < config->nlistens; i++)
+        if (config->listens[i].intercept) {
+            err_set(err, ERR_INVALID,
+                    "[listen %s] intercept: not as nobody: a packet filter must be able to except this program's own connections by its "
+                    "user; make "
+                    "a user smtp-detour, or set [server] user",
+                    config->listens[i].name);
+            return -1;
+        }
+    return 0;
+}
+
+unsigned long descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return (unsigned long)limit.rlim_cur;
+}
+
+unsigned long descriptors_wanted(const struct config *config)
+{
+    unsigned long n = 64; /* listeners, log, loop, helpers */
+    for (size_t i = 0; i < config->nlistens; i++)
+        n += config->listens[i].max_clients;
+    for (size_t i = 0; i < config->nupstreams; i++)
+        n += config->upstreams[i].max_connections;
+    return n;
 }

@@ -19,6 +19,7 @@
 #define CAP_REPLAY (1024 * 1024)       /* the replay copy of one message (PRODUCT 6) */
 #define CAP_REPLAY_TOTAL (64ul * 1024 * 1024) /* all replay copies together */
 #define CAP_HEADER_LINE (64 * 1024)    /* one unfolded header field that rewriting must see whole */
+#define CAP_REWRITE (4 * CAP_HEADER_LINE) /* what rewriting puts at once beside the octets that came: a rewritten From, its original twice, added lines */
 #define CAP_PROXY_LINE 107             /* a PROXY v1 line with its CRLF, by its specification */
 #define CAP_PROXY_HEADER 4096          /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
 #define CAP_RATE_ADDRESSES 4096        /* addresses per listener whose messages are counted when no client of theirs is here */
@@ -30,5 +31,10 @@
 #define CAP_PASSWORDS_WAITING 8        /* ... and logins behind them; more: 454 */
 #define CAP_LOGIN_FAILURES 1024        /* client addresses whose failed logins are remembered; the oldest goes first */
 #define CAP_USERS 5000                /* lines of a users_file */
+#define CAP_ADMIN_CONNECTIONS 64       /* of one admin address; */
+#define CAP_ADMIN_PER_ADDRESS 32       /* ... from one client address: a reverse proxy is one too */
+#define CAP_ADMIN_REQUEST (16 * 1024)  /* octets of one request's head, and of what the HTTP library keeps beside it */
+#define CAP_ADMIN_ANSWER (8ul * 1024 * 1024) /* one page: hundreds of accounts fit */
+#define CAP_ADMIN_SERIES 1024          /* pairs of account and port whose messages are counted apart */
 
 #endif

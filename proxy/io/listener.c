@@ -125,17 +125,29 @@ static int bind_and_listen(int fd, const struct addr *at)
     return listen(fd, BACKLOG);
 }
 
-struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err)
+int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err)
 {
     char text[ADDR_TEXT], doing[ADDR_TEXT + 16] = "listen on ";
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
     strcat(doing, addr_text_with_port(at, text));
     int fd = socket(at->family == ADDR_V6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind_and_listen(fd, at) == 0)
-        return listener_new(loop, fd, fn, ctx);
+    if (fd >= 0 && bind_and_listen(fd, at) == 0) {
+        getsockname(fd, (struct sockaddr *)&sa, &len);
+        *bound_r = addr_from_sockaddr((struct sockaddr *)&sa);
+        return fd;
+    }
     err_set_errno(err, errno, doing);
     if (fd >= 0)
         close(fd);
-    return NULL;
+    return -1;
+}
+
+struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err)
+{
+    struct addr bound;
+    int fd = listener_bind(at, &bound, err);
+    return fd < 0 ? NULL : listener_new(loop, fd, fn, ctx);
 }
 
 struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err)
@@ -148,6 +160,14 @@ struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *
     }
     if (!listening) {
         err_set(err, ERR_INVALID, "passed socket: it does not listen");
+        return NULL;
+    }
+    struct sockaddr_storage sa = {0};
+    int type = 0;
+    socklen_t type_len = sizeof type, sa_len = sizeof sa;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM ||
+        getsockname(fd, (struct sockaddr *)&sa, &sa_len) < 0 || (sa.ss_family != AF_INET && sa.ss_family != AF_INET6)) {
+        err_set(err, ERR_INVALID, "passed socket: it is no TCP socket");
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -11,7 +11,7 @@
 enum { LONGEST = 512 }; /* octets of a password, with its NUL */
 
 struct password_check {
-    struct link link; /* in waiting or running */
+    struct link link;        /* in waiting or running */
     struct passwords *owner; /* NULL: its owner was freed while it ran */
     bool running;            /* a helper has it */
     struct secret *hash, *password;

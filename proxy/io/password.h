@@ -24,7 +24,8 @@ typedef void password_fn(void *ctx, enum password_verdict verdict);
 struct password_check; /* one question */
 /* Does `hash` (a crypt(3) string) belong to `password`? Copies both, and wipes its copies. done comes from the loop, once, unless the check is cancelled. NULL: too many are
  * waiting, nothing happens. */
-struct password_check *password_check(struct passwords *p, const struct secret *hash, struct slice password, password_fn *done, void *ctx) MUST_USE;
+struct password_check *password_check(struct passwords *p, const struct secret *hash, struct slice password, password_fn *done,
+                                      void *ctx) MUST_USE;
 void password_cancel(struct password_check *check); /* done is not called any more */
 
 #endif

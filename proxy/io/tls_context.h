@@ -39,6 +39,9 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context **ctx);
 
+/* When the certificate that this context shows expires: Unix seconds; 0: it shows none. */
+int64_t tls_context_expires(const struct tls_context *ctx);
+
 /* A client context remembers the newest TLS session per key ("host:port") for resumption; name and pins are checked again after a resumed
  * handshake. */
 

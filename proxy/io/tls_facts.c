@@ -82,6 +82,12 @@ bool tls_certificate_digest(X509 *certificate, uint8_t out[32])
     return X509_digest(certificate, EVP_sha256(), out, &len) && len == 32;
 }
 
+int64_t tls_context_expires(const struct tls_context *ctx)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(ctx->ssl);
+    return certificate ? unix_time(X509_get0_notAfter(certificate)) : 0;
+}
+
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate)
 {
     uint8_t digest[32];

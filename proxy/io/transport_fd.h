@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include "io/listener.h"
 #include "io/loop_ev.h"
 #include "io/transport.h"
 
@@ -28,9 +29,7 @@ void fd_transport_watch(struct fd_transport *t, int events); /* EV_READ | EV_WRI
 void fd_transport_close(struct fd_transport *t);             /* closes, and frees at the end of the turn */
 int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
 
-/* Addresses to and from the system's form; mapped IPv4 comes out as IPv4. */
-socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out);
-struct addr addr_from_sockaddr(const struct sockaddr *sa);
+socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out); /* the way back: addr_from_sockaddr of listener.h */
 void socket_keep_alive(int fd); /* no Nagle, keepalive: for both ends that we have */
 
 #endif

@@ -21,7 +21,7 @@ typedef int judge_fn(struct tunnel *t);
 
 struct tunnel {
     struct stream *stream;
-    const struct tunnel_target *target;
+    struct tunnel_target target; /* its strings are borrowed */
     tunnel_fn *fn;
     void *ctx;
     judge_fn *judge;
@@ -31,7 +31,7 @@ struct tunnel {
 
 static int refuse(struct tunnel *t, enum err_kind kind, const char *words)
 {
-    err_set(&t->err, kind, "%s proxy: %s", t->target->kind == TUNNEL_SOCKS5 ? "SOCKS" : "HTTP", words);
+    err_set(&t->err, kind, "%s proxy: %s", t->target.kind == TUNNEL_SOCKS5 ? "SOCKS" : "HTTP", words);
     return -1;
 }
 
@@ -105,12 +105,12 @@ static int ask_socks_connect(struct tunnel *t)
     struct addr literal;
     buf_init(&b, REQUEST_CAP);
     bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, SOCKS_CONNECT) && append_byte(&b, 0);
-    if (addr_parse(slice_of(t->target->host), &literal))
+    if (addr_parse(slice_of(t->target.host), &literal))
         ok = ok && append_byte(&b, literal.family == ADDR_V4 ? TYPE_V4 : TYPE_V6) &&
              buf_append(&b, literal.bytes, literal.family == ADDR_V4 ? 4 : 16);
     else
-        ok = ok && append_byte(&b, TYPE_NAME) && append_short(&b, slice_of(t->target->host));
-    ok = ok && append_byte(&b, t->target->port >> 8) && append_byte(&b, t->target->port & 0xff);
+        ok = ok && append_byte(&b, TYPE_NAME) && append_short(&b, slice_of(t->target.host));
+    ok = ok && append_byte(&b, t->target.port >> 8) && append_byte(&b, t->target.port & 0xff);
     if (ok)
         return ask(t, &b, judge_socks_reply);
     buf_free(&b);
@@ -138,7 +138,7 @@ static int ask_socks_login(struct tunnel *t)
 {
     struct buf b;
     buf_init(&b, REQUEST_CAP);
-    if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target->user)) && append_short(&b, password_of(t->target)))
+    if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target.user)) && append_short(&b, password_of(&t->target)))
         return ask(t, &b, judge_socks_login);
     buf_wipe(&b);
     return refuse(t, ERR_INVALID, "user name and password must have 1 to 255 octets");
@@ -158,17 +158,17 @@ static int judge_socks_method(struct tunnel *t)
     stream_consume(t->stream, 2);
     if (method == METHOD_NONE)
         return ask_socks_connect(t);
-    if (method == METHOD_PASSWORD && t->target->user)
+    if (method == METHOD_PASSWORD && t->target.user)
         return ask_socks_login(t);
-    return refuse(t, ERR_PROXY, t->target->user ? "it accepts no way to log in that we have" : "it wants a user name and a password");
+    return refuse(t, ERR_PROXY, t->target.user ? "it accepts no way to log in that we have" : "it wants a user name and a password");
 }
 
 static int ask_socks_method(struct tunnel *t)
 {
     struct buf b;
     buf_init(&b, REQUEST_CAP);
-    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target->user ? 2 : 1) && append_byte(&b, METHOD_NONE) &&
-              (!t->target->user || append_byte(&b, METHOD_PASSWORD));
+    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target.user ? 2 : 1) && append_byte(&b, METHOD_NONE) &&
+              (!t->target.user || append_byte(&b, METHOD_PASSWORD));
     (void)ok; /* four octets fit */
     return ask(t, &b, judge_socks_method);
 }
@@ -246,7 +246,7 @@ static int judge_http_reply(struct tunnel *t)
 
 static int ask_http(struct tunnel *t)
 {
-    const struct tunnel_target *target = t->target;
+    const struct tunnel_target *target = &t->target;
     struct addr literal;
     char where[300];
     struct buf b;
@@ -311,7 +311,7 @@ struct tunnel *tunnel_start(struct loop *loop, struct stream *s, const struct tu
 {
     struct tunnel *t = NEW(struct tunnel);
     t->stream = s;
-    t->target = target;
+    t->target = *target;
     t->fn = fn;
     t->ctx = ctx;
     deferred_init(&t->stillborn, on_stillborn, t);

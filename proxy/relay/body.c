@@ -1,5 +1,6 @@
-/* The message's octets on their way from client to upstream: looked at, kept for a replay, given on as fast as the upstream takes them. */
+/* The message's octets on their way from client to upstream: looked at, rewritten (rewrite.h), kept for a replay, given on as fast as the upstream takes them. */
 #include "relay/relay_private.h"
+#include "relay/rewrite_lines.h"
 
 enum { RECEIVED_MAX = 50 }; /* PRODUCT 7; RFC 5321 6.3 */
 
@@ -38,26 +39,48 @@ void body_pump(struct transaction *t)
     body_hold(t);
 }
 
-/* The last stage: what goes upstream. A stage before it that inserts octets calls this once for each piece. */
-static void put(struct transaction *t, struct slice octets)
+/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. */
+static void put(void *ctx, struct slice octets)
 {
-    copy_put(&t->body, octets);
-    transaction_advance(t);
-    body_hold(t);
+    copy_put(&((struct transaction *)ctx)->body, octets);
+}
+
+void body_begin(struct transaction *t)
+{
+    const struct server_client *client = server_client(t->session->server);
+    struct rewrite_plan plan;
+    rewrite_plan_make(&plan, &(struct rewrite_facts){.upstream = t->upstream,
+                                                     .hostname = t->generation->config->server.hostname,
+                                                     .sender = t->sender,
+                                                     .id = t->message.id,
+                                                     .seconds = loop_wall_ms(t->relay->io->loop) / 1000,
+                                                     .helo = client->helo,
+                                                     .client = &client->peer,
+                                                     .esmtp = client->esmtp,
+                                                     .tls = client->tls,
+                                                     .authenticated = client->user != NULL,
+                                                     .utf8 = t->wants_utf8});
+    rewrite_begin(&t->rewrite, &plan, put, t);
 }
 
 void transaction_body(struct transaction *t, struct slice octets)
 {
     t->message.size += octets.len;
-    header_scan(&t->header, octets);
-    if (t->header.received > RECEIVED_MAX)
+    rewrite_feed(&t->rewrite, octets);
+    if (t->rewrite.scan.received > RECEIVED_MAX) {
         transaction_settle_own(t, OWN_HOPS, NULL);
-    else
-        put(t, octets);
+        return;
+    }
+    transaction_advance(t);
+    body_hold(t);
 }
 
 void transaction_body_end(struct transaction *t, struct server_command *cmd)
 {
+    rewrite_end(&t->rewrite);
+    if (t->rewrite.too_long)
+        log_event(t->relay->io->log, LOG_WARN, "a From or Sender of this message is too long to be rewritten, it kept its address",
+                  log_str("id", t->message.id), log_str("upstream", t->upstream->name));
     t->front = FRONT_END;
     t->cmd = cmd;
     transaction_advance(t);

@@ -12,7 +12,7 @@
 
 enum { PEM_MAX = 64 * 1024 };
 
-struct shown { /* one listener's */
+struct shown {                         /* one listener's */
     char *name, *cert_file, *key_file; /* NULL: self-signed, in cert_file */
     struct tls_context *tls;           /* NULL: tls = off */
 };
@@ -71,7 +71,8 @@ static struct tls_context *keep(const struct certificates *old, const struct lis
         if (!before->tls || strcmp(before->name, l->name) != 0 || !same_or_null(before->cert_file, l->tls_cert) ||
             !same_or_null(before->key_file, l->tls_key))
             continue;
-        log_say(log, LOG_WARN, "[listen %s] certificate and key cannot be read any more: they stay what they were, and tls_min too", l->name);
+        log_say(log, LOG_WARN, "[listen %s] certificate and key cannot be read any more: they stay what they were, and tls_min too",
+                l->name);
         return tls_context_ref(before->tls);
     }
     return NULL;
@@ -114,7 +115,8 @@ static int make(struct certificates *f, const struct config *config, const char 
 }
 
 /* From the old ones, else from state_dir, else made. Devices may have pinned it: so it stays, whatever the host is called by now. */
-static int need_self_signed(struct certificates *f, const struct config *config, const struct certificates *old, struct log *log, struct err *err)
+static int need_self_signed(struct certificates *f, const struct config *config, const struct certificates *old, struct log *log,
+                            struct err *err)
 {
     char path[1024];
     struct err why = {0};
@@ -134,8 +136,8 @@ static int need_self_signed(struct certificates *f, const struct config *config,
 
 /* ------------------------------------------------------------------ all of them */
 
-static struct tls_context *load(struct certificates *f, const struct config *config, const struct listen_config *l, const struct certificates *old,
-                                struct log *log, struct err *err)
+static struct tls_context *load(struct certificates *f, const struct config *config, const struct listen_config *l,
+                                const struct certificates *old, struct log *log, struct err *err)
 {
     if (l->tls_cert) {
         struct tls_context *tls = keep(old, l, log);

@@ -12,7 +12,8 @@ struct log;
 /* Reads every tls_cert and tls_key; a listener with TLS and without a certificate gets the self-signed one of state_dir, which is made if it is not there (100 ms), or kept
  * in memory where nothing can be written. old: of the configuration before this one, or NULL: what may no longer be read (root is gone) is taken from there, with a warning. Gives
  * one reference; NULL with words that name the section. */
-struct certificates *certificates_new(const struct config *config, const struct certificates *old, struct log *log, struct err *err) MUST_USE;
+struct certificates *certificates_new(const struct config *config, const struct certificates *old, struct log *log,
+                                      struct err *err) MUST_USE;
 struct certificates *certificates_ref(struct certificates *f);
 void certificates_unref(struct certificates **f);
 

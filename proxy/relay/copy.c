@@ -34,7 +34,7 @@ void copy_put(struct copy *c, struct slice octets)
         else
             give_up_whole(c);
     }
-    assert(c->whole || c->octets.len + octets.len <= CAP_CHUNK);
+    assert(c->whole || c->octets.len + octets.len <= CAP_CHUNK + CAP_REWRITE);
     bool fits = buf_append_slice(&c->octets, octets);
     assert(fits);
     (void)fits;

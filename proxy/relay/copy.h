@@ -19,7 +19,8 @@ struct copy {
 
 void copy_init(struct copy *c, struct copy_budget *budget); /* borrows the budget */
 void copy_free(struct copy *c);
-/* Adds octets behind the last. A copy that is not whole holds CAP_CHUNK at most: the caller takes no more of the body before copy_next is empty. */
+/* Adds octets behind the last. A copy that is not whole holds CAP_CHUNK of the body and CAP_REWRITE of what rewriting adds, at
+ * most: the caller takes no more of the body before copy_next is empty. */
 void copy_put(struct copy *c, struct slice octets);
 struct slice copy_next(const struct copy *c); /* what the session has not taken yet; until the next change */
 void copy_fed(struct copy *c, size_t n);

@@ -1,5 +1,6 @@
 /* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text (PRODUCT 6). */
 #include "relay/relay_private.h"
+#include "relay/rewrite_lines.h"
 
 static bool any_waiting_has_utf8(const struct transaction *t)
 {
@@ -13,9 +14,9 @@ static void send_mail(struct transaction *t, struct client *c)
 {
     t->mail_utf8 = t->wants_utf8 || (client_ehlo(c)->smtputf8 && any_waiting_has_utf8(t));
     struct client_mail mail = {
-        .from = slice_of(t->message.from),
+        .from = slice_of(t->sender),
         .has_size = t->has_size,
-        .size = t->size,
+        .size = rewrite_size(t->upstream, t->size, client_ehlo(c)->has_size ? client_ehlo(c)->size : 0),
         .eightbit = t->eightbit,
         .smtputf8 = t->mail_utf8,
         .ret = slice_of(t->ret),
@@ -84,6 +85,7 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
         envelope_refuse(t, r, OWN_CREDENTIALS);
         return;
     }
+    transaction_explain(t, reply);
     if (!accepted)
         reply_copy(&t->refusal, reply);
     answer_with(recipients_tell(&t->recipients, r, accepted), reply, true);

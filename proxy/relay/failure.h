@@ -32,6 +32,7 @@ enum own {
     OWN_TLS,
     OWN_NO_PORT,
     OWN_BUSY,
+    OWN_ACCOUNT_RATE,
     OWN_LOOP,
     OWN_SHUTDOWN,
     OWN_MALFORMED, /* a session lost */
@@ -60,11 +61,13 @@ const char *failure_text(enum own which);
 
 /* Why there is no session -> what to say. */
 enum own failure_of_refusal(enum refusal why);
+/* The account itself does not work, whatever the message: its fallback may. A refusal of the message never is. */
+bool failure_is_worth_another_account(enum own which);
 /* An upstream's 530, 534, 535, 538: about our credentials, so it never reaches a client who has none. */
 bool failure_is_about_credentials(int code);
 
 /* Where the transaction stood when its session died. */
-enum stage {
+enum loss_stage {
     STAGE_REST,     /* nothing asked of the upstream is unanswered */
     STAGE_ENVELOPE, /* MAIL or RCPT is unanswered */
     STAGE_GO_AHEAD, /* DATA or the probing BDAT is */
@@ -74,7 +77,7 @@ enum stage {
 };
 
 struct loss {
-    enum stage stage;
+    enum loss_stage stage;
     enum client_fault fault;
     bool first_use;      /* a pooled session, dead before its first reply */
     unsigned first_uses; /* how often that happened to this transaction before */

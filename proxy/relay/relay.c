@@ -258,6 +258,21 @@ size_t relay_clients(const struct relay *relay)
     return relay->clients;
 }
 
+unsigned relay_listener_clients(const struct relay *relay, const char *listener)
+{
+    LIST_EACH (&relay->counts, it) {
+        const struct listener_count *count = CONTAINER(it, struct listener_count, link);
+        if (strcmp(count->name, listener) == 0)
+            return count->clients;
+    }
+    return 0;
+}
+
+void relay_watch(struct relay *relay, struct message_watch watch)
+{
+    relay->watch = watch;
+}
+
 /* ------------------------------------------------------------------ drain */
 
 void relay_ended(struct relay *relay)

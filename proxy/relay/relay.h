@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "config/config.h"
+#include "relay/report.h"
 
 struct accounts;
 struct certificates;
@@ -22,6 +23,9 @@ void relay_reload(struct relay *relay, struct config *config, struct accounts *a
 /* No new clients; idle ones get 421 4.3.2, running messages finish. `drained` is called on the loop when no client and no unfinished upstream verdict is left. */
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx);
 size_t relay_clients(const struct relay *relay);
+unsigned relay_listener_clients(const struct relay *relay, const char *listener);
+/* Who is told of each message that ends, beside the log. Until relay_free. */
+void relay_watch(struct relay *relay, struct message_watch watch);
 void relay_free(struct relay **relay); /* closes what is left */
 
 #endif

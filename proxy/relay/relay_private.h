@@ -17,11 +17,11 @@
 #include "relay/recipients.h"
 #include "relay/relay.h"
 #include "relay/report.h"
+#include "relay/rewrite.h"
 #include "relay/route.h"
 #include "relay/visitors.h"
 #include "smtp/server.h"
 #include "upstream/account.h"
-#include "wire/header.h"
 
 /* ------------------------------------------------------------------ relay.c */
 
@@ -70,6 +70,7 @@ struct relay {
     struct copy_budget budget;
     struct passwords *passwords; /* logins of clients */
     struct guard guard;
+    struct message_watch watch;
     unsigned ids;
     bool draining;
     bool freed; /* by its owner: sessions only wait for their closed() */
@@ -175,6 +176,7 @@ struct transaction {
     bool wants_utf8;         /* SMTPUTF8 was asked for */
     uint64_t size;
     char *ret, *envid;
+    char *sender; /* as the upstream hears it; message.from is what the client said */
     struct recipients recipients;
     struct reply refusal; /* the last of a recipient, for the line of a message that nobody gets */
 
@@ -185,32 +187,41 @@ struct transaction {
     unsigned unanswered; /* MAIL and RCPTs */
 
     struct copy body;
-    struct header_scan header;
+    struct rewrite rewrite; /* from the go-ahead on */
+    bool explained;
     bool held; /* the server half was told to hold the body */
 
+    bool fell_back;      /* to its account's fallback */
     bool replaced;       /* a session was replaced, and that counted */
     unsigned first_uses; /* dead sessions of the pool */
     bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
 };
 
-/* Begins one for the session: routed, local checks done. Takes `message`. */
-struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, const struct mail_params *params,
-                                      bool wants_utf8);
+/* Begins one for the session: routed, local checks done. Takes `message` and the sender that the upstream is to hear. */
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, char *sender,
+                                      const struct mail_params *params, bool wants_utf8);
 void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);
 void transaction_data(struct transaction *t, struct server_command *cmd);
 void transaction_reset(struct transaction *t, enum server_end why);
 void transaction_client_gone(struct transaction *t, const char *why);
 void transaction_abandon(struct transaction *t); /* the relay is being freed */
 
-/* The pool's key beside the account: whose name goes into AUTH. */
-const char *transaction_identity(const struct upstream_config *u);
+/* The pool's key beside the account: whose name goes into AUTH. sender: as the upstream hears it; NULL: not known yet. NULL: that decides. */
+const char *transaction_identity(const struct upstream_config *u, const char *sender);
 
 void transaction_advance(struct transaction *t); /* asks of the upstream whatever front and back allow by now */
 void transaction_acquire(struct transaction *t, uint16_t avoid);
 /* Everything is said about this message: `own`, or what the upstream said, answers what the client waits for now or asks next. */
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail);
 void transaction_settle_reply(struct transaction *t, const struct reply *reply);
+/* An upstream's refusal, for the log: what in the configuration may cure it. Once per message. */
+void transaction_explain(struct transaction *t, const struct reply *reply);
 bool transaction_promised(const struct transaction *t); /* the client was told that a recipient is accepted */
+
+/* ------------------------------------------------------------------ fallback.c */
+
+/* There is no session, for this reason; `detail` as for failure_say. true: the account's fallback is asked for one now. */
+bool transaction_fall_back(struct transaction *t, enum own own, const char *detail);
 
 /* ------------------------------------------------------------------ upstream_events.c */
 
@@ -232,6 +243,7 @@ void answer_body_with(struct server *server, const struct reply *reply, bool fro
 
 /* ------------------------------------------------------------------ body.c */
 
+void body_begin(struct transaction *t); /* the client is about to be told 354 */
 void transaction_body(struct transaction *t, struct slice octets);
 void transaction_body_end(struct transaction *t, struct server_command *cmd);
 void body_pump(struct transaction *t); /* BACK_BODY: gives the session what it takes, and the end when all is there */

@@ -1,7 +1,7 @@
 /* A session died under a message: what failure.c decides is done here. Before *sent* it is replaced, once, and the transaction walks its way again from MAIL on. */
 #include "relay/relay_private.h"
 
-static enum stage stage_of(const struct transaction *t, const struct client_failure *failure)
+static enum loss_stage stage_of(const struct transaction *t, const struct client_failure *failure)
 {
     switch (t->back) {
     case BACK_NONE:

@@ -11,6 +11,7 @@
 struct message { /* what the line tells of one message */
     char id[MESSAGE_ID_SIZE];
     char *from;
+    char *sent_as; /* the sender that the upstream hears, where it is another; else NULL */
     char *to;      /* the first recipient; NULL before */
     size_t nrcpt;  /* recipients accepted */
     uint64_t size; /* octets of the body */
@@ -25,11 +26,17 @@ struct message { /* what the line tells of one message */
     bool reported;
 };
 
+/* Somebody who counts: told once of each message, when its line is written. What he is given is borrowed until he returns. */
+struct message_watch {
+    void (*ended)(void *ctx, const struct message *m, enum result result, const struct reply *reply, usec delay); /* NULL: nobody */
+    void *ctx;
+};
+
 /* Takes nothing, copies all. */
 void message_begin(struct message *m, const char *id, struct slice from, const struct addr *client, const char *listener, usec now);
 void message_free(struct message *m);
-/* Writes the line, once: later calls change nothing. */
-void message_report(struct message *m, struct log *log, enum result result, const struct reply *reply, usec now);
+/* Writes the line and tells `watch`, once: later calls change nothing. */
+void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply, usec now);
 /* A short unique name for a message: seconds, a counter and chance in base 32. */
 void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance);
 

@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "relay/relay_private.h"
+#include "relay/rewrite_envelope.h"
+#include "wire/utf8.h"
 
 static struct route_question question(const struct session *s)
 {
@@ -55,19 +57,21 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     if (n == 0)
         offer = (struct server_offer){0};
     *offer_r = offer;
-    if (n == 1 && may_send(s))
-        account_warm(only, transaction_identity(account_config(only)));
+    const char *identity = n == 1 ? transaction_identity(account_config(only), NULL) : NULL;
+    if (identity && may_send(s))
+        account_warm(only, identity);
 }
 
 /* ------------------------------------------------------------------ MAIL */
 
-/* The local checks of MAIL; OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
-static enum own fault_of_mail(struct session *s, size_t upstream, const struct address *from, const struct mail_params *params)
+/* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
+static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender, const struct address *from,
+                               const struct mail_params *params)
 {
     const struct rate_limit *rate = &s->listener->config->rate;
     if (rate->messages && s->visitor && !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
         return OWN_RATE;
-    if (from->text.len && !from->domain.len)
+    if (!sender && from->text.len && !from->domain.len)
         return OWN_BAD_SENDER;
     if (upstream == ROUTE_NONE)
         return OWN_NO_ROUTE;
@@ -80,7 +84,7 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const struct a
         return OWN_TOO_BIG;
     if (params->smtputf8 && !facts->smtputf8)
         return OWN_NO_UTF8;
-    if (from->has_utf8 && !facts->smtputf8)
+    if (utf8_has_high(slice_of(sender)) && !facts->smtputf8)
         return OWN_SENDER_UTF8;
     return OWN_COUNT;
 }
@@ -90,7 +94,7 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
     struct reply reply;
     reply_init(&reply);
     failure_say(&reply, why, m->id, &(struct own_words){.host = host});
-    message_report(m, s->relay->io->log, failure_result(why), &reply, loop_now(s->relay->io->loop));
+    message_report(m, s->relay->io->log, &s->relay->watch, failure_result(why), &reply, loop_now(s->relay->io->loop));
     answer_with(cmd, &reply, false);
     reply_free(&reply);
     message_free(m);
@@ -116,16 +120,19 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
     begin_message(s, &m, from->text);
     size_t upstream = route_find(&q, from);
     const char *host = "";
+    char *sender = NULL;
     if (upstream < q.config->nupstreams) {
+        sender = rewrite_sender(&q.config->upstreams[upstream], from);
         m.upstream = mem_string(q.config->upstreams[upstream].name);
         host = q.config->upstreams[upstream].host;
     }
-    enum own fault = fault_of_mail(s, upstream, from, params);
+    enum own fault = fault_of_mail(s, upstream, sender, from, params);
     if (fault != OWN_COUNT) {
+        free(sender);
         refuse_mail(s, cmd, &m, fault, host);
         return;
     }
-    s->transaction = transaction_begin(s, upstream, &m, params, params->smtputf8 || from->has_utf8);
+    s->transaction = transaction_begin(s, upstream, &m, sender, params, params->smtputf8 || utf8_has_high(slice_of(sender)));
     server_answer(cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
 }
 

@@ -1,19 +1,24 @@
 /* One message, from MAIL to its verdict. Where it stands are two phases, the client's (front) and the upstream's (back); every function here is a switch over one
  * of them without a default, so that a fault that nobody thought of does not compile. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "relay/explain.h"
 #include "relay/relay_private.h"
+#include "relay/rewrite_envelope.h"
 
-const char *transaction_identity(const struct upstream_config *u)
+const char *transaction_identity(const struct upstream_config *u, const char *sender)
 {
+    if (u->identity == IDENTITY_SENDER && u->username && (!sender || sender[0]))
+        return sender;
     return u->username ? u->username : "";
 }
 
 /* ------------------------------------------------------------------ begin and end */
 
-struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, const struct mail_params *params,
-                                      bool wants_utf8)
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, char *sender,
+                                      const struct mail_params *params, bool wants_utf8)
 {
     struct transaction *t = NEW(struct transaction);
     t->relay = s->relay;
@@ -23,6 +28,9 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     t->upstream = &t->generation->config->upstreams[upstream];
     t->message = *message;
     *message = (struct message){0};
+    t->sender = sender;
+    if (strcmp(sender, t->message.from) != 0)
+        t->message.sent_as = mem_string(sender);
     reply_init(&t->answer);
     reply_init(&t->refusal);
     t->eightbit = params->body == BODY_8BITMIME;
@@ -32,7 +40,6 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     t->ret = slice_string(params->ret);
     t->envid = slice_string(params->envid);
     copy_init(&t->body, &t->relay->budget);
-    header_scan_init(&t->header);
     list_push_back(&t->relay->transactions, &t->link);
     transaction_acquire(t, 0);
     return t;
@@ -53,6 +60,8 @@ static void destroy(void *arg)
     reply_free(&t->answer);
     reply_free(&t->refusal);
     recipients_free(&t->recipients);
+    rewrite_free(&t->rewrite);
+    free(t->sender);
     free(t->ret);
     free(t->envid);
     free(t);
@@ -116,7 +125,7 @@ static void end(struct transaction *t)
 static void report(struct transaction *t, enum result result, const struct reply *reply)
 {
     t->message.nrcpt = t->recipients.accepted;
-    message_report(&t->message, t->relay->io->log, result, reply, loop_now(t->relay->io->loop));
+    message_report(&t->message, t->relay->io->log, &t->relay->watch, result, reply, loop_now(t->relay->io->loop));
 }
 
 /* A message that every recipient was refused ends without a verdict, but not without its line. */
@@ -136,7 +145,7 @@ bool transaction_promised(const struct transaction *t)
 void transaction_acquire(struct transaction *t, uint16_t avoid)
 {
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream), avoid, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, &transaction_lease_events, t);
 }
 
 static void ask_envelope(struct transaction *t)
@@ -205,6 +214,16 @@ static void settle(struct transaction *t, bool judged)
     }
 }
 
+void transaction_explain(struct transaction *t, const struct reply *reply)
+{
+    const char *help = reply_is(reply, 2) ? NULL : explain_refusal(reply, t->upstream);
+    if (!help || t->explained)
+        return;
+    t->explained = true;
+    log_event(t->relay->io->log, LOG_WARN, "the upstream's refusal has a cure in the configuration", log_str("id", t->message.id),
+              log_str("upstream", t->upstream->name), log_num("status", reply->code), log_str("help", help));
+}
+
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail)
 {
     failure_say(&t->answer, own, t->message.id, &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
@@ -219,9 +238,16 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
     if (failure_is_about_credentials(reply->code)) {
         t->unfit = reply->code;
         t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
+        if (t->unfit_at_mail && !transaction_promised(t)) {
+            leave_upstream(t, false);
+            t->back = BACK_NONE;
+            if (transaction_fall_back(t, OWN_CREDENTIALS, NULL))
+                return;
+        }
         transaction_settle_own(t, OWN_CREDENTIALS, NULL);
         return;
     }
+    transaction_explain(t, reply);
     reply_copy(&t->answer, reply);
     t->answer_is_upstreams = true;
     t->result = reply_is(reply, 2) ? RESULT_DELIVERED : reply_is(reply, 5) ? RESULT_REFUSED : RESULT_DEFERRED;
@@ -234,8 +260,12 @@ void transaction_rcpt(struct transaction *t, struct server_command *cmd, const s
 {
     if (!t->message.to)
         t->message.to = slice_string(to->text);
-    recipients_add(&t->recipients, to, params, cmd);
-    if (!to->domain.len) {
+    struct address heard = *to;
+    char *rewritten = rewrite_recipient(&t->generation->config->server.aliases, t->upstream, to);
+    bool whole = rewritten && address_parse(slice_of(rewritten), &heard);
+    recipients_add(&t->recipients, &heard, params, cmd);
+    free(rewritten);
+    if (!whole) {
         envelope_refuse(t, &t->recipients.items[t->recipients.n - 1], OWN_BAD_RECIPIENT);
     } else if (t->back == BACK_SETTLED) {
         report(t, t->result, &t->answer);

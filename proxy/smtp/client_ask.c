@@ -74,6 +74,12 @@ void client_expect(struct client *c, enum client_state state)
     mark_sent(c, push(c, state));
 }
 
+/* The greeting answers no question: it may lie there already, having come through a tunnel or with the end of the handshake. */
+void client_expect_greeting(struct client *c)
+{
+    mark_sent(c, push(c, CS_GREETING));
+}
+
 enum client_state client_ask(struct client *c, enum client_state state, struct slice line)
 {
     if (!client_may_speak(c))

@@ -24,7 +24,7 @@ void client_start(struct client *c)
 {
     struct err err;
     if (c->settings->tls != CLIENT_TLS_IMPLICIT)
-        client_expect(c, CS_GREETING);
+        client_expect_greeting(c);
     else if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
         client_fail_later(c, CLIENT_FAULT_TLS, err.kind, err.words);
 }
@@ -159,7 +159,7 @@ void client_secured(struct client *c)
     c->ehlo = (struct ehlo){0};
     reply_parser_free(&c->parser);
     if (c->settings->tls == CLIENT_TLS_IMPLICIT)
-        client_expect(c, CS_GREETING);
+        client_expect_greeting(c);
     else
         say_ehlo(c, CS_EHLO_AGAIN);
     if (c->rest != CS_GONE)

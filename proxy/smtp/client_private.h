@@ -164,6 +164,7 @@ void client_late(void *arg); /* the deferred part of these two */
 /* ---- client_ask.c ---- */
 /* Sends a line (CRLF included), or keeps it until its turn comes, and expects a reply to it. Returns the state. */
 enum client_state client_ask(struct client *c, enum client_state state, struct slice line);
+void client_expect_greeting(struct client *c);
 void client_expect(struct client *c, enum client_state state); /* only that: the bytes were written, or none are needed */
 bool client_may_speak(struct client *c);                       /* false: mute, or bytes lie there that would be taken for the answer */
 void client_answered(struct client *c);                        /* takes the oldest question off */

@@ -137,9 +137,7 @@ static void pump(struct server *s)
         tell_closed(s);
         return;
     }
-    if (s->settings->tls == SERVER_TLS_IMPLICIT && s->tls == TLS_CLEAR)
-        server_tls_begin(s);
-    if (s->why || s->tls == TLS_BEGUN)
+    if (s->tls == TLS_BEGUN)
         return;
     if (!s->greeted)
         greet(s);
@@ -202,6 +200,13 @@ static struct server *server_make(const struct io *io, const struct server_setti
     return s;
 }
 
+/* Before the stream reads a single octet more: what comes now is the handshake. */
+static void secure_at_once(struct server *s)
+{
+    if (s->settings->tls == SERVER_TLS_IMPLICIT)
+        server_tls_begin(s);
+}
+
 struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
                           const struct server_handlers *handlers, void *ctx)
 {
@@ -209,6 +214,7 @@ struct server *server_new(const struct io *io, struct transport *t, const struct
     s->stream = stream_accepted(t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream, s);
     s->client.peer = *stream_peer(s->stream);
     s->client.local = *stream_local(s->stream);
+    secure_at_once(s);
     return s;
 }
 
@@ -221,6 +227,7 @@ struct server *server_new_on_stream(const struct io *io, struct stream *stream, 
     stream_set_owner(stream, on_stream, s);
     s->client.peer = *peer;
     s->client.local = *local;
+    secure_at_once(s);
     return s;
 }
 

@@ -43,11 +43,11 @@ enum server_auth {
     SERVER_AUTH_REQUIRED, /* 530 until login() said SERVER_LOGIN_RIGHT; in clear for loopback clients only */
 };
 
-enum server_login { /* what came of a login */
-    SERVER_LOGIN_RIGHT,       /* 235 */
-    SERVER_LOGIN_WRONG,       /* 535; the third ends the session */
-    SERVER_LOGIN_BUSY,        /* 454: it could not be checked now */
-    SERVER_LOGIN_LOCKED_OUT,  /* 421 and the end: too many wrong ones from this address */
+enum server_login {                          /* what came of a login */
+                    SERVER_LOGIN_RIGHT,      /* 235 */
+                    SERVER_LOGIN_WRONG,      /* 535; the third ends the session */
+                    SERVER_LOGIN_BUSY,       /* 454: it could not be checked now */
+                    SERVER_LOGIN_LOCKED_OUT, /* 421 and the end: too many wrong ones from this address */
 };
 
 struct server_client { /* who is there, for the handlers; valid as long as the server */

@@ -65,7 +65,8 @@ void server_login_verdict(struct server *s, enum server_login verdict)
     case SERVER_LOGIN_BUSY: server_sasl_over(s, 454, "4.7.0", "the login cannot be checked now, try again later"); break;
     case SERVER_LOGIN_LOCKED_OUT:
         end_exchange(s);
-        server_farewell(s, 421, "4.7.0", "too many failed logins from your address, try again later", "too many failed logins from its address");
+        server_farewell(s, 421, "4.7.0", "too many failed logins from your address, try again later",
+                        "too many failed logins from its address");
         break;
     }
 }

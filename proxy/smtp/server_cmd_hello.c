@@ -42,7 +42,8 @@ static void remember_offer(struct server *s, const struct server_offer *offer)
     s->size_offered = offer->size && offer->size < own ? offer->size : own;
     s->offered = (struct params_offer){0}; /* to a HELO client nothing was listed */
     if (s->client.esmtp)
-        s->offered = (struct params_offer){.size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn, .auth = server_auth_offered(s)};
+        s->offered = (struct params_offer){
+            .size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn, .auth = server_auth_offered(s)};
 }
 
 static void hello(struct server *s, const struct command *command, bool esmtp)

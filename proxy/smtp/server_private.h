@@ -27,8 +27,8 @@ enum server_step {
 
 enum tls_progress {
     TLS_CLEAR,
-    TLS_DUE,    /* STARTTLS was read: its 220 and the handshake follow once the line is consumed */
-    TLS_BEGUN,  /* the handshake runs, and nothing else */
+    TLS_DUE,   /* STARTTLS was read: its 220 and the handshake follow once the line is consumed */
+    TLS_BEGUN, /* the handshake runs, and nothing else */
     TLS_SECURE,
 };
 
@@ -79,7 +79,7 @@ struct server {
     bool transaction;  /* MAIL was answered 2xx */
     bool data_refused; /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
     enum swallowing swallowing;
-    bool held;         /* the handler wants no body now */
+    bool held; /* the handler wants no body now */
     bool draining;
     bool told; /* closed() was called */
 };
@@ -139,7 +139,7 @@ void server_tls_done(struct server *s);
 void server_tls_failed(struct server *s, const char *words);
 
 /* --- server_cmd_auth.c */
-bool server_auth_offered(const struct server *s); /* AUTH is in this session's EHLO reply, if one came now */
+bool server_auth_offered(const struct server *s);           /* AUTH is in this session's EHLO reply, if one came now */
 void server_sasl_line(struct server *s, struct slice line); /* a response, where s->sasl awaits one */
 void server_sasl_over(struct server *s, int code, const char *enhanced, const char *text); /* the exchange ends with this answer */
 void server_login_verdict(struct server *s, enum server_login verdict);

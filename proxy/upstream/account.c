@@ -12,6 +12,7 @@
 #include "upstream/memory.h"
 #include "upstream/pool.h"
 #include "upstream/settings.h"
+#include "upstream/tally.h"
 
 struct account {
     unsigned refs;
@@ -25,6 +26,7 @@ struct account {
     struct tls_context *tls;
     struct ladder *ladder;
     struct pool *pool;
+    struct upstream_tally tally;
 };
 
 struct accounts {
@@ -54,7 +56,7 @@ static struct account *account_new(const struct io *io, struct config *config, c
     a->tls = tls;
     gate_init(&a->gate);
     a->credential = credential_new(io, cfg);
-    a->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate};
+    a->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
     a->pool = pool_new(&a->env, a);
     a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
     pool_set_ladder(a->pool, a->ladder);
@@ -130,6 +132,23 @@ enum standing account_standing(const struct account *a)
 const struct port_report *account_reports(const struct account *a, size_t *n_r)
 {
     return ladder_reports(a->ladder, n_r);
+}
+
+const struct sight *account_sight(const struct account *a, size_t port)
+{
+    size_t n;
+    const struct rung *rungs = ladder_rungs(a->ladder, &n);
+    return port < n ? &rungs[port].sight : NULL;
+}
+
+const struct upstream_tally *account_tally(const struct account *a)
+{
+    return &a->tally;
+}
+
+void account_prove(struct account *a)
+{
+    pool_prove(a->pool);
 }
 
 const char *account_summary(const struct account *a, char *out, size_t size)
@@ -236,12 +255,22 @@ static int prepare(struct accounts *all, const struct accounts *old, struct rene
     return 0;
 }
 
+/* Counters of an account that is made anew go on where those of its name stood. */
+static void carry_tally(struct account *a, const struct accounts *old)
+{
+    for (size_t k = 0; k < old->n; k++)
+        if (old->items[k] && strcmp(old->items[k]->current->name, a->current->name) == 0)
+            a->tally = old->items[k]->tally;
+}
+
 static void commit(struct accounts *all, struct accounts *old, struct renewal *renewals)
 {
     for (size_t i = 0; i < all->n; i++) {
         struct account *kept = renewals[i].kept;
-        if (!kept)
+        if (!kept) {
+            carry_tally(all->items[i], old);
             continue;
+        }
         for (size_t k = 0; k < old->n; k++)
             if (old->items[k] == kept)
                 old->items[k] = NULL;

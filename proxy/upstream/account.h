@@ -11,6 +11,8 @@ struct io;
 struct account;
 struct accounts;
 struct lease;
+struct sight;
+struct upstream_tally;
 
 /* All accounts of one config. Keeps a reference to it. state_dir's memory is read. Gives; NULL with err (a CA file that cannot be read …). */
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err) MUST_USE;
@@ -41,6 +43,11 @@ const struct account_facts *account_facts(const struct account *a);
 enum standing { STANDING_UNKNOWN, STANDING_WORKS, STANDING_NO_PORT, STANDING_AUTH_REFUSED };
 enum standing account_standing(const struct account *a);
 const struct port_report *account_reports(const struct account *a, size_t *n_r); /* in ladder order */
+const struct sight *account_sight(const struct account *a, size_t port); /* what the last attempt at the port of this index showed; rung.h */
+const struct upstream_tally *account_tally(const struct account *a);     /* tally.h */
+/* Dials a fresh session beside those that there are, so that what is known of the ports is new again. Nothing happens while a dial for the account's user or a
+ * race is on, no slot is free, or there is a standing reason not to dial. */
+void account_prove(struct account *a);
 /* "587 timeout-connect, 2525 refused, 1025 no-starttls" */
 const char *account_summary(const struct account *a, char *out, size_t size);
 
@@ -51,6 +58,7 @@ enum refusal {
     REFUSAL_TLS,            /* every port that sent bytes ended in a TLS finding: 451 4.7.5 */
     REFUSAL_NO_PORT,        /* 451 4.4.1 */
     REFUSAL_BUSY,           /* no slot within acquire_timeout: 451 4.4.5 */
+    REFUSAL_RATE,           /* the account's rate left no room for it within acquire_timeout: 451 4.4.5 */
     REFUSAL_LOOP,           /* the upstream is this proxy itself: 451 4.3.5 */
     REFUSAL_GONE,           /* shutting down */
 };

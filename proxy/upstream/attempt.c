@@ -9,6 +9,7 @@
 #include "io/stream.h"
 #include "io/tunnel.h"
 #include "upstream/credential.h"
+#include "upstream/tally.h"
 
 /* What is awaited: names the timeout. */
 enum phase {
@@ -35,10 +36,39 @@ struct attempt {
     struct deferred failing; /* found inside attempt_new */
     struct credential_request secret;
     enum phase phase;
-    bool waits, greeted;
+    bool waits, greeted, logging_in;
     usec started, last_step, rtt;
     struct attempt_result result;
 };
+
+/* ---- what is counted ---- */
+
+static void count_handshake(const struct attempt *a)
+{
+    struct upstream_tally *tally = a->env->tally;
+    const struct tls_facts *facts = client_tls_facts(a->client);
+    if (!tally)
+        return;
+    tally->handshakes++;
+    tally->resumptions += facts && facts->resumed;
+}
+
+/* An AUTH that was begun has ended. */
+static void count_auth(struct attempt *a, enum finding finding)
+{
+    struct upstream_tally *tally = a->env->tally;
+    if (!a->logging_in)
+        return;
+    a->logging_in = false;
+    if (!tally)
+        return;
+    if (finding == FINDING_WORKS)
+        tally->auth_accepted++;
+    else if (finding == FINDING_AUTH_REFUSED)
+        tally->auth_refused++;
+    else
+        tally->auth_failed++;
+}
 
 /* ---- the end ---- */
 
@@ -118,6 +148,7 @@ static void fail(struct attempt *a, enum finding finding, const struct client_fa
     if (a->phase == PHASE_OVER)
         return;
     describe(a, finding, failure, err, &a->result);
+    count_auth(a, finding);
     a->phase = PHASE_OVER;
     a->waits = false;
     close_link(a);
@@ -163,6 +194,7 @@ static void on_step(void *ctx, enum client_step step)
         break;
     case CLIENT_STEP_STARTTLS: break;
     case CLIENT_STEP_TLS:
+        count_handshake(a);
         if (a->rung->settings.tls == CLIENT_TLS_IMPLICIT)
             a->phase = PHASE_GREETING;
         break;
@@ -190,6 +222,7 @@ static void on_ready(void *ctx)
     a->result.saw_bytes = true;
     a->result.steps++;
     describe(a, FINDING_WORKS, NULL, NULL, &a->result);
+    count_auth(a, FINDING_WORKS);
     a->phase = PHASE_OVER;
     a->events->ready(a->ctx);
 }
@@ -201,6 +234,7 @@ static void on_lost(void *ctx, const struct client_failure *failure)
     if (a->phase == PHASE_OVER)
         return;
     describe(a, finding, failure, NULL, &a->result);
+    count_auth(a, finding);
     a->client = NULL; /* it frees itself */
     a->phase = PHASE_OVER;
     a->waits = false;
@@ -328,10 +362,14 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 static void on_secret(void *ctx, const struct secret *secret, const struct err *err)
 {
     struct attempt *a = ctx;
+    if (!a->client)
+        return;
+    timer_arm(a->timer, a->left);
     if (!secret) {
         fail(a, FINDING_AUTH_TEMPORARY, NULL, err);
         return;
     }
+    a->logging_in = true;
     client_auth(a->client, &(struct client_credential){.user = a->identity, .password = secret});
 }
 
@@ -339,8 +377,7 @@ void attempt_auth(struct attempt *a)
 {
     if (!a->waits)
         return;
-    a->waits = false;
-    timer_arm(a->timer, a->left);
+    a->waits = false; /* its clock goes on when the secret is there: a command has a deadline of its own */
     credential_ask(a->env->credential, &a->secret, on_secret, a);
 }
 
@@ -387,6 +424,7 @@ void attempt_free(struct attempt **attempt)
     *attempt = NULL;
     if (!a)
         return;
+    count_auth(a, FINDING_UNTRIED);
     a->phase = PHASE_OVER;
     deferred_cancel(&a->failing);
     close_link(a);

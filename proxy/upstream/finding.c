@@ -64,14 +64,24 @@ static enum finding of_broken_protocol(enum client_stage stage)
     switch (stage) {
     case CLIENT_STARTTLS:
     case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE; /* bytes behind the 220: response injection */
+    case CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;   /* a challenge that is wrong, a yes without the proof that the mechanism owes */
     default: return FINDING_NOT_SMTP;
     }
+}
+
+/* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a client's certificate after it. */
+static enum finding of_broken_link(const struct client_failure *failure, enum finding timeout)
+{
+    bool begins = failure->stage == CLIENT_GREETING || failure->stage == CLIENT_EHLO_AGAIN;
+    if (failure->err.kind == ERR_TLS && begins)
+        return FINDING_TLS_HANDSHAKE;
+    return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
 }
 
 enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout)
 {
     switch (failure->fault) {
-    case CLIENT_FAULT_LINK: return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
+    case CLIENT_FAULT_LINK: return of_broken_link(failure, timeout);
     case CLIENT_FAULT_TIMEOUT: return timeout;
     case CLIENT_FAULT_REPLY: return of_reply(failure->stage, failure->reply);
     case CLIENT_FAULT_PROTOCOL: return of_broken_protocol(failure->stage);

@@ -40,6 +40,7 @@ struct port_report { /* one port of one account, as last seen */
     enum finding finding;
     struct addr address; /* the one that got furthest; family NONE: none */
     usec took;           /* from the start of the attempt to the finding */
+    usec proven;                                      /* loop time of the last session authenticated here; 0: none since the start */
     int64_t since_ms;    /* wall clock of the last change of finding; 0: never tried */
     bool saw_bytes;      /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
     char words[400];     /* a sentence an admin can act on, without secrets, one line */

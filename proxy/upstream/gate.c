@@ -6,13 +6,15 @@ void gate_init(struct gate *g)
 {
     g->proven = false;
     g->holder = NULL;
+    g->last = 0;
     link_init(&g->waiting);
 }
 
-void gate_pass_init(struct gate_pass *p, void (*granted)(void *ctx), void *ctx)
+void gate_pass_init(struct gate_pass *p, unsigned port, void (*granted)(void *ctx), void *ctx)
 {
     link_init(&p->link);
     p->state = GATE_OUTSIDE;
+    p->port = port;
     p->granted = granted;
     p->ctx = ctx;
 }
@@ -21,15 +23,26 @@ static void let_in(struct gate *g, struct gate_pass *p)
 {
     link_remove(&p->link);
     p->state = GATE_HOLDING;
-    if (!g->proven)
+    if (!g->proven) {
         g->holder = p;
+        g->last = p->port;
+    }
     p->granted(p->ctx);
 }
 
 static void let_next_in(struct gate *g)
 {
-    if (!g->proven && !g->holder && !link_is_alone(&g->waiting))
-        let_in(g, CONTAINER(g->waiting.next, struct gate_pass, link));
+    if (g->proven || g->holder || link_is_alone(&g->waiting))
+        return;
+    struct gate_pass *next = CONTAINER(g->waiting.next, struct gate_pass, link);
+    LIST_EACH (&g->waiting, it) {
+        struct gate_pass *p = CONTAINER(it, struct gate_pass, link);
+        if (p->port != g->last) {
+            next = p;
+            break;
+        }
+    }
+    let_in(g, next);
 }
 
 void gate_enter(struct gate *g, struct gate_pass *p)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "upstream/credential.h"
+#include "upstream/tally.h"
 
 #define SETTLING_PATIENCE (10 * USEC_PER_SEC) /* a session that needs longer to answer RSET is not worth its slot */
 
@@ -121,6 +122,14 @@ void pool_settle(struct session *s)
     pool_serve_later(p);
 }
 
+static void count_lease(const struct pool *p, bool reused)
+{
+    if (!p->env->tally)
+        return;
+    p->env->tally->leases++;
+    p->env->tally->leases_reused += reused;
+}
+
 struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 {
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
@@ -134,6 +143,7 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
             continue;
         }
         session_move(s, SESSION_LEASED);
+        count_lease(p, s->rested || s->completed > 0);
         if (s->rested)
             client_mark_pooled(s->client);
         client_set_chunking(s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
@@ -168,6 +178,16 @@ void pool_make_room(struct pool *p, const char *identity)
         session_end(s);
         return;
     }
+}
+
+unsigned pool_settling(const struct pool *p, const char *identity, usec since)
+{
+    unsigned n = 0;
+    LIST_EACH (&p->sessions[SESSION_SETTLING].list, it) {
+        const struct session *s = CONTAINER(it, struct session, link);
+        n += s->last_used > since && !session_is_worn(s) && strcmp(s->identity, identity) == 0;
+    }
+    return n;
 }
 
 /* ---- upkeep, on its own timer: the request path never does housekeeping ---- */
@@ -227,6 +247,8 @@ static void on_session(void *ctx, struct client *client, struct rung *rung, cons
     s->opened = now_of(p);
     link_init(&s->link);
     client_set_owner(client, &idle_events, s);
+    if (p->env->tally)
+        p->env->tally->sessions++;
     session_move(s, SESSION_IDLE);
     pool_serve_later(p);
 }
@@ -267,6 +289,7 @@ struct pool *pool_new(const struct upstream_env *env, struct account *account)
     link_init(&p->waiting);
     deferred_init(&p->later, pool_serve, p);
     p->upkeep = timer_new(env->io->loop, on_upkeep, p);
+    p->again = timer_new(env->io->loop, pool_serve, p);
     return p;
 }
 
@@ -298,6 +321,7 @@ void pool_free(struct pool **pool)
             session_end(CONTAINER(it, struct session, link));
     deferred_cancel(&p->later);
     timer_free(&p->upkeep);
+    timer_free(&p->again);
     free(p);
 }
 

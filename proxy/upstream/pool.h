@@ -22,6 +22,7 @@ const char *pool_key(const struct upstream_env *env, const char *identity);
 
 struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx);
 void pool_warm(struct pool *p, const char *identity);
+void pool_prove(struct pool *p); /* one fresh session, whatever there is */
 struct pool_counts pool_counts(const struct pool *p);
 
 /* For the ladder. */

@@ -194,7 +194,7 @@ static void start_attempt(struct race *r, struct race_port *p, const struct addr
     usec clock = p->started + r->env->cfg->connect_timeout - now_of(r);
     x->race = r;
     x->port = (size_t)(p - r->ports);
-    gate_pass_init(&x->pass, on_granted, x);
+    gate_pass_init(&x->pass, p->rung->report->port.number, on_granted, x);
     link_init(&x->link);
     list_push_back(&r->runners, &x->link);
     p->live++;
@@ -272,7 +272,7 @@ static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
 
 static bool is_lost(const struct race *r, size_t n)
 {
-    if (!resolve_is_done(r->resolve) || r->nstarted < r->nports)
+    if (!resolve_is_enough(r->resolve) || r->nstarted < r->nports)
         return false;
     for (size_t i = 0; i < r->nports; i++)
         if (!is_exhausted(&r->ports[i], n))
@@ -368,4 +368,23 @@ bool race_waits_for_gate(const struct race *r)
         if (CONTAINER(it, struct runner, link)->pass.state == GATE_WAITING)
             return true;
     return false;
+}
+
+void race_report_so_far(struct race *r)
+{
+    for (size_t i = 0; i < r->nstarted; i++) {
+        struct race_port *p = &r->ports[i];
+        if (p->reported)
+            continue;
+        LIST_EACH (&r->runners, it) {
+            struct runner *x = CONTAINER(it, struct runner, link);
+            struct attempt_result so_far;
+            if (&r->ports[x->port] != p)
+                continue;
+            attempt_result_so_far(x->attempt, &so_far);
+            keep_furthest(p, &so_far);
+        }
+        if (p->has_result)
+            rung_report(p->rung, r->env, &p->result);
+    }
 }

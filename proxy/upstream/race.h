@@ -24,6 +24,8 @@ struct race *race_new(const struct upstream_env *env, struct rung *const *rungs,
 void race_extend(struct race *race, struct rung *const *rungs, size_t n); /* from stalled only: more ports behind the last */
 void race_free(struct race **race);                                       /* closes what is left */
 
+/* Somebody waited too long: ports that are still under way are reported as what they would be if they were given up now. They go on. */
+void race_report_so_far(struct race *race);
 bool race_waits_for_gate(const struct race *race); /* some attempt has come as far as AUTH and may not go on yet */
 
 /* The addresses that the name had for this race, for the ladder's memory. */

@@ -28,6 +28,8 @@ static enum client_auth_choice auth_for(const struct upstream_config *cfg)
     case AUTH_NONE: return CLIENT_AUTH_NONE;
     case AUTH_PLAIN: return CLIENT_AUTH_PLAIN;
     case AUTH_LOGIN: return CLIENT_AUTH_LOGIN;
+    case AUTH_CRAM_MD5: return CLIENT_AUTH_CRAM_MD5;
+    case AUTH_SCRAM_SHA_256: return CLIENT_AUTH_SCRAM_SHA_256;
     case AUTH_AUTO: break;
     }
     return CLIENT_AUTH_AUTO;
@@ -88,6 +90,8 @@ void rung_report(struct rung *r, const struct upstream_env *env, const struct at
     r->loops = result->loops;
     r->sight = result->sight;
     r->tried = loop_now(env->io->loop);
+    if (result->finding == FINDING_WORKS)
+        p->proven = r->tried;
     if (before == result->finding)
         return;
     p->since_ms = loop_wall_ms(env->io->loop);

@@ -6,7 +6,7 @@
 
 enum auth_mechanism { AUTH_MECHANISM_NONE, AUTH_MECHANISM_UNKNOWN, AUTH_MECHANISM_PLAIN, AUTH_MECHANISM_LOGIN };
 
-struct auth_request { /* borrows the arguments */
+struct auth_request {              /* borrows the arguments */
     enum auth_mechanism mechanism; /* NONE: no argument at all */
     bool has_initial;
     struct slice initial; /* as it came, in base64; "=" is an empty one */

@@ -10,14 +10,9 @@ bool header_scan_is_over(const struct header_scan *h)
     return h->place == HEADER_OVER;
 }
 
-static struct slice kept_name(const struct header_scan *h)
+struct slice header_scan_name(const struct header_scan *h)
 {
-    return slice_make(h->name, h->name_len < HEADER_NAME_KEPT ? h->name_len : HEADER_NAME_KEPT);
-}
-
-static bool name_is(const struct header_scan *h, const char *word)
-{
-    return h->name_len < HEADER_NAME_KEPT && slice_is_word(kept_name(h), word);
+    return h->name_len <= HEADER_NAME_KEPT ? slice_make(h->name, h->name_len) : slice_of("");
 }
 
 static void keep(struct header_scan *h, char c)
@@ -46,7 +41,7 @@ static enum header_place at_line_start(struct header_scan *h, char c)
 
 static enum header_place at_colon(struct header_scan *h)
 {
-    if (name_is(h, "received"))
+    if (slice_is_word(header_scan_name(h), "received"))
         h->received++;
     return HEADER_VALUE;
 }
@@ -59,25 +54,26 @@ static enum header_place in_name(struct header_scan *h, char c)
     }
     if (c == ':')
         return at_colon(h);
-    if (c != ' ' && c != '\t')
-        return HEADER_OVER;
-    if (h->in_first_line && slice_is(kept_name(h), "From"))
-        return HEADER_VALUE;
-    return HEADER_AFTER_NAME;
+    return c == ' ' || c == '\t' ? HEADER_AFTER_NAME : HEADER_OVER;
 }
 
+/* "From : me" is a field of the old syntax (RFC 5322 4.5), "From me ..." the line that mbox files put before a message. */
 static enum header_place after_name(struct header_scan *h, char c)
 {
     if (c == ':')
         return at_colon(h);
-    return c == ' ' || c == '\t' ? HEADER_AFTER_NAME : HEADER_OVER;
+    if (c == ' ' || c == '\t')
+        return HEADER_AFTER_NAME;
+    h->in_mbox_line = h->in_first_line && slice_is(header_scan_name(h), "From");
+    return h->in_mbox_line ? HEADER_VALUE : HEADER_OVER;
 }
 
 static enum header_place in_value(struct header_scan *h, char c)
 {
     if (c != '\n')
         return HEADER_VALUE;
-    h->in_first_line = false;
+    h->in_first_line = h->in_mbox_line; /* what follows one begins the section */
+    h->in_mbox_line = false;
     return HEADER_LINE_START;
 }
 
@@ -97,4 +93,42 @@ void header_scan(struct header_scan *h, struct slice in)
 {
     for (size_t i = 0; i < in.len && h->place != HEADER_OVER; i++)
         h->place = next_place(h, in.data[i]);
+}
+
+/* ------------------------------------------------------------------ mbox */
+
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+static bool is_month(struct slice word)
+{
+    for (size_t i = 0; i < 12; i++)
+        if (slice_is(word, months[i]))
+            return true;
+    return false;
+}
+
+/* "9:05", "12:30:59". */
+static bool is_time(struct slice word)
+{
+    size_t colon = slice_find(word, ':');
+    for (size_t i = 0; i < word.len; i++)
+        if (!ascii_is_digit(word.data[i]) && word.data[i] != ':')
+            return false;
+    return colon > 0 && colon <= 2 && word.len >= colon + 3;
+}
+
+bool header_is_mbox_line(struct slice line)
+{
+    bool month = false, time = false;
+    if (line.len < 5 || !slice_is(slice_head(line, 5), "From "))
+        return false;
+    for (size_t from = 0, i = 0; i <= line.len; i++) {
+        if (i < line.len && (unsigned char)line.data[i] > ' ')
+            continue;
+        struct slice word = slice_head(slice_from(line, from), i - from);
+        month = month || is_month(word);
+        time = time || is_time(word);
+        from = i + 1;
+    }
+    return month && time;
 }

@@ -21,6 +21,7 @@ struct header_scan {
     char name[HEADER_NAME_KEPT];
     size_t name_len; /* may exceed HEADER_NAME_KEPT: then the name is none that we look for */
     bool in_first_line;
+    bool in_mbox_line; /* of the value: "From me Thu Jan  1 ..." as in mbox files */
     unsigned received; /* Received: fields so far (RFC 5321 6.3) */
 };
 
@@ -29,5 +30,9 @@ void header_scan_init(struct header_scan *h);
  * passed over; any other line that is neither a field nor a continuation ends the section. */
 void header_scan(struct header_scan *h, struct slice in);
 bool header_scan_is_over(const struct header_scan *h);
+/* The name of the field at hand, as far as it was read; "" for one longer than HEADER_NAME_KEPT. Until the next octet. */
+struct slice header_scan_name(const struct header_scan *h);
+/* Is this first line, with or without its CRLF, really of an mbox file ("From me@example.com Thu Jan  1 00:00:00 2026"), not just a sentence? */
+bool header_is_mbox_line(struct slice line);
 
 #endif

@@ -34,7 +34,7 @@ def collected(bench, sink, label, messages, options):
 def heaviest(out, count=14):
     """The functions that take most of a run, start and end included."""
     done = subprocess.run(["callgrind_annotate", out], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    lines = [re.sub(r" \[.*?\]", "", re.sub(r"\S*/", "", line)).strip() for line in done.stdout.splitlines() if re.match(r"\s*[\d,]+ \(\s*[\d.]+%\)", line)]
+    lines = [re.sub(r"\S*/", "", re.sub(r" \[.*?\]", "", line)).strip() for line in done.stdout.splitlines() if re.match(r"\s*[\d,]+ \(\s*[\d.]+%\)", line)]
     return "\n".join("    " + line for line in lines[1:count + 1])
 
 

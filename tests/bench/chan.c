@@ -164,8 +164,10 @@ int chan_flush(struct chan *c, void *owner)
         }
         size_t first = c->out_len - c->out_done, from_first = (size_t)sent < first ? (size_t)sent : first;
         c->out_done += from_first;
-        c->tail += (size_t)sent - from_first;
-        c->tail_len -= (size_t)sent - from_first;
+        if ((size_t)sent > from_first) {
+            c->tail += (size_t)sent - from_first;
+            c->tail_len -= (size_t)sent - from_first;
+        }
     }
     c->out_len = c->out_done = 0;
     watch(c, owner, c->ssl_wants_write ? EPOLLIN | EPOLLOUT : EPOLLIN);

@@ -24,10 +24,10 @@ def bars(parts, x, y, width, title, rows):
     y += 26
     largest = max([v for _, v, _ in rows] or [1]) or 1
     for label, value, ours in rows:
-        length = max(1.5, (width - 270) * value / largest)
-        parts.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (x + 190, y + 13, escape(label)))
-        parts.append('<rect class="%s" x="%d" y="%d" width="%.1f" height="16" rx="2"/>' % ("m" if ours else "b", x + 200, y, length))
-        parts.append('<text class="v" x="%.1f" y="%d">%s</text>' % (x + 206 + length, y + 13, number(value)))
+        length = max(1.5, (width - 330) * value / largest)
+        parts.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (x + 240, y + 13, escape(label)))
+        parts.append('<rect class="%s" x="%d" y="%d" width="%.1f" height="16" rx="2"/>' % ("m" if ours else "b", x + 250, y, length))
+        parts.append('<text class="v" x="%.1f" y="%d">%s</text>' % (x + 256 + length, y + 13, number(value)))
         y += 22
     return y + 16
 
@@ -55,7 +55,7 @@ def line(parts, x, y, width, height, title, points):
         return
     top = max(p[1] for p in points) or 1
     low, high = math.log(points[0][0]), math.log(points[-1][0])
-    place = [(x + 50 + (width - 70) * ((math.log(px) - low) / (high - low) if high > low else 0), y + 14 + (height - 50) * (1 - py / top)) for px, py in points]
+    place = [(x + 50 + (width - 70) * ((math.log(px) - low) / (high - low) if high > low else 0), y + 30 + (height - 66) * (1 - py / top)) for px, py in points]
     parts.append('<line class="g" x1="%d" y1="%d" x2="%d" y2="%d"/>' % (x + 50, y + height - 36, x + width - 20, y + height - 36))
     parts.append('<polyline class="l" points="%s"/>' % " ".join("%.1f,%.1f" % p for p in place))
     for (px, py), (cx, cy) in zip(points, place):

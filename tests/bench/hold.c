@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
             struct holder *h = events[i].data.ptr;
             if (!h && read(STDIN_FILENO, ignored, sizeof ignored) <= 0) {
                 say_counts(&c);
+                free(c.holders);
                 return 0;
             }
             if (h && h->fd >= 0)

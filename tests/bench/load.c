@@ -70,7 +70,7 @@ void load_report(struct load *l, uint64_t start_ns, bool timed_out)
     printf("{\"messages\":%ld,\"acked\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"connections\":%" PRIu64
            ",\"handshakes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\",\"start_ns\":%" PRIu64
            ",\"last_ack_ns\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
-                                       "\"timed_out\":%s,\"complaint\":\"%s\"}\n",
+           "\"timed_out\":%s,\"complaint\":\"%s\"}\n",
            l->messages, n->acked, n->refused, n->lost, n->connections, n->handshakes, n->bytes, n->digest, start_ns, n->last_ack_ns,
            seconds, seconds > 0 ? (double)n->acked / seconds : 0, percentile(l, 500), percentile(l, 900), percentile(l, 990),
            percentile(l, 1000), timed_out ? "true" : "false", l->complaint);
@@ -130,5 +130,12 @@ int main(int argc, char **argv)
     }
     bool done = run(&l, start + limit);
     load_report(&l, start, !done);
+    for (long i = 0; i < l.clients; i++)
+        if (!clients[i].finished)
+            chan_close(&clients[i].chan);
+    free(clients);
+    free(l.micros);
+    free(l.maker.filler);
+    SSL_CTX_free(l.context);
     return done && l.counts.acked == (uint64_t)l.messages ? 0 : 1;
 }

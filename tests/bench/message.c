@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ void message_maker_init(struct message_maker *m, size_t size)
     }
     memcpy(m->filler + out, ".\r\n", 3);
     m->filler_len = out + 3;
+    free(plain);
 }
 
 size_t message_head(const struct message_maker *m, uint64_t number, char *head, uint64_t *digest_r)

@@ -3,6 +3,7 @@ import os
 import shutil
 import smtplib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -17,19 +18,20 @@ BODY = (b"From: Scanner <a@office.test>\nTo: b@example.test\nSubject: real\nDate
 
 
 @pytest.fixture
-def postfix(tmp_path, certificate):
-    os.chmod(tmp_path, 0o755)
-    for parent in list(tmp_path.parents)[:3]:
-        os.chmod(parent, 0o755) if os.stat(parent).st_uid == os.geteuid() and str(parent) not in ("/", "/tmp") else None
+def postfix(certificate):
+    """Postfix's own users must reach its folders: not below pytest's, which only we may enter."""
+    folder = tempfile.mkdtemp(prefix="smtp-detour-postfix-")
+    os.chmod(folder, 0o755)
     made = []
 
     def make(**options):
-        made.append(Postfix(tmp_path / ("postfix%d" % len(made)), *certificate, {USER: PASSWORD}, free_port(), **options))
+        made.append(Postfix(os.path.join(folder, str(len(made))), *certificate, {USER: PASSWORD}, free_port(), **options))
         return made[-1]
 
     yield make
     for p in made:
         p.stop()
+    shutil.rmtree(folder)
 
 
 def content(delivered):

@@ -23,18 +23,19 @@ struct io *sim_io(struct sim *sim); /* loop, offload, dns and log of this world;
 
 /* The clock starts at 1 s (monotonic) and 2026-01-01T00:00:00Z (wall). */
 usec sim_now(const struct sim *sim);
-void sim_run_for(struct sim *sim, usec span);               /* runs everything due within the span; the clock then stands at its end */
-bool sim_run_until_idle(struct sim *sim, usec limit);       /* until nothing is left to happen (true) or `limit` has passed (false) */
-bool sim_run_until(struct sim *sim, bool (*done)(void *ctx), void *ctx, usec limit); /* asked after each turn; false: the limit came first */
+void sim_run_for(struct sim *sim, usec span);         /* runs everything due within the span; the clock then stands at its end */
+bool sim_run_until_idle(struct sim *sim, usec limit); /* until nothing is left to happen (true) or `limit` has passed (false) */
+bool sim_run_until(struct sim *sim, bool (*done)(void *ctx), void *ctx,
+                   usec limit); /* asked after each turn; false: the limit came first */
 
 /* Chance. Each purpose has its own stream, so that a question more in one place does not change another. */
 struct sim_rng {
     uint64_t state;
 };
 uint64_t sim_rng_next(struct sim_rng *rng);
-uint64_t sim_rng_below(struct sim_rng *rng, uint64_t n);              /* 0 .. n-1; n > 0 */
+uint64_t sim_rng_below(struct sim_rng *rng, uint64_t n); /* 0 .. n-1; n > 0 */
 bool sim_rng_chance(struct sim_rng *rng, unsigned percent);
-struct sim_rng *sim_script_rng(struct sim *sim);                      /* for whoever writes the history */
+struct sim_rng *sim_script_rng(struct sim *sim); /* for whoever writes the history */
 
 /* The trace: a hash over everything that happened (time, connection, bytes), and its text on stderr when asked for. */
 uint64_t sim_trace_hash(const struct sim *sim);
@@ -63,16 +64,16 @@ enum sim_syn {
 
 #define SIM_NEVER UINT64_MAX
 
-struct sim_path {           /* tests change it before the connect; a connection keeps a copy */
+struct sim_path { /* tests change it before the connect; a connection keeps a copy */
     enum sim_syn syn;
-    usec latency;           /* one way; default 5 ms */
-    usec jitter;            /* 0..jitter more per segment; order is kept */
-    size_t window;          /* bytes in flight or unread per direction: beyond, writes are partial; default 64 KiB */
-    size_t segment;         /* longest segment; default 1460 */
-    bool shred;             /* segments of 1..segment bytes, by the seed */
+    usec latency;                  /* one way; default 5 ms */
+    usec jitter;                   /* 0..jitter more per segment; order is kept */
+    size_t window;                 /* bytes in flight or unread per direction: beyond, writes are partial; default 64 KiB */
+    size_t segment;                /* longest segment; default 1460 */
+    bool shred;                    /* segments of 1..segment bytes, by the seed */
     uint64_t hole_up, hole_down;   /* after so many bytes (to the server, from it) the rest vanishes */
     uint64_t reset_up, reset_down; /* ... or both ends get a RST */
-    size_t mtu;             /* handshake flights and segments longer than this vanish, and all after them; 0: none */
+    size_t mtu;                    /* handshake flights and segments longer than this vanish, and all after them; 0: none */
 };
 
 struct sim_path *sim_path(struct sim *sim, const char *address_with_port);
@@ -88,7 +89,8 @@ unsigned sim_name_questions(const struct sim *sim, const char *host); /* lookups
 
 /* ---- files ---- */
 void sim_file(struct sim *sim, const char *path, const char *text); /* NULL removes it */
-const char *sim_file_text(const struct sim *sim, const char *path); /* NULL: there is none. NUL-terminated; borrowed until the next change */
+const char *sim_file_text(const struct sim *sim,
+                          const char *path); /* NULL: there is none. NUL-terminated; borrowed until the next change */
 void sim_files_refuse_writes(struct sim *sim, bool refuse);
 
 /* ---- children ---- */

@@ -25,7 +25,7 @@ struct sim_client {
     struct expectation queue[QUEUE];
     size_t first, count;
     struct buf out, in, replies;
-    size_t message;            /* the one under way, or the next */
+    size_t message; /* the one under way, or the next */
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
     uint64_t sent, dot_at[SIM_CLIENT_MESSAGES]; /* octets handed over; where each message's end of data ends */
     bool leaving, done, gave_up, body_parted, closing, unreachable;

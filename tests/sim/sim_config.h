@@ -5,7 +5,7 @@
 #include "config/config.h"
 
 /* Gives; ends the test run with the report if the text is not a good config. "[server] hostname" and state_dir are added: nothing of this
- * machine gets in. */
+ * machine gets in. Accounts have fix_headers = no, unless the text names that key. */
 struct config *sim_config(const char *ini);
 
 #endif

@@ -105,7 +105,8 @@ void sim_listening_pause(struct sim_listening *l, bool paused)
         return;
     for (size_t i = 0; i < l->sim->nconns; i++) {
         struct sim_conn *c = l->sim->conns[i];
-        if (c->ends[SIM_UP].connected && !c->ends[SIM_DOWN].connected && !c->accepted.slot && find_listening(l->sim, &c->ends[SIM_DOWN].local) == l)
+        if (c->ends[SIM_UP].connected && !c->ends[SIM_DOWN].connected && !c->accepted.slot &&
+            find_listening(l->sim, &c->ends[SIM_DOWN].local) == l)
             sim_event_arm(l->sim->loop, &c->accepted, 0);
     }
 }
@@ -187,7 +188,9 @@ struct sim_end *sim_connect(struct sim *sim, const struct addr *to, const struct
     e->ctx = ctx;
     char text[ADDR_TEXT];
     sim_say(sim, "c%zu connect to %s", c->id, addr_text_with_port(to, text));
-    usec after = c->path.syn == SIM_DROPPED ? SYN_PATIENCE * USEC_PER_SEC : c->path.syn == SIM_UNREACHABLE ? c->path.latency : 2 * c->path.latency;
+    usec after = c->path.syn == SIM_DROPPED       ? SYN_PATIENCE * USEC_PER_SEC
+                 : c->path.syn == SIM_UNREACHABLE ? c->path.latency
+                                                  : 2 * c->path.latency;
     sim_event_arm(sim->loop, &c->connected, after);
     return e;
 }
@@ -230,6 +233,16 @@ struct slice sim_conn_clear(const struct sim *sim, size_t i, enum sim_direction 
 const struct addr *sim_conn_to(const struct sim *sim, size_t i)
 {
     return &sim->conns[i]->ends[SIM_UP].peer;
+}
+
+uint64_t sim_conn_sent(const struct sim *sim, size_t i, enum sim_direction d)
+{
+    return sim->conns[i]->ends[d].handed;
+}
+
+uint64_t sim_conn_read(const struct sim *sim, size_t i, enum sim_direction d)
+{
+    return sim_end_other(&sim->conns[i]->ends[d])->read;
 }
 
 size_t sim_conn_open_ends(const struct sim *sim)

@@ -125,10 +125,12 @@ static void replaced(void *arg)
     free(r);
 }
 
-void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode, void (*failed)(void *ctx, const struct err *err), void *ctx)
+void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode,
+                        void (*failed)(void *ctx, const struct err *err), void *ctx)
 {
     struct replacement *r = NEW(struct replacement);
-    *r = (struct replacement){.path = mem_string(path), .data = mem_copy(data.data, data.len), .len = data.len, .mode = mode, .failed = failed, .ctx = ctx};
+    *r = (struct replacement){
+        .path = mem_string(path), .data = mem_copy(data.data, data.len), .len = data.len, .mode = mode, .failed = failed, .ctx = ctx};
     offload_submit(off, replace, replaced, r);
 }
 

@@ -42,10 +42,11 @@ enum profile {
     PROFILES
 };
 
-static const char *const profile_names[] = {"good",         "refused",     "dropped",      "unreachable",  "silent",     "greets-5xx",  "greets-4xx",    "not-smtp",
-                                            "deaf-to-ehlo", "no-starttls", "mangled",      "starttls-454", "injects",    "tls-alerts",  "tls-silent",    "tls-resets",
-                                            "tls-babbles",  "tls-too-old", "cert-name",    "cert-expired", "untrusted",  "impostor",    "mtu-hole",      "reset-early",
-                                            "hole-early",   "no-mechanism", "auth-454",    "auth-stalls",  "slow"};
+static const char *const profile_names[] = {"good",       "refused",      "dropped",      "unreachable", "silent",      "greets-5xx",
+                                            "greets-4xx", "not-smtp",     "deaf-to-ehlo", "no-starttls", "mangled",     "starttls-454",
+                                            "injects",    "tls-alerts",   "tls-silent",   "tls-resets",  "tls-babbles", "tls-too-old",
+                                            "cert-name",  "cert-expired", "untrusted",    "impostor",    "mtu-hole",    "reset-early",
+                                            "hole-early", "no-mechanism", "auth-454",     "auth-stalls", "slow"};
 
 static bool chance(struct sim_rng *rng, unsigned percent)
 {
@@ -172,9 +173,11 @@ static bool may_answer_twice(const struct sim_place *p, enum sim_step step)
 
 static void some_fault(struct sim_place *p, struct sim_rng *rng)
 {
-    static const char *const replies[] = {"421 4.3.2 shutting down\r\n", "451 4.3.0 local trouble\r\n", "452 4.3.1 full\r\n", "550 5.7.1 policy\r\n", "554 5.6.0 content rejected\r\n",
-                                          "what?\r\n", "250-half a reply\r\n", "999 7.7.7 nonsense\r\n", "250 2.0.0 too early\r\n"};
-    static const enum sim_step steps[] = {SIM_AT_EHLO_AGAIN, SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY, SIM_AT_CHUNK, SIM_AT_VERDICT, SIM_AT_RSET, SIM_AT_QUIT, SIM_AT_IDLE};
+    static const char *const replies[] = {"421 4.3.2 shutting down\r\n", "451 4.3.0 local trouble\r\n",    "452 4.3.1 full\r\n",
+                                          "550 5.7.1 policy\r\n",        "554 5.6.0 content rejected\r\n", "what?\r\n",
+                                          "250-half a reply\r\n",        "999 7.7.7 nonsense\r\n",         "250 2.0.0 too early\r\n"};
+    static const enum sim_step steps[] = {SIM_AT_EHLO_AGAIN, SIM_AT_MAIL,    SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY,
+                                          SIM_AT_CHUNK,      SIM_AT_VERDICT, SIM_AT_RSET, SIM_AT_QUIT, SIM_AT_IDLE};
     for (size_t i = 0; i < SIM_RULES; i++) {
         struct sim_fault_rule *r = &p->script.faults[i];
         if (r->fault != SIM_FAULT_NONE)
@@ -214,7 +217,8 @@ static void some_change_of_mind(struct sim_place *p, struct sim_rng *rng)
 /* The account's own credentials are wrong, or its user is locked: every genuine server says so. */
 static void refuse_credentials(struct sim_plan *plan, struct sim_rng *rng)
 {
-    static const char *const replies[] = {"535 5.7.8 bad credentials", "534 5.7.9 use an application password", "530 5.7.0 authenticate first"};
+    static const char *const replies[] = {"535 5.7.8 bad credentials", "534 5.7.9 use an application password",
+                                          "530 5.7.0 authenticate first"};
     const char *reply = replies[sim_rng_below(rng, 3)];
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.auth_reply = reply;
@@ -271,12 +275,13 @@ static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char 
     plan->password = password;
     plan->needs_sealed = p->needs_sealed;
     plan->needs_genuine = p->needs_genuine;
-    plan->ini = sim_plan_text(plan,
-                              "[log]\nlevel = debug\n[listen]\naddress = %s\nallow = 127.0.0.0/8\nmax_message_size = 1500000\nline_endings = %s\n"
-                              "[upstream]\nhost = %s\nports = %s\nusername = %s\npassword = %s\n%s"
-                              "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %u\nmax_messages = %u\nconnect_timeout = %us\n",
-                              plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, slots,
-                              (unsigned)(1 + sim_rng_below(rng, 6)), connect_timeout);
+    plan->ini =
+        sim_plan_text(plan,
+                      "[log]\nlevel = debug\n[listen]\naddress = %s\nallow = 127.0.0.0/8\nmax_message_size = 1500000\nline_endings = %s\n"
+                      "[upstream]\nhost = %s\nports = %s\nusername = %s\npassword = %s\n%s"
+                      "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %u\nmax_messages = %u\nconnect_timeout = %us\n",
+                      plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, slots,
+                      (unsigned)(1 + sim_rng_below(rng, 6)), connect_timeout);
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.may_be_clear = p->may_be_clear;
 }

@@ -31,8 +31,23 @@ static void some_line(struct scratch *s, struct sim_rng *rng, const char *tidy)
         const char *text;
         size_t n;
     } lines[] = {
-        {"Hello", 5}, {"", 0}, {".", 1}, {"..", 2}, {".dot at the beginning", 21}, {"dot at the end.", 15}, {"MAIL FROM:<evil@x>", 18}, {"QUIT", 4}, {"DATA", 4}, {"RCPT TO:<evil@x>", 16},
-        {"\xc3\xa4\xff\x80 eight bits", 15}, {"nul \0 byte", 10}, {"250 not a reply", 15}, {"\t tabs", 6}, {"BDAT 5 LAST", 11}, {".\0", 2}, {"From here", 9},
+        {"Hello", 5},
+        {"", 0},
+        {".", 1},
+        {"..", 2},
+        {".dot at the beginning", 21},
+        {"dot at the end.", 15},
+        {"MAIL FROM:<evil@x>", 18},
+        {"QUIT", 4},
+        {"DATA", 4},
+        {"RCPT TO:<evil@x>", 16},
+        {"\xc3\xa4\xff\x80 eight bits", 15},
+        {"nul \0 byte", 10},
+        {"250 not a reply", 15},
+        {"\t tabs", 6},
+        {"BDAT 5 LAST", 11},
+        {".\0", 2},
+        {"From here", 9},
     };
     static const char *const ends[] = {"\n", "\r", "\r\r\n", "\n\n", "\n\r", "\r\n\r\n"};
     size_t i = sim_rng_below(rng, sizeof lines / sizeof *lines);
@@ -63,9 +78,12 @@ static void some_body(struct sim_plan *plan, struct sim_message *m, struct sim_r
     m->len = s.len;
 }
 
-static void some_message(struct sim_plan *plan, struct sim_message *m, struct sim_rng *rng, size_t client, size_t message, bool lf)
+static void some_message(struct sim_plan *plan, struct sim_message *m, struct sim_rng *rng, size_t client, size_t message,
+                         const struct sim_client_script *c)
 {
-    static const char *const domains[] = {"ok.example", "ok.example", "ok.example", "ok.example", "ok.example", "bad.example", "later.example", "moved.example"};
+    bool lf = c->lf;
+    static const char *const domains[] = {"ok.example", "ok.example",  "ok.example",    "ok.example",
+                                          "ok.example", "bad.example", "later.example", "moved.example"};
     const char *local = chance(rng, 3) ? "blocked" : chance(rng, 3) ? "slow" : "sender";
     m->from = chance(rng, 6) ? "" : sim_plan_text(plan, "%s@c%zu.example", local, client);
     m->nto = 1 + (chance(rng, 40) ? sim_rng_below(rng, 5) : 0);
@@ -74,12 +92,16 @@ static void some_message(struct sim_plan *plan, struct sim_message *m, struct si
     m->rset_before = chance(rng, 5);
     const char *tidy = lf ? "\n" : plan->lf || chance(rng, 60) ? "\r\n" : NULL, *end = lf ? "\n" : "\r\n";
     some_body(plan, m, rng, tidy, sim_plan_text(plan, "Subject: client %zu message %zu%s%s", client, message, end, end));
+    if (!c->helo && chance(rng, 30)) /* listed in every EHLO reply of ours */
+        m->parameters =
+            sim_plan_text(plan, "%s%sSIZE=%zu", chance(rng, 50) ? "BODY=8BITMIME" : "BODY=7BIT", " ", chance(rng, 80) ? m->len : 0);
 }
 
 static void some_parting(struct sim_client_script *c, struct sim_rng *rng)
 {
     c->parts_at = chance(rng, 80) ? SIM_CLIENT_NEVER : (enum sim_client_step)sim_rng_below(rng, SIM_CLIENT_NEVER);
-    c->parting = c->parts_at == SIM_CLIENT_NEVER ? (chance(rng, 80) ? SIM_PART_QUIT : SIM_PART_CLOSE) : (enum sim_parting)(SIM_PART_CLOSE + sim_rng_below(rng, 4));
+    c->parting = c->parts_at == SIM_CLIENT_NEVER ? (chance(rng, 80) ? SIM_PART_QUIT : SIM_PART_CLOSE)
+                                                 : (enum sim_parting)(SIM_PART_CLOSE + sim_rng_below(rng, 4));
     c->parts_after = sim_rng_below(rng, c->messages[c->n - 1].len + 1);
 }
 
@@ -95,7 +117,7 @@ static void some_client(struct sim_plan *plan, struct sim_client_script *c, stru
     c->gap = (usec)sim_rng_below(rng, 3000);
     c->pause = chance(rng, 10) ? (usec)sim_rng_below(rng, 60000000) : 0;
     for (size_t i = 0; i < c->n; i++)
-        some_message(plan, &c->messages[i], rng, client, i, c->lf);
+        some_message(plan, &c->messages[i], rng, client, i, c);
     for (size_t i = 0; i < c->n && c->piece > 0; i++)
         if (c->messages[i].len > 5000)
             c->piece = 0; /* a trickle below 500 bytes a second would be silence */
@@ -118,16 +140,18 @@ void sim_plan_print(const struct sim_plan *plan)
     for (size_t i = 0; i < plan->nplaces; i++) {
         const struct sim_place *p = &plan->places[i];
         const struct sim_upstream_script *s = &p->script;
-        fprintf(stderr, "%s: latency %lld us, window %zu%s%s%s%s%s%s\n", p->at, (long long)p->path.latency, p->path.window, s->pipelining ? ", PIPELINING" : "",
-                s->chunking ? ", CHUNKING" : "", s->bdat_unknown ? " (unknown)" : "", s->has_size ? ", SIZE" : "", s->eightbit ? ", 8BITMIME" : "", s->dsn ? ", DSN" : "");
+        fprintf(stderr, "%s: latency %lld us, window %zu%s%s%s%s%s%s\n", p->at, (long long)p->path.latency, p->path.window,
+                s->pipelining ? ", PIPELINING" : "", s->chunking ? ", CHUNKING" : "", s->bdat_unknown ? " (unknown)" : "",
+                s->has_size ? ", SIZE" : "", s->eightbit ? ", 8BITMIME" : "", s->dsn ? ", DSN" : "");
         for (size_t r = 0; r < SIM_RULES; r++)
             if (s->faults[r].fault != SIM_FAULT_NONE)
-                fprintf(stderr, "    %s at %s, after %u, %u times%s %s", sim_fault_name(s->faults[r].fault), sim_step_name(s->faults[r].step), s->faults[r].skip,
-                        s->faults[r].times, s->faults[r].commits ? ", commits" : "", s->faults[r].text ? s->faults[r].text : "\n");
+                fprintf(stderr, "    %s at %s, after %u, %u times%s %s", sim_fault_name(s->faults[r].fault),
+                        sim_step_name(s->faults[r].step), s->faults[r].skip, s->faults[r].times, s->faults[r].commits ? ", commits" : "",
+                        s->faults[r].text ? s->faults[r].text : "\n");
     }
     for (size_t i = 0; i < plan->nclients; i++) {
         const struct sim_client_script *c = &plan->clients[i];
-        fprintf(stderr, "client %zu: %zu messages%s%s%s, parts at %d by %d\n", i, c->n, c->helo ? ", HELO" : "", c->pipelining ? ", pipelining" : "", c->eager ? ", eager" : "",
-                (int)c->parts_at, (int)c->parting);
+        fprintf(stderr, "client %zu: %zu messages%s%s%s, parts at %d by %d\n", i, c->n, c->helo ? ", HELO" : "",
+                c->pipelining ? ", pipelining" : "", c->eager ? ", eager" : "", (int)c->parts_at, (int)c->parting);
     }
 }

@@ -7,7 +7,7 @@
 
 enum { SIM_PLACES = 16, SIM_CLIENTS = 6, SIM_NAMES = 4, SIM_FINDINGS = 12 };
 
-struct sim_place {                 /* one "address:port" of the upstream's side of the network */
+struct sim_place { /* one "address:port" of the upstream's side of the network */
     char at[64];
     bool listens;
     struct sim_path path;
@@ -21,9 +21,9 @@ struct sim_plan_name {
 };
 
 struct sim_plan {
-    uint64_t seed;                 /* of the world */
+    uint64_t seed; /* of the world */
     const char *ini;
-    const char *listener;          /* "address:port" the relay is opened on */
+    const char *listener; /* "address:port" the relay is opened on */
     struct sim_path client_path;
     struct sim_plan_name names[SIM_NAMES];
     size_t nnames;
@@ -32,14 +32,14 @@ struct sim_plan {
     struct sim_client_script clients[SIM_CLIENTS];
     usec delays[SIM_CLIENTS];
     size_t nclients;
-    const char *user, *password;   /* what may never go clear or into the log; NULL: none */
+    const char *user, *password;      /* what may never go clear or into the log; NULL: none */
     bool needs_sealed, needs_genuine; /* what a connection must have earned before mail or credentials go over it */
-    bool lf;                       /* the listener takes LF.LF as an end of data too */
-    bool calm;                     /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
-    bool must_arrive;              /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
-    const char *notes;             /* what is wrong where, for a person; or NULL */
-    usec drain_at;                 /* SIGTERM at this point of the history; 0: when all clients are done */
-    char **texts;                  /* what the strings above point into */
+    bool lf;                          /* the listener takes LF.LF as an end of data too */
+    bool calm;         /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
+    bool must_arrive;  /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
+    const char *notes; /* what is wrong where, for a person; or NULL */
+    usec drain_at;     /* SIGTERM at this point of the history; 0: when all clients are done */
+    char **texts;      /* what the strings above point into */
     size_t ntexts;
 };
 
@@ -51,9 +51,9 @@ const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n);
 struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const struct sim_upstream_script *script);
 
 enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
-void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);      /* initialises; sim_generate.c */
-void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);            /* sim_generate_clients.c */
-void sim_plan_print(const struct sim_plan *plan);                                 /* on stderr, for a person */
+void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind); /* initialises; sim_generate.c */
+void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);       /* sim_generate_clients.c */
+void sim_plan_print(const struct sim_plan *plan);                            /* on stderr, for a person */
 
 /* ---- the play ---- */
 struct sim_play {
@@ -67,7 +67,7 @@ struct sim_play {
     struct relay *relay;
     struct listener *listener;
     bool drained, draining;
-    usec ended;                    /* when the last client was done */
+    usec ended; /* when the last client was done */
 };
 
 void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose);
@@ -77,8 +77,8 @@ void sim_play_free(struct sim_play *play);
 
 /* ---- the oracle ---- */
 struct sim_verdict {
-    char *findings[SIM_FINDINGS];  /* what is wrong, in words */
-    size_t n;                      /* may exceed SIM_FINDINGS: the rest is only counted */
+    char *findings[SIM_FINDINGS];                             /* what is wrong, in words */
+    size_t n;                                                 /* may exceed SIM_FINDINGS: the rest is only counted */
     unsigned acked, refused, deferred, unanswered, committed; /* messages */
 };
 

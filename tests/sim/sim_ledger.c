@@ -64,7 +64,8 @@ struct sim_login *ledger_login(struct up_session *s, const char *user, const cha
     struct sim_ledger *l = s->u->ledger;
     l->logins = mem_resize(l->logins, (l->nlogins + 1) * sizeof *l->logins);
     struct sim_login *login = &l->logins[l->nlogins++];
-    *login = (struct sim_login){.user = mem_string(user), .password = mem_string(password), .when = sim_now(s->u->sim), .port = s->u->at.port};
+    *login =
+        (struct sim_login){.user = mem_string(user), .password = mem_string(password), .when = sim_now(s->u->sim), .port = s->u->at.port};
     login->sealed = s->sealed;
     login->genuine = s->u->script.genuine;
     return login;

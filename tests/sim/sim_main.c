@@ -51,8 +51,9 @@ static bool parse_seeds(const char *text, struct options *o)
 
 static bool parse(int argc, char **argv, struct options *o)
 {
-    static const struct option longs[] = {{"seeds", required_argument, NULL, 's'}, {"kind", required_argument, NULL, 'k'},      {"replay", required_argument, NULL, 'r'},
-                                          {"twice", no_argument, NULL, 't'},       {"keep-going", no_argument, NULL, 'g'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"seeds", required_argument, NULL, 's'},  {"kind", required_argument, NULL, 'k'},
+                                          {"replay", required_argument, NULL, 'r'}, {"twice", no_argument, NULL, 't'},
+                                          {"keep-going", no_argument, NULL, 'g'},   {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "v", longs, NULL)) != -1;) {
         bool good = true;
         switch (c) {
@@ -113,8 +114,8 @@ int main(int argc, char **argv)
         return usage();
     for (uint64_t seed = o.from; seed <= o.to && (t.bad < 20 || o.keep_going); seed++)
         play_one(seed, &o, &t);
-    printf("%llu histories, %llu bad; messages: %llu acked, %llu deferred, %llu refused, %llu unanswered; %llu committed\n", (unsigned long long)t.histories,
-           (unsigned long long)t.bad, (unsigned long long)t.acked, (unsigned long long)t.deferred, (unsigned long long)t.refused, (unsigned long long)t.unanswered,
-           (unsigned long long)t.committed);
+    printf("%llu histories, %llu bad; messages: %llu acked, %llu deferred, %llu refused, %llu unanswered; %llu committed\n",
+           (unsigned long long)t.histories, (unsigned long long)t.bad, (unsigned long long)t.acked, (unsigned long long)t.deferred,
+           (unsigned long long)t.refused, (unsigned long long)t.unanswered, (unsigned long long)t.committed);
     return t.bad > 0 ? 1 : 0;
 }

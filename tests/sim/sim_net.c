@@ -17,10 +17,15 @@ static void show(const struct sim_chunk *c)
     size_t n = 0;
     for (size_t i = 0; i < c->len && i < 90 && c->mark <= SIM_SEALED; i++) {
         unsigned char ch = (unsigned char)c->data[i];
-        n += (size_t)snprintf(text + n, sizeof text - n, ch >= 32 && ch < 127 ? "%c" : ch == '\r' ? "\\r" : ch == '\n' ? "\\n" : "\\x%02x", ch);
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              ch >= 32 && ch < 127 ? "%c"
+                              : ch == '\r'         ? "\\r"
+                              : ch == '\n'         ? "\\n"
+                                                   : "\\x%02x",
+                              ch);
     }
-    fprintf(stderr, "%12.6f  c%zu %s %-8s %5zu  %.*s\n", (double)sim->loop->now / 1e6, c->to->conn->id, c->to->sends == SIM_UP ? "<-" : "->",
-            mark_names[c->mark], c->len, (int)n, text);
+    fprintf(stderr, "%12.6f  c%zu %s %-8s %5zu  %.*s\n", (double)sim->loop->now / 1e6, c->to->conn->id,
+            c->to->sends == SIM_UP ? "<-" : "->", mark_names[c->mark], c->len, (int)n, text);
 }
 
 static void tell(struct sim_end *e)
@@ -214,6 +219,7 @@ ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err)
     size_t got = c->len - c->taken < n ? c->len - c->taken : n;
     memcpy(out, c->data + c->taken, got);
     c->taken += got;
+    e->read += got;
     if (c->taken == c->len)
         sim_end_drop_front(e);
     return (ssize_t)got;
@@ -241,6 +247,7 @@ ssize_t sim_end_write(struct sim_end *e, const void *data, size_t n, struct err 
         send_segment(e, sealed ? SIM_SEALED : SIM_CLEAR, (const char *)data + done, piece);
         done += piece;
     }
+    e->handed += all;
     return (ssize_t)all;
 }
 

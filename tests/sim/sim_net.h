@@ -19,7 +19,8 @@ enum transport_step sim_end_connect_step(const struct sim_end *e, struct err *er
 /* As a socket: bytes, 0 for not now, -1 for dead; read gives -1 with ERR_CLOSED at the orderly end. */
 ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err);
 ssize_t sim_end_write(struct sim_end *e, const void *data, size_t n, struct err *err);
-bool sim_end_is_readable(const struct sim_end *e); /* a read would not return 0 (what a descriptor would announce: not the rest of a TLS record) */
+bool sim_end_is_readable(
+    const struct sim_end *e); /* a read would not return 0 (what a descriptor would announce: not the rest of a TLS record) */
 bool sim_end_is_writable(const struct sim_end *e);
 bool sim_end_has_pending(const struct sim_end *e); /* the rest of a TLS record that was read in part */
 void sim_end_finish(struct sim_end *e);            /* close_notify under TLS, then FIN; reading goes on */
@@ -36,7 +37,14 @@ void sim_listening_close(struct sim_listening **l);
 bool sim_is_listening(const struct sim *sim, const struct addr *at);
 
 /* ---- TLS as a fact ---- */
-enum sim_tls_manner { SIM_TLS_ANSWERS, SIM_TLS_ALERT, SIM_TLS_SILENT, SIM_TLS_RESETS, SIM_TLS_CLOSES, SIM_TLS_BABBLES /* clear text instead */ };
+enum sim_tls_manner {
+    SIM_TLS_ANSWERS,
+    SIM_TLS_ALERT,
+    SIM_TLS_SILENT,
+    SIM_TLS_RESETS,
+    SIM_TLS_CLOSES,
+    SIM_TLS_BABBLES /* clear text instead */
+};
 
 struct sim_certificate {
     const char *names;  /* blanks between; "*.example.com" matches one label */
@@ -64,6 +72,8 @@ bool sim_end_is_sealed(const struct sim_end *e);              /* the handshake i
 enum sim_direction { SIM_UP, SIM_DOWN }; /* to whoever listened; from it */
 size_t sim_conn_count(const struct sim *sim);
 struct slice sim_conn_clear(const struct sim *sim, size_t i, enum sim_direction d); /* the first 64 KiB that went clear */
+uint64_t sim_conn_sent(const struct sim *sim, size_t i, enum sim_direction d);      /* octets that the sender handed over */
+uint64_t sim_conn_read(const struct sim *sim, size_t i, enum sim_direction d);      /* ... and that the other end has read */
 const struct addr *sim_conn_to(const struct sim *sim, size_t i);
 size_t sim_conn_open_ends(const struct sim *sim); /* ends nobody has closed */
 

@@ -88,8 +88,8 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
         for (size_t k = i + 1; k < l->nlogins; k++) {
             usec after = l->logins[k].when - l->logins[i].when;
             if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
-                sim_accuse(v, "credentials refused at port %u were sent again after %lld ms to port %u", l->logins[i].port, (long long)(after / USEC_PER_MS),
-                           l->logins[k].port);
+                sim_accuse(v, "credentials refused at port %u were sent again after %lld ms to port %u", l->logins[i].port,
+                           (long long)(after / USEC_PER_MS), l->logins[k].port);
         }
     }
 }

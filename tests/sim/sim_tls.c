@@ -203,7 +203,8 @@ static const char *const version_names[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv
 
 static void learn(struct sim_end *e, const struct sim_hello *flight)
 {
-    static const char *const words[] = {"", "certificate is for other names", "certificate has expired", "issuer is not trusted", "no pin matches", ""};
+    static const char *const words[] = {
+        "", "certificate is for other names", "certificate has expired", "issuer is not trusted", "no pin matches", ""};
     struct sim_tls *tls = e->tls;
     struct tls_facts *f = &tls->facts;
     const struct sim_certificate *cert = &flight->certificate;

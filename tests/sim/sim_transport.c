@@ -134,7 +134,8 @@ static void do_close(struct transport *base)
     free(t);
 }
 
-static const struct transport_ops ops = {connect_step, do_read, do_write, write_is_uncertain, start_tls, handshake_step, tls, want, has_pending, do_shutdown, do_close};
+static const struct transport_ops ops = {connect_step, do_read, do_write,    write_is_uncertain, start_tls, handshake_step,
+                                         tls,          want,    has_pending, do_shutdown,        do_close};
 
 static struct sim_transport *transport_new(struct loop *loop)
 {

@@ -12,7 +12,8 @@ enum { OUT_CAP = 16384, IN_CAP = 1024 * 1024 };
 
 const char *sim_step_name(enum sim_step step)
 {
-    static const char *const names[] = {"greeting", "EHLO", "STARTTLS", "second EHLO", "AUTH", "MAIL", "RCPT", "DATA", "body", "chunk", "verdict", "RSET", "QUIT", "idle"};
+    static const char *const names[] = {"greeting", "EHLO", "STARTTLS", "second EHLO", "AUTH", "MAIL", "RCPT",
+                                        "DATA",     "body", "chunk",    "verdict",     "RSET", "QUIT", "idle"};
     return names[step];
 }
 
@@ -24,9 +25,21 @@ const char *sim_fault_name(enum sim_fault fault)
 
 struct sim_upstream_script sim_upstream_kind(const char *name, const char *user, const char *password)
 {
-    struct sim_upstream_script s = {.delay = USEC_PER_MS, .greeting = "220 upstream.example.com ESMTP", .starttls = true, .pipelining = true, .chunking = true,
-                                    .eightbit = true, .smtputf8 = true, .dsn = true, .enhanced = true, .has_size = true, .size = 10000000,
-                                    .mechanisms = "PLAIN LOGIN", .user = user, .password = password, .genuine = true};
+    struct sim_upstream_script s = {.delay = USEC_PER_MS,
+                                    .greeting = "220 upstream.example.com ESMTP",
+                                    .starttls = true,
+                                    .pipelining = true,
+                                    .chunking = true,
+                                    .eightbit = true,
+                                    .smtputf8 = true,
+                                    .dsn = true,
+                                    .enhanced = true,
+                                    .has_size = true,
+                                    .size = 10000000,
+                                    .mechanisms = "PLAIN LOGIN",
+                                    .user = user,
+                                    .password = password,
+                                    .genuine = true};
     s.tls = (struct sim_tls_server){.certificate = {.names = name, .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
     return s;
 }
@@ -52,7 +65,8 @@ const struct sim_fault_rule *up_rule_due(const struct sim_upstream *u, enum sim_
 {
     for (size_t i = 0; i < SIM_RULES; i++) {
         const struct sim_fault_rule *r = &u->script.faults[i];
-        if (r->fault != SIM_FAULT_NONE && r->step == step && u->seen[step] >= r->skip && (r->times == 0 || u->seen[step] < r->skip + r->times))
+        if (r->fault != SIM_FAULT_NONE && r->step == step && u->seen[step] >= r->skip &&
+            (r->times == 0 || u->seen[step] < r->skip + r->times))
             return r;
     }
     return NULL;
@@ -142,7 +156,9 @@ static void strike(struct up_session *s, const struct sim_fault_rule *r, usec *d
     case SIM_FAULT_REPLY:
         buf_clear(&s->out);
         (void)!buf_append_slice(&s->out, slice_of(r->text));
-        s->after = strncmp(r->text, "421", 3) == 0 ? AFTER_CLOSE : strncmp(r->text, "354", 3) == 0 || r->text[0] == '2' ? s->after : AFTER_NOTHING;
+        s->after = strncmp(r->text, "421", 3) == 0                        ? AFTER_CLOSE
+                   : strncmp(r->text, "354", 3) == 0 || r->text[0] == '2' ? s->after
+                                                                          : AFTER_NOTHING;
         break;
     case SIM_FAULT_DRIP: s->drips = true; break;
     case SIM_FAULT_TWICE: {
@@ -237,7 +253,8 @@ static void idle_is_over(void *arg)
     if (!r)
         return;
     buf_clear(&s->out);
-    if (r->fault == SIM_FAULT_REPLY || r->fault == SIM_FAULT_CLOSE || r->fault == SIM_FAULT_RESET || r->fault == SIM_FAULT_HOLE || r->fault == SIM_FAULT_STALL)
+    if (r->fault == SIM_FAULT_REPLY || r->fault == SIM_FAULT_CLOSE || r->fault == SIM_FAULT_RESET || r->fault == SIM_FAULT_HOLE ||
+        r->fault == SIM_FAULT_STALL)
         dispatch_answer(s, r);
 }
 

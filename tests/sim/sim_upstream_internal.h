@@ -26,34 +26,35 @@ struct up_session {
     struct sim_end *end;
     size_t number;
     enum up_state state;
-    enum up_after after;      /* what follows when the answer has left */
-    bool busy;                /* an answer is due: commands wait */
+    enum up_after after; /* what follows when the answer has left */
+    bool busy;           /* an answer is due: commands wait */
     bool handshaking, sealed, greeted, authenticated, extended, body_struck;
-    char *user;               /* between the two lines of LOGIN */
+    char *user; /* between the two lines of LOGIN */
     struct sim_event due, idle;
-    struct buf in, out;       /* out: the answer that is due */
-    size_t out_done;          /* dripped so far */
+    struct buf in, out; /* out: the answer that is due */
+    size_t out_done;    /* dripped so far */
     bool drips;
     /* transaction */
     bool has_mail;
     bool body_7bit_only;
-    struct sim_mail mail;     /* growing */
-    bool line_start;          /* of the DATA body */
+    struct sim_mail mail; /* growing */
+    bool line_start;      /* of the DATA body */
     uint64_t chunk_left, body_bytes;
     bool last_chunk, chunk_refused;
-    bool verdict_is_good;     /* the answer that is due is this message's 2xx */
-    size_t mail_taken;        /* its number in the ledger, counted from 1 */
+    bool verdict_is_good; /* the answer that is due is this message's 2xx */
+    size_t mail_taken;    /* its number in the ledger, counted from 1 */
 };
 
 void up_complain(struct up_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Answers `text` (lines with CRLF) after the script's delay, unless a fault strikes at this step. */
 void up_answer(struct up_session *s, enum sim_step step, enum up_after after, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void up_answer_plain(struct up_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3); /* no fault can strike */
-bool up_strikes_body(struct up_session *s);          /* a fault at SIM_AT_BODY is due, and has struck: stop reading this body */
-void up_process(struct up_session *s);               /* as many commands as may be answered now */
+bool up_strikes_body(struct up_session *s); /* a fault at SIM_AT_BODY is due, and has struck: stop reading this body */
+void up_process(struct up_session *s);      /* as many commands as may be answered now */
 void up_reset_transaction(struct up_session *s);
-void up_take_mail(struct up_session *s);             /* the message goes into the ledger */
-const struct sim_fault_rule *up_rule_due(const struct sim_upstream *u, enum sim_step step); /* the rule that will strike at this step next, or NULL */
+void up_take_mail(struct up_session *s); /* the message goes into the ledger */
+const struct sim_fault_rule *up_rule_due(const struct sim_upstream *u,
+                                         enum sim_step step); /* the rule that will strike at this step next, or NULL */
 
 struct sim_login *ledger_login(struct up_session *s, const char *user, const char *password);
 void ledger_mail_free(struct sim_mail *m);

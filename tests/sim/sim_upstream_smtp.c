@@ -168,9 +168,10 @@ static void do_ehlo(struct up_session *s, bool extended)
         return;
     }
     snprintf(size, sizeof size, p->size > 0 ? "250-SIZE %llu\r\n" : "250-SIZE\r\n", (unsigned long long)p->size);
-    int n = snprintf(text, sizeof text, "250-upstream.example.com at your service\r\n%s%s%s%s%s%s%s%s", p->starttls && !s->sealed ? "250-STARTTLS\r\n" : "",
-                     p->pipelining ? "250-PIPELINING\r\n" : "", p->chunking ? "250-CHUNKING\r\n" : "", p->eightbit ? "250-8BITMIME\r\n" : "",
-                     p->smtputf8 ? "250-SMTPUTF8\r\n" : "", p->dsn ? "250-DSN\r\n" : "", p->enhanced ? "250-ENHANCEDSTATUSCODES\r\n" : "", p->has_size ? size : "");
+    int n = snprintf(text, sizeof text, "250-upstream.example.com at your service\r\n%s%s%s%s%s%s%s%s",
+                     p->starttls && !s->sealed ? "250-STARTTLS\r\n" : "", p->pipelining ? "250-PIPELINING\r\n" : "",
+                     p->chunking ? "250-CHUNKING\r\n" : "", p->eightbit ? "250-8BITMIME\r\n" : "", p->smtputf8 ? "250-SMTPUTF8\r\n" : "",
+                     p->dsn ? "250-DSN\r\n" : "", p->enhanced ? "250-ENHANCEDSTATUSCODES\r\n" : "", p->has_size ? size : "");
     for (const char *e = p->extra; e && *e;) {
         size_t len = strcspn(e, "\n");
         n += snprintf(text + n, sizeof text - (size_t)n, "250-%.*s\r\n", (int)len, e);
@@ -210,7 +211,8 @@ static void check_parameters(struct up_session *s, const char *rest)
         up_complain(s, "8BITMIME was not announced");
     if (has_parameter(rest, "SMTPUTF8") && !p->smtputf8)
         up_complain(s, "SMTPUTF8 was not announced");
-    if ((has_parameter(rest, "RET=") || has_parameter(rest, "ENVID=") || has_parameter(rest, "NOTIFY=") || has_parameter(rest, "ORCPT=")) && !p->dsn)
+    if ((has_parameter(rest, "RET=") || has_parameter(rest, "ENVID=") || has_parameter(rest, "NOTIFY=") || has_parameter(rest, "ORCPT=")) &&
+        !p->dsn)
         up_complain(s, "DSN was not announced");
 }
 
@@ -412,7 +414,8 @@ static bool take_body_line(struct up_session *s)
     bool dot = s->line_start && view.data[0] == '.';
     if (dot && text == 1 && (crlf || s->u->script.loose)) {
         buf_consume(&s->in, n + 1);
-        check_last_in_group(s, "the end of data", true);
+        if (!s->body_struck)
+            check_last_in_group(s, "the end of data", true);
         if (s->body_struck) { /* it has been answered already */
             up_reset_transaction(s);
             s->state = UP_COMMANDS;

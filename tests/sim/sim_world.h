@@ -70,14 +70,14 @@ void sim_programs_free(struct sim *sim);
 /* ---- connections ---- */
 enum sim_mark { SIM_CLEAR, SIM_SEALED, SIM_HELLO, SIM_FLIGHT, SIM_FINISHED, SIM_ALERT, SIM_NOTIFY, SIM_FIN, SIM_RST, SIM_ACK };
 
-struct sim_hello {         /* what a handshake message carries */
+struct sim_hello { /* what a handshake message carries */
     enum tls_version oldest, version;
     bool resume;
     struct sim_certificate certificate;
 };
 
-struct sim_chunk {         /* one segment */
-    struct link link;      /* in to->flying, then to->arrived */
+struct sim_chunk {    /* one segment */
+    struct link link; /* in to->flying, then to->arrived */
     struct sim_event event;
     struct sim_end *to;
     enum sim_mark mark;
@@ -93,16 +93,17 @@ struct sim_end {
     enum sim_direction sends; /* SIM_UP: the end that connected */
     struct addr local, peer;
     struct link flying, arrived; /* on the way to here; here and unread */
-    size_t unacked;         /* bytes sent and not yet read and acknowledged */
-    uint64_t carried;       /* bytes sent since the beginning */
-    usec last_arrival;      /* of what this end sent: nothing overtakes it */
-    bool hole;              /* what this end sends vanishes */
+    size_t unacked;              /* bytes sent and not yet read and acknowledged */
+    uint64_t carried;            /* bytes sent since the beginning, as the network counts them */
+    uint64_t handed, read;       /* octets of data: written to this end; read at this end */
+    usec last_arrival;           /* of what this end sent: nothing overtakes it */
+    bool hole;                   /* what this end sends vanishes */
     bool connected, fin_sent, fin_seen, reset, closed;
-    struct err failure;     /* of the connect */
+    struct err failure; /* of the connect */
     struct sim_tls *tls;
     sim_notify *fn;
     void *ctx;
-    struct buf clear;       /* what it sent clear, for the oracle */
+    struct buf clear; /* what it sent clear, for the oracle */
 };
 
 struct sim_conn {
@@ -118,8 +119,8 @@ static inline struct sim_end *sim_end_other(struct sim_end *e)
     return &e->conn->ends[e->sends == SIM_UP ? SIM_DOWN : SIM_UP];
 }
 
-struct sim_chunk *sim_end_front(const struct sim_end *e);           /* the oldest unread, or NULL */
-void sim_end_drop_front(struct sim_end *e);                         /* read it: the sender gets its acknowledgement */
+struct sim_chunk *sim_end_front(const struct sim_end *e); /* the oldest unread, or NULL */
+void sim_end_drop_front(struct sim_end *e);               /* read it: the sender gets its acknowledgement */
 void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire, const struct sim_hello *hello);
 void sim_tls_free(struct sim_tls **tls);
 bool sim_tls_is_done(const struct sim_tls *tls);

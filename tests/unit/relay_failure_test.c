@@ -13,7 +13,7 @@
 static const enum client_fault faults[] = {CLIENT_FAULT_LINK, CLIENT_FAULT_TIMEOUT, CLIENT_FAULT_REPLY, CLIENT_FAULT_PROTOCOL};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
-static struct loss loss(enum stage stage, enum client_fault fault)
+static struct loss loss(enum loss_stage stage, enum client_fault fault)
 {
     return (struct loss){.stage = stage, .fault = fault, .replayable = true, .promised = true, .awaited = true};
 }
@@ -38,7 +38,7 @@ static void nothing_is_resent_after_sent(void **state)
 static void a_lost_link_is_replaced_once(void **state)
 {
     (void)state;
-    for (enum stage s = STAGE_REST; s < STAGE_SENT; s++)
+    for (enum loss_stage s = STAGE_REST; s < STAGE_SENT; s++)
         for (size_t f = 0; f < FAULTS; f++) {
             struct loss l = loss(s, faults[f]);
             struct decision d = failure_judge(&l);

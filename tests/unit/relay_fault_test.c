@@ -20,7 +20,7 @@ static void fill(void)
         memcpy(large + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n", 64);
 }
 
-static void play(struct stage *s, const struct fault_case *c)
+static void play(struct scene *s, const struct fault_case *c)
 {
     stage_init(s, ONE_PORT);
     struct sim_upstream_script *up = stage_port(s, "192.0.2.1:587");
@@ -53,7 +53,7 @@ static const char *name(const struct fault_case *c)
 /* The message that the fault strikes must have met `code`; the other must have been delivered. */
 static void expect(const struct fault_case *c, int code, const char *logged)
 {
-    struct stage s;
+    struct scene s;
     play(&s, c);
     const struct sim_outcome *struck = stage_outcome(&s, c->pooled ? 1 : 0), *other = stage_outcome(&s, c->pooled ? 0 : 1);
     int last = struck->rcpt[0] / 100 != 2 ? struck->rcpt[0] : struck->data != 354 ? struck->data : struck->final;
@@ -131,7 +131,7 @@ static void too_large_to_replay(void **state)
     (void)state;
     struct fault_case c = {.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .size = sizeof large};
     for (unsigned bits = 0; bits < 2; bits++) {
-        struct stage s;
+        struct scene s;
         c.chunking = bits;
         stage_init(&s, ONE_PORT);
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
@@ -219,7 +219,7 @@ static void dead_in_the_pool_is_replaced_silently(void **state)
     (void)state;
     static const enum sim_fault faults[] = {SIM_FAULT_CLOSE, SIM_FAULT_RESET, SIM_FAULT_HOLE};
     for (size_t f = 0; f < 3; f++) {
-        struct stage s;
+        struct scene s;
         stage_init(&s, ONE_PORT);
         stage_port(&s, "192.0.2.1:587")->faults[0] =
             (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = faults[f], .times = 1, .delay = 500 * USEC_PER_MS, .skip = 1};

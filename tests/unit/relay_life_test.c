@@ -13,7 +13,7 @@ static void fill(void)
         memcpy(body + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n", 64);
 }
 
-static bool log_has(const struct stage *s, const char *text)
+static bool log_has(const struct scene *s, const char *text)
 {
     return sim_log_has(s->play.sim, text);
 }
@@ -26,7 +26,7 @@ static void gone_before_the_end_leaves_nothing(void **state)
     for (unsigned bits = 0; bits < 4; bits++)
         for (size_t i = 0; i < 4; i++)
             for (size_t p = 0; p < 5; p++) {
-                struct stage s;
+                struct scene s;
                 stage_init(&s, ONE_PORT);
                 struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
                 up->chunking = bits & 1;
@@ -47,7 +47,7 @@ static void gone_after_the_end_changes_nothing(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < 4; bits++) {
-        struct stage s;
+        struct scene s;
         stage_init(&s, ONE_PORT);
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->chunking = bits & 1;
@@ -66,7 +66,7 @@ static void gone_after_the_end_changes_nothing(void **state)
 static void gone_after_the_end_and_lost_upstream(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = SIM_FAULT_CLOSE, .times = 1};
     stage_message(&s, "b@example.org", "x\r\n");
@@ -83,7 +83,7 @@ static void taken_before_and_refused_now_sends_nothing(void **state)
 {
     (void)state;
     for (int which = 0; which < 2; which++) {
-        struct stage s;
+        struct scene s;
         stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1000};
@@ -107,7 +107,7 @@ static void taken_before_and_refused_now_sends_nothing(void **state)
 static void the_replacement_comes_from_another_port(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
     stage_port(&s, "192.0.2.1:587")->faults[0] =
         (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 0, .bytes = 1000};
@@ -126,7 +126,7 @@ static void the_replacement_comes_from_another_port(void **state)
 static void no_other_session_to_be_had(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
     up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1000};
@@ -143,7 +143,7 @@ static void no_other_session_to_be_had(void **state)
 static void drain_lets_a_message_finish(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->faults[0] =
         (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = SIM_FAULT_SLOW, .delay = 20 * USEC_PER_SEC};
@@ -167,7 +167,7 @@ static bool first_is_in_its_body(void *ctx)
 static void a_reload_leaves_messages_alone(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     struct err err;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
@@ -202,7 +202,7 @@ static void freed_in_mid_message(void **state)
     (void)state;
     static const usec moments[] = {1005, 1030, 1060, 1090, 1110, 1300, 2000}; /* ms of virtual time */
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-        struct stage s;
+        struct scene s;
         stage_init(&s, ONE_PORT);
         stage_port(&s, "192.0.2.1:587")->faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = SIM_FAULT_STALL};
         struct sim_message *m = stage_message(&s, "b@example.org", "");

@@ -1,7 +1,7 @@
 /* Whole messages on good days: what the client is told, what the upstream gets, what the log says. */
 #include "relay_world.h"
 
-static bool log_has(const struct stage *s, const char *text)
+static bool log_has(const struct scene *s, const char *text)
 {
     return sim_log_has(s->play.sim, text);
 }
@@ -9,7 +9,7 @@ static bool log_has(const struct stage *s, const char *text)
 static void delivered(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     stage_message(&s, "b@example.org", "Subject: x\r\n\r\n.dot\r\nbye\r\n");
@@ -27,7 +27,7 @@ static void delivered(void **state)
 static void one_session_serves_many(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     for (size_t i = 0; i < 3; i++)
@@ -42,7 +42,7 @@ static void one_session_serves_many(void **state)
 static void each_recipient_gets_its_own_answer(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
     up->rcpt[0] = (struct sim_address_rule){"nobody", "550 5.1.1 no such person here"};
@@ -65,7 +65,7 @@ static void each_recipient_gets_its_own_answer(void **state)
 static void nobody_accepted(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->rcpt[0] = (struct sim_address_rule){"nobody", "550 5.1.1 no such person here"};
     stage_message(&s, "nobody@example.org", "x\r\n");
@@ -80,7 +80,7 @@ static void nobody_accepted(void **state)
 static void mail_refused_upstream(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->mail[0] = (struct sim_address_rule){"a@", "553 5.7.1 not your address"};
     stage_message(&s, "b@example.org", "x\r\n");
@@ -95,7 +95,7 @@ static void mail_refused_upstream(void **state)
 static void credentials_are_never_the_clients_trouble(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->mail[0] = (struct sim_address_rule){"a@", "530 5.7.0 authenticate first"};
     stage_message(&s, "b@example.org", "x\r\n");
@@ -109,7 +109,7 @@ static void credentials_are_never_the_clients_trouble(void **state)
 static void no_port_works(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
     stage_port(&s, "192.0.2.1:2525")->starttls = false;
     sim_plan_place(&s.plan, "192.0.2.1:587", NULL);
@@ -124,7 +124,7 @@ static void no_port_works(void **state)
 static void size_unknown_at_mail(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587")->size = 1000;
     stage_message(&s, "b@example.org", "x\r\n")->parameters = "SIZE=2000";
@@ -142,7 +142,7 @@ static void size_unknown_at_mail(void **state)
 static void too_many_hops(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     char body[51 * 14 + 100] = "";
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
@@ -163,7 +163,7 @@ static void too_many_hops(void **state)
 static void not_allowed(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, "[listen]\nallow = 10.0.0.0/8\n" ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     stage_message(&s, "b@example.org", "x\r\n");
@@ -177,7 +177,7 @@ static void not_allowed(void **state)
 static void too_many_clients(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, "[listen]\nmax_clients = 1\n" ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     stage_message(&s, "b@example.org", "x\r\n");
@@ -194,7 +194,7 @@ static void too_many_clients(void **state)
 static void no_route(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT "senders = @example.net\n");
     stage_port(&s, "192.0.2.1:587");
     stage_message(&s, "b@example.org", "x\r\n");
@@ -209,7 +209,7 @@ static void no_route(void **state)
 static void bare_connect_never_logs_in(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     s.plan.clients[0].parts_at = SIM_CLIENT_GREETED;
@@ -222,7 +222,7 @@ static void bare_connect_never_logs_in(void **state)
 static void ehlo_warms_a_session(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     s.plan.clients[0].parts_at = SIM_CLIENT_SAID_HELLO;
@@ -238,7 +238,7 @@ static void ehlo_warms_a_session(void **state)
 static void large_body(void **state)
 {
     (void)state;
-    struct stage s;
+    struct scene s;
     enum { SIZE = 3 * 1024 * 1024 };
     static char body[SIZE];
     for (size_t i = 0; i < SIZE; i += 64)

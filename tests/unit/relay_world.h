@@ -18,7 +18,7 @@
 #define HOST "mail.example.com"
 #define ONE_PORT "[upstream]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\n"
 
-struct stage {
+struct scene {
     struct sim_plan plan;
     struct sim_play play;
     struct sim_verdict verdict;
@@ -32,9 +32,9 @@ static inline struct sim_upstream_script kind_script(void)
 }
 
 /* A plan with `ini`, the upstream at 192.0.2.1, and a client without messages. */
-static inline void stage_init(struct stage *s, const char *ini)
+static inline void stage_init(struct scene *s, const char *ini)
 {
-    *s = (struct stage){0};
+    *s = (struct scene){0};
     sim_plan_init(&s->plan, 1);
     s->plan.ini = ini;
     s->plan.names[0] = (struct sim_plan_name){.host = HOST, .addresses = "192.0.2.1"};
@@ -46,13 +46,13 @@ static inline void stage_init(struct stage *s, const char *ini)
     s->plan.delays[0] = USEC_PER_SEC;
 }
 
-static inline struct sim_upstream_script *stage_port(struct stage *s, const char *at)
+static inline struct sim_upstream_script *stage_port(struct scene *s, const char *at)
 {
     struct sim_upstream_script script = kind_script();
     return &sim_plan_place(&s->plan, at, &script)->script;
 }
 
-static inline struct sim_message *stage_message(struct stage *s, const char *to, const char *body)
+static inline struct sim_message *stage_message(struct scene *s, const char *to, const char *body)
 {
     struct sim_client_script *c = &s->plan.clients[0];
     struct sim_message *m = &c->messages[c->n++];
@@ -60,14 +60,14 @@ static inline struct sim_message *stage_message(struct stage *s, const char *to,
     return m;
 }
 
-static inline void stage_show(const struct stage *s)
+static inline void stage_show(const struct scene *s)
 {
     fprintf(stderr, "client was told:\n%s", sim_client_replies(s->play.clients[0]));
     for (size_t i = 0; i < sim_log_count(s->play.sim); i++)
         fputs(sim_log_line(s->play.sim, i), stderr);
 }
 
-static inline void stage_play(struct stage *s)
+static inline void stage_play(struct scene *s)
 {
     sim_play_begin(&s->play, &s->plan, getenv("SIM_VERBOSE") != NULL);
     s->ended = sim_play_run(&s->play);
@@ -78,18 +78,18 @@ static inline void stage_play(struct stage *s)
         stage_show(s);
 }
 
-static inline const struct sim_outcome *stage_outcome(const struct stage *s, size_t message)
+static inline const struct sim_outcome *stage_outcome(const struct scene *s, size_t message)
 {
     return sim_client_outcome(s->play.clients[0], message);
 }
 
-static inline bool stage_said(const struct stage *s, const char *text)
+static inline bool stage_said(const struct scene *s, const char *text)
 {
     return strstr(sim_client_replies(s->play.clients[0]), text) != NULL;
 }
 
 /* The oracle found nothing; frees all. */
-static inline void stage_end(struct stage *s)
+static inline void stage_end(struct scene *s)
 {
     for (size_t i = 0; i < s->verdict.n && i < SIM_FINDINGS; i++)
         fprintf(stderr, "oracle: %s\n", s->verdict.findings[i]);

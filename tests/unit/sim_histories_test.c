@@ -11,7 +11,8 @@
 #include "sim/sim_history.h"
 
 static const char secret[] = "open-Sesame#42";
-static const char three_ports[] = "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
+static const char three_ports[] =
+    "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
 
 /* ---- a stage: three good ports, one client with one message; tests spoil what they want ---- */
 
@@ -37,7 +38,8 @@ static void set(struct stage *s)
     s->p1025 = sim_plan_place(p, "192.0.2.1:1025", &script);
     static const char body[] = "Subject: hello\r\n\r\nworld\r\n";
     p->clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
-    p->clients[0].messages[0] = (struct sim_message){.from = "a@example.org", .to = {"b@example.net"}, .nto = 1, .body = body, .len = sizeof body - 1};
+    p->clients[0].messages[0] =
+        (struct sim_message){.from = "a@example.org", .to = {"b@example.net"}, .nto = 1, .body = body, .len = sizeof body - 1};
     p->nclients = 1;
 }
 
@@ -265,7 +267,8 @@ static void nothing_can_be_smuggled(void **state)
             s.p587->script.loose = true;
             s.p587->script.chunking = chunking;
             struct sim_message *m = &s.plan.clients[0].messages[0];
-            m->body = sim_plan_text(&s.plan, "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nevil%s", ends[i], ends[i]);
+            m->body = sim_plan_text(&s.plan, "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nevil%s", ends[i],
+                                    ends[i]);
             m->len = strlen(m->body);
             s.plan.calm = s.plan.must_arrive = true;
             play(&s);
@@ -305,6 +308,33 @@ static void a_client_that_leaves_after_its_dot_changes_nothing(void **state)
     strike(&s);
 }
 
+/* PRODUCT 6: a session never holds more than 64 KiB per direction beyond the replay copy. */
+static void a_link_that_takes_nothing_holds_the_client_back(void **state)
+{
+    (void)state;
+    for (int chunking = 0; chunking < 2; chunking++) {
+        struct stage s;
+        set(&s);
+        large_body(&s, 4000000);
+        s.p587->path.hole_up = 30000;
+        s.p587->path.window = 20000;
+        s.p587->script.chunking = chunking;
+        sim_play_begin(&s.play, &s.plan, false);
+        sim_run_for(s.play.sim, 60 * USEC_PER_SEC);
+        assert_int_equal(sim_conn_count(s.play.sim), 2);
+        uint64_t taken = sim_conn_read(s.play.sim, 0, SIM_UP), given = sim_conn_sent(s.play.sim, 1, SIM_UP);
+        assert_true(given > 30000);
+        assert_true(taken > given / 2);
+        assert_true(taken - given <= 64 * 1024);
+        bool ended = sim_play_run(&s.play);
+        sim_play_close(&s.play);
+        sim_judge(&s.play, ended, &s.verdict);
+        assert_int_equal(s.verdict.n, 0);
+        assert_int_equal(outcome(&s, 0)->final, 250); /* after reply_timeout another session took it: little of it was gone */
+        strike(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_smuggled),
         cmocka_unit_test(a_client_that_leaves_in_its_body_leaves_nothing),
         cmocka_unit_test(a_client_that_leaves_after_its_dot_changes_nothing),
+        cmocka_unit_test(a_link_that_takes_nothing_holds_the_client_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

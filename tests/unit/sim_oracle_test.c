@@ -22,7 +22,8 @@ static void play(struct stage *s)
     static const char body[] = "Subject: x\r\n\r\nline one\r\nline two\r\n";
     memset(s, 0, sizeof *s);
     sim_plan_init(&s->plan, 3);
-    s->plan.ini = "[log]\nlevel = debug\n[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
+    s->plan.ini = "[log]\nlevel = debug\n[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = "
+                  "open-Sesame#42\n";
     s->plan.user = "me";
     s->plan.password = "open-Sesame#42";
     s->plan.calm = s->plan.must_arrive = true;
@@ -31,7 +32,8 @@ static void play(struct stage *s)
     script.rcpt[0] = (struct sim_address_rule){"bad@", "550 5.1.1 no such user"};
     sim_plan_place(&s->plan, "192.0.2.1:587", &script);
     s->plan.clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
-    s->plan.clients[0].messages[0] = (struct sim_message){.from = "a@x", .to = {"b@y", "bad@y", "c@y"}, .nto = 3, .body = body, .len = sizeof body - 1};
+    s->plan.clients[0].messages[0] =
+        (struct sim_message){.from = "a@x", .to = {"b@y", "bad@y", "c@y"}, .nto = 3, .body = body, .len = sizeof body - 1};
     s->plan.nclients = 1;
     sim_play_begin(&s->play, &s->plan, false);
     assert_true(sim_play_run(&s->play));
@@ -58,7 +60,6 @@ static struct sim_outcome *outcome(struct stage *s)
 {
     return (struct sim_outcome *)(uintptr_t)sim_client_outcome(s->play.clients[0], 0);
 }
-
 
 static void lose(struct stage *s)
 {

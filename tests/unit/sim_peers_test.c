@@ -97,7 +97,12 @@ static void faults_strike(void **state)
         struct sim_client_script c = two_messages();
         c.messages[0].len = 12;
         c.patience = 30 * USEC_PER_SEC;
-        u.faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = (enum sim_fault)fault, .times = 1, .text = "452 4.3.1 full\r\n", .delay = USEC_PER_SEC, .commits = true};
+        u.faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT,
+                                              .fault = (enum sim_fault)fault,
+                                              .times = 1,
+                                              .text = "452 4.3.1 full\r\n",
+                                              .delay = USEC_PER_SEC,
+                                              .commits = true};
         play(&f, 2, &u, &c);
         assert_int_equal(sim_upstream_struck(f.u), 1);
         assert_int_equal(f.ledger->mails[0].answered, fault >= SIM_FAULT_DRIP);

@@ -238,7 +238,9 @@ static void connects_fail_each_in_its_way(void **state)
         enum sim_syn syn;
         enum err_kind kind;
         usec after;
-    } ways[] = {{SIM_REFUSED, ERR_REFUSED, 10 * USEC_PER_MS}, {SIM_DROPPED, ERR_TIMEOUT, 127 * USEC_PER_SEC}, {SIM_UNREACHABLE, ERR_UNREACHABLE, 5 * USEC_PER_MS}};
+    } ways[] = {{SIM_REFUSED, ERR_REFUSED, 10 * USEC_PER_MS},
+                {SIM_DROPPED, ERR_TIMEOUT, 127 * USEC_PER_SEC},
+                {SIM_UNREACHABLE, ERR_UNREACHABLE, 5 * USEC_PER_MS}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct fixture f;
         set_up(&f, 4);
@@ -400,8 +402,10 @@ static void handshakes_fail_each_in_its_way(void **state)
         enum sim_tls_manner manner;
         const char *events;
         enum err_kind kind;
-    } ways[] = {
-        {SIM_TLS_ALERT, "CF", ERR_TLS}, {SIM_TLS_SILENT, "C", ERR_NONE}, {SIM_TLS_RESETS, "CF", ERR_RESET}, {SIM_TLS_BABBLES, "CF", ERR_TLS}};
+    } ways[] = {{SIM_TLS_ALERT, "CF", ERR_TLS},
+                {SIM_TLS_SILENT, "C", ERR_NONE},
+                {SIM_TLS_RESETS, "CF", ERR_RESET},
+                {SIM_TLS_BABBLES, "CF", ERR_TLS}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct fixture f;
         set_up(&f, 6);

@@ -127,6 +127,8 @@ static void set(struct dialog *d, const char *rest)
                                                        : SERVER_TLS_IMPLICIT);
     else if (strcmp(key, "auth") == 0)
         st->settings.auth = strcmp(value, "accept") == 0 ? SERVER_AUTH_ACCEPT : SERVER_AUTH_REQUIRED;
+    else if (strcmp(key, "unwelcome") == 0)
+        st->unwelcome = true;
     else if (strcmp(key, "from") == 0)
         assert_true(addr_parse(slice_of(value), &st->from));
     else if (strcmp(key, "upstream_size") == 0)

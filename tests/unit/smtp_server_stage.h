@@ -24,8 +24,8 @@
 
 enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KINDS };
 static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login"};
-static const char *const usual_answers[KINDS] = {"250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead",
-                                                 "250 2.0.0 queued as test", "", "right"};
+static const char *const usual_answers[KINDS] = {
+    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right"};
 
 struct lines { /* a list of strings */
     char **items;
@@ -50,6 +50,7 @@ struct stage { /* everything of one dialog */
     size_t octets;       /* ... of this one */
     bool held;
     struct buf heard; /* what the client read */
+    bool unwelcome;   /* sent away before the greeting */
     bool deaf;        /* it does not read */
     bool securing;    /* its handshake runs */
     bool eof, reset;
@@ -166,8 +167,8 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
         snprintf(size, sizeof size, " size=%llu", (unsigned long long)p->size);
     const char *user = server_client(st->server)->user;
     saw(st, "mail <%.*s>%s%s%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size, p->body == BODY_8BITMIME ? " 8bit" : "",
-        p->smtputf8 ? " utf8" : "", user ? " user=" : "", user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data, p->envid.len ? " envid=" : "",
-        (int)p->envid.len, p->envid.data);
+        p->smtputf8 ? " utf8" : "", user ? " user=" : "", user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data,
+        p->envid.len ? " envid=" : "", (int)p->envid.len, p->envid.data);
     respond(st, KIND_MAIL, cmd);
 }
 
@@ -264,6 +265,8 @@ static void on_accept(void *ctx, struct transport *t)
 {
     struct stage *st = ctx;
     st->server = server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
+    if (st->unwelcome)
+        server_close(st->server, 554, "5.7.1", "not allowed");
 }
 
 static void stage_begin(struct stage *st, uint64_t seed)

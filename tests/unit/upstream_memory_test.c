@@ -151,7 +151,7 @@ static void the_gate_lets_in_one_at_a_time(void **state)
     granted = 0;
     gate_init(&g);
     for (int i = 0; i < 4; i++) {
-        gate_pass_init(&p[i], on_granted, NULL);
+        gate_pass_init(&p[i], 587, on_granted, NULL);
         gate_enter(&g, &p[i]);
         gate_enter(&g, &p[i]); /* twice is once */
     }

@@ -1,0 +1,329 @@
+#include "relay/rewrite.h"
+
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "wire/mailbox.h"
+
+enum { NAME_MAX_OCTETS = 998 }; /* of a line (RFC 5322 2.1.1): what is longer before its colon is no field */
+
+static void flush(struct rewrite *r)
+{
+    if (r->run.len)
+        r->put(r->ctx, r->run);
+    r->run = slice_of("");
+}
+
+static void emit(struct rewrite *r, struct slice octets)
+{
+    flush(r);
+    if (!octets.len)
+        return;
+    r->mid_line = octets.data[octets.len - 1] != '\n';
+    r->put(r->ctx, octets);
+}
+
+/* One octet of the call at hand. */
+static void pass(struct rewrite *r, const char *at)
+{
+    if (!r->run.len)
+        r->run.data = at;
+    r->run.len++;
+    r->mid_line = *at != '\n';
+}
+
+static void emit_held(struct rewrite *r)
+{
+    emit(r, buf_view(&r->held));
+    buf_clear(&r->held);
+}
+
+/* ------------------------------------------------------------------ From and Sender */
+
+static bool is_blank(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.data[i] > ' ')
+            return false;
+    return true;
+}
+
+static void keep_original(struct rewrite *r, struct slice value, bool has_address)
+{
+    if (is_blank(value))
+        return;
+    bool fits = buf_append_slice(&r->original, value);
+    (void)fits; /* it is part of what was held under the same cap */
+    r->original_has_address = has_address;
+}
+
+/* The name stays as it is, folding and all; only the address changes. Of several mailboxes the first stays. */
+static void emit_readdressed(struct rewrite *r, struct slice name, struct slice value, const struct mailboxes *m)
+{
+    emit(r, name);
+    emit(r, slice_head(value, m->from));
+    emit(r, slice_of(r->plan.header_from));
+    emit(r, slice_from(slice_head(value, m->end), m->to));
+    if (m->several)
+        emit(r, slice_of("\r\n"));
+}
+
+static void emit_replaced(struct rewrite *r, struct slice name)
+{
+    emit(r, name);
+    emit(r, slice_of(" "));
+    emit(r, slice_of(r->plan.header_from));
+    emit(r, slice_of("\r\n"));
+}
+
+static void finish_address_field(struct rewrite *r)
+{
+    struct slice field = buf_view(&r->held);
+    size_t n = slice_find(field, ':') + 1;
+    struct slice name = slice_head(field, n), value = slice_from(field, n);
+    struct mailboxes m;
+    bool readable = mailboxes_read(value, &m);
+    if (readable && !m.several && slice_is_word(m.address, r->plan.header_from)) {
+        emit_held(r);
+        return;
+    }
+    if (r->mode == REWRITE_FROM)
+        keep_original(r, value, readable && m.address.len > 0);
+    if (readable)
+        emit_readdressed(r, name, value, &m);
+    else
+        emit_replaced(r, name);
+    buf_clear(&r->held);
+}
+
+/* ------------------------------------------------------------------ the section's end */
+
+static bool adds_at_end(const struct rewrite *r)
+{
+    return (r->plan.date && !r->has_date) || (r->plan.message_id && !r->has_message_id) || (r->plan.from && !r->has_from) ||
+           buf_view(&r->original).len > 0;
+}
+
+static void emit_copy(struct rewrite *r, const char *name)
+{
+    emit(r, slice_of(name));
+    emit(r, buf_view(&r->original));
+    if (r->mid_line)
+        emit(r, slice_of("\r\n"));
+}
+
+static void emit_missing(struct rewrite *r)
+{
+    if (r->mid_line && adds_at_end(r))
+        emit(r, slice_of("\r\n"));
+    if (!r->has_date)
+        emit(r, slice_of(r->plan.date));
+    if (!r->has_message_id)
+        emit(r, slice_of(r->plan.message_id));
+    if (!r->has_from)
+        emit(r, slice_of(r->plan.from));
+    if (r->original_has_address && !r->has_reply_to)
+        emit_copy(r, "Reply-To:");
+    if (buf_view(&r->original).len)
+        emit_copy(r, "X-Original-From:");
+}
+
+static void finish_field(struct rewrite *r)
+{
+    switch (r->mode) {
+    case REWRITE_FROM:
+    case REWRITE_SENDER: finish_address_field(r); break;
+    case REWRITE_MBOX: buf_clear(&r->held); break;
+    case REWRITE_NAME:
+    case REWRITE_PASS: break;
+    }
+    r->mode = REWRITE_PASS;
+}
+
+/* What is held now is the body's, or nothing. */
+static void finish_section(struct rewrite *r, bool has_blank_line)
+{
+    bool added = adds_at_end(r) || (r->plan.first && !r->has_fields);
+    emit_missing(r);
+    if (!has_blank_line && (added || r->plan.separate))
+        emit(r, slice_of("\r\n"));
+    emit_held(r);
+    buf_free(&r->original);
+    r->scan.place = HEADER_OVER;
+}
+
+/* ------------------------------------------------------------------ fields */
+
+/* A From after the first: one is all that a message may have (RFC 5322 3.6). */
+static void begin_from(struct rewrite *r)
+{
+    if (!r->plan.header_from) {
+        emit_held(r);
+    } else if (!r->has_from) {
+        r->mode = REWRITE_FROM;
+    } else {
+        buf_clear(&r->held);
+        emit(r, slice_of("X-Original-From:"));
+    }
+    r->has_from = true;
+}
+
+/* The colon came: what is held ends in it. */
+static void begin_field(struct rewrite *r)
+{
+    struct slice name = header_scan_name(&r->scan);
+    r->mode = REWRITE_PASS;
+    r->has_fields = true;
+    if (slice_is_word(name, "From")) {
+        begin_from(r);
+        return;
+    }
+    r->has_date = r->has_date || slice_is_word(name, "Date");
+    r->has_message_id = r->has_message_id || slice_is_word(name, "Message-ID");
+    r->has_reply_to = r->has_reply_to || slice_is_word(name, "Reply-To");
+    if (r->plan.header_from && slice_is_word(name, "Sender"))
+        r->mode = REWRITE_SENDER;
+    else
+        emit_held(r);
+}
+
+/* A first line "From ..." without a colon behind the word. */
+static void begin_mbox_line(struct rewrite *r)
+{
+    r->mode = r->plan.separate || r->plan.first ? REWRITE_MBOX : REWRITE_PASS;
+    if (r->mode == REWRITE_PASS)
+        emit_held(r);
+}
+
+/* ------------------------------------------------------------------ octets */
+
+/* Adds an octet to what is held. What grows beyond reason is not what it seemed to be: false, it was put. */
+static bool hold(struct rewrite *r, char c)
+{
+    bool address = r->mode == REWRITE_FROM || r->mode == REWRITE_SENDER;
+    bool fits = buf_append(&r->held, &c, 1);
+    (void)fits; /* the buffer takes one more than the larger cap */
+    if (buf_view(&r->held).len <= (address ? CAP_HEADER_LINE : NAME_MAX_OCTETS))
+        return true;
+    if (address) {
+        r->too_long = true;
+        r->mode = REWRITE_PASS;
+        emit_held(r);
+    } else {
+        finish_section(r, false);
+    }
+    return false;
+}
+
+static void in_value(struct rewrite *r, const char *at)
+{
+    if (r->mode == REWRITE_PASS) {
+        pass(r, at);
+        return;
+    }
+    if (!hold(r, *at))
+        return;
+    if (r->mode == REWRITE_MBOX && *at == '\n' && !header_is_mbox_line(buf_view(&r->held)))
+        finish_section(r, false);
+}
+
+static void in_name(struct rewrite *r, const char *at)
+{
+    if (!hold(r, *at))
+        return;
+    switch (r->scan.place) {
+    case HEADER_OVER: finish_section(r, false); break; /* a line that is no field */
+    case HEADER_VALUE:
+        if (r->scan.in_mbox_line)
+            begin_mbox_line(r);
+        else
+            begin_field(r);
+        break;
+    case HEADER_NAME:
+    case HEADER_AFTER_NAME:
+    case HEADER_LINE_START: break;
+    }
+}
+
+static void at_line_start(struct rewrite *r, const char *at)
+{
+    switch (r->scan.place) {
+    case HEADER_OVER:
+        finish_field(r);
+        finish_section(r, *at == '\r' || *at == '\n');
+        pass(r, at);
+        break;
+    case HEADER_NAME:
+        finish_field(r);
+        r->mode = REWRITE_NAME;
+        (void)hold(r, *at);
+        break;
+    case HEADER_VALUE: in_value(r, at); break; /* the field goes on */
+    case HEADER_AFTER_NAME:
+    case HEADER_LINE_START: break;
+    }
+}
+
+static void begin(struct rewrite *r)
+{
+    if (!r->begun)
+        emit(r, slice_of(r->plan.first));
+    r->begun = true;
+}
+
+void rewrite_feed(struct rewrite *r, struct slice octets)
+{
+    size_t i = 0;
+    begin(r);
+    for (; i < octets.len && !header_scan_is_over(&r->scan); i++) {
+        enum header_place before = r->scan.place;
+        header_scan(&r->scan, slice_make(octets.data + i, 1));
+        if (before == HEADER_LINE_START)
+            at_line_start(r, octets.data + i);
+        else if (before == HEADER_VALUE)
+            in_value(r, octets.data + i);
+        else
+            in_name(r, octets.data + i);
+    }
+    flush(r);
+    if (i < octets.len)
+        r->put(r->ctx, slice_from(octets, i));
+}
+
+/* ------------------------------------------------------------------ begin and end */
+
+void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan, void (*put)(void *ctx, struct slice octets), void *ctx)
+{
+    *r = (struct rewrite){.plan = *plan, .put = put, .ctx = ctx, .mode = REWRITE_PASS, .run = slice_of("")};
+    *plan = (struct rewrite_plan){0};
+    buf_init(&r->held, CAP_HEADER_LINE + 1);
+    buf_init(&r->original, CAP_HEADER_LINE);
+    header_scan_init(&r->scan);
+}
+
+/* A last line without its end is met only here; what comes from a client ends in CRLF. */
+void rewrite_end(struct rewrite *r)
+{
+    begin(r);
+    if (header_scan_is_over(&r->scan))
+        return;
+    bool is_field = r->mode != REWRITE_NAME && (r->mode != REWRITE_MBOX || header_is_mbox_line(buf_view(&r->held)));
+    if (!is_field) {
+        finish_section(r, false);
+        return;
+    }
+    finish_field(r);
+    finish_section(r, !adds_at_end(r));
+}
+
+void rewrite_free(struct rewrite *r)
+{
+    free(r->plan.first);
+    free(r->plan.date);
+    free(r->plan.message_id);
+    free(r->plan.from);
+    free(r->plan.header_from);
+    buf_free(&r->held);
+    buf_free(&r->original);
+    *r = (struct rewrite){0};
+}

@@ -1,0 +1,19 @@
+/* The value of From: or Sender: (RFC 5322 3.4): where its first address stands. Read leniently, as mail in the field is: names with unquoted
+ * commas or dots, comments, quoted strings, encoded words, 8-bit names, source routes and folding are all passed over. */
+#ifndef WIRE_MAILBOX_H
+#define WIRE_MAILBOX_H
+
+#include "base/slice.h"
+
+struct mailboxes { /* borrows the value */
+    struct slice
+        address; /* of the first mailbox, "me@example.com"; without brackets, route, blanks and folding around it. Empty only for "<>" */
+    size_t from, to; /* where it stands in the value: all between the brackets, or the address itself */
+    size_t end;      /* of the first mailbox: the comma behind it, or the value's end */
+    bool several;    /* another mailbox follows */
+};
+
+/* value: what stands behind the colon, folded as it came, with or without the last CRLF. false: there is no address in it (empty, a group, words only). */
+bool mailboxes_read(struct slice value, struct mailboxes *out_r);
+
+#endif

@@ -1,0 +1,75 @@
+"""doctor: what it tells about a network, and what it must never do."""
+import json
+import subprocess
+
+import pytest
+
+from conftest import NAME, PASSWORD, USER
+from proxy import BINARY
+from submission_server import closed_port
+
+
+def doctor(stage, config, *args):
+    path = stage.folder / "doctor.ini"
+    path.write_text(config)
+    path.chmod(0o600)
+    return subprocess.run([BINARY, "doctor", "-c", str(path), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+
+
+def findings(done):
+    return [(p["port"], p["finding"]) for p in json.loads(done.stdout)["accounts"][0]["ports"]]
+
+
+def test_every_port_is_tried_and_explained(stage, ca):
+    hole, silent, bare = stage.black_hole(), stage.upstream(silent_after_connect=True), stage.upstream(tls="none")
+    liar = stage.upstream(certificate=ca.issue("liar", names=["mail.elsewhere.test"]))
+    implicit, good, closed = stage.upstream(tls="implicit"), stage.upstream(), closed_port()
+    ports = [hole, silent, bare, liar, "%d/implicit" % implicit.port, good, closed]
+    config = stage.account(ports, connect_timeout="2s", name="office")
+    done = doctor(stage, config)
+    assert done.returncode == 0, done.stderr
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    for words in ("account office: 127.0.0.1, user %s" % USER, "This network blocks %d." % hole.port, "swallows SMTP on %d." % silent.port,
+                  "%d works and is used. %d works too." % (implicit.port, good.port), "mechanisms offered: PLAIN LOGIN; used: PLAIN",
+                  "takes mail from and to %s" % USER, "its tls_fingerprint:", "mail.elsewhere.test", "Nothing has to be changed."):
+        assert words in " ".join(done.stdout.split()), (words, done.stdout)
+    assert PASSWORD not in done.stdout + done.stderr
+    assert bare.auth_attempts == liar.auth_attempts == [] and good.messages == implicit.messages == []
+    assert findings(doctor(stage, config, "--json", "office")) == [
+        (hole.port, "timeout-connect"), (silent.port, "timeout-greeting"), (bare.port, "no-starttls"), (liar.port, "certificate"),
+        (implicit.port, "works"), (good.port, "works"), (closed, "refused")]
+
+
+def test_a_refused_password_is_sent_once(stage):
+    servers = [stage.upstream(users={USER: "other"}) for _ in range(3)]
+    done = doctor(stage, stage.account(servers), "--json")
+    assert done.returncode == 1
+    assert [f for _, f in findings(done)] == ["auth-refused"] * 3
+    assert sum(len(s.auth_attempts) for s in servers) == 1
+    text = " ".join(doctor(stage, stage.account(servers)).stdout.split())
+    assert "refused the credentials already" in text and "username, password:" in text
+
+
+def test_json_has_the_documented_shape(stage):
+    upstream = stage.upstream()
+    account = json.loads(doctor(stage, stage.account([upstream], name="a"), "--json").stdout)["accounts"][0]
+    assert (account["name"], account["host"], account["works"]) == ("a", "127.0.0.1", True)
+    port = account["ports"][0]
+    assert set(port) == {"port", "mode", "address", "finding", "words", "ms"} and port["mode"] == "starttls" and port["address"] == "127.0.0.1"
+
+
+def test_a_refused_sender_is_told(stage):
+    upstream = stage.upstream(hooks={"MAIL": lambda s, a: b"550 5.7.60 not allowed to send as this sender\r\n"})
+    done = doctor(stage, stage.account([upstream]))
+    assert done.returncode == 0 and "550 5.7.60 not allowed to send as this sender" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("args,status", [(["nobody"], 2), (["--frob"], 2)])
+def test_usage(stage, args, status):
+    assert doctor(stage, stage.account([closed_port()]), *args).returncode == status
+
+
+def test_name_that_does_not_resolve(stage):
+    done = doctor(stage, stage.account([587], host="no-such-host.invalid", connect_timeout="2s"), "--json")
+    assert done.returncode == 1 and findings(done) == [(587, "dns")]
+    assert NAME not in done.stderr

@@ -1,0 +1,63 @@
+"""send: one message through the same ladder, and the trail of it."""
+import subprocess
+
+import pytest
+
+from conftest import PASSWORD, USER
+from proxy import BINARY
+from submission_server import closed_port
+from test_main_path import BODY
+
+
+def send(stage, config, *args, data=None):
+    path = stage.folder / "send.ini"
+    path.write_text(config)
+    path.chmod(0o600)
+    return subprocess.run([BINARY, "send", "-c", str(path), *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+
+
+def test_a_file_through_the_second_port(stage):
+    hole, upstream = stage.black_hole(), stage.upstream()
+    mail = stage.folder / "mail"
+    mail.write_bytes(BODY.replace(b"\r\n", b"\n"))
+    done = send(stage, stage.account([hole, upstream]), "--from", USER, "--to", "b@example.test", "--to", "c@example.test", str(mail))
+    text = done.stdout.decode()
+    assert done.returncode == 0, text + done.stderr.decode()
+    message = upstream.wait_for(1)[0]
+    assert message.body == BODY and message.recipients == ["b@example.test", "c@example.test"] and message.user == USER
+    for words in ("recipient b@example.test: 250", "message: 250 2.0.0 queued", "%d at 127.0.0.1 does not answer" % hole.port, "%d at 127.0.0.1 works" % upstream.port):
+        assert words in text
+    assert PASSWORD not in text
+
+
+def test_stdin_and_the_test_mail(stage):
+    upstream = stage.upstream()
+    config = stage.account([upstream]) + "[listen]\naddress = 127.0.0.1:25\ntls = required\nallow = 10.0.0.0/8\n"
+    assert send(stage, config, "--from", USER, "--to", "b@example.test", "-", data=BODY).returncode == 0
+    assert send(stage, config, "--from", USER, "--to", "b@example.test").returncode == 0
+    messages = upstream.wait_for(2)
+    assert messages[0].body == BODY and b"Subject: Test from smtp-detour" in messages[1].body
+
+
+@pytest.mark.parametrize("to,status", [("unknown@example.test", 1), ("later@example.test", 75), ("b@example.test,later@example.test", 75)])
+def test_refusals(stage, to, status):
+    assert send(stage, stage.account([stage.upstream()]), "--from", USER, "--to", to).returncode == status
+
+
+def test_no_port_works(stage):
+    port = closed_port()
+    done = send(stage, stage.account([port]), "--from", USER, "--to", "b@example.test")
+    assert done.returncode == 75 and b"451 4.4.1" in done.stdout and b"%d at 127.0.0.1 refuses the connection" % port in done.stdout
+
+
+@pytest.mark.parametrize("args", [[], ["--from", "a@b.test"], ["--from", "a b", "--to", "c@d.test"], ["--from", "a@b.test", "--to", "c@d.test", "/nonexistent/file"]])
+def test_usage(stage, args):
+    assert send(stage, stage.account([closed_port()]), *args).returncode == 2
+
+
+def test_large_message(stage):
+    upstream = stage.upstream(chunking=True)
+    body = b"Subject: big\r\nFrom: a@b.test\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-ID: <b@b>\r\n\r\n" + b"0123456789" * 7 + b"\r\n"
+    body += (b"x" * 70 + b"\r\n") * 150_000
+    assert send(stage, stage.account([upstream]), "--from", USER, "--to", "b@example.test", "-", data=body).returncode == 0
+    assert upstream.wait_for(1)[0].body == body
