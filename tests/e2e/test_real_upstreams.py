@@ -252,3 +252,15 @@ def test_sink_that_does_not_know_ehlo(stage, tmp_path, switch):
     """Without EHLO there is no TLS and no AUTH: such a port does not work, and the finding has its name."""
     sink, proxy = sink_proxy(stage, tmp_path, switch)
     assert re.match(r"451 4\.4\.1 .*\b%d ehlo-refused" % sink.port, try_message(greeted(proxy))[-1])
+
+
+@sink_only
+def test_fifty_megabytes(stage, tmp_path):
+    """As large as may be, to the octet, with lines of every length."""
+    sink, proxy = sink_proxy(stage, tmp_path)
+    lines = b"".join(b"." * (i % 5) + b"x" * (i % 990) + b"\n" for i in range(1000))
+    body = message(1, body=lines * (51_500_000 // (len(lines) + 1000)))
+    with proxy.client(timeout=120) as client:
+        client.sendmail("a@office.test", ["b@example.test"], body.replace(b"\n", b"\r\n"))
+    arrived, = sink.taken()
+    assert content(arrived).replace(b"\n", b"") == body.replace(b"\n", b"")
