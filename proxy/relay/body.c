@@ -39,10 +39,14 @@ void body_pump(struct transaction *t)
     body_hold(t);
 }
 
-/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. */
+/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. What is not kept for one goes straight on. */
 static void put(void *ctx, struct slice octets)
 {
-    copy_put(&((struct transaction *)ctx)->body, octets);
+    struct transaction *t = ctx;
+    if (!t->body.whole && t->back == BACK_BODY && !copy_next(&t->body).len)
+        octets = slice_from(octets, client_body(lease_client(t->lease), octets));
+    if (octets.len)
+        copy_put(&t->body, octets);
 }
 
 void body_begin(struct transaction *t)
