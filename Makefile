@@ -24,7 +24,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
-LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lcrypt -lpthread
+LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
 PRODUCT_LIBS := $(foreach r,app admin relay spool upstream smtp config wire io world base,$(call lib,$(r)))
 
 .PHONY: all
@@ -65,6 +65,7 @@ needs_smtp     := smtp sim wire io base
 needs_upstream := upstream smtp config sim wire io base
 needs_relay    := relay upstream smtp config sim wire io base
 needs_sim      := $(needs_relay)
+needs_admin    := admin upstream smtp config wire io world base
 needs_app      := app admin relay spool upstream smtp config wire io world base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
@@ -150,7 +151,7 @@ format-check:
 lint: format-check
 	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
 	@$(MAKE) -s BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all
-	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=nullPointerRedundantCheck \
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=nullPointerRedundantCheck --suppress=internalAstError \
 	    -Iproxy -I. -DVERSION='""' proxy config
 
 SANITIZED = BUILD=$(BUILD)/asan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'

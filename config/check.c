@@ -8,21 +8,50 @@ static bool any_bad(const struct section *s, const char *a, const char *b, const
     return is_bad(s, a) || (b && is_bad(s, b)) || (c && is_bad(s, c));
 }
 
+static const char *const password_keys[] = {"password", "password_file", "password_command"};
+enum { PASSWORD_KEYS = sizeof password_keys / sizeof *password_keys };
+
+/* The key that says where the password comes from: the first of them; NULL: none does. */
+static const char *password_key(const struct section *s)
+{
+    for (size_t i = 0; i < PASSWORD_KEYS; i++)
+        if (is_given(s, password_keys[i]))
+            return password_keys[i];
+    return NULL;
+}
+
+static void check_one_password(struct loading *l, const struct section *s)
+{
+    const char *first = NULL, *last = NULL; /* on which line */
+    for (size_t i = 0; i < PASSWORD_KEYS; i++) {
+        const char *key = password_keys[i];
+        if (!is_given(s, key))
+            continue;
+        if (!first || given(s, key)->line < given(s, first)->line)
+            first = key;
+        if (!last || given(s, key)->line > given(s, last)->line)
+            last = key;
+    }
+    if (first != last)
+        complain(l, s, last, "%s is given too; allowed: exactly one of password, password_file and password_command", first);
+}
+
 /* A login needs a name and exactly one source of the password. */
 static void check_login(struct loading *l, const struct section *s, const struct upstream_config *u)
 {
-    bool username = is_given(s, "username"), password = is_given(s, "password"), file = is_given(s, "password_file");
-    if (password && file)
-        complain(l, s, given(s, "password")->line > given(s, "password_file")->line ? "password" : "password_file",
-                 "password and password_file are both given; allowed: one of them");
-    if (username && !password && !file && u->auth != AUTH_NONE && !is_bad(s, "auth"))
-        complain(l, s, "username", "no password goes with it; needed: password_file (or password), or auth = none");
-    if (!username && (password || file))
-        complain(l, s, password ? "password" : "password_file", "no username goes with it; needed: username");
-    if (!username && (u->auth == AUTH_PLAIN || u->auth == AUTH_LOGIN) && !password && !file)
+    bool username = is_given(s, "username");
+    const char *password = password_key(s);
+    check_one_password(l, s);
+    if (username && !password && u->auth != AUTH_NONE && !is_bad(s, "auth"))
+        complain(l, s, "username", "no password goes with it; needed: password_file (or password, password_command), or auth = none");
+    if (!username && password)
+        complain(l, s, password, "no username goes with it; needed: username");
+    if (!username && !password && u->auth != AUTH_AUTO && u->auth != AUTH_NONE)
         complain(l, s, "auth", "a mechanism without credentials; needed: username and password_file");
     if (username && u->auth == AUTH_NONE)
         advise(l, s, "auth", "none: username and password are not used");
+    if (u->identity == IDENTITY_SENDER && (!username || u->auth == AUTH_NONE))
+        advise(l, s, "identity", "without effect: nobody logs in");
 }
 
 /* Whether a connection of this account can only carry credentials after its peer was proven. */
@@ -33,7 +62,7 @@ static bool peer_is_proven(const struct upstream_config *u)
 
 static void check_protection(struct loading *l, const struct section *s, const struct upstream_config *u)
 {
-    bool credentials = u->auth != AUTH_NONE && (is_given(s, "username") || is_given(s, "password") || is_given(s, "password_file"));
+    bool credentials = u->auth != AUTH_NONE && (is_given(s, "username") || password_key(s));
     if (any_bad(s, "tls", "auth", "plaintext_auth") || is_bad(s, "tls_fingerprint"))
         return;
     if (credentials && !u->plaintext_auth && !peer_is_proven(u))

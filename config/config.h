@@ -14,7 +14,8 @@
 
 enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
 enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
-enum auth_choice { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN };
+enum auth_choice { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN, AUTH_CRAM_MD5, AUTH_SCRAM_SHA_256 };
+enum identity_choice { IDENTITY_USERNAME, IDENTITY_SENDER };
 enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 
 struct port {
@@ -28,6 +29,11 @@ enum listen_auth { LISTEN_AUTH_OFF, LISTEN_AUTH_ACCEPT, LISTEN_AUTH_REQUIRED };
 struct strings { char **items; size_t n; };
 struct networks { struct network *items; size_t n; };
 struct addresses { struct addr *items; size_t n; };
+struct listen_points {           /* where clients connect */
+    struct addr *items;          /* with ports: sockets that we open */
+    size_t n;
+    struct strings passed;       /* names of sockets that a service manager passed us; "": every one that no other listener names */
+};
 struct ports { struct port *items; size_t n; };
 struct user { char *name; struct secret *hash; }; /* of crypt(3) */
 struct users { struct user *items; size_t n; };
@@ -45,7 +51,7 @@ struct rate_limit { unsigned messages; usec period; }; /* 0 messages: none */
 struct listen_config {
     char *name;
     int line;                    /* of its section header; 0: the default listener */
-    struct addresses address;    /* with ports */
+    struct listen_points address;
     bool address_is_default;     /* then a missing IPv6 only warns */
     struct networks allow;
     bool open_relay;
@@ -88,13 +94,16 @@ struct upstream_config {
     char *username;              /* or NULL */
     struct secret *password;     /* from password or password_file; NULL: none */
     char *password_file;         /* as written: a path or "credential:NAME"; or NULL */
+    struct strings password_command; /* the program and its arguments; n 0: none */
     enum auth_choice auth;
     bool plaintext_auth;
+    enum identity_choice identity; /* whose name goes into AUTH */
     char *helo;                  /* or NULL */
     struct strings senders;
     struct networks clients;
     struct strings users;        /* names that clients logged in with */
     struct destinations destinations; /* where an intercepted client meant to go */
+    char *fallback;              /* name of the account for when this one does not work; or NULL */
     char *envelope_from, *header_from; /* addresses that replace the sender's; or NULL */
     bool fix_headers, received;
     char *qualify;               /* domain for addresses without one; or NULL */
@@ -103,6 +112,7 @@ struct upstream_config {
     enum addr_family family;     /* ADDR_NONE: any */
     usec connect_timeout, reply_timeout, final_timeout, port_patience, reprobe;
     unsigned max_connections, max_messages;
+    struct rate_limit rate;      /* messages to this account */
     usec idle_timeout, max_age, acquire_timeout;
     usec retry_auth_first, retry_auth_longest;
 };

@@ -36,7 +36,9 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
 static const struct word tls_words[] = {{"verify", TLS_VERIFY}, {"encrypt", TLS_ENCRYPT}, {"may", TLS_MAY}, {"off", TLS_OFF}, {NULL, 0}};
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
 static const struct word tls_version_words[] = {{"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
-static const struct word auth_words[] = {{"auto", AUTH_AUTO}, {"none", AUTH_NONE}, {"plain", AUTH_PLAIN}, {"login", AUTH_LOGIN}, {NULL, 0}};
+static const struct word auth_words[] = {{"auto", AUTH_AUTO}, {"none", AUTH_NONE}, {"plain", AUTH_PLAIN}, {"login", AUTH_LOGIN},
+                                         {"cram-md5", AUTH_CRAM_MD5}, {"scram-sha-256", AUTH_SCRAM_SHA_256}, {NULL, 0}};
+static const struct word identity_words[] = {{"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
 static const struct word listen_tls_words[] = {
     {"off", LISTEN_TLS_OFF}, {"starttls", LISTEN_TLS_STARTTLS}, {"required", LISTEN_TLS_REQUIRED}, {"implicit", LISTEN_TLS_IMPLICIT}, {NULL, 0}};
 static const struct word listen_auth_words[] = {
@@ -61,6 +63,10 @@ static const struct key keys[] = {
     {UPSTREAM("password", password), .type = &type_secret, .sample = "SECRET",
      .help = "The password itself, instead of password_file; then this file must not be readable by everyone (chmod 640)."},
 
+    {UPSTREAM("password_command", password_command), .type = &type_command, .sample = "/usr/bin/pass show mail/work",
+     .help = "Or a program that prints it: split at blanks, quoting as in sh, nothing expanded, no shell, 10 s, the first line counts. Run as "
+             "[server] user at the first login, after a refusal and on reload."},
+
     {UPSTREAM("ports", ports), .type = &type_ports, .def = "587 2525 1025", .group = "Ports and TLS",
      .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit or plain (only with tls = may or off). A "
              "bare 465, 2465 or 443 means implicit, any other starttls."},
@@ -80,9 +86,11 @@ static const struct key keys[] = {
     {UPSTREAM("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2", .help = "Lowest TLS version."},
 
     {UPSTREAM("auth", auth), .type = &type_word, .words = auth_words, .def = "auto", .group = "Login",
-     .help = "Mechanism; auto: the best that is offered after TLS."},
+     .help = "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login."},
     {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .def = "no",
      .help = "yes: credentials may go over an unencrypted or unverified connection."},
+    {UPSTREAM("identity", identity), .type = &type_word, .words = identity_words, .def = "username",
+     .help = "Whose name goes into AUTH: the username, or each message's envelope sender (the username for <>)."},
     {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .def = "5m 1h", .min = SEC, .max = 30 * DAY,
      .help = "After the upstream refused the credentials: first and longest wait until they are tried again."},
     {UPSTREAM("helo", helo), .type = &type_helo, .sample = "gateway.example.com",
@@ -96,6 +104,9 @@ static const struct key keys[] = {
 
     {UPSTREAM("destinations", destinations), .type = &type_destinations, .sample = "mail.provider.example 203.0.113.0/24",
      .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew every minute, and networks."},
+
+    {UPSTREAM("fallback", fallback), .type = &type_text, .sample = "home", .group = "When it does not work",
+     .help = "NAME of another account, for when no port of this one works or its credentials are refused; followed once."},
 
     {UPSTREAM("envelope_from", envelope_from), .type = &type_mail_address, .sample = "me@example.com",
      .group = "Mail that the provider accepts",
@@ -131,6 +142,8 @@ static const struct key keys[] = {
 
     {UPSTREAM("max_connections", max_connections), .type = &type_count, .def = "20", .min = 1, .max = 10000, .group = "Sessions",
      .help = "Sessions at once; a message waits for a slot."},
+    {UPSTREAM("rate", rate), .type = &type_rate, .sample = "30/m", .min = 1, .max = 1000000,
+     .help = "Messages to this account: N/s, N/m, N/h or N/d; more wait, for acquire_timeout at most."},
     {UPSTREAM("max_messages", max_messages), .type = &type_count, .def = "100", .min = 1, .max = 1000000, .help = "Messages per session."},
     {UPSTREAM("idle_timeout", idle_timeout), .type = &type_duration, .def = "30s", .min = 10 * MS, .max = DAY,
      .help = "How long a ready session is kept for the next message."},
@@ -138,7 +151,8 @@ static const struct key keys[] = {
      .help = "How old a session may get."},
 
     /* [listen NAME] */
-    {LISTEN("address", address), .type = &type_addresses, .def = "127.0.0.1:25 [::1]:25", .help = "Addresses with ports to listen on."},
+    {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
+     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, systemd:NAME: those of that FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",

@@ -42,10 +42,15 @@ static void check_open_relay(struct loading *l, const struct section *s)
     const struct listen_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
     bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
-    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay ||
-        c->auth == LISTEN_AUTH_REQUIRED || is_bad(s, "auth") || (!v4 && !v6))
+    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || c->auth == LISTEN_AUTH_REQUIRED ||
+        is_bad(s, "auth") || (!v4 && !v6))
         return;
-    for (size_t i = 0; i < c->address.n; i++)
+    if (c->address.passed.n) /* whoever made the socket chose its address */
+        complain(l, s, "allow",
+                 "it covers all of %s: everybody who reaches the socket could send mail in your name; allowed: your own networks, "
+                 "auth = required, or open_relay = yes",
+                 v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)");
+    for (size_t i = 0; i < c->address.n && !c->address.passed.n; i++)
         if (!addr_is_loopback(&c->address.items[i])) {
             complain(l, s, "allow",
                      "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, "
@@ -77,6 +82,17 @@ static void check_collisions(struct loading *l, const struct section *s, const s
             }
         if (t == s)
             return;
+    }
+}
+
+/* A passed socket belongs to one listener. */
+static void check_passed(struct loading *l, const struct section *s, const char *name)
+{
+    for (const struct section *t = l->sections; t < s; t++) {
+        const struct listen_config *c = section_struct(l, t);
+        for (size_t i = 0; t->id == SECTION_LISTEN && !t->repeat && !is_bad(t, "address") && i < c->address.passed.n; i++)
+            if (strcmp(c->address.passed.items[i], name) == 0)
+                complain(l, s, "address", "systemd%s%s is taken already by %s", *name ? ":" : "", name, t->title);
     }
 }
 
@@ -112,17 +128,20 @@ static const struct section *find_account(const struct loading *l, const char *n
     return NULL;
 }
 
+static void complain_unknown_account(struct loading *l, const struct section *s, const char *key, const char *name)
+{
+    struct nearest n = {.wrong = slice_of(name)};
+    for (size_t i = 0; i < l->config->nupstreams; i++)
+        nearest_try(&n, l->config->upstreams[i].name);
+    complain(l, s, key, "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
+             name, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
+}
+
 static void check_pinned_account(struct loading *l, const struct section *s)
 {
     const struct listen_config *c = section_struct(l, s);
-    if (!c->upstream || find_account(l, c->upstream))
-        return;
-    struct nearest n = {.wrong = slice_of(c->upstream)};
-    for (size_t i = 0; i < l->config->nupstreams; i++)
-        nearest_try(&n, l->config->upstreams[i].name);
-    complain(l, s, "upstream",
-             "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
-             c->upstream, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
+    if (c->upstream && !find_account(l, c->upstream))
+        complain_unknown_account(l, s, "upstream", c->upstream);
 }
 
 static void check_listen(struct loading *l, const struct section *s)
@@ -133,6 +152,8 @@ static void check_listen(struct loading *l, const struct section *s)
     if (!is_bad(s, "address") && !s->repeat)
         for (size_t i = 0; i < c->address.n; i++)
             check_collisions(l, s, &c->address.items[i], i);
+    for (size_t i = 0; !is_bad(s, "address") && !s->repeat && i < c->address.passed.n; i++)
+        check_passed(l, s, c->address.passed.items[i]);
 }
 
 /* --- accounts --- */
@@ -162,6 +183,33 @@ static bool is_pinned(const struct loading *l, const char *name)
     return false;
 }
 
+/* The account that another falls back on gets mail however greedy those before it are. */
+static bool is_fallback(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; i < l->config->nupstreams; i++)
+        if (l->config->upstreams[i].fallback && strcmp(l->config->upstreams[i].fallback, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_fallback(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    const struct section *other = u->fallback ? find_account(l, u->fallback) : NULL;
+    if (!u->fallback || is_bad(s, "fallback"))
+        return;
+    if (!other) {
+        complain_unknown_account(l, s, "fallback", u->fallback);
+        return;
+    }
+    const struct upstream_config *next = section_struct(l, other);
+    if (other == s || strcmp(u->fallback, u->name) == 0)
+        complain(l, s, "fallback", "an account cannot stand in for itself; allowed: the NAME of another [upstream NAME]");
+    else if (next->fallback && strcmp(next->fallback, u->name) == 0)
+        advise(l, s, "fallback", "%s falls back on %s in turn: a message tries both, each once, and no further", other->title, s->title);
+    else if (next->fallback)
+        advise(l, s, "fallback", "it is followed once: what %s falls back on is not tried for mail from here", other->title);
+}
+
 static bool any_intercepts(const struct loading *l)
 {
     for (size_t i = 0; i < l->config->nlistens; i++)
@@ -184,7 +232,8 @@ void check_routing(struct loading *l)
         const struct upstream_config *u = section_struct(l, s);
         if (is_given(s, "destinations") && !any_intercepts(l))
             advise(l, s, "destinations", "nothing ever matches: no listener has intercept = yes");
-        if (greedy && !is_pinned(l, u->name))
+        check_fallback(l, s, u);
+        if (greedy && !is_pinned(l, u->name) && !is_fallback(l, u->name))
             advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",
                    greedy->title, greedy->line);
         else if (!greedy && takes_everything(s, u))

@@ -188,6 +188,18 @@ static void load_password_file(struct loading *l, const struct section *s, struc
     free(path);
 }
 
+/* A program named by its path must be there. It runs as the server's user, so only that user's rights would tell whether it may. */
+static void check_command(struct loading *l, const struct section *s, const struct strings *command)
+{
+    struct stat st;
+    errno = 0;
+    if (command->n == 0 || is_bad(s, "password_command") || !strchr(command->items[0], '/'))
+        return;
+    if (stat(command->items[0], &st) != 0 ? errno != EACCES : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+        complain(l, s, "password_command", "%s cannot be run: %s", command->items[0],
+                 errno == ENOENT ? "there is no such file" : "it is not a program");
+}
+
 static void check_listen_files(struct loading *l, const struct section *s)
 {
     const struct listen_config *c = section_struct(l, s), *before = NULL;
@@ -214,6 +226,7 @@ void check_files(struct loading *l)
         check_file(l, s, "tls_key", u->tls_key, true);
         if (u->password_file && !u->password)
             load_password_file(l, s, u);
+        check_command(l, s, &u->password_command);
         if (is_given(s, "password"))
             check_exposure(l, s, "password", l->findings.file, l->mode);
         if (is_given(s, "proxy") && (u->proxy.password || is_bad(s, "proxy")))

@@ -59,11 +59,12 @@ size_t keys_row(enum section_id section, const char *name);              /* the 
 /* Types of values: values.c, values_net.c, values_proxy.c. */
 extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair, type_word;
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target;
+extern const struct value_type type_command; /* command.c */
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks, type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names;
 extern const struct value_type type_provider; /* presets.c */
 extern const struct value_type type_mail_address, type_domain, type_aliases; /* values_mail.c */
-extern const struct value_type type_rate, type_destinations; /* values_front.c */
+extern const struct value_type type_rate, type_destinations, type_listen_points; /* values_front.c */
 
 /* Shared by the types. */
 #define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data    /* for "%.*s": values in messages are short */

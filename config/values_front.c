@@ -68,3 +68,62 @@ static int parse_destinations(const struct key *key, struct slice text, void *fi
 }
 
 const struct value_type type_destinations = {.parse = parse_destinations, .clear = clear_destinations};
+
+/* --- where clients connect --- */
+
+static bool grow_passed(struct strings *list, struct slice name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (slice_is(name, list->items[i]))
+            return false;
+    list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
+    list->items[list->n++] = slice_string(name);
+    return true;
+}
+
+/* "systemd", "systemd:NAME". */
+static bool is_passed(struct slice item, struct slice *name_r)
+{
+    static const char prefix[] = "systemd:";
+    *name_r = slice_from(item, sizeof prefix - 1);
+    return slice_is(item, "systemd") || (slice_starts(item, prefix) && name_r->len > 0);
+}
+
+static int parse_listen_points(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct listen_points *points = field;
+    struct slice item, name;
+    struct addr at;
+    (void)key;
+    while (next_item(&text, &item)) {
+        if (is_passed(item, &name)) {
+            if (grow_passed(&points->passed, name))
+                continue;
+            err_set(err, ERR_INVALID, "\"%.*s\" stands here twice", SHOWN(item));
+            return -1;
+        }
+        if (!addr_parse_with_port(item, &at) || at.port == 0) {
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or [::1]:25; nor systemd or systemd:NAME",
+                    SHOWN(item));
+            return -1;
+        }
+        points->items = mem_resize(points->items, (points->n + 1) * sizeof *points->items);
+        points->items[points->n++] = at;
+    }
+    if (points->n || points->passed.n)
+        return 0;
+    err_set(err, ERR_INVALID, "the list is empty; leave the line out for the default");
+    return -1;
+}
+
+static void clear_listen_points(void *field)
+{
+    struct listen_points *points = field;
+    for (size_t i = 0; i < points->passed.n; i++)
+        free(points->passed.items[i]);
+    free(points->passed.items);
+    free(points->items);
+}
+
+const struct value_type type_listen_points = {.parse = parse_listen_points, .clear = clear_listen_points};

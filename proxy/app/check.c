@@ -1,7 +1,9 @@
 #include "app/check.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "app/check_route.h"
 #include "app/status.h"
 #include "relay/certificates.h"
 
@@ -32,14 +34,19 @@ static bool certificates_are_usable(const struct config *config)
 
 int check_main(const char *config_file, int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 0) {
-        fprintf(stderr, "smtp-detour check takes no argument but -c FILE.\n");
+    bool route = (argc == 2 || argc == 3) && strcmp(argv[0], "--route") == 0;
+    if (argc > 0 && !route) {
+        fprintf(stderr, "usage: smtp-detour check [-c FILE] [--route FROM [CLIENT]]\n");
         return EXIT_USAGE;
     }
     struct config *config = load_config_or_complain(config_file);
     if (!config)
         return EXIT_BAD_CONFIG;
+    if (route) {
+        int status = check_route(config, argv[1], argc == 3 ? argv[2] : NULL);
+        config_unref(&config);
+        return status;
+    }
     if (!certificates_are_usable(config)) {
         config_unref(&config);
         return EXIT_BAD_CONFIG;

@@ -9,6 +9,7 @@
 #include "app/doctor.h"
 #include "app/providers.h"
 #include "app/send.h"
+#include "app/sendmail.h"
 #include "app/status.h"
 
 struct subcommand {
@@ -35,8 +36,10 @@ static const struct subcommand subcommands[] = {
      "SIGTERM or SIGINT lets running messages finish (up to drain_timeout), a second one ends at once.\n"
      "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the configuration is wrong.\n",
      run_daemon},
-    {"check", "[-c FILE]", "read the configuration and print everything that is wrong with it",
+    {"check", "[-c FILE] [--route FROM [CLIENT]]", "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
+     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this machine, if none is given), and why those\n"
+     "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
     {"doctor", "[-c FILE] [--json] [ACCOUNT]", "try every port of every account, explain what the network does to each",
@@ -63,6 +66,8 @@ static void print_help(void)
            "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
     for (int i = 0; i < SUBCOMMANDS; i++)
         printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+    printf("  sendmail [-t -i -f ADDR -F NAME -o...] ...\n"
+           "      called by this name (a link): hands the message on stdin to this machine's port 25, for cron and PHP; needs no secret\n");
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);
@@ -110,6 +115,8 @@ int cli_main(int argc, char **argv)
 {
     const char *config_file = DEFAULT_CONFIG_FILE;
     const struct subcommand *sub = &subcommands[0];
+    if (argc > 0 && sendmail_is_meant(argv[0]))
+        return sendmail_main(argc, argv);
     argc--;
     argv++;
     if (argc > 0 && argv[0][0] != '-') {

@@ -9,9 +9,10 @@
 #include "app/check.h"
 #include "app/listeners.h"
 #include "app/log_target.h"
-#include "app/notify.h"
 #include "app/privileges.h"
 #include "app/status.h"
+#include "app/supervision.h"
+#include "app/watch.h"
 #include "app/world.h"
 #include "io/files.h"
 #include "io/loop.h"
@@ -30,9 +31,12 @@ struct daemon {
     struct accounts *accounts;
     struct certificates *certificates;
     struct relay *relay;
+    struct watched watched;
+    struct admin *admin;
     struct netwatch *netwatch;
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
+    struct supervision *supervision;
     bool draining;
 };
 
@@ -40,6 +44,27 @@ static void log_report(struct log *log, const struct config_report *report)
 {
     for (size_t i = 0; i < report->n; i++)
         log_say(log, report->errors ? LOG_ERROR : LOG_WARN, "%s", report->lines[i]);
+}
+
+/* ---- what a service manager shows ---- */
+
+static void status_words(void *ctx, char *out, size_t size)
+{
+    const struct daemon *d = ctx;
+    size_t n = relay_clients(d->relay), accounts = accounts_count(d->accounts), stuck = 0;
+    char findings[200];
+    int used = snprintf(out, size, "%s: %zu client%s", d->draining ? "Shutting down" : "Serving", n, n == 1 ? "" : "s");
+    for (size_t i = 0; i < accounts; i++) {
+        const struct account *a = accounts_at(d->accounts, i);
+        enum standing standing = account_standing(a);
+        if (standing != STANDING_NO_PORT && standing != STANDING_AUTH_REFUSED)
+            continue;
+        if (stuck++ == 0 && used > 0 && (size_t)used < size)
+            used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s", account_config(a)->name,
+                             standing == STANDING_NO_PORT ? account_summary(a, findings, sizeof findings) : "its credentials are refused");
+    }
+    if (stuck > 1 && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
 }
 
 /* ---- reload ---- */
@@ -65,6 +90,8 @@ static void adopt(struct daemon *d, struct config *fresh, struct certificates *c
     tell_own_addresses(d);
     config_unref(&d->config);
     d->config = fresh;
+    admin_reloaded(d->admin, true);
+    admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
@@ -73,6 +100,20 @@ static void refuse_reload(struct daemon *d, struct config **fresh, struct certif
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
     certificates_unref(certificates);
     config_unref(fresh);
+    admin_reloaded(d->admin, false);
+}
+
+/* Both or neither. */
+static int apply_addresses(struct daemon *d, const struct config *fresh, struct err *err)
+{
+    struct err again;
+    if (listeners_apply(d->listeners, fresh, err) != 0)
+        return -1;
+    if (watch_apply(d->admin, fresh, err) == 0)
+        return 0;
+    if (listeners_apply(d->listeners, d->config, &again) != 0)
+        log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", again.words);
+    return -1;
 }
 
 static void reload(void *ctx)
@@ -83,21 +124,23 @@ static void reload(void *ctx)
     struct certificates *certificates = NULL;
     if (d->draining)
         return;
-    notify_reloading(loop_now(d->io.loop));
+    supervision_reloading(d->supervision);
     struct config *fresh = config_reload(d->config_file, d->config, &report);
     log_report(d->io.log, &report);
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
-    if (!fresh)
+    if (!fresh) {
         log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
-    else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || listeners_apply(d->listeners, fresh, &err) != 0)
+        admin_reloaded(d->admin, false);
+    } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
         refuse_reload(d, &fresh, &certificates, err.words);
-    else {
+    } else {
         struct accounts *accounts = accounts_reload(&d->accounts, fresh, &err);
         if (!accounts) {
             refuse_reload(d, &fresh, &certificates, err.words);
-            if (listeners_apply(d->listeners, d->config, &err) != 0)
-                log_say(d->io.log, LOG_ERROR, "a listener could not be opened again: %s", err.words);
+            if (apply_addresses(d, d->config, &err) != 0)
+                log_say(d->io.log, LOG_ERROR, "an address could not be opened again: %s", err.words);
+            admin_serve(d->admin);
         } else {
             d->accounts = accounts;
             if (log_target_reopen(d->target, &fresh->log, &err) != 0)
@@ -105,7 +148,7 @@ static void reload(void *ctx)
             adopt(d, fresh, certificates);
         }
     }
-    notify_ready();
+    supervision_ready(d->supervision);
 }
 
 /* ---- the end ---- */
@@ -132,7 +175,7 @@ static void terminate(void *ctx)
         return;
     }
     d->draining = true;
-    notify_stopping();
+    supervision_stopping(d->supervision, d->config->server.drain_timeout);
     log_say(d->io.log, LOG_INFO, "shutting down: no new clients, running messages finish");
     listeners_free(&d->listeners);
     timer_arm(d->drain_timer, d->config->server.drain_timeout);
@@ -144,6 +187,7 @@ static void network_changed(void *ctx)
     struct daemon *d = ctx;
     log_say(d->io.log, LOG_INFO, "the network changed: every port is worth another try");
     accounts_network_changed(d->accounts);
+    admin_network_changed(d->admin);
 }
 
 /* ---- the start ---- */
@@ -202,7 +246,11 @@ static int start(struct daemon *d)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
+    d->watched = (struct watched){&d->config, &d->accounts, &d->certificates, &d->relay, &d->draining};
+    d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
+        return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
+    if (watch_apply(d->admin, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
     prepare_state_dir(d, &identity);
     if (prepare_certificates(d, &identity, &err) != 0)
@@ -216,8 +264,10 @@ static int start(struct daemon *d)
     warn_about_identity(d->io.log, &identity);
     privileges_lock_down();
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
+    relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);
     tell_own_addresses(d);
+    admin_serve(d->admin);
     return EXIT_FINE;
 }
 
@@ -227,13 +277,14 @@ static int serve(struct daemon *d)
     if (status != EXIT_FINE)
         return status;
     d->drain_timer = timer_new(d->io.loop, drain_expired, d);
+    d->supervision = supervision_new(d->io.loop, status_words, d);
     d->on_term = signal_watch_new(d->io.loop, SIGTERM, terminate, d);
     d->on_int = signal_watch_new(d->io.loop, SIGINT, terminate, d);
     d->on_hup = signal_watch_new(d->io.loop, SIGHUP, reload, d);
     d->netwatch = netwatch_new(d->io.loop, network_changed, d);
     log_say(d->io.log, LOG_INFO, "smtp-detour %s is ready: %zu account%s, %zu listener%s", VERSION, d->config->nupstreams,
             d->config->nupstreams == 1 ? "" : "s", listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
-    notify_ready();
+    supervision_ready(d->supervision);
     loop_run(d->io.loop);
     log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     return EXIT_FINE;
@@ -241,6 +292,9 @@ static int serve(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
+    if (d->relay)
+        relay_watch(d->relay, (struct message_watch){0});
+    admin_free(&d->admin);
     listeners_free(&d->listeners);
     relay_free(&d->relay);
     certificates_unref(&d->certificates);
@@ -249,6 +303,7 @@ static void close_all(struct daemon *d)
     signal_watch_free(&d->on_term);
     signal_watch_free(&d->on_int);
     signal_watch_free(&d->on_hup);
+    supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
     world_close(&d->io);
 }

@@ -114,10 +114,13 @@ static size_t list_ports(const struct checkup *c, enum finding finding, char *ou
     return found;
 }
 
-static void append(char *text, size_t size, const char *fmt, const char *a, const char *b)
+/* The port list may stand anywhere in the sentence, so the sentence is the format. */
+static void append(char *text, size_t size, const char *sentence, const char *ports)
 {
     size_t len = strlen(text);
-    snprintf(text + len, size - len, fmt, a, b);
+    const char *hole = strstr(sentence, "%s");
+    int before = hole ? (int)(hole - sentence) : (int)strlen(sentence);
+    snprintf(text + len, size - len, "%.*s%s%s", before, sentence, hole ? ports : "", hole ? hole + 2 : "");
 }
 
 static void say_used(const struct checkup *c, char *text, size_t size)
@@ -130,11 +133,11 @@ static void say_used(const struct checkup *c, char *text, size_t size)
         if (ports[i].is_comparison || ports[i].report.finding != FINDING_WORKS)
             continue;
         snprintf(number, sizeof number, "%u", (unsigned)ports[i].report.port.number);
-        append(text, size, used ? "%s works too. " : "%s works and is used. ", number, "");
+        append(text, size, used ? "%s works too. " : "%s works and is used. ", number);
         used = true;
     }
     if (!used)
-        append(text, size, "No port of %s works. ", checkup_config(c)->host, "");
+        append(text, size, "No port of %s works. ", checkup_config(c)->host);
 }
 
 static void print_verdict(const struct checkup *c)
@@ -156,7 +159,7 @@ static void print_verdict(const struct checkup *c)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t found = list_ports(c, rows[i].finding, list, sizeof list);
         if (found)
-            append(text, sizeof text, found == 1 ? rows[i].one : rows[i].many, list, "");
+            append(text, sizeof text, found == 1 ? rows[i].one : rows[i].many, list);
         if (rows[i].finding == FINDING_TIMEOUT_GREETING)
             say_used(c, text, sizeof text);
     }

@@ -1,8 +1,12 @@
 #include "app/listeners.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "app/activation.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,8 +16,9 @@
 struct entry {
     struct link link;
     struct listeners *owner;
-    char *name;            /* of its section */
-    struct addr asked;     /* as configured; port 0 finds its own */
+    char *name;                         /* of its section */
+    struct addr asked;                  /* as configured; port 0 finds its own */
+    const struct passed_socket *passed; /* or, in place of asked, one that a service manager made */
     struct listener *listener;
     bool wanted, fresh;
 };
@@ -22,12 +27,14 @@ struct listeners {
     const struct io *io;
     struct relay *relay;
     struct link entries;
+    struct passed_sockets passed;
 };
 
 struct listeners *listeners_new(const struct io *io)
 {
     struct listeners *l = NEW(struct listeners);
     l->io = io;
+    l->passed = passed_sockets_take();
     link_init(&l->entries);
     return l;
 }
@@ -46,6 +53,7 @@ void listeners_free(struct listeners **listeners)
         return;
     LIST_EACH(&(*listeners)->entries, it)
         entry_free(CONTAINER(it, struct entry, link));
+    passed_sockets_free(&(*listeners)->passed);
     free(*listeners);
     *listeners = NULL;
 }
@@ -60,35 +68,61 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
 {
     LIST_EACH(&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
-        if (addr_equal(&e->asked, asked) && e->asked.port == asked->port && !e->wanted)
+        if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port && !e->wanted)
             return e;
     }
     return NULL;
 }
 
+static struct entry *find_passed(struct listeners *l, const struct passed_socket *socket)
+{
+    LIST_EACH(&l->entries, it)
+        if (CONTAINER(it, struct entry, link)->passed == socket)
+            return CONTAINER(it, struct entry, link);
+    return NULL;
+}
+
+const char *listeners_advice(const struct addr *at, const struct err *why)
+{
+    if (why->kind == ERR_PERMISSION && at->port < 1024)
+        return ". A port below 1024 needs a right: start as root (the server gives root up), or "
+               "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
+    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which" : "";
+}
+
 static void explain(const struct listen_config *config, const struct addr *at, const struct err *why, struct err *err)
 {
     char address[ADDR_TEXT];
-    const char *advice = "";
-    addr_text_with_port(at, address);
-    if (why->kind == ERR_PERMISSION && at->port < 1024)
-        advice = ". A port below 1024 needs a right: start as root (the server gives root up), or "
-                 "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
-    else if (strstr(why->words, "in use"))
-        advice = ". Another program listens there: `ss -ltnp` shows which";
-    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, address, why->words, advice);
+    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, addr_text_with_port(at, address), why->words,
+            listeners_advice(at, why));
+}
+
+static struct entry *entry_new(struct listeners *l)
+{
+    struct entry *e = NEW(struct entry);
+    e->owner = l;
+    e->wanted = e->fresh = true;
+    link_init(&e->link);
+    return e;
+}
+
+static void enlist(struct listeners *l, struct entry *e, const struct listen_config *config)
+{
+    char address[ADDR_TEXT];
+    e->name = mem_string(config->name);
+    list_push_back(&l->entries, &e->link);
+    log_event(l->io->log, LOG_INFO, "listening", log_str("listener", e->name),
+              log_str("address", addr_text_with_port(listener_address(e->listener), address)),
+              log_str("socket", e->passed ? e->passed->name : "own"));
 }
 
 /* 0: opened, or skipped with a warning. */
 static int open_entry(struct listeners *l, const struct listen_config *config, const struct addr *at, struct err *err)
 {
-    struct entry *e = NEW(struct entry);
+    struct entry *e = entry_new(l);
     struct err why = {0};
     char address[ADDR_TEXT];
-    e->owner = l;
     e->asked = *at;
-    e->wanted = e->fresh = true;
-    link_init(&e->link);
     e->listener = listener_open(l->io->loop, at, accepted, e, &why);
     if (!e->listener) {
         free(e);
@@ -99,10 +133,27 @@ static int open_entry(struct listeners *l, const struct listen_config *config, c
         explain(config, at, &why, err);
         return -1;
     }
-    e->name = mem_string(config->name);
-    list_push_back(&l->entries, &e->link);
-    log_event(l->io->log, LOG_INFO, "listening", log_str("listener", e->name),
-              log_str("address", addr_text_with_port(listener_address(e->listener), address)));
+    enlist(l, e, config);
+    return 0;
+}
+
+/* A copy listens for us; the socket itself waits for a reload that wants it again, and clients of a time between wait in its queue. */
+static int open_passed(struct listeners *l, const struct listen_config *config, const struct passed_socket *socket, struct err *err)
+{
+    struct entry *e = entry_new(l);
+    struct err why = {0};
+    int fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        err_set_errno(&why, errno, "passed socket");
+    else if (!(e->listener = listener_adopt(l->io->loop, fd, accepted, e, &why)))
+        close(fd);
+    if (!e->listener) {
+        free(e);
+        err_set(err, why.kind, "[listen %s] address systemd, socket %s: %s", config->name, socket->name, why.words);
+        return -1;
+    }
+    e->passed = socket;
+    enlist(l, e, config);
     return 0;
 }
 
@@ -119,39 +170,98 @@ static void drop_unwanted(struct listeners *l, bool fresh_too)
     }
 }
 
+static const struct listen_config *section_of(const struct config *config, const struct addr *asked)
+{
+    for (size_t i = 0; i < config->nlistens; i++)
+        for (size_t k = 0; k < config->listens[i].address.n; k++) {
+            const struct addr *at = &config->listens[i].address.items[k];
+            if (addr_equal(at, asked) && at->port == asked->port)
+                return &config->listens[i];
+        }
+    return NULL;
+}
+
 /* Names may have moved between sections: an entry follows the section that has its address now. */
 static void rename_entries(struct listeners *l, const struct config *config)
 {
     LIST_EACH(&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
-        for (size_t i = 0; i < config->nlistens; i++)
-            for (size_t k = 0; k < config->listens[i].address.n; k++) {
-                const struct addr *at = &config->listens[i].address.items[k];
-                if (addr_equal(at, &e->asked) && at->port == e->asked.port && strcmp(e->name, config->listens[i].name) != 0) {
-                    free(e->name);
-                    e->name = mem_string(config->listens[i].name);
-                }
-            }
+        const struct listen_config *section = e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
+        if (section && strcmp(e->name, section->name) != 0) {
+            free(e->name);
+            e->name = mem_string(section->name);
+        }
     }
+}
+
+/* Whether any socket was passed for `systemd` or `systemd:NAME` of this section. */
+static bool was_passed(const struct listeners *l, const struct config *config, const struct listen_config *section, const char *name)
+{
+    for (size_t i = 0; i < l->passed.n; i++)
+        if (*name ? strcmp(l->passed.items[i].name, name) == 0 : passed_socket_owner(&l->passed.items[i], config) == section)
+            return true;
+    return false;
+}
+
+static int check_passed(const struct listeners *l, const struct config *config, struct err *err)
+{
+    for (size_t i = 0; i < config->nlistens; i++)
+        for (size_t k = 0; k < config->listens[i].address.passed.n; k++) {
+            const struct listen_config *section = &config->listens[i];
+            const char *name = section->address.passed.items[k];
+            if (was_passed(l, config, section, name))
+                continue;
+            err_set(
+                err, ERR_NOT_FOUND,
+                "[listen %s] address systemd%s%s: no such socket was passed to this program. A systemd socket unit must have started it "
+                "(`systemctl start smtp-detour.socket`), and its FileDescriptorName is the NAME",
+                section->name, *name ? ":" : "", name);
+            return -1;
+        }
+    return 0;
+}
+
+static int apply_passed(struct listeners *l, const struct config *config, struct err *err)
+{
+    for (size_t i = 0; i < l->passed.n; i++) {
+        const struct passed_socket *socket = &l->passed.items[i];
+        const struct listen_config *section = passed_socket_owner(socket, config);
+        struct entry *known = find_passed(l, socket);
+        if (!section)
+            log_say(l->io->log, LOG_WARN, "nobody takes the clients of the passed socket %s: no [listen] has address = systemd:%s",
+                    socket->name, socket->name);
+        else if (known)
+            known->wanted = true;
+        else if (open_passed(l, section, socket, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int apply_addresses(struct listeners *l, const struct config *config, struct err *err)
+{
+    for (size_t i = 0; i < config->nlistens; i++) {
+        const struct listen_config *section = &config->listens[i];
+        for (size_t k = 0; k < section->address.n; k++) {
+            struct entry *known = find(l, &section->address.items[k]);
+            if (known)
+                known->wanted = true;
+            else if (open_entry(l, section, &section->address.items[k], err) != 0)
+                return -1;
+        }
+    }
+    return 0;
 }
 
 int listeners_apply(struct listeners *l, const struct config *config, struct err *err)
 {
     LIST_EACH(&l->entries, it)
         CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh = false;
-    for (size_t i = 0; i < config->nlistens; i++) {
-        const struct listen_config *section = &config->listens[i];
-        for (size_t k = 0; k < section->address.n; k++) {
-            struct entry *known = find(l, &section->address.items[k]);
-            if (known) {
-                known->wanted = true;
-                continue;
-            }
-            if (open_entry(l, section, &section->address.items[k], err) != 0) {
-                drop_unwanted(l, true);
-                return -1;
-            }
-        }
+    if (check_passed(l, config, err) != 0)
+        return -1;
+    if (apply_addresses(l, config, err) != 0 || apply_passed(l, config, err) != 0) {
+        drop_unwanted(l, true);
+        return -1;
     }
     drop_unwanted(l, false);
     rename_entries(l, config);

@@ -2,10 +2,9 @@
 #ifndef APP_NOTIFY_H
 #define APP_NOTIFY_H
 
-#include "base/units.h"
+#include <stdbool.h>
 
-void notify_ready(void);
-void notify_reloading(usec monotonic_now);
-void notify_stopping(void);
+bool notify_is_wanted(void);         /* somebody listens */
+void notify_send(const char *state); /* "READY=1\nSTATUS=..." */
 
 #endif

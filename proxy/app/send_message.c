@@ -6,27 +6,52 @@
 #include <time.h>
 #include <unistd.h>
 
+enum line_place { LINE_START, LINE_DOT, LINE_TEXT };
+
 /* Bare CR and bare LF become CRLF, as in a message that comes through a listener. */
-static bool put_canonical(struct buf *out, struct slice in, bool *after_cr)
+struct canonical {
+    struct buf *out;
+    bool dot_ends, after_cr, over;
+    enum line_place place;
+};
+
+static bool put_line_end(struct canonical *c)
+{
+    c->over = c->place == LINE_DOT;
+    c->place = LINE_START;
+    return c->over || buf_append(c->out, "\r\n", 2);
+}
+
+static bool put_octet(struct canonical *c, char octet)
+{
+    if (c->dot_ends && c->place == LINE_START && octet == '.') { /* held back until the next octet tells what it was */
+        c->place = LINE_DOT;
+        return true;
+    }
+    bool ok = c->place != LINE_DOT || buf_append(c->out, ".", 1);
+    c->place = LINE_TEXT;
+    return ok && buf_append(c->out, &octet, 1);
+}
+
+static bool put_canonical(struct canonical *c, struct slice in)
 {
     bool ok = true;
-    for (size_t i = 0; ok && i < in.len; i++) {
-        char c = in.data[i];
-        if (c == '\n' && *after_cr) {
-            *after_cr = false;
+    for (size_t i = 0; ok && i < in.len && !c->over; i++) {
+        char octet = in.data[i];
+        if (octet == '\n' && c->after_cr) {
+            c->after_cr = false;
             continue;
         }
-        *after_cr = c == '\r';
-        ok = c == '\r' || c == '\n' ? buf_append(out, "\r\n", 2) : buf_append(out, &c, 1);
+        c->after_cr = octet == '\r';
+        ok = octet == '\r' || octet == '\n' ? put_line_end(c) : put_octet(c, octet);
     }
     return ok;
 }
 
-static int read_all(int fd, struct buf *out, struct err *err)
+static int read_all(int fd, struct canonical *c, struct err *err)
 {
     char piece[65536];
-    bool after_cr = false;
-    for (;;) {
+    while (!c->over) {
         ssize_t n = read(fd, piece, sizeof piece);
         if (n < 0 && errno == EINTR)
             continue;
@@ -35,12 +60,17 @@ static int read_all(int fd, struct buf *out, struct err *err)
             return -1;
         }
         if (n == 0)
-            return 0;
-        if (!put_canonical(out, slice_make(piece, (size_t)n), &after_cr)) {
+            break;
+        if (!put_canonical(c, slice_make(piece, (size_t)n))) {
             err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", SEND_MESSAGE_CAP >> 20);
             return -1;
         }
     }
+    if (c->place == LINE_TEXT && !buf_append(c->out, "\r\n", 2)) {
+        err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", SEND_MESSAGE_CAP >> 20);
+        return -1;
+    }
+    return 0;
 }
 
 int send_message_read(const char *path, struct buf *out, struct err *err)
@@ -52,13 +82,16 @@ int send_message_read(const char *path, struct buf *out, struct err *err)
         return -1;
     }
     buf_init(out, SEND_MESSAGE_CAP);
-    int status = read_all(fd, out, err);
-    struct slice all = buf_view(out);
-    if (status == 0 && all.len && all.data[all.len - 1] != '\n' && !buf_append(out, "\r\n", 2))
-        status = -1;
+    int status = read_all(fd, &(struct canonical){.out = out}, err);
     if (!is_stdin)
         close(fd);
     return status;
+}
+
+int send_message_read_stdin(bool dot_ends, struct buf *out, struct err *err)
+{
+    buf_init(out, SEND_MESSAGE_CAP);
+    return read_all(STDIN_FILENO, &(struct canonical){.out = out, .dot_ends = dot_ends}, err);
 }
 
 void send_message_test(const char *from, const char *to, const char *hostname, struct buf *out)

@@ -8,6 +8,8 @@
 #define SEND_MESSAGE_CAP ((size_t)64 * 1024 * 1024)
 
 int send_message_read(const char *path, struct buf *out, struct err *err) MUST_USE; /* "-" is stdin */
+/* dot_ends: a line of one dot ends the message, as typed on a terminal. */
+int send_message_read_stdin(bool dot_ends, struct buf *out, struct err *err) MUST_USE;
 void send_message_test(const char *from, const char *to, const char *hostname, struct buf *out);
 
 #endif

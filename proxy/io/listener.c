@@ -162,6 +162,14 @@ struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *
         err_set(err, ERR_INVALID, "passed socket: it does not listen");
         return NULL;
     }
+    struct sockaddr_storage sa = {0};
+    int type = 0;
+    socklen_t type_len = sizeof type, sa_len = sizeof sa;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM ||
+        getsockname(fd, (struct sockaddr *)&sa, &sa_len) < 0 || (sa.ss_family != AF_INET && sa.ss_family != AF_INET6)) {
+        err_set(err, ERR_INVALID, "passed socket: it is no TCP socket");
+        return NULL;
+    }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     return listener_new(loop, fd, fn, ctx);

@@ -19,7 +19,7 @@ struct listener *listener_open(struct loop *loop, const struct addr *at, accept_
 int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err) MUST_USE;
 /* From the system's form; a mapped IPv4 address comes out as IPv4. */
 struct addr addr_from_sockaddr(const struct sockaddr *sa);
-/* Takes a descriptor that listens already (socket activation). */
+/* Takes a TCP descriptor that listens already (socket activation). NULL: it is none, and stays the caller's. */
 struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err) MUST_USE;
 const struct addr *listener_address(const struct listener *l); /* with the real port when 0 was asked for */
 void listener_pause(struct listener *l, bool paused);

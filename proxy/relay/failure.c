@@ -33,6 +33,7 @@ static const struct own_row {
     [OWN_TLS] = {451, "4.7.5", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_NO_PORT] = {451, "4.4.1", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time", false, RESULT_DEFERRED},
+    [OWN_ACCOUNT_RATE] = {451, "4.4.5", "too many messages for ", ", try again later", false, RESULT_DEFERRED},
     [OWN_LOOP] = {451, "4.3.5", "the upstream ", " is this proxy itself", false, RESULT_DEFERRED},
     [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
     [OWN_MALFORMED] = {451, "4.4.2", "a malformed reply of ", "", false, RESULT_LOST_LINK},
@@ -114,10 +115,16 @@ enum own failure_of_refusal(enum refusal why)
     case REFUSAL_TLS: return OWN_TLS;
     case REFUSAL_NO_PORT: return OWN_NO_PORT;
     case REFUSAL_BUSY: return OWN_BUSY;
+    case REFUSAL_RATE: return OWN_ACCOUNT_RATE;
     case REFUSAL_LOOP: return OWN_LOOP;
     case REFUSAL_GONE: return OWN_SHUTDOWN;
     }
     return OWN_NO_PORT;
+}
+
+bool failure_is_worth_another_account(enum own which)
+{
+    return which == OWN_NO_PORT || which == OWN_TLS || which == OWN_AUTH_TEMPORARY || which == OWN_CREDENTIALS || which == OWN_LOOP;
 }
 
 bool failure_is_about_credentials(int code)

@@ -32,6 +32,7 @@ enum own {
     OWN_TLS,
     OWN_NO_PORT,
     OWN_BUSY,
+    OWN_ACCOUNT_RATE,
     OWN_LOOP,
     OWN_SHUTDOWN,
     OWN_MALFORMED, /* a session lost */
@@ -60,6 +61,8 @@ const char *failure_text(enum own which);
 
 /* Why there is no session -> what to say. */
 enum own failure_of_refusal(enum refusal why);
+/* The account itself does not work, whatever the message: its fallback may. A refusal of the message never is. */
+bool failure_is_worth_another_account(enum own which);
 /* An upstream's 530, 534, 535, 538: about our credentials, so it never reaches a client who has none. */
 bool failure_is_about_credentials(int code);
 

@@ -4,24 +4,59 @@
 
 #include "base/mem.h"
 
+static void free_texts(struct recipient *r)
+{
+    free(r->to);
+    free(r->notify);
+    free(r->orcpt);
+}
+
 void recipients_free(struct recipients *rs)
 {
-    for (size_t i = 0; i < rs->n; i++) {
-        free(rs->items[i].to);
-        free(rs->items[i].notify);
-        free(rs->items[i].orcpt);
-    }
+    for (size_t i = 0; i < rs->n; i++)
+        free_texts(&rs->items[i]);
     free(rs->items);
     free(rs->asked);
     *rs = (struct recipients){0};
 }
 
+enum { WORTH_LOOKING = 64 };
+
+/* Leaves out those who were told no, but for those whom the session may still say something about. */
+static void forget_refused(struct recipients *rs)
+{
+    size_t *place = mem_alloc(rs->n * sizeof *place), kept = 0, cursor = rs->cursor, over = rs->answered - rs->dropped;
+    for (size_t i = over; i < rs->nasked; i++)
+        place[rs->asked[i]] = 1;
+    for (size_t i = 0; i < rs->n; i++) {
+        bool stays = place[i] || rs->items[i].told != TOLD_REFUSED;
+        place[i] = kept;
+        if (stays)
+            rs->items[kept++] = rs->items[i];
+        else if (i < rs->cursor)
+            cursor--;
+        if (!stays)
+            free_texts(&rs->items[i]);
+    }
+    for (size_t i = over; i < rs->nasked; i++)
+        rs->asked[i - over] = place[rs->asked[i]];
+    rs->nasked -= over;
+    rs->dropped += over;
+    rs->cursor = cursor;
+    rs->n = kept;
+    free(place);
+}
+
 void recipients_add(struct recipients *rs, const struct address *to, const struct rcpt_params *params, struct server_command *cmd)
 {
-    if (rs->n == rs->room) {
+    bool is_full = rs->n == rs->room;
+    if (is_full && rs->n >= WORTH_LOOKING)
+        forget_refused(rs);
+    if (is_full && rs->n * 2 >= rs->room) { /* where few were left out: or a list full of accepted ones would be looked through each time */
         rs->room = rs->room ? rs->room * 2 : 4;
         rs->items = mem_resize(rs->items, rs->room * sizeof *rs->items);
     }
+    rs->waiting++;
     rs->items[rs->n++] = (struct recipient){
         .to = slice_string(to->text),
         .notify = slice_string(params->notify),
@@ -33,7 +68,7 @@ void recipients_add(struct recipients *rs, const struct address *to, const struc
 
 void recipients_restart(struct recipients *rs)
 {
-    rs->cursor = rs->nasked = 0;
+    rs->cursor = rs->nasked = rs->answered = rs->dropped = 0;
 }
 
 bool recipients_any_to_ask(const struct recipients *rs)
@@ -65,7 +100,10 @@ void recipients_asked(struct recipients *rs, const struct recipient *r)
 
 struct recipient *recipients_of_answer(struct recipients *rs, size_t index)
 {
-    return index < rs->nasked ? &rs->items[rs->asked[index]] : NULL;
+    if (index < rs->dropped || index - rs->dropped >= rs->nasked)
+        return NULL;
+    rs->answered = index + 1;
+    return &rs->items[rs->asked[index - rs->dropped]];
 }
 
 enum comparison recipients_compare(const struct recipient *r, const struct reply *reply)
@@ -79,6 +117,7 @@ struct server_command *recipients_tell(struct recipients *rs, struct recipient *
 {
     struct server_command *cmd = r->cmd;
     r->cmd = NULL;
+    rs->waiting--;
     r->told = accepted ? TOLD_ACCEPTED : TOLD_REFUSED;
     if (accepted)
         rs->accepted++;
@@ -89,7 +128,7 @@ struct server_command *recipients_tell(struct recipients *rs, struct recipient *
 
 struct recipient *recipients_waiting(struct recipients *rs)
 {
-    for (size_t i = 0; i < rs->n; i++)
+    for (size_t i = 0; rs->waiting && i < rs->n; i++)
         if (rs->items[i].cmd)
             return &rs->items[i];
     return NULL;

@@ -19,12 +19,15 @@ struct recipient {
 };
 
 struct recipients {
-    struct recipient *items; /* in the order of the client */
+    struct recipient
+        *items; /* in the order of the client; refused ones are left out sooner or later, or a client could name them without end */
     size_t n, room;
-    size_t accepted, refused;
-    size_t cursor; /* those before were considered for the session at hand */
-    size_t *asked; /* their indexes in `items`, in the order in which the session was asked */
+    size_t accepted, refused; /* ever */
+    size_t waiting;           /* tickets */
+    size_t cursor;            /* those before were considered for the session at hand */
+    size_t *asked;            /* indexes in `items`, in the order in which the session was asked, from the dropped-th on */
     size_t nasked, asked_room;
+    size_t answered, dropped; /* of those asked: how many have their answer, how many of these left the list */
 };
 
 void recipients_free(struct recipients *rs); /* zero-initialised is empty */

@@ -192,6 +192,7 @@ struct transaction {
     bool explained;
     bool held; /* the server half was told to hold the body */
 
+    bool fell_back;      /* to its account's fallback */
     bool replaced;       /* a session was replaced, and that counted */
     unsigned first_uses; /* dead sessions of the pool */
     bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
@@ -206,8 +207,8 @@ void transaction_reset(struct transaction *t, enum server_end why);
 void transaction_client_gone(struct transaction *t, const char *why);
 void transaction_abandon(struct transaction *t); /* the relay is being freed */
 
-/* The pool's key beside the account: whose name goes into AUTH. */
-const char *transaction_identity(const struct upstream_config *u);
+/* The pool's key beside the account: whose name goes into AUTH. sender: as the upstream hears it; NULL: not known yet. NULL: that decides. */
+const char *transaction_identity(const struct upstream_config *u, const char *sender);
 
 void transaction_advance(struct transaction *t); /* asks of the upstream whatever front and back allow by now */
 void transaction_acquire(struct transaction *t, uint16_t avoid);
@@ -217,6 +218,11 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply);
 /* An upstream's refusal, for the log: what in the configuration may cure it. Once per message. */
 void transaction_explain(struct transaction *t, const struct reply *reply);
 bool transaction_promised(const struct transaction *t); /* the client was told that a recipient is accepted */
+
+/* ------------------------------------------------------------------ fallback.c */
+
+/* There is no session, for this reason; `detail` as for failure_say. true: the account's fallback is asked for one now. */
+bool transaction_fall_back(struct transaction *t, enum own own, const char *detail);
 
 /* ------------------------------------------------------------------ upstream_events.c */
 

@@ -86,22 +86,33 @@ static bool is_pinned_to(const struct route_question *q, size_t index)
     return strcmp(q->listener->upstream, q->config->upstreams[index].name) == 0;
 }
 
+enum route_miss route_judge(const struct route_question *q, size_t index, const struct address *from)
+{
+    const struct upstream_config *u = &q->config->upstreams[index];
+    if (q->listener->upstream)
+        return is_pinned_to(q, index) ? ROUTE_FITS : ROUTE_PINNED;
+    if (!client_fits(u, q->client))
+        return ROUTE_CLIENT;
+    if (!user_fits(u, q->user))
+        return ROUTE_USER;
+    if (!sender_fits(u, from))
+        return ROUTE_SENDER;
+    switch (destination_fits(q, u)) {
+    case NAMES_YES: break;
+    case NAMES_UNKNOWN: return ROUTE_UNKNOWN;
+    case NAMES_NO: return ROUTE_DESTINATION;
+    }
+    return ROUTE_FITS;
+}
+
 size_t route_find(const struct route_question *q, const struct address *from)
 {
     for (size_t i = 0; i < q->config->nupstreams; i++) {
-        const struct upstream_config *u = &q->config->upstreams[i];
-        if (q->listener->upstream) {
-            if (is_pinned_to(q, i))
-                return i;
-            continue;
-        }
-        if (!client_fits(u, q->client) || !user_fits(u, q->user) || !sender_fits(u, from))
-            continue;
-        switch (destination_fits(q, u)) {
-        case NAMES_YES: return i;
-        case NAMES_UNKNOWN: return ROUTE_LATER;
-        case NAMES_NO: break;
-        }
+        enum route_miss miss = route_judge(q, i, from);
+        if (miss == ROUTE_FITS)
+            return i;
+        if (miss == ROUTE_UNKNOWN)
+            return ROUTE_LATER;
     }
     return ROUTE_NONE;
 }

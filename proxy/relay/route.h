@@ -19,6 +19,17 @@ struct route_question {
     const struct names *names;   /* for `destinations`; NULL: no name is known */
 };
 
+/* Why an account does not take a message. */
+enum route_miss {
+    ROUTE_FITS,
+    ROUTE_PINNED, /* the listener is pinned to another */
+    ROUTE_CLIENT,
+    ROUTE_USER,
+    ROUTE_SENDER,
+    ROUTE_DESTINATION,
+    ROUTE_UNKNOWN, /* a name of `destinations` is not resolved yet, and may decide */
+};
+enum route_miss route_judge(const struct route_question *q, size_t index, const struct address *from);
 /* Index into config->upstreams, ROUTE_NONE or ROUTE_LATER. */
 size_t route_find(const struct route_question *q, const struct address *from);
 /* May some message of this client go to upstreams[index]? Before MAIL the sender is not known yet. */

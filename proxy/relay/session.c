@@ -57,8 +57,9 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     if (n == 0)
         offer = (struct server_offer){0};
     *offer_r = offer;
-    if (n == 1 && may_send(s))
-        account_warm(only, transaction_identity(account_config(only)));
+    const char *identity = n == 1 ? transaction_identity(account_config(only), NULL) : NULL;
+    if (identity && may_send(s))
+        account_warm(only, identity);
 }
 
 /* ------------------------------------------------------------------ MAIL */

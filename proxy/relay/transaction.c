@@ -8,8 +8,10 @@
 #include "relay/relay_private.h"
 #include "relay/rewrite_envelope.h"
 
-const char *transaction_identity(const struct upstream_config *u)
+const char *transaction_identity(const struct upstream_config *u, const char *sender)
 {
+    if (u->identity == IDENTITY_SENDER && u->username && (!sender || sender[0]))
+        return sender;
     return u->username ? u->username : "";
 }
 
@@ -143,7 +145,7 @@ bool transaction_promised(const struct transaction *t)
 void transaction_acquire(struct transaction *t, uint16_t avoid)
 {
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream), avoid, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, &transaction_lease_events, t);
 }
 
 static void ask_envelope(struct transaction *t)
@@ -236,6 +238,12 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
     if (failure_is_about_credentials(reply->code)) {
         t->unfit = reply->code;
         t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
+        if (t->unfit_at_mail && !transaction_promised(t)) {
+            leave_upstream(t, false);
+            t->back = BACK_NONE;
+            if (transaction_fall_back(t, OWN_CREDENTIALS, NULL))
+                return;
+        }
         transaction_settle_own(t, OWN_CREDENTIALS, NULL);
         return;
     }

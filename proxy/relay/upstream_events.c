@@ -45,6 +45,8 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
     if (own == OWN_LOOP)
         log_event(t->relay->io->log, LOG_ERROR, "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
                   log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_str("host", t->upstream->host));
+    if (transaction_fall_back(t, own, words))
+        return;
     /* What the client was told of its recipients cannot be taken back: this is then about the lost session, not about the ports. */
     transaction_settle_own(t, transaction_promised(t) ? OWN_NO_REPLACEMENT : own, words);
 }

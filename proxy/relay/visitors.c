@@ -6,15 +6,9 @@
 #include "base/caps.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/window.h"
 
-enum { BUCKETS = 1024, SLOTS = 30 };
-
-/* A period in slots: the one that has begun, and all that lie in the period before it, if only with their end. */
-struct window {
-    usec period;
-    int64_t newest; /* number of the slot that has begun */
-    unsigned counts[SLOTS + 1];
-};
+enum { BUCKETS = 1024 };
 
 struct visitor {
     struct visitor *next; /* in its bucket */
@@ -86,36 +80,11 @@ void visitors_free(struct visitors **visitors)
 
 /* ------------------------------------------------------------------ messages lately */
 
-static usec slot_width(usec period)
-{
-    return period / SLOTS > 0 ? period / SLOTS : 1;
-}
-
-/* Moves the window to now; slots that fell out of it are empty again. */
-static unsigned count_in(struct window *w, usec now)
-{
-    int64_t slot = now / slot_width(w->period);
-    unsigned sum = 0;
-    for (int64_t i = w->newest + 1; i <= slot && i <= w->newest + SLOTS + 1; i++)
-        w->counts[i % (SLOTS + 1)] = 0;
-    if (slot > w->newest)
-        w->newest = slot;
-    for (size_t i = 0; i < SLOTS + 1; i++)
-        sum += w->counts[i];
-    return sum;
-}
-
 bool visitors_may_send(struct visitor *visitor, unsigned limit, usec period, usec now)
 {
-    struct window *w = visitor->window;
-    if (!w)
-        w = visitor->window = NEW(struct window);
-    if (w->period != period) /* the first message, or the first after a reload changed the rate */
-        *w = (struct window){.period = period, .newest = now / slot_width(period)};
-    if (count_in(w, now) >= limit)
-        return false;
-    w->counts[w->newest % (SLOTS + 1)]++;
-    return true;
+    if (!visitor->window)
+        visitor->window = NEW(struct window);
+    return window_take(visitor->window, limit, period, now);
 }
 
 /* ------------------------------------------------------------------ connections */
@@ -146,7 +115,7 @@ struct visitor *visitors_enter(struct visitors *v, const struct addr *a)
 
 static bool is_worth_remembering(struct visitor *visitor, usec now)
 {
-    return visitor->window && count_in(visitor->window, now) > 0;
+    return visitor->window && window_count(visitor->window, now) > 0;
 }
 
 void visitors_leave(struct visitors *v, struct visitor **visitor, usec now)

@@ -58,6 +58,7 @@ enum refusal {
     REFUSAL_TLS,            /* every port that sent bytes ended in a TLS finding: 451 4.7.5 */
     REFUSAL_NO_PORT,        /* 451 4.4.1 */
     REFUSAL_BUSY,           /* no slot within acquire_timeout: 451 4.4.5 */
+    REFUSAL_RATE,           /* the account's rate left no room for it within acquire_timeout: 451 4.4.5 */
     REFUSAL_LOOP,           /* the upstream is this proxy itself: 451 4.3.5 */
     REFUSAL_GONE,           /* shutting down */
 };

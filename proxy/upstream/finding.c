@@ -37,7 +37,7 @@ bool finding_is_tls(enum finding f)
 
 /* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the account: hammering the next port with
  * the same credentials would only lock it. */
-static enum finding of_auth_code(int code)
+enum finding finding_of_auth_code(int code)
 {
     if (code < 500)
         return FINDING_AUTH_TEMPORARY;
@@ -54,7 +54,7 @@ static enum finding of_reply(enum client_stage stage, const struct reply *reply)
     case CLIENT_EHLO:
     case CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
     case CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
-    case CLIENT_AUTH: return of_auth_code(code);
+    case CLIENT_AUTH: return finding_of_auth_code(code);
     default: return FINDING_RESET; /* 421 out of the blue */
     }
 }
@@ -64,14 +64,24 @@ static enum finding of_broken_protocol(enum client_stage stage)
     switch (stage) {
     case CLIENT_STARTTLS:
     case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE; /* bytes behind the 220: response injection */
+    case CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;   /* a challenge that is wrong, a yes without the proof that the mechanism owes */
     default: return FINDING_NOT_SMTP;
     }
+}
+
+/* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a client's certificate after it. */
+static enum finding of_broken_link(const struct client_failure *failure, enum finding timeout)
+{
+    bool begins = failure->stage == CLIENT_GREETING || failure->stage == CLIENT_EHLO_AGAIN;
+    if (failure->err.kind == ERR_TLS && begins)
+        return FINDING_TLS_HANDSHAKE;
+    return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
 }
 
 enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout)
 {
     switch (failure->fault) {
-    case CLIENT_FAULT_LINK: return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
+    case CLIENT_FAULT_LINK: return of_broken_link(failure, timeout);
     case CLIENT_FAULT_TIMEOUT: return timeout;
     case CLIENT_FAULT_REPLY: return of_reply(failure->stage, failure->reply);
     case CLIENT_FAULT_PROTOCOL: return of_broken_protocol(failure->stage);

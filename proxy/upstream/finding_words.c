@@ -129,8 +129,19 @@ static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
             (unsigned)d->port.number);
 }
 
+/* The words of OpenSSL for the alerts about our own certificate (RFC 8446 section 6.2). */
+static bool is_about_our_certificate(const struct finding_detail *d)
+{
+    return d->err && (strstr(d->err->words, "certificate required") || strstr(d->err->words, "alert unknown ca") ||
+                      strstr(d->err->words, "alert bad certificate"));
+}
+
 static void say_handshake(struct sentence *s, const struct finding_detail *d)
 {
+    if (is_about_our_certificate(d)) {
+        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, d->err->words);
+        return;
+    }
     if (d->err && d->err->kind == ERR_PROTOCOL)
         say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, d->err->words);
     else
@@ -181,6 +192,10 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
+    if (d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+        say(s, ": %s", d->err->words);
+        return;
+    }
     say_reply(s, d);
     if (offered)
         say(s, ": it offers %s", offered);

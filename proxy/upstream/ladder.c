@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
 #include "upstream/credential.h"
@@ -205,7 +206,7 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
 {
     enum refusal why;
     char words[8];
-    if (l->race || room == 0 || wanted == 0 || ladder_is_closed(l, &why, words, sizeof words))
+    if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l) || ladder_is_closed(l, &why, words, sizeof words))
         return;
     if (!l->env->gate->proven || !l->best) {
         struct rung **order = mem_alloc(l->n * sizeof *order);
@@ -223,7 +224,7 @@ void ladder_detour(struct ladder *l, const char *identity, uint16_t avoid)
     struct rung **order;
     size_t n;
     const struct rung *avoided = NULL;
-    if (l->detour)
+    if (l->detour || ladder_awaits_secret(l))
         return;
     for (size_t i = 0; i < l->n; i++)
         if (l->reports[i].port.number == avoid)
@@ -295,7 +296,11 @@ void ladder_credentials_refused(struct ladder *l)
     credential_refused(l->env->credential);
     gate_doubt(l->env->gate);
     end_all(l);
-    ladder_set_standing(l, STANDING_AUTH_REFUSED);
+    if (ladder_awaits_secret(l))
+        log_event(l->env->io->log, LOG_WARN, "the login is refused: password_command is asked whether there is another password by now",
+                  log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
+    else
+        ladder_set_standing(l, STANDING_AUTH_REFUSED);
     arm_reprobe(l);
     l->events->changed(l->ctx);
 }
@@ -309,6 +314,18 @@ void ladder_credentials_doubted(struct ladder *l, bool changed)
     if (l->standing == STANDING_AUTH_REFUSED)
         ladder_set_standing(l, STANDING_UNKNOWN);
     l->events->changed(l->ctx);
+}
+
+/* password_command was asked again, and has answered. */
+static void on_fetched(void *ctx, bool differs)
+{
+    struct ladder *l = ctx;
+    if (credential_wait_left(l->env->credential) > 0)
+        ladder_set_standing(l, STANDING_AUTH_REFUSED);
+    if (differs)
+        ladder_credentials_doubted(l, true);
+    else
+        l->events->changed(l->ctx);
 }
 
 void ladder_network_changed(struct ladder *l)
@@ -355,6 +372,7 @@ struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const
     l->reprobe = timer_new(env->io->loop, on_reprobe, l);
     l->reopen = timer_new(env->io->loop, on_reopen, l);
     ladder_recall(l);
+    credential_set_listener(env->credential, on_fetched, l);
     return l;
 }
 
@@ -373,6 +391,7 @@ void ladder_free(struct ladder **ladder)
     if (!l)
         return;
     end_all(l);
+    credential_set_listener(l->env->credential, NULL, NULL);
     timer_free(&l->reprobe);
     timer_free(&l->reopen);
     for (size_t i = 0; i < l->n; i++)

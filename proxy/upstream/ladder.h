@@ -37,6 +37,7 @@ bool ladder_is_dialing_for(const struct ladder *l, const char *identity);
 
 /* Is there a standing reason not to dial (refused credentials; a race that failed a moment ago)? */
 bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, size_t size);
+bool ladder_awaits_secret(const struct ladder *l);  /* refused, and password_command is asked again: neither closed nor open for a moment */
 usec ladder_closed_for(const struct ladder *l);     /* until the wait is over; 0: it is open */
 bool ladder_is_full(const struct ladder *l);        /* the upstream answered the last race with 4xx: it is there, and has enough of us */
 void ladder_report_so_far(struct ladder *l);        /* what a race still under way has found */

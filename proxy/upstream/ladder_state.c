@@ -225,8 +225,15 @@ void ladder_reopen(struct ladder *l)
     timer_stop(l->reopen);
 }
 
+bool ladder_awaits_secret(const struct ladder *l)
+{
+    return credential_is_asked_again(l->env->credential);
+}
+
 bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, size_t size)
 {
+    if (ladder_awaits_secret(l))
+        return false;
     if (credential_wait_left(l->env->credential) > 0) {
         *why_r = ladder_reason(l, words, size);
         return true;

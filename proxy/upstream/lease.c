@@ -49,9 +49,30 @@ void pool_serve_later(struct pool *p)
     loop_defer(p->env->io->loop, &p->later);
 }
 
+static void serve_again_in(struct pool *p, usec wait)
+{
+    if (!timer_is_armed(p->again) || timer_left(p->again) > wait)
+        timer_arm(p->again, wait);
+}
+
+static usec rate_wait(struct pool *p)
+{
+    const struct rate_limit *rate = &p->env->cfg->rate;
+    return rate->messages ? window_wait(&p->rate, rate->messages, rate->period, loop_now(p->env->io->loop)) : 0;
+}
+
+static void count_message(struct pool *p, struct session *s)
+{
+    const struct rate_limit *rate = &p->env->cfg->rate;
+    s->granted = loop_now(p->env->io->loop);
+    if (rate->messages)
+        (void)window_take(&p->rate, rate->messages, rate->period, s->granted);
+}
+
 static void grant(struct lease *lease, struct session *s)
 {
     stop_waiting(lease);
+    count_message(lease->pool, s);
     timer_free(&lease->timer);
     lease->session = s;
     lease->events->acquired(lease->ctx, lease);
@@ -61,6 +82,8 @@ static void grant(struct lease *lease, struct session *s)
 static bool serve_one(struct pool *p)
 {
     const char *nothing_for = NULL;
+    if (rate_wait(p) > 0)
+        return false;
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (nothing_for && strcmp(nothing_for, lease->identity) == 0)
@@ -84,12 +107,22 @@ static unsigned count_waiting(const struct pool *p, const char *identity)
     return n;
 }
 
+/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
+static unsigned count_missing(struct pool *p, const char *identity)
+{
+    usec patience = p->env->cfg->port_patience;
+    unsigned waiting = count_waiting(p, identity), coming = pool_settling(p, identity, loop_now(p->env->io->loop) - patience);
+    if (coming)
+        serve_again_in(p, patience);
+    return waiting > coming ? waiting - coming : 0;
+}
+
 static void ask_for(struct pool *p, struct lease *lease)
 {
     pool_make_room(p, lease->identity);
     unsigned room = pool_room(p);
     if (!lease->avoid || !ladder_works_on(p->ladder, lease->avoid)) {
-        ladder_supply(p->ladder, lease->identity, count_waiting(p, lease->identity), room);
+        ladder_supply(p->ladder, lease->identity, count_missing(p, lease->identity), room);
     } else if (room > 0) {
         ladder_detour(p->ladder, lease->identity, lease->avoid);
     } else {
@@ -109,6 +142,10 @@ static void ask_ladder(struct pool *p)
             refuse_waiting(p, why, words);
         return;
     }
+    if (rate_wait(p) > 0) {
+        serve_again_in(p, rate_wait(p));
+        return;
+    }
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (!lease->avoid && asked_for && strcmp(asked_for, lease->identity) == 0)
@@ -123,6 +160,7 @@ void pool_serve(void *arg)
 {
     struct pool *p = arg;
     struct account *account = account_ref(p->account);
+    timer_stop(p->again);
     while (!p->gone && serve_one(p))
         continue;
     if (p->gone)
@@ -139,7 +177,7 @@ static void on_late(void *arg)
 {
     struct lease *lease = arg;
     struct pool *p = lease->pool;
-    struct session *s = pool_take(p, lease->identity, 0);
+    struct session *s = rate_wait(p) > 0 ? NULL : pool_take(p, lease->identity, 0);
     enum refusal why;
     char words[512];
     if (s) {
@@ -147,7 +185,10 @@ static void on_late(void *arg)
         return;
     }
     if (!ladder_is_closed(p->ladder, &why, words, sizeof words)) {
-        if (ladder_is_racing(p->ladder)) {
+        if (rate_wait(p) > 0) {
+            why = REFUSAL_RATE;
+            snprintf(words, sizeof words, "the rate of this account is used up");
+        } else if (ladder_is_racing(p->ladder) || ladder_awaits_secret(p->ladder)) {
             ladder_report_so_far(p->ladder);
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
@@ -194,6 +235,8 @@ void pool_warm(struct pool *p, const char *identity)
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it)
         if (strcmp(CONTAINER(it, struct session, link)->identity, key) == 0)
             return;
+    if (pool_settling(p, key, loop_now(p->env->io->loop) - p->env->cfg->port_patience))
+        return;
     pool_make_room(p, key);
     ladder_supply(p->ladder, key, 1, pool_room(p));
 }
@@ -218,6 +261,14 @@ bool lease_completed_any(const struct lease *lease)
     return lease->session && lease->session->completed > 0;
 }
 
+/* No message went: its place in the rate is the next one's. */
+static void give_back_place(const struct lease *l)
+{
+    struct pool *p = l->pool;
+    if (p->env->cfg->rate.messages)
+        window_give_back(&p->rate, l->session->granted, loop_now(p->env->io->loop));
+}
+
 void lease_return(struct lease **lease, bool completed)
 {
     struct lease *l = *lease;
@@ -226,6 +277,8 @@ void lease_return(struct lease **lease, bool completed)
         return;
     if (completed)
         l->session->completed++;
+    else
+        give_back_place(l);
     pool_settle(l->session);
     lease_free(l);
 }

@@ -180,6 +180,16 @@ void pool_make_room(struct pool *p, const char *identity)
     }
 }
 
+unsigned pool_settling(const struct pool *p, const char *identity, usec since)
+{
+    unsigned n = 0;
+    LIST_EACH (&p->sessions[SESSION_SETTLING].list, it) {
+        const struct session *s = CONTAINER(it, struct session, link);
+        n += s->last_used > since && !session_is_worn(s) && strcmp(s->identity, identity) == 0;
+    }
+    return n;
+}
+
 /* ---- upkeep, on its own timer: the request path never does housekeeping ---- */
 
 static usec end_of_rest(const struct session *s)
@@ -279,6 +289,7 @@ struct pool *pool_new(const struct upstream_env *env, struct account *account)
     link_init(&p->waiting);
     deferred_init(&p->later, pool_serve, p);
     p->upkeep = timer_new(env->io->loop, on_upkeep, p);
+    p->again = timer_new(env->io->loop, pool_serve, p);
     return p;
 }
 
@@ -310,6 +321,7 @@ void pool_free(struct pool **pool)
             session_end(CONTAINER(it, struct session, link));
     deferred_cancel(&p->later);
     timer_free(&p->upkeep);
+    timer_free(&p->again);
     free(p);
 }
 

@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_POOL_PRIVATE_H
 #define UPSTREAM_POOL_PRIVATE_H
 
+#include "base/window.h"
 #include "io/loop.h"
 #include "upstream/pool.h"
 
@@ -19,7 +20,8 @@ struct session {
     struct client *client;  /* NULL once it is dead */
     struct rung *rung;
     char *identity;
-    usec opened, last_used;
+    usec opened, last_used; /* last_used: of one that settles, since when */
+    usec granted;           /* when its lease began */
     unsigned completed;     /* transactions */
     bool rested;            /* was idle when its lease began */
 };
@@ -50,6 +52,8 @@ struct pool {
     unsigned nwaiting;
     struct deferred later;  /* serve, at the end of the turn */
     struct timer *upkeep;
+    struct timer *again;    /* serve, when waiting may be worth something: a place in the rate comes free, a session should have settled */
+    struct window rate;     /* leases granted lately */
     bool retired, gone;
 };
 
@@ -62,6 +66,7 @@ void pool_settle(struct session *s);                 /* a returned session: idle
 void pool_forget_rested(struct pool *p, usec until); /* idle sessions not used since: the same NAT forgot them too */
 unsigned pool_sessions(const struct pool *p);
 unsigned pool_room(const struct pool *p);            /* sessions that may be dialled */
+unsigned pool_settling(const struct pool *p, const char *identity, usec since); /* that began to settle after `since`, and will be good */
 void pool_make_room(struct pool *p, const char *identity); /* an idle session of somebody else's goes when all slots are taken */
 
 /* ---- lease.c ---- */

@@ -272,7 +272,7 @@ static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
 
 static bool is_lost(const struct race *r, size_t n)
 {
-    if (!resolve_is_done(r->resolve) || r->nstarted < r->nports)
+    if (!resolve_is_enough(r->resolve) || r->nstarted < r->nports)
         return false;
     for (size_t i = 0; i < r->nports; i++)
         if (!is_exhausted(&r->ports[i], n))

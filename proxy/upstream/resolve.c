@@ -27,7 +27,7 @@ struct resolve {
     struct addr list[CAP_DNS_ADDRESSES];
     size_t n;
     bool published; /* the first batch is out; from now on answers are appended */
-    bool done;
+    bool done, patience_over;
     struct err err;
     struct timer *grace, *patience, *deadline;
     struct deferred literal;
@@ -124,10 +124,10 @@ static void on_grace(void *arg)
 static void on_patience(void *arg)
 {
     struct resolve *r = arg;
-    size_t before = r->n;
+    r->patience_over = true;
     if (r->n == 0 && !r->v6.n && !r->v4.n)
         use_good(r);
-    if (r->n != before) {
+    if (r->n != 0) {
         r->published = true;
         r->changed(r->ctx);
     }
@@ -223,6 +223,11 @@ const struct addr *resolve_addresses(const struct resolve *r, size_t *n_r)
 bool resolve_is_done(const struct resolve *r)
 {
     return r->done;
+}
+
+bool resolve_is_enough(const struct resolve *r)
+{
+    return r->done || (r->patience_over && (r->v6.n || r->v4.n));
 }
 
 const struct err *resolve_error(const struct resolve *r)

@@ -15,6 +15,7 @@ void resolve_free(struct resolve **r);
 
 const struct addr *resolve_addresses(const struct resolve *r, size_t *n_r); /* without ports */
 bool resolve_is_done(const struct resolve *r);                              /* nothing more will come */
+bool resolve_is_enough(const struct resolve *r);                            /* done; or a family has answered, and port_patience is over: nobody waits for the other */
 const struct err *resolve_error(const struct resolve *r);                   /* why there is nothing; after done with n = 0 */
 
 #endif

@@ -28,6 +28,8 @@ static enum client_auth_choice auth_for(const struct upstream_config *cfg)
     case AUTH_NONE: return CLIENT_AUTH_NONE;
     case AUTH_PLAIN: return CLIENT_AUTH_PLAIN;
     case AUTH_LOGIN: return CLIENT_AUTH_LOGIN;
+    case AUTH_CRAM_MD5: return CLIENT_AUTH_CRAM_MD5;
+    case AUTH_SCRAM_SHA_256: return CLIENT_AUTH_SCRAM_SHA_256;
     case AUTH_AUTO: break;
     }
     return CLIENT_AUTH_AUTO;

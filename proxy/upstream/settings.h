@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "io/tls_context.h"
 
-/* Equal but for routing (senders, clients), the secret and the line in the file: then a reload keeps ladder, pool and sessions. */
+/* Equal but for routing (senders, clients, users, fallback, identity), the secret and where it comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
 
 /* The name for EHLO: helo, else the server's name if it has a dot, else "" (the literal of the local address). Borrows from the config. */

@@ -50,8 +50,8 @@ def test_mechanism_comes_from_the_ehlo_after_tls(stage, mechanisms, expected):
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_bodies_are_byte_exact(stage, chunking, pipelining):
     upstream = stage.upstream(chunking=chunking, pipelining=pipelining)
-    proxy = stage.proxy(stage.account([upstream]))
-    bodies = [b"X: y\r\n\r\n", BODY, BODY + b"x" * 200_000 + b"\r\n", BODY + bytes(range(128, 256)) + b"\r\n", BODY + b"\0nul\r\n",
+    proxy = stage.proxy(stage.account([upstream], fix_headers="no"))
+    bodies = [BODY[:BODY.index(b"first")], BODY, BODY + b"x" * 200_000 + b"\r\n", BODY + bytes(range(128, 256)) + b"\r\n", BODY + b"\0nul\r\n",
               BODY + (b"." * 997 + b"\r\n") * 3000, BODY + b"." + b"y" * 1_000_000 + b"\r\n"]
     client = proxy.client(timeout=60)
     for n, body in enumerate(bodies):

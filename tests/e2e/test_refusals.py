@@ -32,7 +32,8 @@ def test_wrong_password(stage):
     for _ in range(3):
         assert re.match(r"451 4\.3\.5 127\.0\.0\.1 refuses the configured credentials .*\[\w+\]$", rcpt_reply(proxy))
     assert upstream.auth_attempts == [(USER, PASSWORD)] and second.auth_attempts == []
-    assert "535" in proxy.log and PASSWORD not in proxy.log
+    proxy.wait_for_log("535")
+    assert PASSWORD not in proxy.log
 
 
 def test_wrong_certificate(stage, ca):

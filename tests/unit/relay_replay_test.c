@@ -120,6 +120,49 @@ static void only_those_accepted_are_asked_again(void **state)
     recipients_free(&rs);
 }
 
+/* A client that names recipients without end while each is refused: what is kept stays small, and answers find their recipients. */
+static void refused_ones_are_left_out(void **state)
+{
+    enum { MANY = 20000, FLIGHT = 100 };
+    (void)state;
+    struct recipients rs = {0};
+    struct recipient *asked;
+    size_t answers = 0, accepted = 0;
+    char name[32];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "n%d@x", i);
+        add(&rs, name, 0);
+        assert_non_null(asked = ask(&rs));
+        assert_string_equal(asked->to, name);
+        if (i < FLIGHT)
+            continue;
+        struct recipient *r = recipients_of_answer(&rs, answers);
+        snprintf(name, sizeof name, "n%zu@x", answers);
+        assert_string_equal(r->to, name);
+        accepted += answers % 1000 == 7;
+        assert_ptr_equal(recipients_tell(&rs, r, answers++ % 1000 == 7), &tickets[0]);
+        assert_true(rs.n <= 1024 && rs.room <= 1024 && rs.asked_room <= 1024);
+    }
+    assert_int_equal(rs.accepted, accepted);
+    assert_int_equal(rs.waiting, FLIGHT);
+    while (rs.waiting) /* the upstream refused MAIL: all are told at once, before the session's own answers come */
+        recipients_tell(&rs, recipients_waiting(&rs), false);
+    for (int i = 0; i < 2000; i++) {
+        add(&rs, "late@x", 1);
+        recipients_tell(&rs, recipients_waiting(&rs), false);
+    }
+    assert_true(rs.n <= 1024);
+    snprintf(name, sizeof name, "n%zu@x", answers);
+    assert_string_equal(recipients_of_answer(&rs, answers)->to, name);
+    recipients_restart(&rs); /* another session is asked for the accepted ones, in their order */
+    for (size_t i = 0; i < accepted; i++) {
+        snprintf(name, sizeof name, "n%zu@x", i * 1000 + 7);
+        assert_string_equal(ask(&rs)->to, name);
+    }
+    assert_null(ask(&rs));
+    recipients_free(&rs);
+}
+
 static void answers_are_compared(void **state)
 {
     (void)state;
@@ -148,9 +191,13 @@ static void ids_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fed_again_from_the_start), cmocka_unit_test(one_copy_is_capped),
-        cmocka_unit_test(all_copies_are_capped),    cmocka_unit_test(only_those_accepted_are_asked_again),
-        cmocka_unit_test(answers_are_compared),     cmocka_unit_test(ids_differ),
+        cmocka_unit_test(fed_again_from_the_start),
+        cmocka_unit_test(one_copy_is_capped),
+        cmocka_unit_test(all_copies_are_capped),
+        cmocka_unit_test(only_those_accepted_are_asked_again),
+        cmocka_unit_test(refused_ones_are_left_out),
+        cmocka_unit_test(answers_are_compared),
+        cmocka_unit_test(ids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

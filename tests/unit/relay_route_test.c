@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "relay/route.h"
+#include "sim/sim_config.h"
 
 static struct address address(const char *text)
 {
@@ -148,9 +151,96 @@ static void by_destination(void **state)
     assert_int_equal(route_find(&q, &from), 1);
 }
 
+/* ---- the table: a whole configuration as people write it, and who takes what ---- */
+
+static const char office[] =
+    "[listen lan]\naddress = 192.0.2.1:25\nallow = 10.0.0.0/8 fd00::/8\n"
+    "[listen pinned]\naddress = 192.0.2.2:25\nallow = 10.0.0.0/8\nupstream = alerts\n"
+    "[listen login]\naddress = 192.0.2.3:25\nallow = 10.0.0.0/8\n"
+    "[upstream boss]\nhost = h\nsenders = boss@example.com chief@example.com\n"
+    "[upstream erp]\nhost = h\nusers = erp Erp2\nsenders = @example.com\n"
+    "[upstream nightly]\nhost = h\nusers = backup\n"
+    "[upstream scanners]\nhost = h\nclients = 10.1.0.0/16 10.2.0.9 fd00:1::/32\nsenders = scan@* @scan.example.com\n"
+    "[upstream bounces]\nhost = h\nsenders = <>\n"
+    "[upstream cameras]\nhost = h\nclients = 10.3.0.0/16\n"
+    "[upstream alerts]\nhost = h\nsenders = root@* @alerts.example.com\n"
+    "[upstream company]\nhost = h\nsenders = @example.com @example.org\n";
+
+static const struct route_case {
+    const char *listener, *client, *user, *from, *account; /* NULL: nobody */
+} cases[] = {
+    {"lan", "10.9.9.9", NULL, "boss@example.com", "boss"},
+    {"lan", "10.9.9.9", NULL, "BOSS@EXAMPLE.COM", "boss"},
+    {"lan", "10.9.9.9", NULL, "chief@example.com", "boss"},
+    {"lan", "10.9.9.9", NULL, "boss@example.org", "company"},
+    {"lan", "10.9.9.9", NULL, "boss@sub.example.com", NULL},
+    {"lan", "10.9.9.9", NULL, "boss", NULL}, /* no domain */
+    {"lan", "10.9.9.9", NULL, "a@example.com", "company"},
+    {"lan", "10.9.9.9", NULL, "a@example.net", NULL},
+    {"lan", "10.9.9.9", NULL, "", "bounces"},
+    {"lan", "10.9.9.9", NULL, "root@anything.lan", "alerts"},
+    {"lan", "10.9.9.9", NULL, "root@example.com", "alerts"}, /* before company in the file */
+    {"lan", "10.9.9.9", NULL, "root", "alerts"},             /* * is any domain, none among them: qualify comes after */
+    {"lan", "10.9.9.9", NULL, "x@alerts.example.com", "alerts"},
+    {"lan", "10.1.2.3", NULL, "scan@printer.lan", "scanners"},
+    {"lan", "10.1.2.3", NULL, "Scan@example.com", "scanners"},
+    {"lan", "10.1.2.3", NULL, "a@scan.example.com", "scanners"},
+    {"lan", "10.1.2.3", NULL, "a@example.com", "company"},
+    {"lan", "10.2.0.9", NULL, "scan@x.lan", "scanners"},
+    {"lan", "10.2.0.10", NULL, "scan@x.lan", NULL},
+    {"lan", "fd00:1::5", NULL, "scan@x.lan", "scanners"},
+    {"lan", "fd00:2::5", NULL, "scan@x.lan", NULL},
+    {"lan", "::ffff:10.1.2.3", NULL, "scan@x.lan", "scanners"}, /* the same client, as a socket of both families shows it */
+    {"lan", "10.3.0.1", NULL, "anybody@anywhere.test", "cameras"},
+    {"lan", "10.3.0.1", NULL, "", "bounces"},
+    {"lan", "10.3.0.1", NULL, "boss@example.com", "boss"},
+    {"login", "10.9.9.9", "erp", "a@example.com", "erp"},
+    {"login", "10.9.9.9", "erp", "a@example.org", "company"}, /* all patterns must match */
+    {"login", "10.9.9.9", "ERP", "a@example.com", "company"}, /* names are told apart by case, as crypt files do */
+    {"login", "10.9.9.9", "Erp2", "boss@example.com", "boss"},
+    {"login", "10.9.9.9", "backup", "a@nowhere.test", "nightly"},
+    {"login", "10.9.9.9", "backup", "", "nightly"},
+    {"login", "10.9.9.9", NULL, "a@nowhere.test", NULL},
+    {"pinned", "10.3.0.1", NULL, "anybody@anywhere.test", "alerts"}, /* whatever the patterns say */
+    {"pinned", "10.3.0.1", "backup", "", "alerts"},
+};
+
+static const struct listen_config *listener_of(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->nlistens; i++)
+        if (strcmp(c->listens[i].name, name) == 0)
+            return &c->listens[i];
+    return NULL;
+}
+
+static void the_table(void **state)
+{
+    (void)state;
+    struct config *config = sim_config(office);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct route_case *r = &cases[i];
+        struct addr client;
+        struct address from = address(r->from);
+        assert_true(addr_parse(slice_of(r->client), &client));
+        struct route_question q = {.config = config, .listener = listener_of(config, r->listener), .client = &client, .user = r->user};
+        size_t got = route_find(&q, &from);
+        const char *name = got < config->nupstreams ? config->upstreams[got].name : "nobody";
+        if (strcmp(name, r->account ? r->account : "nobody") != 0)
+            fail_msg("row %zu: <%s> of %s goes to %s, not to %s", i, r->from, r->client, name, r->account ? r->account : "nobody");
+        for (size_t k = 0; k < config->nupstreams; k++) { /* what check --route prints says the same */
+            assert_true((route_judge(&q, k, &from) == ROUTE_FITS) <= (got <= k));
+            if (k == got)
+                assert_int_equal(route_judge(&q, k, &from), ROUTE_FITS);
+        }
+        if (got < config->nupstreams)
+            assert_true(route_reaches(&q, got));
+    }
+    config_unref(&config);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
-                                       cmocka_unit_test(reachable), cmocka_unit_test(by_destination)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns),  cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
+                                       cmocka_unit_test(reachable), cmocka_unit_test(the_table),          cmocka_unit_test(by_destination)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

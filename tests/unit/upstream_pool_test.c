@@ -447,6 +447,125 @@ static void what_bdat_is_worth_is_kept(void **state)
     }
 }
 
+/* ---- sessions that settle ---- */
+
+static void reset_and_return(struct wish *x)
+{
+    client_rset(lease_client(x->lease));
+    lease_return(&x->lease, true);
+}
+
+static void a_session_that_settles_is_waited_for(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC);
+    hold(&a, &w);
+    reset_and_return(&a);
+    wish_ask(&b, &w);
+    account_warm(world_account(&w), NULL);
+    wish_wait(&b);
+    assert_true(b.acquired);
+    sim_run_for(w.sim, 2 * S);
+    assert_int_equal(w.ledger->sessions, 1); /* no other was dialled meanwhile */
+    wish_return(&b);
+    world_end(&w);
+}
+
+static void one_that_does_not_settle_in_time_is_not(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC);
+    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_RSET, .fault = SIM_FAULT_STALL};
+    hold(&a, &w);
+    reset_and_return(&a);
+    wish_ask(&b, &w);
+    assert_true(wish_wait(&b) < 2 * S);
+    assert_true(b.acquired);
+    assert_int_equal(w.ledger->sessions, 2);
+    wish_return(&b);
+    world_end(&w);
+}
+
+static void two_who_wait_need_one_more_session(void **state)
+{
+    struct world w;
+    struct wish a, b, c;
+    (void)state;
+    begin(&w, BASIC);
+    hold(&a, &w);
+    reset_and_return(&a);
+    wish_ask(&b, &w);
+    wish_ask(&c, &w);
+    wish_wait(&b);
+    wish_wait(&c);
+    sim_run_for(w.sim, 2 * S);
+    assert_int_equal(w.ledger->sessions, 2);
+    wish_return(&b);
+    wish_return(&c);
+    world_end(&w);
+}
+
+/* ---- rate ---- */
+
+static void a_rate_makes_messages_wait(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    begin(&w, BASIC "rate = 3/s\n");
+    for (int i = 0; i < 3; i++) {
+        hold(&x, &w);
+        wish_return(&x);
+    }
+    wish_ask(&x, &w);
+    assert_int_equal(counts(&w).idle, 1); /* there is a session, but no place */
+    usec took = wish_wait(&x);
+    assert_true(x.acquired && took >= 800 * MS && took <= 1100 * MS);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void whoever_waits_too_long_hears_of_the_rate(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    begin(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
+    hold(&x, &w);
+    wish_return(&x);
+    wish_ask(&y, &w);
+    assert_int_equal(wish_wait(&y), 7 * S);
+    assert_int_equal(y.why, REFUSAL_RATE);
+    sim_run_for(w.sim, 60 * S);
+    hold(&x, &w);
+    lease_return(&x.lease, false); /* no message went: its place is free */
+    hold(&x, &w);
+    wish_return(&x);
+    world_end(&w);
+}
+
+static void never_more_than_the_rate(void **state)
+{
+    static struct wish xs[40];
+    struct world w;
+    usec when[40];
+    (void)state;
+    begin(&w, BASIC "rate = 10/s\nmax_connections = 4\n");
+    for (size_t i = 0; i < 40; i++) {
+        hold(&xs[i], &w);
+        when[i] = xs[i].answered;
+        wish_return(&xs[i]);
+        if (i >= 10)
+            assert_true(when[i] - when[i - 10] >= 1 * S);
+    }
+    assert_true(when[39] - when[0] < 4 * S); /* and not much less either */
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +588,12 @@ int main(void)
         cmocka_unit_test(shutting_down_answers_everybody),
         cmocka_unit_test(an_upstream_that_has_enough_of_us_is_waited_for),
         cmocka_unit_test(what_bdat_is_worth_is_kept),
+        cmocka_unit_test(a_session_that_settles_is_waited_for),
+        cmocka_unit_test(one_that_does_not_settle_in_time_is_not),
+        cmocka_unit_test(two_who_wait_need_one_more_session),
+        cmocka_unit_test(a_rate_makes_messages_wait),
+        cmocka_unit_test(whoever_waits_too_long_hears_of_the_rate),
+        cmocka_unit_test(never_more_than_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,24 @@ static void a_silent_auth_lets_the_next_in_at_the_deadline(void **state)
     world_end(&w);
 }
 
+/* Its line never ends, but its meaning is out: another port must not see the same password. */
+static void half_a_refusal_is_a_refusal(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    assert_int_equal(w.ledger->nlogins, 1);
+    world_end(&w);
+}
+
 static void stall_auth_on_587(struct world *w, const char *addresses, size_t n)
 {
     static const char *const at[] = {AT(587), "192.0.2.2:587", "192.0.2.3:587"};
@@ -357,6 +375,43 @@ static void dns_failing_uses_the_last_good_addresses(void **state)
     world_end(&w);
 }
 
+/* A router that drops AAAA questions: the only address is refused at once, and nobody waits for the other family until connect_timeout. */
+static void a_dropped_question_costs_the_patience_when_all_is_lost(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    no_latency(&w);
+    sim_name_manner(w.sim, HOST, ADDR_V6, SIM_DNS_SILENT, 0);
+    world_load(&w, BASIC "ports = 587\n");
+    wish_ask(&x, &w);
+    assert_true(wish_wait(&x) <= 600 * MS);
+    assert_int_equal(x.why, REFUSAL_NO_PORT);
+    assert_string_equal(x.words, "587 refused");
+    world_end(&w);
+}
+
+/* ... but while something is still on its way, a late answer is one more chance. */
+static void a_late_family_is_still_used(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    no_latency(&w);
+    sim_name(w.sim, HOST, ADDRESS " 2001:db8::1");
+    sim_name_manner(w.sim, HOST, ADDR_V6, SIM_DNS_ANSWERS, 2 * S);
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    world_server(&w, "[2001:db8::1]:587");
+    world_load(&w, BASIC "ports = 587\n");
+    wish_ask(&x, &w);
+    usec took = wish_wait(&x);
+    assert_true(x.acquired && took >= 2 * S && took < 3 * S);
+    wish_return(&x);
+    world_end(&w);
+}
+
 static void this_proxy_itself_is_found_out(void **state)
 {
     struct world w;
@@ -388,6 +443,7 @@ int main(void)
         cmocka_unit_test(auth_is_not_raced),
         cmocka_unit_test(a_temporary_refusal_lets_the_next_in),
         cmocka_unit_test(a_silent_auth_lets_the_next_in_at_the_deadline),
+        cmocka_unit_test(half_a_refusal_is_a_refusal),
         cmocka_unit_test(after_a_silent_auth_another_port_goes_before_the_same),
         cmocka_unit_test(a_race_that_takes_too_long_says_how_it_stands),
         cmocka_unit_test(a_slow_port_that_takes_steps_is_waited_for),
@@ -396,6 +452,8 @@ int main(void)
         cmocka_unit_test(tls_trouble_alone_is_told_apart),
         cmocka_unit_test(one_other_fault_is_no_tls_trouble),
         cmocka_unit_test(dns_failing_uses_the_last_good_addresses),
+        cmocka_unit_test(a_dropped_question_costs_the_patience_when_all_is_lost),
+        cmocka_unit_test(a_late_family_is_still_used),
         cmocka_unit_test(this_proxy_itself_is_found_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

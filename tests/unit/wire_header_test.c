@@ -56,6 +56,25 @@ static void passes_over_mbox_lines(void **state)
     expect("From me@example.com Thu Jan  1 00:00:00 2026\r\nReceived: 1\r\n\r\n", 1, true);
     expect("From: me\r\nReceived: 1\r\n", 1, false);
     expect("Subject: x\r\nFrom me\r\nReceived: body\r\n", 0, true);
+    expect("From \r\nReceived: body\r\n", 0, true);
+    expect("From me\r\n indented: x\r\nReceived: body\r\n", 0, true);
+    expect("From : me\r\nReceived: 1\r\n", 1, false); /* the old syntax of a field */
+    expect("From : me\r\n folded\r\nReceived: 1\r\n", 1, false);
+}
+
+static void tells_mbox_lines_from_sentences(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"From me@example.com Thu Jan  1 00:00:00 2026", "From - Tue Dec 31 9:05 2026\r\n",
+                                        "From MAILER-DAEMON Fri Jul  8 12:08:34 2011 +0200\r\n", "From a Jan 1 12:00"};
+    static const char *const sentences[] = {
+        "From now on",        "From Jan",        "From 12:30", "From Jan at 12:3",    "from a Jan 1 12:00", "From",
+        "From a jan 1 12:00", "From : Jan",      "",           "From Jan to 123:456", "From Jan 1:2",       "From: Jan 12:00",
+        "From Jan, 12:00,",   "From Janus 12:00"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        assert_true(header_is_mbox_line(slice_of(lines[i])));
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++)
+        assert_false(header_is_mbox_line(slice_of(sentences[i])));
 }
 
 static void looks_at_nothing_after_the_end(void **state)
@@ -74,6 +93,7 @@ int main(void)
         cmocka_unit_test(counts_hops),
         cmocka_unit_test(finds_the_end),
         cmocka_unit_test(passes_over_mbox_lines),
+        cmocka_unit_test(tells_mbox_lines_from_sentences),
         cmocka_unit_test(looks_at_nothing_after_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

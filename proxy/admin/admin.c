@@ -1,0 +1,355 @@
+#include "admin/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/http.h"
+#include "admin/snapshot.h"
+#include "admin/text.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/loop.h"
+
+#define TICK USEC_PER_SEC
+#define SOON (100 * USEC_PER_MS)         /* after an event: at most ten snapshots a second */
+#define BROKEN_AGAIN (60 * USEC_PER_SEC) /* how soon an account that does not work is tried again */
+
+enum { TURNS = 60 };
+
+struct place {
+    struct link link;
+    struct http *http;
+    bool wanted, fresh;
+};
+
+struct proof {
+    char name[64];
+    usec tried;
+};
+
+struct admin {
+    const struct io *io;
+    struct admin_source source;
+    struct published *snapshots;
+    struct link places;
+    struct timer *tick, *soon;
+    struct tally tally;
+    struct reloads reloads;
+    int64_t started_ms;
+    usec turns[TURNS]; /* the longest turn of each of the last seconds */
+    unsigned next_turn;
+    struct proof *proofs;
+    size_t nproofs;
+};
+
+/* ---- the snapshot ---- */
+
+static void add_listeners(struct admin *a, struct snapshot *s, const struct config *config)
+{
+    s->listeners = mem_alloc((config->nlistens + 1) * sizeof *s->listeners);
+    for (size_t i = 0; i < config->nlistens; i++) {
+        const struct listen_config *l = &config->listens[i];
+        struct listener_view *v = &s->listeners[s->nlisteners++];
+        text_clean(v->name, sizeof v->name, slice_of(l->name));
+        for (size_t k = 0, used = 0; k < l->address.n && used + ADDR_TEXT < sizeof v->address; k++) {
+            char text[ADDR_TEXT];
+            used += (size_t)snprintf(v->address + used, sizeof v->address - used, "%s%s", k ? " " : "",
+                                     addr_text_with_port(&l->address.items[k], text));
+        }
+        v->clients = a->source.clients(a->source.ctx, l->name);
+        v->max_clients = l->max_clients;
+        v->expires = a->source.expires(a->source.ctx, i);
+    }
+}
+
+static void copy_allow(struct snapshot *s, const struct networks *allow)
+{
+    s->allow.items = mem_alloc((allow->n + 1) * sizeof *s->allow.items);
+    s->allow.n = allow->n;
+    for (size_t i = 0; i < allow->n; i++)
+        s->allow.items[i] = allow->items[i];
+}
+
+static void make_nonce(struct loop *loop, char out[33])
+{
+    unsigned char bytes[16];
+    loop_random(loop, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void publish(struct admin *a)
+{
+    const struct config *config = a->source.config(a->source.ctx);
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    struct snapshot *s = NEW(struct snapshot);
+    s->made = loop_now(a->io->loop);
+    s->wall_ms = loop_wall_ms(a->io->loop);
+    s->started_ms = a->started_ms;
+    s->draining = a->source.draining(a->source.ctx);
+    s->reloads = a->reloads;
+    for (size_t i = 0; i < TURNS; i++)
+        s->longest_turn = a->turns[i] > s->longest_turn ? a->turns[i] : s->longest_turn;
+    make_nonce(a->io->loop, s->nonce);
+    for (size_t i = 0; i < accounts_count(accounts); i++) {
+        snapshot_add_account(s, accounts_at(accounts, i), s->made);
+        tally_account(&a->tally, s->accounts[i].name); /* counters are there before the first message: a rate needs two values */
+    }
+    add_listeners(a, s, config);
+    copy_allow(s, &config->admin.allow);
+    tally_copy(&s->tally, &a->tally);
+    snapshot_warn(s);
+    published_set(a->snapshots, s);
+}
+
+/* ---- proofs ---- */
+
+static usec *last_try(struct admin *a, const char *name)
+{
+    for (size_t i = 0; i < a->nproofs; i++)
+        if (strcmp(a->proofs[i].name, name) == 0)
+            return &a->proofs[i].tried;
+    a->proofs = mem_resize(a->proofs, (a->nproofs + 1) * sizeof *a->proofs);
+    struct proof *p = &a->proofs[a->nproofs++];
+    *p = (struct proof){.tried = INT64_MIN / 2};
+    snprintf(p->name, sizeof p->name, "%s", name);
+    return &p->tried;
+}
+
+/* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks finds it fresh. */
+static void prove_if_due(struct admin *a, struct account *account)
+{
+    const struct upstream_config *cfg = account_config(account);
+    usec now = loop_now(a->io->loop), validity = snapshot_validity(cfg), proven = snapshot_proven(account);
+    usec margin = validity / 4 > TICK + TICK / 2 ? validity / 4 : TICK + TICK / 2;
+    usec *tried = last_try(a, cfg->name);
+    bool works = account_standing(account) == STANDING_WORKS && proven > 0;
+    usec due = works ? proven + validity - margin : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
+    if (now < due)
+        return;
+    *tried = now;
+    account_prove(account);
+}
+
+static void prove_all(struct admin *a)
+{
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    if (a->source.draining(a->source.ctx))
+        return;
+    for (size_t i = 0; i < accounts_count(accounts); i++)
+        prove_if_due(a, accounts_at(accounts, i));
+}
+
+/* ---- time ---- */
+
+static void note_load(struct admin *a)
+{
+    const struct config *config = a->source.config(a->source.ctx);
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    unsigned clients = 0, sessions = 0;
+    for (size_t i = 0; i < config->nlistens; i++)
+        clients += a->source.clients(a->source.ctx, config->listens[i].name);
+    for (size_t i = 0; i < accounts_count(accounts); i++) {
+        struct pool_counts counts = account_pool_counts(accounts_at(accounts, i));
+        sessions += counts.idle + counts.leased;
+    }
+    tally_load(&a->tally, loop_wall_ms(a->io->loop), clients, sessions);
+}
+
+static bool is_dialing(const struct admin *a)
+{
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    for (size_t i = 0; i < accounts_count(accounts); i++)
+        if (account_pool_counts(accounts_at(accounts, i)).dialing)
+            return true;
+    return false;
+}
+
+static void on_tick(void *arg)
+{
+    struct admin *a = arg;
+    timer_arm(a->tick, TICK);
+    a->turns[a->next_turn++ % TURNS] = loop_longest_turn(a->io->loop);
+    note_load(a);
+    prove_all(a);
+    if (is_dialing(a))
+        timer_arm(a->soon, SOON);
+    publish(a);
+}
+
+/* While something is being found out, it is told as soon as it is known. */
+static void on_soon(void *arg)
+{
+    struct admin *a = arg;
+    if (is_dialing(a))
+        timer_arm(a->soon, SOON);
+    publish(a);
+}
+
+static bool is_on(const struct admin *a)
+{
+    return !link_is_alone(&a->places);
+}
+
+static void publish_soon(struct admin *a)
+{
+    if (is_on(a) && !timer_is_armed(a->soon))
+        timer_arm(a->soon, SOON);
+}
+
+/* ---- what is told ---- */
+
+static void clean(char *out, size_t size, const char *in)
+{
+    text_clean(out, size, slice_of(in));
+}
+
+void admin_message(struct admin *a, const struct admin_ended *e)
+{
+    struct admin_message m = {.wall_ms = loop_wall_ms(a->io->loop),
+                              .result = e->result,
+                              .nrcpt = e->nrcpt,
+                              .size = e->size,
+                              .port = e->port,
+                              .status = e->status,
+                              .delay = e->delay};
+    clean(m.id, sizeof m.id, e->id);
+    clean(m.from, sizeof m.from, e->from);
+    clean(m.to, sizeof m.to, e->to);
+    clean(m.client, sizeof m.client, e->client);
+    clean(m.listener, sizeof m.listener, e->listener);
+    clean(m.account, sizeof m.account, e->account);
+    clean(m.tls, sizeof m.tls, e->tls);
+    clean(m.reply, sizeof m.reply, e->reply);
+    tally_message(&a->tally, &m);
+    if (is_on(a))
+        note_load(a); /* the session that carried it may be gone by the next tick */
+    publish_soon(a);
+}
+
+void admin_reloaded(struct admin *a, bool good)
+{
+    a->reloads.last_failed = !good;
+    if (good) {
+        a->reloads.good++;
+        a->reloads.last_good_ms = loop_wall_ms(a->io->loop);
+    } else {
+        a->reloads.bad++;
+    }
+    publish_soon(a);
+}
+
+void admin_network_changed(struct admin *a)
+{
+    const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    for (size_t i = 0; is_on(a) && i < accounts_count(accounts); i++)
+        account_prove(accounts_at(accounts, i));
+}
+
+/* ---- addresses ---- */
+
+static void place_free(struct place *p)
+{
+    link_remove(&p->link);
+    http_close(&p->http);
+    free(p);
+}
+
+static struct place *find(struct admin *a, const struct addr *asked)
+{
+    LIST_EACH (&a->places, it) {
+        struct place *p = CONTAINER(it, struct place, link);
+        if (!p->wanted && addr_equal(http_asked(p->http), asked) && http_asked(p->http)->port == asked->port)
+            return p;
+    }
+    return NULL;
+}
+
+static void drop(struct admin *a, bool fresh)
+{
+    LIST_EACH (&a->places, it) {
+        struct place *p = CONTAINER(it, struct place, link);
+        if (fresh ? p->fresh : !p->wanted)
+            place_free(p);
+    }
+}
+
+int admin_apply(struct admin *a, const struct config *config, struct addr *at_r, struct err *err)
+{
+    LIST_EACH (&a->places, it)
+        CONTAINER(it, struct place, link)->wanted = CONTAINER(it, struct place, link)->fresh = false;
+    for (size_t i = 0; i < config->admin.address.n; i++) {
+        const struct addr *at = &config->admin.address.items[i];
+        struct place *p = find(a, at);
+        if (!p) {
+            struct http *http = http_bind(at, err);
+            if (!http) {
+                *at_r = *at;
+                drop(a, true);
+                return -1;
+            }
+            p = NEW(struct place);
+            p->http = http;
+            p->fresh = true;
+            link_init(&p->link);
+            list_push_back(&a->places, &p->link);
+        }
+        p->wanted = true;
+    }
+    drop(a, false);
+    return 0;
+}
+
+void admin_serve(struct admin *a)
+{
+    char address[ADDR_TEXT], url[ADDR_TEXT + 16];
+    struct err err = {0};
+    if (!is_on(a)) {
+        timer_stop(a->tick);
+        timer_stop(a->soon);
+        return;
+    }
+    on_tick(a);
+    LIST_EACH (&a->places, it) {
+        struct place *p = CONTAINER(it, struct place, link);
+        if (http_is_serving(p->http))
+            continue;
+        snprintf(url, sizeof url, "http://%s/", addr_text_with_port(http_address(p->http), address));
+        if (http_serve(p->http, a->snapshots, &err) != 0)
+            log_say(a->io->log, LOG_ERROR, "[admin] address %s: %s", address, err.words);
+        else
+            log_event(a->io->log, LOG_INFO, "admin page", log_str("url", url));
+    }
+}
+
+/* ---- life ---- */
+
+struct admin *admin_new(const struct io *io, const struct admin_source *source)
+{
+    struct admin *a = NEW(struct admin);
+    a->io = io;
+    a->source = *source;
+    a->snapshots = published_new(snapshot_free);
+    link_init(&a->places);
+    a->tick = timer_new(io->loop, on_tick, a);
+    a->soon = timer_new(io->loop, on_soon, a);
+    a->started_ms = a->reloads.last_good_ms = loop_wall_ms(io->loop);
+    return a;
+}
+
+void admin_free(struct admin **admin)
+{
+    struct admin *a = *admin;
+    *admin = NULL;
+    if (!a)
+        return;
+    LIST_EACH (&a->places, it)
+        place_free(CONTAINER(it, struct place, link));
+    published_free(&a->snapshots);
+    timer_free(&a->tick);
+    timer_free(&a->soon);
+    tally_free(&a->tally);
+    free(a->proofs);
+    free(a);
+}

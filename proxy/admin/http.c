@@ -1,0 +1,257 @@
+#include "admin/http.h"
+
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/metrics.h"
+#include "admin/page.h"
+#include "admin/status.h"
+#include "base/caps.h"
+#include "base/mem.h"
+#include "io/listener.h"
+
+#define SILENCE 10                     /* seconds a connection may be idle */
+#define STANDSTILL (15 * USEC_PER_SEC) /* a loop that published nothing for so long does not live */
+
+struct http {
+    struct addr asked, bound;
+    int fd; /* -1: the library's by now */
+    struct MHD_Daemon *daemon;
+    struct published *snapshots;
+};
+
+static usec monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+/* ---- answers ---- */
+
+struct answer {
+    unsigned status;
+    const char *type;
+    char *text; /* malloc'd */
+    size_t len;
+};
+
+static void say(struct answer *a, unsigned status, const char *words)
+{
+    size_t n = strlen(words);
+    a->status = status;
+    a->type = "text/plain; charset=utf-8";
+    a->text = mem_alloc(n + 2);
+    memcpy(a->text, words, n);
+    a->text[n] = '\n';
+    a->len = n + 1;
+}
+
+static void take(struct answer *a, struct out *o, const char *type)
+{
+    struct slice all = buf_view(&o->buf);
+    if (o->full) {
+        say(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "the answer is larger than its cap");
+    } else {
+        a->status = MHD_HTTP_OK;
+        a->type = type;
+        a->text = mem_copy(all.data, all.len);
+        a->len = all.len;
+    }
+    out_free(o);
+}
+
+static void answer_page(const struct snapshot *s, usec now, struct answer *a)
+{
+    struct out o;
+    (void)now;
+    out_init(&o);
+    page_write(s, &o);
+    take(a, &o, "text/html; charset=utf-8");
+}
+
+static void answer_metrics(const struct snapshot *s, usec now, struct answer *a)
+{
+    struct out o;
+    out_init(&o);
+    metrics_write(s, now, &o);
+    take(a, &o, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+static void answer_status(const struct snapshot *s, usec now, struct answer *a)
+{
+    a->text = status_json(s, now);
+    if (!a->text) {
+        say(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "the status cannot be written");
+        return;
+    }
+    a->status = MHD_HTTP_OK;
+    a->type = "application/json";
+    a->len = strlen(a->text);
+}
+
+static void answer_live(const struct snapshot *s, usec now, struct answer *a)
+{
+    bool lives = now - s->made < STANDSTILL;
+    say(a, lives ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, lives ? "alive" : "the event loop stands still");
+}
+
+static void answer_ready(const struct snapshot *s, usec now, struct answer *a)
+{
+    char why[400];
+    bool ready = snapshot_is_ready(s, now, why, sizeof why);
+    say(a, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);
+}
+
+static const struct {
+    const char *path;
+    void (*answer)(const struct snapshot *s, usec now, struct answer *a);
+} places[] = {
+    {"/", answer_page}, {"/status.json", answer_status}, {"/metrics", answer_metrics}, {"/livez", answer_live}, {"/readyz", answer_ready}};
+
+static bool answer(const struct snapshot *s, const char *path, struct answer *a)
+{
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (strcmp(path, places[i].path) == 0) {
+            places[i].answer(s, monotonic(), a);
+            return true;
+        }
+    say(a, MHD_HTTP_NOT_FOUND, "there is / and /status.json, /metrics, /livez, /readyz");
+    return false;
+}
+
+/* ---- the library's side ---- */
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct answer *a, const struct snapshot *s)
+{
+    char policy[256];
+    struct MHD_Response *response = MHD_create_response_from_buffer(a->len, a->text, MHD_RESPMEM_MUST_FREE);
+    if (!response) {
+        free(a->text);
+        return MHD_NO;
+    }
+    snprintf(policy, sizeof policy, PAGE_POLICY, s->nonce);
+    MHD_add_response_header(response, "Content-Type", a->type);
+    MHD_add_response_header(response, "Content-Security-Policy", policy);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "X-Frame-Options", "DENY");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+    if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    enum MHD_Result result = MHD_queue_response(connection, a->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **request)
+{
+    static char seen; /* its address marks a request whose head was seen; never written */
+    struct http *h = cls;
+    struct answer a = {0};
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    (void)version, (void)upload;
+    if (reads && *request != &seen) { /* the library wants to be asked twice, else it closes the connection */
+        *request = &seen;
+        return MHD_YES;
+    }
+    if (reads && *upload_size) { /* a body that nobody wants */
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    struct edition *edition = published_hold(h->snapshots);
+    if (!edition)
+        return MHD_NO;
+    const struct snapshot *s = edition_value(edition);
+    if (reads)
+        answer(s, url, &a);
+    else
+        say(&a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
+    enum MHD_Result result = send_answer(connection, &a, s);
+    edition_release(&edition);
+    return result;
+}
+
+/* MHD_NO closes the connection without a word. */
+static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, socklen_t len)
+{
+    struct http *h = cls;
+    struct addr peer = addr_from_sockaddr(from);
+    struct edition *edition = published_hold(h->snapshots);
+    bool allowed = false;
+    (void)len;
+    if (edition) {
+        const struct snapshot *s = edition_value(edition);
+        for (size_t i = 0; i < s->allow.n && !allowed; i++)
+            allowed = network_contains(&s->allow.items[i], &peer);
+    }
+    edition_release(&edition);
+    return allowed ? MHD_YES : MHD_NO;
+}
+
+/* ---- life ---- */
+
+struct http *http_bind(const struct addr *at, struct err *err)
+{
+    struct addr bound;
+    int fd = listener_bind(at, &bound, err);
+    if (fd < 0)
+        return NULL;
+    struct http *h = NEW(struct http);
+    *h = (struct http){.asked = *at, .bound = bound, .fd = fd};
+    return h;
+}
+
+int http_serve(struct http *h, struct published *snapshots, struct err *err)
+{
+    sigset_t all, before;
+    h->snapshots = snapshots;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are the loop's */
+    h->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h, on_request, h,
+                                 MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CAP_ADMIN_CONNECTIONS,
+                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CAP_ADMIN_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 (unsigned)SILENCE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST, MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!h->daemon) {
+        err_set(err, ERR_SYSTEM, "no thread could be started for HTTP");
+        return -1;
+    }
+    h->fd = -1;
+    return 0;
+}
+
+bool http_is_serving(const struct http *h)
+{
+    return h->daemon != NULL;
+}
+
+const struct addr *http_asked(const struct http *h)
+{
+    return &h->asked;
+}
+
+const struct addr *http_address(const struct http *h)
+{
+    return &h->bound;
+}
+
+void http_close(struct http **http)
+{
+    struct http *h = *http;
+    *http = NULL;
+    if (!h)
+        return;
+    if (h->daemon)
+        MHD_stop_daemon(h->daemon);
+    if (h->fd >= 0)
+        close(h->fd);
+    free(h);
+}

@@ -1,0 +1,257 @@
+#include "admin/metrics.h"
+
+#include <inttypes.h>
+
+/* What a line needs besides its value: name and labels, text escaped here and nowhere else. */
+struct label {
+    const char *name, *value; /* name NULL ends a list */
+};
+
+static void family(struct out *o, const char *name, const char *type, const char *help)
+{
+    out_printf(o, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void start(struct out *o, const char *name, const struct label *labels)
+{
+    const char *before = "{";
+    out_add(o, name);
+    for (; labels && labels->name; labels++) {
+        out_printf(o, "%s%s=\"", before, labels->name);
+        out_label(o, labels->value);
+        out_add(o, "\"");
+        before = ",";
+    }
+    out_add(o, before[0] == ',' ? "} " : " ");
+}
+
+static void whole(struct out *o, const char *name, const struct label *labels, uint64_t value)
+{
+    start(o, name, labels);
+    out_printf(o, "%" PRIu64 "\n", value);
+}
+
+static void decimal(struct out *o, const char *name, const struct label *labels, double value)
+{
+    start(o, name, labels);
+    out_printf(o, "%.6f\n", value);
+}
+
+#define LABELS(...) ((const struct label[]){__VA_ARGS__, {NULL, NULL}})
+
+static const char *number(unsigned n, char out[16])
+{
+    snprintf(out, 16, "%u", n);
+    return out;
+}
+
+/* ---- messages ---- */
+
+static void messages(const struct tally *t, struct out *o)
+{
+    char port[16];
+    const char *name = "smtp_detour_messages_total";
+    family(o, name, "counter", "Messages that ended, by account (empty: no account takes them) and result.");
+    for (size_t i = 0; i < t->naccounts; i++)
+        for (int r = 0; r < ADMIN_RESULTS; r++)
+            whole(o, name, LABELS({"account", t->accounts[i].name}, {"result", admin_result_label((enum admin_result)r)}),
+                  t->accounts[i].messages[r]);
+    name = "smtp_detour_port_messages_total";
+    family(o, name, "counter", "The same messages by the upstream port of their session too (0: there was no session).");
+    for (size_t i = 0; i < t->nports; i++)
+        for (int r = 0; r < ADMIN_RESULTS; r++)
+            whole(o, name,
+                  LABELS({"account", t->accounts[t->ports[i].account].name}, {"port", number(t->ports[i].port, port)},
+                         {"result", admin_result_label((enum admin_result)r)}),
+                  t->ports[i].messages[r]);
+    name = "smtp_detour_delivered_bytes_total";
+    family(o, name, "counter", "Octets of delivered messages, as the clients sent them.");
+    for (size_t i = 0; i < t->naccounts; i++)
+        whole(o, name, LABELS({"account", t->accounts[i].name}), t->accounts[i].bytes);
+}
+
+static void durations(const struct tally *t, struct out *o)
+{
+    const char *name = "smtp_detour_message_duration_seconds";
+    family(o, name, "histogram", "From the client's MAIL to the answer that ended the message.");
+    for (size_t i = 0; i < t->naccounts; i++) {
+        const struct tally_account *a = &t->accounts[i];
+        uint64_t sum = 0;
+        char bound[16];
+        for (size_t b = 0; b <= TALLY_BOUNDS; b++) {
+            sum += a->delays[b];
+            if (b < TALLY_BOUNDS)
+                snprintf(bound, sizeof bound, "%g", tally_bounds[b]);
+            whole(o, "smtp_detour_message_duration_seconds_bucket", LABELS({"account", a->name}, {"le", b < TALLY_BOUNDS ? bound : "+Inf"}),
+                  sum);
+        }
+        decimal(o, "smtp_detour_message_duration_seconds_sum", LABELS({"account", a->name}), a->delay_sum);
+        whole(o, "smtp_detour_message_duration_seconds_count", LABELS({"account", a->name}), sum);
+    }
+}
+
+/* ---- accounts and their ports ---- */
+
+typedef void port_fn(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port);
+
+static void each_port(const struct snapshot *s, struct out *o, const char *name, port_fn *fn)
+{
+    char port[16];
+    for (size_t i = 0; i < s->naccounts; i++)
+        for (size_t k = 0; k < s->accounts[i].nports; k++)
+            fn(o, name, &s->accounts[i], &s->accounts[i].ports[k], number(s->accounts[i].ports[k].report.port.number, port));
+}
+
+static void port_works(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+{
+    whole(o, name, LABELS({"account", a->name}, {"port", port}), p->report.finding == FINDING_WORKS);
+}
+
+static void port_finding(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+{
+    whole(o, name,
+          LABELS({"account", a->name}, {"port", port}, {"mode", port_mode_name(p->report.port.mode)},
+                 {"finding", finding_name(p->report.finding)}),
+          1);
+}
+
+static void port_proven(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+{
+    if (p->proven_ms)
+        decimal(o, name, LABELS({"account", a->name}, {"port", port}), (double)p->proven_ms / 1000);
+}
+
+static void port_expires(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+{
+    if (p->expires)
+        whole(o, name, LABELS({"account", a->name}, {"port", port}), (uint64_t)p->expires);
+}
+
+static void ports(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_port_works";
+    family(o, name, "gauge", "1 where a session was authenticated at the last try, 0 where not, or not tried yet.");
+    each_port(s, o, name, port_works);
+    name = "smtp_detour_port_finding_info";
+    family(o, name, "gauge", "What the last try of a port came to, in the label finding.");
+    each_port(s, o, name, port_finding);
+    name = "smtp_detour_port_proven_timestamp_seconds";
+    family(o, name, "gauge", "When a session was last authenticated on this port.");
+    each_port(s, o, name, port_proven);
+    name = "smtp_detour_certificate_expires_timestamp_seconds";
+    family(o, name, "gauge", "When the certificate that was last seen on this port expires.");
+    each_port(s, o, name, port_expires);
+}
+
+static void standing(const struct snapshot *s, usec now, struct out *o)
+{
+    char why[400];
+    const char *name = "smtp_detour_account_works";
+    family(o, name, "gauge", "1 if a port of the account works and the credentials are accepted, as last learnt.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].works);
+    name = "smtp_detour_credentials_refused";
+    family(o, name, "gauge", "1 while the upstream refuses the configured credentials.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].standing == STANDING_AUTH_REFUSED);
+    family(o, "smtp_detour_ready", "gauge", "1 if every account has a port that was proven within its reprobe, as /readyz says.");
+    whole(o, "smtp_detour_ready", NULL, snapshot_is_ready(s, now, why, sizeof why));
+}
+
+static void sessions(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_sessions";
+    family(o, name, "gauge", "Sessions upstream by state: idle in the pool, leased to a message, dialing.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        whole(o, name, LABELS({"account", a->name}, {"state", "idle"}), a->pool.idle);
+        whole(o, name, LABELS({"account", a->name}, {"state", "leased"}), a->pool.leased);
+        whole(o, name, LABELS({"account", a->name}, {"state", "dialing"}), a->pool.dialing);
+    }
+    name = "smtp_detour_sessions_max";
+    family(o, name, "gauge", "How many sessions the account may have (max_connections).");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].max_connections);
+    name = "smtp_detour_messages_waiting";
+    family(o, name, "gauge", "Messages that wait for a session.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].pool.waiting);
+}
+
+static void upstream_counters(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_sessions_opened_total";
+    family(o, name, "counter", "Sessions upstream that were authenticated.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].tally.sessions);
+    name = "smtp_detour_pool_leases_total";
+    family(o, name, "counter", "Sessions given to messages: fresh ones, and such as had served or rested before.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct upstream_tally *t = &s->accounts[i].tally;
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "fresh"}), t->leases - t->leases_reused);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "reused"}), t->leases_reused);
+    }
+    name = "smtp_detour_tls_handshakes_total";
+    family(o, name, "counter", "TLS handshakes with upstreams, by whether a former session was resumed.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct upstream_tally *t = &s->accounts[i].tally;
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "false"}), t->handshakes - t->resumptions);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "true"}), t->resumptions);
+    }
+    name = "smtp_detour_auths_total";
+    family(o, name, "counter", "Logins at upstreams by result; failed: answered 4xx, lost or given up.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct upstream_tally *t = &s->accounts[i].tally;
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "accepted"}), t->auth_accepted);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "refused"}), t->auth_refused);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "failed"}), t->auth_failed);
+    }
+}
+
+/* ---- clients and the process ---- */
+
+static void listeners(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_clients";
+    family(o, name, "gauge", "Clients connected.");
+    for (size_t i = 0; i < s->nlisteners; i++)
+        whole(o, name, LABELS({"listener", s->listeners[i].name}), s->listeners[i].clients);
+    name = "smtp_detour_clients_max";
+    family(o, name, "gauge", "How many clients the listener takes (max_clients).");
+    for (size_t i = 0; i < s->nlisteners; i++)
+        whole(o, name, LABELS({"listener", s->listeners[i].name}), s->listeners[i].max_clients);
+    name = "smtp_detour_listener_certificate_expires_timestamp_seconds";
+    family(o, name, "gauge", "When the certificate that the listener shows expires.");
+    for (size_t i = 0; i < s->nlisteners; i++)
+        if (s->listeners[i].expires)
+            whole(o, name, LABELS({"listener", s->listeners[i].name}), (uint64_t)s->listeners[i].expires);
+}
+
+static void process(const struct snapshot *s, struct out *o)
+{
+    family(o, "smtp_detour_build_info", "gauge", "The version that runs.");
+    whole(o, "smtp_detour_build_info", LABELS({"version", VERSION}), 1);
+    family(o, "process_start_time_seconds", "gauge", "When the process started.");
+    decimal(o, "process_start_time_seconds", NULL, (double)s->started_ms / 1000);
+    family(o, "smtp_detour_config_reloads_total", "counter", "Reloads (SIGHUP) by result.");
+    whole(o, "smtp_detour_config_reloads_total", LABELS({"result", "success"}), s->reloads.good);
+    whole(o, "smtp_detour_config_reloads_total", LABELS({"result", "failure"}), s->reloads.bad);
+    family(o, "smtp_detour_config_last_reload_successful", "gauge", "0 if the last reload changed nothing because the file has errors.");
+    whole(o, "smtp_detour_config_last_reload_successful", NULL, !s->reloads.last_failed);
+    family(o, "smtp_detour_config_last_reload_success_timestamp_seconds", "gauge", "Since when the configuration is in force.");
+    decimal(o, "smtp_detour_config_last_reload_success_timestamp_seconds", NULL, (double)s->reloads.last_good_ms / 1000);
+    family(o, "smtp_detour_loop_longest_turn_seconds", "gauge", "The longest turn of the event loop in the last minute.");
+    decimal(o, "smtp_detour_loop_longest_turn_seconds", NULL, (double)s->longest_turn / (double)USEC_PER_SEC);
+}
+
+void metrics_write(const struct snapshot *s, usec now, struct out *o)
+{
+    messages(&s->tally, o);
+    durations(&s->tally, o);
+    standing(s, now, o);
+    ports(s, o);
+    sessions(s, o);
+    upstream_counters(s, o);
+    listeners(s, o);
+    process(s, o);
+}

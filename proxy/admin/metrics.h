@@ -1,0 +1,10 @@
+/* /metrics: Prometheus text format, version 0.0.4. */
+#ifndef ADMIN_METRICS_H
+#define ADMIN_METRICS_H
+
+#include "admin/snapshot.h"
+#include "admin/text.h"
+
+void metrics_write(const struct snapshot *s, usec now, struct out *o); /* now: monotonic clock */
+
+#endif

@@ -1,0 +1,311 @@
+#include "admin/page.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static void time_text(int64_t wall_ms, const char *format, char out[32])
+{
+    time_t t = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    out[0] = '\0';
+    if (localtime_r(&t, &tm))
+        strftime(out, 32, format, &tm);
+}
+
+/* "3 minutes ago", with the time when pointed at. */
+static void put_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
+{
+    char at[32], span[SPAN_TEXT];
+    time_text(wall_ms, "%Y-%m-%d %H:%M:%S", at);
+    out_printf(o, "<time title=\"%s\">%s ago</time>", at, span_words((s->wall_ms - wall_ms) / 1000, span));
+}
+
+/* ---- head ---- */
+
+static void put_overall(const struct snapshot *s, struct out *o)
+{
+    size_t working = 0, known = 0;
+    for (size_t i = 0; i < s->naccounts; i++) {
+        working += s->accounts[i].works;
+        known += s->accounts[i].works || s->accounts[i].standing != STANDING_UNKNOWN;
+    }
+    if (s->draining)
+        out_add(o, "<span class=\"pill warn\">Shutting down</span>");
+    else if (working == s->naccounts)
+        out_printf(o, "<span class=\"pill good\">✓ %s</span>", working == 1 ? "Mail can go out" : "Mail can go out from every account");
+    else if (known < s->naccounts && known == working)
+        out_add(o, "<span class=\"pill idle\">… Finding out what works</span>");
+    else if (working == 0)
+        out_add(o, "<span class=\"pill bad\">✕ No mail can go out</span>");
+    else
+        out_printf(o, "<span class=\"pill warn\">! Mail can go out from %zu of %zu accounts</span>", working, s->naccounts);
+}
+
+static void put_head(const struct snapshot *s, struct out *o)
+{
+    char at[32];
+    time_text(s->wall_ms, "%H:%M:%S", at);
+    out_add(o, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"" PAGE_REFRESH
+               "\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
+               "<title>smtp-detour</title>");
+    out_printf(o, "<style nonce=\"%s\">%s</style></head><body><header><h1>smtp-detour</h1>", s->nonce, page_style);
+    put_overall(s, o);
+    out_printf(o, "<span class=\"soft small push\">as of %s, refreshed every " PAGE_REFRESH " s</span></header>", at);
+}
+
+static void put_warnings(const struct snapshot *s, struct out *o)
+{
+    static const char *const classes[] = {[GRAVITY_NOTE] = "idle", [GRAVITY_WARNING] = "warn", [GRAVITY_BROKEN] = "bad"};
+    static const char *const signs[] = {[GRAVITY_NOTE] = "", [GRAVITY_WARNING] = "! ", [GRAVITY_BROKEN] = "✕ "};
+    if (!s->nwarnings)
+        return;
+    out_add(o, "<ul class=\"warnings\">");
+    for (size_t i = 0; i < s->nwarnings; i++) {
+        out_printf(o, "<li class=\"%s\">%s", classes[s->warnings[i].gravity], signs[s->warnings[i].gravity]);
+        out_html(o, s->warnings[i].words);
+        out_add(o, "</li>");
+    }
+    out_add(o, "</ul>");
+}
+
+/* ---- accounts ---- */
+
+static void put_certificate(const struct snapshot *s, const struct port_view *p, struct out *o)
+{
+    int64_t days = days_left(p->expires, s->wall_ms);
+    if (!p->expires || p->report.finding != FINDING_WORKS)
+        return;
+    if (days < 0)
+        out_add(o, "; certificate expired");
+    else
+        out_printf(o, "; certificate good for %" PRId64 " day%s", days, days == 1 ? "" : "s");
+}
+
+static void put_port(const struct snapshot *s, const struct port_view *p, bool others_work, struct out *o)
+{
+    const struct port_report *r = &p->report;
+    bool works = r->finding == FINDING_WORKS, untried = r->finding == FINDING_UNTRIED;
+    out_printf(o, "<li class=\"%s\"><div class=\"port\"><b>%u</b> <span class=\"soft small\">%s</span> <span class=\"pill %s\">%s%s</span>",
+               works     ? "is-good"
+               : untried ? ""
+                         : "is-bad",
+               (unsigned)r->port.number, port_mode_name(r->port.mode),
+               works     ? "good"
+               : untried ? "idle"
+                         : "bad",
+               works     ? "✓ "
+               : untried ? ""
+                         : "✕ ",
+               finding_name(r->finding));
+    if (p->next)
+        out_add(o, " <span class=\"soft small\">in use</span>");
+    out_add(o, "</div><p class=\"words\">");
+    if (untried && others_work)
+        out_add(o, "not needed so far");
+    else
+        out_html(o, r->words);
+    out_add(o, "</p>");
+    if (r->since_ms) {
+        char at[32], span[SPAN_TEXT];
+        time_text(r->since_ms, "%Y-%m-%d %H:%M", at);
+        out_printf(o, "<p class=\"words soft\">since <time>%s</time>, for %s", at, span_words((s->wall_ms - r->since_ms) / 1000, span));
+        put_certificate(s, p, o);
+        out_add(o, "</p>");
+    }
+    out_add(o, "</li>");
+}
+
+static void put_count(const char *what, uint64_t n, struct out *o)
+{
+    out_printf(o, "<div><dt>%s</dt><dd>%" PRIu64 "</dd></div>", what, n);
+}
+
+static void put_counts(const struct snapshot *s, const struct account_view *a, struct out *o)
+{
+    static const uint64_t none[ADMIN_RESULTS];
+    const uint64_t *messages = none;
+    for (size_t i = 0; i < s->tally.naccounts; i++)
+        if (strcmp(s->tally.accounts[i].name, a->name) == 0)
+            messages = s->tally.accounts[i].messages;
+    out_add(o, "<dl class=\"counts\">");
+    out_printf(o, "<div><dt>sessions</dt><dd>%u busy, %u idle</dd><dt>of %u</dt></div>", a->pool.leased, a->pool.idle, a->max_connections);
+    if (a->pool.dialing)
+        put_count("dialing", a->pool.dialing, o);
+    if (a->pool.waiting)
+        put_count("messages waiting", a->pool.waiting, o);
+    out_add(o, "<div><dt>since the start:</dt></div>");
+    put_count("delivered", messages[ADMIN_DELIVERED], o);
+    put_count("refused", messages[ADMIN_REFUSED], o);
+    put_count("deferred", messages[ADMIN_DEFERRED] + messages[ADMIN_LOST_LINK], o);
+    if (messages[ADMIN_SPOOLED])
+        put_count("spooled", messages[ADMIN_SPOOLED], o);
+    out_add(o, "</dl>");
+}
+
+static void put_notes(const struct account_view *a, struct out *o)
+{
+    if (!a->nnotes)
+        return;
+    out_add(o, "<details><summary>What is known about ");
+    out_html(o, a->title);
+    out_add(o, "</summary><ul>");
+    for (size_t i = 0; i < a->nnotes; i++) {
+        out_add(o, "<li>");
+        out_html(o, a->notes[i]);
+        out_add(o, "</li>");
+    }
+    out_add(o, "</ul></details>");
+}
+
+static void put_account(const struct snapshot *s, const struct account_view *a, struct out *o)
+{
+    static const char *const words[] = {[STANDING_UNKNOWN] = "not tried yet",
+                                        [STANDING_WORKS] = "works",
+                                        [STANDING_NO_PORT] = "no port works",
+                                        [STANDING_AUTH_REFUSED] = "credentials refused"};
+    bool bad = a->standing == STANDING_NO_PORT || a->standing == STANDING_AUTH_REFUSED;
+    const char *says = !bad && !a->works ? words[STANDING_UNKNOWN] : words[a->standing];
+    out_add(o, "<section><div class=\"head\"><h2>");
+    out_html(o, a->name);
+    out_add(o, "</h2><span class=\"soft\">");
+    out_html(o, a->host);
+    out_printf(o, "</span><span class=\"pill %s\">%s%s</span></div><ol class=\"ladder\">",
+               a->works ? "good"
+               : bad    ? "bad"
+                        : "idle",
+               a->works ? "✓ "
+               : bad    ? "✕ "
+                        : "",
+               says);
+    for (size_t i = 0; i < a->nports; i++)
+        put_port(s, &a->ports[i], a->works, o);
+    out_add(o, "</ol>");
+    put_counts(s, a, o);
+    put_notes(a, o);
+    out_add(o, "</section>");
+}
+
+/* ---- messages ---- */
+
+static void put_size(uint64_t n, struct out *o)
+{
+    if (n == 0)
+        out_add(o, "–");
+    else if (n < 1000)
+        out_printf(o, "%" PRIu64 " B", n);
+    else if (n < 1000000)
+        out_printf(o, "%.1f kB", (double)n / 1e3);
+    else
+        out_printf(o, "%.1f MB", (double)n / 1e6);
+}
+
+static void put_delay(usec delay, struct out *o)
+{
+    if (delay < USEC_PER_SEC)
+        out_printf(o, "%d ms", (int)(delay / USEC_PER_MS));
+    else
+        out_printf(o, "%.1f s", (double)delay / (double)USEC_PER_SEC);
+}
+
+static void put_way(const struct admin_message *m, struct out *o)
+{
+    out_add(o, "<br><span class=\"soft small\">");
+    out_html(o, m->client);
+    out_add(o, " on ");
+    out_html(o, m->listener);
+    if (m->account[0]) {
+        out_add(o, " → ");
+        out_html(o, m->account);
+    }
+    if (m->port)
+        out_printf(o, ", port %u", (unsigned)m->port);
+    out_add(o, ", id ");
+    out_html(o, m->id);
+    out_add(o, "</span>");
+}
+
+static void put_message(const struct admin_message *m, struct out *o)
+{
+    bool good = m->result == ADMIN_DELIVERED || m->result == ADMIN_SPOOLED;
+    char at[32], full[32];
+    time_text(m->wall_ms, "%H:%M:%S", at);
+    time_text(m->wall_ms, "%Y-%m-%d %H:%M:%S", full);
+    out_printf(o, "<tr><td class=\"time\"><time title=\"%s\">%s</time></td><td class=\"result\"><span class=\"pill %s\">%s%s</span></td>",
+               full, at,
+               good                         ? "good"
+               : m->result == ADMIN_REFUSED ? "bad"
+                                            : "warn",
+               good                         ? "✓ "
+               : m->result == ADMIN_REFUSED ? "✕ "
+                                            : "! ",
+               admin_result_words(m->result));
+    out_add(o, "<td class=\"who\">");
+    out_html(o, m->from[0] ? m->from : "<>");
+    out_add(o, " → ");
+    out_html(o, m->to[0] ? m->to : "nobody");
+    if (m->nrcpt > 1)
+        out_printf(o, " and %" PRIu64 " more", m->nrcpt - 1);
+    put_way(m, o);
+    out_add(o, "</td><td class=\"num\">");
+    put_size(m->size, o);
+    out_add(o, "</td><td class=\"num\">");
+    put_delay(m->delay, o);
+    out_add(o, "</td><td class=\"reply\">");
+    out_html(o, m->reply);
+    out_add(o, "</td></tr>");
+}
+
+static void put_messages(const struct snapshot *s, struct out *o)
+{
+    const struct admin_message *m = tally_recent(&s->tally, 0);
+    if (!m) {
+        out_add(o, "<section><h3>Last messages</h3><p class=\"soft\">None since the start.</p></section>");
+        return;
+    }
+    out_add(o, "<section><h3>Last messages</h3><table><thead><tr><th>Time</th><th>Result</th><th>From → to</th><th>Size</th><th>Took</th>"
+               "<th>Answer</th></tr></thead><tbody>");
+    for (size_t i = 0; (m = tally_recent(&s->tally, i)) != NULL; i++)
+        put_message(m, o);
+    out_add(o, "</tbody></table></section>");
+}
+
+/* ---- the rest ---- */
+
+static void put_listeners(const struct snapshot *s, struct out *o)
+{
+    out_add(o, "<section><h3>Listeners</h3><dl class=\"counts\">");
+    for (size_t i = 0; i < s->nlisteners; i++) {
+        const struct listener_view *l = &s->listeners[i];
+        out_add(o, "<div><dt>");
+        out_html(o, l->name);
+        out_add(o, ", ");
+        out_html(o, l->address);
+        out_printf(o, "</dt><dd>%u client%s</dd></div>", l->clients, l->clients == 1 ? "" : "s");
+    }
+    out_add(o, "</dl></section>");
+}
+
+static void put_foot(const struct snapshot *s, struct out *o)
+{
+    out_printf(o, "<footer>smtp-detour %s, started ", VERSION);
+    put_ago(s, s->started_ms, o);
+    out_add(o, ". Configuration in force since ");
+    put_ago(s, s->reloads.last_good_ms, o);
+    out_add(o, ". <a href=\"/status.json\">status.json</a> <a href=\"/metrics\">metrics</a></footer></body></html>\n");
+}
+
+void page_write(const struct snapshot *s, struct out *o)
+{
+    put_head(s, o);
+    put_warnings(s, o);
+    for (size_t i = 0; i < s->naccounts; i++)
+        put_account(s, &s->accounts[i], o);
+    out_add(o, "<div class=\"charts\">");
+    chart_messages(s, o);
+    chart_sessions(s, o);
+    out_add(o, "</div>");
+    put_messages(s, o);
+    put_listeners(s, o);
+    put_foot(s, o);
+}

@@ -1,0 +1,109 @@
+#include "admin/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/text.h"
+#include "base/mem.h"
+#include "config/presets.h"
+#include "upstream/rung.h"
+
+#define LEAST_VALIDITY (2 * USEC_PER_SEC) /* proofs are made once a second at most: less could never be kept up */
+
+void snapshot_free(void *snapshot)
+{
+    struct snapshot *s = snapshot;
+    for (size_t i = 0; i < s->naccounts; i++)
+        free(s->accounts[i].ports);
+    free(s->accounts);
+    free(s->listeners);
+    free(s->allow.items);
+    tally_free(&s->tally);
+    free(s);
+}
+
+usec snapshot_validity(const struct upstream_config *cfg)
+{
+    return cfg->reprobe > LEAST_VALIDITY ? cfg->reprobe : LEAST_VALIDITY;
+}
+
+usec snapshot_proven(const struct account *a)
+{
+    size_t n;
+    const struct port_report *reports = account_reports(a, &n);
+    usec newest = 0;
+    for (size_t i = 0; i < n; i++)
+        if (reports[i].finding == FINDING_WORKS && reports[i].proven > newest)
+            newest = reports[i].proven;
+    return newest;
+}
+
+static void add_notes(struct account_view *v, const struct upstream_config *cfg)
+{
+    struct preset_choice choice;
+    struct err err;
+    if (!cfg->provider || preset_choose(slice_of(cfg->provider), true, &choice, &err) != 0)
+        return;
+    const struct preset *p = choice.preset;
+    snprintf(v->title, sizeof v->title, "%s", p->title);
+    if (p->password_words)
+        v->notes[v->nnotes++] = p->password_words;
+    for (size_t i = 0; p->notes[i].text && v->nnotes < sizeof v->notes / sizeof v->notes[0]; i++)
+        v->notes[v->nnotes++] = p->notes[i].text;
+}
+
+static void add_ports(struct account_view *v, const struct account *a, int64_t wall_ms, usec now)
+{
+    const struct port_report *reports = account_reports(a, &v->nports);
+    struct port_view *next = NULL;
+    v->ports = mem_alloc((v->nports + 1) * sizeof *v->ports);
+    for (size_t i = 0; i < v->nports; i++) {
+        struct port_view *p = &v->ports[i];
+        const struct sight *sight = account_sight(a, i);
+        p->report = reports[i];
+        text_clean(p->report.words, sizeof p->report.words, slice_of(reports[i].words));
+        p->proven_ms = reports[i].proven ? wall_ms - (now - reports[i].proven) / USEC_PER_MS : 0;
+        p->expires = sight && sight->has_tls ? sight->tls.not_after : 0;
+        if (reports[i].finding == FINDING_WORKS && (!next || reports[i].proven > next->report.proven))
+            next = p;
+    }
+    if (next)
+        next->next = true;
+}
+
+void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
+{
+    const struct upstream_config *cfg = account_config(a);
+    usec proven = snapshot_proven(a);
+    s->accounts = mem_resize(s->accounts, (s->naccounts + 1) * sizeof *s->accounts);
+    struct account_view *v = &s->accounts[s->naccounts++];
+    *v = (struct account_view){.standing = account_standing(a), .pool = account_pool_counts(a), .tally = *account_tally(a)};
+    text_clean(v->name, sizeof v->name, slice_of(cfg->name));
+    text_clean(v->host, sizeof v->host, slice_of(cfg->host));
+    v->max_connections = cfg->max_connections;
+    v->works = v->standing == STANDING_WORKS && proven > 0;
+    v->fresh_until = v->works ? proven + snapshot_validity(cfg) : 0;
+    add_ports(v, a, s->wall_ms, now);
+    add_notes(v, cfg);
+}
+
+bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t size)
+{
+    if (s->draining) {
+        snprintf(why, size, "shutting down");
+        return false;
+    }
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        if (a->works && now <= a->fresh_until)
+            continue;
+        const char *what = a->standing == STANDING_AUTH_REFUSED ? "the credentials are refused"
+                           : a->standing == STANDING_NO_PORT    ? "no port works"
+                           : a->works                           ? "what is known is too old and is being renewed"
+                                                                : "no port is proven yet";
+        snprintf(why, size, "account %s (%s): %s", a->name, a->host, what);
+        return false;
+    }
+    snprintf(why, size, "ready");
+    return true;
+}

@@ -1,0 +1,114 @@
+#include "admin/tally.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+
+const double tally_bounds[TALLY_BOUNDS] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300};
+
+const char *admin_result_label(enum admin_result r)
+{
+    static const char *const names[ADMIN_RESULTS] = {"delivered", "refused", "deferred", "spooled", "lost_link"};
+    return names[r];
+}
+
+const char *admin_result_words(enum admin_result r)
+{
+    return r == ADMIN_LOST_LINK ? "lost link" : admin_result_label(r);
+}
+
+void tally_free(struct tally *t)
+{
+    free(t->accounts);
+    free(t->ports);
+    *t = (struct tally){0};
+}
+
+void tally_copy(struct tally *to, const struct tally *from)
+{
+    *to = *from;
+    to->accounts = mem_alloc((from->naccounts + 1) * sizeof *to->accounts);
+    to->ports = mem_alloc((from->nports + 1) * sizeof *to->ports);
+    for (size_t i = 0; i < from->naccounts; i++)
+        to->accounts[i] = from->accounts[i];
+    for (size_t i = 0; i < from->nports; i++)
+        to->ports[i] = from->ports[i];
+}
+
+size_t tally_account(struct tally *t, const char *name)
+{
+    for (size_t i = 0; i < t->naccounts; i++)
+        if (strcmp(t->accounts[i].name, name) == 0)
+            return i;
+    t->accounts = mem_resize(t->accounts, (t->naccounts + 1) * sizeof *t->accounts);
+    t->accounts[t->naccounts] = (struct tally_account){0};
+    snprintf(t->accounts[t->naccounts].name, sizeof t->accounts[0].name, "%s", name);
+    return t->naccounts++;
+}
+
+/* NULL: there are too many series already. */
+static struct tally_port *port_of(struct tally *t, size_t account, uint16_t port)
+{
+    for (size_t i = 0; i < t->nports; i++)
+        if (t->ports[i].account == account && t->ports[i].port == port)
+            return &t->ports[i];
+    if (t->nports == CAP_ADMIN_SERIES)
+        return NULL;
+    t->ports = mem_resize(t->ports, (t->nports + 1) * sizeof *t->ports);
+    t->ports[t->nports] = (struct tally_port){.account = account, .port = port};
+    return &t->ports[t->nports++];
+}
+
+static struct tally_minute *this_minute(struct tally *t, int64_t wall_ms)
+{
+    int64_t minute = wall_ms / 60000;
+    struct tally_minute *m = &t->minutes[minute % TALLY_MINUTES];
+    if (m->minute != minute)
+        *m = (struct tally_minute){.minute = minute};
+    return m;
+}
+
+void tally_message(struct tally *t, const struct admin_message *m)
+{
+    size_t index = tally_account(t, m->account), bucket = 0;
+    struct tally_account *a = &t->accounts[index];
+    struct tally_port *p = port_of(t, index, m->port);
+    struct tally_minute *minute = this_minute(t, m->wall_ms);
+    double seconds = (double)m->delay / (double)USEC_PER_SEC;
+    a->messages[m->result]++;
+    if (p)
+        p->messages[m->result]++;
+    if (m->result == ADMIN_DELIVERED)
+        a->bytes += m->size;
+    while (bucket < TALLY_BOUNDS && seconds > tally_bounds[bucket])
+        bucket++;
+    a->delays[bucket]++;
+    a->delay_sum += seconds;
+    if (m->result == ADMIN_DELIVERED || m->result == ADMIN_SPOOLED)
+        minute->delivered++;
+    else
+        minute->failed++;
+    t->recent[t->total++ % TALLY_RECENT] = *m;
+}
+
+void tally_load(struct tally *t, int64_t wall_ms, unsigned clients, unsigned sessions)
+{
+    struct tally_minute *m = this_minute(t, wall_ms);
+    m->clients = clients > m->clients ? clients : m->clients;
+    m->sessions = sessions > m->sessions ? sessions : m->sessions;
+}
+
+const struct tally_minute *tally_minute(const struct tally *t, int64_t wall_ms, unsigned back)
+{
+    int64_t minute = wall_ms / 60000 - (int64_t)back;
+    const struct tally_minute *m = &t->minutes[minute % TALLY_MINUTES];
+    return m->minute == minute ? m : NULL;
+}
+
+const struct admin_message *tally_recent(const struct tally *t, size_t back)
+{
+    return back < TALLY_RECENT && back < t->total ? &t->recent[(t->total - 1 - back) % TALLY_RECENT] : NULL;
+}

@@ -1,0 +1,166 @@
+#include "app/sendmail_addresses.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "wire/address.h"
+
+/* One address while it is read. What stands in angle brackets counts, if there is such; else all of it but comments. */
+struct reading {
+    struct slice in;
+    size_t at;
+    char text[CAP_ADDRESS + 1];
+    size_t len;
+    bool too_long, has_angle, in_angle, blank_before, words_apart;
+};
+
+static void forget(struct reading *r)
+{
+    r->len = 0;
+    r->too_long = r->has_angle = r->in_angle = r->blank_before = r->words_apart = false;
+}
+
+static void put(struct reading *r, char c)
+{
+    if (r->len == CAP_ADDRESS)
+        r->too_long = true;
+    else
+        r->text[r->len++] = c;
+}
+
+/* Blanks vanish around '@' and '.'; between two words they mean that this is a name and not an address. */
+static void put_word_octet(struct reading *r, char c)
+{
+    bool joins = c == '@' || c == '.' || (r->len && (r->text[r->len - 1] == '@' || r->text[r->len - 1] == '.'));
+    if (r->blank_before && r->len && !joins) {
+        r->words_apart = true;
+        put(r, ' ');
+    }
+    r->blank_before = false;
+    put(r, c);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* From the opening parenthesis to its end; comments nest. An unclosed one takes the rest. */
+static void skip_comment(struct reading *r)
+{
+    int depth = 0;
+    for (; r->at < r->in.len; r->at++) {
+        char c = r->in.data[r->at];
+        if (c == '\\')
+            r->at++;
+        else if (c == '(')
+            depth++;
+        else if (c == ')' && --depth == 0)
+            break;
+    }
+    r->blank_before = true;
+}
+
+/* A quoted string or a domain literal, kept as written but for the line ends of folding. */
+static void copy_until(struct reading *r, char end)
+{
+    bool first = true;
+    for (; r->at < r->in.len; r->at++) {
+        char c = r->in.data[r->at];
+        if (c == '\r' || c == '\n')
+            continue;
+        if (first)
+            put_word_octet(r, c);
+        else
+            put(r, c);
+        if (c == '\\' && r->at + 1 < r->in.len)
+            put(r, r->in.data[++r->at]);
+        else if (c == end && !first)
+            return;
+        first = false;
+    }
+}
+
+static bool known(const struct mailboxes *list, struct slice text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (slice_is(text, list->items[i]))
+            return true;
+    return false;
+}
+
+static int finish(struct reading *r, struct mailboxes *list, struct err *err)
+{
+    struct slice text = slice_make(r->text, r->len), rest;
+    struct address address;
+    r->text[r->len] = 0;
+    bool nothing = text.len == 0, one = !r->too_long && !r->words_apart && !r->in_angle;
+    if (!nothing && (!one || !address_parse_path(text, &address, &rest) || rest.len || address.text.len == 0)) {
+        err_set(err, ERR_INVALID, "\"%.200s\" is not a mail address", r->text);
+        return -1;
+    }
+    if (!nothing && !known(list, address.text)) {
+        if (list->n == SENDMAIL_MOST_RECIPIENTS) {
+            err_set(err, ERR_LIMIT, "more than %d recipients", SENDMAIL_MOST_RECIPIENTS);
+            return -1;
+        }
+        list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
+        list->items[list->n++] = slice_string(address.text);
+    }
+    forget(r);
+    return 0;
+}
+
+/* What follows the closing bracket (a stray name) does not count. */
+static void open_angle(struct reading *r)
+{
+    forget(r);
+    r->has_angle = r->in_angle = true;
+}
+
+static int step(struct reading *r, struct mailboxes *list, struct err *err)
+{
+    char c = r->in.data[r->at];
+    bool after_angle = r->has_angle && !r->in_angle, was_apart = r->words_apart;
+    size_t kept = r->len;
+    if (is_blank(c))
+        r->blank_before = true;
+    else if (c == '(')
+        skip_comment(r);
+    else if (c == '"' || c == '[')
+        copy_until(r, c == '"' ? '"' : ']');
+    else if (c == '<' && !r->has_angle)
+        open_angle(r);
+    else if (c == '>' && r->in_angle)
+        r->in_angle = false;
+    else if ((c == ',' || c == ';') && !(r->in_angle && r->len && r->text[0] == '@')) /* a comma of a source route separates nothing */
+        return finish(r, list, err);
+    else if (c == ':' && !r->has_angle && !(r->len && r->text[0] == '@'))
+        forget(r); /* the name of a group */
+    else
+        put_word_octet(r, c);
+    if (after_angle) {
+        r->len = kept;
+        r->words_apart = was_apart;
+    }
+    return 0;
+}
+
+int mailboxes_read(struct mailboxes *list, struct slice text, struct err *err)
+{
+    struct reading r = {.in = text};
+    for (; r.at < text.len; r.at++)
+        if (step(&r, list, err) != 0)
+            return -1;
+    return finish(&r, list, err);
+}
+
+void mailboxes_free(struct mailboxes *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct mailboxes){0};
+}

@@ -1,0 +1,85 @@
+#include "app/watch.h"
+
+#include "app/listeners.h"
+#include "relay/certificates.h"
+#include "relay/relay.h"
+#include "wire/reply.h"
+
+static const struct config *config(void *ctx)
+{
+    return *((struct watched *)ctx)->config;
+}
+
+static const struct accounts *accounts(void *ctx)
+{
+    return *((struct watched *)ctx)->accounts;
+}
+
+static unsigned clients(void *ctx, const char *listener)
+{
+    return relay_listener_clients(*((struct watched *)ctx)->relay, listener);
+}
+
+static int64_t expires(void *ctx, size_t listener)
+{
+    const struct tls_context *tls = certificates_tls(*((struct watched *)ctx)->certificates, listener);
+    return tls ? tls_context_expires(tls) : 0;
+}
+
+static bool draining(void *ctx)
+{
+    return *((struct watched *)ctx)->draining;
+}
+
+struct admin *watch_begin(const struct io *io, struct watched *watched)
+{
+    return admin_new(
+        io, &(struct admin_source){
+                .config = config, .accounts = accounts, .clients = clients, .expires = expires, .draining = draining, .ctx = watched});
+}
+
+int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
+{
+    struct addr at;
+    struct err why = {0};
+    char address[ADDR_TEXT];
+    if (admin_apply(admin, cfg, &at, &why) == 0)
+        return 0;
+    err_set(err, why.kind, "[admin] address %s: %s%s", addr_text_with_port(&at, address), why.words, listeners_advice(&at, &why));
+    return -1;
+}
+
+static enum admin_result result_of(enum result r)
+{
+    switch (r) {
+    case RESULT_DELIVERED: return ADMIN_DELIVERED;
+    case RESULT_REFUSED: return ADMIN_REFUSED;
+    case RESULT_DEFERRED: return ADMIN_DEFERRED;
+    case RESULT_LOST_LINK: break;
+    }
+    return ADMIN_LOST_LINK;
+}
+
+static void ended(void *ctx, const struct message *m, enum result result, const struct reply *reply, usec delay)
+{
+    char words[1024];
+    admin_message(ctx, &(struct admin_ended){.result = result_of(result),
+                                             .id = m->id,
+                                             .from = m->from,
+                                             .to = m->to,
+                                             .client = m->client,
+                                             .listener = m->listener,
+                                             .account = m->upstream,
+                                             .tls = m->tls,
+                                             .reply = reply_words(reply, words, sizeof words),
+                                             .nrcpt = m->nrcpt,
+                                             .size = m->size,
+                                             .port = m->port,
+                                             .status = reply->code,
+                                             .delay = delay});
+}
+
+struct message_watch watch_messages(struct admin *admin)
+{
+    return (struct message_watch){.ended = ended, .ctx = admin};
+}

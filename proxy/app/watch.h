@@ -1,0 +1,26 @@
+/* Between the rooms that know something and the admin page that tells it: neither includes the other. */
+#ifndef APP_WATCH_H
+#define APP_WATCH_H
+
+#include "admin/admin.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "relay/report.h"
+
+struct certificates;
+struct relay;
+
+/* Where the daemon keeps what may be another after a reload. */
+struct watched {
+    struct config *const *config;
+    struct accounts *const *accounts;
+    struct certificates *const *certificates;
+    struct relay *const *relay;
+    const bool *draining;
+};
+
+struct admin *watch_begin(const struct io *io, struct watched *watched);                     /* keeps both. Gives */
+int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE; /* admin_apply, with words for a person */
+struct message_watch watch_messages(struct admin *admin);                                    /* for relay_watch */
+
+#endif

@@ -1,0 +1,271 @@
+/* The answers, made from snapshots that never ran: counters, chart, readiness, warnings, hostile content. PAGE=file writes the page to look at. */
+#include <jansson.h>
+
+#include "admin/metrics.h"
+#include "admin/page.h"
+#include "admin/status.h"
+#include "admin_world.h"
+
+static char *metrics(const struct snapshot *s)
+{
+    struct out o;
+    out_init(&o);
+    metrics_write(s, 60 * USEC_PER_SEC, &o);
+    return written(&o);
+}
+
+static char *page(const struct snapshot *s)
+{
+    struct out o;
+    out_init(&o);
+    page_write(s, &o);
+    return written(&o);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("missing: %s\nin: %s", part, text);
+}
+
+static void note(struct snapshot *s, struct admin_message m)
+{
+    tally_message(&s->tally, &m);
+}
+
+static void counters(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    struct admin_message m = a_message("work", ADMIN_DELIVERED, NOW_MS);
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_WORKS);
+    add_port(a, a_port(587, FINDING_WORKS, "587 works"));
+    a->tally = (struct upstream_tally){
+        .sessions = 3, .leases = 9, .leases_reused = 7, .handshakes = 5, .resumptions = 2, .auth_accepted = 3, .auth_refused = 1};
+    note(s, m);
+    m.delay = 10 * USEC_PER_MS; /* on the bound: belongs to it */
+    note(s, m);
+    m.delay = 1000 * USEC_PER_SEC;
+    m.port = 2525;
+    m.result = ADMIN_LOST_LINK;
+    note(s, m);
+    note(s, a_message("", ADMIN_REFUSED, NOW_MS));
+    char *text = metrics(s);
+    assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"delivered\"} 2\n");
+    assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"lost_link\"} 1\n");
+    assert_has(text, "\nsmtp_detour_messages_total{account=\"\",result=\"refused\"} 1\n");
+    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"587\",result=\"delivered\"} 2\n");
+    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"2525\",result=\"lost_link\"} 1\n");
+    assert_has(text, "\nsmtp_detour_delivered_bytes_total{account=\"work\"} 2468\n");
+    assert_has(text, "_bucket{account=\"work\",le=\"0.01\"} 1\n");
+    assert_has(text, "_bucket{account=\"work\",le=\"0.25\"} 1\n");
+    assert_has(text, "_bucket{account=\"work\",le=\"0.5\"} 2\n");
+    assert_has(text, "_bucket{account=\"work\",le=\"300\"} 2\n");
+    assert_has(text, "_bucket{account=\"work\",le=\"+Inf\"} 3\n");
+    assert_has(text, "_sum{account=\"work\"} 1000.310000\n");
+    assert_has(text, "_count{account=\"work\"} 3\n");
+    assert_has(text, "\nsmtp_detour_tls_handshakes_total{account=\"work\",resumed=\"false\"} 3\n");
+    assert_has(text, "\nsmtp_detour_tls_handshakes_total{account=\"work\",resumed=\"true\"} 2\n");
+    assert_has(text, "\nsmtp_detour_pool_leases_total{account=\"work\",session=\"fresh\"} 2\n");
+    assert_has(text, "\nsmtp_detour_auths_total{account=\"work\",result=\"refused\"} 1\n");
+    assert_has(text, "\nsmtp_detour_port_works{account=\"work\",port=\"587\"} 1\n");
+    assert_has(text, "\nsmtp_detour_clients{listener=\"default\"} 1\n");
+    free(text);
+    snapshot_free(s);
+}
+
+static void readiness(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    char why[200];
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_WORKS);
+    assert_true(snapshot_is_ready(s, 100 * USEC_PER_SEC, why, sizeof why));
+    assert_false(snapshot_is_ready(s, 100 * USEC_PER_SEC + 1, why, sizeof why)); /* too old */
+    assert_has(why, "too old");
+    s->draining = true;
+    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    s->draining = false;
+    add_account(s, "home", STANDING_AUTH_REFUSED); /* every account must */
+    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    assert_has(why, "home");
+    assert_has(why, "credentials");
+    a = &s->accounts[0];
+    a->works = false;
+    a->standing = STANDING_NO_PORT;
+    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    assert_has(why, "work (smtp.work.example): no port works");
+    snapshot_free(s);
+}
+
+static bool warns(const struct snapshot *s, const char *part)
+{
+    for (size_t i = 0; i < s->nwarnings; i++)
+        if (strstr(s->warnings[i].words, part))
+            return true;
+    return false;
+}
+
+static void warnings(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_WORKS);
+    add_port(a, a_port(587, FINDING_WORKS, "587 works"));
+    a->ports[0].next = true;
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 0);
+    a->ports[0].expires = NOW_MS / 1000 + 14 * DAY_S;
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 0);
+    a->ports[0].expires--;
+    add_port(a, a_port(2525, FINDING_WORKS, "2525 works"));
+    a->ports[1].expires = a->ports[0].expires; /* the same one: told once */
+    s->listeners[0].expires = NOW_MS / 1000 - 1;
+    s->reloads.last_failed = true;
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 3);
+    assert_true(warns(s, "smtp.work.example (port 587) expires in 13 days"));
+    assert_true(warns(s, "listener default has expired"));
+    assert_true(warns(s, "reload failed: the configuration of 60 minutes ago"));
+    assert_int_equal(s->warnings[0].gravity, GRAVITY_BROKEN);
+    snapshot_free(s);
+
+    s = a_snapshot();
+    a = add_account(s, "work", STANDING_WORKS);
+    add_port(a, a_port(587, FINDING_TIMEOUT_CONNECT, "587 does not answer"));
+    add_port(a, a_port(2525, FINDING_WORKS, "2525 works"));
+    a->ports[1].next = true;
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 1);
+    assert_true(warns(s, "detour over port 2525: port 587 does not work (timeout-connect)"));
+    snapshot_free(s);
+}
+
+static void spans(void **state)
+{
+    char out[SPAN_TEXT];
+    (void)state;
+    assert_string_equal(span_words(-5, out), "0 seconds");
+    assert_string_equal(span_words(1, out), "1 second");
+    assert_string_equal(span_words(119, out), "119 seconds");
+    assert_string_equal(span_words(120, out), "2 minutes");
+    assert_string_equal(span_words(49 * 3600, out), "2 days");
+    assert_int_equal(days_left(100 + DAY_S, 100000), 1);
+    assert_int_equal(days_left(99, 100000), -1);
+}
+
+static void the_last_hour(void **state)
+{
+    struct tally t = {0};
+    (void)state;
+    struct admin_message m = a_message("a", ADMIN_DELIVERED, NOW_MS - 60 * MINUTE_MS);
+    tally_message(&t, &m); /* its place is taken by the newest */
+    m.wall_ms = NOW_MS - 59 * MINUTE_MS;
+    m.result = ADMIN_DEFERRED;
+    tally_message(&t, &m);
+    tally_load(&t, NOW_MS, 3, 2);
+    tally_load(&t, NOW_MS, 1, 4);
+    assert_int_equal(tally_minute(&t, NOW_MS, 59)->failed, 1);
+    assert_null(tally_minute(&t, NOW_MS, 58));
+    assert_int_equal(tally_minute(&t, NOW_MS, 0)->delivered, 0);
+    assert_int_equal(tally_minute(&t, NOW_MS, 0)->clients, 3);
+    assert_int_equal(tally_minute(&t, NOW_MS, 0)->sessions, 4);
+    for (unsigned i = 0; i < 60; i++) {
+        m.size = i;
+        tally_message(&t, &m);
+    }
+    assert_int_equal(tally_recent(&t, 0)->size, 59);
+    assert_int_equal(tally_recent(&t, 49)->size, 10);
+    assert_null(tally_recent(&t, 50));
+    tally_free(&t);
+}
+
+static void nothing_hostile_gets_through(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    struct admin_message m = a_message("work", ADMIN_REFUSED, NOW_MS);
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_NO_PORT);
+    snprintf(a->host, sizeof a->host, "%s", HOSTILE);
+    snprintf(a->name, sizeof a->name, "%s", HOSTILE);
+    add_port(a, a_port(587, FINDING_NOT_SMTP, HOSTILE));
+    snprintf(m.from, sizeof m.from, "%s", HOSTILE);
+    snprintf(m.to, sizeof m.to, "%s", HOSTILE);
+    snprintf(m.reply, sizeof m.reply, "%s", HOSTILE);
+    snprintf(m.account, sizeof m.account, "%s", HOSTILE);
+    snprintf(m.client, sizeof m.client, "%s", HOSTILE);
+    snprintf(m.listener, sizeof m.listener, "%s", HOSTILE);
+    snprintf(s->listeners[0].name, sizeof s->listeners[0].name, "%s", HOSTILE);
+    snprintf(s->listeners[0].address, sizeof s->listeners[0].address, "%s", HOSTILE);
+    note(s, m);
+    snapshot_warn(s);
+    char *text = page(s);
+    assert_null(strstr(text, "<script"));
+    assert_null(strstr(text, "alert(\"1\")"));
+    free(text);
+    text = metrics(s);
+    assert_null(strstr(text, "\n{}"));
+    assert_has(text, "{account=\"<script>alert(\\\"1\\\")</script>&'\\\\\\n{}\"");
+    free(text);
+    text = status_json(s, 0);
+    assert_non_null(text);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "recent"), 0), "from")), HOSTILE);
+    json_t *port = json_array_get(json_object_get(json_array_get(json_object_get(json, "accounts"), 0), "ports"), 0);
+    assert_string_equal(json_string_value(json_object_get(port, "words")), HOSTILE);
+    assert_string_equal(json_string_value(json_object_get(port, "finding")), "not-smtp");
+    json_decref(json);
+    free(text);
+    snapshot_free(s);
+}
+
+/* An hour of traffic, to look at. */
+static void a_busy_page(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    unsigned seed = 7;
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_WORKS);
+    add_port(
+        a, a_port(587, FINDING_TIMEOUT_CONNECT, "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping the connection"));
+    add_port(a, a_port(2525, FINDING_WORKS, "2525 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with SCRAM-SHA-256"));
+    add_port(a, a_port(1025, FINDING_UNTRIED, "1025 has not been tried yet"));
+    a->ports[1].next = true;
+    a->ports[1].expires = NOW_MS / 1000 + 9 * DAY_S;
+    a->ports[2].report.since_ms = 0;
+    for (int minute = 59; minute >= 0; minute--) {
+        seed = seed * 1103515245 + 12345;
+        for (unsigned n = seed >> 16 & 31; n > 0; n--)
+            note(s, a_message("work",
+                              minute > 20 && minute < 25 ? ADMIN_DEFERRED
+                              : n % 13 == 0              ? ADMIN_REFUSED
+                                                         : ADMIN_DELIVERED,
+                              NOW_MS - minute * MINUTE_MS));
+        tally_load(&s->tally, NOW_MS - minute * MINUTE_MS, seed >> 20 & 15, 1 + (seed >> 24 & 3));
+    }
+    snapshot_warn(s);
+    char *text = page(s);
+    assert_has(text, "<svg");
+    assert_has(text, "not needed so far");
+    assert_has(text, "good for 9 days");
+    if (getenv("PAGE")) {
+        FILE *f = fopen(getenv("PAGE"), "w");
+        assert_non_null(f);
+        fputs(text, f);
+        fclose(f);
+    }
+    free(text);
+    snapshot_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counters),    cmocka_unit_test(readiness),     cmocka_unit_test(warnings),
+        cmocka_unit_test(spans),       cmocka_unit_test(the_last_hour), cmocka_unit_test(nothing_hostile_gets_through),
+        cmocka_unit_test(a_busy_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
