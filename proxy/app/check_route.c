@@ -48,7 +48,9 @@ static void print_fit(const struct config *config, const struct listen_config *l
 {
     bool any = u->senders.n || u->clients.n || u->users.n || u->destinations.n;
     printf("  [upstream %s] takes it: %s\n", u->name,
-           l->upstream ? "the listener is pinned to it" : any ? "all its patterns match" : "it has no patterns, so it takes everything");
+           l->upstream ? "the listener is pinned to it"
+           : any       ? "all its patterns match"
+                       : "it has no patterns, so it takes everything");
     printf("    host %s%s%s", u->host, u->username ? ", as " : ", without a login", u->username ? u->username : "");
     if (u->username && u->identity == IDENTITY_SENDER)
         printf(" (or rather as the sender: identity = sender)");

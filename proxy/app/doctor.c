@@ -6,6 +6,7 @@
 
 #include "app/check.h"
 #include "app/doctor_print.h"
+#include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/status.h"
 #include "app/world.h"
@@ -98,6 +99,10 @@ int doctor_main(const char *config_file, int argc, char **argv)
         return EXIT_SYSTEM;
     }
     int status = begin(&d);
+    if (status == EXIT_FINE && identity_assume_for_commands(d.config, &err) != 0) {
+        fprintf(stderr, "smtp-detour: %s\n", err.words);
+        status = EXIT_SYSTEM;
+    }
     if (status == EXIT_FINE) {
         loop_run(d.io.loop);
         status = tell(&d);

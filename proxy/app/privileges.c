@@ -79,6 +79,15 @@ int identity_assume(const struct identity *identity, struct err *err)
     return 0;
 }
 
+int identity_assume_for_commands(const struct config *config, struct err *err)
+{
+    struct identity identity;
+    for (size_t i = 0; i < config->nupstreams; i++)
+        if (config->upstreams[i].password_command.n > 0)
+            return identity_find(&config->server, &identity, err) == 0 ? identity_assume(&identity, err) : -1;
+    return 0;
+}
+
 void privileges_lock_down(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/check.h"
+#include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/send_message.h"
 #include "app/status.h"
@@ -280,6 +281,8 @@ int send_main(const char *config_file, int argc, char **argv)
         s.status = complain(EXIT_USAGE, &err);
     if (s.status == EXIT_FINE)
         s.status = open_all(&s);
+    if (s.status == EXIT_FINE && identity_assume_for_commands(s.config, &err) != 0)
+        s.status = complain(EXIT_SYSTEM, &err);
     if (s.status == EXIT_FINE) {
         loop_run(s.io.loop);
         print_trail(&s);

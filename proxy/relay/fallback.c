@@ -41,7 +41,8 @@ bool transaction_fall_back(struct transaction *t, enum own own, const char *deta
     if (!account)
         return false;
     log_event(t->relay->io->log, LOG_WARN, "the account does not work: its fallback takes the message", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_str("why", detail && detail[0] ? detail : "credentials refused"), log_str("fallback", next->name));
+              log_str("upstream", t->upstream->name), log_str("why", detail && detail[0] ? detail : "credentials refused"),
+              log_str("fallback", next->name));
     account_ref(account);
     account_unref(&t->account);
     t->account = account;

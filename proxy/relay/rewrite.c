@@ -58,41 +58,42 @@ static void keep_original(struct rewrite *r, struct slice value, bool has_addres
 }
 
 /* The name stays as it is, folding and all; only the address changes. Of several mailboxes the first stays. */
-static void emit_readdressed(struct rewrite *r, struct slice name, struct slice value, const struct mailboxes *m)
+static void emit_readdressed(struct rewrite *r, struct slice value, const struct first_mailbox *m)
 {
-    emit(r, name);
     emit(r, slice_head(value, m->from));
     emit(r, slice_of(r->plan.header_from));
     emit(r, slice_from(slice_head(value, m->end), m->to));
-    if (m->several)
-        emit(r, slice_of("\r\n"));
 }
 
-static void emit_replaced(struct rewrite *r, struct slice name)
+static size_t line_end(struct slice field)
 {
-    emit(r, name);
-    emit(r, slice_of(" "));
-    emit(r, slice_of(r->plan.header_from));
-    emit(r, slice_of("\r\n"));
+    size_t n = field.len;
+    while (n && (field.data[n - 1] == '\r' || field.data[n - 1] == '\n'))
+        n--;
+    return n;
 }
 
 static void finish_address_field(struct rewrite *r)
 {
     struct slice field = buf_view(&r->held);
-    size_t n = slice_find(field, ':') + 1;
-    struct slice name = slice_head(field, n), value = slice_from(field, n);
-    struct mailboxes m;
-    bool readable = mailboxes_read(value, &m);
+    size_t begin = slice_find(field, ':') + 1, end = line_end(field);
+    struct slice value = slice_from(slice_head(field, end), begin);
+    struct first_mailbox m;
+    bool readable = first_mailbox_read(value, &m);
     if (readable && !m.several && slice_is_word(m.address, r->plan.header_from)) {
         emit_held(r);
         return;
     }
     if (r->mode == REWRITE_FROM)
         keep_original(r, value, readable && m.address.len > 0);
-    if (readable)
-        emit_readdressed(r, name, value, &m);
-    else
-        emit_replaced(r, name);
+    emit(r, slice_head(field, begin));
+    if (readable) {
+        emit_readdressed(r, value, &m);
+    } else {
+        emit(r, slice_of(" "));
+        emit(r, slice_of(r->plan.header_from));
+    }
+    emit(r, slice_from(field, end));
     buf_clear(&r->held);
 }
 
@@ -108,8 +109,7 @@ static void emit_copy(struct rewrite *r, const char *name)
 {
     emit(r, slice_of(name));
     emit(r, buf_view(&r->original));
-    if (r->mid_line)
-        emit(r, slice_of("\r\n"));
+    emit(r, slice_of("\r\n"));
 }
 
 static void emit_missing(struct rewrite *r)

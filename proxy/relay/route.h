@@ -22,7 +22,7 @@ struct route_question {
 /* Why an account does not take a message. */
 enum route_miss {
     ROUTE_FITS,
-    ROUTE_PINNED,  /* the listener is pinned to another */
+    ROUTE_PINNED, /* the listener is pinned to another */
     ROUTE_CLIENT,
     ROUTE_USER,
     ROUTE_SENDER,

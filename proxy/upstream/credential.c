@@ -14,10 +14,10 @@
 struct command {
     char **argv; /* NULL: the secret stands in the configuration */
     struct process_run *run;
-    struct link waiting;  /* requests */
-    bool stale;           /* the secret it printed was refused, or is from before a reload: the next need asks again */
-    bool second_chance;   /* this refusal's one more AUTH was granted */
-    bool after_refusal;   /* why it runs */
+    struct link waiting; /* requests */
+    bool stale;          /* the secret it printed was refused, or is from before a reload: the next need asks again */
+    bool second_chance;  /* this refusal's one more AUTH was granted */
+    bool after_refusal;  /* why it runs */
     usec failed_until;
     struct err err; /* of the last failure */
 };

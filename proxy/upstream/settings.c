@@ -37,8 +37,8 @@ static bool same_limits(const struct upstream_config *a, const struct upstream_c
     return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout && a->final_timeout == b->final_timeout &&
            a->port_patience == b->port_patience && a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
            a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout && a->max_age == b->max_age &&
-           a->rate.messages == b->rate.messages && a->rate.period == b->rate.period && a->acquire_timeout == b->acquire_timeout && a->retry_auth_first == b->retry_auth_first &&
-           a->retry_auth_longest == b->retry_auth_longest;
+           a->rate.messages == b->rate.messages && a->rate.period == b->rate.period && a->acquire_timeout == b->acquire_timeout &&
+           a->retry_auth_first == b->retry_auth_first && a->retry_auth_longest == b->retry_auth_longest;
 }
 
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)

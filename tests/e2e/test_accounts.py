@@ -13,6 +13,7 @@ import pytest
 from conftest import PASSWORD, USER
 from proxy import BINARY
 from submission_server import Session, SubmissionServer, closed_port
+from test_front_tls_auth import make_hash, users_file
 from test_main_path import BODY, deliver
 from test_real_servers import postfix  # a fixture
 
@@ -175,6 +176,22 @@ def test_the_command_runs_as_the_servers_user_and_nothing_shows_the_secret(stage
     assert os.stat("/proc/%d/mem" % pid).st_uid == 0  # not dumpable: no core, and its own user may not look inside
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_doctor_runs_the_command_as_the_servers_user_too(stage):
+    upstream = stage.upstream()
+    for folder in [stage.folder, *list(stage.folder.parents)[:3]]:
+        if str(folder) != "/tmp":
+            folder.chmod(folder.stat().st_mode | 0o055)
+    who = stage.folder / "who"
+    who.write_text("")
+    who.chmod(0o666)
+    config = stage.folder / "doctor.ini"
+    config.write_text("[server]\nuser = nobody\n" + stage.account([upstream], password=None, password_command=script(stage, "who.sh", "id -un >>%s; echo %s\n" % (who, PASSWORD))))
+    done = subprocess.run([BINARY, "doctor", "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert who.read_text() == "nobody\n"
+
+
 def test_systemd_credential(stage):
     upstream = stage.upstream(users={USER: "from systemd"})
     folder = stage.folder / "credentials"
@@ -244,6 +261,18 @@ def test_three_accounts_by_sender_through_swaks_and_msmtp(stage):
         messages = server.wait_for(2)
         assert sorted(m.sender for m in messages) == ["cron@" + domain, "scan@" + domain]
         assert {m.user for m in messages} == {"me@" + domain}
+
+
+def test_users_pick_the_account(stage):
+    erp, rest = stage.upstream(), stage.upstream()
+    users = users_file(stage, erp=make_hash("simsim"), scanner=make_hash("sesame"))
+    proxy = stage.proxy(stage.account([erp], name="erp", users="erp") + stage.account([rest], name="rest"), listen="auth = required\nusers_file = %s\n" % users)
+    for user, password in (("erp", "simsim"), ("scanner", "sesame")):
+        with proxy.client() as client:
+            client.login(user, password)
+            client.sendmail(user + "@office.test", ["b@example.test"], BODY)
+    assert [m.sender for m in erp.wait_for(1)] == ["erp@office.test"] and [m.sender for m in rest.wait_for(1)] == ["scanner@office.test"]
+    assert "user=erp upstream=erp" in proxy.log
 
 
 def test_check_route_tells_who_and_why(stage):

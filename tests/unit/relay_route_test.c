@@ -180,7 +180,7 @@ static const struct route_case {
     {"lan", "10.9.9.9", NULL, "", "bounces"},
     {"lan", "10.9.9.9", NULL, "root@anything.lan", "alerts"},
     {"lan", "10.9.9.9", NULL, "root@example.com", "alerts"}, /* before company in the file */
-    {"lan", "10.9.9.9", NULL, "root", "alerts"}, /* * is any domain, none among them: qualify comes after */
+    {"lan", "10.9.9.9", NULL, "root", "alerts"},             /* * is any domain, none among them: qualify comes after */
     {"lan", "10.9.9.9", NULL, "x@alerts.example.com", "alerts"},
     {"lan", "10.1.2.3", NULL, "scan@printer.lan", "scanners"},
     {"lan", "10.1.2.3", NULL, "Scan@example.com", "scanners"},
@@ -240,7 +240,7 @@ static void the_table(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
-                                       cmocka_unit_test(reachable), cmocka_unit_test(the_table), cmocka_unit_test(by_destination)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns),  cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
+                                       cmocka_unit_test(reachable), cmocka_unit_test(the_table),          cmocka_unit_test(by_destination)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,7 +249,9 @@ static void basic_authentication_is_not_supported(void **state)
     (void)state;
     world_begin(&w);
     world_server(&w, AT587)->faults[0] =
-        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"};
+        (struct sim_fault_rule){.step = SIM_AT_AUTH,
+                                .fault = SIM_FAULT_REPLY,
+                                .text = "550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"};
     world_server(&w, ADDRESS ":2525");
     world_load(&w, BASIC);
     wish_ask(&x, &w);
