@@ -347,7 +347,9 @@ static void the_upstream_hears_other_addresses(void **state)
 static void addresses_without_a_domain(void **state)
 {
     (void)state;
-    static const char *const ini[] = {ONE_PORT, ONE_PORT "qualify = example.net\n"};
+    /* another account stands before the one that takes the message */
+#define OTHER "[upstream other]\nhost = " HOST "\nsenders = x@example.com\nqualify = example.com\n"
+    static const char *const ini[] = {OTHER ONE_PORT, OTHER ONE_PORT "qualify = example.net\n"};
     for (int i = 0; i < 2; i++) {
         struct scene s;
         stage_init(&s, ini[i]);

@@ -203,6 +203,8 @@ static void readdresses_from(void **state)
         {"From: \"never closed <old@x>\r\n\r\n", "From: " OURS "\r\nX-Original-From: \"never closed <old@x>\r\n\r\n"},
         {"From: a@x\"never closed\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" a@x\"never closed") "\r\n"},
         {"From: me <old@x\r\n\r\n", "From: " OURS "\r\nX-Original-From: me <old@x\r\n\r\n"},
+        {"From: " OURS ", b@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" " OURS ", b@x") "\r\n"},
+        {"From: (a (b) c@d) old@x\r\n\r\n", "From: (a (b) c@d) " OURS "\r\n" ORIGINAL(" (a (b) c@d) old@x") "\r\n"},
         {"From: root\r\n\r\n", "From: " OURS "\r\nX-Original-From: root\r\n\r\n"},
         {"From: <>\r\n\r\n", "From: <" OURS ">\r\nX-Original-From: <>\r\n\r\n"},
         {"From: Us: a@x, b@x;\r\n\r\n", "From: " OURS "\r\nX-Original-From: Us: a@x, b@x;\r\n\r\n"},
