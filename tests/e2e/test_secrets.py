@@ -64,16 +64,13 @@ class At:
         return RawClient(("127.0.0.1", self.port), timeout)
 
 
-class LastTold(dict):
-    """Takes what is right, whichever account says it."""
+class AnyOf:
+    """Equals each of the secrets of accounts that shall work."""
 
-    def __init__(self, server):
-        super().__init__({USER: None})
-        self.server = server
+    def __eq__(self, other):
+        return other in (INLINE, FILE, COMMAND)
 
-    def get(self, name, default=None):
-        told = self.server.auth_attempts[-1][1]
-        return told if told in (INLINE, FILE, COMMAND) else None
+    __hash__ = None
 
 
 class Listener:
@@ -154,8 +151,7 @@ def pages(port):
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_secret_is_ever_written(stage, form):
-    good = stage.upstream()
-    good.users = LastTold(good)
+    good = stage.upstream(users={USER: AnyOf()})
     told, refusing, cleartext = stage.upstream(hooks={"AUTH": echo}), stage.upstream(), stage.upstream(tls="none")
     script, dump = command_file(stage)
     hashes = stage.folder / "users"
