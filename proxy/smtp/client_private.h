@@ -70,6 +70,7 @@ struct asked {
 
 enum {
     ASKED_INLINE = 16,       /* commands under way before the queue moves to the heap: power of two */
+    CHUNK_COMMAND = 32,      /* room for "BDAT 16352 LAST\r\n" */
     CHUNKS_OUTSTANDING = 16, /* BDATs whose replies may be due at once */
     LINE_ROOM = 4096,        /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
 };
