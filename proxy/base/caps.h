@@ -7,7 +7,7 @@
 #define CAP_AUTH_LINE 12288            /* RFC 4954 section 4: a SASL line with a large token */
 #define CAP_CLIENT_INPUT (16 * 1024)   /* bytes of a client read but not yet consumed */
 #define CAP_CLIENT_OUTPUT (64 * 1024)  /* replies queued for a client that does not read: then it is closed */
-#define CAP_CHUNK (16 * 1024)          /* one BDAT chunk, staged whole before its length is written (RFC 3030) */
+#define CAP_CHUNK (16 * 1024)          /* one BDAT chunk, staged whole before its length is written (RFC 3030), and its command: a TLS record */
 #define CAP_UPSTREAM_OUTPUT (32 * 1024)/* bytes queued for an upstream: beyond, the client is not read */
 #define CAP_UPSTREAM_INPUT (16 * 1024) /* bytes of an upstream read but not yet consumed */
 #define LOW_MARK (8 * 1024)            /* a queue that falls to this asks for more */

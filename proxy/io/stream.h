@@ -8,6 +8,7 @@
 #define IO_STREAM_H
 
 #include "base/addr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "io/loop.h"
@@ -49,8 +50,12 @@ void stream_again(struct stream *s);              /* gives STREAM_INPUT once mor
 /* true: no reading, no STREAM_INPUT, no STREAM_EOF; the peer feels it through TCP. false: STREAM_INPUT follows if the view is not empty. */
 void stream_pause(struct stream *s, bool paused);
 
+/* true, from the beginning: what was read or written is overwritten before its memory goes, for it may be a password. false: a message passes, which is a lot and no secret of ours. */
+void stream_wipe(struct stream *s, bool wipe);
+
 bool stream_write(struct stream *s, const void *data, size_t n) MUST_USE; /* all or nothing; false: over the cap, or the stream is dead */
 bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
+bool stream_write_buf(struct stream *s, struct buf *from) MUST_USE; /* empties it; without a copy where nothing else is queued */
 size_t stream_queued(const struct stream *s);     /* bytes not handed to the transport yet */
 size_t stream_room(const struct stream *s);       /* bytes that may still be queued */
 

@@ -72,6 +72,7 @@ struct relay {
     struct guard guard;
     struct message_watch watch;
     unsigned ids;
+    uint16_t chances[64]; /* drawn at once for as many ids */
     bool draining;
     bool freed; /* by its owner: sessions only wait for their closed() */
     void (*drained)(void *ctx);

@@ -23,13 +23,13 @@ static void emit(struct rewrite *r, struct slice octets)
     r->put(r->ctx, octets);
 }
 
-/* One octet of the call at hand. */
-static void pass(struct rewrite *r, const char *at)
+/* Octets of the call at hand, n > 0. */
+static void pass(struct rewrite *r, const char *at, size_t n)
 {
     if (!r->run.len)
         r->run.data = at;
-    r->run.len++;
-    r->mid_line = *at != '\n';
+    r->run.len += n;
+    r->mid_line = at[n - 1] != '\n';
 }
 
 static void emit_held(struct rewrite *r)
@@ -58,45 +58,54 @@ static void keep_original(struct rewrite *r, struct slice value, bool has_addres
 }
 
 /* The name stays as it is, folding and all; only the address changes. Of several mailboxes the first stays. */
-static void emit_readdressed(struct rewrite *r, struct slice name, struct slice value, const struct mailboxes *m)
+static void emit_readdressed(struct rewrite *r, struct slice value, const struct first_mailbox *m)
 {
-    emit(r, name);
     emit(r, slice_head(value, m->from));
     emit(r, slice_of(r->plan.header_from));
     emit(r, slice_from(slice_head(value, m->end), m->to));
-    if (m->several)
-        emit(r, slice_of("\r\n"));
 }
 
-static void emit_replaced(struct rewrite *r, struct slice name)
+static size_t line_end(struct slice field)
 {
-    emit(r, name);
-    emit(r, slice_of(" "));
-    emit(r, slice_of(r->plan.header_from));
-    emit(r, slice_of("\r\n"));
+    size_t n = field.len;
+    while (n && (field.data[n - 1] == '\r' || field.data[n - 1] == '\n'))
+        n--;
+    return n;
 }
 
 static void finish_address_field(struct rewrite *r)
 {
     struct slice field = buf_view(&r->held);
-    size_t n = slice_find(field, ':') + 1;
-    struct slice name = slice_head(field, n), value = slice_from(field, n);
-    struct mailboxes m;
-    bool readable = mailboxes_read(value, &m);
+    size_t begin = slice_find(field, ':') + 1, end = line_end(field);
+    struct slice value = slice_from(slice_head(field, end), begin);
+    struct first_mailbox m;
+    bool readable = first_mailbox_read(value, &m);
     if (readable && !m.several && slice_is_word(m.address, r->plan.header_from)) {
         emit_held(r);
         return;
     }
     if (r->mode == REWRITE_FROM)
         keep_original(r, value, readable && m.address.len > 0);
-    if (readable)
-        emit_readdressed(r, name, value, &m);
-    else
-        emit_replaced(r, name);
+    emit(r, slice_head(field, begin));
+    if (readable) {
+        emit_readdressed(r, value, &m);
+    } else {
+        emit(r, slice_of(" "));
+        emit(r, slice_of(r->plan.header_from));
+    }
+    emit(r, slice_from(field, end));
     buf_clear(&r->held);
 }
 
 /* ------------------------------------------------------------------ the section's end */
+
+/* Only now it shows whether any line is missing. */
+static void complete_plan(struct rewrite *r)
+{
+    if (r->plan.complete && !(r->has_date && r->has_message_id && r->has_from))
+        r->plan.complete(&r->plan, r->ctx);
+    r->plan.complete = NULL;
+}
 
 static bool adds_at_end(const struct rewrite *r)
 {
@@ -108,8 +117,7 @@ static void emit_copy(struct rewrite *r, const char *name)
 {
     emit(r, slice_of(name));
     emit(r, buf_view(&r->original));
-    if (r->mid_line)
-        emit(r, slice_of("\r\n"));
+    emit(r, slice_of("\r\n"));
 }
 
 static void emit_missing(struct rewrite *r)
@@ -143,6 +151,7 @@ static void finish_field(struct rewrite *r)
 /* What is held now is the body's, or nothing. */
 static void finish_section(struct rewrite *r, bool has_blank_line)
 {
+    complete_plan(r);
     bool added = adds_at_end(r) || (r->plan.first && !r->has_fields);
     emit_missing(r);
     if (!has_blank_line && (added || r->plan.separate))
@@ -218,7 +227,7 @@ static bool hold(struct rewrite *r, char c)
 static void in_value(struct rewrite *r, const char *at)
 {
     if (r->mode == REWRITE_PASS) {
-        pass(r, at);
+        pass(r, at, 1);
         return;
     }
     if (!hold(r, *at))
@@ -251,7 +260,7 @@ static void at_line_start(struct rewrite *r, const char *at)
     case HEADER_OVER:
         finish_field(r);
         finish_section(r, *at == '\r' || *at == '\n');
-        pass(r, at);
+        pass(r, at, 1);
         break;
     case HEADER_NAME:
         finish_field(r);
@@ -276,6 +285,14 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
     size_t i = 0;
     begin(r);
     for (; i < octets.len && !header_scan_is_over(&r->scan); i++) {
+        if (r->scan.place == HEADER_VALUE && r->mode == REWRITE_PASS) { /* most of a header: nothing happens before the line's end */
+            size_t n = slice_find(slice_from(octets, i), '\n');
+            if (n)
+                pass(r, octets.data + i, n);
+            i += n;
+            if (i == octets.len)
+                break;
+        }
         enum header_place before = r->scan.place;
         header_scan(&r->scan, slice_make(octets.data + i, 1));
         if (before == HEADER_LINE_START)
@@ -313,6 +330,7 @@ void rewrite_end(struct rewrite *r)
         return;
     }
     finish_field(r);
+    complete_plan(r);
     finish_section(r, !adds_at_end(r));
 }
 

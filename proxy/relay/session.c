@@ -102,11 +102,13 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
 
 static void begin_message(struct session *s, struct message *m, struct slice from)
 {
+    enum { DRAWN = sizeof s->relay->chances / sizeof s->relay->chances[0] };
     char id[MESSAGE_ID_SIZE];
-    uint16_t chance;
     struct loop *loop = s->relay->io->loop;
-    loop_random(loop, &chance, sizeof chance);
-    message_make_id(id, loop_wall_ms(loop), s->relay->ids++, chance);
+    unsigned number = s->relay->ids++;
+    if (number % DRAWN == 0)
+        loop_random(loop, s->relay->chances, sizeof s->relay->chances);
+    message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
     server_set_message_id(s->server, id);

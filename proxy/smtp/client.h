@@ -135,6 +135,8 @@ void client_rset(struct client *c);
 bool client_can_reset(const struct client *c);
 
 unsigned client_flights(const struct client *c);          /* round trips spent since client_mail */
+/* The code of a reply that has begun to arrive and is not whole; 0: none. For who gives up waiting: half a 535 is a 535. */
+int client_code_so_far(const struct client *c);
 bool client_is_idle(const struct client *c);
 enum client_stage client_stage(const struct client *c);   /* what the session is about just now: for an owner whose deadline passed */
 void client_quit(struct client **c);                      /* QUIT where the peer can hear it, within 2 s, then close. No event any more */

@@ -33,6 +33,7 @@ enum finding {
 };
 
 const char *finding_name(enum finding f); /* "timeout-connect" */
+enum finding finding_of_auth_code(int code);          /* of a 4xx or 5xx to AUTH */
 bool finding_is_tls(enum finding f);      /* counts for PRODUCT 7, row 451 4.7.5 */
 
 struct port_report { /* one port of one account, as last seen */

@@ -64,7 +64,7 @@ static enum header_place after_name(struct header_scan *h, char c)
         return at_colon(h);
     if (c == ' ' || c == '\t')
         return HEADER_AFTER_NAME;
-    h->in_mbox_line = h->in_first_line && slice_is(header_scan_name(h), "From");
+    h->in_mbox_line = c != '\r' && c != '\n' && h->in_first_line && slice_is(header_scan_name(h), "From");
     return h->in_mbox_line ? HEADER_VALUE : HEADER_OVER;
 }
 

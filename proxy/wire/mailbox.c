@@ -38,13 +38,12 @@ static size_t skip_comment(struct slice s, size_t i)
     return s.len;
 }
 
-/* Behind the address in angle brackets that begins at `i`, or `i` if the bracket is never closed. */
+/* The same for an address in angle brackets. */
 static size_t skip_angle(struct slice s, size_t i)
 {
-    size_t at = i + 1;
-    while (at < s.len && s.data[at] != '>')
-        at = s.data[at] == '"' ? skip_quoted(s, at) : at + 1;
-    return at < s.len ? at + 1 : i;
+    for (i++; i < s.len && s.data[i] != '>';)
+        i = s.data[i] == '"' ? skip_quoted(s, i) : i + 1;
+    return i < s.len ? i + 1 : s.len;
 }
 
 /* "me@example.com" of "@one,@two:me@example.com". */
@@ -98,9 +97,8 @@ static struct element read_element(struct slice s, size_t i)
             i = skip_comment(s, i);
         } else if (s.data[i] == '<') {
             i = skip_angle(s, i);
-            if (i > from && !e.angle.len)
+            if (s.data[i - 1] == '>' && !e.angle.len)
                 e.angle = slice_head(slice_from(s, from), i - from);
-            i += i == from;
         } else {
             i = skip_word(s, i);
             struct slice word = slice_head(slice_from(s, from), i - from);
@@ -113,10 +111,10 @@ static struct element read_element(struct slice s, size_t i)
     return e;
 }
 
-bool mailboxes_read(struct slice value, struct mailboxes *out_r)
+bool first_mailbox_read(struct slice value, struct first_mailbox *out_r)
 {
     size_t n = 0;
-    *out_r = (struct mailboxes){.address = slice_of("")};
+    *out_r = (struct first_mailbox){.address = slice_of("")};
     for (size_t i = 0; i <= value.len && n < 2;) {
         struct element e = read_element(value, i);
         if (e.group)
@@ -134,5 +132,7 @@ bool mailboxes_read(struct slice value, struct mailboxes *out_r)
         i = e.end + 1;
     }
     out_r->several = n > 1;
+    if (!out_r->several) /* words without an address may follow */
+        out_r->end = value.len;
     return n > 0;
 }

@@ -34,6 +34,7 @@ struct reply_parser {
 
 void reply_parser_init(struct reply_parser *p);
 void reply_parser_free(struct reply_parser *p);
+int reply_parser_code_so_far(const struct reply_parser *p); /* the code of a reply that has begun and is not whole; 0: none */
 /* Feeds bytes; *used_r says how many were taken (all at REPLY_MORE; up to the reply's end at REPLY_DONE). The reply is valid until the next feed, which starts a
  * new one. Bad: a line over CAP_REPLY_LINE, more than CAP_REPLY_LINES lines, different codes in one reply, no code, a code outside ^[2-5][0-5][0-9], more text than CAP_REPLY_TEXT, NUL; a peer that
  * is not SMTP is known by its first octets. Once bad, always bad. A bare LF ends a line. */

@@ -155,9 +155,51 @@ static void secrets_compare(void **state)
     secret_free(&c);
 }
 
+static void test_buf_before_the_first(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 12);
+    buf_reserve(&b, 4, 8);
+    const char *memory = b.data;
+    assert_true(buf_append(&b, "payload", 7) && buf_prepend(&b, "abcd", 4));
+    assert_ptr_equal(b.data, memory);
+    assert_true(slice_is(buf_view(&b), "abcdpayload"));
+    assert_true(buf_prepend(&b, "0", 1)); /* no room in front: it is made */
+    assert_false(buf_prepend(&b, "1", 1)); /* the cap */
+    assert_true(slice_is(buf_view(&b), "0abcdpayload"));
+    buf_free(&b);
+}
+
+static void test_buf_move(void **state)
+{
+    (void)state;
+    struct buf from, to;
+    buf_init(&from, 16);
+    buf_init(&to, 8);
+    assert_true(buf_append(&from, "first", 5));
+    const char *memory = from.data;
+    assert_true(buf_move(&to, &from)); /* the memory itself, but not its cap */
+    assert_ptr_equal(to.data, memory);
+    assert_true(from.len == 0 && from.data == NULL && from.cap == 16 && to.cap == 8);
+    assert_true(buf_append(&from, "last", 4));
+    assert_false(buf_move(&to, &from));
+    assert_true(slice_is(buf_view(&from), "last") && slice_is(buf_view(&to), "first"));
+    buf_consume(&to, 1);
+    assert_true(buf_move(&to, &from));
+    assert_true(slice_is(buf_view(&to), "irstlast") && from.len == 0);
+    assert_true(buf_append(&from, "nine bytes", 10));
+    buf_free(&to);
+    assert_false(buf_move(&to, &from)); /* over the cap of an empty one */
+    buf_free(&from);
+    buf_free(&to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buf_before_the_first),
+        cmocka_unit_test(test_buf_move),
         cmocka_unit_test(buf_keeps_its_cap),   cmocka_unit_test(buf_is_a_queue),         cmocka_unit_test(buf_space_is_bounded), cmocka_unit_test(slices),
         cmocka_unit_test(addresses_round_trip), cmocka_unit_test(addresses_that_are_none), cmocka_unit_test(networks_contain),     cmocka_unit_test(secrets_compare),
     };

@@ -56,6 +56,7 @@ static void passes_over_mbox_lines(void **state)
     expect("From me@example.com Thu Jan  1 00:00:00 2026\r\nReceived: 1\r\n\r\n", 1, true);
     expect("From: me\r\nReceived: 1\r\n", 1, false);
     expect("Subject: x\r\nFrom me\r\nReceived: body\r\n", 0, true);
+    expect("From \r\nReceived: body\r\n", 0, true);
     expect("From me\r\n indented: x\r\nReceived: body\r\n", 0, true);
     expect("From : me\r\nReceived: 1\r\n", 1, false); /* the old syntax of a field */
     expect("From : me\r\n folded\r\nReceived: 1\r\n", 1, false);
