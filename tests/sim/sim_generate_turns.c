@@ -94,7 +94,11 @@ static void some_turns(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
     for (unsigned n = 1 + (unsigned)sim_rng_below(rng, SIM_CHANGES); n > 0; n--) {
         struct sim_change *c = &plan->changes[plan->nchanges++];
         at += (usec)sim_rng_below(rng, chance(rng, 70) ? 300000 : 40000000);
-        *c = (struct sim_change){.what = (enum sim_turn)sim_rng_below(rng, kind == SIM_KIND_LADDER ? 2 : 5), .at = at, .ini = plan->ini};
+        static const enum sim_turn calm[] = {SIM_TURN_RELOAD, SIM_TURN_NETWORK, SIM_TURN_RESTART};
+        enum sim_turn what = (enum sim_turn)sim_rng_below(rng, SIM_TURN_COUNT);
+        *c = (struct sim_change){.what = kind == SIM_KIND_LADDER ? calm[sim_rng_below(rng, 3)] : what, .at = at, .ini = plan->ini};
+        if (c->what == SIM_TURN_RESTART)
+            plan->must_arrive = false; /* who comes then is told to come later */
         if (c->what == SIM_TURN_RELOAD && chance(rng, 60))
             c->ini = changed_ini(plan, rng);
         if (c->what > SIM_TURN_NETWORK)

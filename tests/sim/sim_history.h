@@ -25,7 +25,8 @@ enum sim_turn {         /* what may befall the product in mid-history */
                 SIM_TURN_NETWORK, /* the system says that the network changed */
                 SIM_TURN_CUT,     /* it says so, and every connection to an upstream is dead */
                 SIM_TURN_RESTART, /* in order: SIGTERM, the end of all sessions, a new process with the old state_dir and `ini` */
-                SIM_TURN_KILL     /* at once */
+                SIM_TURN_KILL,    /* at once */
+                SIM_TURN_COUNT
 };
 
 struct sim_change {

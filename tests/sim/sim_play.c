@@ -221,6 +221,7 @@ static void turn(struct sim_play *play, const struct sim_change *c)
         play->restarted = true;
         product_start(play, c->ini);
         break;
+    case SIM_TURN_COUNT: break;
     }
 }
 

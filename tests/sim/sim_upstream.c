@@ -158,6 +158,7 @@ static void flood(struct up_session *s)
     char *x = mem_alloc(FLOOD);
     memset(x, '2', FLOOD);
     buf_clear(&s->out);
+    s->verdict_is_good = false;
     (void)!buf_append(&s->out, x, FLOOD);
     free(x);
 }
