@@ -12,14 +12,6 @@
 #include "app/sendmail.h"
 #include "app/status.h"
 
-struct subcommand {
-    const char *name;
-    const char *arguments;
-    const char *summary;
-    const char *help; /* what --help adds */
-    int (*run)(const char *config_file, int argc, char **argv);
-};
-
 static int run_daemon(const char *config_file, int argc, char **argv)
 {
     (void)argv;
@@ -76,6 +68,12 @@ static void print_help(void)
 static void print_subcommand_help(const struct subcommand *s)
 {
     printf("smtp-detour %s %s\n\n%s\n%s", s->name, s->arguments, s->summary, s->help);
+}
+
+const struct subcommand *cli_subcommands(size_t *n_r)
+{
+    *n_r = SUBCOMMANDS;
+    return subcommands;
 }
 
 static const struct subcommand *find_subcommand(const char *name)

@@ -186,6 +186,7 @@ enum client_state client_settle(struct client *c); /* idle: tells `ready` */
 client_judge client_judge_auth;
 enum client_state client_want_auth(struct client *c);
 void client_forget_login(struct client *c); /* wipes */
+bool client_reply_echoes(const struct client *c, const struct reply *r); /* its words repeat the credentials of the login under way */
 
 /* ---- client_mail.c ---- */
 client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;
