@@ -68,7 +68,7 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
 
 /* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
 static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender, const struct address *from,
-                               const struct mail_params *params)
+                              const struct mail_params *params)
 {
     const struct rate_limit *rate = &s->listener->config->rate;
     if (rate->messages && s->visitor && !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))

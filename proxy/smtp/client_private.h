@@ -185,7 +185,7 @@ enum client_state client_settle(struct client *c); /* idle: tells `ready` */
 /* ---- client_auth.c ---- */
 client_judge client_judge_auth;
 enum client_state client_want_auth(struct client *c);
-void client_forget_login(struct client *c); /* wipes */
+void client_forget_login(struct client *c);                              /* wipes */
 bool client_reply_echoes(const struct client *c, const struct reply *r); /* its words repeat the credentials of the login under way */
 
 /* ---- client_mail.c ---- */

@@ -29,9 +29,9 @@ static const char *path_of(const char *name)
 }
 
 struct certificate {
-    const char *names;      /* "DNS:a,IP:b"; NULL: no extension */
+    const char *names; /* "DNS:a,IP:b"; NULL: no extension */
     const char *common_name;
-    long from, until;       /* days from now */
+    long from, until; /* days from now */
     bool self_signed, rsa;
 };
 
@@ -223,7 +223,8 @@ struct verdict {
 static void check_verdict(const struct verdict *v, bool verify)
 {
     struct tls_context *server = server_with(&v->certificate, TLS_V1_2, NULL), *client;
-    struct tls_client_settings settings = {.verify = verify, .ca_file = v->foreign ? NULL : authority_file, .name = v->name, .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = verify, .ca_file = v->foreign ? NULL : authority_file, .name = v->name, .min = TLS_V1_2};
     struct err err;
     struct pair p;
     client = tls_context_client(&settings, &err);
@@ -250,23 +251,56 @@ static void check_verdict(const struct verdict *v, bool verify)
 static void test_verdicts(void **state)
 {
     static const struct verdict verdicts[] = {
-        {{.names = "DNS:mail.example.net", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME,
+        {{.names = "DNS:mail.example.net", .common_name = "x", .from = -1, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_NAME,
          "the certificate is for mail.example.net, not smtp.example.com"},
-        {{.names = "DNS:mail.example.net", .common_name = "x", .from = -9, .until = -2}, "smtp.example.com", false, TLS_FAULT_EXPIRED, "expired on 20"},
-        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = 2, .until = 5}, "smtp.example.com", false, TLS_FAULT_EXPIRED, "valid only from"},
-        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", true, TLS_FAULT_UNTRUSTED, "Test Authority"},
+        {{.names = "DNS:mail.example.net", .common_name = "x", .from = -9, .until = -2},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_EXPIRED,
+         "expired on 20"},
+        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = 2, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_EXPIRED,
+         "valid only from"},
+        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5},
+         "smtp.example.com",
+         true,
+         TLS_FAULT_UNTRUSTED,
+         "Test Authority"},
         {{.names = "DNS:other", .common_name = "x", .from = -9, .until = -2}, "smtp.example.com", true, TLS_FAULT_EXPIRED, "expired on 20"},
-        {{.names = "DNS:other", .common_name = "x", .from = -1, .until = 5, .self_signed = true}, "smtp.example.com", false, TLS_FAULT_UNTRUSTED,
+        {{.names = "DNS:other", .common_name = "x", .from = -1, .until = 5, .self_signed = true},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_UNTRUSTED,
          "signed by itself"},
-        {{.names = NULL, .common_name = "smtp.example.com", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME, "names no host"},
+        {{.names = NULL, .common_name = "smtp.example.com", .from = -1, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_NAME,
+         "names no host"},
         {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NONE, ""},
-        {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5}, "a.smtp.example.com", false, TLS_FAULT_NAME, "*.example.com"},
+        {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5},
+         "a.smtp.example.com",
+         false,
+         TLS_FAULT_NAME,
+         "*.example.com"},
         {{.names = "DNS:s*.example.com", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME, ""},
         {{.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5}, "SMTP.Example.COM.", false, TLS_FAULT_NONE, ""},
         {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "192.0.2.7", false, TLS_FAULT_NONE, ""},
         {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "[2001:db8::1]", false, TLS_FAULT_NONE, ""},
-        {{.names = "IP:192.0.2.7", .common_name = "x", .from = -1, .until = 5}, "192.0.2.8", false, TLS_FAULT_NAME, "192.0.2.7, not 192.0.2.8"},
-        {{.names = "DNS:evil host level=error,DNS:b", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME,
+        {{.names = "IP:192.0.2.7", .common_name = "x", .from = -1, .until = 5},
+         "192.0.2.8",
+         false,
+         TLS_FAULT_NAME,
+         "192.0.2.7, not 192.0.2.8"},
+        {{.names = "DNS:evil host level=error,DNS:b", .common_name = "x", .from = -1, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_NAME,
          "for evil?host?level=error b, not"},
         {{.names = "DNS:192.0.2.8", .common_name = "x", .from = -1, .until = 5}, "192.0.2.8", false, TLS_FAULT_NAME, ""},
     };
@@ -286,8 +320,12 @@ static void test_pins(void **state)
     struct pair p;
     (void)state;
     for (size_t npins = 2; npins >= 1; npins--) {
-        struct tls_client_settings settings = {
-            .verify = true, .ca_file = authority_file, .name = "smtp.example.com", .min = TLS_V1_2, .pins = (const uint8_t(*)[32])pins, .npins = npins};
+        struct tls_client_settings settings = {.verify = true,
+                                               .ca_file = authority_file,
+                                               .name = "smtp.example.com",
+                                               .min = TLS_V1_2,
+                                               .pins = (const uint8_t(*)[32])pins,
+                                               .npins = npins};
         struct tls_context *client = tls_context_client(&settings, &err);
         shake_hands(&p, client, server, NULL, usual_caps);
         const struct tls_facts *f = stream_tls(p.client.s);

@@ -202,7 +202,8 @@ static void half_a_refusal_is_a_refusal(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
