@@ -31,8 +31,16 @@ static void prepend(struct sim_plan *plan, struct sim_message *m, const char *te
 
 static void some_header(struct sim_plan *plan, struct sim_message *m, const char *end, struct sim_rng *rng)
 {
-    static const char *const lines[] = {"Date: Thu, 1 Jan 2026 00:00:00 +0000", "date : yesterday", "Message-ID: <1@client.lan>", "MESSAGE-ID:x",
-                                        "From: me <me@client.lan>", "From :me", "X-Long: a%s\tb%s c", "To: Date: x", "Dates: none", "X:"};
+    static const char *const lines[] = {"Date: Thu, 1 Jan 2026 00:00:00 +0000",
+                                        "date : yesterday",
+                                        "Message-ID: <1@client.lan>",
+                                        "MESSAGE-ID:x",
+                                        "From: me <me@client.lan>",
+                                        "From :me",
+                                        "X-Long: a%s\tb%s c",
+                                        "To: Date: x",
+                                        "Dates: none",
+                                        "X:"};
     for (unsigned n = (unsigned)sim_rng_below(rng, 5); n > 0; n--) {
         char line[200];
         const char *l = lines[sim_rng_below(rng, sizeof lines / sizeof *lines)];
@@ -91,6 +99,7 @@ static const char *changed_ini(struct sim_plan *plan, struct sim_rng *rng)
 static void some_turns(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind kind)
 {
     usec at = 0;
+    plan->must_finish = plan->must_arrive;
     for (unsigned n = 1 + (unsigned)sim_rng_below(rng, SIM_CHANGES); n > 0; n--) {
         struct sim_change *c = &plan->changes[plan->nchanges++];
         at += (usec)sim_rng_below(rng, chance(rng, 70) ? 300000 : 40000000);

@@ -20,7 +20,7 @@ struct sim_plan_name {
     usec delay[2];
 };
 
-enum sim_turn {         /* what may befall the product in mid-history */
+enum sim_turn {                   /* what may befall the product in mid-history */
                 SIM_TURN_RELOAD,  /* of `ini` */
                 SIM_TURN_NETWORK, /* the system says that the network changed */
                 SIM_TURN_CUT,     /* it says so, and every connection to an upstream is dead */
@@ -63,6 +63,7 @@ struct sim_plan {
     bool lf;                          /* the listener takes LF.LF as an end of data too */
     bool calm;         /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
     bool must_arrive;  /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
+    bool must_finish;  /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
     const char *notes; /* what is wrong where, for a person; or NULL */
     usec drain_at;     /* SIGTERM at this point of the history; 0: when all clients are done */
     char **texts;      /* what the strings above point into */
@@ -79,8 +80,9 @@ struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const st
 enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
 void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind); /* initialises; sim_generate.c */
 void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);       /* sim_generate_clients.c */
-void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind); /* what goes beyond one account and plain clients; sim_generate_turns.c */
-void sim_plan_print(const struct sim_plan *plan);                            /* on stderr, for a person */
+void sim_generate_turns(struct sim_plan *plan, uint64_t seed,
+                        enum sim_kind kind);      /* what goes beyond one account and plain clients; sim_generate_turns.c */
+void sim_plan_print(const struct sim_plan *plan); /* on stderr, for a person */
 
 /* ---- the play ---- */
 struct sim_play {

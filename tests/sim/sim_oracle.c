@@ -252,6 +252,8 @@ static void check_truth(const struct case_file *f)
     }
     if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 && !is_scripted(f->play->plan, o->final))
         accuse(f, "it was refused for good, and no upstream did");
+    if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 && o->final != 552)
+        accuse(f, "its body was asked for and it was not finished");
     if (f->play->plan->must_arrive && client_waited(f) && !o->began && f->message == 0 && f->play->plan->drain_at == 0)
         accuse(f, "its client was sent away before it could begin");
     if (f->play->plan->must_arrive && client_waited(f) && o->began &&
@@ -307,6 +309,9 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
             sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
         if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)
             sim_accuse(v, "client %zu waited ten minutes for an answer", i);
+        if (sim_client_was_cut_off(c) && play->plan->calm && !play->plan->clients[i].excused &&
+            play->plan->clients[i].parts_at == SIM_CLIENT_NEVER)
+            sim_accuse(v, "client %zu was cut off while an answer was due", i);
         for (size_t m = 0; m < play->plan->clients[i].n; m++)
             judge_message(play, i, m, v);
     }

@@ -19,7 +19,8 @@ const char *sim_step_name(enum sim_step step)
 
 const char *sim_fault_name(enum sim_fault fault)
 {
-    static const char *const names[] = {"none", "close", "reset", "stall", "hole", "reply", "drip", "twice", "slow", "last", "lines", "flood"};
+    static const char *const names[] = {"none", "close", "reset", "stall", "hole",  "reply",
+                                        "drip", "twice", "slow",  "last",  "lines", "flood"};
     return names[fault];
 }
 
@@ -251,8 +252,8 @@ bool up_strikes_body(struct up_session *s)
         return false;
     s->body_struck = true;
     r = step_comes(s, SIM_AT_BODY);
-    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW ||
-        r->fault == SIM_FAULT_LAST || r->fault == SIM_FAULT_LINES)
+    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW || r->fault == SIM_FAULT_LAST ||
+        r->fault == SIM_FAULT_LINES)
         return false; /* there is no answer to disturb here */
     buf_clear(&s->out);
     s->after = AFTER_NOTHING;
