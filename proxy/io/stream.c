@@ -37,8 +37,8 @@ struct stream {
     struct timer *patience;
     struct deferred later;
     bool paused;
-    bool plenty;   /* the last read brought as much as was asked for */
-    bool careless; /* what passes is no secret: see stream_wipe */
+    bool plenty;    /* the last read brought as much as was asked for */
+    bool careless;  /* what passes is no secret: see stream_wipe */
     bool read_due;  /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
     bool again;     /* STREAM_INPUT is due although nothing new came */
     bool above_low; /* the queue has been above LOW_MARK since the last STREAM_LOW */

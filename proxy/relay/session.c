@@ -38,9 +38,11 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     bool unlimited = false;
     struct account *only = NULL;
     size_t n = 0;
-    for (size_t i = 0; i < q.config->nupstreams; i++) {
-        if (!route_reaches(&q, i))
+    bool all_taken = false;
+    for (size_t i = 0; i < q.config->nupstreams && !all_taken; i++) {
+        if (!route_may_take(&q, i))
             continue;
+        all_taken = route_takes_all(&q, i);
         n++;
         only = s->generation->accounts[i];
         const struct account_facts *facts = account_facts(only);

@@ -31,13 +31,20 @@ struct session_list {
     unsigned n;
 };
 
+struct crowd { /* those who wait under one identity: thousands of waiters must not be counted again for every message */
+    struct link link;
+    char *identity;
+    unsigned n; /* > 0 */
+};
+
 struct lease {
     struct link link;       /* among the waiting; alone after */
     struct pool *pool;
     struct account *account;
     struct session *session;/* NULL: waiting */
     char *identity;
-    uint16_t avoid;
+    struct crowd *crowd;    /* while waiting */
+    uint16_t avoid;         /* a port, 0 none; cleared by lease_stop_avoiding alone */
     const struct lease_events *events;
     void *ctx;
     struct timer *timer;    /* acquire_timeout */
@@ -49,7 +56,8 @@ struct pool {
     struct ladder *ladder;
     struct session_list sessions[SESSION_STATES];
     struct link waiting;
-    unsigned nwaiting;
+    unsigned nwaiting, navoiding;
+    struct link crowds;
     struct deferred later;  /* serve, at the end of the turn */
     struct timer *upkeep;
     struct timer *again;    /* serve, when waiting may be worth something: a place in the rate comes free, a session should have settled */
@@ -72,5 +80,6 @@ void pool_make_room(struct pool *p, const char *identity); /* an idle session of
 /* ---- lease.c ---- */
 void pool_serve_later(struct pool *p);
 void pool_serve(void *pool);
+void lease_stop_avoiding(struct lease *lease);
 
 #endif
