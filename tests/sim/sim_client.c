@@ -28,6 +28,8 @@ struct sim_client {
     size_t message; /* the one under way, or the next */
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
     uint64_t sent, dot_at[SIM_CLIENT_MESSAGES]; /* octets handed over; where each message's end of data ends */
+    int last_code;
+    bool cut_off;
     bool has_dsn, has_utf8, quit_said, finished, lost;
     bool leaving, done, gave_up, body_parted, closing, unreachable;
     char complaint[300];
@@ -395,6 +397,7 @@ static bool slice_find_text(struct slice text, const char *word)
 static void take_reply(struct sim_client *c, int code, struct slice text)
 {
     hurry(c);
+    c->last_code = code;
     if (c->lost || c->script.junk)
         return;
     if (c->count == 0) {
@@ -464,9 +467,11 @@ static void wakes(void *ctx)
         while (c->end && take_one(c))
             continue;
     }
-    if (c->end && n < 0)
+    if (c->end && n < 0) {
+        c->cut_off = c->count > 0 && !c->lost && !c->script.junk && !c->leaving && c->last_code != 421;
         finish(c);
-    else if (c->end && c->out.len > 0 && !c->send.slot)
+    }
+    if (c->end && c->out.len > 0 && !c->send.slot)
         send_some(c);
 }
 
@@ -553,6 +558,11 @@ bool sim_client_got_in(const struct sim_client *c)
 bool sim_client_is_lost(const struct sim_client *c)
 {
     return c->lost;
+}
+
+bool sim_client_was_cut_off(const struct sim_client *c)
+{
+    return c->cut_off;
 }
 
 bool sim_client_gave_up(const struct sim_client *c)

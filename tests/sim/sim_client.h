@@ -83,6 +83,7 @@ const char *sim_client_replies(const struct sim_client *c);   /* everything it w
 const char *sim_client_complaint(const struct sim_client *c); /* what the product did wrong as a server, or NULL */
 bool sim_client_got_in(const struct sim_client *c);           /* false: the connect was refused */
 bool sim_client_is_lost(const struct sim_client *c);          /* its flight met a refusal, and its body was read as commands */
+bool sim_client_was_cut_off(const struct sim_client *c);      /* closed without a word while an answer was due */
 bool sim_client_gave_up(const struct sim_client *c);          /* out of patience */
 
 /* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. lf: the client's line end is LF. Gives; *len_r octets. */

@@ -99,6 +99,7 @@ static const char *changed_ini(struct sim_plan *plan, struct sim_rng *rng)
 static void some_turns(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind kind)
 {
     usec at = 0;
+    plan->must_finish = plan->must_arrive;
     for (unsigned n = 1 + (unsigned)sim_rng_below(rng, SIM_CHANGES); n > 0; n--) {
         struct sim_change *c = &plan->changes[plan->nchanges++];
         at += (usec)sim_rng_below(rng, chance(rng, 70) ? 300000 : 40000000);

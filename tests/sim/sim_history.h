@@ -63,6 +63,7 @@ struct sim_plan {
     bool lf;                          /* the listener takes LF.LF as an end of data too */
     bool calm;         /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
     bool must_arrive;  /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
+    bool must_finish;  /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
     const char *notes; /* what is wrong where, for a person; or NULL */
     usec drain_at;     /* SIGTERM at this point of the history; 0: when all clients are done */
     char **texts;      /* what the strings above point into */

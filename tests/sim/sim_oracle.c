@@ -186,6 +186,8 @@ static void check_count(const struct case_file *f)
         accuse(f, "it was acked before its upstream had answered");
     if (f->play->plan->calm && client_waited(f) && o->final != 250 && f->ncommits > 0)
         accuse(f, "its upstream said 250 and its client was told otherwise");
+    if (f->play->plan->calm && client_waited(f) && o->sent_dot && o->data == 354 && o->final == 0)
+        accuse(f, "its end of data was never answered");
 }
 
 static int code_of(const struct sim_address_rule *rules, const char *address)
@@ -250,6 +252,10 @@ static void check_truth(const struct case_file *f)
     }
     if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 && !is_scripted(f->play->plan, o->final))
         accuse(f, "it was refused for good, and no upstream did");
+    if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 && o->final != 552)
+        accuse(f, "its body was asked for and it was not finished");
+    if (f->play->plan->must_arrive && client_waited(f) && !o->began && f->message == 0 && f->play->plan->drain_at == 0)
+        accuse(f, "its client was sent away before it could begin");
     if (f->play->plan->must_arrive && client_waited(f) && o->began &&
         (o->mail != 250 || (!nobody && o->final / 100 != 2 && o->final != 552)))
         sim_accuse(f->v, "client %zu message %zu was not accepted although a port works: %s", f->client, f->message, o->text);
@@ -303,6 +309,9 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
             sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
         if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)
             sim_accuse(v, "client %zu waited ten minutes for an answer", i);
+        if (sim_client_was_cut_off(c) && play->plan->calm && !play->plan->clients[i].excused &&
+            play->plan->clients[i].parts_at == SIM_CLIENT_NEVER)
+            sim_accuse(v, "client %zu was cut off while an answer was due", i);
         for (size_t m = 0; m < play->plan->clients[i].n; m++)
             judge_message(play, i, m, v);
     }
