@@ -468,7 +468,7 @@ static void wakes(void *ctx)
             continue;
     }
     if (c->end && n < 0) {
-        c->cut_off = c->count > 0 && !c->lost && !c->script.junk && !c->leaving && c->last_code != 421;
+        c->cut_off = c->last_code != 0 && c->count > 0 && !c->lost && !c->script.junk && !c->leaving && c->last_code != 421;
         finish(c);
     }
     if (c->end && c->out.len > 0 && !c->send.slot)
