@@ -12,6 +12,10 @@
 
 enum { CONVERSATION_CAP = 64 * 1024 * 1024 };
 
+struct conversation_end { /* an end of data */
+    size_t unit, first_rcpt, nrcpts;
+};
+
 struct conversation {
     bool ours_asks;  /* the product says the commands: they must be commands of ours, and BDAT has a payload */
     struct buf said; /* by the side that gives commands; `read` octets of it are understood */
@@ -22,9 +26,12 @@ struct conversation {
     bool in_body, broken;  /* broken: what was told is no reply; nothing more can be matched */
     bool in_chunk, chunk_is_last;
     size_t chunk_left;
-    size_t searched;     /* octets of the body at hand in which its end was looked for */
-    size_t *ends;        /* the units that were ends of data */
+    size_t searched; /* octets of the body at hand in which its end was looked for */
+    size_t *rcpts;   /* the units that were RCPTs; those of the transaction at hand begin at `first_rcpt` */
+    size_t nrcpts, first_rcpt;
+    struct conversation_end *ends;
     size_t nends, taken; /* how many; how many of them were answered 2xx */
+    size_t served;       /* recipients accepted for these, all together */
 };
 
 static inline void conversation_init(struct conversation *c, bool ours_asks)
@@ -39,6 +46,7 @@ static inline void conversation_free(struct conversation *c)
     buf_free(&c->said);
     buf_free(&c->told);
     free(c->codes);
+    free(c->rcpts);
     free(c->ends);
 }
 
@@ -77,9 +85,9 @@ static inline void conversation_hear(struct conversation *c)
         if (c->broken)
             return;
         at += end + 1;
+        c->heard = at;
         if (more)
             continue;
-        c->heard = at;
         c->codes = realloc(c->codes, (c->replies + 1) * sizeof *c->codes);
         c->codes[c->replies++] = code;
     }
@@ -102,7 +110,8 @@ static inline void conversation_check_command(struct slice line, bool in_auth)
 static inline void conversation_ended(struct conversation *c)
 {
     c->ends = realloc(c->ends, (c->nends + 1) * sizeof *c->ends);
-    c->ends[c->nends++] = c->units++;
+    c->ends[c->nends++] = (struct conversation_end){c->units++, c->first_rcpt, c->nrcpts};
+    c->first_rcpt = c->nrcpts;
 }
 
 /* Whether the octets from `at` on begin with `what`, and the ones before it, not counted from before the body, end with `before`. */
@@ -146,6 +155,16 @@ static inline bool conversation_read_chunk(struct conversation *c)
     return true;
 }
 
+static inline void conversation_note_envelope(struct conversation *c, struct slice line)
+{
+    if (line.len > 4 && strncasecmp(line.data, "MAIL", 4) == 0)
+        c->first_rcpt = c->nrcpts;
+    if (line.len <= 4 || strncasecmp(line.data, "RCPT", 4) != 0)
+        return;
+    c->rcpts = realloc(c->rcpts, (c->nrcpts + 1) * sizeof *c->rcpts);
+    c->rcpts[c->nrcpts++] = c->units;
+}
+
 static inline bool conversation_read_line(struct conversation *c, size_t ends_allowed)
 {
     struct slice rest = slice_from(buf_view(&c->said), c->read);
@@ -163,6 +182,7 @@ static inline bool conversation_read_line(struct conversation *c, size_t ends_al
     if (c->ours_asks)
         conversation_check_command(line, before == 334);
     c->read += end + 1;
+    conversation_note_envelope(c, line);
     if (c->ours_asks && line.len > 5 && strncmp(line.data, "BDAT ", 5) == 0) {
         c->in_chunk = true;
         c->chunk_left = strtoul(line.data + 5, NULL, 10);
@@ -180,9 +200,15 @@ static inline void conversation_follow(struct conversation *c, size_t ends_allow
     conversation_hear(c);
     while (c->in_chunk ? conversation_read_chunk(c) : c->in_body ? conversation_read_body(c, lf) : conversation_read_line(c, ends_allowed))
         continue;
-    c->taken = 0;
-    for (size_t i = 0; i < c->nends; i++)
-        c->taken += conversation_code(c, c->ends[i]) / 100 == 2;
+    c->taken = c->served = 0;
+    for (size_t i = 0; i < c->nends; i++) {
+        const struct conversation_end *e = &c->ends[i];
+        if (conversation_code(c, e->unit) / 100 != 2)
+            continue;
+        c->taken++;
+        for (size_t r = e->first_rcpt; r < e->nrcpts; r++)
+            c->served += conversation_code(c, c->rcpts[r]) / 100 == 2;
+    }
 }
 
 #endif
