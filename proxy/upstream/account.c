@@ -209,12 +209,13 @@ struct renewal { /* per account of the new config, until nothing can fail any mo
     struct tls_context *tls;
 };
 
-/* The context for the next account of `all`: with a thousand accounts at one provider, the certificates that all of them trust are read once. Gives. */
+/* The context for the next account of `all`: with a thousand accounts at one provider, the certificates that all of them trust are read once.
+ * renewals: of those whose place in `all` is still empty, or NULL. Gives. */
 static int find_tls(const struct accounts *all, const struct renewal *renewals, struct tls_context **tls_r, struct err *err)
 {
     const struct upstream_config *cfg = &all->config->upstreams[all->n];
     for (size_t i = 0; i < all->n; i++) {
-        struct tls_context *tls = all->items[i] ? all->items[i]->tls : renewals[i].tls;
+        struct tls_context *tls = all->items[i] ? all->items[i]->tls : renewals ? renewals[i].tls : NULL;
         if (tls && settings_share_tls(&all->config->upstreams[i], cfg)) {
             *tls_r = tls_context_ref(tls);
             return 0;
@@ -269,12 +270,17 @@ static int prepare(struct accounts *all, const struct accounts *old, struct rene
     return 0;
 }
 
-/* Counters of an account that is made anew go on where those of its name stood. */
-static void carry_tally(struct account *a, const struct accounts *old)
+/* An account that is made anew goes on where that of its name stood: its counters, and the rest of a refused password. */
+static void carry_over(struct account *a, const struct accounts *old)
 {
-    for (size_t k = 0; k < old->n; k++)
-        if (old->items[k] && strcmp(old->items[k]->current->name, a->current->name) == 0)
-            a->tally = old->items[k]->tally;
+    for (size_t k = 0; k < old->n; k++) {
+        const struct account *before = old->items[k];
+        if (!before || strcmp(before->current->name, a->current->name) != 0)
+            continue;
+        a->tally = before->tally;
+        if (strcmp(before->current->host, a->current->host) == 0)
+            credential_inherit(a->credential, before->credential);
+    }
 }
 
 static void commit(struct accounts *all, struct accounts *old, struct renewal *renewals)
@@ -282,7 +288,7 @@ static void commit(struct accounts *all, struct accounts *old, struct renewal *r
     for (size_t i = 0; i < all->n; i++) {
         struct account *kept = renewals[i].kept;
         if (!kept) {
-            carry_tally(all->items[i], old);
+            carry_over(all->items[i], old);
             continue;
         }
         for (size_t k = 0; k < old->n; k++)

@@ -14,6 +14,8 @@ struct credential;
 
 struct credential *credential_new(const struct io *io, const struct upstream_config *cfg); /* keeps io, copies the rest. Gives */
 void credential_free(struct credential **c);
+/* An account that a reload made anew, at the same host: what was refused before and is still the same rests on. */
+void credential_inherit(struct credential *c, const struct credential *before);
 
 /* Told on the loop when a command that was asked again has answered; differs: with another secret than the refused one, which may be tried. NULL: nobody is. */
 void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs), void *ctx);
