@@ -104,7 +104,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 
 # ---- the targets people type ----
 
-.PHONY: help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install clean
+.PHONY: help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -112,7 +112,7 @@ help:
 ## make demo       install what is missing, build, show the main job on this machine
 ## make check      install what is missing, build, run every test
 ## make deps       install what building needs, nothing else
-## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc
+## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc     make dist      the source as one file     make deb       a Debian package
 ## make unit       unit tests and text dialogs        make e2e       end-to-end tests (PYTEST_ARGS=...)
 ## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
 ## make bench      install the peers, measure them and smtp-detour side by side, under 10 minutes (bench-quick: one)
@@ -142,7 +142,7 @@ e2e: all
 layers:
 	@tests/layers
 
-C_FILES = $(wildcard proxy/*.c proxy/*/*.[ch] config/*.[ch] tests/*/*.[ch])
+C_FILES = $(wildcard contrib/man/*.c proxy/*.c proxy/*/*.[ch] config/*.[ch] tests/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
 format-check:
@@ -163,11 +163,39 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@BUILD=$(BUILD) tests/fuzz/run $(FUZZ_SECONDS)
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/smtp-detour
-	install -m 0755 $(BUILD)/smtp-detour $(DESTDIR)$(PREFIX)/sbin/smtp-detour
-	@if [ -e $(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini ]; then echo "$(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini is kept"; \
-	else install -m 0640 proxy.ini.example $(DESTDIR)$(SYSCONFDIR)/smtp-detour/proxy.ini; fi
+# ---- installing and packing ----
+
+MANPAGES := $(BUILD)/man/smtp-detour.8 $(BUILD)/man/proxy.ini.5
+$(BUILD)/manpages: $(BUILD)/obj/contrib/man/manpages.o $(PRODUCT_LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) $(LDFLAGS) -o $@ $< -Wl,--start-group $(PRODUCT_LIBS) -Wl,--end-group $(LIBS)
+$(BUILD)/man/%: $(BUILD)/manpages
+	@mkdir -p $(@D)
+	$(BUILD)/manpages $* >$@.new && mv $@.new $@
+
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+D = $(DESTDIR)
+install: all $(MANPAGES)
+	install -d $(D)$(PREFIX)/sbin $(D)$(SYSCONFDIR)/smtp-detour $(D)$(PREFIX)/share/man/man8 $(D)$(PREFIX)/share/man/man5 $(D)$(UNITDIR) \
+	    $(D)$(PREFIX)/share/bash-completion/completions
+	install -m 0755 $(BUILD)/smtp-detour $(D)$(PREFIX)/sbin/smtp-detour
+	install -m 0644 $(BUILD)/man/smtp-detour.8 $(D)$(PREFIX)/share/man/man8/smtp-detour.8
+	install -m 0644 $(BUILD)/man/proxy.ini.5 $(D)$(PREFIX)/share/man/man5/proxy.ini.5
+	install -m 0644 contrib/completion/smtp-detour.bash $(D)$(PREFIX)/share/bash-completion/completions/smtp-detour
+	@for unit in smtp-detour.service smtp-detour.socket; do \
+	    sed 's|@SBINDIR@|$(PREFIX)/sbin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' contrib/systemd/$$unit >$(BUILD)/$$unit && \
+	    install -m 0644 $(BUILD)/$$unit $(D)$(UNITDIR)/$$unit || exit 1; done
+	@if [ -e $(D)$(SYSCONFDIR)/smtp-detour/proxy.ini ]; then echo "$(D)$(SYSCONFDIR)/smtp-detour/proxy.ini is kept"; \
+	else install -m 0640 proxy.ini.example $(D)$(SYSCONFDIR)/smtp-detour/proxy.ini; fi
+
+# What is committed, as of HEAD.
+dist:
+	@mkdir -p $(BUILD)
+	git archive --format=tar.gz --prefix=smtp-detour-$(VERSION)/ -o $(BUILD)/smtp-detour-$(VERSION).tar.gz HEAD
+	@echo $(BUILD)/smtp-detour-$(VERSION).tar.gz
+
+deb: all $(MANPAGES)
+	@VERSION=$(DEB_VERSION) BUILD=$(BUILD) MAKE="$(MAKE)" contrib/debian/build
+DEB_VERSION ?= $(VERSION)-1
 
 clean:
 	rm -rf $(BUILD)

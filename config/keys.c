@@ -36,11 +36,19 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
 static const struct word tls_words[] = {{"verify", TLS_VERIFY}, {"encrypt", TLS_ENCRYPT}, {"may", TLS_MAY}, {"off", TLS_OFF}, {NULL, 0}};
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
 static const struct word tls_version_words[] = {{"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
-static const struct word auth_words[] = {{"auto", AUTH_AUTO}, {"none", AUTH_NONE}, {"plain", AUTH_PLAIN}, {"login", AUTH_LOGIN},
-                                         {"cram-md5", AUTH_CRAM_MD5}, {"scram-sha-256", AUTH_SCRAM_SHA_256}, {NULL, 0}};
+static const struct word auth_words[] = {{"auto", AUTH_AUTO},
+                                         {"none", AUTH_NONE},
+                                         {"plain", AUTH_PLAIN},
+                                         {"login", AUTH_LOGIN},
+                                         {"cram-md5", AUTH_CRAM_MD5},
+                                         {"scram-sha-256", AUTH_SCRAM_SHA_256},
+                                         {NULL, 0}};
 static const struct word identity_words[] = {{"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
-static const struct word listen_tls_words[] = {
-    {"off", LISTEN_TLS_OFF}, {"starttls", LISTEN_TLS_STARTTLS}, {"required", LISTEN_TLS_REQUIRED}, {"implicit", LISTEN_TLS_IMPLICIT}, {NULL, 0}};
+static const struct word listen_tls_words[] = {{"off", LISTEN_TLS_OFF},
+                                               {"starttls", LISTEN_TLS_STARTTLS},
+                                               {"required", LISTEN_TLS_REQUIRED},
+                                               {"implicit", LISTEN_TLS_IMPLICIT},
+                                               {NULL, 0}};
 static const struct word listen_auth_words[] = {
     {"off", LISTEN_AUTH_OFF}, {"accept", LISTEN_AUTH_ACCEPT}, {"required", LISTEN_AUTH_REQUIRED}, {NULL, 0}};
 static const struct word family_words[] = {{"any", ADDR_NONE}, {"ipv4", ADDR_V4}, {"ipv6", ADDR_V6}, {NULL, 0}};
@@ -64,8 +72,9 @@ static const struct key keys[] = {
      .help = "The password itself, instead of password_file; then this file must not be readable by everyone (chmod 640)."},
 
     {UPSTREAM("password_command", password_command), .type = &type_command, .sample = "/usr/bin/pass show mail/work",
-     .help = "Or a program that prints it: split at blanks, quoting as in sh, nothing expanded, no shell, 10 s, the first line counts. Run as "
-             "[server] user at the first login, after a refusal and on reload."},
+     .help =
+         "Or a program that prints it: split at blanks, quoting as in sh, nothing expanded, no shell, 10 s, the first line counts. Run as "
+         "[server] user at the first login, after a refusal and on reload."},
 
     {UPSTREAM("ports", ports), .type = &type_ports, .def = "587 2525 1025", .group = "Ports and TLS",
      .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit or plain (only with tls = may or off). A "
@@ -100,7 +109,8 @@ static const struct key keys[] = {
      .group = "Which messages go here (none of these: all)",
      .help = "Envelope senders: user@dom, @dom, user@*, * and <> (the null sender)."},
     {UPSTREAM("clients", clients), .type = &type_networks, .sample = "192.168.1.0/24 fd00::/8", .help = "Networks of clients."},
-    {UPSTREAM("users", users), .type = &type_names, .sample = "scanner erp", .help = "Names that clients logged in with (auth = required)."},
+    {UPSTREAM("users", users), .type = &type_names, .sample = "scanner erp",
+     .help = "Names that clients logged in with (auth = required)."},
 
     {UPSTREAM("destinations", destinations), .type = &type_destinations, .sample = "mail.provider.example 203.0.113.0/24",
      .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew every minute, and networks."},
@@ -112,10 +122,12 @@ static const struct key keys[] = {
      .group = "Mail that the provider accepts",
      .help = "Replaces the envelope sender, for providers that take their account's own only; never the null sender."},
     {UPSTREAM("header_from", header_from), .type = &type_mail_address, .sample = "me@example.com",
-     .help = "Replaces the address in From: and Sender:; the name shown stays, and the original moves to Reply-To where there is none, and to "
-             "X-Original-From."},
+     .help =
+         "Replaces the address in From: and Sender:; the name shown stays, and the original moves to Reply-To where there is none, and to "
+         "X-Original-From."},
     {UPSTREAM("fix_headers", fix_headers), .type = &type_bool, .def = "yes",
-     .help = "Adds a missing Date, Message-ID and From, and the blank line before a body without headers; what is there keeps order and bytes."},
+     .help = "Adds a missing Date, Message-ID and From, and the blank line before a body without headers; what is there keeps order and "
+             "bytes."},
     {UPSTREAM("qualify", qualify), .type = &type_domain, .sample = "example.com",
      .help = "Domain for addresses without one, such as root; none: they are refused with 501."},
     {UPSTREAM("received", received), .type = &type_bool, .def = "no",
@@ -152,7 +164,8 @@ static const struct key keys[] = {
 
     /* [listen NAME] */
     {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
-     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, systemd:NAME: those of that FileDescriptorName."},
+     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, systemd:NAME: those of that "
+             "FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",
@@ -211,8 +224,7 @@ static const struct key keys[] = {
      .help = "stderr, syslog, or an absolute path (reopened on SIGHUP)."},
 
     /* [admin] */
-    {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025",
-     .help = "Addresses with ports for HTTP; none: off."},
+    {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025", .help = "Addresses with ports for HTTP; none: off."},
     {ADMIN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks that are answered; anyone else is closed without a word."},
 };

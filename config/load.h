@@ -29,13 +29,13 @@ struct loading {
     struct findings findings;
     struct section *sections;
     size_t nsections;
-    bool ignoring;            /* beneath a header that is not understood */
-    unsigned mode;            /* permission bits of the file */
+    bool ignoring; /* beneath a header that is not understood */
+    unsigned mode; /* permission bits of the file */
 };
 
 void *section_struct(const struct loading *l, const struct section *s); /* borrows; until the next header */
 const struct given *given(const struct section *s, const char *key);
-bool is_given(const struct section *s, const char *key);                /* well or badly */
+bool is_given(const struct section *s, const char *key); /* well or badly */
 bool is_bad(const struct section *s, const char *key);
 
 /* At the key's line, else at the section's header. Key NULL: about the section. */

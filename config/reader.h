@@ -6,11 +6,11 @@
 #include "base/slice.h"
 
 struct reader_events {
-    void (*header)(void *ctx, int line, struct slice title);                          /* what stands between the brackets, trimmed */
-    void (*lost)(void *ctx);                                                          /* an unreadable header: nobody knows what the next keys belong to */
-    bool (*is_secret)(void *ctx, struct slice name);                                  /* in the section of the last header */
-    void (*pair)(void *ctx, int line, const char *name, const char *value);           /* the value is in inih's buffer: borrowed */
-    void (*wrong)(void *ctx, int line, struct slice name, const char *words);         /* name: the key, where it is known and may be shown */
+    void (*header)(void *ctx, int line, struct slice title); /* what stands between the brackets, trimmed */
+    void (*lost)(void *ctx);                                 /* an unreadable header: nobody knows what the next keys belong to */
+    bool (*is_secret)(void *ctx, struct slice name);         /* in the section of the last header */
+    void (*pair)(void *ctx, int line, const char *name, const char *value);   /* the value is in inih's buffer: borrowed */
+    void (*wrong)(void *ctx, int line, struct slice name, const char *words); /* name: the key, where it is known and may be shown */
 };
 
 /* Borrows the text. inih's own copy of each line is wiped. */

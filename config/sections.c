@@ -115,7 +115,8 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
     struct nearest n = {.wrong = word};
     for (size_t i = 0; i < SECTION_COUNT; i++)
         nearest_try(&n, section_kinds[i].word);
-    findings_add(&l->findings, line, false, where, "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
+    findings_add(&l->findings, line, false, where,
+                 "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
                  n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 

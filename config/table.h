@@ -51,8 +51,8 @@ extern const struct section_kind section_kinds[SECTION_COUNT];
 
 size_t keys_count(void);
 const struct key *keys_at(size_t row);
-void key_clear(const struct key *key, void *base);    /* frees and zeroes the row's field of a section's struct */
-void keys_clear(enum section_id section, void *base); /* every row's field */
+void key_clear(const struct key *key, void *base);                       /* frees and zeroes the row's field of a section's struct */
+void keys_clear(enum section_id section, void *base);                    /* every row's field */
 const struct key *keys_find(enum section_id section, struct slice name); /* NULL: no such key there */
 size_t keys_row(enum section_id section, const char *name);              /* the name must be in the table */
 
@@ -62,19 +62,20 @@ extern const struct value_type type_text, type_path, type_secret, type_secret_fi
 extern const struct value_type type_command; /* command.c */
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks, type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names;
-extern const struct value_type type_provider; /* presets.c */
-extern const struct value_type type_mail_address, type_domain, type_aliases; /* values_mail.c */
+extern const struct value_type type_provider;                                    /* presets.c */
+extern const struct value_type type_mail_address, type_domain, type_aliases;     /* values_mail.c */
 extern const struct value_type type_rate, type_destinations, type_listen_points; /* values_front.c */
 
 /* Shared by the types. */
-#define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data    /* for "%.*s": values in messages are short */
-bool next_item(struct slice *rest, struct slice *item_r);                    /* of a list: blanks or commas between */
-bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);       /* digits only */
-bool host_name_is_valid(struct slice text);                                  /* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
-char *host_parse(struct slice text);                                         /* name or address literal (brackets are dropped); gives, NULL if it is neither */
+#define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data /* for "%.*s": values in messages are short */
+bool next_item(struct slice *rest, struct slice *item_r);                 /* of a list: blanks or commas between */
+bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);    /* digits only */
+bool host_name_is_valid(struct slice text);                               /* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
+char *host_parse(struct slice text); /* name or address literal (brackets are dropped); gives, NULL if it is neither */
 void string_clear(void *field);
 
 #define NUMBER_TEXT 32
-const char *number_text(const struct value_type *type, int64_t value, char out[NUMBER_TEXT]); /* 300000 as "300ms", 52428800 as "50M"; returns out */
+const char *number_text(const struct value_type *type, int64_t value,
+                        char out[NUMBER_TEXT]); /* 300000 as "300ms", 52428800 as "50M"; returns out */
 
 #endif

@@ -12,14 +12,6 @@
 #include "app/sendmail.h"
 #include "app/status.h"
 
-struct subcommand {
-    const char *name;
-    const char *arguments;
-    const char *summary;
-    const char *help; /* what --help adds */
-    int (*run)(const char *config_file, int argc, char **argv);
-};
-
 static int run_daemon(const char *config_file, int argc, char **argv)
 {
     (void)argv;
@@ -38,7 +30,8 @@ static const struct subcommand subcommands[] = {
      run_daemon},
     {"check", "[-c FILE] [--route FROM [CLIENT]]", "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
-     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this machine, if none is given), and why those\n"
+     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this machine, if none is given), and why "
+     "those\n"
      "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
@@ -50,7 +43,8 @@ static const struct subcommand subcommands[] = {
      doctor_main},
     {"send", "[-c FILE] --from A --to B [FILE|-]", "submit one message through the same ladder (a test mail if no FILE)",
      "Prints each recipient's answer, the verdict, and what became of each port that was tried.\n"
-     "Exit status: 0 taken by the upstream for all recipients, 1 refused for good, 75 it could not be delivered now, 78 the configuration is wrong.\n",
+     "Exit status: 0 taken by the upstream for all recipients, 1 refused for good, 75 it could not be delivered now, 78 the configuration "
+     "is wrong.\n",
      send_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, and a section to paste.\n"
@@ -76,6 +70,12 @@ static void print_help(void)
 static void print_subcommand_help(const struct subcommand *s)
 {
     printf("smtp-detour %s %s\n\n%s\n%s", s->name, s->arguments, s->summary, s->help);
+}
+
+const struct subcommand *cli_subcommands(size_t *n_r)
+{
+    *n_r = SUBCOMMANDS;
+    return subcommands;
 }
 
 static const struct subcommand *find_subcommand(const char *name)

@@ -197,12 +197,14 @@ static void prepare_state_dir(struct daemon *d, const struct identity *identity)
     struct err err = {0};
     const char *dir = d->config->server.state_dir;
     if (directory_make(dir, 0700, &err) != 0) {
-        log_say(d->io.log, LOG_WARN, "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start", dir, err.words);
+        log_say(d->io.log, LOG_WARN, "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start", dir,
+                err.words);
         return;
     }
     struct stat st;
     if (identity->change && stat(dir, &st) == 0 && st.st_uid == 0 && chown(dir, identity->uid, identity->gid) != 0)
-        log_say(d->io.log, LOG_WARN, "[server] state_dir %s cannot be given to user %s; what is learnt is kept in memory only", dir, identity->name);
+        log_say(d->io.log, LOG_WARN, "[server] state_dir %s cannot be given to user %s; what is learnt is kept in memory only", dir,
+                identity->name);
 }
 
 static void warn_about_identity(struct log *log, const struct identity *identity)
@@ -233,7 +235,8 @@ static void raise_descriptors(struct daemon *d)
 {
     unsigned long there = descriptors_raise(), wanted = descriptors_wanted(d->config);
     if (there < wanted)
-        log_say(d->io.log, LOG_WARN, "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise LimitNOFILE",
+        log_say(d->io.log, LOG_WARN,
+                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise LimitNOFILE",
                 there, wanted);
 }
 

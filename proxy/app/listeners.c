@@ -51,7 +51,7 @@ void listeners_free(struct listeners **listeners)
 {
     if (!*listeners)
         return;
-    LIST_EACH(&(*listeners)->entries, it)
+    LIST_EACH (&(*listeners)->entries, it)
         entry_free(CONTAINER(it, struct entry, link));
     passed_sockets_free(&(*listeners)->passed);
     free(*listeners);
@@ -66,7 +66,7 @@ static void accepted(void *ctx, struct transport *t)
 
 static struct entry *find(struct listeners *l, const struct addr *asked)
 {
-    LIST_EACH(&l->entries, it) {
+    LIST_EACH (&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port && !e->wanted)
             return e;
@@ -76,7 +76,7 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
 
 static struct entry *find_passed(struct listeners *l, const struct passed_socket *socket)
 {
-    LIST_EACH(&l->entries, it)
+    LIST_EACH (&l->entries, it)
         if (CONTAINER(it, struct entry, link)->passed == socket)
             return CONTAINER(it, struct entry, link);
     return NULL;
@@ -159,7 +159,7 @@ static int open_passed(struct listeners *l, const struct listen_config *config, 
 
 static void drop_unwanted(struct listeners *l, bool fresh_too)
 {
-    LIST_EACH(&l->entries, it) {
+    LIST_EACH (&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         char address[ADDR_TEXT];
         if (fresh_too ? !e->fresh : e->wanted)
@@ -184,7 +184,7 @@ static const struct listen_config *section_of(const struct config *config, const
 /* Names may have moved between sections: an entry follows the section that has its address now. */
 static void rename_entries(struct listeners *l, const struct config *config)
 {
-    LIST_EACH(&l->entries, it) {
+    LIST_EACH (&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
         const struct listen_config *section = e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
         if (section && strcmp(e->name, section->name) != 0) {
@@ -255,7 +255,7 @@ static int apply_addresses(struct listeners *l, const struct config *config, str
 
 int listeners_apply(struct listeners *l, const struct config *config, struct err *err)
 {
-    LIST_EACH(&l->entries, it)
+    LIST_EACH (&l->entries, it)
         CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh = false;
     if (check_passed(l, config, err) != 0)
         return -1;
@@ -276,14 +276,14 @@ void listeners_set_relay(struct listeners *l, struct relay *relay)
 size_t listeners_count(const struct listeners *l)
 {
     size_t n = 0;
-    LIST_EACH(&l->entries, it)
+    LIST_EACH (&l->entries, it)
         n++;
     return n;
 }
 
 const struct addr *listeners_address(const struct listeners *l, size_t index)
 {
-    LIST_EACH(&l->entries, it)
+    LIST_EACH (&l->entries, it)
         if (index-- == 0)
             return listener_address(CONTAINER(it, struct entry, link)->listener);
     return NULL;

@@ -196,8 +196,8 @@ static int open_all(struct sending *s)
                                            .auth = CLIENT_AUTH_NONE,
                                            .reply_timeout = PATIENCE,
                                            .final_timeout = PATIENCE};
-    s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
-                               on_stream, s, &err);
+    s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL,
+                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, s, &err);
     if (!s->stream)
         return complain(EXIT_SYSTEM, &err);
     s->timer = timer_new(s->io.loop, on_timer, s);

@@ -12,9 +12,9 @@ enum addr_family { ADDR_NONE = 0, ADDR_V4 = 4, ADDR_V6 = 6 };
 
 struct addr {
     enum addr_family family;
-    uint8_t bytes[16];  /* network order; the first 4 for IPv4 */
-    uint16_t port;      /* host order; 0 for none */
-    uint32_t scope;     /* of a link-local IPv6 address */
+    uint8_t bytes[16]; /* network order; the first 4 for IPv4 */
+    uint16_t port;     /* host order; 0 for none */
+    uint32_t scope;    /* of a link-local IPv6 address */
 };
 
 struct network {
@@ -35,11 +35,11 @@ const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);           /* w
 const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT]); /* IPv6 in brackets; returns out */
 const char *addr_text_literal(const struct addr *a, char out[ADDR_TEXT]);   /* RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
 
-bool addr_equal(const struct addr *a, const struct addr *b);                /* family and bytes; ports are not looked at */
+bool addr_equal(const struct addr *a, const struct addr *b); /* family and bytes; ports are not looked at */
 bool addr_is_loopback(const struct addr *a);
-bool addr_is_any(const struct addr *a);                                     /* 0.0.0.0 or :: */
-struct addr addr_unmap(const struct addr *a);                               /* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
-bool network_contains(const struct network *n, const struct addr *a);       /* a mapped IPv4 address counts as IPv4 */
-bool network_is_everything(const struct network *n);                        /* /0 */
+bool addr_is_any(const struct addr *a);                               /* 0.0.0.0 or :: */
+struct addr addr_unmap(const struct addr *a);                         /* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
+bool network_contains(const struct network *n, const struct addr *a); /* a mapped IPv4 address counts as IPv4 */
+bool network_is_everything(const struct network *n);                  /* /0 */
 
 #endif

@@ -115,6 +115,48 @@ char *buf_space(struct buf *b, size_t want, size_t *got_r)
     return b->data ? b->data + b->head + b->len : NULL;
 }
 
+void buf_reserve(struct buf *b, size_t front, size_t n)
+{
+    assert(b->len == 0);
+    buf_free(b);
+    b->size = front + n;
+    b->data = mem_resize(NULL, b->size);
+    b->head = front;
+}
+
+bool buf_prepend(struct buf *b, const void *data, size_t n)
+{
+    if (n > buf_room(b))
+        return false;
+    if (n == 0)
+        return true;
+    if (b->head >= n) {
+        b->head -= n;
+    } else {
+        make_room(b, n);
+        memmove(b->data + b->head + n, b->data + b->head, b->len);
+    }
+    memcpy(b->data + b->head, data, n);
+    b->len += n;
+    return true;
+}
+
+bool buf_move(struct buf *to, struct buf *from)
+{
+    if (to->len || from->len > to->cap) {
+        if (!buf_append_slice(to, buf_view(from)))
+            return false;
+        buf_free(from);
+        return true;
+    }
+    size_t cap = to->cap;
+    buf_free(to);
+    *to = *from;
+    to->cap = cap;
+    buf_init(from, from->cap);
+    return true;
+}
+
 void buf_commit(struct buf *b, size_t n)
 {
     assert(n <= b->size - b->head - b->len);

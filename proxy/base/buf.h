@@ -18,16 +18,23 @@ struct buf {
 
 void buf_init(struct buf *b, size_t cap);
 void buf_free(struct buf *b);
-void buf_wipe(struct buf *b);                                            /* buf_free, but the bytes are overwritten first: for secrets */
-struct slice buf_view(const struct buf *b);                              /* borrows; until the next change */
-size_t buf_room(const struct buf *b);                                    /* bytes that still fit under the cap */
-bool buf_append(struct buf *b, const void *data, size_t n) MUST_USE;     /* all or nothing: false beyond the cap */
+void buf_wipe(struct buf *b);                                        /* buf_free, but the bytes are overwritten first: for secrets */
+struct slice buf_view(const struct buf *b);                          /* borrows; until the next change */
+size_t buf_room(const struct buf *b);                                /* bytes that still fit under the cap */
+bool buf_append(struct buf *b, const void *data, size_t n) MUST_USE; /* all or nothing: false beyond the cap */
 bool buf_append_slice(struct buf *b, struct slice s) MUST_USE;
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;
 bool buf_vprintf(struct buf *b, const char *fmt, va_list args) MUST_USE;
-char *buf_space(struct buf *b, size_t want, size_t *got_r);              /* room for `want` bytes at most, to be filled and then committed; *got_r may be 0 at the cap */
-void buf_commit(struct buf *b, size_t n);                                /* n bytes of the space were filled */
-void buf_consume(struct buf *b, size_t n);                               /* drops n bytes at the front; gives memory back when nothing is left */
+char *buf_space(struct buf *b, size_t want,
+                size_t *got_r); /* room for `want` bytes at most, to be filled and then committed; *got_r may be 0 at the cap */
+void buf_reserve(struct buf *b, size_t front,
+                 size_t n); /* an empty one gets memory for n bytes, and for `front` bytes more that buf_prepend adds */
+bool buf_prepend(struct buf *b, const void *data,
+                 size_t n) MUST_USE; /* before the first; cheap where room was reserved or consumed. All or nothing */
+bool buf_move(struct buf *to, struct buf *from)
+    MUST_USE; /* appends all of `from`, which is empty then; where `to` is empty its memory changes hands. All or nothing */
+void buf_commit(struct buf *b, size_t n);  /* n bytes of the space were filled */
+void buf_consume(struct buf *b, size_t n); /* drops n bytes at the front; gives memory back when nothing is left */
 void buf_clear(struct buf *b);
 
 #endif

@@ -18,8 +18,8 @@ enum err_kind {
     ERR_LIMIT,       /* one of our caps */
     ERR_NOT_FOUND,   /* a name, a file */
     ERR_PERMISSION,
-    ERR_INVALID,     /* an argument, a value */
-    ERR_PROXY,       /* a SOCKS or HTTP proxy on the way said no; the words are its own */
+    ERR_INVALID, /* an argument, a value */
+    ERR_PROXY,   /* a SOCKS or HTTP proxy on the way said no; the words are its own */
 };
 
 struct err {

@@ -9,12 +9,14 @@
 #include "base/mem.h"
 
 /* Longer lines are cut at a field's end: syslog and pipes like lines that fit in one write. */
-enum { LINE_CAP = 16 * 1024, FIELD_CAP = 2048 };
+enum { LINE_CAP = 16 * 1024, LINE_USUAL = 512, FIELD_CAP = 2048 };
 
 struct log {
     enum log_level level;
     bool json;
     struct log_sink sink;
+    int64_t second; /* the last one that was written out, as: */
+    char second_text[24];
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -22,7 +24,7 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 struct log *log_new(enum log_level level, bool json, struct log_sink sink)
 {
     struct log *log = NEW(struct log);
-    *log = (struct log){level, json, sink};
+    *log = (struct log){.level = level, .json = json, .sink = sink, .second = -1};
     return log;
 }
 
@@ -83,17 +85,29 @@ static size_t utf8_length(struct slice s)
     return overlong || beyond || c1 || separator ? 0 : n;
 }
 
+static size_t plain_run(struct slice text)
+{
+    size_t n = 0;
+    while (n < text.len && text.data[n] >= 32 && text.data[n] < 127 && text.data[n] != '"' && text.data[n] != '\\')
+        n++;
+    return n;
+}
+
 static bool put_escaped(struct buf *line, struct slice text)
 {
     bool ok = true;
     size_t cut = text.len > FIELD_CAP ? FIELD_CAP : text.len;
     for (size_t i = 0; ok && i < cut;) {
         unsigned char c = (unsigned char)text.data[i];
-        size_t n = 1;
+        size_t n = plain_run(slice_from(slice_head(text, cut), i));
+        if (n) {
+            ok = buf_append(line, text.data + i, n);
+            i += n;
+            continue;
+        }
+        n = 1;
         if (c == '"' || c == '\\')
             ok = buf_printf(line, "\\%c", c);
-        else if (c >= 32 && c < 127)
-            ok = buf_append(line, text.data + i, 1);
         else if (c == '\n' || c == '\r' || c == '\t')
             ok = buf_printf(line, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
         else if (c >= 128 && (n = utf8_length(slice_from(text, i))) > 0)
@@ -124,28 +138,50 @@ static bool put_text(const struct log *log, struct buf *line, struct slice text)
     return buf_append_slice(line, slice_of("\"")) && put_escaped(line, text) && buf_append_slice(line, slice_of("\""));
 }
 
+static bool put_word(struct buf *line, const char *text)
+{
+    return buf_append_slice(line, slice_of(text));
+}
+
+/* With zeros in front up to `width`. By hand, for every message has a line of many fields. */
+static bool put_number(struct buf *line, int64_t number, size_t width)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    for (; rest || at > sizeof digits - width; rest /= 10)
+        digits[--at] = (char)('0' + rest % 10);
+    if (number < 0)
+        digits[--at] = '-';
+    return buf_append(line, digits + at, sizeof digits - at);
+}
+
 static bool put_field(const struct log *log, struct buf *line, const struct log_field *f)
 {
     if (f->kind == LOG_TEXT && !f->text.data)
         return true;
     const char *comma = line->len == 0 || (log->json && line->len == 1) ? "" : log->json ? "," : " ";
-    if (!buf_printf(line, log->json ? "%s\"%s\":" : "%s%s=", comma, f->key))
+    const char *quote = log->json ? "\"" : "", *is = log->json ? "\":" : "=";
+    if (!put_word(line, comma) || !put_word(line, quote) || !put_word(line, f->key) || !put_word(line, is))
         return false;
     if (f->kind == LOG_NUMBER)
-        return buf_printf(line, "%lld", (long long)f->number);
+        return put_number(line, f->number, 1);
     if (f->kind == LOG_MS)
-        return buf_printf(line, "%lld.%03lld", (long long)(f->number / 1000000), (long long)(f->number / 1000 % 1000));
+        return put_number(line, f->number / 1000000, 1) && put_word(line, ".") && put_number(line, f->number / 1000 % 1000, 3);
     return put_text(log, line, f->text);
 }
 
-static void format_time(const struct log *log, char out[40])
+static void format_time(struct log *log, char out[40])
 {
     int64_t ms = log->sink.wall_ms(log->sink.ctx);
     time_t seconds = (time_t)(ms / 1000);
     struct tm parts;
-    gmtime_r(&seconds, &parts);
-    size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + n, 40 - n, ".%03dZ", (int)(ms % 1000));
+    if (seconds != log->second) {
+        gmtime_r(&seconds, &parts);
+        strftime(log->second_text, sizeof log->second_text, "%Y-%m-%dT%H:%M:%S", &parts);
+        log->second = seconds;
+    }
+    snprintf(out, 40, "%s.%03dZ", log->second_text, (int)(ms % 1000));
 }
 
 void log_write(struct log *log, enum log_level level, const char *msg, const struct log_field *fields)
@@ -157,6 +193,7 @@ void log_write(struct log *log, enum log_level level, const char *msg, const str
     const struct log_field head[] = {log_str("time", when), log_str("level", level_names[level]), log_str("msg", msg), {.key = NULL}};
     struct buf line;
     buf_init(&line, LINE_CAP);
+    buf_reserve(&line, 0, LINE_USUAL);
     bool ok = !log->json || buf_append_slice(&line, slice_of("{"));
     for (const struct log_field *f = head; ok && f->key; f++)
         ok = put_field(log, &line, f);

@@ -14,7 +14,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log_sink {
     void (*write)(void *ctx, enum log_level level, const char *line, size_t len); /* line ends in a newline, not NUL */
-    int64_t (*wall_ms)(void *ctx);                                               /* Unix time in milliseconds */
+    int64_t (*wall_ms)(void *ctx);                                                /* Unix time in milliseconds */
     void *ctx;
 };
 
@@ -33,10 +33,10 @@ struct log_field {
     int64_t number;
 };
 
-struct log_field log_str(const char *key, const char *text);        /* NULL text: the field is left out */
+struct log_field log_str(const char *key, const char *text); /* NULL text: the field is left out */
 struct log_field log_slice(const char *key, struct slice text);
 struct log_field log_num(const char *key, int64_t number);
-struct log_field log_usec(const char *key, int64_t microseconds);   /* printed in seconds with three decimals, as Postfix's delay */
+struct log_field log_usec(const char *key, int64_t microseconds); /* printed in seconds with three decimals, as Postfix's delay */
 
 /* time=… level=… msg=… then the fields in order. `msg` is a word or a sentence. */
 void log_write(struct log *log, enum log_level level, const char *msg, const struct log_field *fields);

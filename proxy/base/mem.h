@@ -4,10 +4,10 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t n) __attribute__((malloc, returns_nonnull));            /* zeroed; gives */
-void *mem_resize(void *p, size_t n) __attribute__((returns_nonnull));          /* takes p, gives the new block; new bytes are not zeroed */
-char *mem_copy(const void *p, size_t n) __attribute__((returns_nonnull));      /* gives n bytes and a NUL */
-char *mem_string(const char *text) __attribute__((returns_nonnull));           /* gives a copy of a C string */
+void *mem_alloc(size_t n) __attribute__((malloc, returns_nonnull));       /* zeroed; gives */
+void *mem_resize(void *p, size_t n) __attribute__((returns_nonnull));     /* takes p, gives the new block; new bytes are not zeroed */
+char *mem_copy(const void *p, size_t n) __attribute__((returns_nonnull)); /* gives n bytes and a NUL */
+char *mem_string(const char *text) __attribute__((returns_nonnull));      /* gives a copy of a C string */
 
 #define NEW(type) ((type *)mem_alloc(sizeof(type)))
 

@@ -6,11 +6,11 @@
 
 struct secret;
 
-struct secret *secret_new(struct slice bytes);      /* gives a copy; the caller wipes his own */
-struct secret *secret_copy(const struct secret *s); /* gives; NULL for NULL */
-void secret_free(struct secret **s);                /* wipes, frees, nulls; NULL is fine */
-struct slice secret_reveal(const struct secret *s); /* borrows; NUL-terminated; never log it */
+struct secret *secret_new(struct slice bytes);                     /* gives a copy; the caller wipes his own */
+struct secret *secret_copy(const struct secret *s);                /* gives; NULL for NULL */
+void secret_free(struct secret **s);                               /* wipes, frees, nulls; NULL is fine */
+struct slice secret_reveal(const struct secret *s);                /* borrows; NUL-terminated; never log it */
 bool secret_equal(const struct secret *a, const struct secret *b); /* constant time for equal lengths; NULL equals NULL */
-void secret_erase(void *bytes, size_t n);           /* overwrites, and no compiler removes it */
+void secret_erase(void *bytes, size_t n);                          /* overwrites, and no compiler removes it */
 
 #endif

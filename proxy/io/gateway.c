@@ -9,7 +9,7 @@ static bool is_gateway_v4(const struct addr *a)
 {
     char line[256];
     bool found = false;
-    FILE *table = fopen("/proc/net/route", "re");
+    FILE *table = fopen("/proc/self/net/route", "re");
     while (table && !found && fgets(line, sizeof line, table)) {
         unsigned destination, gateway;
         if (sscanf(line, "%*s %8x %8x", &destination, &gateway) != 2 || destination != 0 || gateway == 0)
@@ -29,7 +29,7 @@ static bool is_gateway_v6(const struct addr *a)
     bool found = false;
     for (size_t i = 0; i < 16; i++)
         snprintf(own + 2 * i, 3, "%02x", a->bytes[i]);
-    FILE *table = fopen("/proc/net/ipv6_route", "re");
+    FILE *table = fopen("/proc/self/net/ipv6_route", "re");
     while (table && !found && fgets(line, sizeof line, table)) {
         char gateway[33];
         unsigned bits;

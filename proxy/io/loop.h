@@ -21,13 +21,13 @@ struct loop *loop_new(struct err *err) MUST_USE; /* gives; NULL on failure */
 /* All timers and streams must be gone, but for streams that are saying goodbye (stream_finish): these are cut now. Runs what is still
  * deferred. NULL is fine. */
 void loop_free(struct loop **loop);
-void loop_run(struct loop *loop);                /* until loop_stop */
+void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
 
-usec loop_now(const struct loop *loop);          /* monotonic, cached per turn */
-int64_t loop_wall_ms(const struct loop *loop);   /* Unix time in milliseconds */
+usec loop_now(const struct loop *loop);                   /* monotonic, cached per turn */
+int64_t loop_wall_ms(const struct loop *loop);            /* Unix time in milliseconds */
 void loop_random(struct loop *loop, void *out, size_t n); /* unpredictable bytes (in tests: of the seed) */
-usec loop_longest_turn(struct loop *loop);       /* the longest turn since the last call of this, for the metric; resets */
+usec loop_longest_turn(struct loop *loop);                /* the longest turn since the last call of this, for the metric; resets */
 
 /* A timer fires once unless armed again. Freeing it in its own callback is allowed. */
 struct timer;
@@ -37,7 +37,7 @@ void timer_free(struct timer **timer);                               /* NULL is 
 void timer_arm(struct timer *timer, usec delay);                     /* replaces an earlier arming; delay < 0 counts as 0 */
 void timer_stop(struct timer *timer);
 bool timer_is_armed(const struct timer *timer);
-usec timer_left(const struct timer *timer);                          /* until it fires; 0 when it is not armed */
+usec timer_left(const struct timer *timer); /* until it fires; 0 when it is not armed */
 
 /* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end). Embed it; it belongs to the caller and
  * must live until it ran or was cancelled. Deferring twice is one run. */

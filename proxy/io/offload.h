@@ -9,7 +9,8 @@
 struct offload;
 
 struct offload *offload_new(struct loop *loop, struct err *err) MUST_USE;
-void offload_free(struct offload **off); /* waits for running jobs at most a moment, then leaves them to process exit; no `done` is called any more */
+void offload_free(
+    struct offload **off); /* waits for running jobs at most a moment, then leaves them to process exit; no `done` is called any more */
 
 /* The job `arg` belongs to the pair run/done: done(arg) frees it. */
 void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg);

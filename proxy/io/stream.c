@@ -37,6 +37,8 @@ struct stream {
     struct timer *patience;
     struct deferred later;
     bool paused;
+    bool plenty;    /* the last read brought as much as was asked for */
+    bool careless;  /* what passes is no secret: see stream_wipe */
     bool read_due;  /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
     bool again;     /* STREAM_INPUT is due although nothing new came */
     bool above_low; /* the queue has been above LOW_MARK since the last STREAM_LOW */
@@ -134,11 +136,12 @@ static void destroy(struct stream *s)
     loop_free_later(s->loop, s, free);
 }
 
-/* What passes through may be a password: nothing of it is left in freed memory. */
-static void drop_front(struct buf *b, size_t n)
+/* What passes through may be a password: then nothing of it is left in freed memory. */
+static void drop_front(const struct stream *s, struct buf *b, size_t n)
 {
     assert(n <= b->len);
-    secret_erase(b->data + b->head, n);
+    if (!s->careless)
+        secret_erase(b->data + b->head, n);
     buf_consume(b, n);
 }
 
@@ -166,21 +169,39 @@ static int flush(struct stream *s)
             s->handed = handed;
         if (n == 0)
             return 0;
-        drop_front(&s->out, (size_t)n);
+        drop_front(s, &s->out, (size_t)n);
     }
     return 0;
 }
 
-/* Reads until there is nothing more or the cap is reached; *fresh_r tells whether bytes came. -1: dead. The bytes pass over the stack,
- * so that the queue only ever allocates what has really arrived. */
-static int fill(struct stream *s, bool *fresh_r)
+/* Bytes pass over the stack, so that the queue only ever allocates what has really arrived; while a lot comes they are read into it. */
+static ssize_t read_some(struct stream *s, size_t room, struct err *err)
 {
     char chunk[READ_SIZE];
+    size_t got;
+    char *to = s->plenty && room == sizeof chunk ? buf_space(&s->in, room, &got) : chunk;
+    ssize_t n = s->transport->ops->read(s->transport, to, room, err);
+    if (n > 0 && to == chunk) {
+        bool fits = buf_append(&s->in, chunk, (size_t)n);
+        assert(fits);
+        (void)fits;
+    } else if (n > 0) {
+        buf_commit(&s->in, (size_t)n);
+    } else if (!s->in.len) {
+        buf_free(&s->in);
+    }
+    s->plenty = n == READ_SIZE;
+    return n;
+}
+
+/* Reads what is there, until the cap is reached; *fresh_r tells whether bytes came. -1: dead. */
+static int fill(struct stream *s, bool *fresh_r)
+{
     *fresh_r = false;
     while (!s->eof && buf_room(&s->in)) {
-        size_t room = buf_room(&s->in) < sizeof chunk ? buf_room(&s->in) : sizeof chunk;
+        size_t room = buf_room(&s->in) < READ_SIZE ? buf_room(&s->in) : READ_SIZE;
         struct err err;
-        ssize_t n = s->transport->ops->read(s->transport, chunk, room, &err);
+        ssize_t n = read_some(s, room, &err);
         if (n < 0 && err.kind == ERR_CLOSED) {
             s->eof = true;
         } else if (n < 0) {
@@ -191,9 +212,9 @@ static int fill(struct stream *s, bool *fresh_r)
             break;
         } else {
             *fresh_r = true;
-            bool fits = buf_append(&s->in, chunk, (size_t)n);
-            assert(fits);
-            (void)fits;
+            /* Less than asked for is all there was, as the loop will say otherwise; of a dead link the last words must come now. */
+            if ((size_t)n < room && s->phase != PHASE_BROKEN && !s->transport->ops->has_pending(s->transport))
+                break;
         }
     }
     return 0;
@@ -355,7 +376,7 @@ void stream_consume(struct stream *s, size_t n)
     bool was_full = buf_room(&s->in) == 0;
     if (n == 0)
         return;
-    drop_front(&s->in, n);
+    drop_front(s, &s->in, n);
     if (was_full && s->phase == PHASE_OPEN) {
         s->read_due = true;
         loop_defer(s->loop, &s->later);
@@ -385,15 +406,34 @@ void stream_pause(struct stream *s, bool paused)
     loop_defer(s->loop, &s->later);
 }
 
-bool stream_write(struct stream *s, const void *data, size_t n)
+void stream_wipe(struct stream *s, bool wipe)
 {
-    if (s->phase == PHASE_BROKEN || !buf_append(&s->out, data, n))
-        return false;
+    s->careless = !wipe;
+}
+
+static void note_queued(struct stream *s, size_t n)
+{
     s->queued += n;
     if (s->out.len > LOW_MARK)
         s->above_low = true;
     if (n && s->phase == PHASE_OPEN)
         loop_defer(s->loop, &s->later);
+}
+
+bool stream_write(struct stream *s, const void *data, size_t n)
+{
+    if (s->phase == PHASE_BROKEN || !buf_append(&s->out, data, n))
+        return false;
+    note_queued(s, n);
+    return true;
+}
+
+bool stream_write_buf(struct stream *s, struct buf *from)
+{
+    size_t n = from->len;
+    if (s->phase == PHASE_BROKEN || !buf_move(&s->out, from))
+        return false;
+    note_queued(s, n);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #define IO_STREAM_H
 
 #include "base/addr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "io/loop.h"
@@ -33,7 +34,8 @@ struct stream_caps {
 };
 
 /* Gives a stream that is connecting; NULL with err when that cannot even begin (no event follows then). */
-struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn, void *ctx, struct err *err) MUST_USE;
+struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn,
+                              void *ctx, struct err *err) MUST_USE;
 /* Takes an accepted transport from a listener. No event before the loop's next turn. */
 struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx);
 /* Hands the events to somebody else (a session that takes over after the tunnel or the race). What is in the view already, and an end that
@@ -45,14 +47,18 @@ void stream_set_input_cap(struct stream *s, size_t cap);
 
 struct slice stream_view(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
-void stream_again(struct stream *s);              /* gives STREAM_INPUT once more next turn if the view is not empty: for a reader that stopped early */
+void stream_again(struct stream *s); /* gives STREAM_INPUT once more next turn if the view is not empty: for a reader that stopped early */
 /* true: no reading, no STREAM_INPUT, no STREAM_EOF; the peer feels it through TCP. false: STREAM_INPUT follows if the view is not empty. */
 void stream_pause(struct stream *s, bool paused);
 
+/* true, from the beginning: what was read or written is overwritten before its memory goes, for it may be a password. false: a message passes, which is a lot and no secret of ours. */
+void stream_wipe(struct stream *s, bool wipe);
+
 bool stream_write(struct stream *s, const void *data, size_t n) MUST_USE; /* all or nothing; false: over the cap, or the stream is dead */
 bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
-size_t stream_queued(const struct stream *s);     /* bytes not handed to the transport yet */
-size_t stream_room(const struct stream *s);       /* bytes that may still be queued */
+bool stream_write_buf(struct stream *s, struct buf *from) MUST_USE; /* empties it; without a copy where nothing else is queued */
+size_t stream_queued(const struct stream *s);                       /* bytes not handed to the transport yet */
+size_t stream_room(const struct stream *s);                         /* bytes that may still be queued */
 
 /* Positions count bytes since the stream was made, TLS or not. stream_position: where the next queued byte will stand. stream_handed:
  * everything before this may have left (handed to the socket or to TLS, also when TLS said "not now"). A byte at position p is *sent*
@@ -67,12 +73,13 @@ uint64_t stream_handed(const struct stream *s);
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err) MUST_USE;
 const struct tls_facts *stream_tls(const struct stream *s); /* NULL while clear; also after a failed handshake */
 
-const struct err *stream_error(const struct stream *s);     /* after STREAM_FAILED */
+const struct err *stream_error(const struct stream *s); /* after STREAM_FAILED */
 const struct addr *stream_peer(const struct stream *s);
 const struct addr *stream_local(const struct stream *s);
 bool stream_is_at_eof(const struct stream *s);
 
-void stream_close(struct stream **s);                       /* at once; what is queued is lost (TCP reset when input is unread) */
-void stream_finish(struct stream **s, usec patience);       /* flushes what is queued, says goodbye (close_notify, FIN), then closes, by itself, within `patience` */
+void stream_close(struct stream **s); /* at once; what is queued is lost (TCP reset when input is unread) */
+void stream_finish(struct stream **s,
+                   usec patience); /* flushes what is queued, says goodbye (close_notify, FIN), then closes, by itself, within `patience` */
 
 #endif

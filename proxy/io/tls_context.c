@@ -89,6 +89,7 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     ctx->ssl = ssl;
     link_init(&ctx->sessions);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ssl, 1); /* one system call for a record, or for several small ones, instead of two for each */
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_clear_options(ssl, SSL_OP_ENABLE_KTLS);
     if (set_versions(ssl, min, err) < 0)

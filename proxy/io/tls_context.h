@@ -16,21 +16,21 @@ struct tls_context;
 enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
 struct tls_client_settings {
-    bool verify;            /* false: TLS without looking at the certificate (policy encrypt or may) */
-    const char *ca_file;    /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
-    const char *name;       /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
+    bool verify;               /* false: TLS without looking at the certificate (policy encrypt or may) */
+    const char *ca_file;       /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
+    const char *name;          /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
     const uint8_t (*pins)[32]; /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as verified */
     size_t npins;
-    const char *cert_file;  /* client certificate, or NULL */
-    const char *key_file;   /* NULL: in cert_file */
+    const char *cert_file; /* client certificate, or NULL */
+    const char *key_file;  /* NULL: in cert_file */
     enum tls_version min;
 };
 
 struct tls_server_settings {
-    const char *cert_file;  /* NULL: `pem` */
-    const char *key_file;   /* NULL: in cert_file */
-    struct slice pem;       /* certificate and key as text, borrowed: a secret */
-    enum tls_version min;   /* below 1.2: security level 0 for this context only */
+    const char *cert_file; /* NULL: `pem` */
+    const char *key_file;  /* NULL: in cert_file */
+    struct slice pem;      /* certificate and key as text, borrowed: a secret */
+    enum tls_version min;  /* below 1.2: security level 0 for this context only */
 };
 
 /* Both borrow the settings and give a context with one reference. NULL on failure, the words naming the file. */
@@ -46,26 +46,26 @@ int64_t tls_context_expires(const struct tls_context *ctx);
  * handshake. */
 
 enum tls_fault { /* why a certificate does not earn trust */
-    TLS_FAULT_NONE = 0,
-    TLS_FAULT_NAME,      /* it is for other names */
-    TLS_FAULT_EXPIRED,   /* or not valid yet */
-    TLS_FAULT_UNTRUSTED, /* issuer unknown, self-signed, or a broken chain */
-    TLS_FAULT_PIN,       /* pins are configured and none matches */
-    TLS_FAULT_OTHER,
+                 TLS_FAULT_NONE = 0,
+                 TLS_FAULT_NAME,      /* it is for other names */
+                 TLS_FAULT_EXPIRED,   /* or not valid yet */
+                 TLS_FAULT_UNTRUSTED, /* issuer unknown, self-signed, or a broken chain */
+                 TLS_FAULT_PIN,       /* pins are configured and none matches */
+                 TLS_FAULT_OTHER,
 };
 
-struct tls_facts { /* what a handshake taught, also after a failed one as far as it got */
-    char version[12];     /* "TLSv1.3"; "" before */
+struct tls_facts {    /* what a handshake taught, also after a failed one as far as it got */
+    char version[12]; /* "TLSv1.3"; "" before */
     char cipher[48];
     bool resumed;
-    bool verified;        /* name and chain, or a pin */
+    bool verified; /* name and chain, or a pin */
     enum tls_fault fault;
     char fault_words[160];
-    char names[256];      /* the DNS names and addresses presented, separated by blanks; cut with "..." */
+    char names[256]; /* the DNS names and addresses presented, separated by blanks; cut with "..." */
     char issuer[128];
     char subject[128];
-    char sha256[65];      /* hex of the certificate's SHA-256; "" when none was seen */
-    int64_t not_before;   /* Unix seconds; 0 when no certificate was seen */
+    char sha256[65];    /* hex of the certificate's SHA-256; "" when none was seen */
+    int64_t not_before; /* Unix seconds; 0 when no certificate was seen */
     int64_t not_after;
 };
 

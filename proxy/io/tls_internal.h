@@ -31,8 +31,9 @@ struct tls_session {
     bool established;
     bool broken; /* OpenSSL forbids any further call but SSL_free */
     bool handshake_wants_write;
-    bool goodbye_due; /* close_notify did not fit into the socket yet */
+    bool goodbye_due;                        /* close_notify did not fit into the socket yet */
     bool read_wants_write, write_wants_read; /* crossed wants: the record layer needs the other direction first */
+    bool starved;                            /* the last read found no whole record: what OpenSSL holds is a part of one at most */
     struct tls_facts facts;
 };
 

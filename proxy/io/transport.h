@@ -23,17 +23,17 @@ struct transport;
 enum transport_step { TRANSPORT_DONE, TRANSPORT_AGAIN, TRANSPORT_FAILED };
 
 struct transport_ops {
-    enum transport_step (*connect_step)(struct transport *t, struct err *err);   /* DONE at once for an accepted one */
+    enum transport_step (*connect_step)(struct transport *t, struct err *err); /* DONE at once for an accepted one */
     ssize_t (*read)(struct transport *t, void *out, size_t n, struct err *err);
     ssize_t (*write)(struct transport *t, const void *data, size_t n, struct err *err);
-    bool (*write_is_uncertain)(const struct transport *t);                      /* bytes of a write that returned 0 may be on the wire (TLS) */
+    bool (*write_is_uncertain)(const struct transport *t); /* bytes of a write that returned 0 may be on the wire (TLS) */
     int (*start_tls)(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
     enum transport_step (*handshake_step)(struct transport *t, struct err *err);
-    const struct tls_facts *(*tls)(const struct transport *t);                   /* NULL while the link is clear */
-    void (*want)(struct transport *t, bool read, bool write);                    /* what the stream waits for; the transport maps crossed TLS wants */
-    bool (*has_pending)(const struct transport *t);                              /* decrypted bytes wait that no descriptor will announce */
-    void (*shutdown)(struct transport *t);                                       /* close_notify and FIN: no more writes */
-    void (*close)(struct transport *t);                                          /* frees t */
+    const struct tls_facts *(*tls)(const struct transport *t); /* NULL while the link is clear */
+    void (*want)(struct transport *t, bool read, bool write);  /* what the stream waits for; the transport maps crossed TLS wants */
+    bool (*has_pending)(const struct transport *t);            /* decrypted bytes wait that no descriptor will announce */
+    void (*shutdown)(struct transport *t);                     /* close_notify and FIN: no more writes */
+    void (*close)(struct transport *t);                        /* frees t */
 };
 
 struct transport {
@@ -42,7 +42,8 @@ struct transport {
     void (*wake)(void *stream);
     void *stream;
     struct addr peer, local; /* unmapped; local is known once connected */
-    struct addr original;    /* where an accepted client meant to go, when a packet filter on this host turned it to us; family ADDR_NONE: it came by itself */
+    struct addr
+        original; /* where an accepted client meant to go, when a packet filter on this host turned it to us; family ADDR_NONE: it came by itself */
 };
 
 /* Begins a non-blocking connect. source may be NULL. NULL with err when it cannot even begin. Gives. */

@@ -30,6 +30,6 @@ void fd_transport_close(struct fd_transport *t);             /* closes, and free
 int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
 
 socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out); /* the way back: addr_from_sockaddr of listener.h */
-void socket_keep_alive(int fd); /* no Nagle, keepalive: for both ends that we have */
+void socket_keep_alive(int fd);                                              /* no Nagle, keepalive: for both ends that we have */
 
 #endif

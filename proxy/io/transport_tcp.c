@@ -192,7 +192,7 @@ void fd_transport_watch(struct fd_transport *t, int events)
     if (ev_is_active(&t->watcher) && (t->watcher.events & (EV_READ | EV_WRITE)) == events)
         return;
     ev_io_stop(ev, &t->watcher);
-    ev_io_set(&t->watcher, t->fd, events);
+    ev_io_modify(&t->watcher, events); /* unlike ev_io_set: what changes and changes back within a turn costs no system call */
     if (events)
         ev_io_start(ev, &t->watcher);
 }

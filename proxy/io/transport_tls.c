@@ -67,6 +67,7 @@ static ssize_t tls_read(struct transport *base, void *out, size_t n, struct err 
     int number = errno;
     int code = SSL_get_error(s->ssl, ok);
     s->read_wants_write = !ok && code == SSL_ERROR_WANT_WRITE;
+    s->starved = !ok && code == SSL_ERROR_WANT_READ;
     if (ok)
         return (ssize_t)got;
     if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
@@ -190,7 +191,7 @@ static void tls_want(struct transport *base, bool want_read, bool want_write)
 static bool tls_has_pending(const struct transport *base)
 {
     const struct tls_session *s = session_of(base);
-    return s->established && !s->broken && SSL_pending(s->ssl) > 0;
+    return s->established && !s->broken && !s->starved && SSL_has_pending(s->ssl);
 }
 
 static void tls_shutdown(struct transport *base)

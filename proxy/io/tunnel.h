@@ -9,9 +9,9 @@ enum tunnel_kind { TUNNEL_NONE, TUNNEL_SOCKS5, TUNNEL_HTTP };
 
 struct tunnel_target {
     enum tunnel_kind kind;
-    const char *user;              /* NULL: no authentication offered */
+    const char *user; /* NULL: no authentication offered */
     const struct secret *password;
-    const char *host;              /* where to: a name (resolved by the proxy) or an address literal */
+    const char *host; /* where to: a name (resolved by the proxy) or an address literal */
     uint16_t port;
 };
 

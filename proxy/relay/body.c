@@ -39,27 +39,46 @@ void body_pump(struct transaction *t)
     body_hold(t);
 }
 
-/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. */
+/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. What is not kept for one goes straight on. */
 static void put(void *ctx, struct slice octets)
 {
-    copy_put(&((struct transaction *)ctx)->body, octets);
+    struct transaction *t = ctx;
+    if (!t->body.whole && t->back == BACK_BODY && !copy_next(&t->body).len)
+        octets = slice_from(octets, client_body(lease_client(t->lease), octets));
+    if (octets.len)
+        copy_put(&t->body, octets);
+}
+
+static struct rewrite_facts facts_of(const struct transaction *t)
+{
+    return (struct rewrite_facts){
+        .upstream = t->upstream,
+        .hostname = t->generation->config->server.hostname,
+        .sender = t->sender,
+        .id = t->message.id,
+        .seconds = loop_wall_ms(t->relay->io->loop) / 1000,
+        .utf8 = t->wants_utf8,
+    };
+}
+
+static void complete(struct rewrite_plan *plan, void *ctx)
+{
+    struct rewrite_facts facts = facts_of(ctx);
+    rewrite_plan_complete(plan, &facts);
 }
 
 void body_begin(struct transaction *t)
 {
     const struct server_client *client = server_client(t->session->server);
+    struct rewrite_facts facts = facts_of(t);
     struct rewrite_plan plan;
-    rewrite_plan_make(&plan, &(struct rewrite_facts){.upstream = t->upstream,
-                                                     .hostname = t->generation->config->server.hostname,
-                                                     .sender = t->sender,
-                                                     .id = t->message.id,
-                                                     .seconds = loop_wall_ms(t->relay->io->loop) / 1000,
-                                                     .helo = client->helo,
-                                                     .client = &client->peer,
-                                                     .esmtp = client->esmtp,
-                                                     .tls = client->tls,
-                                                     .authenticated = client->user != NULL,
-                                                     .utf8 = t->wants_utf8});
+    facts.helo = client->helo;
+    facts.client = &client->peer;
+    facts.esmtp = client->esmtp;
+    facts.tls = client->tls;
+    facts.authenticated = client->user != NULL;
+    rewrite_plan_make(&plan, &facts);
+    plan.complete = complete;
     rewrite_begin(&t->rewrite, &plan, put, t);
 }
 

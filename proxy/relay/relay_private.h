@@ -10,9 +10,9 @@
 #include "base/list.h"
 #include "io/io.h"
 #include "io/loop.h"
+#include "relay/certificates.h"
 #include "relay/copy.h"
 #include "relay/failure.h"
-#include "relay/certificates.h"
 #include "relay/guard.h"
 #include "relay/recipients.h"
 #include "relay/relay.h"
@@ -50,7 +50,7 @@ struct listener_count { /* by name, so that clients are counted across a reload 
     unsigned from_one;
 };
 
-struct arrival { /* a connection, and who it is */
+struct arrival {                 /* a connection, and who it is */
     struct transport *transport; /* either this */
     struct stream *stream;       /* ... or this: it was read from before */
     struct addr peer, local;
@@ -72,6 +72,7 @@ struct relay {
     struct guard guard;
     struct message_watch watch;
     unsigned ids;
+    uint16_t chances[64]; /* drawn at once for as many ids */
     bool draining;
     bool freed; /* by its owner: sessions only wait for their closed() */
     void (*drained)(void *ctx);

@@ -30,7 +30,8 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply, usec now)
+void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply,
+                    usec now)
 {
     if (m->reported)
         return;
@@ -39,8 +40,8 @@ void message_report(struct message *m, struct log *log, const struct message_wat
     /* All keys in every line, so that a program may count on them; user is for those who logged in, sent_as for a sender that was replaced. */
     log_event(log, result == RESULT_DELIVERED || result == RESULT_REFUSED ? LOG_INFO : LOG_WARN, result_name(result), log_str("id", m->id),
               log_str("from", m->from), log_str("sent_as", m->sent_as), log_str("to", or_empty(m->to)), log_num("nrcpt", (int64_t)m->nrcpt),
-              log_num("size", (int64_t)m->size), log_str("client", m->client), log_str("listener", m->listener),
-              log_str("user", m->user), log_str("upstream", or_empty(m->upstream)), log_num("port", m->port), log_str("tls", m->tls), log_num("status", reply->code),
+              log_num("size", (int64_t)m->size), log_str("client", m->client), log_str("listener", m->listener), log_str("user", m->user),
+              log_str("upstream", or_empty(m->upstream)), log_num("port", m->port), log_str("tls", m->tls), log_num("status", reply->code),
               log_str("reply", reply_words(reply, words, sizeof words)), log_num("rtts", m->rtts), log_usec("delay", now - m->began));
     if (watch->ended)
         watch->ended(watch->ctx, m, result, reply, now - m->began);

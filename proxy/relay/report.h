@@ -17,7 +17,7 @@ struct message { /* what the line tells of one message */
     uint64_t size; /* octets of the body */
     char client[ADDR_TEXT];
     char *listener;
-    char *user;    /* the client logged in with; NULL: it did not */
+    char *user;     /* the client logged in with; NULL: it did not */
     char *upstream; /* the account; NULL before it was found */
     uint16_t port;  /* of the session; 0: there was none */
     char tls[12];   /* "TLSv1.3"; "" clear or none */
@@ -36,7 +36,8 @@ struct message_watch {
 void message_begin(struct message *m, const char *id, struct slice from, const struct addr *client, const char *listener, usec now);
 void message_free(struct message *m);
 /* Writes the line and tells `watch`, once: later calls change nothing. */
-void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply, usec now);
+void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply,
+                    usec now);
 /* A short unique name for a message: seconds, a counter and chance in base 32. */
 void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance);
 

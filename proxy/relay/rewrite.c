@@ -23,13 +23,13 @@ static void emit(struct rewrite *r, struct slice octets)
     r->put(r->ctx, octets);
 }
 
-/* One octet of the call at hand. */
-static void pass(struct rewrite *r, const char *at)
+/* Octets of the call at hand, n > 0. */
+static void pass(struct rewrite *r, const char *at, size_t n)
 {
     if (!r->run.len)
         r->run.data = at;
-    r->run.len++;
-    r->mid_line = *at != '\n';
+    r->run.len += n;
+    r->mid_line = at[n - 1] != '\n';
 }
 
 static void emit_held(struct rewrite *r)
@@ -99,6 +99,14 @@ static void finish_address_field(struct rewrite *r)
 
 /* ------------------------------------------------------------------ the section's end */
 
+/* Only now it shows whether any line is missing. */
+static void complete_plan(struct rewrite *r)
+{
+    if (r->plan.complete && !(r->has_date && r->has_message_id && r->has_from))
+        r->plan.complete(&r->plan, r->ctx);
+    r->plan.complete = NULL;
+}
+
 static bool adds_at_end(const struct rewrite *r)
 {
     return (r->plan.date && !r->has_date) || (r->plan.message_id && !r->has_message_id) || (r->plan.from && !r->has_from) ||
@@ -143,6 +151,7 @@ static void finish_field(struct rewrite *r)
 /* What is held now is the body's, or nothing. */
 static void finish_section(struct rewrite *r, bool has_blank_line)
 {
+    complete_plan(r);
     bool added = adds_at_end(r) || (r->plan.first && !r->has_fields);
     emit_missing(r);
     if (!has_blank_line && (added || r->plan.separate))
@@ -218,7 +227,7 @@ static bool hold(struct rewrite *r, char c)
 static void in_value(struct rewrite *r, const char *at)
 {
     if (r->mode == REWRITE_PASS) {
-        pass(r, at);
+        pass(r, at, 1);
         return;
     }
     if (!hold(r, *at))
@@ -251,7 +260,7 @@ static void at_line_start(struct rewrite *r, const char *at)
     case HEADER_OVER:
         finish_field(r);
         finish_section(r, *at == '\r' || *at == '\n');
-        pass(r, at);
+        pass(r, at, 1);
         break;
     case HEADER_NAME:
         finish_field(r);
@@ -276,6 +285,14 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
     size_t i = 0;
     begin(r);
     for (; i < octets.len && !header_scan_is_over(&r->scan); i++) {
+        if (r->scan.place == HEADER_VALUE && r->mode == REWRITE_PASS) { /* most of a header: nothing happens before the line's end */
+            size_t n = slice_find(slice_from(octets, i), '\n');
+            if (n)
+                pass(r, octets.data + i, n);
+            i += n;
+            if (i == octets.len)
+                break;
+        }
         enum header_place before = r->scan.place;
         header_scan(&r->scan, slice_make(octets.data + i, 1));
         if (before == HEADER_LINE_START)
@@ -313,6 +330,7 @@ void rewrite_end(struct rewrite *r)
         return;
     }
     finish_field(r);
+    complete_plan(r);
     finish_section(r, !adds_at_end(r));
 }
 

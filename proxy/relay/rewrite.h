@@ -15,7 +15,9 @@ struct rewrite_plan {  /* whole lines with their CRLF; all may be NULL. Zero-ini
     char *message_id;  /* ... no Message-ID; */
     char *from;        /* ... no From */
     char *header_from; /* the address that From and Sender get */
-    bool separate;     /* fix_headers: a header without an end gets its blank line, and an mbox file's "From " line is dropped */
+    void (*complete)(struct rewrite_plan *plan,
+                     void *ctx); /* or NULL: writes date, message_id and from, once, where one of them is missing; ctx as for put */
+    bool separate;               /* fix_headers: a header without an end gets its blank line, and an mbox file's "From " line is dropped */
 };
 
 struct rewrite {

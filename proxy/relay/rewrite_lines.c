@@ -87,17 +87,22 @@ static char *trace_line(const struct rewrite_facts *f)
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f)
 {
     const struct upstream_config *u = f->upstream;
-    char date[DATE_TEXT];
     *plan_r = (struct rewrite_plan){.separate = u->fix_headers};
     if (u->received)
         plan_r->first = trace_line(f);
     if (u->header_from)
         plan_r->header_from = mem_string(u->header_from);
+}
+
+void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f)
+{
+    const struct upstream_config *u = f->upstream;
+    char date[DATE_TEXT];
     if (u->fix_headers || u->header_from)
-        plan_r->from = from_line(f);
+        plan->from = from_line(f);
     if (u->fix_headers) {
-        plan_r->date = LINE("Date: ", date_text(f->seconds, date), "");
-        plan_r->message_id = message_id_line(f);
+        plan->date = LINE("Date: ", date_text(f->seconds, date), "");
+        plan->message_id = message_id_line(f);
     }
 }
 

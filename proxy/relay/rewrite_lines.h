@@ -16,9 +16,11 @@ struct rewrite_facts { /* borrowed during the call */
     bool esmtp, tls, authenticated, utf8; /* how it came (RFC 3848, RFC 6531 4.3) */
 };
 
-/* Gives: rewrite_begin takes it. A missing From gets the envelope sender: a person to answer to. For the null sender, which names nobody, RFC 6409 has
- * no rule; the postmaster of `qualify`, else of our host, is the one address that RFC 5321 4.5.1 makes every domain have. */
+/* Gives: rewrite_begin takes it. What comes first and what is replaced; the lines that only few messages lack are for rewrite_plan_complete. */
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f);
+/* Date, Message-ID, From; upstream, hostname, sender, id and seconds are all it reads. A missing From gets the envelope sender: a person to answer to. For the null sender, which names nobody, RFC 6409 has
+ * no rule; the postmaster of `qualify`, else of our host, is the one address that RFC 5321 4.5.1 makes every domain have. */
+void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);
 /* The SIZE to declare upstream for a message of `declared` octets: with room for what may be added, but never above the limit that the upstream announced
  * (0: none) while the message itself is within: a message that lacks nothing must not be refused for what is not added. */
 uint64_t rewrite_size(const struct upstream_config *u, uint64_t declared, uint64_t limit);

@@ -117,15 +117,18 @@ size_t route_find(const struct route_question *q, const struct address *from)
     return ROUTE_NONE;
 }
 
-bool route_reaches(const struct route_question *q, size_t index)
+bool route_takes_all(const struct route_question *q, size_t index)
 {
+    const struct upstream_config *u = &q->config->upstreams[index];
     if (q->listener->upstream)
         return is_pinned_to(q, index);
-    for (size_t i = 0; i < index; i++) { /* one before it may take everything */
-        const struct upstream_config *u = &q->config->upstreams[i];
-        if (u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) && destination_fits(q, u) == NAMES_YES)
-            return false;
-    }
+    return u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) && destination_fits(q, u) == NAMES_YES;
+}
+
+bool route_may_take(const struct route_question *q, size_t index)
+{
     const struct upstream_config *u = &q->config->upstreams[index];
+    if (q->listener->upstream)
+        return is_pinned_to(q, index);
     return client_fits(u, q->client) && user_may_fit(q, u) && destination_fits(q, u) != NAMES_NO;
 }

@@ -32,8 +32,10 @@ enum route_miss {
 enum route_miss route_judge(const struct route_question *q, size_t index, const struct address *from);
 /* Index into config->upstreams, ROUTE_NONE or ROUTE_LATER. */
 size_t route_find(const struct route_question *q, const struct address *from);
-/* May some message of this client go to upstreams[index]? Before MAIL the sender is not known yet. */
-bool route_reaches(const struct route_question *q, size_t index);
+/* Before MAIL the sender is not known yet. Of the accounts in order: may upstreams[index] take some message of this client that those before it left, and does
+ * it leave none to those behind it? */
+bool route_may_take(const struct route_question *q, size_t index);
+bool route_takes_all(const struct route_question *q, size_t index);
 /* One pattern of `senders`: "user@dom", "@dom", "user@*", "*", "<>". ASCII case is ignored. */
 bool route_sender_matches(const char *pattern, const struct address *from);
 

@@ -38,9 +38,11 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     bool unlimited = false;
     struct account *only = NULL;
     size_t n = 0;
-    for (size_t i = 0; i < q.config->nupstreams; i++) {
-        if (!route_reaches(&q, i))
+    bool all_taken = false;
+    for (size_t i = 0; i < q.config->nupstreams && !all_taken; i++) {
+        if (!route_may_take(&q, i))
             continue;
+        all_taken = route_takes_all(&q, i);
         n++;
         only = s->generation->accounts[i];
         const struct account_facts *facts = account_facts(only);
@@ -66,7 +68,7 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
 
 /* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
 static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender, const struct address *from,
-                               const struct mail_params *params)
+                              const struct mail_params *params)
 {
     const struct rate_limit *rate = &s->listener->config->rate;
     if (rate->messages && s->visitor && !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
@@ -102,11 +104,13 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
 
 static void begin_message(struct session *s, struct message *m, struct slice from)
 {
+    enum { DRAWN = sizeof s->relay->chances / sizeof s->relay->chances[0] };
     char id[MESSAGE_ID_SIZE];
-    uint16_t chance;
     struct loop *loop = s->relay->io->loop;
-    loop_random(loop, &chance, sizeof chance);
-    message_make_id(id, loop_wall_ms(loop), s->relay->ids++, chance);
+    unsigned number = s->relay->ids++;
+    if (number % DRAWN == 0)
+        loop_random(loop, s->relay->chances, sizeof s->relay->chances);
+    message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
     server_set_message_id(s->server, id);

@@ -250,6 +250,11 @@ enum client_stage client_stage(const struct client *c)
     return client_rows[client_now(c)].stage;
 }
 
+int client_code_so_far(const struct client *c)
+{
+    return reply_parser_code_so_far(&c->parser);
+}
+
 bool client_is_idle(const struct client *c)
 {
     return client_now(c) == CS_IDLE && !client_is_mute(c);

@@ -23,24 +23,46 @@ struct io;
 
 enum client_tls { CLIENT_TLS_STARTTLS, CLIENT_TLS_IMPLICIT, CLIENT_TLS_MAY /* STARTTLS where offered */, CLIENT_TLS_NONE };
 
-enum client_auth_choice { CLIENT_AUTH_AUTO, CLIENT_AUTH_NONE, CLIENT_AUTH_PLAIN, CLIENT_AUTH_LOGIN, CLIENT_AUTH_CRAM_MD5, CLIENT_AUTH_SCRAM_SHA_256 };
-
-struct client_settings {        /* borrowed for the client's life */
-    const char *helo;           /* "" or NULL: the literal of the local address */
-    enum client_tls tls;
-    struct tls_context *context; /* NULL only for CLIENT_TLS_NONE */
-    bool needs_verified;        /* AUTH only over TLS whose facts say verified (false only with plaintext_auth) */
-    enum client_auth_choice auth;
-    const char *resume_key;     /* for TLS resumption; NULL: none */
-    usec reply_timeout, final_timeout;
-    usec first_reply_timeout;   /* on a pooled session (PRODUCT reply_timeout): 0 = reply_timeout */
+enum client_auth_choice {
+    CLIENT_AUTH_AUTO,
+    CLIENT_AUTH_NONE,
+    CLIENT_AUTH_PLAIN,
+    CLIENT_AUTH_LOGIN,
+    CLIENT_AUTH_CRAM_MD5,
+    CLIENT_AUTH_SCRAM_SHA_256
 };
 
-struct client_credential { const char *user; const struct secret *password; }; /* borrowed during client_auth */
+struct client_settings { /* borrowed for the client's life */
+    const char *helo;    /* "" or NULL: the literal of the local address */
+    enum client_tls tls;
+    struct tls_context *context; /* NULL only for CLIENT_TLS_NONE */
+    bool needs_verified;         /* AUTH only over TLS whose facts say verified (false only with plaintext_auth) */
+    enum client_auth_choice auth;
+    const char *resume_key; /* for TLS resumption; NULL: none */
+    usec reply_timeout, final_timeout;
+    usec first_reply_timeout; /* on a pooled session (PRODUCT reply_timeout): 0 = reply_timeout */
+};
+
+struct client_credential {
+    const char *user;
+    const struct secret *password;
+}; /* borrowed during client_auth */
 
 enum client_stage { /* what the session was about when something happened */
-    CLIENT_GREETING, CLIENT_EHLO, CLIENT_STARTTLS, CLIENT_HANDSHAKE, CLIENT_EHLO_AGAIN, CLIENT_AUTH, CLIENT_IDLE,
-    CLIENT_MAIL, CLIENT_RCPT, CLIENT_DATA, CLIENT_BODY, CLIENT_END_OF_DATA, CLIENT_RSET, CLIENT_QUIT
+                    CLIENT_GREETING,
+                    CLIENT_EHLO,
+                    CLIENT_STARTTLS,
+                    CLIENT_HANDSHAKE,
+                    CLIENT_EHLO_AGAIN,
+                    CLIENT_AUTH,
+                    CLIENT_IDLE,
+                    CLIENT_MAIL,
+                    CLIENT_RCPT,
+                    CLIENT_DATA,
+                    CLIENT_BODY,
+                    CLIENT_END_OF_DATA,
+                    CLIENT_RSET,
+                    CLIENT_QUIT
 };
 const char *client_stage_words(enum client_stage stage); /* "waiting for the greeting", … */
 
@@ -52,10 +74,10 @@ enum client_fault {
     CLIENT_FAULT_NO_STARTTLS, /* not offered, or mangled (ehlo.starttls_mangled) */
     CLIENT_FAULT_TLS,         /* the handshake failed otherwise, a link that broke in it included: err.kind tells */
     CLIENT_FAULT_CERTIFICATE, /* facts tell which fault */
-    CLIENT_FAULT_NO_MECHANISM,/* AUTH not offered, or no mechanism of ours, or the connection has not earned it, or 504 to the last one (reply holds it) */
+    CLIENT_FAULT_NO_MECHANISM, /* AUTH not offered, or no mechanism of ours, or the connection has not earned it, or 504 to the last one (reply holds it) */
 };
 
-struct client_failure {        /* borrowed during the event */
+struct client_failure { /* borrowed during the event */
     enum client_stage stage;
     enum client_fault fault;
     const struct reply *reply; /* or NULL */
@@ -68,52 +90,65 @@ struct client_failure {        /* borrowed during the event */
 enum client_step { CLIENT_STEP_GREETING, CLIENT_STEP_EHLO, CLIENT_STEP_STARTTLS, CLIENT_STEP_TLS, CLIENT_STEP_EHLO_AGAIN };
 
 struct client_events {
-    void (*step)(void *ctx, enum client_step step);        /* progress, for the race; may be NULL */
-    void (*auth_wanted)(void *ctx);                         /* everything is ready for AUTH: call client_auth now or later; our clocks stand still. Never with CLIENT_AUTH_NONE */
-    void (*ready)(void *ctx);                               /* authenticated (or AUTH not wanted) and idle: once at first, then after each transaction or RSET that left the session sound */
+    void (*step)(void *ctx, enum client_step step); /* progress, for the race; may be NULL */
+    void (*auth_wanted)(
+        void *ctx); /* everything is ready for AUTH: call client_auth now or later; our clocks stand still. Never with CLIENT_AUTH_NONE */
+    void (*ready)(
+        void *
+            ctx); /* authenticated (or AUTH not wanted) and idle: once at first, then after each transaction or RSET that left the session sound */
     /* Transaction. Replies are borrowed. */
     void (*mail_reply)(void *ctx, const struct reply *reply);
     void (*rcpt_reply)(void *ctx, size_t index, const struct reply *reply); /* index: 0.. in the order of client_rcpt in this transaction */
-    void (*go_ahead)(void *ctx, const struct reply *refusal); /* after client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA or the probing BDAT */
-    void (*low)(void *ctx);                                 /* after client_body returned less than all: there is room again */
-    void (*verdict)(void *ctx, const struct reply *reply);  /* the answer to the message; before client_end_body: early (only 4xx/5xx). An early 2xx is `lost` with CLIENT_FAULT_PROTOCOL */
-    void (*lost)(void *ctx, const struct client_failure *failure); /* the session is dead. Last event. The client frees itself at the end of the turn; until `lost` returns it may be asked (facts, ehlo, flights). A peer that merely refused is told QUIT */
+    void (*go_ahead)(
+        void *ctx,
+        const struct reply
+            *refusal);      /* after client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA or the probing BDAT */
+    void (*low)(void *ctx); /* after client_body returned less than all: there is room again */
+    void (*verdict)(
+        void *ctx,
+        const struct reply *
+            reply); /* the answer to the message; before client_end_body: early (only 4xx/5xx). An early 2xx is `lost` with CLIENT_FAULT_PROTOCOL */
+    void (*lost)(
+        void *ctx,
+        const struct client_failure *
+            failure); /* the session is dead. Last event. The client frees itself at the end of the turn; until `lost` returns it may be asked (facts, ehlo, flights). A peer that merely refused is told QUIT */
 };
 
 /* Takes a stream that is connected (tunnel included) and speaks from the greeting on. Keeps io, settings, events. Gives. */
-struct client *client_new(const struct io *io, struct stream *s, const struct client_settings *settings, const struct client_events *events, void *ctx);
+struct client *client_new(const struct io *io, struct stream *s, const struct client_settings *settings, const struct client_events *events,
+                          void *ctx);
 void client_set_owner(struct client *c, const struct client_events *events, void *ctx); /* race, then pool, then transaction */
 void client_set_settings(struct client *c, const struct client_settings *settings);     /* the owner's copy moved */
 
 /* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as PRODUCT auth; 504 tries the next one on this session. SCRAM derives its key on a helper thread. */
 void client_auth(struct client *c, const struct client_credential *credential);
-bool client_used_auth_command(const struct client *c);    /* an AUTH command was sent on this session */
+bool client_used_auth_command(const struct client *c); /* an AUTH command was sent on this session */
 
-const struct ehlo *client_ehlo(const struct client *c);   /* of the last EHLO */
+const struct ehlo *client_ehlo(const struct client *c);           /* of the last EHLO */
 const struct tls_facts *client_tls_facts(const struct client *c); /* NULL: clear */
-const char *client_mechanism(const struct client *c);     /* "PLAIN"; "" when none was used */
+const char *client_mechanism(const struct client *c);             /* "PLAIN"; "" when none was used */
 const struct addr *client_peer(const struct client *c);
 const struct addr *client_local(const struct client *c);
 const struct err *client_last_error(const struct client *c);
-struct stream *client_stream(struct client *c);           /* for the owner's questions only (rtt, facts); never write to it */
+struct stream *client_stream(struct client *c); /* for the owner's questions only (rtt, facts); never write to it */
 
 /* Transaction. One at a time, on an idle session. What is asked for in one turn leaves in one write; with PIPELINING without waiting, else in lock-step. */
-struct client_mail {          /* borrowed during client_mail */
-    struct slice from;        /* without brackets; "" null sender */
+struct client_mail {   /* borrowed during client_mail */
+    struct slice from; /* without brackets; "" null sender */
     bool has_size;
     uint64_t size;
-    bool eightbit;            /* BODY=8BITMIME, where the upstream has it */
-    bool smtputf8;            /* the caller has checked that the upstream has it */
-    struct slice ret, envid;  /* sent only where the upstream has DSN */
+    bool eightbit;           /* BODY=8BITMIME, where the upstream has it */
+    bool smtputf8;           /* the caller has checked that the upstream has it */
+    struct slice ret, envid; /* sent only where the upstream has DSN */
 };
-void client_mark_pooled(struct client *c);                /* the next reply is the first after a rest: first_use, first_reply_timeout */
+void client_mark_pooled(struct client *c); /* the next reply is the first after a rest: first_use, first_reply_timeout */
 void client_mail(struct client *c, const struct client_mail *mail);
 void client_rcpt(struct client *c, struct slice to, struct slice notify, struct slice orcpt);
 
-enum client_chunking {        /* what is known of BDAT at this port (PRODUCT 6 DATA) */
-    CHUNKING_UNPROVEN,        /* announced, never tried: an empty first chunk goes ahead and its reply is awaited */
-    CHUNKING_PROVEN,
-    CHUNKING_BROKEN,          /* announced, but BDAT was answered 500–504: DATA */
+enum client_chunking {                    /* what is known of BDAT at this port (PRODUCT 6 DATA) */
+                       CHUNKING_UNPROVEN, /* announced, never tried: an empty first chunk goes ahead and its reply is awaited */
+                       CHUNKING_PROVEN,
+                       CHUNKING_BROKEN, /* announced, but BDAT was answered 500–504: DATA */
 };
 void client_set_chunking(struct client *c, enum client_chunking known); /* before client_begin_body; the default is UNPROVEN */
 enum client_chunking client_chunking(const struct client *c);           /* what was learnt since */
@@ -125,7 +160,7 @@ void client_begin_body(struct client *c);
 bool client_uses_bdat(const struct client *c);
 /* Canonical octets, after go_ahead. Returns how many were taken (all, or fewer: then `low` follows). After an early verdict all are taken and forgotten. */
 size_t client_body(struct client *c, struct slice octets);
-void client_end_body(struct client *c);                   /* ".CRLF" or the LAST chunk; verdict or lost follows */
+void client_end_body(struct client *c); /* ".CRLF" or the LAST chunk; verdict or lost follows */
 /* The transaction is given up before its end, or after its verdict: RSET where that is clean (client_can_reset): then `ready` follows, and what was asked before is answered to nobody; else
  * the connection is closed without a dot and without LAST: then `lost` does not come either and the client is gone; returns false then. */
 bool client_abort(struct client *c) MUST_USE;
@@ -134,10 +169,12 @@ void client_rset(struct client *c);
 /* Would RSET be understood now? False in mid-body, after an early verdict on DATA, and when the session is about to be lost: then close it. */
 bool client_can_reset(const struct client *c);
 
-unsigned client_flights(const struct client *c);          /* round trips spent since client_mail */
+unsigned client_flights(const struct client *c); /* round trips spent since client_mail */
+/* The code of a reply that has begun to arrive and is not whole; 0: none. For who gives up waiting: half a 535 is a 535. */
+int client_code_so_far(const struct client *c);
 bool client_is_idle(const struct client *c);
-enum client_stage client_stage(const struct client *c);   /* what the session is about just now: for an owner whose deadline passed */
-void client_quit(struct client **c);                      /* QUIT where the peer can hear it, within 2 s, then close. No event any more */
-void client_close(struct client **c);                     /* at once. No event any more */
+enum client_stage client_stage(const struct client *c); /* what the session is about just now: for an owner whose deadline passed */
+void client_quit(struct client **c);                    /* QUIT where the peer can hear it, within 2 s, then close. No event any more */
+void client_close(struct client **c);                   /* at once. No event any more */
 
 #endif

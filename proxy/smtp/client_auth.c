@@ -213,7 +213,7 @@ static enum client_state judge_unknown(struct client *c, const struct reply *r)
     return CS_AUTH;
 }
 
-enum client_state client_judge_auth(struct client *c, const struct reply *r)
+static enum client_state judge(struct client *c, const struct reply *r)
 {
     if (r->code == 334)
         return judge_challenge(c, r);
@@ -227,4 +227,18 @@ enum client_state client_judge_auth(struct client *c, const struct reply *r)
     if (r->code == 504)
         return judge_unknown(c, r);
     return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
+}
+
+enum client_state client_judge_auth(struct client *c, const struct reply *r)
+{
+    struct reply quiet;
+    static const char instead[] = "(the server repeats the credentials; its words are left out)";
+    if (r->code == 334 || !client_reply_echoes(c, r))
+        return judge(c, r);
+    reply_init(&quiet);
+    reply_copy(&quiet, r);
+    buf_clear(&quiet.text);
+    enum client_state next = buf_append(&quiet.text, instead, sizeof instead - 1) ? judge(c, &quiet) : CS_AUTH;
+    reply_free(&quiet);
+    return next;
 }

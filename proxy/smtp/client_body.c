@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-enum { CHUNK_COMMAND = 32 }; /* room for "BDAT 16384 LAST\r\n" */
-
 void client_set_chunking(struct client *c, enum client_chunking known)
 {
     c->chunking = known;
@@ -40,6 +38,7 @@ void client_begin_body(struct client *c)
     if (client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
         return;
     c->body_begun = true;
+    stream_wipe(c->stream, false); /* logins are over on this connection */
     c->uses_bdat = c->ehlo.chunking && c->chunking != CHUNKING_BROKEN;
     if (!c->uses_bdat) {
         ask_data(c);
@@ -120,9 +119,9 @@ static bool send_chunk(struct client *c, bool last)
 {
     char command[CHUNK_COMMAND];
     int n = snprintf(command, sizeof command, "BDAT %zu%s\r\n", c->stage.len, last ? " LAST" : "");
-    if (!stream_write(c->stream, command, (size_t)n) || !stream_write_slice(c->stream, buf_view(&c->stage)))
+    if (c->stage.len + (size_t)n > stream_room(c->stream) || !buf_prepend(&c->stage, command, (size_t)n) ||
+        !stream_write_buf(c->stream, &c->stage))
         return false;
-    buf_clear(&c->stage);
     if (last) {
         c->end_at = stream_position(c->stream) - 1;
         c->end_queued = true;
@@ -134,11 +133,18 @@ static bool send_chunk(struct client *c, bool last)
     return true;
 }
 
+static size_t stage_room(const struct client *c)
+{
+    return CAP_CHUNK - CHUNK_COMMAND - c->stage.len;
+}
+
 static size_t put_staged(struct client *c, struct slice octets)
 {
     size_t taken = 0;
     while (taken < octets.len) {
-        struct slice part = slice_head(slice_from(octets, taken), buf_room(&c->stage));
+        struct slice part = slice_head(slice_from(octets, taken), stage_room(c));
+        if (part.len && !c->stage.len)
+            buf_reserve(&c->stage, CHUNK_COMMAND, CAP_CHUNK - CHUNK_COMMAND);
         if (part.len ? !buf_append_slice(&c->stage, part) : !(chunk_may_go(c) && send_chunk(c, false)))
             break;
         taken += part.len;
@@ -191,7 +197,7 @@ void client_pump_body(struct client *c)
             send_chunk(c, true);
         return;
     }
-    bool room = c->rest == CS_BODY ? stream_queued(c->stream) <= LOW_MARK : buf_room(&c->stage) || chunk_may_go(c);
+    bool room = c->rest == CS_BODY ? stream_queued(c->stream) <= LOW_MARK : stage_room(c) || chunk_may_go(c);
     if (c->wants_low && room) {
         c->wants_low = false;
         c->events->low(c->ctx);

@@ -70,6 +70,7 @@ struct asked {
 
 enum {
     ASKED_INLINE = 16,       /* commands under way before the queue moves to the heap: power of two */
+    CHUNK_COMMAND = 32,      /* room for "BDAT 16352 LAST\r\n" */
     CHUNKS_OUTSTANDING = 16, /* BDATs whose replies may be due at once */
     LINE_ROOM = 4096,        /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
 };
@@ -184,7 +185,8 @@ enum client_state client_settle(struct client *c); /* idle: tells `ready` */
 /* ---- client_auth.c ---- */
 client_judge client_judge_auth;
 enum client_state client_want_auth(struct client *c);
-void client_forget_login(struct client *c); /* wipes */
+void client_forget_login(struct client *c);                              /* wipes */
+bool client_reply_echoes(const struct client *c, const struct reply *r); /* its words repeat the credentials of the login under way */
 
 /* ---- client_mail.c ---- */
 client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;

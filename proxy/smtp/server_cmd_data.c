@@ -30,6 +30,7 @@ void server_body_begin(struct server *s)
     dot_decoder_init(&s->body->decoder, s->settings->lf_line_endings);
     buf_init(&s->body->refusal, CAP_CLIENT_OUTPUT);
     s->held = false;
+    stream_wipe(s->stream, false);
     timer_stop(s->clock); /* it runs in windows of a minute from here on */
     s->quiet_since = s->body->window_start = loop_now(s->io->loop);
 }
@@ -41,6 +42,8 @@ void server_body_free(struct server *s)
     buf_free(&s->body->refusal);
     free(s->body);
     s->body = NULL;
+    if (s->stream)
+        stream_wipe(s->stream, true); /* the next line may be an AUTH */
 }
 
 void server_hold_body(struct server *s, bool hold)

@@ -41,12 +41,10 @@ struct accounts {
 
 /* ---- one account ---- */
 
+/* Takes tls. */
 static struct account *account_new(const struct io *io, struct config *config, const struct upstream_config *cfg, struct memory *memory,
-                                   struct err *err)
+                                   struct tls_context *tls)
 {
-    struct tls_context *tls;
-    if (settings_tls(cfg, &tls, err) < 0)
-        return NULL;
     struct account *a = NEW(struct account);
     a->refs = 1;
     a->born = config_ref(config);
@@ -206,16 +204,37 @@ static void discard(struct accounts *all)
     accounts_destroy(all);
 }
 
+struct renewal { /* per account of the new config, until nothing can fail any more */
+    struct account *kept;
+    struct tls_context *tls;
+};
+
+/* The context for the next account of `all`: with a thousand accounts at one provider, the certificates that all of them trust are read once.
+ * renewals: of those whose place in `all` is still empty, or NULL. Gives. */
+static int find_tls(const struct accounts *all, const struct renewal *renewals, struct tls_context **tls_r, struct err *err)
+{
+    const struct upstream_config *cfg = &all->config->upstreams[all->n];
+    for (size_t i = 0; i < all->n; i++) {
+        struct tls_context *tls = all->items[i] ? all->items[i]->tls : renewals ? renewals[i].tls : NULL;
+        if (tls && settings_share_tls(&all->config->upstreams[i], cfg)) {
+            *tls_r = tls_context_ref(tls);
+            return 0;
+        }
+    }
+    return settings_tls(cfg, tls_r, err);
+}
+
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err)
 {
     struct accounts *all = accounts_empty(io, config);
+    struct tls_context *tls;
     all->memory = memory_open(io, config->server.state_dir);
     for (; all->n < config->nupstreams; all->n++) {
-        all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, err);
-        if (!all->items[all->n]) {
+        if (find_tls(all, NULL, &tls, err) < 0) {
             discard(all);
             return NULL;
         }
+        all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, tls);
     }
     return all;
 }
@@ -229,11 +248,6 @@ static struct account *find_equal(const struct accounts *old, const struct confi
     return NULL;
 }
 
-struct renewal { /* per account of the new config, until nothing can fail any more */
-    struct account *kept;
-    struct tls_context *tls;
-};
-
 /* Makes whatever may fail. Kept accounts are not touched: their place in `all` stays empty. */
 static int prepare(struct accounts *all, const struct accounts *old, struct renewal *renewals, struct err *err)
 {
@@ -243,24 +257,30 @@ static int prepare(struct accounts *all, const struct accounts *old, struct rene
         struct renewal *r = &renewals[all->n];
         r->kept = same_memory ? find_equal(old, all->config, cfg) : NULL;
         if (r->kept) {
-            if (settings_tls(cfg, &r->tls, err) < 0)
+            if (find_tls(all, renewals, &r->tls, err) < 0)
                 return -1;
             continue;
         }
-        all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, err);
-        if (!all->items[all->n])
+        struct tls_context *tls;
+        if (find_tls(all, renewals, &tls, err) < 0)
             return -1;
+        all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, tls);
         tell_own(all->items[all->n], all);
     }
     return 0;
 }
 
-/* Counters of an account that is made anew go on where those of its name stood. */
-static void carry_tally(struct account *a, const struct accounts *old)
+/* An account that is made anew goes on where that of its name stood: its counters, and the rest of a refused password. */
+static void carry_over(struct account *a, const struct accounts *old)
 {
-    for (size_t k = 0; k < old->n; k++)
-        if (old->items[k] && strcmp(old->items[k]->current->name, a->current->name) == 0)
-            a->tally = old->items[k]->tally;
+    for (size_t k = 0; k < old->n; k++) {
+        const struct account *before = old->items[k];
+        if (!before || strcmp(before->current->name, a->current->name) != 0)
+            continue;
+        a->tally = before->tally;
+        if (strcmp(before->current->host, a->current->host) == 0)
+            credential_inherit(a->credential, before->credential);
+    }
 }
 
 static void commit(struct accounts *all, struct accounts *old, struct renewal *renewals)
@@ -268,7 +288,7 @@ static void commit(struct accounts *all, struct accounts *old, struct renewal *r
     for (size_t i = 0; i < all->n; i++) {
         struct account *kept = renewals[i].kept;
         if (!kept) {
-            carry_tally(all->items[i], old);
+            carry_over(all->items[i], old);
             continue;
         }
         for (size_t k = 0; k < old->n; k++)

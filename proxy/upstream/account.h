@@ -24,18 +24,19 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config, s
 void accounts_free(struct accounts **accounts);
 /* Where this process itself listens, with ports: an upstream there is REFUSAL_LOOP. Copied; kept over a reload. */
 void accounts_set_own_listeners(struct accounts *accounts, const struct addr *own, size_t n);
-void accounts_network_changed(struct accounts *accounts);/* forgets failed races, starts the ladders anew */
+void accounts_network_changed(struct accounts *accounts); /* forgets failed races, starts the ladders anew */
 size_t accounts_count(const struct accounts *accounts);
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 struct account *accounts_find(const struct accounts *accounts, const char *name);
 
 const struct upstream_config *account_config(const struct account *a); /* borrows; until the next reload */
-struct account *account_ref(struct account *a);          /* a transaction keeps its account across a reload */
+struct account *account_ref(struct account *a);                        /* a transaction keeps its account across a reload */
 void account_unref(struct account **a);
 
-struct account_facts {      /* what was last seen upstream; from state_dir after a restart */
+struct account_facts { /* what was last seen upstream; from state_dir after a restart */
     bool known;
-    bool has_size; uint64_t size; /* size 0: no limit announced */
+    bool has_size;
+    uint64_t size; /* size 0: no limit announced */
     bool dsn, smtputf8, chunking, eightbit;
 };
 const struct account_facts *account_facts(const struct account *a);
@@ -43,8 +44,9 @@ const struct account_facts *account_facts(const struct account *a);
 enum standing { STANDING_UNKNOWN, STANDING_WORKS, STANDING_NO_PORT, STANDING_AUTH_REFUSED };
 enum standing account_standing(const struct account *a);
 const struct port_report *account_reports(const struct account *a, size_t *n_r); /* in ladder order */
-const struct sight *account_sight(const struct account *a, size_t port); /* what the last attempt at the port of this index showed; rung.h */
-const struct upstream_tally *account_tally(const struct account *a);     /* tally.h */
+const struct sight *account_sight(const struct account *a,
+                                  size_t port);                      /* what the last attempt at the port of this index showed; rung.h */
+const struct upstream_tally *account_tally(const struct account *a); /* tally.h */
 /* Dials a fresh session beside those that there are, so that what is known of the ports is new again. Nothing happens while a dial for the account's user or a
  * race is on, no slot is free, or there is a standing reason not to dial. */
 void account_prove(struct account *a);
@@ -64,26 +66,30 @@ enum refusal {
 };
 
 struct lease_events {
-    void (*acquired)(void *ctx, struct lease *lease);            /* the session is idle and the caller's: client_set_owner it now */
+    void (*acquired)(void *ctx, struct lease *lease);                /* the session is idle and the caller's: client_set_owner it now */
     void (*refused)(void *ctx, enum refusal why, const char *words); /* words: the list of findings, or a sentence. The lease is gone */
 };
 
 /* Asks for an idle authenticated session; exactly one event follows, on the loop, within acquire_timeout. `avoid` (a port number, 0 none): a session on
  * another port is wanted if there is one that works (PRODUCT 6: replacement of a session that never completed a transaction). Gives a lease in waiting. */
 struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx);
-void account_warm(struct account *a, const char *identity);     /* starts a session if none is ready or under way: the client said EHLO */
+void account_warm(struct account *a, const char *identity); /* starts a session if none is ready or under way: the client said EHLO */
 
-struct client *lease_client(const struct lease *lease);          /* after acquired */
+struct client *lease_client(const struct lease *lease); /* after acquired */
 const struct port *lease_port(const struct lease *lease);
-bool lease_is_pooled(const struct lease *lease);                 /* has rested in the pool: client_mark_pooled was called */
-bool lease_completed_any(const struct lease *lease);             /* the session has completed a transaction before */
+bool lease_is_pooled(const struct lease *lease);     /* has rested in the pool: client_mark_pooled was called */
+bool lease_completed_any(const struct lease *lease); /* the session has completed a transaction before */
 /* Exactly one of these ends a lease. return: the session is sound (idle, or will be: the pool becomes its owner and waits for `ready`); completed: a transaction ended in an
  * upstream verdict of any class. drop: the session is dead or unwanted; why feeds the ladder (NULL: no fault of the port). cancel: while still waiting. */
 void lease_return(struct lease **lease, bool completed);
-void lease_drop(struct lease **lease, const struct client_failure *why); /* the client was closed or has told `lost`; drop never closes a live client: client_close it first */
+void lease_drop(struct lease **lease,
+                const struct client_failure
+                    *why); /* the client was closed or has told `lost`; drop never closes a live client: client_close it first */
 void lease_cancel(struct lease **lease);
 
-struct pool_counts { unsigned idle, leased, dialing, waiting; };
+struct pool_counts {
+    unsigned idle, leased, dialing, waiting;
+};
 struct pool_counts account_pool_counts(const struct account *a);
 
 #endif

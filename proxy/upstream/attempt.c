@@ -155,12 +155,19 @@ static void fail(struct attempt *a, enum finding finding, const struct client_fa
     a->events->failed(a->ctx);
 }
 
+/* A refusal of AUTH of which only the beginning arrived: the same credentials must not go to another port. */
+static bool is_half_refused(const struct attempt *a)
+{
+    int code = a->client && a->phase == PHASE_AUTH ? client_code_so_far(a->client) : 0;
+    return code >= 500 && finding_of_auth_code(code) == FINDING_AUTH_REFUSED;
+}
+
 static void on_timeout(void *arg)
 {
     struct attempt *a = arg;
     struct err err;
     err_set(&err, ERR_TIMEOUT, "no answer");
-    fail(a, timeout_finding(a), NULL, &err);
+    fail(a, is_half_refused(a) ? FINDING_AUTH_REFUSED : timeout_finding(a), NULL, &err);
 }
 
 static void on_failing(void *arg)
@@ -230,7 +237,7 @@ static void on_ready(void *ctx)
 static void on_lost(void *ctx, const struct client_failure *failure)
 {
     struct attempt *a = ctx;
-    enum finding finding = finding_of_failure(failure, timeout_finding(a));
+    enum finding finding = is_half_refused(a) && !failure->reply ? FINDING_AUTH_REFUSED : finding_of_failure(failure, timeout_finding(a));
     if (a->phase == PHASE_OVER)
         return;
     describe(a, finding, failure, NULL, &a->result);

@@ -52,7 +52,7 @@ static bool same_command(const struct credential *c, const struct strings *words
     size_t i = 0;
     if (!c->command.argv)
         return words->n == 0;
-    while (c->command.argv[i] && i < words->n && strcmp(c->command.argv[i], words->items[i]) == 0)
+    while (i < words->n && c->command.argv[i] && strcmp(c->command.argv[i], words->items[i]) == 0)
         i++;
     return !c->command.argv[i] && i == words->n;
 }
@@ -289,6 +289,15 @@ void credential_accepted(struct credential *c)
 {
     forgive(c);
     c->command.second_chance = false;
+}
+
+void credential_inherit(struct credential *c, const struct credential *before)
+{
+    if (c->command.argv || before->command.argv || strcmp(c->user, before->user) != 0 || !secret_equal(c->secret, before->secret))
+        return;
+    c->refused = before->refused;
+    c->wait = before->wait;
+    c->until = before->until;
 }
 
 usec credential_wait_left(const struct credential *c)

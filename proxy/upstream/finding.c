@@ -37,7 +37,7 @@ bool finding_is_tls(enum finding f)
 
 /* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the account: hammering the next port with
  * the same credentials would only lock it. */
-static enum finding of_auth_code(int code)
+enum finding finding_of_auth_code(int code)
 {
     if (code < 500)
         return FINDING_AUTH_TEMPORARY;
@@ -54,7 +54,7 @@ static enum finding of_reply(enum client_stage stage, const struct reply *reply)
     case CLIENT_EHLO:
     case CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
     case CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
-    case CLIENT_AUTH: return of_auth_code(code);
+    case CLIENT_AUTH: return finding_of_auth_code(code);
     default: return FINDING_RESET; /* 421 out of the blue */
     }
 }

@@ -32,15 +32,16 @@ enum finding {
     FINDING_COUNT
 };
 
-const char *finding_name(enum finding f); /* "timeout-connect" */
-bool finding_is_tls(enum finding f);      /* counts for PRODUCT 7, row 451 4.7.5 */
+const char *finding_name(enum finding f);    /* "timeout-connect" */
+enum finding finding_of_auth_code(int code); /* of a 4xx or 5xx to AUTH */
+bool finding_is_tls(enum finding f);         /* counts for PRODUCT 7, row 451 4.7.5 */
 
 struct port_report { /* one port of one account, as last seen */
     struct port port;
     enum finding finding;
     struct addr address; /* the one that got furthest; family NONE: none */
     usec took;           /* from the start of the attempt to the finding */
-    usec proven;                                      /* loop time of the last session authenticated here; 0: none since the start */
+    usec proven;         /* loop time of the last session authenticated here; 0: none since the start */
     int64_t since_ms;    /* wall clock of the last change of finding; 0: never tried */
     bool saw_bytes;      /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
     char words[400];     /* a sentence an admin can act on, without secrets, one line */
@@ -52,7 +53,7 @@ struct finding_detail {
     struct port port;
     const char *host;
     const char *expected;
-        /* the name that a certificate must bear, when it is not the host; or NULL */ /* the upstream's name as configured */
+    /* the name that a certificate must bear, when it is not the host; or NULL */ /* the upstream's name as configured */
     const struct addr *address;
     const struct err *err; /* what the lower rooms said */
     const struct reply *reply;

@@ -26,7 +26,7 @@ struct ladder {
     struct rung *rungs;
     struct port_report *reports;
     size_t n;
-    struct rung *best;            /* where dials go; NULL: not known */
+    struct rung *best; /* where dials go; NULL: not known */
     struct link dials;
     struct dial *race, *detour, *probe; /* also in the list; one each at a time */
     struct timer *reprobe, *reopen;
@@ -40,11 +40,11 @@ struct ladder {
 };
 
 /* ---- ladder_state.c ---- */
-void ladder_recall(struct ladder *l);                             /* from memory, at start */
+void ladder_recall(struct ladder *l); /* from memory, at start */
 void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses, size_t n);
-void ladder_set_best(struct ladder *l, struct rung *rung);        /* NULL: none */
+void ladder_set_best(struct ladder *l, struct rung *rung); /* NULL: none */
 void ladder_set_standing(struct ladder *l, enum standing standing);
-void ladder_close(struct ladder *l);                              /* a race failed: remembers why, for a moment */
+void ladder_close(struct ladder *l); /* a race failed: remembers why, for a moment */
 void ladder_reopen(struct ladder *l);
 size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out); /* the rungs as a race should try them */
 

@@ -20,12 +20,50 @@ static void lease_free(struct lease *lease)
     account_unref(&account);
 }
 
+void lease_stop_avoiding(struct lease *lease)
+{
+    if (lease->avoid && lease->crowd)
+        lease->pool->navoiding--;
+    lease->avoid = 0;
+}
+
+static struct crowd *crowd_of(struct pool *p, const char *identity)
+{
+    LIST_EACH (&p->crowds, it) {
+        struct crowd *crowd = CONTAINER(it, struct crowd, link);
+        if (strcmp(crowd->identity, identity) == 0)
+            return crowd;
+    }
+    struct crowd *crowd = NEW(struct crowd);
+    crowd->identity = mem_string(identity);
+    list_push_back(&p->crowds, &crowd->link);
+    return crowd;
+}
+
+static void start_waiting(struct lease *lease)
+{
+    struct pool *p = lease->pool;
+    lease->crowd = crowd_of(p, lease->identity);
+    lease->crowd->n++;
+    list_push_back(&p->waiting, &lease->link);
+    p->nwaiting++;
+    p->navoiding += lease->avoid != 0;
+}
+
 static void stop_waiting(struct lease *lease)
 {
-    if (link_is_alone(&lease->link))
+    struct crowd *crowd = lease->crowd;
+    if (!crowd)
         return;
+    lease_stop_avoiding(lease);
     link_remove(&lease->link);
     lease->pool->nwaiting--;
+    lease->crowd = NULL;
+    if (--crowd->n > 0)
+        return;
+    link_remove(&crowd->link);
+    free(crowd->identity);
+    free(crowd);
 }
 
 static void refuse(struct lease *lease, enum refusal why, const char *words)
@@ -81,12 +119,14 @@ static void grant(struct lease *lease, struct session *s)
 /* Serves the first who can be served; the event may change everything, so the search begins anew after each. */
 static bool serve_one(struct pool *p)
 {
-    const char *nothing_for = NULL;
+    const struct crowd *nothing_for = NULL;
     if (rate_wait(p) > 0)
         return false;
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
-        if (nothing_for && strcmp(nothing_for, lease->identity) == 0)
+        if (nothing_for && nothing_for->n == p->nwaiting)
+            return false;
+        if (nothing_for == lease->crowd)
             continue;
         struct session *s = pool_take(p, lease->identity, lease->avoid);
         if (s) {
@@ -94,24 +134,16 @@ static bool serve_one(struct pool *p)
             return true;
         }
         if (!lease->avoid)
-            nothing_for = lease->identity;
+            nothing_for = lease->crowd;
     }
     return false;
 }
 
-static unsigned count_waiting(const struct pool *p, const char *identity)
-{
-    unsigned n = 0;
-    LIST_EACH (&p->waiting, it)
-        n += strcmp(CONTAINER(it, struct lease, link)->identity, identity) == 0;
-    return n;
-}
-
 /* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
-static unsigned count_missing(struct pool *p, const char *identity)
+static unsigned count_missing(struct pool *p, const struct crowd *crowd)
 {
     usec patience = p->env->cfg->port_patience;
-    unsigned waiting = count_waiting(p, identity), coming = pool_settling(p, identity, loop_now(p->env->io->loop) - patience);
+    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
     if (coming)
         serve_again_in(p, patience);
     return waiting > coming ? waiting - coming : 0;
@@ -122,18 +154,18 @@ static void ask_for(struct pool *p, struct lease *lease)
     pool_make_room(p, lease->identity);
     unsigned room = pool_room(p);
     if (!lease->avoid || !ladder_works_on(p->ladder, lease->avoid)) {
-        ladder_supply(p->ladder, lease->identity, count_missing(p, lease->identity), room);
+        ladder_supply(p->ladder, lease->identity, count_missing(p, lease->crowd), room);
     } else if (room > 0) {
         ladder_detour(p->ladder, lease->identity, lease->avoid);
     } else {
-        lease->avoid = 0; /* another port was only wanted, a session is needed */
+        lease_stop_avoiding(lease); /* another port was only wanted, a session is needed */
         pool_serve_later(p);
     }
 }
 
 static void ask_ladder(struct pool *p)
 {
-    const char *asked_for = NULL;
+    const struct crowd *asked_for = NULL;
     enum refusal why;
     char words[512];
     if (ladder_is_closed(p->ladder, &why, words, sizeof words)) {
@@ -148,10 +180,12 @@ static void ask_ladder(struct pool *p)
     }
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
-        if (!lease->avoid && asked_for && strcmp(asked_for, lease->identity) == 0)
+        if (asked_for && asked_for->n == p->nwaiting && !p->navoiding)
+            return;
+        if (!lease->avoid && asked_for == lease->crowd)
             continue;
         if (!lease->avoid)
-            asked_for = lease->identity;
+            asked_for = lease->crowd;
         ask_for(p, lease);
     }
 }
@@ -211,8 +245,7 @@ struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid,
     lease->events = events;
     lease->ctx = ctx;
     link_init(&lease->link);
-    list_push_back(&p->waiting, &lease->link);
-    p->nwaiting++;
+    start_waiting(lease);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
     timer_arm(lease->timer, p->env->cfg->acquire_timeout);
     pool_serve_later(p);

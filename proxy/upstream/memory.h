@@ -30,10 +30,11 @@ struct memory;
 /* state_dir NULL or "": nothing is kept. Keeps io. Reads the file (blocking: for start and reload). Gives one reference. */
 struct memory *memory_open(const struct io *io, const char *state_dir);
 struct memory *memory_ref(struct memory *m);
-void memory_unref(struct memory **m);  /* with the last one: writes what is not written yet */
+void memory_unref(struct memory **m); /* with the last one: writes what is not written yet */
 bool memory_is_in(const struct memory *m, const char *state_dir);
 
-bool memory_get(const struct memory *m, const char *account, const char *host, struct memory_record *record_r); /* false: nothing known, and the record is empty */
-void memory_put(struct memory *m, const char *account, const char *host, const struct memory_record *record);   /* written a moment later */
+bool memory_get(const struct memory *m, const char *account, const char *host,
+                struct memory_record *record_r); /* false: nothing known, and the record is empty */
+void memory_put(struct memory *m, const char *account, const char *host, const struct memory_record *record); /* written a moment later */
 
 #endif

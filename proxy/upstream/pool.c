@@ -264,7 +264,7 @@ static void on_no_detour(void *ctx, uint16_t port)
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (lease->avoid == port)
-            lease->avoid = 0;
+            lease_stop_avoiding(lease);
     }
     pool_serve_later(p);
 }
@@ -287,6 +287,7 @@ struct pool *pool_new(const struct upstream_env *env, struct account *account)
     for (int i = 0; i < SESSION_STATES; i++)
         link_init(&p->sessions[i].list);
     link_init(&p->waiting);
+    link_init(&p->crowds);
     deferred_init(&p->later, pool_serve, p);
     p->upkeep = timer_new(env->io->loop, on_upkeep, p);
     p->again = timer_new(env->io->loop, pool_serve, p);

@@ -12,10 +12,10 @@ struct pool;
 /* Borrows env; account is what leases keep a reference to. ladder: given by pool_set_ladder at once after. Gives. */
 struct pool *pool_new(const struct upstream_env *env, struct account *account);
 void pool_set_ladder(struct pool *p, struct ladder *l);
-void pool_free(struct pool **p);     /* no lease is left; QUITs the sessions */
-void pool_retire(struct pool *p);    /* idle sessions are closed, returned ones too; leases go on */
-void pool_refuse_all(struct pool *p);/* shutting down: who waits, and who comes, gets REFUSAL_GONE */
-void pool_drop_idle(struct pool *p); /* QUITs them: the network changed beneath them */
+void pool_free(struct pool **p);      /* no lease is left; QUITs the sessions */
+void pool_retire(struct pool *p);     /* idle sessions are closed, returned ones too; leases go on */
+void pool_refuse_all(struct pool *p); /* shutting down: who waits, and who comes, gets REFUSAL_GONE */
+void pool_drop_idle(struct pool *p);  /* QUITs them: the network changed beneath them */
 
 /* The key that sessions are pooled by, beside the account that the pool belongs to: whose name they were authenticated with. Borrows. */
 const char *pool_key(const struct upstream_env *env, const char *identity);

@@ -80,6 +80,22 @@ static void report(struct race *r, struct race_port *p)
     rung_report(p->rung, r->env, &p->result);
 }
 
+/* What the attempts under way on a port would be found to be if they were given up now. Returns whether one of them is at its login. */
+static bool keep_so_far(struct race *r, struct race_port *p)
+{
+    bool logging_in = false;
+    LIST_EACH (&r->runners, it) {
+        struct runner *x = CONTAINER(it, struct runner, link);
+        struct attempt_result so_far;
+        if (&r->ports[x->port] != p)
+            continue;
+        logging_in = logging_in || attempt_is_logging_in(x->attempt);
+        attempt_result_so_far(x->attempt, &so_far);
+        keep_furthest(p, &so_far);
+    }
+    return logging_in;
+}
+
 /* A loser that stood still for port_patience has shown what it is; one that was merely slower has not. */
 static void report_losers(struct race *r, const struct race_port *winner)
 {
@@ -89,15 +105,7 @@ static void report_losers(struct race *r, const struct race_port *winner)
         bool still = p->live > 0 && now >= p->patience_until;
         if (p == winner || p->reported)
             continue;
-        LIST_EACH (&r->runners, it) {
-            struct runner *x = CONTAINER(it, struct runner, link);
-            struct attempt_result so_far;
-            if (&r->ports[x->port] != p)
-                continue;
-            still = still && !attempt_is_logging_in(x->attempt);
-            attempt_result_so_far(x->attempt, &so_far);
-            keep_furthest(p, &so_far);
-        }
+        still = !keep_so_far(r, p) && still;
         if (still)
             report(r, p);
         else
@@ -376,14 +384,7 @@ void race_report_so_far(struct race *r)
         struct race_port *p = &r->ports[i];
         if (p->reported)
             continue;
-        LIST_EACH (&r->runners, it) {
-            struct runner *x = CONTAINER(it, struct runner, link);
-            struct attempt_result so_far;
-            if (&r->ports[x->port] != p)
-                continue;
-            attempt_result_so_far(x->attempt, &so_far);
-            keep_furthest(p, &so_far);
-        }
+        keep_so_far(r, p);
         if (p->has_result)
             rung_report(p->rung, r->env, &p->result);
     }

@@ -10,12 +10,13 @@ struct resolve;
 
 /* host: a name or an address literal; borrowed. family: ADDR_NONE both. changed: on the loop, whenever the list has grown or the last answer is in.
  * env->good: the first of them is tried first where the name still has it. Gives. */
-struct resolve *resolve_new(const struct upstream_env *env, const char *host, enum addr_family family, void (*changed)(void *ctx), void *ctx);
+struct resolve *resolve_new(const struct upstream_env *env, const char *host, enum addr_family family, void (*changed)(void *ctx),
+                            void *ctx);
 void resolve_free(struct resolve **r);
 
 const struct addr *resolve_addresses(const struct resolve *r, size_t *n_r); /* without ports */
 bool resolve_is_done(const struct resolve *r);                              /* nothing more will come */
-bool resolve_is_enough(const struct resolve *r);                            /* done; or a family has answered, and port_patience is over: nobody waits for the other */
-const struct err *resolve_error(const struct resolve *r);                   /* why there is nothing; after done with n = 0 */
+bool resolve_is_enough(const struct resolve *r); /* done; or a family has answered, and port_patience is over: nobody waits for the other */
+const struct err *resolve_error(const struct resolve *r); /* why there is nothing; after done with n = 0 */
 
 #endif

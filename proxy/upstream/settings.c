@@ -41,6 +41,16 @@ static bool same_limits(const struct upstream_config *a, const struct upstream_c
            a->retry_auth_first == b->retry_auth_first && a->retry_auth_longest == b->retry_auth_longest;
 }
 
+static const char *tls_name(const struct upstream_config *cfg)
+{
+    return cfg->tls_name ? cfg->tls_name : cfg->host;
+}
+
+bool settings_share_tls(const struct upstream_config *a, const struct upstream_config *b)
+{
+    return same_tls(a, b) && same(tls_name(a), tls_name(b));
+}
+
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)
 {
     return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) && same_tls(a, b) &&
@@ -71,7 +81,7 @@ int settings_tls(const struct upstream_config *cfg, struct tls_context **context
     struct tls_client_settings s = {
         .verify = cfg->tls == TLS_VERIFY || cfg->tls_fingerprint.n > 0,
         .ca_file = cfg->tls_ca,
-        .name = cfg->tls_name ? cfg->tls_name : cfg->host,
+        .name = tls_name(cfg),
         .pins = (const uint8_t(*)[32])cfg->tls_fingerprint.items,
         .npins = cfg->tls_fingerprint.n,
         .cert_file = cfg->tls_cert,

@@ -5,11 +5,12 @@
 
 #include "base/slice.h"
 
-struct address {       /* borrows the line it was read from */
-    struct slice text; /* "local@domain" as the client wrote it, without brackets and source route; "" is the null sender (parse_path only: RCPT must refuse it) */
+struct address { /* borrows the line it was read from */
+    struct slice
+        text; /* "local@domain" as the client wrote it, without brackets and source route; "" is the null sender (parse_path only: RCPT must refuse it) */
     struct slice local;
     struct slice domain; /* "" where there is none; with brackets for a literal */
-    bool has_utf8;     /* some byte is above 127 (RFC 6531) */
+    bool has_utf8;       /* some byte is above 127 (RFC 6531) */
 };
 
 /* Reads one path at the start of `in`; *rest_r is what follows (parameters), trimmed. false: not an address (CR, LF, NUL, other

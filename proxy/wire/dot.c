@@ -82,11 +82,20 @@ static size_t run_end(struct scan *s, size_t at, size_t limit, bool at_start)
     }
 }
 
+static bool is_stuffed_dot(struct slice s)
+{
+    return s.len > 1 && s.data[0] == '.' && s.data[1] != '\r' && s.data[1] != '\n';
+}
+
 /* At a line's start or inside of it. Returns where it stopped, beyond `at`. */
 static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct buf *out)
 {
     size_t room = buf_room(out);
     size_t limit = s->in.len - at < room ? s->in.len : at + room;
+    if (d->state == AT_START && is_stuffed_dot(slice_from(s->in, at))) { /* most often what follows is there already */
+        d->state = IN_TEXT;
+        at++;
+    }
     size_t end = run_end(s, at, limit, d->state != IN_TEXT);
     const char *data = s->in.data;
     if (end > at) {

@@ -9,7 +9,8 @@
 struct reply {
     int code;                    /* 200..599; 0: none */
     char enhanced[ENHANCED_MAX]; /* "2.1.5", only when its class agrees with the code; "" otherwise (RFC 2034) */
-    struct buf text;             /* the lines without code and without enhanced code, joined by '\n'; tabs are blanks, other controls but '\n' and blanks at a line's end removed; cap CAP_REPLY_TEXT */
+    struct buf
+        text; /* the lines without code and without enhanced code, joined by '\n'; tabs are blanks, other controls but '\n' and blanks at a line's end removed; cap CAP_REPLY_TEXT */
     unsigned lines;
 };
 
@@ -17,23 +18,25 @@ void reply_init(struct reply *r);
 void reply_free(struct reply *r);
 void reply_copy(struct reply *to, const struct reply *from); /* `to` is initialised */
 bool reply_is(const struct reply *r, int hundred);           /* reply_is(r, 2): a 2xx */
-const char *reply_words(const struct reply *r, char *out, size_t size); /* gives back out: "550 5.7.1 text / more text" on one line, for logs and findings */
+const char *reply_words(const struct reply *r, char *out,
+                        size_t size); /* gives back out: "550 5.7.1 text / more text" on one line, for logs and findings */
 
 enum reply_step {
     REPLY_MORE, /* the input ended before the reply did */
     REPLY_DONE,
-    REPLY_BAD,  /* not a reply: see bad */
+    REPLY_BAD, /* not a reply: see bad */
 };
 
 struct reply_parser {
     struct reply reply;
-    const char *bad;     /* after REPLY_BAD: what was wrong, in words */
-    bool done;           /* the reply is whole; the next feed starts a new one */
-    struct buf line;     /* the unfinished line */
+    const char *bad; /* after REPLY_BAD: what was wrong, in words */
+    bool done;       /* the reply is whole; the next feed starts a new one */
+    struct buf line; /* the unfinished line */
 };
 
 void reply_parser_init(struct reply_parser *p);
 void reply_parser_free(struct reply_parser *p);
+int reply_parser_code_so_far(const struct reply_parser *p); /* the code of a reply that has begun and is not whole; 0: none */
 /* Feeds bytes; *used_r says how many were taken (all at REPLY_MORE; up to the reply's end at REPLY_DONE). The reply is valid until the next feed, which starts a
  * new one. Bad: a line over CAP_REPLY_LINE, more than CAP_REPLY_LINES lines, different codes in one reply, no code, a code outside ^[2-5][0-5][0-9], more text than CAP_REPLY_TEXT, NUL; a peer that
  * is not SMTP is known by its first octets. Once bad, always bad. A bare LF ends a line. */

@@ -62,6 +62,11 @@ static size_t enhanced_len(struct slice text, char hundred)
     return n == text.len || text.data[n] == ' ' ? n : 0;
 }
 
+static int code_of(struct slice line)
+{
+    return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
+}
+
 /* Takes the enhanced code off a line's text. The reply's code is that of the first line that has one; another code stays in the text. */
 static struct slice take_enhanced(struct reply *r, struct slice text)
 {
@@ -103,7 +108,7 @@ static enum reply_step take_line(struct reply_parser *p, struct slice line)
         return bad(p, "a NUL in a reply");
     if (line.len < CODE_LEN || !code_may_be(line))
         return bad(p, "a line that is no SMTP reply");
-    int code = (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
+    int code = code_of(line);
     if (r->lines && code != r->code)
         return bad(p, "two codes in one reply");
     if (r->lines == CAP_REPLY_LINES)
@@ -158,4 +163,16 @@ enum reply_step reply_parser_feed(struct reply_parser *p, struct slice in, size_
         *used_r += end + whole;
     }
     return step;
+}
+
+int reply_parser_code_so_far(const struct reply_parser *p)
+{
+    struct slice line = buf_view(&p->line);
+    if (p->done || p->bad)
+        return 0;
+    if (p->reply.lines)
+        return p->reply.code;
+    if (line.len < CODE_LEN || !code_may_be(line))
+        return 0;
+    return code_of(line);
 }

@@ -98,7 +98,7 @@ class Detour(Peer):
 
     def configure(self, accounts=1):
         ports, account, listen = self.settings
-        text = "[server]\nstate_dir = %s\nuser = root\n\n[listen]\naddress = 127.0.0.1:%d\nmax_clients = 15000\n%s\n" % (self.folder, self.port, listen)
+        text = "[server]\nstate_dir = %s\nuser = root\n\n[listen]\naddress = 127.0.0.1:%d\nmax_clients = 15000\nmax_clients_per_ip = 15000\n%s\n" % (self.folder, self.port, listen)
         for i in range(accounts):
             text += ("\n[upstream%s]\nhost = 127.0.0.1\nports = %s\ntls_name = %s\ntls_ca = %s\nusername = %s\npassword = %s\n%s"
                      % (" a%d" % i if accounts > 1 else "", ports, NAME, self.bench.ca, USER, PASSWORD, account))

@@ -4,12 +4,11 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
-from proxy import BINARY, TOP, Proxy, RawClient, free_port
+from proxy import BINARY, Proxy, RawClient
 from submission_server import closed_port
 from test_refusals import dialog, greet
 
@@ -19,10 +18,13 @@ MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 LAUNCH = """
 import os, sys
 fds, names, command = [int(n) for n in sys.argv[1].split(",") if n], sys.argv[2], sys.argv[3:]
-for i, fd in enumerate([os.dup2(fd, 200 + i) for i, fd in enumerate(fds)]):
+aside = [os.dup2(fd, 200 + i) for i, fd in enumerate(fds)]
+for fd in fds:
+    os.close(fd)
+for i, fd in enumerate(aside):
     os.dup2(fd, 3 + i, inheritable=True)
     os.close(fd)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
+os.environ.update(LISTEN_PID=os.environ.get("PRETEND") or str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
 os.execv(command[0], command)
 """
 
@@ -244,3 +246,23 @@ def test_nothing_was_passed(stage):
         assert proxy.process.wait(10) == 71
         proxy.reader.join(5)
         assert "systemd:mail" in proxy.log and "smtp-detour.socket" in proxy.log
+
+
+def test_sockets_for_another_process_are_not_ours(stage):
+    config = "[listen]\naddress = systemd:mail\n" + stage.account([closed_port()])
+    proxy = activated(stage, config, [("mail", listening())], wait=False, env=dict(os.environ, PRETEND="1"))
+    assert proxy.process.wait(10) == 71
+    proxy.reader.join(5)
+    assert "no such socket was passed" in proxy.log
+
+
+def test_no_child_gets_the_sockets(stage):
+    upstream, s, dump, script = stage.upstream(), listening(), stage.folder / "dump", stage.folder / "command"
+    script.write_text("#!/bin/sh\nenv >%s\nls -l /proc/self/fd >>%s\necho sesame\n" % (dump, dump))
+    script.chmod(0o755)
+    activated(stage, "[listen]\naddress = systemd\n" + stage.account([upstream], password=None, password_command=script), [("mail", s)])
+    client = RawClient(s.getsockname())
+    client.reply()
+    assert dialog(client, "EHLO x", "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[-1].startswith("250 ")
+    text = dump.read_text()
+    assert "PATH=" in text and "LISTEN_" not in text and "socket:" not in text

@@ -12,23 +12,34 @@ static bool is_name(struct slice s)
     return s.len > 0;
 }
 
+/* "From me Thu Jan  1 ...": not "From : me", which is a field of the old syntax, and not "From" alone. */
+static bool is_mbox_line(struct slice line)
+{
+    struct slice rest = slice_from(line, 4);
+    if (!slice_is(slice_head(line, 4), "From") || !rest.len || (rest.data[0] != ' ' && rest.data[0] != '\t'))
+        return false;
+    rest = slice_trim(rest);
+    return rest.len > 0 && rest.data[0] != ':' && rest.data[0] != '\r';
+}
+
 /* Line by line. Only whole lines are given. */
 static unsigned hops(struct slice in)
 {
     unsigned n = 0;
-    for (bool first = true; in.len; first = false) {
+    for (bool first = true; in.len;) {
         size_t end = slice_find(in, '\n');
         struct slice line = slice_head(in, end), name;
         in = slice_from(in, end + 1);
         bool folded = line.len && (line.data[0] == ' ' || line.data[0] == '\t');
         if (folded && !first)
             continue;
-        if (first && line.len > 4 && memcmp(line.data, "From", 4) == 0 && (line.data[4] == ' ' || line.data[4] == '\t'))
+        if (first && is_mbox_line(line)) /* what follows one begins the section */
             continue;
         name = slice_head(line, slice_find(line, ':'));
         if (folded || name.len == line.len || !is_name(slice_trim(name)))
             break;
         n += slice_is_word(slice_trim(name), "received");
+        first = false;
     }
     return n;
 }

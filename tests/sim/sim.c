@@ -202,6 +202,11 @@ struct sim_living sim_living(const struct sim *sim)
     return sim->living;
 }
 
+size_t sim_most_held(const struct sim *sim)
+{
+    return sim->most_held;
+}
+
 size_t sim_log_count(const struct sim *sim)
 {
     return sim->nlines;

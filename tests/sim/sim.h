@@ -48,6 +48,8 @@ struct sim_living {
     size_t timers, transports, queries, jobs, processes, listeners, contexts;
 };
 struct sim_living sim_living(const struct sim *sim);
+size_t sim_most_held(
+    const struct sim *sim); /* octets: the most that one stream ever kept, unread by the product or not yet handed to its peer */
 
 /* The log: sim_io()->log keeps its lines here. */
 size_t sim_log_count(const struct sim *sim);

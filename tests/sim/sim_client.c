@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "sim_world.h"
 
-enum { QUEUE = 256, KEEP = 1024 * 1024, PATIENCE = 600, LINGER = 120 };
+enum { QUEUE = 256, KEEP = 1024 * 1024, PATIENCE = 600, LINGER = 120, HELD = 1800 };
 
 enum awaited { AWAIT_GREETING, AWAIT_HELLO, AWAIT_RSET, AWAIT_MAIL, AWAIT_RCPT, AWAIT_DATA, AWAIT_FINAL, AWAIT_QUIT };
 
@@ -28,6 +28,9 @@ struct sim_client {
     size_t message; /* the one under way, or the next */
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
     uint64_t sent, dot_at[SIM_CLIENT_MESSAGES]; /* octets handed over; where each message's end of data ends */
+    int last_code;
+    bool cut_off;
+    bool has_dsn, has_utf8, quit_said, finished, lost;
     bool leaving, done, gave_up, body_parted, closing, unreachable;
     char complaint[300];
 };
@@ -52,6 +55,8 @@ static void finish(struct sim_client *c)
 
 static void hurry(struct sim_client *c)
 {
+    if (c->script.junk || c->script.deaf)
+        return;
     usec patience = c->script.patience ? c->script.patience : PATIENCE * USEC_PER_SEC;
     sim_event_arm(c->sim->loop, &c->give_up, patience);
 }
@@ -59,6 +64,12 @@ static void hurry(struct sim_client *c)
 static void out_of_patience(void *arg)
 {
     struct sim_client *c = arg;
+    if (c->script.junk || c->script.deaf) { /* it was to be thrown out long ago */
+        if (c->end && !sim_end_other(c->end)->closed)
+            complain(c, "still holds the connection of a client that says or hears nothing", "");
+        finish(c);
+        return;
+    }
     c->gave_up = true;
     sim_say(c->sim, "client gives up");
     finish(c);
@@ -109,6 +120,10 @@ static void send_some(void *arg)
     }
     if (c->end && c->closing && !c->leaving)
         part(c);
+    else if (c->end && c->script.half && c->quit_said && !c->finished) {
+        c->finished = true;
+        sim_end_finish(c->end);
+    }
 }
 
 static void say(struct sim_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -145,7 +160,9 @@ static bool parts(struct sim_client *c, enum sim_client_step step)
 
 static void say_rcpt(struct sim_client *c, size_t i)
 {
-    say(c, "RCPT TO:<%s>", c->script.messages[c->message].to[i]);
+    const struct sim_message *m = &c->script.messages[c->message];
+    bool dsn = m->dsn_rcpt && c->has_dsn;
+    say(c, "RCPT TO:<%s>%s%s", m->to[i], dsn ? " " : "", dsn ? m->dsn_rcpt : "");
     await(c, AWAIT_RCPT, c->message, i);
 }
 
@@ -166,7 +183,11 @@ static void say_mail(struct sim_client *c)
         say(c, "RSET");
         await(c, AWAIT_RSET, c->message, 0);
     }
-    say(c, "MAIL FROM:<%s>%s%s", m->from, m->parameters ? " " : "", m->parameters ? m->parameters : "");
+    struct sim_outcome *o = &c->outcomes[c->message];
+    o->used_dsn = m->dsn_mail && c->has_dsn;
+    o->used_utf8 = m->utf8 && c->has_utf8;
+    say(c, "MAIL FROM:<%s>%s%s%s%s%s", m->from, m->parameters ? " " : "", m->parameters ? m->parameters : "", o->used_dsn ? " " : "",
+        o->used_dsn ? m->dsn_mail : "", o->used_utf8 ? " SMTPUTF8" : "");
     await(c, AWAIT_MAIL, c->message, 0);
     if (parts(c, SIM_CLIENT_SENT_MAIL) || !c->script.pipelining)
         return;
@@ -174,6 +195,15 @@ static void say_mail(struct sim_client *c)
         say_rcpt(c, i);
     if (!parts(c, SIM_CLIENT_SENT_RCPT))
         say_data(c);
+}
+
+static void say_quit(struct sim_client *c)
+{
+    if (!c->quit_said) {
+        say(c, "QUIT");
+        await(c, AWAIT_QUIT, 0, 0);
+    }
+    c->quit_said = true;
 }
 
 static void next_message(void *arg)
@@ -184,8 +214,7 @@ static void next_message(void *arg)
     if (c->message < c->script.n) {
         say_mail(c);
     } else if (c->script.parting == SIM_PART_QUIT) {
-        say(c, "QUIT");
-        await(c, AWAIT_QUIT, 0, 0);
+        say_quit(c);
     } else {
         part(c);
     }
@@ -232,9 +261,56 @@ static void send_body(struct sim_client *c)
         sim_event_arm(c->sim->loop, &c->send, 0);
     if (parts(c, SIM_CLIENT_IN_BODY) || parts(c, SIM_CLIENT_SENT_DOT))
         return;
+    if (c->script.quit_behind && c->message + 1 == c->script.n)
+        say_quit(c);
     if (c->script.eager && c->script.pipelining && c->message + 1 < c->script.n) {
         c->message++;
         say_mail(c);
+    }
+}
+
+/* Everything at once, as a device does that was never told to wait. */
+static void say_all(struct sim_client *c)
+{
+    say(c, "%s client.lan", c->script.helo ? "HELO" : "EHLO");
+    await(c, AWAIT_HELLO, 0, 0);
+    for (size_t i = 0; i < c->script.n; i++) {
+        const struct sim_message *m = &c->script.messages[i];
+        c->outcomes[i].began = true;
+        say(c, "MAIL FROM:<%s>", m->from);
+        await(c, AWAIT_MAIL, i, 0);
+        for (size_t k = 0; k < m->nto; k++) {
+            say(c, "RCPT TO:<%s>", m->to[k]);
+            await(c, AWAIT_RCPT, i, k);
+        }
+        say(c, "DATA");
+        await(c, AWAIT_DATA, i, 0);
+        stuff(c, m->body, m->len);
+        (void)!buf_append_slice(&c->out, slice_of(c->script.lf ? ".\n" : ".\r\n"));
+        c->dot_at[i] = c->out.len;
+        await(c, AWAIT_FINAL, i, 0);
+    }
+    say_quit(c);
+}
+
+static void heard_in_flight(struct sim_client *c, const struct expectation *e, int code)
+{
+    struct sim_outcome *o = &c->outcomes[e->message];
+    switch (e->what) {
+    case AWAIT_MAIL: o->mail = code; break;
+    case AWAIT_RCPT: o->rcpt[e->index] = code; break;
+    case AWAIT_DATA:
+        o->data = code;
+        c->lost = code != 354; /* its body is read as commands now: what is answered from here on means nothing */
+        break;
+    case AWAIT_FINAL:
+        o->final = code;
+        o->acked = sim_now(c->sim);
+        break;
+    case AWAIT_GREETING:
+    case AWAIT_HELLO:
+    case AWAIT_RSET:
+    case AWAIT_QUIT: break;
     }
 }
 
@@ -313,9 +389,17 @@ static void heard(struct sim_client *c, const struct expectation *e, int code)
     }
 }
 
+static bool slice_find_text(struct slice text, const char *word)
+{
+    return memmem(text.data, text.len, word, strlen(word)) != NULL;
+}
+
 static void take_reply(struct sim_client *c, int code, struct slice text)
 {
     hurry(c);
+    c->last_code = code;
+    if (c->lost || c->script.junk)
+        return;
     if (c->count == 0) {
         if (code != 421)
             complain(c, "a reply that nobody asked for", slice_head(text, 100).data);
@@ -330,7 +414,14 @@ static void take_reply(struct sim_client *c, int code, struct slice text)
             c->outcomes[e.message].final = code;
         return;
     }
-    heard(c, &e, code);
+    if (e.what == AWAIT_HELLO) {
+        c->has_dsn = slice_find_text(text, "DSN");
+        c->has_utf8 = slice_find_text(text, "SMTPUTF8");
+    }
+    if (c->script.blast)
+        heard_in_flight(c, &e, code);
+    else
+        heard(c, &e, code);
 }
 
 /* Takes one whole reply off the input. */
@@ -370,15 +461,17 @@ static void wakes(void *ctx)
         finish(c);
         return;
     }
-    while (c->end && (n = sim_end_read(c->end, chunk, sizeof chunk, &err)) > 0) {
+    while (c->end && !c->script.deaf && (n = sim_end_read(c->end, chunk, sizeof chunk, &err)) > 0) {
         (void)!buf_append(&c->in, chunk, (size_t)n);
         (void)!buf_append(&c->replies, chunk, (size_t)n);
         while (c->end && take_one(c))
             continue;
     }
-    if (c->end && n < 0)
+    if (c->end && n < 0) {
+        c->cut_off = c->last_code != 0 && c->count > 0 && !c->lost && !c->script.junk && !c->leaving && c->last_code != 421;
         finish(c);
-    else if (c->end && c->out.len > 0 && !c->send.slot)
+    }
+    if (c->end && c->out.len > 0 && !c->send.slot)
         send_some(c);
 }
 
@@ -389,7 +482,15 @@ static void start(void *arg)
     if (!addr_parse_with_port(slice_of(c->script.at), &at) || (c->script.source && !addr_parse(slice_of(c->script.source), &source)))
         abort();
     c->end = sim_connect(c->sim, &at, &source, wakes, c);
+    if (c->script.junk || c->script.deaf)
+        sim_event_arm(c->sim->loop, &c->give_up, HELD * USEC_PER_SEC);
+    for (unsigned i = 0; i < c->script.junk_times; i++)
+        (void)!buf_append(&c->out, c->script.junk, c->script.junk_len);
+    if (c->script.junk)
+        return;
     await(c, AWAIT_GREETING, 0, 0);
+    if (c->script.blast)
+        say_all(c);
 }
 
 struct sim_client *sim_client_new(struct sim *sim, const struct sim_client_script *script, usec delay)
@@ -452,6 +553,16 @@ const char *sim_client_complaint(const struct sim_client *c)
 bool sim_client_got_in(const struct sim_client *c)
 {
     return !c->unreachable;
+}
+
+bool sim_client_is_lost(const struct sim_client *c)
+{
+    return c->lost;
+}
+
+bool sim_client_was_cut_off(const struct sim_client *c)
+{
+    return c->cut_off;
 }
 
 bool sim_client_gave_up(const struct sim_client *c)

@@ -29,8 +29,10 @@ struct sim_message {
     const char *from; /* without brackets */
     const char *to[SIM_CLIENT_RECIPIENTS];
     size_t nto;
-    const char *parameters; /* of MAIL, or NULL */
-    const char *body;       /* octets before dot-stuffing, any line ends; the client adds a CRLF at the end if there is none */
+    const char *parameters;          /* of MAIL, or NULL */
+    const char *dsn_mail, *dsn_rcpt; /* said where the reply to EHLO lists DSN */
+    bool utf8;                       /* ... SMTPUTF8 */
+    const char *body;                /* octets before dot-stuffing, any line ends; the client adds a CRLF at the end if there is none */
     size_t len;
     bool rset_before;
 };
@@ -42,11 +44,19 @@ struct sim_client_script {
     bool bare_lf;       /* commands end in a bare LF */
     bool lf;            /* bodies have bare LF only, dots are stuffed after it, LF.LF ends them (listener: line_endings = lf) */
     bool pipelining;    /* MAIL RCPT… DATA in one flight */
-    bool eager;         /* and the next MAIL right behind the dot */
-    size_t piece;       /* bytes per write; 0: all at once */
-    usec gap;           /* between such writes */
-    usec pause;         /* before each message */
-    usec patience;      /* silence after which it gives up; 0: ten minutes */
+    bool blast;         /* the whole dialog in one flight, before the greeting, whatever is answered */
+    bool quit_behind;   /* QUIT right behind the last dot */
+    bool half;          /* FIN behind the last octet of blast or quit_behind, and reads on */
+    bool deaf;          /* never reads */
+    bool excused;       /* may be told anything: the product may send it away */
+    const char *junk;   /* says this `junk_times` times instead of SMTP, and waits to be thrown out */
+    size_t junk_len;
+    unsigned junk_times;
+    bool eager;    /* and the next MAIL right behind the dot */
+    size_t piece;  /* bytes per write; 0: all at once */
+    usec gap;      /* between such writes */
+    usec pause;    /* before each message */
+    usec patience; /* silence after which it gives up; 0: ten minutes */
     struct sim_message messages[SIM_CLIENT_MESSAGES];
     size_t n;
     enum sim_client_step parts_at; /* in the last message; NEVER: after all */
@@ -56,7 +66,8 @@ struct sim_client_script {
 
 struct sim_outcome { /* of one message; codes are 0 while unanswered */
     int mail, rcpt[SIM_CLIENT_RECIPIENTS], data, final;
-    char text[600];       /* the last refusal, or the final reply */
+    char text[600]; /* the last refusal, or the final reply */
+    bool used_dsn, used_utf8;
     bool began, sent_dot; /* every octet of the end of data was handed to the network */
     usec acked;           /* when the final reply came */
 };
@@ -71,6 +82,8 @@ const struct sim_outcome *sim_client_outcome(const struct sim_client *c, size_t 
 const char *sim_client_replies(const struct sim_client *c);   /* everything it was told, as it came */
 const char *sim_client_complaint(const struct sim_client *c); /* what the product did wrong as a server, or NULL */
 bool sim_client_got_in(const struct sim_client *c);           /* false: the connect was refused */
+bool sim_client_is_lost(const struct sim_client *c);          /* its flight met a refusal, and its body was read as commands */
+bool sim_client_was_cut_off(const struct sim_client *c);      /* closed without a word while an answer was due */
 bool sim_client_gave_up(const struct sim_client *c);          /* out of patience */
 
 /* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. lf: the client's line end is LF. Gives; *len_r octets. */

@@ -5,7 +5,7 @@
 #include "sim_client.h"
 #include "sim_upstream.h"
 
-enum { SIM_PLACES = 16, SIM_CLIENTS = 6, SIM_NAMES = 4, SIM_FINDINGS = 12 };
+enum { SIM_CHANGES = 3, SIM_ACCOUNTS = 2, SIM_PLACES = 16, SIM_CLIENTS = 6, SIM_NAMES = 4, SIM_FINDINGS = 12 };
 
 struct sim_place { /* one "address:port" of the upstream's side of the network */
     char at[64];
@@ -20,6 +20,27 @@ struct sim_plan_name {
     usec delay[2];
 };
 
+enum sim_turn {                   /* what may befall the product in mid-history */
+                SIM_TURN_RELOAD,  /* of `ini` */
+                SIM_TURN_NETWORK, /* the system says that the network changed */
+                SIM_TURN_CUT,     /* it says so, and every connection to an upstream is dead */
+                SIM_TURN_RESTART, /* in order: SIGTERM, the end of all sessions, a new process with the old state_dir and `ini` */
+                SIM_TURN_KILL,    /* at once */
+                SIM_TURN_COUNT
+};
+
+struct sim_change {
+    enum sim_turn what;
+    usec at; /* of the history; changes stand in their order */
+    const char *ini;
+};
+
+struct sim_account { /* the accounts that a plan's senders go to: [0] takes whom no other takes */
+    const char *user, *password;
+    const char *senders; /* how its senders' addresses end; NULL: all */
+    bool falls_back;     /* its mail may go to the other one */
+};
+
 struct sim_plan {
     uint64_t seed; /* of the world */
     const char *ini;
@@ -32,11 +53,17 @@ struct sim_plan {
     struct sim_client_script clients[SIM_CLIENTS];
     usec delays[SIM_CLIENTS];
     size_t nclients;
-    const char *user, *password;      /* what may never go clear or into the log; NULL: none */
+    struct sim_account accounts[SIM_ACCOUNTS];
+    size_t naccounts; /* 0: one, without a sender's rule */
+    struct sim_change changes[SIM_CHANGES];
+    size_t nchanges;
+    bool fix_headers;
+    const char *user, *password;      /* what may never go clear or into the log; NULL: none. accounts[0]'s */
     bool needs_sealed, needs_genuine; /* what a connection must have earned before mail or credentials go over it */
     bool lf;                          /* the listener takes LF.LF as an end of data too */
     bool calm;         /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
     bool must_arrive;  /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
+    bool must_finish;  /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
     const char *notes; /* what is wrong where, for a person; or NULL */
     usec drain_at;     /* SIGTERM at this point of the history; 0: when all clients are done */
     char **texts;      /* what the strings above point into */
@@ -53,7 +80,9 @@ struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const st
 enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
 void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind); /* initialises; sim_generate.c */
 void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);       /* sim_generate_clients.c */
-void sim_plan_print(const struct sim_plan *plan);                            /* on stderr, for a person */
+void sim_generate_turns(struct sim_plan *plan, uint64_t seed,
+                        enum sim_kind kind);      /* what goes beyond one account and plain clients; sim_generate_turns.c */
+void sim_plan_print(const struct sim_plan *plan); /* on stderr, for a person */
 
 /* ---- the play ---- */
 struct sim_play {
@@ -66,7 +95,8 @@ struct sim_play {
     struct accounts *accounts;
     struct relay *relay;
     struct listener *listener;
-    bool drained, draining;
+    struct netwatch *netwatch;
+    bool drained, draining, restarted;
     usec ended; /* when the last client was done */
 };
 
@@ -85,6 +115,7 @@ struct sim_verdict {
 void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_verdict *verdict_r); /* after sim_play_close */
 void sim_verdict_free(struct sim_verdict *v);
 void sim_accuse(struct sim_verdict *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+const char *sim_judge_body(struct slice sent, struct slice got); /* both canonical; what is wrong, or NULL; sim_oracle_header.c */
 void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v); /* sim_oracle_secrets.c */
 
 /* Plays a plan from beginning to end. Returns the trace's hash. */

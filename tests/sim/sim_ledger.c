@@ -20,6 +20,7 @@ void ledger_mail_free(struct sim_mail *m)
     free(m->to);
     free(m->from);
     free(m->parameters);
+    free(m->to_parameters);
     buf_free(&m->body);
     *m = (struct sim_mail){0};
     buf_init(&m->body, BODY_CAP);
@@ -66,6 +67,7 @@ struct sim_login *ledger_login(struct up_session *s, const char *user, const cha
     struct sim_login *login = &l->logins[l->nlogins++];
     *login =
         (struct sim_login){.user = mem_string(user), .password = mem_string(password), .when = sim_now(s->u->sim), .port = s->u->at.port};
+    login->account = s->u->script.account;
     login->sealed = s->sealed;
     login->genuine = s->u->script.genuine;
     return login;
@@ -86,6 +88,8 @@ void up_take_mail(struct up_session *s)
     s->mail.when = sim_now(s->u->sim);
     s->mail.port = s->u->at.port;
     s->mail.session = s->number;
+    s->mail.account = script->account;
+    s->mail.dsn = script->dsn;
     s->mail.sealed = s->sealed;
     s->mail.genuine = script->genuine;
     s->mail.authenticated = s->authenticated || !script->user;

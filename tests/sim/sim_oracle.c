@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "sim_history.h"
 
+enum { CAP = 64 * 1024 };
+
 void sim_accuse(struct sim_verdict *v, const char *fmt, ...)
 {
     char text[900];
@@ -75,7 +77,11 @@ static void check_body(const struct case_file *f, const struct sim_mail *mail)
     size_t n;
     char *expected = sim_canonical(f->m->body, f->m->len, f->script->lf, &n);
     struct slice got = buf_view(&mail->body);
-    if (got.len != n || (n > 0 && memcmp(got.data, expected, n) != 0)) {
+    if (f->play->plan->fix_headers) {
+        const char *wrong = sim_judge_body(slice_make(expected, n), got);
+        if (wrong)
+            accuse(f, wrong);
+    } else if (got.len != n || (n > 0 && memcmp(got.data, expected, n) != 0)) {
         size_t at = 0;
         while (at < n && at < got.len && got.data[at] == expected[at])
             at++;
@@ -109,6 +115,41 @@ static void check_recipients(const struct case_file *f, const struct sim_mail *m
     }
 }
 
+static bool has_words(const char *text, const char *words)
+{
+    const char *at = text ? strstr(text, words) : NULL;
+    return at && (at == text || at[-1] == ' ');
+}
+
+/* "DSN and SMTPUTF8 pass where the upstream has them". */
+static void check_parameters(const struct case_file *f, const struct sim_mail *mail)
+{
+    if (f->o->used_dsn && mail->dsn && !has_words(mail->parameters, f->m->dsn_mail))
+        accuse(f, "the DSN parameters of its MAIL are gone or others");
+    if (f->o->used_dsn && mail->dsn && mail->nto > 0 && f->m->dsn_rcpt && !has_words(mail->to_parameters, f->m->dsn_rcpt))
+        accuse(f, "the DSN parameters of its RCPT are gone or others");
+    if (f->o->used_utf8 && !has_words(mail->parameters, "SMTPUTF8"))
+        accuse(f, "its SMTPUTF8 is gone");
+}
+
+static unsigned account_of(const struct sim_plan *plan, const char *sender)
+{
+    for (unsigned i = 1; i < plan->naccounts; i++) {
+        size_t n = strlen(sender), k = strlen(plan->accounts[i].senders);
+        if (n >= k && strcmp(sender + n - k, plan->accounts[i].senders) == 0)
+            return i;
+    }
+    return 0;
+}
+
+/* "The first account whose patterns match takes the message"; its fallback may. */
+static void check_route(const struct case_file *f, const struct sim_mail *mail)
+{
+    unsigned due = account_of(f->play->plan, f->m->from);
+    if (mail->account != due && !f->play->plan->accounts[due].falls_back)
+        accuse(f, "it went to another account than its sender's");
+}
+
 /* "Sent over a connection that did not earn it". */
 static void check_connection(const struct case_file *f, const struct sim_mail *mail)
 {
@@ -126,7 +167,8 @@ static void check_connection(const struct case_file *f, const struct sim_mail *m
 static bool client_waited(const struct case_file *f)
 {
     bool last = f->message + 1 == f->script->n || f->script->eager;
-    return !sim_client_gave_up(f->play->clients[f->client]) && !(last && f->script->parts_at != SIM_CLIENT_NEVER);
+    const struct sim_client *c = f->play->clients[f->client];
+    return !sim_client_gave_up(c) && !f->script->excused && !sim_client_is_lost(c) && !(last && f->script->parts_at != SIM_CLIENT_NEVER);
 }
 
 static void check_count(const struct case_file *f)
@@ -144,6 +186,8 @@ static void check_count(const struct case_file *f)
         accuse(f, "it was acked before its upstream had answered");
     if (f->play->plan->calm && client_waited(f) && o->final != 250 && f->ncommits > 0)
         accuse(f, "its upstream said 250 and its client was told otherwise");
+    if (f->play->plan->calm && client_waited(f) && o->sent_dot && o->data == 354 && o->final == 0)
+        accuse(f, "its end of data was never answered");
 }
 
 static int code_of(const struct sim_address_rule *rules, const char *address)
@@ -174,11 +218,20 @@ static bool is_scripted(const struct sim_plan *plan, int code)
     return false;
 }
 
+/* 550 5.6.7 is due when the session that was had cannot take SMTPUTF8. */
+static bool lacks_utf8(const struct sim_plan *plan)
+{
+    for (size_t i = 0; i < plan->nplaces; i++)
+        if (!plan->places[i].script.smtputf8)
+            return true;
+    return false;
+}
+
 /* "Replies to RCPT are never invented": a 2xx or 5xx is the upstream's, any fault of ours is 4xx. */
 static void check_told(const struct case_file *f, size_t recipient)
 {
     int told = f->o->rcpt[recipient], due = due_code(f, recipient);
-    if (told == 0 || told == due)
+    if (told == 0 || told == due || (f->o->used_utf8 && told == 550 && lacks_utf8(f->play->plan)))
         return;
     if (told == code_of(f->play->plan->places[0].script.rcpt, f->m->to[recipient]) && is_scripted(f->play->plan, 250))
         return; /* a fault said 250 to a MAIL that the rule refuses */
@@ -199,6 +252,10 @@ static void check_truth(const struct case_file *f)
     }
     if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 && !is_scripted(f->play->plan, o->final))
         accuse(f, "it was refused for good, and no upstream did");
+    if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 && o->final != 552)
+        accuse(f, "its body was asked for and it was not finished");
+    if (f->play->plan->must_arrive && client_waited(f) && !o->began && f->message == 0 && f->play->plan->drain_at == 0)
+        accuse(f, "its client was sent away before it could begin");
     if (f->play->plan->must_arrive && client_waited(f) && o->began &&
         (o->mail != 250 || (!nobody && o->final / 100 != 2 && o->final != 552)))
         sim_accuse(f->v, "client %zu message %zu was not accepted although a port works: %s", f->client, f->message, o->text);
@@ -235,6 +292,8 @@ static void judge_message(const struct sim_play *play, size_t client, size_t mes
         check_body(&f, f.commits[i]);
         check_recipients(&f, f.commits[i]);
         check_connection(&f, f.commits[i]);
+        check_parameters(&f, f.commits[i]);
+        check_route(&f, f.commits[i]);
     }
 }
 
@@ -244,12 +303,15 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
         const struct sim_client *c = play->clients[i];
         if (sim_client_complaint(c))
             sim_accuse(v, "client %zu complains: %s", i, sim_client_complaint(c));
-        if (!sim_client_got_in(c) && play->plan->drain_at == 0)
+        if (!sim_client_got_in(c) && play->plan->drain_at == 0 && !play->restarted)
             sim_accuse(v, "client %zu could not connect", i);
         if (!sim_client_is_done(c))
             sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
         if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)
             sim_accuse(v, "client %zu waited ten minutes for an answer", i);
+        if (sim_client_was_cut_off(c) && play->plan->calm && !play->plan->clients[i].excused &&
+            play->plan->clients[i].parts_at == SIM_CLIENT_NEVER)
+            sim_accuse(v, "client %zu was cut off while an answer was due", i);
         for (size_t m = 0; m < play->plan->clients[i].n; m++)
             judge_message(play, i, m, v);
     }
@@ -261,6 +323,8 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
 static void judge_leftovers(const struct sim_play *play, struct sim_verdict *v)
 {
     struct sim_living l = sim_living(play->sim);
+    if (sim_most_held(play->sim) > CAP)
+        sim_accuse(v, "%zu octets were held in one direction of a session: more than 64 KiB", sim_most_held(play->sim));
     const struct {
         const char *what;
         size_t n;

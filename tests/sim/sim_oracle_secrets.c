@@ -72,9 +72,30 @@ static void check_logins(const struct sim_play *play, struct sim_verdict *v)
         if ((plan->needs_sealed && !l->sealed) || (plan->needs_genuine && !l->genuine))
             sim_accuse(v, "credentials were given to port %u, which had not earned them (%s, %s)", l->port, l->sealed ? "sealed" : "clear",
                        l->genuine ? "genuine" : "an impostor");
-        if (strcmp(l->user, plan->user) != 0 || strcmp(l->password, plan->password) != 0)
+        const struct sim_account *a = &plan->accounts[l->account];
+        const char *user = plan->naccounts > 0 ? a->user : plan->user, *password = plan->naccounts > 0 ? a->password : plan->password;
+        if (strcmp(l->user, user) != 0 || strcmp(l->password, password) != 0)
             sim_accuse(v, "wrong credentials were sent to port %u", l->port);
     }
+}
+
+/* A new process knows nothing of the refusal, nor does an account whose settings a reload changed; what the old one was dialing then may end beside it. A reload
+ * that changes nothing forgives nothing. */
+static bool begins_anew_between(const struct sim_plan *plan, usec from, usec to)
+{
+    enum { UNDER_WAY = 30 }; /* seconds: acquire_timeout, and the AUTH itself */
+    const char *in_force = plan->ini;
+    for (size_t i = 0; i < plan->nchanges; i++) {
+        const struct sim_change *c = &plan->changes[i];
+        usec at = c->at + USEC_PER_SEC; /* the clock starts at one second; a restart may come later still */
+        if (c->what == SIM_TURN_NETWORK || c->what == SIM_TURN_CUT)
+            continue;
+        bool changed = strcmp(c->ini, in_force) != 0;
+        in_force = c->ini;
+        if (c->what != SIM_TURN_RELOAD ? to >= at : changed && to >= at && from <= at + UNDER_WAY * USEC_PER_SEC)
+            return true;
+    }
+    return false;
 }
 
 /* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under way at that moment may still end. */
@@ -87,6 +108,8 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
             continue;
         for (size_t k = i + 1; k < l->nlogins; k++) {
             usec after = l->logins[k].when - l->logins[i].when;
+            if (l->logins[k].account != l->logins[i].account || begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when))
+                continue;
             if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
                 sim_accuse(v, "credentials refused at port %u were sent again after %lld ms to port %u", l->logins[i].port,
                            (long long)(after / USEC_PER_MS), l->logins[k].port);
@@ -94,19 +117,26 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
     }
 }
 
-void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v)
+static void search(const struct sim_play *play, const char *password, struct sim_verdict *v)
 {
     struct needles n;
-    if (!play->plan->password)
-        return;
-    make_needles(&n, play->plan->password);
+    make_needles(&n, password);
     search_connections(play, &n, v);
-    check_logins(play, v);
-    check_refused_logins(play, v);
     for (size_t i = 0; i < sim_log_count(play->sim); i++)
         if (find(&n, slice_of(sim_log_line(play->sim, i))))
             sim_accuse(v, "the password stands in the log: %s", sim_log_line(play->sim, i));
     for (size_t i = 0; i < play->plan->nclients; i++)
         if (find(&n, slice_of(sim_client_replies(play->clients[i]))))
             sim_accuse(v, "client %zu was told the password", i);
+}
+
+void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v)
+{
+    if (!play->plan->password)
+        return;
+    check_logins(play, v);
+    check_refused_logins(play, v);
+    search(play, play->plan->password, v);
+    for (size_t i = 1; i < play->plan->naccounts; i++)
+        search(play, play->plan->accounts[i].password, v);
 }

@@ -5,10 +5,12 @@
 
 #include "base/mem.h"
 #include "io/listener.h"
+#include "io/netwatch.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
 #include "sim_config.h"
 #include "sim_history.h"
+#include "sim_world.h"
 #include "upstream/account.h"
 
 enum { LONGEST = 4 * 3600 }; /* seconds of virtual time that a history may take */
@@ -87,28 +89,74 @@ static void build_network(struct sim_play *play)
     *sim_path(play->sim, plan->listener) = plan->client_path;
 }
 
-void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose)
+static struct certificates *make_certificates(struct sim_play *play, const struct config *config)
 {
     struct err err;
-    struct addr at;
-    *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
-    sim_be_verbose(play->sim, verbose);
-    play->config = sim_config(plan->ini);
-    build_network(play);
-    struct io *io = sim_io(play->sim);
-    play->accounts = accounts_new(io, play->config, &err);
-    if (!play->accounts || !addr_parse_with_port(slice_of(plan->listener), &at)) {
-        fprintf(stderr, "accounts: %s\n", err.words);
-        abort();
-    }
-    struct certificates *certificates = certificates_new(play->config, NULL, io->log, &err);
+    struct certificates *certificates = certificates_new(config, NULL, sim_io(play->sim)->log, &err);
     if (!certificates) {
         fprintf(stderr, "certificates: %s\n", err.words);
         abort();
     }
+    return certificates;
+}
+
+static void network_changed(void *ctx)
+{
+    accounts_network_changed(((struct sim_play *)ctx)->accounts);
+}
+
+/* What the daemon does at its start. */
+static void product_start(struct sim_play *play, const char *ini)
+{
+    struct err err;
+    struct addr at;
+    struct io *io = sim_io(play->sim);
+    play->config = sim_config(ini);
+    play->accounts = accounts_new(io, play->config, &err);
+    if (!play->accounts || !addr_parse_with_port(slice_of(play->plan->listener), &at)) {
+        fprintf(stderr, "accounts: %s\n", err.words);
+        abort();
+    }
+    struct certificates *certificates = make_certificates(play, play->config);
     play->relay = relay_new(io, play->config, play->accounts, certificates);
     certificates_unref(&certificates);
     play->listener = listener_open(io->loop, &at, on_accept, play, &err);
+    play->netwatch = netwatch_new(io->loop, network_changed, play);
+}
+
+static void product_free(struct sim_play *play)
+{
+    listener_close(&play->listener);
+    netwatch_free(&play->netwatch);
+    relay_free(&play->relay);
+    accounts_free(&play->accounts);
+    config_unref(&play->config);
+}
+
+/* ... and at SIGHUP. */
+static void product_reload(struct sim_play *play, const char *ini)
+{
+    struct err err;
+    struct config *fresh = sim_config(ini);
+    struct accounts *accounts = accounts_reload(&play->accounts, fresh, &err);
+    if (!accounts) {
+        fprintf(stderr, "accounts: %s\n", err.words);
+        abort();
+    }
+    play->accounts = accounts;
+    struct certificates *certificates = make_certificates(play, fresh);
+    relay_reload(play->relay, fresh, accounts, certificates);
+    certificates_unref(&certificates);
+    config_unref(&play->config);
+    play->config = fresh;
+}
+
+void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose)
+{
+    *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
+    sim_be_verbose(play->sim, verbose);
+    build_network(play);
+    product_start(play, plan->ini);
     for (size_t i = 0; i < plan->nclients; i++)
         play->clients[i] = sim_client_new(play->sim, &plan->clients[i], plan->delays[i]);
 }
@@ -140,8 +188,52 @@ static bool has_drained(void *ctx)
     return ((const struct sim_play *)ctx)->drained;
 }
 
+static void cut_upstreams(struct sim_play *play)
+{
+    struct addr listener;
+    if (!addr_parse_with_port(slice_of(play->plan->listener), &listener))
+        abort();
+    for (size_t i = 0; i < play->sim->nconns; i++) {
+        struct sim_end *e = &play->sim->conns[i]->ends[SIM_UP];
+        if (!e->closed && !(addr_equal(&e->peer, &listener) && e->peer.port == listener.port))
+            sim_end_cut(e);
+    }
+}
+
+static void turn(struct sim_play *play, const struct sim_change *c)
+{
+    static const char *const names[] = {"reload", "network change", "network change, all links dead", "restart", "kill"};
+    sim_say(play->sim, "%s", names[c->what]);
+    switch (c->what) {
+    case SIM_TURN_RELOAD: product_reload(play, c->ini); break;
+    case SIM_TURN_CUT: cut_upstreams(play); /* fall through */
+    case SIM_TURN_NETWORK: sim_network_change(play->sim); break;
+    case SIM_TURN_RESTART:
+        drain(play);
+        (void)sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC); /* never: the end says so */
+        if (!play->drained)
+            return;
+        /* fall through */
+    case SIM_TURN_KILL:
+        product_free(play);
+        sim_run_for(play->sim, 2 * USEC_PER_SEC);
+        play->drained = play->draining = false;
+        play->restarted = true;
+        product_start(play, c->ini);
+        break;
+    case SIM_TURN_COUNT: break;
+    }
+}
+
 bool sim_play_run(struct sim_play *play)
 {
+    for (size_t i = 0; i < play->plan->nchanges; i++) {
+        const struct sim_change *c = &play->plan->changes[i];
+        usec now = sim_now(play->sim) - USEC_PER_SEC; /* the clock starts at one second */
+        if (c->at > now)
+            sim_run_for(play->sim, c->at - now);
+        turn(play, c);
+    }
     if (play->plan->drain_at > 0) {
         sim_run_for(play->sim, play->plan->drain_at);
         drain(play);
@@ -155,10 +247,7 @@ bool sim_play_run(struct sim_play *play)
 
 void sim_play_close(struct sim_play *play)
 {
-    listener_close(&play->listener);
-    relay_free(&play->relay);
-    accounts_free(&play->accounts);
-    config_unref(&play->config);
+    product_free(play);
     sim_run_for(play->sim, 30 * USEC_PER_SEC); /* goodbyes, state files */
     for (size_t i = 0; i < play->plan->nplaces; i++)
         sim_upstream_free(&play->upstreams[i]);

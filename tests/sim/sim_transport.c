@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/stream.h"
 #include "sim_transport.h"
 #include "sim_world.h"
 
@@ -71,9 +72,19 @@ static void check_retry(const struct sim_transport *t, const void *data, size_t 
     abort();
 }
 
+static void measure(const struct transport *base)
+{
+    struct sim *sim = base->loop->sim;
+    size_t in = stream_view(base->stream).len, out = stream_queued(base->stream), most = in > out ? in : out;
+    if (most > sim->most_held)
+        sim->most_held = most;
+}
+
 static ssize_t do_write(struct transport *base, const void *data, size_t n, struct err *err)
 {
     struct sim_transport *t = of(base);
+    if (base->stream)
+        measure(base);
     if (!sim_end_is_sealed(t->end))
         return sim_end_write(t->end, data, n, err);
     if (t->retry.len > 0)
@@ -109,6 +120,8 @@ static const struct tls_facts *tls(const struct transport *base)
 static void want(struct transport *base, bool read, bool write)
 {
     struct sim_transport *t = of(base);
+    if (base->stream)
+        measure(base);
     t->want_read = read;
     t->want_write = write;
     notified(t);

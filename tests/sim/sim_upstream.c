@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "sim_upstream_internal.h"
 
-enum { OUT_CAP = 16384, IN_CAP = 1024 * 1024 };
+enum { IN_CAP = 1024 * 1024, OUT_CAP = 2 * IN_CAP, LINES = 10000, FLOOD = 1024 * 1024 };
 
 const char *sim_step_name(enum sim_step step)
 {
@@ -19,7 +19,8 @@ const char *sim_step_name(enum sim_step step)
 
 const char *sim_fault_name(enum sim_fault fault)
 {
-    static const char *const names[] = {"none", "close", "reset", "stall", "hole", "reply", "drip", "twice", "slow"};
+    static const char *const names[] = {"none", "close", "reset", "stall", "hole",  "reply",
+                                        "drip", "twice", "slow",  "last",  "lines", "flood"};
     return names[fault];
 }
 
@@ -142,6 +143,27 @@ static void answer_leaves(void *arg)
     after_answer(s);
 }
 
+static void answer_in_many_lines(struct up_session *s)
+{
+    char *last = mem_copy(s->out.data + s->out.head, s->out.len);
+    size_t n = s->out.len;
+    buf_clear(&s->out);
+    for (unsigned i = 0; i < LINES; i++)
+        (void)!buf_printf(&s->out, "%.3s-line %u\r\n", last, i);
+    (void)!buf_append(&s->out, last, n);
+    free(last);
+}
+
+static void flood(struct up_session *s)
+{
+    char *x = mem_alloc(FLOOD);
+    memset(x, '2', FLOOD);
+    buf_clear(&s->out);
+    s->verdict_is_good = false;
+    (void)!buf_append(&s->out, x, FLOOD);
+    free(x);
+}
+
 static void strike(struct up_session *s, const struct sim_fault_rule *r, usec *delay)
 {
     switch (r->fault) {
@@ -168,6 +190,9 @@ static void strike(struct up_session *s, const struct sim_fault_rule *r, usec *d
         break;
     }
     case SIM_FAULT_SLOW: *delay += r->delay; break;
+    case SIM_FAULT_LAST: s->after = AFTER_CLOSE; break;
+    case SIM_FAULT_LINES: answer_in_many_lines(s); break;
+    case SIM_FAULT_FLOOD: flood(s); break;
     case SIM_FAULT_NONE:
     case SIM_FAULT_COUNT: break;
     }
@@ -227,7 +252,8 @@ bool up_strikes_body(struct up_session *s)
         return false;
     s->body_struck = true;
     r = step_comes(s, SIM_AT_BODY);
-    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW)
+    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW || r->fault == SIM_FAULT_LAST ||
+        r->fault == SIM_FAULT_LINES)
         return false; /* there is no answer to disturb here */
     buf_clear(&s->out);
     s->after = AFTER_NOTHING;
@@ -254,7 +280,7 @@ static void idle_is_over(void *arg)
         return;
     buf_clear(&s->out);
     if (r->fault == SIM_FAULT_REPLY || r->fault == SIM_FAULT_CLOSE || r->fault == SIM_FAULT_RESET || r->fault == SIM_FAULT_HOLE ||
-        r->fault == SIM_FAULT_STALL)
+        r->fault == SIM_FAULT_STALL || r->fault == SIM_FAULT_FLOOD)
         dispatch_answer(s, r);
 }
 

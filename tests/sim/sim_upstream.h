@@ -33,6 +33,9 @@ enum sim_fault {
     SIM_FAULT_DRIP,  /* answers a byte at a time, a millisecond between */
     SIM_FAULT_TWICE, /* answers twice */
     SIM_FAULT_SLOW,  /* answers `delay` later */
+    SIM_FAULT_LAST,  /* answers, then FIN: dies between this and the next command or chunk */
+    SIM_FAULT_LINES, /* answers with 10,000 continuation lines before the last */
+    SIM_FAULT_FLOOD, /* a megabyte without a line end instead */
     SIM_FAULT_COUNT
 };
 
@@ -70,6 +73,7 @@ struct sim_upstream_script {
     bool injects;                /* a reply too many, in clear, behind the 220 to STARTTLS */
     struct sim_tls_server tls;
     bool genuine;      /* this really is the server the account means; false: an impostor or an interception */
+    unsigned account;  /* which account of the plan it serves */
     bool may_be_clear; /* the config allows unprotected submission here: for the oracle */
     struct sim_address_rule mail[SIM_RULES], rcpt[SIM_RULES];
     struct sim_fault_rule faults[SIM_RULES];
@@ -82,7 +86,10 @@ struct sim_mail { /* one message that was taken */
     char *from;
     char **to; /* recipients accepted */
     size_t nto;
-    char *parameters; /* of MAIL */
+    char *parameters;    /* of MAIL */
+    char *to_parameters; /* of the first RCPT that had any */
+    bool dsn;            /* the server had announced it */
+    unsigned account;    /* the server's */
     struct buf body;
     usec when;
     uint16_t port;
@@ -95,6 +102,7 @@ struct sim_login { /* one AUTH attempt */
     char *user, *password;
     usec when;
     uint16_t port;
+    unsigned account;
     bool sealed, genuine;
     int code; /* 0: not answered */
 };

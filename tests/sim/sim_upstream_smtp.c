@@ -270,6 +270,8 @@ static void do_rcpt(struct up_session *s, const char *args)
     if (says_yes(reply, r)) {
         s->mail.to = mem_resize(s->mail.to, (s->mail.nto + 1) * sizeof *s->mail.to);
         s->mail.to[s->mail.nto++] = mem_string(address);
+        if (*rest && !s->mail.to_parameters)
+            s->mail.to_parameters = mem_string(rest);
     }
     up_answer(s, SIM_AT_RCPT, AFTER_NOTHING, "%s\r\n", reply ? reply : "250 2.1.5 recipient ok");
 }

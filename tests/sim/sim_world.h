@@ -37,6 +37,7 @@ struct sim {
     uint64_t trace;
     bool verbose;
     struct sim_living living;
+    size_t most_held; /* by one stream of the product, one way */
     char **lines;
     size_t nlines;
     struct link names, files, programs, paths, listenings, watches;

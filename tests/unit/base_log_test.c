@@ -47,9 +47,13 @@ static struct page one_line(bool json, const struct log_field *fields, const cha
 static void logfmt(void **state)
 {
     (void)state;
-    const struct log_field fields[] = {log_str("from", "a@b.test"), log_str("reply", "250 ok"), log_num("size", -3), log_usec("delay", 1234567), log_str("none", NULL), log_str("empty", ""), {.key = NULL}};
+    const struct log_field fields[] = {
+        log_str("from", "a@b.test"), log_str("reply", "250 ok"), log_num("size", -3), log_usec("delay", 1234567),
+        log_str("none", NULL),       log_str("empty", ""),       {.key = NULL}};
     struct page page = one_line(false, fields, "delivered");
-    assert_string_equal(page.text, "time=2026-11-22T09:00:00.123Z level=info msg=delivered from=a@b.test reply=\"250 ok\" size=-3 delay=1.234 empty=\"\"\n");
+    assert_string_equal(
+        page.text,
+        "time=2026-11-22T09:00:00.123Z level=info msg=delivered from=a@b.test reply=\"250 ok\" size=-3 delay=1.234 empty=\"\"\n");
 }
 
 static void json(void **state)
@@ -57,7 +61,8 @@ static void json(void **state)
     (void)state;
     const struct log_field fields[] = {log_str("from", "a\"b\\"), log_num("size", 3), {.key = NULL}};
     struct page page = one_line(true, fields, "delivered");
-    assert_string_equal(page.text, "{\"time\":\"2026-11-22T09:00:00.123Z\",\"level\":\"info\",\"msg\":\"delivered\",\"from\":\"a\\\"b\\\\\",\"size\":3}\n");
+    assert_string_equal(
+        page.text, "{\"time\":\"2026-11-22T09:00:00.123Z\",\"level\":\"info\",\"msg\":\"delivered\",\"from\":\"a\\\"b\\\\\",\"size\":3}\n");
 }
 
 static void nobody_forges_a_line(void **state)
@@ -81,7 +86,8 @@ static void long_values_are_cut(void **state)
     (void)state;
     static char huge[100000];
     memset(huge, '"', sizeof huge - 1);
-    const struct log_field fields[] = {log_str("a", huge), log_str("b", huge), log_str("c", huge), log_str("d", huge), log_str("e", huge), {.key = NULL}};
+    const struct log_field fields[] = {log_str("a", huge), log_str("b", huge), log_str("c", huge),
+                                       log_str("d", huge), log_str("e", huge), {.key = NULL}};
     struct page page = one_line(true, fields, "x");
     assert_true(page.len <= 16 * 1024);
     assert_int_equal(page.text[page.len - 2], '}');
@@ -89,6 +95,7 @@ static void long_values_are_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logfmt), cmocka_unit_test(json), cmocka_unit_test(nobody_forges_a_line), cmocka_unit_test(long_values_are_cut)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(logfmt), cmocka_unit_test(json), cmocka_unit_test(nobody_forges_a_line),
+                                       cmocka_unit_test(long_values_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,8 @@ static void addresses_round_trip(void **state)
 static void addresses_that_are_none(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"", ":25", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4: 25", "::1:25", "[1.2.3.4]:25", "1.2.3:25", "host:25", "1.2.3.4:025"};
+    static const char *const rows[] = {"",       ":25",          "1.2.3.4",  "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4: 25",
+                                       "::1:25", "[1.2.3.4]:25", "1.2.3:25", "host:25",  "1.2.3.4:025"};
     struct addr a;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_false(addr_parse_with_port(slice_of(rows[i]), &a));
@@ -119,10 +120,17 @@ static void networks_contain(void **state)
         const char *network, *address;
         bool inside;
     } rows[] = {
-        {"10.0.0.0/8", "10.255.0.1", true},     {"10.0.0.0/8", "11.0.0.1", false},      {"10.0.0.0/8", "::ffff:10.0.0.1", true},
-        {"0.0.0.0/0", "1.2.3.4", true},         {"0.0.0.0/0", "2001:db8::1", false},    {"::/0", "2001:db8::1", true},
-        {"2001:db8::/33", "2001:db8:7fff::1", true}, {"2001:db8::/33", "2001:db8:8000::1", false}, {"192.0.2.7", "192.0.2.7", true},
-        {"192.0.2.7", "192.0.2.6", false},      {"192.0.2.128/25", "192.0.2.127", false},
+        {"10.0.0.0/8", "10.255.0.1", true},
+        {"10.0.0.0/8", "11.0.0.1", false},
+        {"10.0.0.0/8", "::ffff:10.0.0.1", true},
+        {"0.0.0.0/0", "1.2.3.4", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
+        {"::/0", "2001:db8::1", true},
+        {"2001:db8::/33", "2001:db8:7fff::1", true},
+        {"2001:db8::/33", "2001:db8:8000::1", false},
+        {"192.0.2.7", "192.0.2.7", true},
+        {"192.0.2.7", "192.0.2.6", false},
+        {"192.0.2.128/25", "192.0.2.127", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct network n;
@@ -155,11 +163,54 @@ static void secrets_compare(void **state)
     secret_free(&c);
 }
 
+static void test_buf_before_the_first(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 12);
+    buf_reserve(&b, 4, 8);
+    const char *memory = b.data;
+    assert_true(buf_append(&b, "payload", 7) && buf_prepend(&b, "abcd", 4));
+    assert_ptr_equal(b.data, memory);
+    assert_true(slice_is(buf_view(&b), "abcdpayload"));
+    assert_true(buf_prepend(&b, "0", 1));  /* no room in front: it is made */
+    assert_false(buf_prepend(&b, "1", 1)); /* the cap */
+    assert_true(slice_is(buf_view(&b), "0abcdpayload"));
+    buf_free(&b);
+}
+
+static void test_buf_move(void **state)
+{
+    (void)state;
+    struct buf from, to;
+    buf_init(&from, 16);
+    buf_init(&to, 8);
+    assert_true(buf_append(&from, "first", 5));
+    const char *memory = from.data;
+    assert_true(buf_move(&to, &from)); /* the memory itself, but not its cap */
+    assert_ptr_equal(to.data, memory);
+    assert_true(from.len == 0 && from.data == NULL && from.cap == 16 && to.cap == 8);
+    assert_true(buf_append(&from, "last", 4));
+    assert_false(buf_move(&to, &from));
+    assert_true(slice_is(buf_view(&from), "last") && slice_is(buf_view(&to), "first"));
+    buf_consume(&to, 1);
+    assert_true(buf_move(&to, &from));
+    assert_true(slice_is(buf_view(&to), "irstlast") && from.len == 0);
+    assert_true(buf_append(&from, "nine bytes", 10));
+    buf_free(&to);
+    assert_false(buf_move(&to, &from)); /* over the cap of an empty one */
+    buf_free(&from);
+    buf_free(&to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buf_keeps_its_cap),   cmocka_unit_test(buf_is_a_queue),         cmocka_unit_test(buf_space_is_bounded), cmocka_unit_test(slices),
-        cmocka_unit_test(addresses_round_trip), cmocka_unit_test(addresses_that_are_none), cmocka_unit_test(networks_contain),     cmocka_unit_test(secrets_compare),
+        cmocka_unit_test(test_buf_before_the_first), cmocka_unit_test(test_buf_move),
+        cmocka_unit_test(buf_keeps_its_cap),         cmocka_unit_test(buf_is_a_queue),
+        cmocka_unit_test(buf_space_is_bounded),      cmocka_unit_test(slices),
+        cmocka_unit_test(addresses_round_trip),      cmocka_unit_test(addresses_that_are_none),
+        cmocka_unit_test(networks_contain),          cmocka_unit_test(secrets_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

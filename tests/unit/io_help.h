@@ -165,10 +165,10 @@ UNUSED static bool far_end_read(void *arg)
     return f->want ? f->n >= f->want : f->eof;
 }
 
-#define HAS_EVENT(letter) \
-    UNUSED static bool has_##letter(void *arg) \
-    { \
-        return owner_has(arg, #letter[0]); \
+#define HAS_EVENT(letter)                                                                                                                  \
+    UNUSED static bool has_##letter(void *arg)                                                                                             \
+    {                                                                                                                                      \
+        return owner_has(arg, #letter[0]);                                                                                                 \
     }
 HAS_EVENT(C)
 HAS_EVENT(S)

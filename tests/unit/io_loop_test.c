@@ -172,11 +172,8 @@ static void test_clocks_and_chance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deferred_order),
-        cmocka_unit_test(test_deferred_cannot_starve),
-        cmocka_unit_test(test_deferred_wakes_itself),
-        cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_clocks_and_chance),
+        cmocka_unit_test(test_deferred_order), cmocka_unit_test(test_deferred_cannot_starve), cmocka_unit_test(test_deferred_wakes_itself),
+        cmocka_unit_test(test_timers),         cmocka_unit_test(test_clocks_and_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

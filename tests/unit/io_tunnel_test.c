@@ -11,7 +11,10 @@ struct line { /* what the proxy expects next, and what it then says */
 };
 
 #define BYTES(text) text, sizeof(text) - 1
-#define SAY(expect, answer) {BYTES(expect), BYTES(answer)}
+#define SAY(expect, answer)                                                                                                                \
+    {                                                                                                                                      \
+        BYTES(expect), BYTES(answer)                                                                                                       \
+    }
 
 struct scene {
     struct tunnel_target target;
@@ -116,12 +119,15 @@ static void test_socks(void **state)
     const struct tunnel_target too_long = {.kind = TUNNEL_SOCKS5, .host = long_name, .port = 25};
     const struct scene scenes[] = {
         {.target = name,
-         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\3\x10smtp.example.com\x02\x4b", "\5\0\0\1\x7f\0\0\1\x10\x01" "220 hi\r\n")},
+         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\3\x10smtp.example.com\x02\x4b", "\5\0\0\1\x7f\0\0\1\x10\x01"
+                                                                                      "220 hi\r\n")},
          .words = "220 hi\r\n"},
         {.target = v4, .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\3\5proxy\x10\x01")}, .words = ""},
         {.target = v6,
-         .lines = {SAY("\5\1\0", "\5\0"),
-                   SAY("\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\x19", "\5\0\0\4" "0123456789abcdef" "\x10\x01" "2")},
+         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\x19", "\5\0\0\4"
+                                                                                                      "0123456789abcdef"
+                                                                                                      "\x10\x01"
+                                                                                                      "2")},
          .words = "2"},
         {.target = login,
          .lines = {SAY("\5\2\0\2", "\5\2"), SAY("\1\3joe\2pw", "\1\0"), SAY("\5\1\0\3\1h\0\x19", "\5\0\0\1\0\0\0\0\0\0")},
@@ -131,9 +137,18 @@ static void test_socks(void **state)
         {.target = no_password, .lines = {SAY("\5\2\0\2", "\5\2")}, .kind = ERR_INVALID, .words = "1 to 255 octets"},
         {.target = name, .lines = {SAY("\5\1\0", "\5\2")}, .kind = ERR_PROXY, .words = "wants a user name"},
         {.target = login, .lines = {SAY("\5\2\0\2", "\5\xff")}, .kind = ERR_PROXY, .words = "no way to log in"},
-        {.target = v4, .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\5")}, .kind = ERR_PROXY, .words = "connection refused (5)"},
-        {.target = v4, .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\x63")}, .kind = ERR_PROXY, .words = "unknown refusal (99)"},
-        {.target = v4, .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\7\1")}, .kind = ERR_PROXY, .words = "type of address"},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\5")},
+         .kind = ERR_PROXY,
+         .words = "connection refused (5)"},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\x63")},
+         .kind = ERR_PROXY,
+         .words = "unknown refusal (99)"},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\7\1")},
+         .kind = ERR_PROXY,
+         .words = "type of address"},
         {.target = v4, .lines = {SAY("\5\1\0", "HTTP/1.1 400")}, .kind = ERR_PROXY, .words = "does not speak SOCKS5"},
         {.target = v4, .lines = {SAY("\5\1\0", "\5")}, .close_at_end = true, .kind = ERR_CLOSED, .words = "SOCKS proxy: it closed"},
         {.target = too_long, .lines = {SAY("\5\1\0", "\5\0")}, .kind = ERR_INVALID, .words = "too long"},
@@ -158,7 +173,9 @@ static void test_http(void **state)
         {.target = name, .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n220 hi\r\n")}, .words = "220 hi\r\n"},
         {.target = name, .lines = {SAY(ASK, "HTTP/1.0 204 Fine\n\n")}, .words = ""},
         {.target = name, .lines = {SAY(ASK, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n2")}, .words = "2"},
-        {.target = v6, .lines = {SAY("CONNECT [2001:db8::1]:25 HTTP/1.1\r\nHost: [2001:db8::1]:25\r\n\r\n", "HTTP/1.1 200\r\n\r\n")}, .words = ""},
+        {.target = v6,
+         .lines = {SAY("CONNECT [2001:db8::1]:25 HTTP/1.1\r\nHost: [2001:db8::1]:25\r\n\r\n", "HTTP/1.1 200\r\n\r\n")},
+         .words = ""},
         {.target = login,
          .lines = {SAY("CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n",
                        "HTTP/1.1 200 OK\r\n\r\n")},
@@ -170,7 +187,11 @@ static void test_http(void **state)
         {.target = name, .lines = {SAY(ASK, "HTTP/1.1 301 Moved\r\n\r\n")}, .kind = ERR_PROXY, .words = "301 Moved"},
         {.target = name, .lines = {SAY(ASK, "HTTP/1.1 2\r\n\r\n")}, .kind = ERR_PROXY, .words = "HTTP/1.1 2"},
         {.target = name, .lines = {SAY(ASK, "220 mail.example.com\r\n")}, .kind = ERR_PROXY, .words = "does not speak HTTP"},
-        {.target = name, .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\n")}, .close_at_end = true, .kind = ERR_CLOSED, .words = "HTTP proxy: it closed"},
+        {.target = name,
+         .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\n")},
+         .close_at_end = true,
+         .kind = ERR_CLOSED,
+         .words = "HTTP proxy: it closed"},
         {.target = forged, .lines = {{0}}, .kind = ERR_INVALID, .words = "control character"},
     };
     const struct scene flood = {.target = name, .lines = {{BYTES(ASK), endless, sizeof endless}}, .kind = ERR_PROXY, .words = "too long"};
@@ -183,7 +204,8 @@ static void test_http(void **state)
 static void test_cancel(void **state)
 {
     struct show show = {.loop = new_loop()};
-    const struct tunnel_target target = {.kind = TUNNEL_HTTP, .host = "h", .port = 25}, bad = {.kind = TUNNEL_HTTP, .host = " ", .port = 25};
+    const struct tunnel_target target = {.kind = TUNNEL_HTTP, .host = "h", .port = 25},
+                               bad = {.kind = TUNNEL_HTTP, .host = " ", .port = 25};
     (void)state;
     show.fd = owner_open(&show.owner, show.loop, SOCK_STREAM, usual_caps, false);
     struct tunnel *t = tunnel_start(show.loop, show.owner.s, &target, on_tunnel, &show);

@@ -88,17 +88,19 @@ static struct rewrite_plan plan_of(const struct upstream_config *u, const char *
     struct addr a;
     struct rewrite_plan plan;
     assert_true(addr_parse(slice_of(client), &a));
-    rewrite_plan_make(&plan, &(struct rewrite_facts){.upstream = u,
-                                                     .hostname = "gw.example",
-                                                     .sender = sender,
-                                                     .id = "abc",
-                                                     .seconds = 1767225600,
-                                                     .helo = helo,
-                                                     .client = &a,
-                                                     .esmtp = how & 1,
-                                                     .tls = how & 2,
-                                                     .authenticated = how & 4,
-                                                     .utf8 = how & 8});
+    const struct rewrite_facts facts = {.upstream = u,
+                                        .hostname = "gw.example",
+                                        .sender = sender,
+                                        .id = "abc",
+                                        .seconds = 1767225600,
+                                        .helo = helo,
+                                        .client = &a,
+                                        .esmtp = how & 1,
+                                        .tls = how & 2,
+                                        .authenticated = how & 4,
+                                        .utf8 = how & 8};
+    rewrite_plan_make(&plan, &facts);
+    rewrite_plan_complete(&plan, &facts);
     return plan;
 }
 

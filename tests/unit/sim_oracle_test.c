@@ -155,6 +155,34 @@ static void log_secret(struct stage *s)
     log_say(sim_io(s->play.sim)->log, LOG_INFO, "AUTH with %s", "b3Blbi1TZXNhbWUjNDI="); /* base64 of the password */
 }
 
+static void drop_dsn(struct stage *s)
+{
+    outcome(s)->used_dsn = true;
+    s->play.ledger->mails[0].dsn = true;
+    ((struct sim_client_script *)(uintptr_t)sim_client_script(s->play.clients[0]))->messages[0].dsn_mail = "RET=HDRS";
+}
+
+static void drop_utf8(struct stage *s)
+{
+    outcome(s)->used_utf8 = true;
+}
+
+static void take_other_account(struct stage *s)
+{
+    s->play.ledger->mails[0].account = 1;
+}
+
+static void add_no_line(struct stage *s)
+{
+    s->plan.fix_headers = true;
+}
+
+static void leave_unfinished(struct stage *s)
+{
+    s->plan.must_finish = true;
+    outcome(s)->final = 451;
+}
+
 static void leak_timer(struct stage *s)
 {
     s->left_over = timer_new(sim_loop(s->play.sim), NULL, NULL);
@@ -190,6 +218,11 @@ static void every_lie_is_found(void **state)
         {skip_auth, "not authenticated", NULL},
         {give_secret_away, "credentials were given to port 587", NULL},
         {log_secret, "the password stands in the log", NULL},
+        {drop_dsn, "DSN parameters of its MAIL", NULL},
+        {drop_utf8, "SMTPUTF8 is gone", NULL},
+        {take_other_account, "another account than its sender's", NULL},
+        {add_no_line, "still lacks Date, Message-ID or From", NULL},
+        {leave_unfinished, "was not finished", NULL},
         {leak_timer, "1 timers are left over", free_timer},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {

@@ -135,6 +135,11 @@ static void a_new_secret_ends_the_rest(void **state)
     assert_int_equal(wish_wait(&x), 0);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
     assert_int_equal(logins_at(&w, 0), 1);
+    reload(&w, BASIC "idle_timeout = 20s\n"); /* made anew, but not with another password */
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 0);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    assert_int_equal(logins_at(&w, 0), 1);
     reload(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = another\n");
     hold(&x, &w);
     assert_int_equal(logins_at(&w, 0), 2);

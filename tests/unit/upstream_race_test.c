@@ -195,6 +195,25 @@ static void a_silent_auth_lets_the_next_in_at_the_deadline(void **state)
     world_end(&w);
 }
 
+/* Its line never ends, but its meaning is out: another port must not see the same password. */
+static void half_a_refusal_is_a_refusal(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
+    world_server(&w, AT(2525));
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    assert_int_equal(w.ledger->nlogins, 1);
+    world_end(&w);
+}
+
 static void stall_auth_on_587(struct world *w, const char *addresses, size_t n)
 {
     static const char *const at[] = {AT(587), "192.0.2.2:587", "192.0.2.3:587"};
@@ -425,6 +444,7 @@ int main(void)
         cmocka_unit_test(auth_is_not_raced),
         cmocka_unit_test(a_temporary_refusal_lets_the_next_in),
         cmocka_unit_test(a_silent_auth_lets_the_next_in_at_the_deadline),
+        cmocka_unit_test(half_a_refusal_is_a_refusal),
         cmocka_unit_test(after_a_silent_auth_another_port_goes_before_the_same),
         cmocka_unit_test(a_race_that_takes_too_long_says_how_it_stands),
         cmocka_unit_test(a_slow_port_that_takes_steps_is_waited_for),

@@ -33,7 +33,7 @@ struct world {
 
 struct wish { /* somebody who wants a session */
     struct world *w;
-    struct lease *lease;     /* set while waiting and while held */
+    struct lease *lease; /* set while waiting and while held */
     bool acquired, refused, lost;
     enum refusal why;
     char words[512];

@@ -88,64 +88,61 @@ static void takes(void **state)
     }
 }
 
-static const struct slice
-    wrong
-        [] =
-            {
-                LIT("EHLO x\r\n"),
-                LIT("\r\nEHLO x\r\n"),
-                LIT("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
-                LIT("\x16\x03\x01"),
-                LIT("PROXYTCP4"),
-                LIT("PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1  2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 00\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 100000\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\rX"),
-                LIT("PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP4 192.0.2 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP4 ::1 ::1 1 2\r\n"),
-                LIT("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n"),
-                LIT("PROXY TCP6 [::1] ::1 1 2\r\n"),
-                LIT("PROXY TCP6 ::1%2 ::1 1 2\r\n"),
-                LIT("PROXY TCP6 ::1 ::1%lo 1 2\r\n"),
-                LIT("PROXY TCP5 ::1 ::1 1 2\r\n"),
-                LIT("PROXY UNKNOWNS\r\n"),
-                LIT("PROXY \r\n"),
-                LIT("PROXY TCP4\r\n"),
-                LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\t2\r\n"),
-                LIT("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"),
-                LIT("PROXY UNKNOWN "
-                    "890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456\r\n"), /* 108 octets */
-                LIT("PROXY UNKNOWN "
-                    "8901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"),
-                LIT("\r\n\r\n\0\r\nQUIT\r"),
-                LIT(SIGNATURE "\x11\x11\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x31\x11\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x22\x11\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x2f\0\0\0"),
-                LIT(SIGNATURE "\x21\x41\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x21\x13\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x21\x11\0\x0b" V4_BLOCK),
-                LIT(SIGNATURE "\x21\x21\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x21\x31\0\x0c" V4_BLOCK),
-                LIT(SIGNATURE "\x21\x11\x0f\xf1"),
-                LIT(SIGNATURE "\x20\0\xff\xff"), /* more than we keep */
-                LIT(SIGNATURE "\x21\x11\0\x0e" V4_BLOCK "\x04\0"),
-                LIT(SIGNATURE "\x21\x11\0\x12" V4_BLOCK "\x04\0\x04"
-                              "abc"), /* additions cut off */
-                LIT(SIGNATURE "\x21\x11\0\x13" V4_BLOCK "\x03\0\x04\0\0\0\0"),
-                LIT(SIGNATURE "\x21\x11\0\x12" V4_BLOCK "\x03\0\x03"
-                              "abc"),
+static const struct slice wrong[] = {
+    LIT("EHLO x\r\n"),
+    LIT("\r\nEHLO x\r\n"),
+    LIT("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
+    LIT("\x16\x03\x01"),
+    LIT("PROXYTCP4"),
+    LIT("PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1  2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 00\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 100000\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\rX"),
+    LIT("PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP4 192.0.2 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP4 ::1 ::1 1 2\r\n"),
+    LIT("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n"),
+    LIT("PROXY TCP6 [::1] ::1 1 2\r\n"),
+    LIT("PROXY TCP6 ::1%2 ::1 1 2\r\n"),
+    LIT("PROXY TCP6 ::1 ::1%lo 1 2\r\n"),
+    LIT("PROXY TCP5 ::1 ::1 1 2\r\n"),
+    LIT("PROXY UNKNOWNS\r\n"),
+    LIT("PROXY \r\n"),
+    LIT("PROXY TCP4\r\n"),
+    LIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\t2\r\n"),
+    LIT("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"),
+    LIT("PROXY UNKNOWN "
+        "890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456\r\n"), /* 108 octets */
+    LIT("PROXY UNKNOWN "
+        "8901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"),
+    LIT("\r\n\r\n\0\r\nQUIT\r"),
+    LIT(SIGNATURE "\x11\x11\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x31\x11\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x22\x11\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x2f\0\0\0"),
+    LIT(SIGNATURE "\x21\x41\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x21\x13\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x21\x11\0\x0b" V4_BLOCK),
+    LIT(SIGNATURE "\x21\x21\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x21\x31\0\x0c" V4_BLOCK),
+    LIT(SIGNATURE "\x21\x11\x0f\xf1"),
+    LIT(SIGNATURE "\x20\0\xff\xff"), /* more than we keep */
+    LIT(SIGNATURE "\x21\x11\0\x0e" V4_BLOCK "\x04\0"),
+    LIT(SIGNATURE "\x21\x11\0\x12" V4_BLOCK "\x04\0\x04"
+                  "abc"), /* additions cut off */
+    LIT(SIGNATURE "\x21\x11\0\x13" V4_BLOCK "\x03\0\x04\0\0\0\0"),
+    LIT(SIGNATURE "\x21\x11\0\x12" V4_BLOCK "\x03\0\x03"
+                  "abc"),
 };
 
 static void refuses(void **state)

@@ -1,0 +1,91 @@
+"""make install into a folder: what lands where, what is kept, and whether the man pages, units and completion are sound."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from proxy import BINARY, TOP
+
+BUILD = os.path.dirname(BINARY)
+
+
+def make(*args, **options):
+    return subprocess.run(["make", "-s", "-C", TOP, "BUILD=" + BUILD, *args], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, **options).stdout
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("root")
+    make("install", "DESTDIR=%s" % folder, "PREFIX=/usr", "UNITDIR=/lib/systemd/system")
+    return folder
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_what_lands_where(root):
+    assert mode(root / "usr/sbin/smtp-detour") == 0o755 and mode(root / "etc/smtp-detour/proxy.ini") == 0o640
+    assert subprocess.run([root / "usr/sbin/smtp-detour", "--version"], stdout=subprocess.PIPE).stdout.startswith(b"smtp-detour ")
+    service = (root / "lib/systemd/system/smtp-detour.service").read_text()
+    assert "ExecStart=/usr/sbin/smtp-detour run -c /etc/smtp-detour/proxy.ini\n" in service and not re.search(r"@[A-Z]+@", service)
+
+
+def test_a_configuration_is_never_overwritten(root):
+    config = root / "etc/smtp-detour/proxy.ini"
+    config.write_text("# mine\n")
+    config.chmod(0o600)
+    assert "is kept" in make("install", "DESTDIR=%s" % root, "PREFIX=/usr", "UNITDIR=/lib/systemd/system")
+    assert config.read_text() == "# mine\n" and mode(config) == 0o600
+
+
+def test_man_pages_have_every_key_and_command(root):
+    page = (root / "usr/share/man/man5/proxy.ini.5").read_text().replace("\\-", "-")
+    with open(os.path.join(TOP, "proxy.ini.example")) as example:
+        keys = re.findall(r"(?m)^;?(\w+) = ", example.read())
+    assert len(keys) > 50
+    for key in keys:
+        assert "\n.B %s = " % key in page
+    page = (root / "usr/share/man/man8/smtp-detour.8").read_text().replace("\\-", "-")
+    for command in subcommands():
+        assert "\n.B %s " % command in page
+    if shutil.which("man"):
+        for name in ("man5/proxy.ini.5", "man8/smtp-detour.8"):
+            done = subprocess.run(["man", "--warnings", "-l", str(root / "usr/share/man" / name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env=dict(os.environ, MANPAGER="cat", MANWIDTH="100", LC_ALL="C.UTF-8"))
+            assert done.returncode == 0 and done.stderr == b""
+
+
+def subcommands():
+    text = subprocess.run([BINARY, "--help"], stdout=subprocess.PIPE, text=True).stdout
+    return re.findall(r"(?m)^  smtp-detour ([a-z]+) ", text)
+
+
+def complete(root, *words):
+    script = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _smtp_detour "$1"; printf "%s\\n" "${COMPREPLY[@]}"'
+    file = str(root / "usr/share/bash-completion/completions/smtp-detour")
+    return subprocess.run(["bash", "-c", script, file, *words], stdout=subprocess.PIPE, text=True).stdout.split()
+
+
+def test_completion(root):
+    assert set(subcommands()) <= set(complete(root, BINARY, ""))
+    assert complete(root, BINARY, "doc") == ["doctor"]
+    assert "mailgun-eu" in complete(root, BINARY, "providers", "mailg")
+    config = root / "c.ini"
+    config.write_text("[upstream work]\n[upstream home]\n")
+    assert set(complete(root, BINARY, "doctor", "-c", str(config), "")) >= {"work", "home", "--json"}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_units(root, tmp_path):
+    for name in ("smtp-detour.service", "smtp-detour.socket"):
+        text = (root / "lib/systemd/system" / name).read_text().replace("/usr/sbin/smtp-detour", str(root / "usr/sbin/smtp-detour"))
+        (tmp_path / name).write_text(re.sub(r"(?m)^Documentation=.*\n", "", text))  # pages that are not installed here
+    done = subprocess.run(["systemd-analyze", "verify", *map(str, tmp_path.glob("smtp-detour.*"))], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0 and done.stdout == ""
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", str(tmp_path / "smtp-detour.service")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    level = re.search(r"Overall exposure level for smtp-detour.service: ([0-9.]+)", done.stdout)
+    assert level, done.stdout
+    assert float(level.group(1)) <= 1.5

@@ -1,0 +1,203 @@
+"""Everything the product ever writes is searched for every secret it was told, in every form a leak could take: logs, replies, pages, reports, the arguments and
+environment of its children, files of the state folder. Successes and failures of every kind run first."""
+import base64
+import json
+import os
+import random
+import re
+import subprocess
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from conftest import USER
+from proxy import BINARY, Proxy, RawClient, free_port
+from submission_server import closed_port
+from test_refusals import greet
+
+INLINE, FILE, COMMAND = "Inline+/7?&=Zq%tt", "File-kept \\ 'quoted' 9w", "Printed\"by#a;command8"
+PROXY, CLIENT, ACCEPTED, OLD, SPLIT = "Socks!pass@wd:5k", "Scanner~pa$$word4", "Discarded_passw0rd", "Old-inline-3v-refused", "Comment-ed;out 77secret"
+MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
+SECRETS = {INLINE: USER, FILE: USER, COMMAND: USER, PROXY: "proxyuser", CLIENT: "scanner", ACCEPTED: "anybody", OLD: USER, SPLIT: USER}
+
+
+def forms(secret, user):
+    """What would give the secret away. Base64 of three neighbours: by where the secret begins, its inner letters are one of three strings."""
+    raw = secret.encode()
+    found = {raw, raw[:9], raw[-9:], raw[::-1], raw.hex().encode(), raw.hex().upper().encode(), raw.hex(" ").encode(), raw.hex(":").encode()}
+    found |= {f(secret, safe="").encode() for f in (urllib.parse.quote, urllib.parse.quote_plus)} | {urllib.parse.quote(secret).encode()}
+    found |= {json.dumps(secret)[1:-1].encode(), repr(secret)[1:-1].encode(), secret.replace("&", "&amp;").replace('"', "&quot;").encode()}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for shift in range(3):
+            text = encode(b"x" * shift + raw)
+            found.add(text[4 if shift else 0:len(text) - 4])  # without what the neighbours share in
+        for line in (b"\0%s\0%s", b"%s\0%s", b"%s:%s"):
+            found.add(encode(line % (user.encode(), raw)).rstrip(b"="))
+    return {f for f in found if len(f) >= 8}
+
+
+def leaks(where, data):
+    data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    return [(where, secret, form) for secret, user in SECRETS.items() for form in forms(secret, user) if form in data]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_search_finds_what_it_must(secret):
+    chance, user = random.Random(7), SECRETS[secret]
+    raw = secret.encode()
+    for _ in range(50):
+        around = bytes(chance.randrange(256) for _ in range(chance.randrange(9))), bytes(chance.randrange(256) for _ in range(chance.randrange(9)))
+        for hidden in (raw, base64.b64encode(around[0] + raw + around[1]), base64.urlsafe_b64encode(around[0] + raw + around[1]), (around[0] + raw).hex().encode(),
+                       base64.b64encode(b"\0" + user.encode() + b"\0" + raw), urllib.parse.quote(raw).encode(), raw[:9]):
+            assert leaks("here", b"log line " + hidden + b" more"), hidden
+    assert leaks("here", b"nothing at all, but " + base64.b64encode(b"something else of some length")) == []
+
+
+class At:
+    """Another listener of the same proxy."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def raw(self, timeout=30):
+        return RawClient(("127.0.0.1", self.port), timeout)
+
+
+class AnyOf:
+    """Equals each of the secrets of accounts that shall work."""
+
+    def __eq__(self, other):
+        return other in (INLINE, FILE, COMMAND)
+
+    __hash__ = None
+
+
+class Listener:
+    """Remembers what the proxy says to clients."""
+
+    def __init__(self, proxy):
+        self.proxy, self.heard = proxy, []
+
+    def talk(self, *lines):
+        client = greet(self.proxy)
+        for line in lines:
+            try:
+                self.heard.append(client.say(line))
+            except (EOFError, OSError):
+                break
+        client.close()
+
+
+def plain(user, password):
+    return "AUTH PLAIN " + base64.b64encode(b"\0%s\0%s" % (user.encode(), password.encode())).decode()
+
+
+MESSAGE = ("MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA", MAIL, "QUIT")
+
+
+def command_file(stage):
+    """Prints the password, and keeps what a child of the server is given."""
+    dump, script = stage.folder / "child", stage.folder / "print-password"
+    secret = stage.folder / "printed"
+    secret.write_text(COMMAND + "\n")
+    secret.chmod(0o600)
+    script.write_text("#!/bin/sh\ntr '\\0' '\\n' </proc/$$/cmdline >>%s\nenv >>%s\nls -l /proc/$$/fd >>%s\nexec cat %s\n" % (dump, dump, dump, secret))
+    script.chmod(0o755)
+    return script, dump
+
+
+def accounts(stage, upstreams, script):
+    secret = stage.folder / "secret-file"
+    secret.write_text(FILE + "\n")
+    secret.chmod(0o600)
+    good, told, refusing, cleartext = upstreams
+    return "".join((
+        stage.account([good], name="inline", password=INLINE, senders="a@office.test"),
+        stage.account([closed_port(), good], name="file", password=None, password_file=secret, senders="f@office.test"),
+        stage.account([good], name="command", password=None, password_command=script, senders="c@office.test"),
+        stage.account([told], name="echo", password=INLINE, senders="e@office.test"),
+        stage.account([refusing], name="refused", password=OLD, senders="r@office.test"),
+        stage.account([cleartext], name="cleartext", password=INLINE, senders="n@office.test"),
+        stage.account([good], name="proxy", password=INLINE, proxy="socks5://proxyuser:%s@127.0.0.1:%d" % (urllib.parse.quote(PROXY, safe=""), closed_port()),
+                      senders="s@office.test"),
+        stage.account([good], name="name", password=INLINE, tls_name="other.test", senders="t@office.test"),
+    ))
+
+
+def echo(session, argument):
+    """A server that repeats what it was told, as some do."""
+    return b"535 5.7.8 cannot take AUTH " + argument + b", that is " + base64.b64decode(argument.split()[-1]).replace(b"\0", b" ") + b"\r\n"
+
+
+def run(*args):
+    done = subprocess.run([BINARY, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, stdin=subprocess.DEVNULL)
+    return done.stdout
+
+
+def proc(pid, name):
+    with open("/proc/%d/%s" % (pid, name), "rb") as f:
+        return f.read()
+
+
+def pages(port):
+    for path in ("/", "/status.json", "/metrics", "/readyz", "/nothing"):
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=20) as answer:
+                yield path, str(answer.headers).encode() + answer.read()
+        except urllib.error.HTTPError as answer:
+            yield path, str(answer.headers).encode() + answer.read()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_is_ever_written(stage, form):
+    good = stage.upstream(users={USER: AnyOf()})
+    told, refusing, cleartext = stage.upstream(hooks={"AUTH": echo}), stage.upstream(), stage.upstream(tls="none")
+    script, dump = command_file(stage)
+    hashes = stage.folder / "users"
+    hashed = subprocess.run(["openssl", "passwd", "-5", "-stdin"], input=CLIENT.encode() + b"\n", stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    hashes.write_text("scanner:%s\n" % hashed)
+    hashes.chmod(0o600)
+    admin, accepting = free_port(), free_port()
+    config = "auth = required\nusers_file = %s\n[listen accepting]\naddress = 127.0.0.1:%d\nauth = accept\n[log]\nlevel = debug\nformat = %s\n[admin]\naddress = 127.0.0.1:%d\n" % (
+        hashes, accepting, form, admin)
+    text = "[listen]\naddress = 127.0.0.1:{port}\n" + config + accounts(stage, (good, told, refusing, cleartext), script)
+    folder = stage.folder / "p"
+    folder.mkdir()
+    proxy = Proxy(folder, text)
+    stage.things.append(proxy)
+    listener = Listener(proxy)
+    for sender in "afcernst":
+        listener.talk("EHLO x", plain("scanner", CLIENT), "MAIL FROM:<%s@office.test>" % sender, *MESSAGE[1:])
+    listener.talk("EHLO x", plain("scanner", OLD), plain("scanner", ACCEPTED + CLIENT), "AUTH PLAIN " + CLIENT, "AUTH LOGIN", base64.b64encode(b"scanner").decode(), "*")
+    listener.talk("EHLO x", "AUTH LOGIN", base64.b64encode(b"scanner").decode(), base64.b64encode(CLIENT.encode()).decode(), plain("scanner", CLIENT))
+    listener.talk(plain("scanner", CLIENT), "EHLO x", "AUTH CRAM-MD5 " + CLIENT, "AUTH PLAIN", base64.b64encode(b"\0scanner\0" + CLIENT.encode()).decode())
+    other = Listener(At(accepting))
+    other.talk("EHLO x", plain("anybody", ACCEPTED), *MESSAGE)
+    assert len(good.messages) >= 4, proxy.log  # it did work, with each kind of secret
+    assert {p for _, p in good.auth_attempts} == {INLINE, FILE, COMMAND} and refusing.auth_attempts == [(USER, OLD)] and dump.exists()
+    proxy.reload()
+    good_text = open(proxy.config_file).read()
+    proxy.write_config(good_text + "[upstream broken]\nhost = h.test\npassword = %s\npassword_file = /x\nusername = \n[upstream b]\npasswrd = %s\npassword = %s\n" % (
+        INLINE, OLD, SPLIT.replace(";", " ;")))
+    proxy.reload(expect="nothing changes")
+    written = {"check of a bad file": run("check", "-c", proxy.config_file)}
+    with open(proxy.config_file, "w") as out:
+        out.write(good_text)
+    written.update({"doctor": run("doctor", "-c", proxy.config_file), "doctor --json": run("doctor", "--json", "-c", proxy.config_file),
+                    "check": run("check", "-c", proxy.config_file),
+                    "send": b"".join(run("send", "-c", proxy.config_file, "--from", s + "@office.test", "--to", "b@example.test") for s in "aerns")})
+    written.update(pages(admin))
+    pid = proxy.process.pid
+    written.update({"arguments": proc(pid, "cmdline"), "environment": proc(pid, "environ"), "what a child was given": dump.read_bytes()})
+    proxy.stop()
+    written.update({"log": proxy.log, "replies": "\n".join(listener.heard + other.heard)})
+    for at, _, names in os.walk(proxy.state):
+        for name in names:
+            with open(os.path.join(at, name), "rb") as f:
+                written["state file " + name] = f.read()
+    assert len(written["log"]) > 5000 and b"account" in written["doctor"] or b"587" in written["doctor"] or written["doctor"]
+    assert not re.search(r"(?m)^(LISTEN_|NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY)", dump.read_text())
+    found = [leak for where, data in written.items() for leak in leaks(where, data)]
+    assert found == [], "\n".join(map(repr, found))
+    assert hashed not in proxy.log and all(hashed.encode() not in d for d in written.values() if isinstance(d, bytes))
