@@ -34,7 +34,8 @@ struct peer {
     struct world *w;
     struct sim_end *end;
     struct conversation talk;
-    uint64_t seen; /* octets of the product that are in `talk` */
+    uint64_t seen;      /* octets of the product that are in `talk` */
+    size_t silent_from; /* octets of ours when a reply too many had been read: only a QUIT may follow; 0: none */
     bool is_client, is_deaf;
 };
 
@@ -168,6 +169,18 @@ static size_t client_ends(const struct world *w)
     return ends;
 }
 
+/* A reply that no command asked for ends the session: it must never answer the next command. */
+static void check_silence(struct peer *p)
+{
+    const struct conversation *c = &p->talk;
+    bool at_rest = !c->in_body && !c->in_chunk && c->read == c->said.len && c->units > 1;
+    if (p->silent_from)
+        CHECK(slice_from(buf_view(&c->said), p->silent_from).len == 0 ||
+              slice_starts(slice_from(buf_view(&c->said), p->silent_from), "QUIT\r\n"));
+    else if (p->end && at_rest && c->replies > c->units && sim_end_other(p->end)->read == c->told.len)
+        p->silent_from = c->said.len;
+}
+
 static void judge(struct world *w)
 {
     size_t ends = 0, taken = 0, served = 0;
@@ -185,6 +198,7 @@ static void judge(struct world *w)
         taken += up->taken;
         served += up->served;
         CHECK(ends <= allowed);
+        check_silence(&w->upstreams[i]);
     }
     CHECK(w->blind || (w->client.talk.taken <= taken && w->client.talk.served <= served));
 }
@@ -314,7 +328,7 @@ static bool answer_kindly(struct world *w, struct peer *up)
     } else if (said.len >= 10 && memcmp(said.data + said.len - 10, "STARTTLS\r\n", 10) == 0)
         reply = "220 2.0.0 go ahead\r\n";
     speak(up, reply, strlen(reply));
-    if (reply[0] == '2' && reply[1] == '2' && c->replies > 0) {
+    if (reply[0] == '2' && reply[1] == '2' && c->replies > 0 && !sim_end_tls(up->end)) {
         static const struct sim_tls_server tls = {
             .certificate = {.names = "up.test", .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
         sim_end_tls_as_server(up->end, &tls);
