@@ -1,12 +1,16 @@
 """Hostile networks: namespaces of our own with nftables between the office and the upstream."""
+import os
 import re
+import shutil
 import socket
+import tempfile
 
 import pytest
 
 import netns
-from conftest import NAME, USER
+from conftest import NAME, PASSWORD, USER
 from netns import INTERNET, INTERNET6, Network
+from postfix import Postfix, wait_until
 from proxy import RawClient
 
 pytestmark = pytest.mark.skipif(not netns.available(), reason="needs root, ip and nft")
@@ -112,3 +116,37 @@ def test_ipv6_upstream(stage, network):
     proxy = office_proxy(stage, network, "587", host=INTERNET6, tls_name=NAME)
     assert deliver(proxy, network).startswith("250 ")
     assert upstream.wait_for(1)[0].user == USER
+
+
+@pytest.fixture
+def postfix(network, certificate):
+    """A real Postfix on port 2525 of the internet side."""
+    folder = tempfile.mkdtemp(prefix="smtp-detour-postfix-")
+    os.chmod(folder, 0o755)
+    server = Postfix(os.path.join(folder, "p"), *certificate, {USER: PASSWORD}, 2525, host=INTERNET, netns=network.internet)
+
+    def greets():
+        try:
+            network.connect(network.office, (INTERNET, 2525), 2).close()
+            return True
+        except OSError:
+            return False
+
+    wait_until(greets, server.log)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not shutil.which("postfix") or not shutil.which("dovecot"), reason="needs Postfix and Dovecot")
+@pytest.mark.parametrize("rules,nat,finding", [("tcp dport 587 drop", "", "timeout-connect"), ("tcp dport 587 reject with tcp reset", "", "refused"),
+                                               ("", "tcp dport 587 redirect to :9587", "certificate")])
+def test_a_real_postfix_behind_a_hostile_network(stage, network, postfix, ca, rules, nat, finding):
+    hijacker = upstream_at(stage, network, 9587, certificate=ca.issue("hijacker2", names=["walled.garden.test"]))
+    network.firewall(rules, nat)
+    proxy = office_proxy(stage, network, "587 2525")
+    for n in range(2):
+        assert deliver(proxy, network, "real-%d" % n).startswith("250 ")
+    assert sorted(b"Subject: real-1" in mail for mail in postfix.delivered(2)) == [False, True]
+    proxy.wait_for_log("port=587.*finding=%s" % finding)
+    assert hijacker.auth_attempts == [] and "sasl_username=%s" % USER in postfix.log()
