@@ -136,7 +136,7 @@ def test_second_port_when_the_first_is_black_holed(stage):
     deliver(proxy)
     deliver(proxy)
     assert len(upstream.wait_for(2)) == 2
-    assert "timeout-connect" in proxy.log or str(hole.port) in proxy.log
+    proxy.wait_for_log("port=%d .*finding=timeout-connect" % hole.port)
 
 
 def test_second_port_when_the_first_is_closed_silent_or_lying(stage, ca):

@@ -1,15 +1,34 @@
 """Starts and stops a smtp-detour for a test, and reads what it says."""
+import atexit
 import os
 import re
+import select
+import shutil
 import signal
 import smtplib
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("SMTP_DETOUR", os.path.join(TOP, "build", "smtp-detour"))
+
+
+def for_everybody(binary):
+    """Some tests run the program as a user with no rights: from a folder that everybody may enter, wherever this checkout lies."""
+    folder = os.path.dirname(os.path.abspath(binary))
+    while folder != "/":
+        if not os.stat(folder).st_mode & 0o001:
+            public = tempfile.mkdtemp(prefix="smtp-detour-bin-")
+            os.chmod(public, 0o755)
+            atexit.register(shutil.rmtree, public, ignore_errors=True)
+            return shutil.copy(binary, public)
+        folder = os.path.dirname(folder)
+    return binary
+
+
+BINARY = for_everybody(os.environ.get("SMTP_DETOUR", os.path.join(TOP, "build", "smtp-detour")))
 
 
 def free_port(host="127.0.0.1"):
@@ -65,6 +84,12 @@ class Proxy:
 
     @property
     def log(self):
+        """All that was logged so far. What the proxy wrote before a reply may still be on its way to us."""
+        time.sleep(0.05)
+        for _ in range(100):
+            if self.process.poll() is not None or not select.select([self.process.stderr], [], [], 0)[0]:
+                break
+            time.sleep(0.02)
         with self.changed:
             return "\n".join(self.lines)
 
