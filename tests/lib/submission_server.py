@@ -261,6 +261,15 @@ class Session:
             self.recipients.append(recipient)
             self.send(b"250 2.1.5 recipient fine\r\n")
 
+    def judge(self, body):
+        hook = self.server.hooks.get("BODY")
+        reply = hook(self, body) if hook else None
+        if reply is None:
+            self.accept(body)
+        else:
+            self.send(reply)
+            self.reset()
+
     def accept(self, body):
         self.server.deliver(Message(self.sender, self.recipients, body, self, self.mail_args))
         self.send(b"250 2.0.0 queued as %d-%d\r\n" % (self.number, len(self.server.messages)))
@@ -279,13 +288,7 @@ class Session:
             raw, self.buffer = self.buffer.split(b"\r\n.\r\n", 1)
             raw += b"\r\n"
         body = re.sub(rb"(^|\r\n)\.", rb"\1", raw)
-        hook = self.server.hooks.get("BODY")
-        reply = hook(self, body) if hook else None
-        if reply is not None:
-            self.send(reply)
-            self.reset()
-            return
-        self.accept(body)
+        self.judge(body)
 
     def do_bdat(self, argument):
         if not self.server.chunking:
@@ -296,14 +299,7 @@ class Session:
         if not self.recipients:
             self.send(b"554 5.5.1 no valid recipients\r\n")
         elif len(words) > 1 and words[1].upper() == b"LAST":
-            body = self.chunks
-            hook = self.server.hooks.get("BODY")
-            reply = hook(self, body) if hook else None
-            if reply is not None:
-                self.send(reply)
-                self.reset()
-                return
-            self.accept(body)
+            self.judge(self.chunks)
         else:
             self.send(b"250 2.0.0 %d octets\r\n" % len(self.chunks))
 
