@@ -84,22 +84,19 @@ static void complete(struct loading *l)
 
 /* --- the file --- */
 
-/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno. */
+/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno; *len_r says how many were written to then, too. */
 static int read_all(int fd, char *bytes, size_t *len_r)
 {
-    size_t len = 0;
     for (;;) {
-        ssize_t n = read(fd, bytes + len, FILE_MAX + 1 - len);
+        ssize_t n = read(fd, bytes + *len_r, FILE_MAX + 1 - *len_r);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -1;
         if (n == 0)
-            break;
-        len += (size_t)n;
+            return 0;
+        *len_r += (size_t)n;
     }
-    *len_r = len;
-    return 0;
 }
 
 /* -1 with errno, EFBIG for a file beyond the cap. */
@@ -142,14 +139,14 @@ struct config *config_reload(const char *file, const struct config *old, struct 
 {
     struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
     char *bytes = mem_alloc(FILE_MAX + 1);
-    size_t len;
+    size_t len = 0;
     l.config->refs = 1;
     l.config->file = mem_string(file);
     if (read_file(&l, file, bytes, &len) == 0)
         load_text(&l, slice_make(bytes, len));
     else
         findings_add(&l.findings, 0, false, NULL, "cannot be read: %s", strerror(errno));
-    secret_erase(bytes, FILE_MAX + 1);
+    secret_erase(bytes, len);
     free(bytes);
     for (size_t i = 0; i < l.nsections; i++) {
         free(l.sections[i].title);
