@@ -29,16 +29,6 @@ void buf_wipe(struct buf *b)
     buf_free(b);
 }
 
-struct slice buf_view(const struct buf *b)
-{
-    return slice_make(b->data ? b->data + b->head : NULL, b->len);
-}
-
-size_t buf_room(const struct buf *b)
-{
-    return b->cap - b->len;
-}
-
 /* Makes `n` bytes fit behind the last one, moving to the front what is there before asking for more memory. */
 static void make_room(struct buf *b, size_t n)
 {
@@ -52,12 +42,15 @@ static void make_room(struct buf *b, size_t n)
     size_t size = b->size ? b->size : SMALLEST;
     while (size < b->len + n)
         size *= 2;
-    char *data = mem_resize(NULL, size);
-    if (b->len)
+    if (b->head) {
+        char *data = mem_resize(NULL, size);
         memcpy(data, b->data + b->head, b->len);
-    free(b->data);
-    b->data = data;
-    b->head = 0;
+        free(b->data);
+        b->data = data;
+        b->head = 0;
+    } else { /* what is large moves without being copied */
+        b->data = mem_resize(b->data, size);
+    }
     b->size = size;
 }
 

@@ -16,11 +16,21 @@ struct buf {
     size_t cap;  /* len never exceeds this */
 };
 
+/* Borrows; until the next change. */
+static inline struct slice buf_view(const struct buf *b)
+{
+    return slice_make(b->len ? b->data + b->head : NULL, b->len);
+}
+
+/* Bytes that still fit under the cap. */
+static inline size_t buf_room(const struct buf *b)
+{
+    return b->cap - b->len;
+}
+
 void buf_init(struct buf *b, size_t cap);
 void buf_free(struct buf *b);
 void buf_wipe(struct buf *b);                                        /* buf_free, but the bytes are overwritten first: for secrets */
-struct slice buf_view(const struct buf *b);                          /* borrows; until the next change */
-size_t buf_room(const struct buf *b);                                /* bytes that still fit under the cap */
 bool buf_append(struct buf *b, const void *data, size_t n) MUST_USE; /* all or nothing: false beyond the cap */
 bool buf_append_slice(struct buf *b, struct slice s) MUST_USE;
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_USE;

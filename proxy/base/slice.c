@@ -9,23 +9,6 @@ struct slice slice_of(const char *text)
     return (struct slice){text ? text : "", text ? strlen(text) : 0};
 }
 
-struct slice slice_make(const void *data, size_t len)
-{
-    return (struct slice){len ? data : "", len};
-}
-
-struct slice slice_from(struct slice s, size_t offset)
-{
-    if (offset >= s.len)
-        return slice_of("");
-    return slice_make(s.data + offset, s.len - offset);
-}
-
-struct slice slice_head(struct slice s, size_t len)
-{
-    return slice_make(s.data, len < s.len ? len : s.len);
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

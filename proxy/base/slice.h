@@ -11,10 +11,25 @@ struct slice {
 };
 
 struct slice slice_of(const char *text); /* borrows a C string; NULL gives the empty slice */
-struct slice slice_make(const void *data, size_t len);
-struct slice slice_from(struct slice s, size_t offset); /* what is left after `offset` bytes (empty beyond the end) */
-struct slice slice_head(struct slice s, size_t len);    /* the first `len` bytes at most */
-struct slice slice_trim(struct slice s);                /* without blanks and tabs at both ends */
+
+static inline struct slice slice_make(const void *data, size_t len)
+{
+    return (struct slice){len ? data : "", len};
+}
+
+/* What is left after `offset` bytes (empty beyond the end). */
+static inline struct slice slice_from(struct slice s, size_t offset)
+{
+    return offset < s.len ? slice_make(s.data + offset, s.len - offset) : slice_make(NULL, 0);
+}
+
+/* The first `len` bytes at most. */
+static inline struct slice slice_head(struct slice s, size_t len)
+{
+    return slice_make(s.data, len < s.len ? len : s.len);
+}
+
+struct slice slice_trim(struct slice s); /* without blanks and tabs at both ends */
 bool slice_equal(struct slice a, struct slice b);
 bool slice_is(struct slice s, const char *text);       /* same bytes */
 bool slice_is_word(struct slice s, const char *word);  /* same but for ASCII case */

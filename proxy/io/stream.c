@@ -37,11 +37,12 @@ struct stream {
     struct timer *patience;
     struct deferred later;
     bool paused;
-    bool plenty;    /* the last read brought as much as was asked for */
-    bool careless;  /* what passes is no secret: see stream_wipe */
-    bool read_due;  /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
-    bool again;     /* STREAM_INPUT is due although nothing new came */
-    bool above_low; /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    bool plenty;            /* the last read brought as much as was asked for */
+    bool gather, gathering; /* asked for, and told to the transport */
+    bool careless;          /* what passes is no secret: see stream_wipe */
+    bool read_due;          /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
+    bool again;             /* STREAM_INPUT is due although nothing new came */
+    bool above_low;         /* the queue has been above LOW_MARK since the last STREAM_LOW */
     bool eof, eof_told;
     bool said_goodbye;
     bool failed_told;
@@ -145,11 +146,20 @@ static void drop_front(const struct stream *s, struct buf *b, size_t n)
     buf_consume(b, n);
 }
 
+static void gather_or_let_go(struct stream *s)
+{
+    const struct transport_ops *ops = s->transport->ops;
+    if (s->gather != s->gathering && ops->gather)
+        ops->gather(s->transport, s->gather);
+    s->gathering = s->gather;
+}
+
 /* Hands queued bytes to the transport until it takes no more. -1: the link is dead (err is set). */
 static int flush(struct stream *s)
 {
     const struct transport_ops *ops = s->transport->ops;
     bool tls = ops->tls(s->transport) != NULL;
+    gather_or_let_go(s);
     while (s->out.len) {
         struct slice view = buf_view(&s->out);
         uint64_t sent = s->queued - s->out.len;
@@ -409,6 +419,13 @@ void stream_pause(struct stream *s, bool paused)
 void stream_wipe(struct stream *s, bool wipe)
 {
     s->careless = !wipe;
+}
+
+void stream_gather(struct stream *s, bool gather)
+{
+    s->gather = gather;
+    if (!gather && s->gathering && s->phase == PHASE_OPEN)
+        loop_defer(s->loop, &s->later);
 }
 
 static void note_queued(struct stream *s, size_t n)

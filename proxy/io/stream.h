@@ -57,8 +57,11 @@ void stream_wipe(struct stream *s, bool wipe);
 bool stream_write(struct stream *s, const void *data, size_t n) MUST_USE; /* all or nothing; false: over the cap, or the stream is dead */
 bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
 bool stream_write_buf(struct stream *s, struct buf *from) MUST_USE; /* empties it; without a copy where nothing else is queued */
-size_t stream_queued(const struct stream *s);                       /* bytes not handed to the transport yet */
-size_t stream_room(const struct stream *s);                         /* bytes that may still be queued */
+/* true: what is written is a piece of something longer, and a rest that fills no packet may wait for what follows, in the kernel, for a fifth of a second at most.
+ * false, from the beginning: all leaves at once, what has waited too. */
+void stream_gather(struct stream *s, bool gather);
+size_t stream_queued(const struct stream *s); /* bytes not handed to the transport yet */
+size_t stream_room(const struct stream *s);   /* bytes that may still be queued */
 
 /* Positions count bytes since the stream was made, TLS or not. stream_position: where the next queued byte will stand. stream_handed:
  * everything before this may have left (handed to the socket or to TLS, also when TLS said "not now"). A byte at position p is *sent*

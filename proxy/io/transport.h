@@ -32,6 +32,7 @@ struct transport_ops {
     const struct tls_facts *(*tls)(const struct transport *t); /* NULL while the link is clear */
     void (*want)(struct transport *t, bool read, bool write);  /* what the stream waits for; the transport maps crossed TLS wants */
     bool (*has_pending)(const struct transport *t);            /* decrypted bytes wait that no descriptor will announce */
+    void (*gather)(struct transport *t, bool on);              /* see stream_gather; NULL where there is nothing like it */
     void (*shutdown)(struct transport *t);                     /* close_notify and FIN: no more writes */
     void (*close)(struct transport *t);                        /* frees t */
 };

@@ -26,7 +26,8 @@ static inline struct fd_transport *fd_transport(const struct transport *t)
 /* Takes an accepted, non-blocking, close-on-exec descriptor. Gives. */
 struct transport *transport_accepted(struct loop *loop, int fd);
 void fd_transport_watch(struct fd_transport *t, int events); /* EV_READ | EV_WRITE, or 0 */
-void fd_transport_close(struct fd_transport *t);             /* closes, and frees at the end of the turn */
+void fd_transport_gather(struct transport *t, bool on);
+void fd_transport_close(struct fd_transport *t); /* closes, and frees at the end of the turn */
 int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
 
 socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out); /* the way back: addr_from_sockaddr of listener.h */

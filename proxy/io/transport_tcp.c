@@ -154,6 +154,17 @@ static bool tcp_has_pending(const struct transport *base)
     return false;
 }
 
+void fd_transport_gather(struct transport *base, bool on)
+{
+#ifdef TCP_CORK
+    int cork = on;
+    setsockopt(fd_transport(base)->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
+#else
+    (void)base;
+    (void)on;
+#endif
+}
+
 static void tcp_shutdown(struct transport *base)
 {
     shutdown(fd_transport(base)->fd, SHUT_WR);
@@ -174,6 +185,7 @@ static const struct transport_ops tcp_ops = {
     .tls = tcp_tls,
     .want = tcp_want,
     .has_pending = tcp_has_pending,
+    .gather = fd_transport_gather,
     .shutdown = tcp_shutdown,
     .close = tcp_close,
 };

@@ -225,6 +225,7 @@ static const struct transport_ops tls_ops = {
     .tls = tls_tls,
     .want = tls_want,
     .has_pending = tls_has_pending,
+    .gather = fd_transport_gather,
     .shutdown = tls_shutdown,
     .close = tls_close,
 };

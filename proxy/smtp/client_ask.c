@@ -48,6 +48,7 @@ static void mark_sent(struct client *c, struct asked *a)
 {
     a->waiting = 0;
     a->end = stream_position(c->stream);
+    stream_gather(c->stream, false); /* its answer is waited for */
     if (c->nsent++ == 0) {
         c->flights++;
         client_watch(c);

@@ -102,14 +102,21 @@ static size_t put_dotted(struct client *c, struct slice octets)
     buf_space(&out, octets.len + FOR_DOTS, &got); /* one allocation, not a series */
     taken = dot_encode(&c->dots, octets, &out);
     if (!stream_write_slice(c->stream, buf_view(&out)))
-        taken = 0; /* the link is dead; STREAM_FAILED follows */
+        taken = 0;                                /* the link is dead; STREAM_FAILED follows */
+    stream_gather(c->stream, c->body_octets > 0); /* of a body that comes in one piece the end follows at once */
     buf_free(&out);
     return taken;
 }
 
+/* Although replies are due. */
+static bool may_send_more_chunks(const struct client *c)
+{
+    return c->pipelining && c->chunks_out < (c->body_octets > CAP_REPLAY ? CHUNKS_BEYOND_REPLAY : CHUNKS_OUTSTANDING);
+}
+
 static bool chunk_may_go(struct client *c)
 {
-    if (c->nsent != c->nasked || (c->nsent && (!c->pipelining || c->chunks_out >= CHUNKS_OUTSTANDING)))
+    if (c->nsent != c->nasked || (c->nsent && !may_send_more_chunks(c)))
         return false;
     return stream_room(c->stream) >= c->stage.len + CHUNK_COMMAND && client_may_speak(c);
 }
@@ -130,6 +137,7 @@ static bool send_chunk(struct client *c, bool last)
         c->chunks_out++;
     }
     client_expect(c, last ? CS_END : CS_CHUNK);
+    stream_gather(c->stream, !last && may_send_more_chunks(c));
     return true;
 }
 

@@ -69,10 +69,12 @@ struct asked {
 };
 
 enum {
-    ASKED_INLINE = 16,       /* commands under way before the queue moves to the heap: power of two */
-    CHUNK_COMMAND = 32,      /* room for "BDAT 16352 LAST\r\n" */
-    CHUNKS_OUTSTANDING = 16, /* BDATs whose replies may be due at once */
-    LINE_ROOM = 4096,        /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
+    ASKED_INLINE = 16,  /* commands under way before the queue moves to the heap: power of two */
+    CHUNK_COMMAND = 32, /* room for "BDAT 16352 LAST\r\n" */
+    CHUNKS_OUTSTANDING =
+        16, /* BDATs whose replies may be due at once: few, so that a dying upstream is noticed before the last one is sent, while a replay is possible; */
+    CHUNKS_BEYOND_REPLAY = 64, /* ... and of a message that is too large for one */
+    LINE_ROOM = 4096,          /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
 };
 
 #define CAP_WAITING_LINES ((size_t)4 * 1024 * 1024) /* commands that wait for a reply or for room; the caller bounds the recipients */

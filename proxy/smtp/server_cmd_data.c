@@ -97,6 +97,26 @@ static void deliver(struct server *s, struct slice octets)
         s->handlers->body(s->ctx, octets);
 }
 
+/* `octets` may lie in the stream itself. */
+static void take_body(struct server *s, size_t used, struct slice octets)
+{
+    server_clock_heard(s, used);
+    deliver(s, octets);
+    if (s->stream) /* a session that is cut has none */
+        stream_consume(s->stream, used);
+}
+
+static void decode_body(struct server *s, struct slice view)
+{
+    struct buf out;
+    buf_init(&out, CAP_CHUNK);
+    size_t used, reserved; /* in one piece, instead of growing with every line */
+    buf_space(&out, view.len + 8, &reserved);
+    s->body->over = dot_decode(&s->body->decoder, view, &used, &out);
+    take_body(s, used, buf_view(&out));
+    buf_free(&out);
+}
+
 enum server_step server_read_body(struct server *s)
 {
     struct body *body = s->body;
@@ -109,15 +129,10 @@ enum server_step server_read_body(struct server *s)
     struct slice view = stream_view(s->stream);
     if (!view.len)
         return STEP_NEEDS_CLIENT;
-    struct buf out;
-    buf_init(&out, CAP_CHUNK);
-    size_t reserved; /* in one piece, instead of growing with every line */
-    buf_space(&out, view.len + 8, &reserved);
-    size_t used;
-    body->over = dot_decode(&body->decoder, view, &used, &out);
-    stream_consume(s->stream, used);
-    server_clock_heard(s, used);
-    deliver(s, buf_view(&out));
-    buf_free(&out);
+    size_t used = dot_pass(&body->decoder, view);
+    if (used)
+        take_body(s, used, slice_head(view, used));
+    else
+        decode_body(s, view);
     return STEP_DONE;
 }

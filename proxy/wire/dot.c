@@ -19,6 +19,11 @@ enum { MODE_UNDECIDED, MODE_LF, MODE_CRLF };
 /* A step gives out one repaired line end that was held back and one more at most. */
 enum { STEP_ROOM = 4 };
 
+enum {
+    BLOCK = 128, /* octets that are looked at together: a fixed number, so that compilers use vectors */
+    LONG = 1024, /* octets that are better passed where they lie than copied */
+};
+
 /* The input of one call with the place of its next CR, which is looked for once and not again at every line end: input made of line ends
  * alone costs no more than any other. */
 struct scan {
@@ -61,11 +66,38 @@ static size_t next_cr(struct scan *s, size_t at)
     return s->cr;
 }
 
-/* Where the octets from `at` that pass as they are end, `limit` at most: whole lines with their CRLF, up to a bare CR or LF, a dot that
- * begins a line, or a CR whose successor is not there. */
+/* Neither a bare CR, a bare LF nor a dot after LF among BLOCK octets, the one behind them known too. */
+static bool is_plain(const char *at)
+{
+    unsigned char odd = 0;
+    for (size_t i = 0; i < BLOCK; i++) {
+        bool cr = at[i] == '\r', lf = at[i] == '\n', lf_next = at[i + 1] == '\n', dot_next = at[i + 1] == '.';
+        odd |= (unsigned char)((cr ^ lf_next) | (lf & dot_next));
+    }
+    return !odd;
+}
+
+/* Leaps over whole blocks of plain text; never to between a CR and its LF. */
+static size_t leap(const char *data, size_t at, size_t limit)
+{
+    size_t from = at;
+    if (data[at] == '\n')
+        return at;
+    while (limit - at > BLOCK && is_plain(data + at))
+        at += BLOCK;
+    return at > from && data[at - 1] == '\r' ? at - 1 : at;
+}
+
+/* Where the octets from `at`, of which there are some, that pass as they are end, `limit` at most: whole lines with their CRLF, up to a
+ * bare CR or LF, a dot that begins a line, or a CR whose successor is not there. */
 static size_t run_end(struct scan *s, size_t at, size_t limit, bool at_start)
 {
     const char *data = s->in.data;
+    if (at_start && data[at] == '.')
+        return at;
+    size_t landed = leap(data, at, limit);
+    at_start = landed > at ? data[landed - 1] == '\n' : at_start;
+    at = landed;
     for (;;) {
         if (at_start && at < limit && data[at] == '.')
             return at;
@@ -87,22 +119,26 @@ static bool is_stuffed_dot(struct slice s)
     return s.len > 1 && s.data[0] == '.' && s.data[1] != '\r' && s.data[1] != '\n';
 }
 
-/* At a line's start or inside of it. Returns where it stopped, beyond `at`. */
+static void text_passed(struct dot_decoder *d, const char *run, size_t n)
+{
+    d->octets += n;
+    d->state = run[n - 1] == '\n' ? AT_START : IN_TEXT;
+}
+
+/* At a line's start or inside of it. Returns where it stopped: beyond `at`, or there if dot_pass shall take what follows. */
 static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct buf *out)
 {
     size_t room = buf_room(out);
     size_t limit = s->in.len - at < room ? s->in.len : at + room;
-    if (d->state == AT_START && is_stuffed_dot(slice_from(s->in, at))) { /* most often what follows is there already */
-        d->state = IN_TEXT;
-        at++;
-    }
     size_t end = run_end(s, at, limit, d->state != IN_TEXT);
     const char *data = s->in.data;
+    if (at > 0 && end - at >= LONG && d->mode == MODE_CRLF)
+        return at;
     if (end > at) {
-        emit(d, out, data + at, end - at);
         if (d->mode == MODE_UNDECIDED && memchr(data + at, '\n', end - at))
             d->mode = MODE_CRLF;
-        d->state = data[end - 1] == '\n' ? AT_START : IN_TEXT;
+        if (buf_append(out, data + at, end - at))
+            text_passed(d, data + at, end - at);
         return end;
     }
     if (data[at] == '\n')
@@ -146,20 +182,45 @@ static size_t decode_window(struct dot_decoder *d, struct slice in, struct buf *
     struct scan s = {in, slice_find(in, '\r')};
     size_t at = 0;
     while (at < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
-        if (d->state == AT_START || d->state == AT_LF_START || d->state == IN_TEXT)
-            at = take_text(d, &s, at, out);
-        else
+        if (d->state == AT_START || d->state == AT_LF_START || d->state == IN_TEXT) {
+            if (d->state == AT_START && is_stuffed_dot(slice_from(in, at))) { /* most often what follows is there already */
+                d->state = IN_TEXT;
+                at++;
+            }
+            size_t next = take_text(d, &s, at, out);
+            if (next == at)
+                break;
+            at = next;
+        } else {
             at += take_held(d, in.data[at], out);
+        }
     }
     return at;
+}
+
+size_t dot_pass(struct dot_decoder *d, struct slice in)
+{
+    if (in.len < LONG || d->mode != MODE_CRLF || (d->state != AT_START && d->state != IN_TEXT))
+        return 0;
+    struct scan s = {in, slice_find(in, '\r')};
+    size_t n = run_end(&s, 0, in.len, d->state == AT_START);
+    if (n < LONG)
+        return 0;
+    text_passed(d, in.data, n);
+    return n;
 }
 
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out)
 {
     *used_r = 0;
     /* No more input is looked at than could fit: a caller with little room must not have the rest searched again and again. */
-    while (*used_r < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM)
-        *used_r += decode_window(d, slice_head(slice_from(in, *used_r), buf_room(out)), out);
+    while (*used_r < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
+        struct slice window = slice_head(slice_from(in, *used_r), buf_room(out));
+        size_t n = decode_window(d, window, out);
+        *used_r += n;
+        if (n < window.len)
+            break;
+    }
     return d->state == AT_END;
 }
 

@@ -19,9 +19,14 @@ struct dot_decoder {
 };
 
 void dot_decoder_init(struct dot_decoder *d, bool lf_allowed);
-/* Decodes from `in` into `out` until `in` or the room in `out` is used up (up to 3 octets of room may stay) or the end of data was seen. *used_r: input octets taken. Returns true at the end
- * of data (nothing after it was taken). Progress: takes at least one octet when `out` has 8 octets of room. */
+/* Decodes from `in` into `out` until `in` or the room in `out` is used up (up to 3 octets of room may stay), the end of data was seen, or dot_pass would pass what
+ * follows. *used_r: input octets taken. Returns true at the end of data (nothing after it was taken). Progress: takes at least one octet when `out` has 8 octets of room
+ * and dot_pass gave 0. */
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out);
+
+/* How many octets at the start of `in` pass as they are, which are taken with that: the caller gives them on from where they lie, without a copy. 0: few or
+ * none would, or the message has ended; dot_decode does better. */
+size_t dot_pass(struct dot_decoder *d, struct slice in);
 
 struct dot_encoder {
     bool in_line; /* something of the current line was written */

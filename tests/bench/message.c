@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DOTTED_EVERY = 64 }; /* lines; the first of them has dots, so that short messages do too */
+
 #define FIRST_LINE 48 /* a multiple of 8, see digest_join */
 
 static size_t write_head(const struct message_maker *m, uint64_t number, char *head)
@@ -25,15 +27,15 @@ static size_t write_head(const struct message_maker *m, uint64_t number, char *h
 
 void message_maker_init(struct message_maker *m, size_t size)
 {
-    static const char lines[] = "The quick brown fox jumps over the lazy dog, again and again and again, until\r\n"
-                                "..a line that begins with dots says that nothing must be lost. The end of it\r\n";
+    static const char common[] = "The quick brown fox jumps over the lazy dog, again and again and again, until\r\n";
+    static const char dotted[] = "..a line that begins with dots says that nothing must be lost. The end of it.\r\n";
     char head[MESSAGE_HEAD];
     m->run = now_ns() ^ (uint64_t)getpid() << 40;
     size_t head_len = write_head(m, 0, head);
-    size_t want = size > head_len + 4 ? size - head_len : 4, period = sizeof lines - 1;
+    size_t want = size > head_len + 4 ? size - head_len : 4, line = sizeof common - 1;
     char *plain = must_alloc(want + 2);
     for (size_t i = 0; i + 2 < want; i++)
-        plain[i] = lines[i % period];
+        plain[i] = (i / line % DOTTED_EVERY ? common : dotted)[i % line];
     if (plain[want - 3] == '\r') /* a CR alone would be repaired on the way, and the digest would differ */
         plain[want - 3] = 'x';
     memcpy(plain + want - 2, "\r\n", 2);

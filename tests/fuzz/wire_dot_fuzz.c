@@ -132,6 +132,55 @@ static void check_all(struct slice in, bool lf)
     buf_free(&whole.out);
 }
 
+/* What is long passes without a copy: ESC in the input stands for a text that is. */
+static void check_passing(const uint8_t *data, size_t size)
+{
+    enum { ESC = 27, FILL = 1100, FILLS = 4 };
+    static const char line[] = "this passes as it is, and nobody looks at it but in large pieces\r\n";
+    static char in[512 + FILLS * FILL], want[2 * sizeof in];
+    size_t n = 0, fills = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (data[i] == ESC && fills < FILLS) {
+            for (size_t k = 0; k < FILL; k++)
+                in[n++] = line[(k + i) % (sizeof line - 1)];
+            fills++;
+        } else {
+            in[n++] = (char)data[i];
+        }
+    }
+    if (!fills)
+        return;
+    in[n++] = 'x';
+    struct dot_reference expected = dot_reference_decode(in, n, false, want);
+    for (size_t split = 0; split <= n; split += 1 + split / 7) {
+        struct slice pieces[2] = {slice_make(in, split), slice_from(slice_make(in, n), split)};
+        struct dot_decoder d;
+        struct buf step;
+        size_t given = 0, used = 0;
+        bool ended = false;
+        dot_decoder_init(&d, false);
+        buf_init(&step, 2 * sizeof in);
+        for (int i = 0; i < 2; i++) {
+            while (pieces[i].len && !ended) {
+                size_t took = dot_pass(&d, pieces[i]);
+                struct slice text = slice_head(pieces[i], took);
+                if (!took) {
+                    ended = dot_decode(&d, pieces[i], &took, &step);
+                    text = buf_view(&step);
+                    CHECK(took > 0);
+                }
+                CHECK(given + text.len <= expected.len && (text.len == 0 || memcmp(want + given, text.data, text.len) == 0));
+                given += text.len;
+                used += took;
+                pieces[i] = slice_from(pieces[i], took);
+                buf_clear(&step);
+            }
+        }
+        CHECK(ended == expected.ended && used == expected.used && given == expected.len && d.octets == given);
+        buf_free(&step);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { LONGEST = 256 }; /* every split of every input is tried */
@@ -142,5 +191,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in[size] = 'x'; /* nothing stays held back */
     check_all(slice_make(in, size + 1), false);
     check_all(slice_make(in, size + 1), true);
+    check_passing(data, size);
     return 0;
 }

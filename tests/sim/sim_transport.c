@@ -147,8 +147,19 @@ static void do_close(struct transport *base)
     free(t);
 }
 
-static const struct transport_ops ops = {connect_step, do_read, do_write,    write_is_uncertain, start_tls, handshake_step,
-                                         tls,          want,    has_pending, do_shutdown,        do_close};
+static const struct transport_ops ops = {
+    .connect_step = connect_step,
+    .read = do_read,
+    .write = do_write,
+    .write_is_uncertain = write_is_uncertain,
+    .start_tls = start_tls,
+    .handshake_step = handshake_step,
+    .tls = tls,
+    .want = want,
+    .has_pending = has_pending,
+    .shutdown = do_shutdown,
+    .close = do_close,
+};
 
 static struct sim_transport *transport_new(struct loop *loop)
 {

@@ -307,6 +307,7 @@ static void test_finish_patience(void **state)
 
 /* A transport of which only the wishes count: what it is not asked for cannot wake anybody, or keep the loop spinning. */
 struct wishes {
+    char did[16]; /* w: a write; G, g: gather, and no more */
     struct transport base;
     const char *input; /* what one read gives; NULL: nothing */
     bool at_end, blocked;
@@ -330,9 +331,18 @@ static ssize_t wishes_read(struct transport *t, void *out, size_t n, struct err 
 
 static ssize_t wishes_write(struct transport *t, const void *data, size_t n, struct err *err)
 {
+    struct wishes *w = CONTAINER(t, struct wishes, base);
     (void)data;
     (void)err;
-    return CONTAINER(t, struct wishes, base)->blocked ? 0 : (ssize_t)n;
+    if (w->blocked)
+        return 0;
+    strcat(w->did, "w");
+    return (ssize_t)n;
+}
+
+static void wishes_gather(struct transport *t, bool on)
+{
+    strcat(CONTAINER(t, struct wishes, base)->did, on ? "G" : "g");
 }
 
 static bool wishes_no(const struct transport *t)
@@ -359,17 +369,45 @@ static void wishes_close(struct transport *t)
     (void)t;
 }
 
+static const struct transport_ops wishes_ops = {.read = wishes_read,
+                                                .write = wishes_write,
+                                                .write_is_uncertain = wishes_no,
+                                                .tls = wishes_tls,
+                                                .want = wishes_want,
+                                                .has_pending = wishes_no,
+                                                .gather = wishes_gather,
+                                                .close = wishes_close};
+
+/* The transport hears of a wish before what it is about, once, and of its end even when nothing more is written. */
+static void test_gathering(void **state)
+{
+    struct loop *loop = new_loop();
+    struct wishes w = {.base = {.ops = &wishes_ops, .loop = loop}};
+    struct owner o;
+    (void)state;
+    owner_init(&o, false);
+    o.s = stream_accepted(&w.base, (struct stream_caps){.input = 4, .output = 10}, owner_event, &o);
+    assert_true(stream_write(o.s, "x", 1));
+    spin_some(loop);
+    assert_string_equal(w.did, "w");
+    for (int i = 0; i < 2; i++) {
+        assert_true(stream_write(o.s, "x", 1));
+        stream_gather(o.s, false); /* only what is wished at the end of the turn counts */
+        stream_gather(o.s, true);
+        spin_some(loop);
+    }
+    assert_string_equal(w.did, "wGww");
+    stream_gather(o.s, false);
+    spin_some(loop);
+    assert_string_equal(w.did, "wGwwg");
+    owner_close(&o);
+    loop_free(&loop);
+}
+
 static void test_wanted_events(void **state)
 {
-    static const struct transport_ops ops = {.read = wishes_read,
-                                             .write = wishes_write,
-                                             .write_is_uncertain = wishes_no,
-                                             .tls = wishes_tls,
-                                             .want = wishes_want,
-                                             .has_pending = wishes_no,
-                                             .close = wishes_close};
     struct loop *loop = new_loop();
-    struct wishes w = {.base = {.ops = &ops, .loop = loop}};
+    struct wishes w = {.base = {.ops = &wishes_ops, .loop = loop}};
     struct owner o;
     (void)state;
     owner_init(&o, false);
@@ -503,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_new_owner_hears_what_is_there),
         cmocka_unit_test(test_finish_flushes),
         cmocka_unit_test(test_finish_patience),
+        cmocka_unit_test(test_gathering),
         cmocka_unit_test(test_wanted_events),
         cmocka_unit_test(test_connect_and_listen),
         cmocka_unit_test(test_mapped_peer),

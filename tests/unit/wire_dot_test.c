@@ -270,6 +270,70 @@ static void test_large_body(void **state)
     buf_free(&back);
 }
 
+/* As the server does it: what passes as it is, then what must be decoded. */
+static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_t room, struct buf *whole, size_t *passed_r)
+{
+    struct dot_decoder d;
+    struct buf out;
+    struct dot_reference r = {0};
+    dot_decoder_init(&d, false);
+    buf_init(&out, room);
+    *passed_r = 0;
+    for (size_t from = 0; from < in.len && !r.ended; from += piece) {
+        struct slice rest = slice_head(slice_from(in, from), piece);
+        while (rest.len && !r.ended) {
+            size_t used = dot_pass(&d, rest);
+            *passed_r += used;
+            if (used) {
+                assert_true(buf_append(whole, rest.data, used));
+            } else {
+                r.ended = dot_decode(&d, rest, &used, &out);
+                assert_true(used > 0);
+                assert_true(buf_append_slice(whole, buf_view(&out)));
+                buf_clear(&out);
+            }
+            rest = slice_from(rest, used);
+            r.used += used;
+        }
+    }
+    r.len = d.octets;
+    buf_free(&out);
+    return r;
+}
+
+/* Something odd at each place of a long text, around the borders of what is looked at together too. */
+static void test_long_text_passes_without_a_copy(void **state)
+{
+    static const struct slice odd[] = {LIT(""),      LIT("\r"),        LIT("\n"),         LIT("\r\n"),        LIT("\r\n.x"), LIT("\r\n..x"),
+                                       LIT("\n.x"),  LIT("\r\r\n"),    LIT("\n\r"),       LIT("\r\n\r\n"),    LIT("\0"),     LIT("."),
+                                       LIT(".\r\n"), LIT("\r\n.\r\n"), LIT("\r\n..\r\n"), LIT("\r\n.\r\r\n"), LIT("\r."),    LIT("\n.\n")};
+    enum { LENGTH = 3000, STEP = 78 };
+    static char text[LENGTH + 16], want[2 * LENGTH];
+    size_t most = 0;
+    (void)state;
+    for (size_t k = 0; k < sizeof odd / sizeof odd[0]; k++) {
+        for (size_t at = 0; at < 1400; at++) {
+            size_t n = 0, passed;
+            for (size_t i = 0; i < LENGTH; i++)
+                text[i] = i % STEP == STEP - 2 ? '\r' : i % STEP == STEP - 1 ? '\n' : 'a';
+            memcpy(text + at, odd[k].data, odd[k].len);
+            n = LENGTH;
+            memcpy(text + n, "x\r\n.\r\n", 6);
+            struct slice in = slice_make(text, n + 6);
+            struct dot_reference expected = dot_reference_decode(in.data, in.len, false, want);
+            struct buf got;
+            buf_init(&got, sizeof want);
+            struct dot_reference r = pass_and_decode(in, at % 3 ? LENGTH + 6 : 1 + at * 7 % 2500, at % 2 ? 16384 : 300, &got, &passed);
+            if (r.ended != expected.ended || r.used != expected.used || !slice_equal(buf_view(&got), slice_make(want, expected.len)))
+                fail_msg("oddity %zu at %zu: took %zu not %zu, gave %zu not %zu", k, at, r.used, expected.used, got.len, expected.len);
+            assert_int_equal(r.len, got.len);
+            most = passed > most ? passed : most;
+            buf_free(&got);
+        }
+    }
+    assert_true(most >= LENGTH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_nothing_is_taken_after_the_end),
         cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_long_text_passes_without_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
