@@ -130,9 +130,12 @@ static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct
 {
     size_t room = buf_room(out);
     size_t limit = s->in.len - at < room ? s->in.len : at + room;
+    bool may_stop = at > 0 && d->mode == MODE_CRLF && limit - at > LONG;
+    if (may_stop)
+        limit = at + LONG + 1; /* to see whether it is long is enough */
     size_t end = run_end(s, at, limit, d->state != IN_TEXT);
     const char *data = s->in.data;
-    if (at > 0 && end - at >= LONG && d->mode == MODE_CRLF)
+    if (may_stop && end - at >= LONG)
         return at;
     if (end > at) {
         if (d->mode == MODE_UNDECIDED && memchr(data + at, '\n', end - at))

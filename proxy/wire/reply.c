@@ -71,14 +71,27 @@ const char *reply_words(const struct reply *r, char *out, size_t size)
     return out;
 }
 
+/* Every reply of ours passes here, so no printf. */
+static size_t write_code(char *line, int code, bool last)
+{
+    for (int i = 2; i >= 0; i--, code /= 10)
+        line[i] = (char)('0' + code % 10);
+    line[3] = last ? ' ' : '-';
+    return 4;
+}
+
 /* Appends one line of output; controls that would break the line are left out, whoever put them there. */
 static bool write_line(struct buf *out, int code, bool last, const char *enhanced, struct slice text)
 {
     char line[LINE_MAX_OUT + 4];
-    int head = snprintf(line, sizeof line, "%03d%c%s", code, last ? ' ' : '-', enhanced);
-    size_t n = head > 0 && head < LINE_MAX_OUT ? (size_t)head : 4;
-    if (n > 4 && text.len)
-        line[n++] = ' ';
+    struct slice status = slice_of(enhanced);
+    size_t n = write_code(line, code, last);
+    if (status.len && status.len < ENHANCED_MAX) {
+        memcpy(line + n, status.data, status.len);
+        n += status.len;
+        if (text.len)
+            line[n++] = ' ';
+    }
     text = slice_head(text, utf8_cut(text, LINE_MAX_OUT - n));
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i] == '\t' ? ' ' : text.data[i];
@@ -92,6 +105,8 @@ static bool write_line(struct buf *out, int code, bool last, const char *enhance
 
 bool reply_write(struct buf *out, int code, const char *enhanced, struct slice text)
 {
+    if (slice_find(text, '\n') == text.len)
+        return write_line(out, code, true, enhanced, text);
     struct buf lines;
     buf_init(&lines, buf_room(out));
     bool fits = true, last = false;
