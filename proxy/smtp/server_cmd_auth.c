@@ -95,7 +95,7 @@ static void take_plain(struct server *s, struct slice message)
     else if (!auth_split_plain(message, &plain))
         server_sasl_over(s, 501, "5.5.2", "this is not what PLAIN asks for");
     else if (plain.authzid.len && !slice_equal(plain.authzid, plain.user))
-        server_login_verdict(s, SERVER_LOGIN_WRONG); /* nobody here may act for another */
+        check(s, slice_of(""), plain.password); /* nobody here may act for another: refused as any wrong login is, as late and as counted */
     else
         check(s, plain.user, plain.password);
 }
