@@ -12,6 +12,8 @@
 
 /* How long a client may take to read our last words. */
 #define FINISH_PATIENCE (10 * USEC_PER_SEC)
+/* And, at shutdown, to get through the handshake that it has begun. */
+#define DRAIN_HANDSHAKE (1 * USEC_PER_SEC)
 
 /* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows unasked, as with Postfix. */
 enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
@@ -239,6 +241,8 @@ const struct server_client *server_client(const struct server *s)
 void server_drain(struct server *s)
 {
     s->draining = true;
+    if (s->tls == TLS_BEGUN) /* it cannot be told in clear, and may never end its handshake */
+        timer_arm(s->clock, DRAIN_HANDSHAKE);
     server_schedule(s);
 }
 
