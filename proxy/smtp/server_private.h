@@ -119,7 +119,8 @@ enum intruder {
     INTRUDER_PROXY_V2,
     INTRUDER_PROXY_V1,
     INTRUDER_HTTP,
-    INTRUDER_TEXT, /* of a message whose DATA was refused */
+    INTRUDER_HEADER, /* of a message, or of an HTTP request whose first line we did not know */
+    INTRUDER_TEXT,   /* of a message whose DATA was refused */
 };
 void server_throw_out(struct server *s, enum intruder who);
 

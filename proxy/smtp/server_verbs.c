@@ -26,8 +26,8 @@ struct verb_row {
 
 static void do_http(struct server *s, const struct command *command)
 {
-    (void)command;
-    server_throw_out(s, INTRUDER_HTTP);
+    bool is_header = command->word.data[command->word.len - 1] == ':';
+    server_throw_out(s, is_header ? INTRUDER_HEADER : INTRUDER_HTTP);
 }
 
 static void do_proxy(struct server *s, const struct command *command)
@@ -67,6 +67,9 @@ static const struct {
     [INTRUDER_PROXY_V1] = {"no PROXY header expected here", "a load balancer sent a PROXY v1 line to a listener that does not expect one: "
                                                             "switch it off there, or set proxy_protocol on this listener"},
     [INTRUDER_HTTP] = {"this is a mail server, not a web server", "an HTTP client connected to the SMTP port"},
+    [INTRUDER_HEADER] =
+        {"message text where a command belongs",
+         "a client sent a header line where a command belongs: software that sends its message without DATA, or an HTTP client"},
     [INTRUDER_TEXT] = {"message text where a command belongs", "a client sent its message without waiting for the answer to DATA, which "
                                                                "was a refusal: it was cut off before its text could be taken for commands"},
 };
