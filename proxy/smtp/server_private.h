@@ -76,8 +76,9 @@ struct server {
     bool logged_in; /* AUTH succeeded, or was accepted unseen */
     bool greeted;
     bool said_hello;
-    bool transaction;  /* MAIL was answered 2xx */
-    bool data_refused; /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
+    bool transaction;       /* MAIL was answered 2xx */
+    bool data_refused;      /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
+    bool refused_by_others; /* a RCPT of this transaction was, and not for the client's own fault */
     enum swallowing swallowing;
     bool held; /* the handler wants no body now */
     bool draining;
@@ -104,6 +105,8 @@ void server_queue_flush(struct server *s);                   /* sends what is an
 void server_queue_free(struct server *s);                    /* voids every ticket */
 /* Our own answer to the command that is being read, in its turn. With the message's id where there is one. Ours of 500 and above count as the client's errors. */
 void server_say(struct server *s, int code, const char *enhanced, const char *text);
+/* The same where what is wrong is not of the client's making. */
+void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text);
 /* Appends that answer to `out`. */
 bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text) MUST_USE;
 void server_write(struct server *s, struct slice reply); /* cuts a client that reads none of its answers */
