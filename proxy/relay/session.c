@@ -1,4 +1,5 @@
 /* One client: fills the server half's handler table. What concerns a message goes to its transaction. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -91,12 +92,17 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     return OWN_COUNT;
 }
 
+static void report(struct session *s, struct message *m, enum result result, const struct reply *reply)
+{
+    message_report(m, s->relay->io->log, &s->relay->watch, result, reply, loop_now(s->relay->io->loop));
+}
+
 static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m, enum own why, const char *host)
 {
     struct reply reply;
     reply_init(&reply);
     failure_say(&reply, why, m->id, &(struct own_words){.host = host});
-    message_report(m, s->relay->io->log, &s->relay->watch, failure_result(why), &reply, loop_now(s->relay->io->loop));
+    report(s, m, failure_result(why), &reply);
     answer_with(cmd, &reply, false);
     reply_free(&reply);
     message_free(m);
@@ -114,6 +120,22 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
     server_set_message_id(s->server, id);
+}
+
+/* The server half has refused it, for its syntax or its size, or because TLS or a login comes first. */
+static void on_mail_refused(void *ctx, struct slice from, const struct answer *answer)
+{
+    struct session *s = ctx;
+    struct message m;
+    struct reply reply;
+    begin_message(s, &m, from);
+    reply_init(&reply);
+    reply.code = answer->code;
+    snprintf(reply.enhanced, sizeof reply.enhanced, "%s", answer->enhanced);
+    (void)!buf_printf(&reply.text, "%.*s [%s]", (int)answer->text.len, answer->text.data, m.id); /* as it will be said */
+    report(s, &m, RESULT_REFUSED, &reply);
+    reply_free(&reply);
+    message_free(&m);
 }
 
 static void on_mail(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params)
@@ -211,6 +233,7 @@ static const struct server_handlers handlers = {
     .reset = on_reset,
     .closed = on_closed,
     .login = on_login,
+    .mail_refused = on_mail_refused,
 };
 
 void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,

@@ -134,6 +134,8 @@ server_verb_fn server_do_mail, server_do_rcpt, server_do_rset;
 server_verb_fn server_do_data, server_do_bdat;
 server_verb_fn server_do_noop, server_do_vrfy, server_do_expn, server_do_help, server_do_quit;
 server_verb_fn server_do_starttls, server_do_auth;
+/* Our own answer, as server_say. Where it ends the hopes of a message before any handler saw it, mail_refused() hears of it. */
+void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced, const char *text);
 void server_reset(struct server *s); /* ends an open transaction, and tells the handler */
 
 /* --- server_cmd_starttls.c */

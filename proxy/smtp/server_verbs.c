@@ -110,15 +110,15 @@ static void not_a_command(struct server *s, int code, const char *enhanced, cons
 static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
 {
     if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED && s->tls != TLS_SECURE)
-        server_say(s, 530, "5.7.0", "say STARTTLS first");
+        server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
     else if ((row->flags & AFTER_HELLO) && !s->said_hello)
-        server_say(s, 503, "5.5.1", "send EHLO or HELO first");
+        server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
     else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED && !s->logged_in)
-        server_say(s, 530, "5.7.0", server_auth_offered(s) ? "log in first" : "log in first, after STARTTLS");
+        server_refuse(s, command, 530, "5.7.0", server_auth_offered(s) ? "log in first" : "log in first, after STARTTLS");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
-        server_say(s, 503, "5.5.1", "send MAIL first");
+        server_refuse(s, command, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
-        server_say(s, 501, "5.5.4", "this command takes no arguments");
+        server_refuse(s, command, 501, "5.5.4", "this command takes no arguments");
     else
         return true;
     return false;

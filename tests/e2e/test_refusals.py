@@ -153,6 +153,27 @@ def test_upstream_size_limit_is_told(stage):
     assert later.say("MAIL FROM:<a@office.test> SIZE=5000").startswith("552 5.3.4 ")
 
 
+@pytest.mark.parametrize("listen,mail,reply,shown", [
+    ("max_message_size = 64K\n", "<a@office.test> SIZE=70000", "552 5.3.4", "a@office.test"),
+    ("", "<scanner office.test>", "501 5.1.7", '"<scanner office.test>"'),
+    ("", "<a@office.test> FOO=bar", "555 5.5.4", "a@office.test"),
+    ("tls = required\n", "<a@office.test>", "530 5.7.0", "a@office.test"),
+])
+def test_what_is_refused_at_mail_is_a_message_too(stage, listen, mail, reply, shown):
+    """Before an account was chosen: still there is an id in the answer, and one line in the log with the same."""
+    proxy = stage.proxy(stage.account([closed_port()]), listen=listen)
+    said = greet(proxy).say("MAIL FROM:" + mail)
+    ident = re.match(r"%s .* \[(\w+)\]$" % re.escape(reply), said).group(1)
+    proxy.wait_for_log(r"msg=refused id=%s from=%s .*client=127\.0\.0\.1 .*status=%s reply=.*\[%s\]" % (ident, re.escape(shown), reply[:3], ident))
+
+
+def test_an_outage_does_not_throw_out_who_pipelines(stage):
+    client = greet(stage.proxy(stage.account([closed_port()])))
+    for _ in range(25):
+        client.send(b"MAIL FROM:<a@office.test>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nRSET\r\n")
+        assert [client.reply()[:3] for _ in range(4)] == ["250", "451", "554", "250"]
+
+
 def test_syntax_and_sequence(stage):
     proxy = stage.proxy(stage.account([closed_port()]))
     client = proxy.raw()

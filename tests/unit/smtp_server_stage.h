@@ -22,10 +22,10 @@
 #define PLENTY (4 * 1024 * 1024)
 #define SHORT_WHILE ((usec)400) /* longer than a round trip of this network; short enough that a byte each is no slow body */
 
-enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KINDS };
-static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login"};
+enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KIND_REFUSED, KINDS };
+static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login", "refused"};
 static const char *const usual_answers[KINDS] = {
-    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right"};
+    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right", ""};
 
 struct lines { /* a list of strings */
     char **items;
@@ -230,6 +230,15 @@ static void on_login(void *ctx, struct server_command *cmd, struct slice user, s
     respond(st, KIND_LOGIN, cmd);
 }
 
+static void on_refused(void *ctx, struct slice from, const struct answer *a)
+{
+    struct stage *st = ctx;
+    if (st->used[KIND_REFUSED] == st->scripted[KIND_REFUSED].n)
+        return;
+    saw(st, "refused %.*s %d", (int)from.len, from.data, a->code);
+    server_set_message_id(st->server, st->scripted[KIND_REFUSED].items[st->used[KIND_REFUSED]++]);
+}
+
 static void on_closed(void *ctx, const char *why)
 {
     struct stage *st = ctx;
@@ -238,7 +247,8 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello, on_mail, on_rcpt, on_data, on_body, on_body_end, on_reset, on_closed, on_login};
+static const struct server_handlers handlers = {on_hello,    on_mail,  on_rcpt,   on_data,  on_body,
+                                                on_body_end, on_reset, on_closed, on_login, on_refused};
 
 /* ---- the client ---- */
 
