@@ -1,5 +1,4 @@
 /* One client: fills the server half's handler table. What concerns a message goes to its transaction. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -130,9 +129,7 @@ static void on_mail_refused(void *ctx, struct slice from, const struct answer *a
     struct reply reply;
     begin_message(s, &m, from);
     reply_init(&reply);
-    reply.code = answer->code;
-    snprintf(reply.enhanced, sizeof reply.enhanced, "%s", answer->enhanced);
-    (void)!buf_printf(&reply.text, "%.*s [%s]", (int)answer->text.len, answer->text.data, m.id); /* as it will be said */
+    answer_keep(&reply, answer, m.id);
     report(s, &m, RESULT_REFUSED, &reply);
     reply_free(&reply);
     message_free(&m);
@@ -189,6 +186,13 @@ static void on_login(void *ctx, struct server_command *cmd, struct slice user, s
     login_begin(ctx, cmd, user, password);
 }
 
+static void on_told(void *ctx, const struct answer *answer, bool goodbye)
+{
+    struct session *s = ctx;
+    if (s->transaction)
+        transaction_told(s->transaction, answer, goodbye);
+}
+
 static void on_reset(void *ctx, enum server_end why)
 {
     struct session *s = ctx;
@@ -234,6 +238,7 @@ static const struct server_handlers handlers = {
     .closed = on_closed,
     .login = on_login,
     .mail_refused = on_mail_refused,
+    .told = on_told,
 };
 
 void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,

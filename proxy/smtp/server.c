@@ -85,6 +85,7 @@ void server_farewell(struct server *s, int code, const char *enhanced, const cha
     /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421 stand in any place. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
+    server_note(s, code, enhanced, text, true);
     if (server_format_own(s, &reply, code, enhanced, text))
         server_write(s, buf_view(&reply));
     buf_free(&reply);

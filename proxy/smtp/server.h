@@ -90,6 +90,8 @@ struct server_handlers {
     /* MAIL outside a transaction that is refused here and never reaches mail(): a message all the same, whose sender looks for it in the log. from: the address,
      * or what stands in its place. The answer leaves afterwards, with the id that server_set_message_id gives it now. Must not close. */
     void (*mail_refused)(void *ctx, struct slice from, const struct answer *answer);
+    /* Within a transaction the client is told a 4xx or 5xx that no handler gave, with the message's id. goodbye: and the session ends with it. Must only take note of it. */
+    void (*told)(void *ctx, const struct answer *answer, bool goodbye);
 };
 
 struct server_settings { /* borrowed for the server's life; belongs to the listener's configuration */

@@ -107,6 +107,8 @@ void server_queue_free(struct server *s);                    /* voids every tick
 void server_say(struct server *s, int code, const char *enhanced, const char *text);
 /* The same where what is wrong is not of the client's making. */
 void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text);
+void server_note(struct server *s, int code, const char *enhanced, const char *text,
+                 bool goodbye); /* tells told(), where it concerns a message */
 /* Appends that answer to `out`. */
 bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text) MUST_USE;
 void server_write(struct server *s, struct slice reply); /* cuts a client that reads none of its answers */

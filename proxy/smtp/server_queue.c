@@ -99,10 +99,17 @@ void server_say(struct server *s, int code, const char *enhanced, const char *te
     server_say_blameless(s, code, enhanced, text);
 }
 
+void server_note(struct server *s, int code, const char *enhanced, const char *text, bool goodbye)
+{
+    if (s->transaction && code >= 400)
+        s->handlers->told(s->ctx, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)}, goodbye);
+}
+
 void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text)
 {
     if (s->why)
         return;
+    server_note(s, code, enhanced, text, false);
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (!server_format_own(s, &reply, code, enhanced, text)) {

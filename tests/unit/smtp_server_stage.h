@@ -54,6 +54,7 @@ struct stage { /* everything of one dialog */
     bool deaf;        /* it does not read */
     bool securing;    /* its handshake runs */
     bool eof, reset;
+    bool said_goodbye;
     unsigned closed;
 };
 
@@ -239,6 +240,14 @@ static void on_refused(void *ctx, struct slice from, const struct answer *a)
     server_set_message_id(st->server, st->scripted[KIND_REFUSED].items[st->used[KIND_REFUSED]++]);
 }
 
+static void on_told(void *ctx, const struct answer *a, bool goodbye)
+{
+    struct stage *st = ctx;
+    assert_true(a->code >= 400 && !a->from_upstream);
+    assert_false(st->said_goodbye);
+    st->said_goodbye = goodbye;
+}
+
 static void on_closed(void *ctx, const char *why)
 {
     struct stage *st = ctx;
@@ -247,8 +256,8 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello,    on_mail,  on_rcpt,   on_data,  on_body,
-                                                on_body_end, on_reset, on_closed, on_login, on_refused};
+static const struct server_handlers handlers = {on_hello, on_mail,   on_rcpt,  on_data,    on_body, on_body_end,
+                                                on_reset, on_closed, on_login, on_refused, on_told};
 
 /* ---- the client ---- */
 
