@@ -48,6 +48,7 @@ static struct generation *generation_new(struct config *config, struct accounts 
             .config = l,
             .settings = {.hostname = config->server.hostname,
                          .max_message_size = l->max_message_size,
+                         .listener = l->name,
                          .max_recipients = l->max_recipients,
                          .timeout = l->timeout,
                          .lf_line_endings = l->lf_line_endings,

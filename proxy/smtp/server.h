@@ -96,6 +96,7 @@ struct server_handlers {
 
 struct server_settings { /* borrowed for the server's life; belongs to the listener's configuration */
     const char *hostname;
+    const char *listener; /* its name, for the log */
     uint64_t max_message_size;
     unsigned max_recipients;
     usec timeout;

@@ -77,7 +77,8 @@ static const struct {
 void server_throw_out(struct server *s, enum intruder who)
 {
     char peer[ADDR_TEXT];
-    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)));
+    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)),
+              log_str("listener", s->settings->listener));
     server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
 }
 

@@ -291,8 +291,11 @@ static void on_accept(void *ctx, struct transport *t)
 static void stage_begin(struct stage *st, uint64_t seed)
 {
     memset(st, 0, sizeof *st);
-    st->settings = (struct server_settings){
-        .hostname = "proxy.example", .max_message_size = 50 * 1024 * 1024, .max_recipients = 1000, .timeout = 300 * USEC_PER_SEC};
+    st->settings = (struct server_settings){.hostname = "proxy.example",
+                                            .listener = "lan",
+                                            .max_message_size = 50 * 1024 * 1024,
+                                            .max_recipients = 1000,
+                                            .timeout = 300 * USEC_PER_SEC};
     buf_init(&st->heard, PLENTY);
     buf_init(&st->message, PLENTY);
     st->sim = sim_new(seed);
