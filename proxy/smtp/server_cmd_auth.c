@@ -146,7 +146,9 @@ void server_do_auth(struct server *s, const struct command *command)
     else if (s->logged_in || s->transaction)
         server_say(s, 503, "5.5.1", s->transaction ? "not within a transaction" : "you are logged in already");
     else if (!server_auth_offered(s))
-        server_say(s, 538, "5.7.11", "no password in clear: say STARTTLS first");
+        server_say(s, 538, "5.7.11",
+                   server_tls_offered(s) ? "no password in clear: say STARTTLS first"
+                                         : "no password in clear, and this port does not offer TLS");
     else if (request.mechanism == AUTH_MECHANISM_NONE || request.too_many)
         server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
     else if (request.mechanism == AUTH_MECHANISM_UNKNOWN)

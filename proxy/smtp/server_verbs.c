@@ -115,7 +115,10 @@ static bool passes_gate(struct server *s, const struct verb_row *row, const stru
     else if ((row->flags & AFTER_HELLO) && !s->said_hello)
         server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
     else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED && !s->logged_in)
-        server_refuse(s, command, 530, "5.7.0", server_auth_offered(s) ? "log in first" : "log in first, after STARTTLS");
+        server_refuse(s, command, 530, "5.7.0",
+                      server_auth_offered(s)  ? "log in first"
+                      : server_tls_offered(s) ? "log in first, after STARTTLS"
+                                              : "log in first; from your address that takes TLS, which this port does not offer");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
         server_refuse(s, command, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
