@@ -110,7 +110,7 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
 static void begin_message(struct session *s, struct message *m, struct slice from)
 {
     enum { DRAWN = sizeof s->relay->chances / sizeof s->relay->chances[0] };
-    char id[MESSAGE_ID_SIZE];
+    char id[MESSAGE_ID_SIZE], original[ADDR_TEXT];
     struct loop *loop = s->relay->io->loop;
     unsigned number = s->relay->ids++;
     if (number % DRAWN == 0)
@@ -118,6 +118,8 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
+    if (s->listener->config->intercept && s->original.family != ADDR_NONE)
+        m->original = mem_string(addr_text_with_port(&s->original, original));
     server_set_message_id(s->server, id);
 }
 
