@@ -171,10 +171,11 @@ static bool take_line(struct server *s, struct slice line)
     }
     size_t longest = longest_line(s, line);
     enum command_fault fault = command_parse(line, &command);
-    bool known = fault == COMMAND_OK && verbs[command.verb].run;
+    bool bdat = command.verb == VERB_BDAT; /* whatever is wrong with the line, a payload follows it */
+    bool known = (fault == COMMAND_OK || bdat) && verbs[command.verb].run;
     if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
         return false;
-    if (line.len > longest)
+    if (line.len > longest && !bdat)
         refuse_long_line(s, longest == CAP_AUTH_LINE);
     else if (known)
         dispatch(s, &command);
@@ -185,6 +186,13 @@ static bool take_line(struct server *s, struct slice line)
     else
         not_a_command(s, 500, "5.5.1", "unknown command");
     return true;
+}
+
+static bool is_bdat(struct slice view)
+{
+    struct command command;
+    (void)command_parse(view, &command);
+    return command.verb == VERB_BDAT;
 }
 
 /* The rest of an overlong line goes nowhere; its answer stands at its end. */
@@ -227,6 +235,8 @@ enum server_step server_read_command(struct server *s)
         size_t longest = longest_line(s, view);
         if (view.len < longest + 2 || s->pending)
             return idle;
+        if (is_bdat(view))
+            server_do_bdat(s, NULL);
         s->swallowing = longest == CAP_AUTH_LINE ? SWALLOW_AUTH : SWALLOW_COMMAND;
         return STEP_DONE;
     }
