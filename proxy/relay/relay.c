@@ -221,7 +221,7 @@ static void let_in_or_refuse(struct relay *relay, const struct listener_view *vi
 {
     struct listener_count *count = count_of(relay, view->config->name);
     if (refuse != OWN_COUNT) {
-        admission_tell_refused(relay, count, a, refuse);
+        admission_tell_refused(relay, view->config, count, a, refuse);
         session_begin(relay, view, NULL, a, refuse);
         return;
     }

@@ -94,7 +94,8 @@ bool admission_is_balancer(const struct listen_config *l, const struct addr *pee
 /* OWN_COUNT: it may come in. */
 enum own admission_judge(const struct relay *relay, const struct listener_view *view, const struct listener_count *count,
                          const struct arrival *a);
-void admission_tell_refused(struct relay *relay, struct listener_count *count, const struct arrival *a, enum own why);
+void admission_tell_refused(struct relay *relay, const struct listen_config *l, struct listener_count *count, const struct arrival *a,
+                            enum own why);
 void admission_watch_gateway(struct relay *relay, struct listener_count *count, const struct arrival *a);
 
 /* ------------------------------------------------------------------ introduction.c */

@@ -109,6 +109,7 @@ def test_allow(stage):
     client = proxy.raw()
     assert client.reply().startswith("554 5.7.1 ")
     assert client.at_eof()
+    assert "[listen default] allow " in proxy.wait_for_log("client refused.* client=127.0.0.1 ")
 
 
 def test_max_clients(stage):
@@ -116,6 +117,7 @@ def test_max_clients(stage):
     first, second = greet(proxy), greet(proxy)
     third = proxy.raw()
     assert third.reply().startswith("421 4.7.0 ") and third.at_eof()
+    assert "[listen default] max_clients = 2 " in proxy.wait_for_log("client refused")
     first.say("QUIT")
     assert first.at_eof()
     greet(proxy)
