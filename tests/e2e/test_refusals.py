@@ -209,6 +209,8 @@ def test_the_id_of_a_message_that_the_shutdown_overtakes_stands_in_the_log(stage
         proxy.process.terminate()
         ident = re.match(r"421 4\.3\.2 .*\[(\w{11})\]$", client.reply()).group(1)
         proxy.wait_for_log("msg=deferred id=%s .*status=421 " % ident)
+        proxy.wait_for_log("has ended")
+        assert re.search("msg=deferred(.*\n)+.*has ended", proxy.log)
 
 
 def test_an_outage_does_not_throw_out_who_pipelines(stage):
