@@ -90,6 +90,8 @@ static enum intruder recognise(const struct server *s, struct slice view)
     enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
     if (view.data[0] == 0x16)
         return view.len == 1 ? INTRUDER_PERHAPS : view.data[1] == 0x03 ? INTRUDER_TLS : INTRUDER_NONE;
+    if ((view.data[0] & 0x80) && view.len >= 4 && view.data[2] == 0x01 && view.data[3] == 0x03) /* a hello of SSL 2 that asks for more */
+        return INTRUDER_TLS;
     if (!s->said_hello && view.len >= SIGNATURE && memcmp(view.data, signature, SIGNATURE) == 0)
         return INTRUDER_PROXY_V2;
     size_t n = view.len < TAIL ? view.len : TAIL;
