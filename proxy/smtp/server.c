@@ -74,7 +74,7 @@ void server_cut(struct server *s, const char *why)
     stream_close(&s->stream);
 }
 
-void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+static void say_goodbye(struct server *s, int code, const char *enhanced, const char *text, const char *why)
 {
     if (s->why)
         return;
@@ -85,11 +85,17 @@ void server_farewell(struct server *s, int code, const char *enhanced, const cha
     /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421 stand in any place. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
-    server_note(s, code, enhanced, text, true);
     if (server_format_own(s, &reply, code, enhanced, text))
         server_write(s, buf_view(&reply));
     buf_free(&reply);
     server_end(s, why);
+}
+
+void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+{
+    if (!s->why)
+        server_note(s, code, enhanced, text, true);
+    say_goodbye(s, code, enhanced, text, why);
 }
 
 /* What a client may not do any longer once it has had its last answer. true: it was told to go. */
@@ -250,7 +256,7 @@ void server_drain(struct server *s)
 void server_close(struct server *s, int code, const char *enhanced, const char *text)
 {
     assert(code == 421 || code == 451 || code == 554);
-    server_farewell(s, code, enhanced, text, text);
+    say_goodbye(s, code, enhanced, text, text); /* whoever calls this knows it: told() is for what is decided here */
 }
 
 void server_set_message_id(struct server *s, const char *id)
