@@ -38,6 +38,7 @@ struct daemon {
     struct timer *drain_timer;
     struct supervision *supervision;
     bool draining;
+    bool served; /* it was ready, and ended by itself */
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -289,7 +290,7 @@ static int serve(struct daemon *d)
             d->config->nupstreams == 1 ? "" : "s", listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
     supervision_ready(d->supervision);
     loop_run(d->io.loop);
-    log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
+    d->served = true;
     return EXIT_FINE;
 }
 
@@ -299,7 +300,9 @@ static void close_all(struct daemon *d)
         relay_watch(d->relay, (struct message_watch){0});
     admin_free(&d->admin);
     listeners_free(&d->listeners);
-    relay_free(&d->relay);
+    relay_free(&d->relay); /* the messages that did not finish have their lines now */
+    if (d->served)
+        log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     certificates_unref(&d->certificates);
     accounts_free(&d->accounts);
     netwatch_free(&d->netwatch);

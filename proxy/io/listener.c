@@ -159,7 +159,7 @@ struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *
         return NULL;
     }
     if (!listening) {
-        err_set(err, ERR_INVALID, "passed socket: it does not listen");
+        err_set(err, ERR_INVALID, "passed socket: it does not listen; its unit needs ListenStream and Accept=no");
         return NULL;
     }
     struct sockaddr_storage sa = {0};

@@ -130,6 +130,9 @@ void loop_free(struct loop **loop_p)
     struct loop *loop = *loop_p;
     if (!loop)
         return;
+    /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket takes them. */
+    while (!link_is_alone(&loop->deferred))
+        run_deferred(loop);
     /* Streams that are still saying goodbye have a timer each: their patience is over. */
     while (!link_is_alone(&loop->timers)) {
         struct timer *t = CONTAINER(loop->timers.next, struct timer, link);

@@ -1,4 +1,5 @@
 /* Who is let in: networks, numbers, loops. And what an operator should know about who comes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "io/gateway.h"
@@ -68,10 +69,24 @@ enum own admission_judge(const struct relay *relay, const struct listener_view *
 
 enum { LINES_PER_SECOND = 20 }; /* of one listener: a flood of connections is no flood of lines */
 
-void admission_tell_refused(struct relay *relay, struct listener_count *count, const struct arrival *a, enum own why)
+/* Which key of the configuration decided so; NULL: none. */
+static const char *hint(const struct listen_config *l, enum own why, char *out, size_t size)
+{
+    *out = '\0';
+    if (why == OWN_NOT_ALLOWED)
+        snprintf(out, size, "[listen %s] allow does not cover this address", l->name);
+    else if (why == OWN_TOO_MANY_CLIENTS)
+        snprintf(out, size, "[listen %s] max_clients = %u is reached", l->name, l->max_clients);
+    else if (why == OWN_TOO_MANY_OF_ONE)
+        snprintf(out, size, "[listen %s] max_clients_per_ip = %u is reached", l->name, l->max_clients_per_ip);
+    return *out ? out : NULL;
+}
+
+void admission_tell_refused(struct relay *relay, const struct listen_config *l, struct listener_count *count, const struct arrival *a,
+                            enum own why)
 {
     usec now = loop_now(relay->io->loop);
-    char client[ADDR_TEXT], original[ADDR_TEXT];
+    char client[ADDR_TEXT], original[ADDR_TEXT], words[160];
     if (now - count->second_began >= USEC_PER_SEC) {
         count->second_began = now;
         count->lines = 0;
@@ -83,7 +98,7 @@ void admission_tell_refused(struct relay *relay, struct listener_count *count, c
     bool meant = a->original.family != ADDR_NONE;
     log_event(relay->io->log, why == OWN_TURNED_BACK ? LOG_ERROR : LOG_WARN, "client refused",
               log_str("client", addr_text(&a->peer, client)), log_str("listener", count->name), log_num("status", failure_code(why)),
-              log_str("reply", failure_text(why)), log_num("untold", count->silent),
+              log_str("reply", failure_text(why)), log_str("hint", hint(l, why, words, sizeof words)), log_num("untold", count->silent),
               log_str("original", meant ? addr_text_with_port(&a->original, original) : NULL));
     count->silent = 0;
 }

@@ -25,3 +25,12 @@ void answer_body_with(struct server *server, const struct reply *reply, bool fro
     struct answer answer = answer_of(reply, from_upstream, enhanced);
     server_refuse_body(server, &answer);
 }
+
+void answer_keep(struct reply *out, const struct answer *answer, const char *id)
+{
+    out->code = answer->code;
+    snprintf(out->enhanced, sizeof out->enhanced, "%s", answer->enhanced);
+    buf_clear(&out->text);
+    (void)!buf_printf(&out->text, "%.*s [%s]", (int)answer->text.len, answer->text.data, id);
+    out->lines = 1;
+}

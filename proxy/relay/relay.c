@@ -48,6 +48,7 @@ static struct generation *generation_new(struct config *config, struct accounts 
             .config = l,
             .settings = {.hostname = config->server.hostname,
                          .max_message_size = l->max_message_size,
+                         .listener = l->name,
                          .max_recipients = l->max_recipients,
                          .timeout = l->timeout,
                          .lf_line_endings = l->lf_line_endings,
@@ -220,7 +221,7 @@ static void let_in_or_refuse(struct relay *relay, const struct listener_view *vi
 {
     struct listener_count *count = count_of(relay, view->config->name);
     if (refuse != OWN_COUNT) {
-        admission_tell_refused(relay, count, a, refuse);
+        admission_tell_refused(relay, view->config, count, a, refuse);
         session_begin(relay, view, NULL, a, refuse);
         return;
     }

@@ -94,7 +94,8 @@ bool admission_is_balancer(const struct listen_config *l, const struct addr *pee
 /* OWN_COUNT: it may come in. */
 enum own admission_judge(const struct relay *relay, const struct listener_view *view, const struct listener_count *count,
                          const struct arrival *a);
-void admission_tell_refused(struct relay *relay, struct listener_count *count, const struct arrival *a, enum own why);
+void admission_tell_refused(struct relay *relay, const struct listen_config *l, struct listener_count *count, const struct arrival *a,
+                            enum own why);
 void admission_watch_gateway(struct relay *relay, struct listener_count *count, const struct arrival *a);
 
 /* ------------------------------------------------------------------ introduction.c */
@@ -180,6 +181,8 @@ struct transaction {
     char *sender; /* as the upstream hears it; message.from is what the client said */
     struct recipients recipients;
     struct reply refusal; /* the last of a recipient, for the line of a message that nobody gets */
+    struct reply told;    /* by the server half: its first refusal, or its goodbye */
+    bool said_goodbye;    /* ... it was that */
 
     struct lease *lease; /* BACK_ACQUIRING and beyond */
     bool mail_utf8;      /* MAIL went with SMTPUTF8 */
@@ -204,6 +207,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
 void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);
 void transaction_data(struct transaction *t, struct server_command *cmd);
 void transaction_reset(struct transaction *t, enum server_end why);
+void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye); /* the server half did */
 void transaction_client_gone(struct transaction *t, const char *why);
 void transaction_abandon(struct transaction *t); /* the relay is being freed */
 
@@ -241,6 +245,8 @@ void envelope_rcpt_reply(struct transaction *t, size_t index, const struct reply
 
 void answer_with(struct server_command *cmd, const struct reply *reply, bool from_upstream);
 void answer_body_with(struct server *server, const struct reply *reply, bool from_upstream); /* server_refuse_body */
+/* The way back, for the log: a reply that the server half made, and how it ended with the id. `out` is initialised. */
+void answer_keep(struct reply *out, const struct answer *answer, const char *id);
 
 /* ------------------------------------------------------------------ body.c */
 

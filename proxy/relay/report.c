@@ -21,6 +21,7 @@ void message_free(struct message *m)
     free(m->to);
     free(m->listener);
     free(m->user);
+    free(m->original);
     free(m->upstream);
     *m = (struct message){0};
 }
@@ -37,12 +38,13 @@ void message_report(struct message *m, struct log *log, const struct message_wat
         return;
     m->reported = true;
     char words[1024];
-    /* All keys in every line, so that a program may count on them; user is for those who logged in, sent_as for a sender that was replaced. */
+    /* All keys in every line, so that a program may count on them; user is for those who logged in, original for those who were intercepted, sent_as for a sender that was replaced. */
     log_event(log, result == RESULT_DELIVERED || result == RESULT_REFUSED ? LOG_INFO : LOG_WARN, result_name(result), log_str("id", m->id),
               log_str("from", m->from), log_str("sent_as", m->sent_as), log_str("to", or_empty(m->to)), log_num("nrcpt", (int64_t)m->nrcpt),
               log_num("size", (int64_t)m->size), log_str("client", m->client), log_str("listener", m->listener), log_str("user", m->user),
-              log_str("upstream", or_empty(m->upstream)), log_num("port", m->port), log_str("tls", m->tls), log_num("status", reply->code),
-              log_str("reply", reply_words(reply, words, sizeof words)), log_num("rtts", m->rtts), log_usec("delay", now - m->began));
+              log_str("original", m->original), log_str("upstream", or_empty(m->upstream)), log_num("port", m->port),
+              log_str("tls", m->tls), log_num("status", reply->code), log_str("reply", reply_words(reply, words, sizeof words)),
+              log_num("rtts", m->rtts), log_usec("delay", now - m->began));
     if (watch->ended)
         watch->ended(watch->ctx, m, result, reply, now - m->began);
 }

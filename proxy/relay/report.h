@@ -1,4 +1,4 @@
-/* The one log line per message (PRODUCT 8): msg=delivered|refused|deferred|lost-link id from to nrcpt size client listener [user] upstream port tls status reply rtts delay. */
+/* The one log line per message (PRODUCT 8): msg=delivered|refused|deferred|lost-link id from to nrcpt size client listener [user] [original] upstream port tls status reply rtts delay. */
 #ifndef RELAY_REPORT_H
 #define RELAY_REPORT_H
 
@@ -18,6 +18,7 @@ struct message { /* what the line tells of one message */
     char client[ADDR_TEXT];
     char *listener;
     char *user;     /* the client logged in with; NULL: it did not */
+    char *original; /* where an intercepted client meant to go; NULL: here */
     char *upstream; /* the account; NULL before it was found */
     uint16_t port;  /* of the session; 0: there was none */
     char tls[12];   /* "TLSv1.3"; "" clear or none */

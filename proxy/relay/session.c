@@ -91,12 +91,17 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     return OWN_COUNT;
 }
 
+static void report(struct session *s, struct message *m, enum result result, const struct reply *reply)
+{
+    message_report(m, s->relay->io->log, &s->relay->watch, result, reply, loop_now(s->relay->io->loop));
+}
+
 static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m, enum own why, const char *host)
 {
     struct reply reply;
     reply_init(&reply);
     failure_say(&reply, why, m->id, &(struct own_words){.host = host});
-    message_report(m, s->relay->io->log, &s->relay->watch, failure_result(why), &reply, loop_now(s->relay->io->loop));
+    report(s, m, failure_result(why), &reply);
     answer_with(cmd, &reply, false);
     reply_free(&reply);
     message_free(m);
@@ -105,7 +110,7 @@ static void refuse_mail(struct session *s, struct server_command *cmd, struct me
 static void begin_message(struct session *s, struct message *m, struct slice from)
 {
     enum { DRAWN = sizeof s->relay->chances / sizeof s->relay->chances[0] };
-    char id[MESSAGE_ID_SIZE];
+    char id[MESSAGE_ID_SIZE], original[ADDR_TEXT];
     struct loop *loop = s->relay->io->loop;
     unsigned number = s->relay->ids++;
     if (number % DRAWN == 0)
@@ -113,7 +118,23 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
     message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
+    if (s->listener->config->intercept && s->original.family != ADDR_NONE)
+        m->original = mem_string(addr_text_with_port(&s->original, original));
     server_set_message_id(s->server, id);
+}
+
+/* The server half has refused it, for its syntax or its size, or because TLS or a login comes first. */
+static void on_mail_refused(void *ctx, struct slice from, const struct answer *answer)
+{
+    struct session *s = ctx;
+    struct message m;
+    struct reply reply;
+    begin_message(s, &m, from);
+    reply_init(&reply);
+    answer_keep(&reply, answer, m.id);
+    report(s, &m, RESULT_REFUSED, &reply);
+    reply_free(&reply);
+    message_free(&m);
 }
 
 static void on_mail(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params)
@@ -167,6 +188,13 @@ static void on_login(void *ctx, struct server_command *cmd, struct slice user, s
     login_begin(ctx, cmd, user, password);
 }
 
+static void on_told(void *ctx, const struct answer *answer, bool goodbye)
+{
+    struct session *s = ctx;
+    if (s->transaction)
+        transaction_told(s->transaction, answer, goodbye);
+}
+
 static void on_reset(void *ctx, enum server_end why)
 {
     struct session *s = ctx;
@@ -211,6 +239,8 @@ static const struct server_handlers handlers = {
     .reset = on_reset,
     .closed = on_closed,
     .login = on_login,
+    .mail_refused = on_mail_refused,
+    .told = on_told,
 };
 
 void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,

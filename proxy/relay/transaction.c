@@ -33,6 +33,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
         t->message.sent_as = mem_string(sender);
     reply_init(&t->answer);
     reply_init(&t->refusal);
+    reply_init(&t->told);
     t->eightbit = params->body == BODY_8BITMIME;
     t->has_size = params->has_size;
     t->size = params->size;
@@ -59,6 +60,7 @@ static void destroy(void *arg)
     message_free(&t->message);
     reply_free(&t->answer);
     reply_free(&t->refusal);
+    reply_free(&t->told);
     recipients_free(&t->recipients);
     rewrite_free(&t->rewrite);
     free(t->sender);
@@ -128,11 +130,18 @@ static void report(struct transaction *t, enum result result, const struct reply
     message_report(&t->message, t->relay->io->log, &t->relay->watch, result, reply, loop_now(t->relay->io->loop));
 }
 
-/* A message that every recipient was refused ends without a verdict, but not without its line. */
-static void report_if_nobody_got_it(struct transaction *t)
+static void report_refusal(struct transaction *t, const struct reply *reply)
+{
+    report(t, reply->code >= 500 ? RESULT_REFUSED : RESULT_DEFERRED, reply);
+}
+
+/* A message that ends without a verdict does not end without its line where every recipient was refused, or where its client was told the id. */
+static void report_unfinished(struct transaction *t)
 {
     if (!t->recipients.accepted && t->recipients.refused)
-        report(t, t->refusal.code >= 500 ? RESULT_REFUSED : RESULT_DEFERRED, &t->refusal);
+        report_refusal(t, &t->refusal);
+    else if (t->told.code)
+        report_refusal(t, &t->told);
 }
 
 /* ------------------------------------------------------------------ what the upstream is asked */
@@ -288,7 +297,7 @@ void transaction_data(struct transaction *t, struct server_command *cmd)
 void transaction_reset(struct transaction *t, enum server_end why)
 {
     switch (why) {
-    case SERVER_RSET: report_if_nobody_got_it(t); break;
+    case SERVER_RSET: report_unfinished(t); break;
     case SERVER_OVERRUN:
         failure_say(&t->answer, OWN_OVERRUN, t->message.id, NULL);
         report(t, RESULT_REFUSED, &t->answer);
@@ -298,13 +307,25 @@ void transaction_reset(struct transaction *t, enum server_end why)
     end(t);
 }
 
+void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye)
+{
+    if (t->told.code && !goodbye) /* the first says more: what follows is often its consequence */
+        return;
+    answer_keep(&t->told, answer, t->message.id);
+    t->said_goodbye = goodbye;
+}
+
 void transaction_client_gone(struct transaction *t, const char *why)
 {
     switch (t->front) {
     case FRONT_ENVELOPE:
-    case FRONT_REFUSING: report_if_nobody_got_it(t); break;
+    case FRONT_REFUSING: report_unfinished(t); break;
     case FRONT_DATA:
     case FRONT_BODY:
+        if (t->said_goodbye) {
+            report_refusal(t, &t->told);
+            break;
+        }
         log_event(t->relay->io->log, LOG_INFO, "the client left before the end of its message, nothing was sent",
                   log_str("id", t->message.id), log_str("client", t->message.client), log_str("why", why));
         break;
@@ -323,6 +344,9 @@ void transaction_abandon(struct transaction *t)
         failure_say(&t->answer, t->back == BACK_END ? OWN_LOST_SENT : OWN_SHUTDOWN, t->message.id,
                     &(struct own_words){.host = t->upstream->host});
         report(t, t->back == BACK_END ? RESULT_LOST_LINK : RESULT_DEFERRED, &t->answer);
+    } else {
+        failure_say(&t->answer, OWN_CLOSING, t->message.id, NULL); /* its client is told so at once */
+        report(t, RESULT_DEFERRED, &t->answer);
     }
     end(t);
     let_go(t); /* not at the end of the turn: the accounts may be freed before */

@@ -12,6 +12,8 @@
 
 /* How long a client may take to read our last words. */
 #define FINISH_PATIENCE (10 * USEC_PER_SEC)
+/* And, at shutdown, to get through the handshake that it has begun. */
+#define DRAIN_HANDSHAKE (1 * USEC_PER_SEC)
 
 /* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows unasked, as with Postfix. */
 enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
@@ -72,7 +74,7 @@ void server_cut(struct server *s, const char *why)
     stream_close(&s->stream);
 }
 
-void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+static void say_goodbye(struct server *s, int code, const char *enhanced, const char *text, const char *why)
 {
     if (s->why)
         return;
@@ -87,6 +89,13 @@ void server_farewell(struct server *s, int code, const char *enhanced, const cha
         server_write(s, buf_view(&reply));
     buf_free(&reply);
     server_end(s, why);
+}
+
+void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+{
+    if (!s->why)
+        server_note(s, code, enhanced, text, true);
+    say_goodbye(s, code, enhanced, text, why);
 }
 
 /* What a client may not do any longer once it has had its last answer. true: it was told to go. */
@@ -239,13 +248,15 @@ const struct server_client *server_client(const struct server *s)
 void server_drain(struct server *s)
 {
     s->draining = true;
+    if (s->tls == TLS_BEGUN) /* it cannot be told in clear, and may never end its handshake */
+        timer_arm(s->clock, DRAIN_HANDSHAKE);
     server_schedule(s);
 }
 
 void server_close(struct server *s, int code, const char *enhanced, const char *text)
 {
     assert(code == 421 || code == 451 || code == 554);
-    server_farewell(s, code, enhanced, text, text);
+    say_goodbye(s, code, enhanced, text, text); /* whoever calls this knows it: told() is for what is decided here */
 }
 
 void server_set_message_id(struct server *s, const char *id)

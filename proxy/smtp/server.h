@@ -84,12 +84,19 @@ struct server_handlers {
     void (*reset)(void *ctx, enum server_end why);
     /* The client is gone (or was closed by the server half): all tickets are void, the server is freed at the end of this turn and must not be used. why: in words, for the log. Last call. */
     void (*closed)(void *ctx, const char *why);
-    /* AUTH, with SERVER_AUTH_REQUIRED only (else it may be NULL). Exactly one server_answer_login follows. The slices are wiped on return; neither holds a NUL. */
+    /* AUTH, with SERVER_AUTH_REQUIRED only (else it may be NULL). Exactly one server_answer_login follows. The slices are wiped on return; neither holds a NUL.
+     * user is empty, and so nobody's, where one asked to act for another. */
     void (*login)(void *ctx, struct server_command *cmd, struct slice user, struct slice password);
+    /* MAIL outside a transaction that is refused here and never reaches mail(): a message all the same, whose sender looks for it in the log. from: the address,
+     * or what stands in its place. The answer leaves afterwards, with the id that server_set_message_id gives it now. Must not close. */
+    void (*mail_refused)(void *ctx, struct slice from, const struct answer *answer);
+    /* Within a transaction the client is told a 4xx or 5xx that no handler gave, with the message's id. goodbye: and the session ends with it. Must only take note of it. */
+    void (*told)(void *ctx, const struct answer *answer, bool goodbye);
 };
 
 struct server_settings { /* borrowed for the server's life; belongs to the listener's configuration */
     const char *hostname;
+    const char *listener; /* its name, for the log */
     uint64_t max_message_size;
     unsigned max_recipients;
     usec timeout;

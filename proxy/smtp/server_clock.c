@@ -20,6 +20,10 @@ void server_clock_fired(void *server)
     struct server *s = server;
     if (s->why)
         return;
+    if (s->tls == TLS_BEGUN && s->draining) {
+        server_cut(s, "shutdown");
+        return;
+    }
     if (s->tls == TLS_BEGUN) {
         server_tls_failed(s, "the client took too long");
         return;

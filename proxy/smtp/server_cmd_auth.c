@@ -95,7 +95,7 @@ static void take_plain(struct server *s, struct slice message)
     else if (!auth_split_plain(message, &plain))
         server_sasl_over(s, 501, "5.5.2", "this is not what PLAIN asks for");
     else if (plain.authzid.len && !slice_equal(plain.authzid, plain.user))
-        server_login_verdict(s, SERVER_LOGIN_WRONG); /* nobody here may act for another */
+        check(s, slice_of(""), plain.password); /* nobody here may act for another: refused as any wrong login is, as late and as counted */
     else
         check(s, plain.user, plain.password);
 }
@@ -146,7 +146,9 @@ void server_do_auth(struct server *s, const struct command *command)
     else if (s->logged_in || s->transaction)
         server_say(s, 503, "5.5.1", s->transaction ? "not within a transaction" : "you are logged in already");
     else if (!server_auth_offered(s))
-        server_say(s, 538, "5.7.11", "no password in clear: say STARTTLS first");
+        server_say(s, 538, "5.7.11",
+                   server_tls_offered(s) ? "no password in clear: say STARTTLS first"
+                                         : "no password in clear, and this port does not offer TLS");
     else if (request.mechanism == AUTH_MECHANISM_NONE || request.too_many)
         server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
     else if (request.mechanism == AUTH_MECHANISM_UNKNOWN)

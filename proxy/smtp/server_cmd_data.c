@@ -13,7 +13,8 @@ void server_do_data(struct server *s, const struct command *command)
         s->handlers->data(s->ctx, server_ticket(s, TICKET_DATA));
         return;
     }
-    server_say(s, 554, "5.5.1", "no valid recipients");
+    /* A client that pipelines says DATA before it knows. In an outage that must not look like a client that makes nothing but errors. */
+    (s->refused_by_others ? server_say_blameless : server_say)(s, 554, "5.5.1", "no valid recipients");
     s->data_refused = true;
 }
 

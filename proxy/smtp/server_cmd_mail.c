@@ -1,13 +1,28 @@
 /* The envelope: MAIL, RCPT, RSET (RFC 5321 4.1.1.2, 4.1.1.3, 4.1.1.5). */
 #include "smtp/server_private.h"
 
+void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced, const char *text)
+{
+    struct address from;
+    struct slice rest, shown = command->args;
+    bool is_message = command->verb == VERB_MAIL && !s->transaction;
+    if (is_message) {
+        if (command->keyword_ok && address_parse_path(command->args, &from, &rest))
+            shown = from.text;
+        s->handlers->mail_refused(s->ctx, shown, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)});
+    }
+    server_say(s, code, enhanced, text);
+    if (is_message)
+        server_set_message_id(s, NULL);
+}
+
 /* true: the parameters are in order; otherwise the command was answered. */
-static bool params_are_good(struct server *s, enum params_fault fault)
+static bool params_are_good(struct server *s, const struct command *command, enum params_fault fault)
 {
     if (fault == PARAMS_UNKNOWN)
-        server_say(s, 555, "5.5.4", "a parameter that was not offered to you");
+        server_refuse(s, command, 555, "5.5.4", "a parameter that was not offered to you");
     else if (fault == PARAMS_SYNTAX)
-        server_say(s, 501, "5.5.4", "a parameter is wrong or given twice");
+        server_refuse(s, command, 501, "5.5.4", "a parameter is wrong or given twice");
     return fault == PARAMS_OK;
 }
 
@@ -21,17 +36,17 @@ void server_do_mail(struct server *s, const struct command *command)
         return;
     }
     if (!command->keyword_ok) {
-        server_say(s, 501, "5.5.4", "expected MAIL FROM:<address>");
+        server_refuse(s, command, 501, "5.5.4", "expected MAIL FROM:<address>");
         return;
     }
     if (!address_parse_path(command->args, &from, &rest)) {
-        server_say(s, 501, "5.1.7", "bad sender address");
+        server_refuse(s, command, 501, "5.1.7", "bad sender address");
         return;
     }
-    if (!params_are_good(s, params_parse_mail(rest, &s->offered, &params)))
+    if (!params_are_good(s, command, params_parse_mail(rest, &s->offered, &params)))
         return;
     if (params.has_size && params.size > s->size_offered) {
-        server_say(s, 552, "5.3.4", "the message is larger than this server takes");
+        server_refuse(s, command, 552, "5.3.4", "the message is larger than this server takes");
         return;
     }
     s->handlers->mail(s->ctx, server_ticket(s, TICKET_MAIL), &from, &params);
@@ -50,7 +65,7 @@ void server_do_rcpt(struct server *s, const struct command *command)
         server_say(s, 501, "5.1.3", "bad recipient address");
         return;
     }
-    if (!params_are_good(s, params_parse_rcpt(rest, &s->offered, &params)))
+    if (!params_are_good(s, command, params_parse_rcpt(rest, &s->offered, &params)))
         return;
     /* A 452 here is final for this recipient only: the client sends the rest in another message (RFC 5321 4.5.3.1.10). */
     if (s->recipients + s->recipients_pending >= s->settings->max_recipients) {

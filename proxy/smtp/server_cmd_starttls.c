@@ -31,7 +31,7 @@ static void refuse_injection(struct server *s)
 {
     char peer[ADDR_TEXT];
     log_event(s->io->log, LOG_WARN, "commands came behind STARTTLS without waiting for its answer: an attack, or a broken client",
-              log_str("client", addr_text(&s->client.peer, peer)));
+              log_str("client", addr_text(&s->client.peer, peer)), log_str("listener", s->settings->listener));
     s->tls = TLS_CLEAR;
     server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer", "commands came behind STARTTLS");
 }
@@ -89,6 +89,6 @@ void server_tls_failed(struct server *s, const char *words)
     char peer[ADDR_TEXT], why[400];
     snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", words);
     log_event(s->io->log, LOG_WARN, "TLS handshake with a client failed", log_str("client", addr_text(&s->client.peer, peer)),
-              log_str("reason", words), log_str("hint", advice(words)));
+              log_str("listener", s->settings->listener), log_str("reason", words), log_str("hint", advice(words)));
     server_cut(s, why);
 }

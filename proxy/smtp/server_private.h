@@ -76,8 +76,9 @@ struct server {
     bool logged_in; /* AUTH succeeded, or was accepted unseen */
     bool greeted;
     bool said_hello;
-    bool transaction;  /* MAIL was answered 2xx */
-    bool data_refused; /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
+    bool transaction;       /* MAIL was answered 2xx */
+    bool data_refused;      /* the last command was a DATA without 354: a client that did not wait may be sending its text now */
+    bool refused_by_others; /* a RCPT of this transaction was, and not for the client's own fault */
     enum swallowing swallowing;
     bool held; /* the handler wants no body now */
     bool draining;
@@ -104,6 +105,10 @@ void server_queue_flush(struct server *s);                   /* sends what is an
 void server_queue_free(struct server *s);                    /* voids every ticket */
 /* Our own answer to the command that is being read, in its turn. With the message's id where there is one. Ours of 500 and above count as the client's errors. */
 void server_say(struct server *s, int code, const char *enhanced, const char *text);
+/* The same where what is wrong is not of the client's making. */
+void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text);
+void server_note(struct server *s, int code, const char *enhanced, const char *text,
+                 bool goodbye); /* tells told(), where it concerns a message */
 /* Appends that answer to `out`. */
 bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text) MUST_USE;
 void server_write(struct server *s, struct slice reply); /* cuts a client that reads none of its answers */
@@ -119,7 +124,8 @@ enum intruder {
     INTRUDER_PROXY_V2,
     INTRUDER_PROXY_V1,
     INTRUDER_HTTP,
-    INTRUDER_TEXT, /* of a message whose DATA was refused */
+    INTRUDER_HEADER, /* of a message, or of an HTTP request whose first line we did not know */
+    INTRUDER_TEXT,   /* of a message whose DATA was refused */
 };
 void server_throw_out(struct server *s, enum intruder who);
 
@@ -130,6 +136,8 @@ server_verb_fn server_do_mail, server_do_rcpt, server_do_rset;
 server_verb_fn server_do_data, server_do_bdat;
 server_verb_fn server_do_noop, server_do_vrfy, server_do_expn, server_do_help, server_do_quit;
 server_verb_fn server_do_starttls, server_do_auth;
+/* Our own answer, as server_say. Where it ends the hopes of a message before any handler saw it, mail_refused() hears of it. */
+void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced, const char *text);
 void server_reset(struct server *s); /* ends an open transaction, and tells the handler */
 
 /* --- server_cmd_starttls.c */

@@ -96,6 +96,20 @@ void server_say(struct server *s, int code, const char *enhanced, const char *te
     if (s->why)
         return;
     server_count_error(s, code, false);
+    server_say_blameless(s, code, enhanced, text);
+}
+
+void server_note(struct server *s, int code, const char *enhanced, const char *text, bool goodbye)
+{
+    if (s->transaction && code >= 400)
+        s->handlers->told(s->ctx, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)}, goodbye);
+}
+
+void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text)
+{
+    if (s->why)
+        return;
+    server_note(s, code, enhanced, text, false);
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (!server_format_own(s, &reply, code, enhanced, text)) {
@@ -115,12 +129,14 @@ void server_transaction_over(struct server *s)
 {
     s->transaction = false;
     s->recipients = 0;
+    s->refused_by_others = false;
     server_set_message_id(s, NULL);
 }
 
 /* What an answer means for the session. */
-static void heed(struct server *s, enum ticket kind, int code)
+static void heed(struct server *s, enum ticket kind, const struct answer *answer)
 {
+    int code = answer->code;
     bool good = code / 100 == 2;
     switch (kind) {
     case TICKET_MAIL:
@@ -135,6 +151,8 @@ static void heed(struct server *s, enum ticket kind, int code)
         s->recipients_pending--;
         if (good)
             s->recipients++;
+        else if (answer->from_upstream || code < 500)
+            s->refused_by_others = true;
         break;
     case TICKET_DATA:
         assert(code == 354 || code >= 400);
@@ -179,7 +197,7 @@ void server_answer(struct server_command *cmd, const struct answer *answer)
         return;
     }
     cmd->answered = true;
-    heed(s, cmd->kind, answer->code);
+    heed(s, cmd->kind, answer);
     server_count_error(s, answer->code, answer->from_upstream);
     server_queue_flush(s);
     server_schedule(s);

@@ -26,8 +26,8 @@ struct verb_row {
 
 static void do_http(struct server *s, const struct command *command)
 {
-    (void)command;
-    server_throw_out(s, INTRUDER_HTTP);
+    bool is_header = command->word.data[command->word.len - 1] == ':';
+    server_throw_out(s, is_header ? INTRUDER_HEADER : INTRUDER_HTTP);
 }
 
 static void do_proxy(struct server *s, const struct command *command)
@@ -67,6 +67,9 @@ static const struct {
     [INTRUDER_PROXY_V1] = {"no PROXY header expected here", "a load balancer sent a PROXY v1 line to a listener that does not expect one: "
                                                             "switch it off there, or set proxy_protocol on this listener"},
     [INTRUDER_HTTP] = {"this is a mail server, not a web server", "an HTTP client connected to the SMTP port"},
+    [INTRUDER_HEADER] =
+        {"message text where a command belongs",
+         "a client sent a header line where a command belongs: software that sends its message without DATA, or an HTTP client"},
     [INTRUDER_TEXT] = {"message text where a command belongs", "a client sent its message without waiting for the answer to DATA, which "
                                                                "was a refusal: it was cut off before its text could be taken for commands"},
 };
@@ -74,7 +77,8 @@ static const struct {
 void server_throw_out(struct server *s, enum intruder who)
 {
     char peer[ADDR_TEXT];
-    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)));
+    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)),
+              log_str("listener", s->settings->listener));
     server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
 }
 
@@ -86,6 +90,8 @@ static enum intruder recognise(const struct server *s, struct slice view)
     enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
     if (view.data[0] == 0x16)
         return view.len == 1 ? INTRUDER_PERHAPS : view.data[1] == 0x03 ? INTRUDER_TLS : INTRUDER_NONE;
+    if ((view.data[0] & 0x80) && view.len >= 4 && view.data[2] == 0x01 && view.data[3] == 0x03) /* a hello of SSL 2 that asks for more */
+        return INTRUDER_TLS;
     if (!s->said_hello && view.len >= SIGNATURE && memcmp(view.data, signature, SIGNATURE) == 0)
         return INTRUDER_PROXY_V2;
     size_t n = view.len < TAIL ? view.len : TAIL;
@@ -107,15 +113,18 @@ static void not_a_command(struct server *s, int code, const char *enhanced, cons
 static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
 {
     if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED && s->tls != TLS_SECURE)
-        server_say(s, 530, "5.7.0", "say STARTTLS first");
+        server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
     else if ((row->flags & AFTER_HELLO) && !s->said_hello)
-        server_say(s, 503, "5.5.1", "send EHLO or HELO first");
+        server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
     else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED && !s->logged_in)
-        server_say(s, 530, "5.7.0", server_auth_offered(s) ? "log in first" : "log in first, after STARTTLS");
+        server_refuse(s, command, 530, "5.7.0",
+                      server_auth_offered(s)  ? "log in first"
+                      : server_tls_offered(s) ? "log in first, after STARTTLS"
+                                              : "log in first; from your address that takes TLS, which this port does not offer");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
-        server_say(s, 503, "5.5.1", "send MAIL first");
+        server_refuse(s, command, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
-        server_say(s, 501, "5.5.4", "this command takes no arguments");
+        server_refuse(s, command, 501, "5.5.4", "this command takes no arguments");
     else
         return true;
     return false;
@@ -164,10 +173,11 @@ static bool take_line(struct server *s, struct slice line)
     }
     size_t longest = longest_line(s, line);
     enum command_fault fault = command_parse(line, &command);
-    bool known = fault == COMMAND_OK && verbs[command.verb].run;
+    bool bdat = command.verb == VERB_BDAT; /* whatever is wrong with the line, a payload follows it */
+    bool known = (fault == COMMAND_OK || bdat) && verbs[command.verb].run;
     if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
         return false;
-    if (line.len > longest)
+    if (line.len > longest && !bdat)
         refuse_long_line(s, longest == CAP_AUTH_LINE);
     else if (known)
         dispatch(s, &command);
@@ -178,6 +188,13 @@ static bool take_line(struct server *s, struct slice line)
     else
         not_a_command(s, 500, "5.5.1", "unknown command");
     return true;
+}
+
+static bool is_bdat(struct slice view)
+{
+    struct command command;
+    (void)command_parse(view, &command);
+    return command.verb == VERB_BDAT;
 }
 
 /* The rest of an overlong line goes nowhere; its answer stands at its end. */
@@ -220,6 +237,8 @@ enum server_step server_read_command(struct server *s)
         size_t longest = longest_line(s, view);
         if (view.len < longest + 2 || s->pending)
             return idle;
+        if (is_bdat(view))
+            server_do_bdat(s, NULL);
         s->swallowing = longest == CAP_AUTH_LINE ? SWALLOW_AUTH : SWALLOW_COMMAND;
         return STEP_DONE;
     }

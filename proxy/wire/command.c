@@ -10,7 +10,7 @@ static const struct {
     {"BDAT", VERB_BDAT},         {"RSET", VERB_RSET},    {"NOOP", VERB_NOOP},    {"VRFY", VERB_VRFY},  {"EXPN", VERB_EXPN},
     {"HELP", VERB_HELP},         {"QUIT", VERB_QUIT},    {"AUTH", VERB_AUTH},    {"GET", VERB_HTTP},   {"POST", VERB_HTTP},
     {"STARTTLS", VERB_STARTTLS}, {"PUT", VERB_HTTP},     {"HEAD", VERB_HTTP},    {"TRACE", VERB_HTTP}, {"PATCH", VERB_HTTP},
-    {"DELETE", VERB_HTTP},       {"CONNECT", VERB_HTTP}, {"OPTIONS", VERB_HTTP},
+    {"DELETE", VERB_HTTP},       {"CONNECT", VERB_HTTP}, {"OPTIONS", VERB_HTTP}, {"PRI", VERB_HTTP},
 };
 
 enum { WORDS = sizeof words / sizeof words[0] };

@@ -121,6 +121,7 @@ def test_max_clients_per_ip(stage):
     assert second[1].startswith("220 ")
     third = come("192.0.2.1")
     assert third[1].startswith("421 4.7.0 ") and third[0].at_eof()
+    assert "[listen default] max_clients_per_ip = 2 " in proxy.wait_for_log("client refused")
     assert come("192.0.2.2")[1].startswith("220 ")
     assert first[0].say("QUIT").startswith("221 ") and first[0].at_eof()
     assert come("192.0.2.1")[1].startswith("220 ")

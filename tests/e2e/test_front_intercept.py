@@ -72,6 +72,7 @@ def test_a_program_of_this_machine(stage, network):
     assert b"carved in stone" in provider.wait_for(1)[0].body and other.messages == []
     line = proxy.wait_for_log("msg=delivered")
     assert "upstream=provider" in line and "client=%s" % OFFICE in line and "listener=caught" in line
+    assert " original=%s:25 " % INTERNET in line
 
 
 def test_ipv6_and_networks(stage, network):
@@ -90,13 +91,13 @@ def test_ipv6_and_networks(stage, network):
 def test_who_comes_by_itself_meant_nobody_else(stage, network):
     provider = upstream_at(stage, network, 587)
     rules(network, "local.nft", proxy_user="daemon")
-    local_proxy(stage, network, stage.account([], host=INTERNET, ports="587", destinations="mail.provider.test 0.0.0.0/0"))
+    proxy = local_proxy(stage, network, stage.account([], host=INTERNET, ports="587", destinations="mail.provider.test 0.0.0.0/0"))
     client = RawClient.__new__(RawClient)
     client.socket, client.buffer = network.connect(network.office, ("127.0.0.1", 2526), 30), b""
     assert client.reply().startswith("220 ")
     client.say("EHLO x")
     assert client.say("MAIL FROM:<a@office.test>").startswith("550 5.7.1 ")
-    assert provider.messages == []
+    assert provider.messages == [] and "original=" not in proxy.wait_for_log("msg=refused")
 
 
 def test_machines_routed_for(stage, network):

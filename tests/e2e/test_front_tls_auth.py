@@ -280,6 +280,13 @@ def test_a_client_that_never_begins_its_handshake(stage):
     assert client.at_eof()
 
 
+def test_a_client_that_never_begins_its_handshake_does_not_hold_up_the_end(stage):
+    proxy = stage.proxy(stage.account([closed_port()]), listen="tls = starttls\n")
+    client, _ = hello(proxy)
+    assert client.say("STARTTLS").startswith("220 ")
+    assert proxy.stop() == 0 and client.at_eof()
+
+
 # ---- AUTH: anything goes
 
 def test_accept_with_the_clients_that_insist(stage):
@@ -332,6 +339,9 @@ def test_required(stage):
     assert client.say("MAIL FROM:<a@office.test>").startswith("530 5.7.0 ")
     assert client.say(plain("locked", "sesame")).startswith("535 5.7.8 ")
     assert client.say(plain("nobody-of-that-name", "sesame")).startswith("535 5.7.8 ")
+    other, _ = hello(proxy)  # who would act for another is refused as any wrong login is: late, counted, and in the log
+    assert other.say("AUTH PLAIN " + b64("erp\0scanner\0sesame")).startswith("535 5.7.8 ")
+    proxy.wait_for_log("login refused", count=3)
     assert client.say(plain("scanner", "sesame")).startswith("235 2.7.0 ")
     assert client.say("QUIT").startswith("221 ")
     for user, password in (("scanner", "sesame"), ("erp", "simsim")):

@@ -154,6 +154,12 @@ def test_port_in_use(stage):
     assert "127.0.0.1:%d" % proxy.port in other.log and "in use" in other.log
 
 
+def test_an_address_that_this_machine_does_not_have(stage):
+    other = Proxy(stage.folder, "[listen]\naddress = 192.0.2.77:2525\n" + stage.account([closed_port()]), wait=False)
+    assert other.process.wait(10) == 71
+    assert "[listen default] address 192.0.2.77:2525" in other.log and "`ip addr` shows those it has" in other.log
+
+
 def test_port_below_1024_without_the_right(stage):
     config = pathlib.Path(tempfile.mkdtemp()) / "proxy.ini"
     config.write_text("[listen]\naddress = 127.0.0.1:25\n" + stage.account([closed_port()], password=None, username=None, tls_ca=None))

@@ -109,6 +109,7 @@ def test_allow(stage):
     client = proxy.raw()
     assert client.reply().startswith("554 5.7.1 ")
     assert client.at_eof()
+    assert "[listen default] allow " in proxy.wait_for_log("client refused.* client=127.0.0.1 ")
 
 
 def test_max_clients(stage):
@@ -116,6 +117,7 @@ def test_max_clients(stage):
     first, second = greet(proxy), greet(proxy)
     third = proxy.raw()
     assert third.reply().startswith("421 4.7.0 ") and third.at_eof()
+    assert "[listen default] max_clients = 2 " in proxy.wait_for_log("client refused")
     first.say("QUIT")
     assert first.at_eof()
     greet(proxy)
@@ -151,6 +153,71 @@ def test_upstream_size_limit_is_told(stage):
     later.reply()
     assert re.search(r"250[- ]SIZE 1000\b", later.say("EHLO again"))
     assert later.say("MAIL FROM:<a@office.test> SIZE=5000").startswith("552 5.3.4 ")
+
+
+@pytest.mark.parametrize("listen,mail,reply,shown", [
+    ("max_message_size = 64K\n", "<a@office.test> SIZE=70000", "552 5.3.4", "a@office.test"),
+    ("", "<scanner office.test>", "501 5.1.7", '"<scanner office.test>"'),
+    ("", "<a@office.test> FOO=bar", "555 5.5.4", "a@office.test"),
+    ("tls = required\n", "<a@office.test>", "530 5.7.0", "a@office.test"),
+])
+def test_what_is_refused_at_mail_is_a_message_too(stage, listen, mail, reply, shown):
+    """Before an account was chosen: still there is an id in the answer, and one line in the log with the same."""
+    proxy = stage.proxy(stage.account([closed_port()]), listen=listen)
+    said = greet(proxy).say("MAIL FROM:" + mail)
+    ident = re.match(r"%s .* \[(\w+)\]$" % re.escape(reply), said).group(1)
+    proxy.wait_for_log(r"msg=refused id=%s from=%s .*client=127\.0\.0\.1 .*status=%s reply=.*\[%s\]" % (ident, re.escape(shown), reply[:3], ident))
+
+
+MAIL, RCPT, BODY_BEGUN = "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", b"Subject: half\r\n\r\na line\r\n"
+
+
+@pytest.mark.parametrize("says,result", [
+    ([MAIL, "RCPT TO:<b@", "RSET"], "refused .*status=501 reply=.501 5.1.3 "),
+    ([MAIL, MAIL, "QUIT"], "refused .*status=503 "),
+    ([MAIL, "RCPT TO:<b@example.test> FOO", "DATA", "QUIT"], "refused .*status=555 "),  # the first says why, not the DATA that nobody was left for
+    ([MAIL, "DATA", "RSET"], "refused .*status=554 reply=.554 5.5.1 "),
+    ([MAIL, RCPT, RCPT, "RSET"], "deferred .* nrcpt=1 .*status=452 reply=.452 4.5.3 "),
+    ([MAIL, None], "deferred .*status=421 reply=.421 4.4.2 "),
+    ([MAIL, RCPT, None], "deferred .*to=b@example.test nrcpt=1 .*status=421 reply=.421 4.4.2 "),
+    ([MAIL, "RCPT TO:<b@", RCPT, "DATA", BODY_BEGUN, None], "deferred .*status=421 reply=.421 4.4.2 "),
+    ([MAIL, RCPT, "BDAT 10 LAST"], "refused .*status=502 "),
+    ([MAIL, RCPT, "GET / HTTP/1.1"], "refused .*status=554 reply=.554 5.5.0 "),
+])
+def test_the_id_that_a_client_is_told_stands_in_the_log(stage, says, result):
+    """However its message ends: the client's log has an id, and one line of ours tells the rest."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]), listen="max_recipients = 1\ntimeout = 1s\n")
+    client = greet(proxy)
+    replies = []
+    for line in says:
+        if line == BODY_BEGUN:
+            client.send(line)
+        else:
+            replies.append(client.reply() if line is None else client.say(line))
+    told = {ident for reply in replies for ident in re.findall(r"^[45].*\[(\w{11})\]$", reply)}
+    assert len(told) == 1
+    proxy.wait_for_log("msg=%s.*" % result.replace(" ", " id=%s " % told.pop(), 1))
+    assert len(proxy.message_lines()) == 1 and upstream.messages == []
+
+
+def test_the_id_of_a_message_that_the_shutdown_overtakes_stands_in_the_log(stage):
+    for before in (2, 3):
+        proxy = stage.proxy(stage.account([stage.upstream()]) + "[server]\ndrain_timeout = 300ms\n")
+        client = greet(proxy)
+        dialog(client, *[MAIL, RCPT, "DATA"][:before])
+        proxy.process.terminate()
+        ident = re.match(r"421 4\.3\.2 .*\[(\w{11})\]$", client.reply()).group(1)
+        proxy.wait_for_log("msg=deferred id=%s .*status=421 " % ident)
+        proxy.wait_for_log("has ended")
+        assert re.search("msg=deferred(.*\n)+.*has ended", proxy.log)
+
+
+def test_an_outage_does_not_throw_out_who_pipelines(stage):
+    client = greet(stage.proxy(stage.account([closed_port()])))
+    for _ in range(25):
+        client.send(b"MAIL FROM:<a@office.test>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nRSET\r\n")
+        assert [client.reply()[:3] for _ in range(4)] == ["250", "451", "554", "250"]
 
 
 def test_syntax_and_sequence(stage):

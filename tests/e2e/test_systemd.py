@@ -226,7 +226,7 @@ def test_port_25_without_any_right(stage):
 
 
 @pytest.mark.parametrize("make,words", [
-    (lambda: socket.socket(), "does not listen"),
+    (lambda: socket.socket(), "does not listen; its unit needs ListenStream and Accept=no"),
     (lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "does not listen|no TCP"),
     (lambda: socket.socketpair()[0], "does not listen"),
 ])

@@ -22,10 +22,10 @@
 #define PLENTY (4 * 1024 * 1024)
 #define SHORT_WHILE ((usec)400) /* longer than a round trip of this network; short enough that a byte each is no slow body */
 
-enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KINDS };
-static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login"};
+enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KIND_REFUSED, KINDS };
+static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login", "refused"};
 static const char *const usual_answers[KINDS] = {
-    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right"};
+    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right", ""};
 
 struct lines { /* a list of strings */
     char **items;
@@ -54,6 +54,7 @@ struct stage { /* everything of one dialog */
     bool deaf;        /* it does not read */
     bool securing;    /* its handshake runs */
     bool eof, reset;
+    bool said_goodbye;
     unsigned closed;
 };
 
@@ -230,6 +231,23 @@ static void on_login(void *ctx, struct server_command *cmd, struct slice user, s
     respond(st, KIND_LOGIN, cmd);
 }
 
+static void on_refused(void *ctx, struct slice from, const struct answer *a)
+{
+    struct stage *st = ctx;
+    if (st->used[KIND_REFUSED] == st->scripted[KIND_REFUSED].n)
+        return;
+    saw(st, "refused %.*s %d", (int)from.len, from.data, a->code);
+    server_set_message_id(st->server, st->scripted[KIND_REFUSED].items[st->used[KIND_REFUSED]++]);
+}
+
+static void on_told(void *ctx, const struct answer *a, bool goodbye)
+{
+    struct stage *st = ctx;
+    assert_true(a->code >= 400 && !a->from_upstream);
+    assert_false(st->said_goodbye);
+    st->said_goodbye = goodbye;
+}
+
 static void on_closed(void *ctx, const char *why)
 {
     struct stage *st = ctx;
@@ -238,7 +256,8 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello, on_mail, on_rcpt, on_data, on_body, on_body_end, on_reset, on_closed, on_login};
+static const struct server_handlers handlers = {on_hello, on_mail,   on_rcpt,  on_data,    on_body, on_body_end,
+                                                on_reset, on_closed, on_login, on_refused, on_told};
 
 /* ---- the client ---- */
 
@@ -272,8 +291,11 @@ static void on_accept(void *ctx, struct transport *t)
 static void stage_begin(struct stage *st, uint64_t seed)
 {
     memset(st, 0, sizeof *st);
-    st->settings = (struct server_settings){
-        .hostname = "proxy.example", .max_message_size = 50 * 1024 * 1024, .max_recipients = 1000, .timeout = 300 * USEC_PER_SEC};
+    st->settings = (struct server_settings){.hostname = "proxy.example",
+                                            .listener = "lan",
+                                            .max_message_size = 50 * 1024 * 1024,
+                                            .max_recipients = 1000,
+                                            .timeout = 300 * USEC_PER_SEC};
     buf_init(&st->heard, PLENTY);
     buf_init(&st->message, PLENTY);
     st->sim = sim_new(seed);
