@@ -17,6 +17,7 @@ enum {
     JUNK = 1 << 4,           /* brings no message nearer: counted */
     BEFORE_TLS = 1 << 5,     /* may be said in clear where TLS is required (RFC 3207 section 4) */
     AFTER_LOGIN = 1 << 6,    /* 530 before AUTH where it is required (RFC 4954 section 6) */
+    GREETS = 1 << 7,         /* the first of them is no junk */
 };
 
 struct verb_row {
@@ -37,8 +38,8 @@ static void do_proxy(struct server *s, const struct command *command)
 }
 
 static const struct verb_row verbs[VERB_COUNT] = {
-    [VERB_EHLO] = {JUNK | BEFORE_TLS, server_do_ehlo},
-    [VERB_HELO] = {JUNK | BEFORE_TLS, server_do_helo},
+    [VERB_EHLO] = {JUNK | GREETS | BEFORE_TLS, server_do_ehlo},
+    [VERB_HELO] = {JUNK | GREETS | BEFORE_TLS, server_do_helo},
     [VERB_MAIL] = {AFTER_HELLO | AFTER_LOGIN, server_do_mail},
     [VERB_RCPT] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
     [VERB_DATA] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
@@ -50,7 +51,8 @@ static const struct verb_row verbs[VERB_COUNT] = {
     [VERB_EXPN] = {JUNK, server_do_expn},
     [VERB_HELP] = {JUNK, server_do_help},
     [VERB_QUIT] = {BEFORE_TLS, server_do_quit},
-    [VERB_STARTTLS] = {JUNK | BEFORE_TLS, server_do_starttls},
+    [VERB_STARTTLS] = {BEFORE_TLS, /* said twice it is an error */
+                       server_do_starttls},
     [VERB_AUTH] = {0, server_do_auth},
     [VERB_HTTP] = {BEFORE_TLS, do_http},
     [VERB_PROXY] = {BEFORE_TLS, do_proxy},
@@ -137,7 +139,7 @@ static void dispatch(struct server *s, const struct command *command)
         server_throw_out(s, INTRUDER_TEXT);
         return;
     }
-    if (row->flags & JUNK)
+    if ((row->flags & JUNK) && !((row->flags & GREETS) && !s->said_hello))
         s->junk++;
     s->data_refused = false;
     if (passes_gate(s, row, command))

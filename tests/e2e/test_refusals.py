@@ -260,9 +260,9 @@ def test_too_many_errors_and_junk(stage):
     replies = [client.say("BLAH") for _ in range(20)]
     assert replies[-1].startswith("500 ") and client.reply().startswith("421 4.7.0 ") and client.at_eof()
     client = greet(proxy)
-    client.send(b"NOOP\r\n" * 99)
-    replies = [client.reply() for _ in range(100)]
-    assert replies[98].startswith("250 ") and replies[99].startswith("421 4.7.0 ") and client.at_eof()
+    client.send(b"NOOP\r\n" * 100)
+    replies = [client.reply() for _ in range(101)]
+    assert replies[99].startswith("250 ") and replies[100].startswith("421 4.7.0 ") and client.at_eof()
 
 
 def test_too_many_hops(stage):
