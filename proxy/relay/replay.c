@@ -67,7 +67,7 @@ void replay_after_probe(struct transaction *t)
     if (client_abort(c))
         lease_return(&t->lease, false);
     else
-        lease_drop(&t->lease, NULL);
+        lease_drop(&t->lease, false, NULL);
     t->back = BACK_NONE;
     walk_again(t, 0);
 }
@@ -87,7 +87,7 @@ void replay_lost(struct transaction *t, const struct client_failure *failure)
     struct decision d = failure_judge(&loss);
     uint16_t avoid = d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
     t->message.rtts += client_flights(lease_client(t->lease));
-    lease_drop(&t->lease, failure);
+    lease_drop(&t->lease, failure->end_of_data_sent, failure);
     t->back = BACK_NONE;
     t->unanswered = 0;
     log_loss(t, failure, &d);

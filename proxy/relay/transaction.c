@@ -68,13 +68,13 @@ static void destroy(void *arg)
 }
 
 /* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
-static void drop_unfit(struct transaction *t, struct client *c)
+static void drop_unfit(struct transaction *t, struct client *c, bool judged)
 {
     struct reply reply = {.code = t->unfit};
     struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &reply, .saw_bytes = true};
     err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit);
     client_quit(&c);
-    lease_drop(&t->lease, t->unfit_at_mail ? &failure : NULL);
+    lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
 }
 
 /* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged: the upstream has answered for the message. */
@@ -94,11 +94,11 @@ static void leave_upstream(struct transaction *t, bool judged)
     c = lease_client(t->lease);
     t->message.rtts += client_flights(c);
     if (t->unfit) {
-        drop_unfit(t, c);
+        drop_unfit(t, c, judged);
     } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
         lease_return(&t->lease, judged);
     } else {
-        lease_drop(&t->lease, NULL);
+        lease_drop(&t->lease, judged, NULL);
     }
 }
 

@@ -322,7 +322,7 @@ static bool is_refused_login(const struct client_failure *why)
     return code == 530 || code == 534 || code == 535;
 }
 
-void lease_drop(struct lease **lease, const struct client_failure *why)
+void lease_drop(struct lease **lease, bool completed, const struct client_failure *why)
 {
     struct lease *l = *lease;
     *lease = NULL;
@@ -331,6 +331,8 @@ void lease_drop(struct lease **lease, const struct client_failure *why)
     struct session *s = l->session;
     struct pool *p = l->pool;
     s->client = NULL; /* closed by the holder, or gone by itself */
+    if (!completed)
+        give_back_place(l);
     if (why && is_refused_login(why))
         ladder_credentials_refused(p->ladder);
     else if (why && why->first_use)

@@ -228,7 +228,7 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
     struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_TIMEOUT, .first_use = true, .err = {.kind = ERR_TIMEOUT}};
     struct client *client = lease_client(c.lease);
     client_close(&client);
-    lease_drop(&c.lease, &failure);
+    lease_drop(&c.lease, false, &failure);
     assert_int_equal(counts(&w).idle, 0);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
     hold(&c, &w);
@@ -248,7 +248,7 @@ static void a_session_that_ends_frees_its_slot(void **state)
     sim_run_for(w.sim, 1 * S);
     struct client *client = lease_client(a.lease);
     client_close(&client);
-    lease_drop(&a.lease, NULL);
+    lease_drop(&a.lease, false, NULL);
     wish_wait(&b);
     assert_true(b.acquired);
     wish_return(&b);
@@ -548,6 +548,24 @@ static void whoever_waits_too_long_hears_of_the_rate(void **state)
     world_end(&w);
 }
 
+static void a_lost_session_keeps_a_place_only_for_what_may_have_been_sent(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    begin(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
+    for (int sent = 0; sent < 2; sent++) {
+        hold(&x, &w);
+        struct client *client = lease_client(x.lease);
+        client_close(&client);
+        lease_drop(&x.lease, sent, NULL);
+    }
+    wish_ask(&y, &w);
+    wish_wait(&y);
+    assert_int_equal(y.why, REFUSAL_RATE);
+    world_end(&w);
+}
+
 static void never_more_than_the_rate(void **state)
 {
     static struct wish xs[40];
@@ -593,6 +611,7 @@ int main(void)
         cmocka_unit_test(two_who_wait_need_one_more_session),
         cmocka_unit_test(a_rate_makes_messages_wait),
         cmocka_unit_test(whoever_waits_too_long_hears_of_the_rate),
+        cmocka_unit_test(a_lost_session_keeps_a_place_only_for_what_may_have_been_sent),
         cmocka_unit_test(never_more_than_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static inline void wish_lost(void *ctx, const struct client_failure *failure)
 {
     struct wish *x = ctx;
     x->lost = true;
-    lease_drop(&x->lease, failure);
+    lease_drop(&x->lease, failure->end_of_data_sent, failure);
 }
 
 static inline void wish_ready(void *ctx)
