@@ -195,7 +195,7 @@ struct transaction {
     bool fell_back;      /* to its account's fallback */
     bool replaced;       /* a session was replaced, and that counted */
     unsigned first_uses; /* dead sessions of the pool */
-    bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
+    unsigned probes;     /* how often BDAT was probed for this message, and the empty chunk refused */
 };
 
 /* Begins one for the session: routed, local checks done. Takes `message` and the sender that the upstream is to hear. */

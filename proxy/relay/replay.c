@@ -62,7 +62,7 @@ static void walk_again(struct transaction *t, uint16_t avoid)
 void replay_after_probe(struct transaction *t)
 {
     struct client *c = lease_client(t->lease);
-    t->probed = true;
+    t->probes++;
     t->message.rtts += client_flights(c);
     if (client_abort(c))
         lease_return(&t->lease, false);

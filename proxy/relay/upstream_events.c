@@ -71,6 +71,9 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
     envelope_rcpt_reply(ctx, index, reply);
 }
 
+/* A message can meet several ports, each of which refuses its first empty chunk; one that refuses for ever is believed in the end. */
+enum { PROBES_MAX = 3 };
+
 /* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT there are none. */
 static void let_client_speak(struct transaction *t)
 {
@@ -85,7 +88,7 @@ static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
     const struct client *c = lease_client(t->lease);
-    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && !t->probed) {
+    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && t->probes < PROBES_MAX) {
         replay_after_probe(t);
         return;
     }

@@ -123,6 +123,28 @@ static void the_replacement_comes_from_another_port(void **state)
     stage_end(&s);
 }
 
+/* Both ports are a Postfix: each refuses its first empty chunk, which says nothing about the message. */
+static void every_port_may_refuse_its_empty_chunk(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
+    const struct sim_fault_rule null_bdat = {
+        .step = SIM_AT_CHUNK, .fault = SIM_FAULT_REPLY, .times = 1, .text = "551 5.7.1 Null BDAT request\r\n"};
+    struct sim_upstream_script *first = stage_port(&s, "192.0.2.1:587");
+    first->faults[0] = null_bdat;
+    first->faults[1] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 0, .bytes = 1000};
+    stage_port(&s, "192.0.2.1:2525")->faults[0] = null_bdat;
+    struct sim_message *m = stage_message(&s, "b@example.org", "");
+    m->body = body;
+    m->len = sizeof body;
+    stage_play(&s);
+    assert_int_equal(stage_outcome(&s, 0)->final, 250);
+    assert_int_equal(s.play.ledger->nmails, 1);
+    assert_int_equal(s.play.ledger->mails[0].port, 2525);
+    stage_end(&s);
+}
+
 static void no_other_session_to_be_had(void **state)
 {
     (void)state;
@@ -225,6 +247,7 @@ int main(void)
         cmocka_unit_test(gone_after_the_end_and_lost_upstream),
         cmocka_unit_test(taken_before_and_refused_now_sends_nothing),
         cmocka_unit_test(the_replacement_comes_from_another_port),
+        cmocka_unit_test(every_port_may_refuse_its_empty_chunk),
         cmocka_unit_test(no_other_session_to_be_had),
         cmocka_unit_test(drain_lets_a_message_finish),
         cmocka_unit_test(a_reload_leaves_messages_alone),
