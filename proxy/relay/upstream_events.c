@@ -36,6 +36,12 @@ static void on_acquired(void *ctx, struct lease *lease)
         transaction_settle_own(t, transaction_promised(t) ? OWN_CHANGED : lacks, NULL);
 }
 
+/* Nobody waits for an answer yet: the first RCPT asks anew, or a client that thinks between MAIL and RCPT would hear of an outage that is long over. */
+static bool nothing_asked(struct transaction *t)
+{
+    return t->front == FRONT_ENVELOPE && !transaction_promised(t) && !recipients_waiting(&t->recipients);
+}
+
 static void on_refused(void *ctx, enum refusal why, const char *words)
 {
     struct transaction *t = ctx;
@@ -46,6 +52,8 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
         log_event(t->relay->io->log, LOG_ERROR, "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
                   log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_str("host", t->upstream->host));
     if (transaction_fall_back(t, own, words))
+        return;
+    if (nothing_asked(t))
         return;
     /* What the client was told of its recipients cannot be taken back: this is then about the lost session, not about the ports. */
     transaction_settle_own(t, transaction_promised(t) ? OWN_NO_REPLACEMENT : own, words);
