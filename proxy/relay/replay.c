@@ -55,7 +55,7 @@ static void log_loss(const struct transaction *t, const struct client_failure *f
 static void walk_again(struct transaction *t, uint16_t avoid)
 {
     copy_rewind(&t->body);
-    transaction_acquire(t, avoid);
+    transaction_acquire(t, avoid, true);
     body_hold(t);
 }
 

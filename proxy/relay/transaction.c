@@ -41,7 +41,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     t->envid = slice_string(params->envid);
     copy_init(&t->body, &t->relay->budget);
     list_push_back(&t->relay->transactions, &t->link);
-    transaction_acquire(t, 0);
+    transaction_acquire(t, 0, false);
     return t;
 }
 
@@ -142,10 +142,10 @@ bool transaction_promised(const struct transaction *t)
     return t->recipients.accepted > 0;
 }
 
-void transaction_acquire(struct transaction *t, uint16_t avoid)
+void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
 {
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, had_turn, &transaction_lease_events, t);
 }
 
 static void ask_envelope(struct transaction *t)
@@ -162,7 +162,7 @@ void transaction_advance(struct transaction *t)
     switch (t->back) {
     case BACK_NONE:
         if (t->front != FRONT_ENVELOPE || recipients_waiting(&t->recipients))
-            transaction_acquire(t, 0);
+            transaction_acquire(t, 0, false);
         break;
     case BACK_READY:
     case BACK_ENVELOPE: ask_envelope(t); break;

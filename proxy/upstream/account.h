@@ -71,8 +71,10 @@ struct lease_events {
 };
 
 /* Asks for an idle authenticated session; exactly one event follows, on the loop, within acquire_timeout. `avoid` (a port number, 0 none): a session on
- * another port is wanted if there is one that works (PRODUCT 6: replacement of a session that never completed a transaction). Gives a lease in waiting. */
-struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx);
+ * another port is wanted if there is one that works (PRODUCT 6: replacement of a session that never completed a transaction). had_turn: a session was granted before and was
+ * lost: it need not wait behind those who came later. Gives a lease in waiting. */
+struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
+                              void *ctx);
 void account_warm(struct account *a, const char *identity); /* starts a session if none is ready or under way: the client said EHLO */
 
 struct client *lease_client(const struct lease *lease); /* after acquired */

@@ -40,12 +40,15 @@ static struct crowd *crowd_of(struct pool *p, const char *identity)
     return crowd;
 }
 
-static void start_waiting(struct lease *lease)
+static void start_waiting(struct lease *lease, bool first)
 {
     struct pool *p = lease->pool;
     lease->crowd = crowd_of(p, lease->identity);
     lease->crowd->n++;
-    list_push_back(&p->waiting, &lease->link);
+    if (first)
+        list_push_front(&p->waiting, &lease->link);
+    else
+        list_push_back(&p->waiting, &lease->link);
     p->nwaiting++;
     p->navoiding += lease->avoid != 0;
 }
@@ -128,7 +131,8 @@ static bool serve_one(struct pool *p)
             return false;
         if (nothing_for == lease->crowd)
             continue;
-        struct session *s = pool_take(p, lease->identity, lease->avoid);
+        /* Where no slot is left to dial another port with, another port was only wanted. */
+        struct session *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
         if (s) {
             grant(lease, s);
             return true;
@@ -235,7 +239,8 @@ static void on_late(void *arg)
 
 /* ---- what holders do ---- */
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx)
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
+                           void *ctx)
 {
     struct lease *lease = NEW(struct lease);
     lease->pool = p;
@@ -245,7 +250,7 @@ struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid,
     lease->events = events;
     lease->ctx = ctx;
     link_init(&lease->link);
-    start_waiting(lease);
+    start_waiting(lease, had_turn);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
     timer_arm(lease->timer, p->env->cfg->acquire_timeout);
     pool_serve_later(p);

@@ -204,7 +204,7 @@ static void identities_do_not_share(void **state)
     wish_return(&x);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
-    y.lease = account_acquire(world_account(&w), "other@example.net", 0, &wish_events, &y);
+    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
     wish_wait(&y); /* the idle session of the other identity made room */
     assert_true(y.acquired);
     assert_int_equal(w.ledger->nlogins, 2);
@@ -249,6 +249,29 @@ static void a_session_that_ends_frees_its_slot(void **state)
     struct client *client = lease_client(a.lease);
     client_close(&client);
     lease_drop(&a.lease, false, NULL);
+    wish_wait(&b);
+    assert_true(b.acquired);
+    wish_return(&b);
+    world_end(&w);
+}
+
+static void whoever_lost_a_session_is_served_before_those_who_came_later(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&a, &w);
+    wish_ask(&b, &w);
+    sim_run_for(w.sim, 1 * S);
+    struct client *client = lease_client(a.lease);
+    client_close(&client);
+    lease_drop(&a.lease, false, NULL);
+    a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    a.lease = account_acquire(world_account(&w), NULL, 587, true, &wish_events, &a); /* another port is wanted, and there is none */
+    wish_wait(&a);
+    assert_true(a.acquired && !b.acquired);
+    wish_return(&a);
     wish_wait(&b);
     assert_true(b.acquired);
     wish_return(&b);
@@ -599,6 +622,7 @@ int main(void)
         cmocka_unit_test(identities_do_not_share),
         cmocka_unit_test(a_rested_session_dead_on_first_use_takes_its_peers_along),
         cmocka_unit_test(a_session_that_ends_frees_its_slot),
+        cmocka_unit_test(whoever_lost_a_session_is_served_before_those_who_came_later),
         cmocka_unit_test(cancelling_is_quiet),
         cmocka_unit_test(a_reload_keeps_what_did_not_change),
         cmocka_unit_test(a_draining_account_still_serves_who_waits),

@@ -131,7 +131,7 @@ static const struct lease_events wish_events = {.acquired = wish_acquired, .refu
 static inline void wish_ask_avoiding(struct wish *x, struct world *w, uint16_t avoid)
 {
     *x = (struct wish){.w = w, .asked = sim_now(w->sim)};
-    x->lease = account_acquire(world_account(w), NULL, avoid, &wish_events, x);
+    x->lease = account_acquire(world_account(w), NULL, avoid, false, &wish_events, x);
     assert_false(x->acquired || x->refused); /* never from inside the call */
 }
 
