@@ -36,10 +36,10 @@ static void on_acquired(void *ctx, struct lease *lease)
         transaction_settle_own(t, transaction_promised(t) ? OWN_CHANGED : lacks, NULL);
 }
 
-/* Nobody waits for an answer yet: the first RCPT asks anew, or a client that thinks between MAIL and RCPT would hear of an outage that is long over. */
+/* Nobody waits for an answer: what comes next asks anew, or a client that thinks between two commands would hear of an outage that is long over. */
 static bool nothing_asked(struct transaction *t)
 {
-    return t->front == FRONT_ENVELOPE && !transaction_promised(t) && !recipients_waiting(&t->recipients);
+    return t->front == FRONT_ENVELOPE && !recipients_waiting(&t->recipients);
 }
 
 static void on_refused(void *ctx, enum refusal why, const char *words)

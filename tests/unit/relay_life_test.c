@@ -162,6 +162,25 @@ static void no_other_session_to_be_had(void **state)
     stage_end(&s);
 }
 
+/* The session dies between RCPT and DATA, and its replacement is refused; by the time the client says DATA there is one again. */
+static void a_lack_that_ended_before_anybody_asked_is_not_told(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, ONE_PORT "idle_timeout = 1h\nmax_age = 1h\n");
+    struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
+    up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_RCPT, .fault = SIM_FAULT_LAST, .times = 1};
+    up->faults[1] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_REPLY, .text = "554 no\r\n", .skip = 1, .times = 1};
+    s.plan.clients[0].piece = 4; /* so slow that DATA takes longer than a failed race is remembered */
+    s.plan.clients[0].gap = 12 * USEC_PER_SEC;
+    stage_message(&s, "b@example.org", "x\r\n");
+    stage_play(&s);
+    assert_true(log_has(&s, "msg=\"upstream session lost\"") && log_has(&s, "finding=greeting-5xx"));
+    assert_int_equal(stage_outcome(&s, 0)->final, 250);
+    assert_int_equal(s.play.ledger->nmails, 1);
+    stage_end(&s);
+}
+
 static void drain_lets_a_message_finish(void **state)
 {
     (void)state;
@@ -249,6 +268,7 @@ int main(void)
         cmocka_unit_test(the_replacement_comes_from_another_port),
         cmocka_unit_test(every_port_may_refuse_its_empty_chunk),
         cmocka_unit_test(no_other_session_to_be_had),
+        cmocka_unit_test(a_lack_that_ended_before_anybody_asked_is_not_told),
         cmocka_unit_test(drain_lets_a_message_finish),
         cmocka_unit_test(a_reload_leaves_messages_alone),
         cmocka_unit_test(freed_in_mid_message),
