@@ -37,7 +37,7 @@ static const struct own_row {
     [OWN_ACCOUNT_RATE] = {451, "4.4.5", "too many messages for ", ", try again later", false, RESULT_DEFERRED},
     [OWN_LOOP] = {451, "4.3.5", "the upstream ", " is this proxy itself", false, RESULT_DEFERRED},
     [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
-    [OWN_MALFORMED] = {451, "4.4.2", "a malformed reply of ", "", false, RESULT_LOST_LINK},
+    [OWN_MALFORMED] = {451, "4.4.2", "", " sent a malformed reply", false, RESULT_LOST_LINK},
     [OWN_LOST_TWICE] = {451, "4.4.2", "the link to ", " was lost twice", false, RESULT_LOST_LINK},
     [OWN_NOT_REPLAYABLE] = {451, "4.4.2", "the link to ", " was lost, and the message is too large to be kept for another try", false,
                             RESULT_LOST_LINK},

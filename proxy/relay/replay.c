@@ -43,8 +43,8 @@ static const char *cure_words(const struct decision *d)
 static void log_loss(const struct transaction *t, const struct client_failure *failure, const struct decision *d)
 {
     log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO, "upstream session lost", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_num("port", t->message.port),
-              log_str("while", client_stage_words(failure->stage)), log_str("why", failure->err.words), log_str("then", cure_words(d)));
+              log_str("upstream", t->upstream->name), log_num("port", t->message.port), log_str("why", failure->err.words),
+              log_str("then", cure_words(d)));
     if (d->say == OWN_LOST_SENT && d->cure == CURE_ANSWER)
         log_event(t->relay->io->log, LOG_WARN,
                   "duplicate possible: the upstream may have taken the message, and the client will send it again (RFC 1047)",
