@@ -33,7 +33,7 @@ static const struct own_row {
     [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false, RESULT_DEFERRED},
     [OWN_TLS] = {451, "4.7.5", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_NO_PORT] = {451, "4.4.1", "no port of ", " works: ", true, RESULT_DEFERRED},
-    [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time", false, RESULT_DEFERRED},
+    [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time: ", true, RESULT_DEFERRED},
     [OWN_ACCOUNT_RATE] = {451, "4.4.5", "too many messages for ", ", try again later", false, RESULT_DEFERRED},
     [OWN_LOOP] = {451, "4.3.5", "the upstream ", " is this proxy itself", false, RESULT_DEFERRED},
     [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},

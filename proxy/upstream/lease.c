@@ -231,7 +231,10 @@ static void on_late(void *arg)
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
-            snprintf(words, sizeof words, "all %u sessions to %s are busy", p->env->cfg->max_connections, p->env->cfg->host);
+            if (pool_sessions(p) < p->env->cfg->max_connections)
+                snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
+            else
+                snprintf(words, sizeof words, "all %u that max_connections allows are busy", p->env->cfg->max_connections);
         }
     }
     refuse(lease, why, words);

@@ -77,6 +77,7 @@ static void waiting_has_an_end(void **state)
     wish_ask(&b, &w);
     assert_int_equal(wish_wait(&b), 7 * S);
     assert_int_equal(b.why, REFUSAL_BUSY);
+    assert_string_equal(b.words, "all 1 that max_connections allows are busy");
     assert_int_equal(counts(&w).waiting, 0);
     wish_return(&a);
     world_end(&w);
