@@ -10,7 +10,7 @@ static enum own shortcoming(const struct transaction *t, const struct ehlo *ehlo
 {
     if (t->has_size && ehlo->has_size && ehlo->size && t->size > ehlo->size)
         return OWN_TOO_BIG;
-    if (t->wants_utf8 && !ehlo->smtputf8)
+    if (!ehlo->smtputf8 && (t->wants_utf8 || recipients_promised_utf8(&t->recipients)))
         return OWN_NO_UTF8;
     return OWN_COUNT;
 }

@@ -82,17 +82,18 @@ static void gone_after_the_end_and_lost_upstream(void **state)
 static void taken_before_and_refused_now_sends_nothing(void **state)
 {
     (void)state;
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 3; which++) {
         struct scene s;
         stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1000};
         struct sim_upstream_script *other = stage_port(&s, "192.0.2.1:2525");
-        if (which)
+        other->smtputf8 = which != 2; /* 2: it takes no address that is not ASCII */
+        if (which == 1)
             other->mail[0] = (struct sim_address_rule){"a@", "451 4.7.1 greylisted"};
-        else
+        else if (which == 0)
             other->rcpt[0] = (struct sim_address_rule){"c@", "451 4.7.1 greylisted"};
-        struct sim_message *m = stage_message(&s, "b@example.org", "");
+        struct sim_message *m = stage_message(&s, which == 2 ? "\xc3\xa4@example.org" : "b@example.org", "");
         m->to[m->nto++] = "c@example.org";
         m->body = body;
         m->len = sizeof body;
