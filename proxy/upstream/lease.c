@@ -119,6 +119,27 @@ static void grant(struct lease *lease, struct session *s)
     lease->events->acquired(lease->ctx, lease);
 }
 
+/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
+static unsigned count_missing(struct pool *p, const struct crowd *crowd)
+{
+    usec patience = p->env->cfg->port_patience;
+    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
+    if (coming)
+        serve_again_in(p, patience);
+    return waiting > coming ? waiting - coming : 0;
+}
+
+/* The first in line finds no session under its identity and no slot: somebody else's session that is idle just now goes, or those behind would hand it on
+ * among themselves for ever. */
+static void make_room_for_first(struct pool *p, const struct lease *lease)
+{
+    enum refusal why;
+    char words[8];
+    if (p->waiting.next == &lease->link && !ladder_is_dialing_for(p->ladder, lease->identity) &&
+        !ladder_is_closed(p->ladder, &why, words, sizeof words) && count_missing(p, lease->crowd) > 0)
+        pool_make_room(p, lease->identity);
+}
+
 /* Serves the first who can be served; the event may change everything, so the search begins anew after each. */
 static bool serve_one(struct pool *p)
 {
@@ -137,20 +158,11 @@ static bool serve_one(struct pool *p)
             grant(lease, s);
             return true;
         }
+        make_room_for_first(p, lease);
         if (!lease->avoid)
             nothing_for = lease->crowd;
     }
     return false;
-}
-
-/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
-static unsigned count_missing(struct pool *p, const struct crowd *crowd)
-{
-    usec patience = p->env->cfg->port_patience;
-    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
-    if (coming)
-        serve_again_in(p, patience);
-    return waiting > coming ? waiting - coming : 0;
 }
 
 static void ask_for(struct pool *p, struct lease *lease)

@@ -214,6 +214,27 @@ static void identities_do_not_share(void **state)
     world_end(&w);
 }
 
+/* z, under the identity of the only session, came after y: it must not have that session before y had its turn. */
+static void identities_take_turns(void **state)
+{
+    struct world w;
+    struct wish x, y, z;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&x, &w);
+    sim_upstream_script(w.up[0])->user = "other@example.net";
+    y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
+    wish_ask(&z, &w);
+    sim_run_for(w.sim, 1 * S);
+    wish_return(&x);
+    wish_wait(&y);
+    assert_true(y.acquired && !z.acquired);
+    lease_cancel(&z.lease);
+    wish_return(&y);
+    world_end(&w);
+}
+
 static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **state)
 {
     struct world w;
@@ -621,6 +642,7 @@ int main(void)
         cmocka_unit_test(warming_starts_one_session),
         cmocka_unit_test(a_burst_begins_with_one_login),
         cmocka_unit_test(identities_do_not_share),
+        cmocka_unit_test(identities_take_turns),
         cmocka_unit_test(a_rested_session_dead_on_first_use_takes_its_peers_along),
         cmocka_unit_test(a_session_that_ends_frees_its_slot),
         cmocka_unit_test(whoever_lost_a_session_is_served_before_those_who_came_later),
