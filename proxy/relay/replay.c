@@ -8,8 +8,8 @@ static enum loss_stage stage_of(const struct transaction *t, const struct client
     case BACK_SETTLED:
     case BACK_ACQUIRING: /* there is no session that could be lost */
     case BACK_READY: return STAGE_REST;
-    case BACK_ENVELOPE: return t->unanswered ? STAGE_ENVELOPE : STAGE_REST;
-    case BACK_GO_AHEAD: return STAGE_GO_AHEAD;
+    case BACK_ENVELOPE: return t->unanswered && !failure->unasked ? STAGE_ENVELOPE : STAGE_REST;
+    case BACK_GO_AHEAD: return failure->unasked ? STAGE_REST : STAGE_GO_AHEAD;
     case BACK_BODY: return STAGE_BODY;
     case BACK_END: return failure->end_of_data_sent ? STAGE_SENT : STAGE_BODY;
     }
