@@ -48,7 +48,7 @@ enum own {
 
 struct own_words { /* what a reply may name; NULL for what it does not */
     const char *host;
-    const char *detail; /* the list of ports */
+    const char *detail; /* the list of ports, or what all sessions do */
 };
 
 /* Fills `out` (initialised) with the reply. id: the message's log id, which ends the text in brackets; NULL for the replies at connect. */

@@ -51,6 +51,6 @@ bool transaction_fall_back(struct transaction *t, enum own own, const char *deta
     rewrite_anew(t);
     free(t->message.upstream);
     t->message.upstream = mem_string(next->name);
-    transaction_acquire(t, 0);
+    transaction_acquire(t, 0, false);
     return true;
 }

@@ -126,6 +126,14 @@ struct server_command *recipients_tell(struct recipients *rs, struct recipient *
     return cmd;
 }
 
+bool recipients_promised_utf8(const struct recipients *rs)
+{
+    for (size_t i = 0; rs->accepted && i < rs->n; i++)
+        if (rs->items[i].has_utf8 && rs->items[i].told == TOLD_ACCEPTED)
+            return true;
+    return false;
+}
+
 struct recipient *recipients_waiting(struct recipients *rs)
 {
     for (size_t i = 0; rs->waiting && i < rs->n; i++)

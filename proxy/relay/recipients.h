@@ -48,6 +48,7 @@ enum comparison recipients_compare(const struct recipient *r, const struct reply
 
 struct server_command *recipients_tell(struct recipients *rs, struct recipient *r,
                                        bool accepted);       /* gives the ticket back, to be answered now */
+bool recipients_promised_utf8(const struct recipients *rs);  /* one who is not ASCII was accepted */
 struct recipient *recipients_waiting(struct recipients *rs); /* the first whose ticket waits, or NULL */
 
 #endif

@@ -198,7 +198,7 @@ struct transaction {
     bool fell_back;      /* to its account's fallback */
     bool replaced;       /* a session was replaced, and that counted */
     unsigned first_uses; /* dead sessions of the pool */
-    bool probed;         /* BDAT was probed for this message, and the empty chunk refused */
+    unsigned probes;     /* how often BDAT was probed for this message, and the empty chunk refused */
 };
 
 /* Begins one for the session: routed, local checks done. Takes `message` and the sender that the upstream is to hear. */
@@ -215,7 +215,7 @@ void transaction_abandon(struct transaction *t); /* the relay is being freed */
 const char *transaction_identity(const struct upstream_config *u, const char *sender);
 
 void transaction_advance(struct transaction *t); /* asks of the upstream whatever front and back allow by now */
-void transaction_acquire(struct transaction *t, uint16_t avoid);
+void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn);
 /* Everything is said about this message: `own`, or what the upstream said, answers what the client waits for now or asks next. */
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail);
 void transaction_settle_reply(struct transaction *t, const struct reply *reply);

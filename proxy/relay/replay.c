@@ -8,8 +8,8 @@ static enum loss_stage stage_of(const struct transaction *t, const struct client
     case BACK_SETTLED:
     case BACK_ACQUIRING: /* there is no session that could be lost */
     case BACK_READY: return STAGE_REST;
-    case BACK_ENVELOPE: return t->unanswered ? STAGE_ENVELOPE : STAGE_REST;
-    case BACK_GO_AHEAD: return STAGE_GO_AHEAD;
+    case BACK_ENVELOPE: return t->unanswered && !failure->unasked ? STAGE_ENVELOPE : STAGE_REST;
+    case BACK_GO_AHEAD: return failure->unasked ? STAGE_REST : STAGE_GO_AHEAD;
     case BACK_BODY: return STAGE_BODY;
     case BACK_END: return failure->end_of_data_sent ? STAGE_SENT : STAGE_BODY;
     }
@@ -43,8 +43,8 @@ static const char *cure_words(const struct decision *d)
 static void log_loss(const struct transaction *t, const struct client_failure *failure, const struct decision *d)
 {
     log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO, "upstream session lost", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_num("port", t->message.port),
-              log_str("while", client_stage_words(failure->stage)), log_str("why", failure->err.words), log_str("then", cure_words(d)));
+              log_str("upstream", t->upstream->name), log_num("port", t->message.port), log_str("why", failure->err.words),
+              log_str("then", cure_words(d)));
     if (d->say == OWN_LOST_SENT && d->cure == CURE_ANSWER)
         log_event(t->relay->io->log, LOG_WARN,
                   "duplicate possible: the upstream may have taken the message, and the client will send it again (RFC 1047)",
@@ -55,19 +55,19 @@ static void log_loss(const struct transaction *t, const struct client_failure *f
 static void walk_again(struct transaction *t, uint16_t avoid)
 {
     copy_rewind(&t->body);
-    transaction_acquire(t, avoid);
+    transaction_acquire(t, avoid, true);
     body_hold(t);
 }
 
 void replay_after_probe(struct transaction *t)
 {
     struct client *c = lease_client(t->lease);
-    t->probed = true;
+    t->probes++;
     t->message.rtts += client_flights(c);
     if (client_abort(c))
         lease_return(&t->lease, false);
     else
-        lease_drop(&t->lease, NULL);
+        lease_drop(&t->lease, false, NULL);
     t->back = BACK_NONE;
     walk_again(t, 0);
 }
@@ -87,7 +87,7 @@ void replay_lost(struct transaction *t, const struct client_failure *failure)
     struct decision d = failure_judge(&loss);
     uint16_t avoid = d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
     t->message.rtts += client_flights(lease_client(t->lease));
-    lease_drop(&t->lease, failure);
+    lease_drop(&t->lease, failure->end_of_data_sent, failure);
     t->back = BACK_NONE;
     t->unanswered = 0;
     log_loss(t, failure, &d);

@@ -80,10 +80,12 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     if (upstream == ROUTE_LATER)
         return OWN_NO_ROUTE_YET;
     const struct account_facts *facts = account_facts(s->generation->accounts[upstream]);
+    if (params->has_size && facts->known && facts->has_size && facts->size && params->size > facts->size)
+        return OWN_TOO_BIG;
+    if (params->has_size && params->size > server_client(s->server)->size_offered)
+        return OWN_OVERRUN;
     if (!facts->known)
         return OWN_COUNT;
-    if (params->has_size && facts->has_size && facts->size && params->size > facts->size)
-        return OWN_TOO_BIG;
     if (params->smtputf8 && !facts->smtputf8)
         return OWN_NO_UTF8;
     if (utf8_has_high(slice_of(sender)) && !facts->smtputf8)

@@ -42,7 +42,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     t->envid = slice_string(params->envid);
     copy_init(&t->body, &t->relay->budget);
     list_push_back(&t->relay->transactions, &t->link);
-    transaction_acquire(t, 0);
+    transaction_acquire(t, 0, false);
     return t;
 }
 
@@ -70,13 +70,13 @@ static void destroy(void *arg)
 }
 
 /* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
-static void drop_unfit(struct transaction *t, struct client *c)
+static void drop_unfit(struct transaction *t, struct client *c, bool judged)
 {
     struct reply reply = {.code = t->unfit};
     struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &reply, .saw_bytes = true};
     err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit);
     client_quit(&c);
-    lease_drop(&t->lease, t->unfit_at_mail ? &failure : NULL);
+    lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
 }
 
 /* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged: the upstream has answered for the message. */
@@ -96,11 +96,11 @@ static void leave_upstream(struct transaction *t, bool judged)
     c = lease_client(t->lease);
     t->message.rtts += client_flights(c);
     if (t->unfit) {
-        drop_unfit(t, c);
+        drop_unfit(t, c, judged);
     } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
         lease_return(&t->lease, judged);
     } else {
-        lease_drop(&t->lease, NULL);
+        lease_drop(&t->lease, judged, NULL);
     }
 }
 
@@ -151,10 +151,10 @@ bool transaction_promised(const struct transaction *t)
     return t->recipients.accepted > 0;
 }
 
-void transaction_acquire(struct transaction *t, uint16_t avoid)
+void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
 {
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, had_turn, &transaction_lease_events, t);
 }
 
 static void ask_envelope(struct transaction *t)
@@ -171,7 +171,7 @@ void transaction_advance(struct transaction *t)
     switch (t->back) {
     case BACK_NONE:
         if (t->front != FRONT_ENVELOPE || recipients_waiting(&t->recipients))
-            transaction_acquire(t, 0);
+            transaction_acquire(t, 0, false);
         break;
     case BACK_READY:
     case BACK_ENVELOPE: ask_envelope(t); break;

@@ -10,7 +10,7 @@ static enum own shortcoming(const struct transaction *t, const struct ehlo *ehlo
 {
     if (t->has_size && ehlo->has_size && ehlo->size && t->size > ehlo->size)
         return OWN_TOO_BIG;
-    if (t->wants_utf8 && !ehlo->smtputf8)
+    if (!ehlo->smtputf8 && (t->wants_utf8 || recipients_promised_utf8(&t->recipients)))
         return OWN_NO_UTF8;
     return OWN_COUNT;
 }
@@ -36,6 +36,12 @@ static void on_acquired(void *ctx, struct lease *lease)
         transaction_settle_own(t, transaction_promised(t) ? OWN_CHANGED : lacks, NULL);
 }
 
+/* Nobody waits for an answer: what comes next asks anew, or a client that thinks between two commands would hear of an outage that is long over. */
+static bool nothing_asked(struct transaction *t)
+{
+    return t->front == FRONT_ENVELOPE && !recipients_waiting(&t->recipients);
+}
+
 static void on_refused(void *ctx, enum refusal why, const char *words)
 {
     struct transaction *t = ctx;
@@ -46,6 +52,8 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
         log_event(t->relay->io->log, LOG_ERROR, "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
                   log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_str("host", t->upstream->host));
     if (transaction_fall_back(t, own, words))
+        return;
+    if (nothing_asked(t))
         return;
     /* What the client was told of its recipients cannot be taken back: this is then about the lost session, not about the ports. */
     transaction_settle_own(t, transaction_promised(t) ? OWN_NO_REPLACEMENT : own, words);
@@ -71,6 +79,9 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
     envelope_rcpt_reply(ctx, index, reply);
 }
 
+/* A message can meet several ports, each of which refuses its first empty chunk; one that refuses for ever is believed in the end. */
+enum { PROBES_MAX = 3 };
+
 /* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT there are none. */
 static void let_client_speak(struct transaction *t)
 {
@@ -85,7 +96,7 @@ static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
     const struct client *c = lease_client(t->lease);
-    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && !t->probed) {
+    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && t->probes < PROBES_MAX) {
         replay_after_probe(t);
         return;
     }

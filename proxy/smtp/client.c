@@ -44,6 +44,13 @@ bool client_is_mute(const struct client *c)
 
 /* ---- the clock ---- */
 
+/* After the end of data an upstream may take its time, even where it is a chunk before the last that it answers late. */
+static enum client_clock clock_now(const struct client *c)
+{
+    enum client_state now = client_now(c);
+    return now == CS_CHUNK && c->end_queued ? CLOCK_FINAL : client_rows[now].clock;
+}
+
 static usec allowed(const struct client *c, enum client_clock clock)
 {
     if (clock == CLOCK_FINAL)
@@ -61,7 +68,7 @@ static void arm(struct client *c, enum client_clock clock, usec left)
 
 void client_watch(struct client *c)
 {
-    enum client_clock clock = client_rows[client_now(c)].clock;
+    enum client_clock clock = clock_now(c);
     if (c->rest == CS_GONE || c->excess)
         return;
     c->active_at = loop_now(c->io.loop);
@@ -82,7 +89,7 @@ static void on_timer(void *arg)
         return;
     }
     enum client_state now = client_now(c);
-    enum client_clock clock = client_rows[now].clock;
+    enum client_clock clock = clock_now(c);
     usec time = loop_now(c->io.loop);
     bool moved = stream_handed(c->stream) != c->handed_seen;
     bool waits_for_owner = now == CS_BODY && stream_queued(c->stream) == 0;

@@ -83,6 +83,7 @@ struct client_failure { /* borrowed during the event */
     const struct reply *reply; /* or NULL */
     bool saw_bytes;            /* the peer ever sent any byte */
     bool end_of_data_sent;     /* PRODUCT 6 *sent*: any byte of the final CRLF.CRLF, or the last byte of the LAST chunk, was handed over */
+    bool unasked;              /* bytes came that no command had asked for: whatever the owner asked since was never sent */
     bool first_use;            /* died before the first reply after being taken from the pool */
     struct err err;            /* words for log and doctor */
 };

@@ -65,6 +65,7 @@ static enum client_state lose(struct client *c, enum client_fault fault, const s
         .reply = reply,
         .saw_bytes = peer_was_there(c, fault, c->err.kind),
         .end_of_data_sent = client_end_is_sent(c),
+        .unasked = c->excess,
         .first_use = c->fresh_from_pool,
         .err = c->err,
     };

@@ -53,8 +53,9 @@ enum server_login {                          /* what came of a login */
 struct server_client { /* who is there, for the handlers; valid as long as the server */
     struct addr peer;  /* the client's address */
     struct addr local;
-    const char *helo; /* as the client said it, escaped nowhere; "" before */
-    bool esmtp;       /* said EHLO */
+    const char *helo;      /* as the client said it, escaped nowhere; "" before */
+    bool esmtp;            /* said EHLO */
+    uint64_t size_offered; /* SIZE as the reply to its EHLO had it */
     bool tls;
     const struct tls_facts *tls_facts; /* NULL while clear */
     const char *user;                  /* the name that login() found right, or NULL */
@@ -70,7 +71,7 @@ enum server_end {
 struct server_handlers {
     /* EHLO or HELO came: says what may be advertised. Must answer at once. */
     void (*hello)(void *ctx, struct server_offer *offer_r);
-    /* MAIL, well-formed and in order. Exactly one server_answer follows; 2xx opens the transaction. */
+    /* MAIL, well-formed and in order; whether its SIZE is within size_offered is the handler's to judge. Exactly one server_answer follows; 2xx opens the transaction. */
     void (*mail)(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params);
     /* RCPT inside an open transaction. */
     void (*rcpt)(void *ctx, struct server_command *cmd, const struct address *to, const struct rcpt_params *params);

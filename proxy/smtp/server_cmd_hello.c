@@ -23,7 +23,7 @@ static bool take_name(struct server *s, const struct command *command, bool esmt
 static void list_extensions(struct server *s, const struct server_offer *offer, struct buf *text)
 {
     bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname,
-                         (unsigned long long)s->size_offered);
+                         (unsigned long long)s->client.size_offered);
     if (server_tls_offered(s))
         ok = ok && buf_printf(text, "\nSTARTTLS");
     if (s->offered.auth) /* twice: software older than RFC 2554 looks for the second */
@@ -39,7 +39,7 @@ static void list_extensions(struct server *s, const struct server_offer *offer, 
 static void remember_offer(struct server *s, const struct server_offer *offer)
 {
     uint64_t own = s->settings->max_message_size;
-    s->size_offered = offer->size && offer->size < own ? offer->size : own;
+    s->client.size_offered = offer->size && offer->size < own ? offer->size : own;
     s->offered = (struct params_offer){0}; /* to a HELO client nothing was listed */
     if (s->client.esmtp)
         s->offered = (struct params_offer){

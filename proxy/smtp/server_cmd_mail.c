@@ -45,10 +45,6 @@ void server_do_mail(struct server *s, const struct command *command)
     }
     if (!params_are_good(s, command, params_parse_mail(rest, &s->offered, &params)))
         return;
-    if (params.has_size && params.size > s->size_offered) {
-        server_refuse(s, command, 552, "5.3.4", "the message is larger than this server takes");
-        return;
-    }
     s->handlers->mail(s->ctx, server_ticket(s, TICKET_MAIL), &from, &params);
 }
 

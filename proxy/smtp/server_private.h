@@ -60,7 +60,6 @@ struct server {
     struct deferred turn;
     struct server_client client; /* helo and user in it are ours */
     struct params_offer offered; /* by this session's EHLO reply */
-    uint64_t size_offered;
     struct link commands;        /* struct server_command, in the order in which they came */
     unsigned pending;            /* how many */
     struct body *body;           /* NULL: we are reading commands */

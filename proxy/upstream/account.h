@@ -71,8 +71,10 @@ struct lease_events {
 };
 
 /* Asks for an idle authenticated session; exactly one event follows, on the loop, within acquire_timeout. `avoid` (a port number, 0 none): a session on
- * another port is wanted if there is one that works (PRODUCT 6: replacement of a session that never completed a transaction). Gives a lease in waiting. */
-struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx);
+ * another port is wanted if there is one that works (PRODUCT 6: replacement of a session that never completed a transaction). had_turn: a session was granted before and was
+ * lost: it need not wait behind those who came later. Gives a lease in waiting. */
+struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
+                              void *ctx);
 void account_warm(struct account *a, const char *identity); /* starts a session if none is ready or under way: the client said EHLO */
 
 struct client *lease_client(const struct lease *lease); /* after acquired */
@@ -80,9 +82,10 @@ const struct port *lease_port(const struct lease *lease);
 bool lease_is_pooled(const struct lease *lease);     /* has rested in the pool: client_mark_pooled was called */
 bool lease_completed_any(const struct lease *lease); /* the session has completed a transaction before */
 /* Exactly one of these ends a lease. return: the session is sound (idle, or will be: the pool becomes its owner and waits for `ready`); completed: a transaction ended in an
- * upstream verdict of any class. drop: the session is dead or unwanted; why feeds the ladder (NULL: no fault of the port). cancel: while still waiting. */
+ * upstream verdict of any class. drop: the session is dead or unwanted; why feeds the ladder (NULL: no fault of the port); completed: as for return, or it may have. What is
+ * not completed gives its place in the account's rate back: the message may come again, on another session. cancel: while still waiting. */
 void lease_return(struct lease **lease, bool completed);
-void lease_drop(struct lease **lease,
+void lease_drop(struct lease **lease, bool completed,
                 const struct client_failure
                     *why); /* the client was closed or has told `lost`; drop never closes a live client: client_close it first */
 void lease_cancel(struct lease **lease);

@@ -283,8 +283,8 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failu
     if (!failure || failure->fault == CLIENT_FAULT_REPLY)
         return;
     snprintf(result.words, sizeof result.words,
-             "%u logs us in and then loses the session while %s (%.200s): something on the way interferes",
-             (unsigned)rung->report->port.number, client_stage_words(failure->stage), failure->err.words);
+             "%u logs us in and then loses the session (%.200s): something on the way, or the server itself, breaks it off",
+             (unsigned)rung->report->port.number, failure->err.words);
     rung_report(rung, l->env, &result);
     rung->blamed = true;
     if (l->best == rung)

@@ -40,12 +40,15 @@ static struct crowd *crowd_of(struct pool *p, const char *identity)
     return crowd;
 }
 
-static void start_waiting(struct lease *lease)
+static void start_waiting(struct lease *lease, bool first)
 {
     struct pool *p = lease->pool;
     lease->crowd = crowd_of(p, lease->identity);
     lease->crowd->n++;
-    list_push_back(&p->waiting, &lease->link);
+    if (first)
+        list_push_front(&p->waiting, &lease->link);
+    else
+        list_push_back(&p->waiting, &lease->link);
     p->nwaiting++;
     p->navoiding += lease->avoid != 0;
 }
@@ -116,6 +119,27 @@ static void grant(struct lease *lease, struct session *s)
     lease->events->acquired(lease->ctx, lease);
 }
 
+/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
+static unsigned count_missing(struct pool *p, const struct crowd *crowd)
+{
+    usec patience = p->env->cfg->port_patience;
+    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
+    if (coming)
+        serve_again_in(p, patience);
+    return waiting > coming ? waiting - coming : 0;
+}
+
+/* The first in line finds no session under its identity and no slot: somebody else's session that is idle just now goes, or those behind would hand it on
+ * among themselves for ever. */
+static void make_room_for_first(struct pool *p, const struct lease *lease)
+{
+    enum refusal why;
+    char words[8];
+    if (p->waiting.next == &lease->link && !ladder_is_dialing_for(p->ladder, lease->identity) &&
+        !ladder_is_closed(p->ladder, &why, words, sizeof words) && count_missing(p, lease->crowd) > 0)
+        pool_make_room(p, lease->identity);
+}
+
 /* Serves the first who can be served; the event may change everything, so the search begins anew after each. */
 static bool serve_one(struct pool *p)
 {
@@ -128,25 +152,17 @@ static bool serve_one(struct pool *p)
             return false;
         if (nothing_for == lease->crowd)
             continue;
-        struct session *s = pool_take(p, lease->identity, lease->avoid);
+        /* Where no slot is left to dial another port with, another port was only wanted. */
+        struct session *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
         if (s) {
             grant(lease, s);
             return true;
         }
+        make_room_for_first(p, lease);
         if (!lease->avoid)
             nothing_for = lease->crowd;
     }
     return false;
-}
-
-/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
-static unsigned count_missing(struct pool *p, const struct crowd *crowd)
-{
-    usec patience = p->env->cfg->port_patience;
-    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
-    if (coming)
-        serve_again_in(p, patience);
-    return waiting > coming ? waiting - coming : 0;
 }
 
 static void ask_for(struct pool *p, struct lease *lease)
@@ -227,7 +243,10 @@ static void on_late(void *arg)
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
-            snprintf(words, sizeof words, "all %u sessions to %s are busy", p->env->cfg->max_connections, p->env->cfg->host);
+            if (pool_sessions(p) < p->env->cfg->max_connections)
+                snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
+            else
+                snprintf(words, sizeof words, "all %u that max_connections allows are busy", p->env->cfg->max_connections);
         }
     }
     refuse(lease, why, words);
@@ -235,7 +254,8 @@ static void on_late(void *arg)
 
 /* ---- what holders do ---- */
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx)
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
+                           void *ctx)
 {
     struct lease *lease = NEW(struct lease);
     lease->pool = p;
@@ -245,7 +265,7 @@ struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid,
     lease->events = events;
     lease->ctx = ctx;
     link_init(&lease->link);
-    start_waiting(lease);
+    start_waiting(lease, had_turn);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
     timer_arm(lease->timer, p->env->cfg->acquire_timeout);
     pool_serve_later(p);
@@ -322,7 +342,7 @@ static bool is_refused_login(const struct client_failure *why)
     return code == 530 || code == 534 || code == 535;
 }
 
-void lease_drop(struct lease **lease, const struct client_failure *why)
+void lease_drop(struct lease **lease, bool completed, const struct client_failure *why)
 {
     struct lease *l = *lease;
     *lease = NULL;
@@ -331,6 +351,8 @@ void lease_drop(struct lease **lease, const struct client_failure *why)
     struct session *s = l->session;
     struct pool *p = l->pool;
     s->client = NULL; /* closed by the holder, or gone by itself */
+    if (!completed)
+        give_back_place(l);
     if (why && is_refused_login(why))
         ladder_credentials_refused(p->ladder);
     else if (why && why->first_use)

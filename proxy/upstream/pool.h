@@ -20,7 +20,8 @@ void pool_drop_idle(struct pool *p);  /* QUITs them: the network changed beneath
 /* The key that sessions are pooled by, beside the account that the pool belongs to: whose name they were authenticated with. Borrows. */
 const char *pool_key(const struct upstream_env *env, const char *identity);
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, const struct lease_events *events, void *ctx);
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
+                           void *ctx);
 void pool_warm(struct pool *p, const char *identity);
 void pool_prove(struct pool *p); /* one fresh session, whatever there is */
 struct pool_counts pool_counts(const struct pool *p);

@@ -246,6 +246,21 @@ def test_rate_of_an_account(stage):
     assert len(upstream.messages) == 2
 
 
+def test_a_session_that_replaces_a_lost_one_takes_no_second_place_in_the_rate(stage):
+    lost = []
+
+    def mail(session, argument):
+        if not lost or len(upstream.messages) == 1 == len(lost):  # the first session ever, then one that rested
+            lost.append(session.number)
+            raise ConnectionError
+
+    upstream = stage.upstream(hooks={"MAIL": mail})
+    proxy = stage.proxy(stage.account([upstream], rate="2/d", acquire_timeout="2s"))
+    deliver(proxy)
+    deliver(proxy)
+    assert len(lost) == 2 and refused(proxy).startswith("451 4.4.5 ")
+
+
 # ---- routing
 
 def test_three_accounts_by_sender_through_swaks_and_msmtp(stage):

@@ -2,6 +2,7 @@
 import re
 import select
 import threading
+import time
 
 import pytest
 
@@ -169,3 +170,32 @@ def test_stray_bytes_end_a_session_and_the_next_message_does_not_notice(stage):
     client.say("RSET")
     assert send(client)[-1] == "250 2.0.0 taken"
     assert len(upstream.messages) == 2 and upstream.connections == 2
+
+
+def test_a_recipient_who_comes_late_hears_how_things_are_now(stage):
+    """Nobody was waiting when no session could be had after MAIL: that answer is none to the RCPT which comes when there is one again."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream], max_connections="1", acquire_timeout="100ms"))
+    busy, late = greeted(proxy), greeted(proxy)
+    assert busy.say("MAIL FROM:<a@office.test>").startswith("250") and busy.say("RCPT TO:<b@example.test>").startswith("250")
+    assert late.say("MAIL FROM:<a@office.test>").startswith("250")
+    time.sleep(0.5)
+    assert busy.say("RSET").startswith("250")
+    assert late.say("RCPT TO:<b@example.test>").startswith("250")
+
+
+@pytest.mark.parametrize("stray", [b"250-half a reply", b"250 2.0.0 a reply too many\r\n"])
+def test_stray_bytes_in_an_envelope_end_the_session_and_the_client_does_not_notice(stage, stray):
+    def rcpt(session, argument):
+        if session.number == 1:
+            session.recipients.append("b@example.test")
+            return b"250 2.1.5 recipient fine\r\n" + stray
+
+    upstream = stage.upstream(hooks={"RCPT": rcpt})
+    client = greeted(stage.proxy(stage.account([upstream])))
+    client.say("MAIL FROM:<a@office.test>")
+    assert client.say("RCPT TO:<b@example.test>").startswith("250")
+    assert client.say("RCPT TO:<c@example.test>").startswith("250")
+    assert client.say("DATA").startswith("354") and client.say(BODY + b".\r\n").startswith("250")
+    message = upstream.wait_for(1)[0]
+    assert message.recipients == ["b@example.test", "c@example.test"] and message.session == 2

@@ -82,17 +82,18 @@ static void gone_after_the_end_and_lost_upstream(void **state)
 static void taken_before_and_refused_now_sends_nothing(void **state)
 {
     (void)state;
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 3; which++) {
         struct scene s;
         stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1000};
         struct sim_upstream_script *other = stage_port(&s, "192.0.2.1:2525");
-        if (which)
+        other->smtputf8 = which != 2; /* 2: it takes no address that is not ASCII */
+        if (which == 1)
             other->mail[0] = (struct sim_address_rule){"a@", "451 4.7.1 greylisted"};
-        else
+        else if (which == 0)
             other->rcpt[0] = (struct sim_address_rule){"c@", "451 4.7.1 greylisted"};
-        struct sim_message *m = stage_message(&s, "b@example.org", "");
+        struct sim_message *m = stage_message(&s, which == 2 ? "\xc3\xa4@example.org" : "b@example.org", "");
         m->to[m->nto++] = "c@example.org";
         m->body = body;
         m->len = sizeof body;
@@ -123,6 +124,28 @@ static void the_replacement_comes_from_another_port(void **state)
     stage_end(&s);
 }
 
+/* Both ports are a Postfix: each refuses its first empty chunk, which says nothing about the message. */
+static void every_port_may_refuse_its_empty_chunk(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
+    const struct sim_fault_rule null_bdat = {
+        .step = SIM_AT_CHUNK, .fault = SIM_FAULT_REPLY, .times = 1, .text = "551 5.7.1 Null BDAT request\r\n"};
+    struct sim_upstream_script *first = stage_port(&s, "192.0.2.1:587");
+    first->faults[0] = null_bdat;
+    first->faults[1] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 0, .bytes = 1000};
+    stage_port(&s, "192.0.2.1:2525")->faults[0] = null_bdat;
+    struct sim_message *m = stage_message(&s, "b@example.org", "");
+    m->body = body;
+    m->len = sizeof body;
+    stage_play(&s);
+    assert_int_equal(stage_outcome(&s, 0)->final, 250);
+    assert_int_equal(s.play.ledger->nmails, 1);
+    assert_int_equal(s.play.ledger->mails[0].port, 2525);
+    stage_end(&s);
+}
+
 static void no_other_session_to_be_had(void **state)
 {
     (void)state;
@@ -137,6 +160,25 @@ static void no_other_session_to_be_had(void **state)
     stage_play(&s);
     assert_int_equal(stage_outcome(&s, 0)->final, 451);
     assert_true(stage_said(&s, "451 4.4.2 the link to " HOST " was lost, and there is no other ["));
+    stage_end(&s);
+}
+
+/* The session dies between RCPT and DATA, and its replacement is refused; by the time the client says DATA there is one again. */
+static void a_lack_that_ended_before_anybody_asked_is_not_told(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, ONE_PORT "idle_timeout = 1h\nmax_age = 1h\n");
+    struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
+    up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_RCPT, .fault = SIM_FAULT_LAST, .times = 1};
+    up->faults[1] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_REPLY, .text = "554 no\r\n", .skip = 1, .times = 1};
+    s.plan.clients[0].piece = 4; /* so slow that DATA takes longer than a failed race is remembered */
+    s.plan.clients[0].gap = 12 * USEC_PER_SEC;
+    stage_message(&s, "b@example.org", "x\r\n");
+    stage_play(&s);
+    assert_true(log_has(&s, "msg=\"upstream session lost\"") && log_has(&s, "finding=greeting-5xx"));
+    assert_int_equal(stage_outcome(&s, 0)->final, 250);
+    assert_int_equal(s.play.ledger->nmails, 1);
     stage_end(&s);
 }
 
@@ -225,7 +267,9 @@ int main(void)
         cmocka_unit_test(gone_after_the_end_and_lost_upstream),
         cmocka_unit_test(taken_before_and_refused_now_sends_nothing),
         cmocka_unit_test(the_replacement_comes_from_another_port),
+        cmocka_unit_test(every_port_may_refuse_its_empty_chunk),
         cmocka_unit_test(no_other_session_to_be_had),
+        cmocka_unit_test(a_lack_that_ended_before_anybody_asked_is_not_told),
         cmocka_unit_test(drain_lets_a_message_finish),
         cmocka_unit_test(a_reload_leaves_messages_alone),
         cmocka_unit_test(freed_in_mid_message),

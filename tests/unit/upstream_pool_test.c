@@ -77,6 +77,7 @@ static void waiting_has_an_end(void **state)
     wish_ask(&b, &w);
     assert_int_equal(wish_wait(&b), 7 * S);
     assert_int_equal(b.why, REFUSAL_BUSY);
+    assert_string_equal(b.words, "all 1 that max_connections allows are busy");
     assert_int_equal(counts(&w).waiting, 0);
     wish_return(&a);
     world_end(&w);
@@ -204,11 +205,32 @@ static void identities_do_not_share(void **state)
     wish_return(&x);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
-    y.lease = account_acquire(world_account(&w), "other@example.net", 0, &wish_events, &y);
+    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
     wish_wait(&y); /* the idle session of the other identity made room */
     assert_true(y.acquired);
     assert_int_equal(w.ledger->nlogins, 2);
     assert_string_equal(w.ledger->logins[1].user, "other@example.net");
+    wish_return(&y);
+    world_end(&w);
+}
+
+/* z, under the identity of the only session, came after y: it must not have that session before y had its turn. */
+static void identities_take_turns(void **state)
+{
+    struct world w;
+    struct wish x, y, z;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&x, &w);
+    sim_upstream_script(w.up[0])->user = "other@example.net";
+    y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
+    wish_ask(&z, &w);
+    sim_run_for(w.sim, 1 * S);
+    wish_return(&x);
+    wish_wait(&y);
+    assert_true(y.acquired && !z.acquired);
+    lease_cancel(&z.lease);
     wish_return(&y);
     world_end(&w);
 }
@@ -228,7 +250,7 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
     struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_TIMEOUT, .first_use = true, .err = {.kind = ERR_TIMEOUT}};
     struct client *client = lease_client(c.lease);
     client_close(&client);
-    lease_drop(&c.lease, &failure);
+    lease_drop(&c.lease, false, &failure);
     assert_int_equal(counts(&w).idle, 0);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
     hold(&c, &w);
@@ -248,7 +270,30 @@ static void a_session_that_ends_frees_its_slot(void **state)
     sim_run_for(w.sim, 1 * S);
     struct client *client = lease_client(a.lease);
     client_close(&client);
-    lease_drop(&a.lease, NULL);
+    lease_drop(&a.lease, false, NULL);
+    wish_wait(&b);
+    assert_true(b.acquired);
+    wish_return(&b);
+    world_end(&w);
+}
+
+static void whoever_lost_a_session_is_served_before_those_who_came_later(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    begin(&w, BASIC "max_connections = 1\n");
+    hold(&a, &w);
+    wish_ask(&b, &w);
+    sim_run_for(w.sim, 1 * S);
+    struct client *client = lease_client(a.lease);
+    client_close(&client);
+    lease_drop(&a.lease, false, NULL);
+    a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    a.lease = account_acquire(world_account(&w), NULL, 587, true, &wish_events, &a); /* another port is wanted, and there is none */
+    wish_wait(&a);
+    assert_true(a.acquired && !b.acquired);
+    wish_return(&a);
     wish_wait(&b);
     assert_true(b.acquired);
     wish_return(&b);
@@ -548,6 +593,24 @@ static void whoever_waits_too_long_hears_of_the_rate(void **state)
     world_end(&w);
 }
 
+static void a_lost_session_keeps_a_place_only_for_what_may_have_been_sent(void **state)
+{
+    struct world w;
+    struct wish x, y;
+    (void)state;
+    begin(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
+    for (int sent = 0; sent < 2; sent++) {
+        hold(&x, &w);
+        struct client *client = lease_client(x.lease);
+        client_close(&client);
+        lease_drop(&x.lease, sent, NULL);
+    }
+    wish_ask(&y, &w);
+    wish_wait(&y);
+    assert_int_equal(y.why, REFUSAL_RATE);
+    world_end(&w);
+}
+
 static void never_more_than_the_rate(void **state)
 {
     static struct wish xs[40];
@@ -579,8 +642,10 @@ int main(void)
         cmocka_unit_test(warming_starts_one_session),
         cmocka_unit_test(a_burst_begins_with_one_login),
         cmocka_unit_test(identities_do_not_share),
+        cmocka_unit_test(identities_take_turns),
         cmocka_unit_test(a_rested_session_dead_on_first_use_takes_its_peers_along),
         cmocka_unit_test(a_session_that_ends_frees_its_slot),
+        cmocka_unit_test(whoever_lost_a_session_is_served_before_those_who_came_later),
         cmocka_unit_test(cancelling_is_quiet),
         cmocka_unit_test(a_reload_keeps_what_did_not_change),
         cmocka_unit_test(a_draining_account_still_serves_who_waits),
@@ -593,6 +658,7 @@ int main(void)
         cmocka_unit_test(two_who_wait_need_one_more_session),
         cmocka_unit_test(a_rate_makes_messages_wait),
         cmocka_unit_test(whoever_waits_too_long_hears_of_the_rate),
+        cmocka_unit_test(a_lost_session_keeps_a_place_only_for_what_may_have_been_sent),
         cmocka_unit_test(never_more_than_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static inline void wish_lost(void *ctx, const struct client_failure *failure)
 {
     struct wish *x = ctx;
     x->lost = true;
-    lease_drop(&x->lease, failure);
+    lease_drop(&x->lease, failure->end_of_data_sent, failure);
 }
 
 static inline void wish_ready(void *ctx)
@@ -131,7 +131,7 @@ static const struct lease_events wish_events = {.acquired = wish_acquired, .refu
 static inline void wish_ask_avoiding(struct wish *x, struct world *w, uint16_t avoid)
 {
     *x = (struct wish){.w = w, .asked = sim_now(w->sim)};
-    x->lease = account_acquire(world_account(w), NULL, avoid, &wish_events, x);
+    x->lease = account_acquire(world_account(w), NULL, avoid, false, &wish_events, x);
     assert_false(x->acquired || x->refused); /* never from inside the call */
 }
 
