@@ -47,10 +47,11 @@ struct section *section_add(struct loading *l, enum section_id id, struct slice 
 int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text, struct err *err) MUST_USE;
 extern const struct reader_events section_events; /* ctx: struct loading */
 
-void check_rules(struct loading *l);   /* check.c: rules between keys */
-void check_routing(struct loading *l); /* routes.c: rules between sections */
-void check_files(struct loading *l);   /* secret.c: permissions; reads the secrets */
-void check_presets(struct loading *l); /* presets_check.c: what is known of a provider; after the secrets */
+void check_rules(struct loading *l);    /* check.c: rules between keys */
+void check_routing(struct loading *l);  /* routes.c: rules between sections */
+void check_identity(struct loading *l); /* identity.c: whom the server becomes */
+void check_files(struct loading *l);    /* secret.c: permissions; reads the secrets */
+void check_presets(struct loading *l);  /* presets_check.c: what is known of a provider; after the secrets */
 
 /* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL, to be erased (*len_r of them). NULL: it complained. */
 char *read_secret_file(struct loading *l, const struct section *s, const char *key, const char *path, size_t max, size_t *len_r);

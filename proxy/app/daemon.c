@@ -245,7 +245,7 @@ static int start(struct daemon *d)
 {
     struct err err = {0};
     struct identity identity;
-    if (identity_find(&d->config->server, &identity, &err) != 0 || identity_suits(&identity, d->config, &err) != 0)
+    if (identity_find(&d->config->server, &identity, &err) != 0)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);

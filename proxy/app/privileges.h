@@ -20,8 +20,6 @@ struct identity {
 int identity_find(const struct server_config *config, struct identity *identity_r, struct err *err) MUST_USE;
 /* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing else. Before any thread is made. */
 int identity_assume(const struct identity *identity, struct err *err) MUST_USE;
-/* 0, or -1: the configuration intercepts connections as nobody, whom a packet filter cannot tell from other programs of that user. */
-int identity_suits(const struct identity *identity, const struct config *config, struct err *err) MUST_USE;
 /* As many descriptors as the system lets us have. Returns how many that is. */
 unsigned long descriptors_raise(void);
 /* How many all clients and sessions of the configuration together could need. */
