@@ -37,6 +37,7 @@ void *section_struct(const struct loading *l, const struct section *s); /* borro
 const struct given *given(const struct section *s, const char *key);
 bool is_given(const struct section *s, const char *key); /* well or badly */
 bool is_bad(const struct section *s, const char *key);
+const char *password_key(const struct section *s); /* of an account: the one that says where its password comes from; NULL: none does */
 
 /* At the key's line, else at the section's header. Key NULL: about the section. */
 void complain(struct loading *l, const struct section *s, const char *key, const char *fmt, ...) PRINTF_LIKE(4, 5);
