@@ -22,7 +22,7 @@
 const struct section_kind section_kinds[SECTION_COUNT] = {
     [SECTION_UPSTREAM] = {"upstream", true,
                           "An account: where mail goes, and with which credentials. May be repeated with a name: [upstream work]. The "
-                          "first account in the file whose patterns (senders, clients) all match takes the message."},
+                          "first account in the file whose patterns (senders, clients, users, destinations) all match takes the message."},
     [SECTION_LISTEN] =
         {"listen", true,
          "Where clients connect. May be repeated with a name: [listen lan]. Without any [listen] there is one with these defaults."},

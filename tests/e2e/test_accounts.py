@@ -289,6 +289,13 @@ def test_check_route_tells_who_and_why(stage):
     assert "[upstream erp] does not: users = erp" in text
     status, text = ask("<>", "127.0.0.7")
     assert status == 0 and "[upstream rest] takes it" in text and "senders = boss@example.com does not match <>" in text
+    status, text = ask("")
+    assert status == 0 and "senders = boss@example.com does not match <>" in text
+    status, text = ask("root")
+    assert status == 1 and "[upstream rest] takes it" in text and "501 5.1.7" in text and "qualify" in text
+    config.write_text(config.read_text() + "qualify = office.test\n")
+    status, text = ask("root")
+    assert status == 0 and "501" not in text
     status, text = ask("a@example.com", "10.0.0.1")
     assert status == 1 and "not allowed here" in text
     assert ask("no address")[0] == 2 and ask("a@b.test", "nowhere")[0] == 2
