@@ -112,6 +112,19 @@ def test_basic_authentication_is_not_supported(stage):
     assert "5.7.30" in proxy.log
 
 
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("username,said", [(USER, "let us log in, and yet"), (None, "wants a login, and this account has none")])
+def test_the_log_says_what_a_530_said(stage, verb, username, said):
+    upstream = stage.upstream(hooks={"MAIL": lambda s, a: b"250 2.1.0 fine\r\n", verb: lambda s, a: b"530 5.7.57 Client not authenticated to send mail\r\n"})
+    proxy = stage.proxy(stage.account([upstream], username=username, password=PASSWORD if username else None))
+    assert refused(proxy).startswith("451 4.3.5 ")
+    line = proxy.wait_for_log(said)
+    assert 'reply="530 5.7.57 Client not authenticated to send mail"' in line and "level=warn" in line
+    if verb == "MAIL":
+        proxy.wait_for_log("refuses the configured credentials; the next try" if username else "wants a login, and none is configured; the next try")
+    assert len([x for x in proxy.lines if said in x]) == 1
+
+
 # ---- secrets
 
 def test_password_command(stage):
