@@ -76,6 +76,16 @@ static bool speaks_tls(const struct upstream_config *cfg)
     return false;
 }
 
+/* The words name a file. */
+static const char *key_at_fault(const struct upstream_config *cfg, const struct err *err)
+{
+    if (cfg->tls_ca && strstr(err->words, cfg->tls_ca))
+        return " tls_ca";
+    if (cfg->tls_key && strstr(err->words, cfg->tls_key))
+        return " tls_key";
+    return cfg->tls_cert && strstr(err->words, cfg->tls_cert) ? " tls_cert" : "";
+}
+
 int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err)
 {
     struct tls_client_settings s = {
@@ -92,5 +102,9 @@ int settings_tls(const struct upstream_config *cfg, struct tls_context **context
     if (!speaks_tls(cfg))
         return 0;
     *context_r = tls_context_client(&s, err);
-    return *context_r ? 0 : -1;
+    if (*context_r)
+        return 0;
+    struct err why = *err;
+    err_set(err, why.kind, "[upstream %s]%s: %s", cfg->name, key_at_fault(cfg, &why), why.words);
+    return -1;
 }

@@ -13,7 +13,7 @@ const char *settings_helo(const struct config *config, const struct upstream_con
 
 /* Do both trust the same and show the same, so that one TLS context serves both? */
 bool settings_share_tls(const struct upstream_config *a, const struct upstream_config *b);
-/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. Gives. */
+/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. The words of err name section and key. Gives. */
 int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err) MUST_USE;
 
 #endif
