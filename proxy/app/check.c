@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/check_route.h"
+#include "app/privileges.h"
 #include "app/status.h"
 #include "relay/certificates.h"
 #include "upstream/settings.h"
@@ -11,6 +12,7 @@
 struct config *load_config_or_complain(const char *config_file)
 {
     struct config_report report = {0};
+    privileges_lock_down(); /* before the first secret is read */
     struct config *config = config_load(config_file, &report);
     for (size_t i = 0; i < report.n; i++)
         fprintf(stderr, "%s\n", report.lines[i]);

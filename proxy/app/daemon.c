@@ -265,7 +265,6 @@ static int start(struct daemon *d)
     if (identity_assume(&identity, &err) != 0)
         return complain(EXIT_SYSTEM, &err);
     warn_about_identity(d->io.log, &identity);
-    privileges_lock_down();
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
     relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);

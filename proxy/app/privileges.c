@@ -76,6 +76,7 @@ int identity_assume(const struct identity *identity, struct err *err)
         err_set(err, ERR_PERMISSION, "root's rights could be taken back after giving them up");
         return -1;
     }
+    privileges_lock_down(); /* with the user the kernel changed who may have a core */
     return 0;
 }
 
