@@ -112,6 +112,14 @@ def test_basic_authentication_is_not_supported(stage):
     assert "5.7.30" in proxy.log
 
 
+@pytest.mark.parametrize("hostname,helo,said", [("gw.office.test", None, "gw.office.test"), ("gw", None, "[127.0.0.1]"), ("localhost", None, "[127.0.0.1]"),
+                                                ("LocalHost.localdomain", None, "[127.0.0.1]"), ("localhosts.test", None, "localhosts.test"), ("gw", "me.office.test", "me.office.test")])
+def test_how_we_greet(stage, hostname, helo, said):
+    upstream = stage.upstream()
+    deliver(stage.proxy(stage.account([upstream], helo=helo) + "[server]\nhostname = %s\n" % hostname))
+    assert upstream.wait_for(1)[0].helo == said
+
+
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
 @pytest.mark.parametrize("username,said", [(USER, "let us log in, and yet"), (None, "wants a login, and this account has none")])
 def test_the_log_says_what_a_530_said(stage, verb, username, said):
