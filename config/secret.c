@@ -218,10 +218,29 @@ static void check_upstream_files(struct loading *l, const struct section *s)
     check_file(l, s, "tls_key", u->tls_key, true, before ? before->tls_key : NULL);
 }
 
+/* A log file is made when it is missing, its folder is not. A server that runs already keeps the log it has. */
+static void check_log_target(struct loading *l, const struct section *s)
+{
+    const char *target = ((const struct log_config *)section_struct(l, s))->target, *slash = target ? strrchr(target, '/') : NULL;
+    struct stat st;
+    if (!slash || l->old || is_bad(s, "target"))
+        return;
+    if (stat(target, &st) == 0 && S_ISDIR(st.st_mode)) {
+        complain(l, s, "target", "%s is a folder; allowed: the path of a file", target);
+        return;
+    }
+    char *folder = mem_copy(target, (size_t)(slash - target));
+    if (*folder && stat(folder, &st) != 0 && errno != EACCES)
+        complain(l, s, "target", "the folder %s cannot be entered: %s", folder, strerror(errno));
+    free(folder);
+}
+
 void check_files(struct loading *l)
 {
     for (size_t i = 0; i < l->nsections; i++) {
         const struct section *s = &l->sections[i];
+        if (s->id == SECTION_LOG)
+            check_log_target(l, s);
         if (s->id == SECTION_LISTEN)
             check_listen_files(l, s);
         if (s->id != SECTION_UPSTREAM)
