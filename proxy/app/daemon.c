@@ -43,7 +43,7 @@ struct daemon {
 static void log_report(struct log *log, const struct config_report *report)
 {
     for (size_t i = 0; i < report->n; i++)
-        log_say(log, report->errors ? LOG_ERROR : LOG_WARN, "%s", report->lines[i]);
+        log_say(log, report->is_warning[i] ? LOG_WARN : LOG_ERROR, "%s", report->lines[i]);
 }
 
 /* ---- what a service manager shows ---- */

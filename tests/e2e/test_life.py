@@ -88,9 +88,10 @@ def test_reload_while_a_message_is_under_way(stage):
 def test_a_bad_config_changes_nothing(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
-    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\n")
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\nusers = nobody\n")
     proxy.reload(expect="nothing changes")
-    assert re.search(r"proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
+    assert re.search(r"level=error .*proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"level=error .*proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
+    assert re.search(r"level=warn .*proxy\.ini:\d+: warning: \[upstream\] users: ", proxy.log)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
 
