@@ -204,7 +204,7 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+    if (d->err && d->stage == CLIENT_AUTH && (d->err->kind == ERR_PROTOCOL || d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
         say(s, ": %s", d->err->words);
         return;
     }

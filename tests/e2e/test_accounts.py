@@ -102,6 +102,20 @@ def test_504_tries_the_next_mechanism_and_535_stops(stage):
     assert len(stern.auth_attempts) == 1
 
 
+@pytest.mark.parametrize("auth,said", [("auto", None), ("scram-sha-256", "SCRAM cannot carry this user name or password")])
+def test_a_password_that_scram_cannot_carry_goes_by_the_next_mechanism(stage, auth, said):
+    password = stage.folder / "latin-1"
+    password.write_bytes(b"ses\xe4me\n")
+    password.chmod(0o600)
+    upstream = stage.upstream(mechanisms="SCRAM-SHA-256 PLAIN", hooks={"AUTH": lambda s, a: None if a.upper().startswith(b"SCRAM") else b"235 2.7.0 fine\r\n",
+                                                                      "MAIL": lambda s, a: b"250 2.1.0 fine\r\n", "RCPT": lambda s, a: b"550 5.1.1 logged in, and known\r\n"})
+    proxy = stage.proxy(stage.account([upstream], auth=auth, password=None, password_file=password))
+    assert refused(proxy).startswith("451 4.4.1 " if said else "550 5.1.1 logged in")
+    assert [c.split()[1] for c in upstream.commands() if c.startswith(b"AUTH")] == ([] if said else [b"PLAIN"])
+    if said:
+        proxy.wait_for_log(said)
+
+
 def test_basic_authentication_is_not_supported(stage):
     upstream = stage.upstream(hooks={"AUTH": lambda s, a: b"550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"})
     other = stage.upstream()
