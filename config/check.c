@@ -11,8 +11,7 @@ static bool any_bad(const struct section *s, const char *a, const char *b, const
 static const char *const password_keys[] = {"password", "password_file", "password_command"};
 enum { PASSWORD_KEYS = sizeof password_keys / sizeof *password_keys };
 
-/* The key that says where the password comes from: the first of them; NULL: none does. */
-static const char *password_key(const struct section *s)
+const char *password_key(const struct section *s)
 {
     for (size_t i = 0; i < PASSWORD_KEYS; i++)
         if (is_given(s, password_keys[i]))

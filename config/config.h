@@ -183,13 +183,14 @@ struct config {
 /* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what is allowed", warnings "FILE:LINE: warning: …". */
 struct config_report {
     char **lines;
+    bool *is_warning; /* line by line */
     size_t n;
     size_t errors; /* the rest are warnings */
 };
 
 /* Gives a config with one reference, secrets read; NULL if there is any error. The report is always filled; config_report_free it. */
 struct config *config_load(const char *file, struct config_report *report);
-/* The same on a reload: a password_file that may no longer be read (EACCES: root was given up) keeps the value `old` (borrowed) has, with a warning. */
+/* The same on a reload: a file named by a key that may no longer be read (EACCES: root was given up) keeps the value `old` (borrowed) has, with a warning. */
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c); /* wipes the secrets with the last reference */

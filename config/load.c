@@ -131,6 +131,7 @@ static void load_text(struct loading *l, struct slice text)
     complete(l);
     check_rules(l);
     check_routing(l);
+    check_identity(l);
     check_files(l);
     check_presets(l);
 }

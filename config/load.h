@@ -37,6 +37,7 @@ void *section_struct(const struct loading *l, const struct section *s); /* borro
 const struct given *given(const struct section *s, const char *key);
 bool is_given(const struct section *s, const char *key); /* well or badly */
 bool is_bad(const struct section *s, const char *key);
+const char *password_key(const struct section *s); /* of an account: the one that says where its password comes from; NULL: none does */
 
 /* At the key's line, else at the section's header. Key NULL: about the section. */
 void complain(struct loading *l, const struct section *s, const char *key, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -47,10 +48,11 @@ struct section *section_add(struct loading *l, enum section_id id, struct slice 
 int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text, struct err *err) MUST_USE;
 extern const struct reader_events section_events; /* ctx: struct loading */
 
-void check_rules(struct loading *l);   /* check.c: rules between keys */
-void check_routing(struct loading *l); /* routes.c: rules between sections */
-void check_files(struct loading *l);   /* secret.c: permissions; reads the secrets */
-void check_presets(struct loading *l); /* presets_check.c: what is known of a provider; after the secrets */
+void check_rules(struct loading *l);    /* check.c: rules between keys */
+void check_routing(struct loading *l);  /* routes.c: rules between sections */
+void check_identity(struct loading *l); /* identity.c: whom the server becomes */
+void check_files(struct loading *l);    /* secret.c: permissions; reads the secrets */
+void check_presets(struct loading *l);  /* presets_check.c: what is known of a provider; after the secrets */
 
 /* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL, to be erased (*len_r of them). NULL: it complained. */
 char *read_secret_file(struct loading *l, const struct section *s, const char *key, const char *path, size_t max, size_t *len_r);

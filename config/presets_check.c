@@ -45,7 +45,11 @@ static void check_user(struct loading *l, const struct section *s, const struct 
         return;
     if (u->username && !user_fits(p, slice_of(u->username)))
         advise(l, s, "username", "not what %s expects: %s", p->title, p->user_words.text);
-    if (!is_given(s, "username") && p->user != USER_ADDRESS_OR_NONE)
+    if (is_given(s, "username") || p->user == USER_ADDRESS_OR_NONE)
+        return;
+    if (p->password == PASSWORD_GONE)
+        advise(l, s, "provider", "%s takes no mail without a login: %s", p->title, p->password_words);
+    else
         advise(l, s, "provider", "%s takes no mail without a login; expected: username (%s) and password_file", p->title,
                p->user_words.text);
 }
@@ -65,7 +69,7 @@ static bool looks_like_app_password(struct slice secret)
 
 static void check_password(struct loading *l, const struct section *s, const struct upstream_config *u, const struct preset *p)
 {
-    const char *key = is_given(s, "password") ? "password" : is_given(s, "password_file") ? "password_file" : NULL;
+    const char *key = password_key(s);
     if (u->auth == AUTH_NONE || p->password == PASSWORD_WORKS || !key || is_bad(s, key))
         return;
     if (p->password == PASSWORD_APP && (!u->password || looks_like_app_password(secret_reveal(u->password))))

@@ -9,6 +9,7 @@
 
 struct finding_line {
     int line;
+    bool warning;
     size_t order;
     char *text;
 };
@@ -45,6 +46,7 @@ void findings_addv(struct findings *f, int line, bool warning, const char *where
     f->items = mem_resize(f->items, (f->n + 1) * sizeof *f->items);
     f->items[f->n] = (struct finding_line){
         .line = line,
+        .warning = warning,
         .order = f->n,
         .text = format_args("%s:%s %s%s%s%s", f->file, place, warning ? "warning: " : "", where ? where : "", where ? ": " : "", words),
     };
@@ -74,10 +76,13 @@ void findings_give(struct findings *f, struct config_report *report)
     if (f->n)
         qsort(f->items, f->n, sizeof *f->items, by_line);
     report->lines = mem_alloc(f->n * sizeof *report->lines);
+    report->is_warning = mem_alloc(f->n * sizeof *report->is_warning);
     report->n = f->n;
     report->errors = f->errors;
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         report->lines[i] = f->items[i].text;
+        report->is_warning[i] = f->items[i].warning;
+    }
     free(f->items);
     *f = (struct findings){.file = f->file};
 }
@@ -87,6 +92,7 @@ void config_report_free(struct config_report *report)
     for (size_t i = 0; i < report->n; i++)
         free(report->lines[i]);
     free(report->lines);
+    free(report->is_warning);
     *report = (struct config_report){0};
 }
 

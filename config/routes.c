@@ -218,6 +218,23 @@ static bool any_intercepts(const struct loading *l)
     return false;
 }
 
+static bool any_knows_users(const struct loading *l)
+{
+    for (size_t i = 0; i < l->config->nlistens; i++)
+        if (l->config->listens[i].auth == LISTEN_AUTH_REQUIRED)
+            return true;
+    return false;
+}
+
+/* Patterns that nothing can fit. */
+static void check_idle_patterns(struct loading *l, const struct section *s)
+{
+    if (is_given(s, "destinations") && !any_intercepts(l))
+        advise(l, s, "destinations", "nothing ever matches: no listener has intercept = yes");
+    if (is_given(s, "users") && !any_knows_users(l))
+        advise(l, s, "users", "nothing ever matches: no listener has auth = required");
+}
+
 void check_routing(struct loading *l)
 {
     const struct section *greedy = NULL;
@@ -230,8 +247,7 @@ void check_routing(struct loading *l)
         if (s->id != SECTION_UPSTREAM || s->repeat)
             continue;
         const struct upstream_config *u = section_struct(l, s);
-        if (is_given(s, "destinations") && !any_intercepts(l))
-            advise(l, s, "destinations", "nothing ever matches: no listener has intercept = yes");
+        check_idle_patterns(l, s);
         check_fallback(l, s, u);
         if (greedy && !is_pinned(l, u->name) && !is_fallback(l, u->name))
             advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",

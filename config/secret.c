@@ -56,8 +56,7 @@ static void complain_unreadable(struct loading *l, const struct section *s, cons
 }
 
 /* before: the path that the old configuration of a reload has here, or NULL: what only root could read then stays in force. */
-static void check_file_again(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret,
-                             const char *before)
+static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret, const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))
@@ -74,11 +73,6 @@ static void check_file_again(struct loading *l, const struct section *s, const c
     close(fd);
     if (is_secret)
         check_exposure(l, s, key, path, st.st_mode & 07777);
-}
-
-static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret)
-{
-    check_file_again(l, s, key, path, is_secret, NULL);
 }
 
 /* Up to `size` bytes. -1 with errno. */
@@ -206,24 +200,53 @@ static void check_listen_files(struct loading *l, const struct section *s)
     for (size_t i = 0; l->old && i < l->old->nlistens; i++)
         if (strcmp(l->old->listens[i].name, c->name) == 0)
             before = &l->old->listens[i];
-    check_file_again(l, s, "tls_cert", c->tls_cert, !is_given(s, "tls_key"), before ? before->tls_cert : NULL);
-    check_file_again(l, s, "tls_key", c->tls_key, true, before ? before->tls_key : NULL);
+    check_file(l, s, "tls_cert", c->tls_cert, !is_given(s, "tls_key"), before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_key", c->tls_key, true, before ? before->tls_key : NULL);
     if (c->users_file && !is_bad(s, "users_file"))
         load_users(l, s);
+}
+
+static void check_upstream_files(struct loading *l, const struct section *s)
+{
+    const struct upstream_config *u = section_struct(l, s), *before = NULL;
+    for (size_t i = 0; l->old && i < l->old->nupstreams; i++)
+        if (strcmp(l->old->upstreams[i].name, u->name) == 0)
+            before = &l->old->upstreams[i];
+    bool cert_holds_key = !is_given(s, "tls_key");
+    check_file(l, s, "tls_ca", u->tls_ca, false, before ? before->tls_ca : NULL);
+    check_file(l, s, "tls_cert", u->tls_cert, cert_holds_key, before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_key", u->tls_key, true, before ? before->tls_key : NULL);
+}
+
+/* A log file is made when it is missing, its folder is not. A server that runs already keeps the log it has. */
+static void check_log_target(struct loading *l, const struct section *s)
+{
+    const char *target = ((const struct log_config *)section_struct(l, s))->target, *slash = target ? strrchr(target, '/') : NULL;
+    struct stat st;
+    if (!slash || l->old || is_bad(s, "target"))
+        return;
+    if (stat(target, &st) == 0 && S_ISDIR(st.st_mode)) {
+        complain(l, s, "target", "%s is a folder; allowed: the path of a file", target);
+        return;
+    }
+    char *folder = mem_copy(target, (size_t)(slash - target));
+    if (*folder && stat(folder, &st) != 0 && errno != EACCES)
+        complain(l, s, "target", "the folder %s cannot be entered: %s", folder, strerror(errno));
+    free(folder);
 }
 
 void check_files(struct loading *l)
 {
     for (size_t i = 0; i < l->nsections; i++) {
         const struct section *s = &l->sections[i];
+        if (s->id == SECTION_LOG)
+            check_log_target(l, s);
         if (s->id == SECTION_LISTEN)
             check_listen_files(l, s);
         if (s->id != SECTION_UPSTREAM)
             continue;
         struct upstream_config *u = section_struct(l, s);
-        check_file(l, s, "tls_ca", u->tls_ca, false);
-        check_file(l, s, "tls_cert", u->tls_cert, !is_given(s, "tls_key")); /* without tls_key it holds the key too */
-        check_file(l, s, "tls_key", u->tls_key, true);
+        check_upstream_files(l, s);
         if (u->password_file && !u->password)
             load_password_file(l, s, u);
         check_command(l, s, &u->password_command);

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "app/check_route.h"
+#include "app/privileges.h"
 #include "app/status.h"
 #include "relay/certificates.h"
+#include "upstream/settings.h"
 
 struct config *load_config_or_complain(const char *config_file)
 {
     struct config_report report = {0};
+    privileges_lock_down(); /* before the first secret is read */
     struct config *config = config_load(config_file, &report);
     for (size_t i = 0; i < report.n; i++)
         fprintf(stderr, "%s\n", report.lines[i]);
@@ -17,8 +20,24 @@ struct config *load_config_or_complain(const char *config_file)
     return config;
 }
 
-/* What only a look into the files can tell. */
-static bool certificates_are_usable(const struct config *config)
+/* The trust and the certificate of each account that names files of its own. */
+static bool accounts_are_usable(const struct config *config)
+{
+    bool usable = true;
+    for (size_t i = 0; i < config->nupstreams; i++) {
+        const struct upstream_config *u = &config->upstreams[i];
+        struct tls_context *tls = NULL;
+        struct err err = {0};
+        if ((u->tls_ca || u->tls_cert) && settings_tls(u, &tls, &err) != 0) {
+            fprintf(stderr, "%s:%d: %s\n", config->file, u->line, err.words);
+            usable = false;
+        }
+        tls_context_unref(&tls);
+    }
+    return usable;
+}
+
+static bool listeners_are_usable(const struct config *config)
 {
     bool usable = true;
     for (size_t i = 0; i < config->nlistens; i++) {
@@ -47,7 +66,8 @@ int check_main(const char *config_file, int argc, char **argv)
         config_unref(&config);
         return status;
     }
-    if (!certificates_are_usable(config)) {
+    bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config); /* what only a look into the files can tell */
+    if (!accounts || !listeners) {
         config_unref(&config);
         return EXIT_BAD_CONFIG;
     }

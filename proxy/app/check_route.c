@@ -36,7 +36,7 @@ static void print_miss(const struct upstream_config *u, enum route_miss miss, co
         break;
     case ROUTE_SENDER:
         print_words("senders", &u->senders);
-        printf(" does not match %s", from);
+        printf(" does not match %s", *from ? from : "<>");
         break;
     case ROUTE_DESTINATION:
     case ROUTE_UNKNOWN: printf("destinations: only for intercepted clients that meant to go there"); break;
@@ -60,6 +60,15 @@ static void print_fit(const struct config *config, const struct listen_config *l
             printf("    when it does not work: [upstream %s]\n", u->fallback);
 }
 
+/* Whether the account can make a whole address of the sender. */
+static bool is_complete(const struct upstream_config *u, const struct address *from)
+{
+    if (!from->text.len || from->domain.len || u->envelope_from || u->qualify)
+        return true;
+    printf("    but the sender has no domain: 501 5.1.7 at MAIL; qualify = its domain would complete it\n");
+    return false;
+}
+
 static bool print_listener(const struct route_question *q, const struct address *from, const char *text)
 {
     for (size_t i = 0; i < q->config->nupstreams; i++) {
@@ -67,7 +76,7 @@ static bool print_listener(const struct route_question *q, const struct address 
         enum route_miss miss = route_judge(q, i, from);
         if (miss == ROUTE_FITS) {
             print_fit(q->config, q->listener, u);
-            return true;
+            return is_complete(u, from);
         }
         if (miss == ROUTE_PINNED)
             continue;

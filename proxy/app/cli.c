@@ -111,6 +111,11 @@ static bool take_config_file(int *argc, char **argv, const char **file_r)
     return true;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int cli_main(int argc, char **argv)
 {
     const char *config_file = DEFAULT_CONFIG_FILE;
@@ -119,24 +124,24 @@ int cli_main(int argc, char **argv)
         return sendmail_main(argc, argv);
     argc--;
     argv++;
+    if (!take_config_file(&argc, argv, &config_file))
+        return complain("-c needs a file name", "");
     if (argc > 0 && argv[0][0] != '-') {
         sub = find_subcommand(argv[0]);
         if (!sub)
             return complain("there is no subcommand ", argv[0]);
         argc--;
         argv++;
-        if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+        if (argc > 0 && asks_for_help(argv[0])) {
             print_subcommand_help(sub);
             return EXIT_FINE;
         }
-    } else if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+    } else if (argc > 0 && asks_for_help(argv[0])) {
         print_help();
         return EXIT_FINE;
     } else if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         printf("smtp-detour %s\n", VERSION);
         return EXIT_FINE;
     }
-    if (!take_config_file(&argc, argv, &config_file))
-        return complain("-c needs a file name", "");
     return sub->run(config_file, argc, argv);
 }

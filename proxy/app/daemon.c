@@ -44,7 +44,7 @@ struct daemon {
 static void log_report(struct log *log, const struct config_report *report)
 {
     for (size_t i = 0; i < report->n; i++)
-        log_say(log, report->errors ? LOG_ERROR : LOG_WARN, "%s", report->lines[i]);
+        log_say(log, report->is_warning[i] ? LOG_WARN : LOG_ERROR, "%s", report->lines[i]);
 }
 
 /* ---- what a service manager shows ---- */
@@ -246,7 +246,7 @@ static int start(struct daemon *d)
 {
     struct err err = {0};
     struct identity identity;
-    if (identity_find(&d->config->server, &identity, &err) != 0 || identity_suits(&identity, d->config, &err) != 0)
+    if (identity_find(&d->config->server, &identity, &err) != 0)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
@@ -266,7 +266,6 @@ static int start(struct daemon *d)
     if (identity_assume(&identity, &err) != 0)
         return complain(EXIT_SYSTEM, &err);
     warn_about_identity(d->io.log, &identity);
-    privileges_lock_down();
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
     relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);

@@ -76,6 +76,7 @@ int identity_assume(const struct identity *identity, struct err *err)
         err_set(err, ERR_PERMISSION, "root's rights could be taken back after giving them up");
         return -1;
     }
+    privileges_lock_down(); /* with the user the kernel changed who may have a core */
     return 0;
 }
 
@@ -92,20 +93,6 @@ void privileges_lock_down(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
-int identity_suits(const struct identity *identity, const struct config *config, struct err *err)
-{
-    for (size_t i = 0; identity->is_nobody && i < config->nlistens; i++)
-        if (config->listens[i].intercept) {
-            err_set(err, ERR_INVALID,
-                    "[listen %s] intercept: not as nobody: a packet filter must be able to except this program's own connections by its "
-                    "user; make "
-                    "a user smtp-detour, or set [server] user",
-                    config->listens[i].name);
-            return -1;
-        }
-    return 0;
 }
 
 unsigned long descriptors_raise(void)

@@ -20,15 +20,14 @@ struct identity {
 int identity_find(const struct server_config *config, struct identity *identity_r, struct err *err) MUST_USE;
 /* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing else. Before any thread is made. */
 int identity_assume(const struct identity *identity, struct err *err) MUST_USE;
-/* 0, or -1: the configuration intercepts connections as nobody, whom a packet filter cannot tell from other programs of that user. */
-int identity_suits(const struct identity *identity, const struct config *config, struct err *err) MUST_USE;
 /* As many descriptors as the system lets us have. Returns how many that is. */
 unsigned long descriptors_raise(void);
 /* How many all clients and sessions of the configuration together could need. */
 unsigned long descriptors_wanted(const struct config *config);
 /* For the short-lived subcommands, when all files are read: as root they become that identity too if any account has a password_command, which runs as the server's user. */
 int identity_assume_for_commands(const struct config *config, struct err *err) MUST_USE;
-/* No core with secrets, no new privileges through a set-uid program. Whatever the user. */
+/* No core with secrets, no new privileges through a set-uid program. Whatever the user, and whatever the subcommand: load_config_or_complain and
+ * identity_assume do it. */
 void privileges_lock_down(void);
 
 #endif

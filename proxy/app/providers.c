@@ -149,7 +149,8 @@ static void print_limits(const struct preset *p)
     print_number("Connections", &p->connections, "at once");
     print_number("", &p->per_connection, "messages in each");
     print_number("Silence", &p->idle, "seconds until it closes an idle connection");
-    print_number("Rate", &p->per_minute, "messages a minute; the server keeps watch over it, this program does not yet");
+    snprintf(what, sizeof what, "messages a minute; kept here only with rate = %" PRIu64 "/m", p->per_minute.value);
+    print_number("Rate", &p->per_minute, what);
     print_number(p->per_minute.value ? "" : "Rate", &p->per_day, p->day_counts_recipients ? "recipients a day" : "messages a day");
 }
 

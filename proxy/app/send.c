@@ -40,11 +40,13 @@ struct sending {
     struct timer *timer;
     struct buf message;
     int status;
+    bool over;
 };
 
 static void finish(struct sending *s, int status)
 {
     s->status = status;
+    s->over = true;
     loop_stop(s->io.loop);
 }
 
@@ -77,7 +79,7 @@ static void on_mail_reply(void *ctx, const struct reply *reply)
     char words[1024];
     if (reply_is(reply, 2))
         return;
-    printf("sender %s: %s\n", s->from, reply_words(reply, words, sizeof words));
+    printf("sender %s: %s\n", s->from[0] ? s->from : "<>", reply_words(reply, words, sizeof words));
     finish(s, status_of(reply));
 }
 
@@ -85,6 +87,8 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
 {
     struct sending *s = ctx;
     char words[1024];
+    if (s->over) /* the sender was refused: what follows says only that there is none */
+        return;
     printf("recipient %s: %s\n", s->to[index], reply_words(reply, words, sizeof words));
     s->answered++;
     s->accepted += reply_is(reply, 2);
@@ -244,12 +248,22 @@ static bool add_recipients(struct sending *s, char *list)
     return true;
 }
 
+/* "<a@b>" is "a@b", "<>" the null sender. */
+static const char *without_brackets(char *address)
+{
+    size_t n = strlen(address);
+    if (n < 2 || address[0] != '<' || address[n - 1] != '>')
+        return address;
+    address[n - 1] = 0;
+    return address + 1;
+}
+
 static bool parse_arguments(struct sending *s, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         struct address address;
         if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
-            s->from = argv[++i];
+            s->from = without_brackets(argv[++i]);
         else if (strcmp(argv[i], "--to") == 0 && i + 1 < argc) {
             if (!add_recipients(s, argv[++i]))
                 return false;

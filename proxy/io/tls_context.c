@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,20 +45,24 @@ static int no_passphrase(char *out, int size, int writing, void *arg)
     return 0;
 }
 
+static int unusable(const char *what, const char *file, struct err *err)
+{
+    char doing[256];
+    snprintf(doing, sizeof doing, "%s%s", what, file);
+    tls_error(err, ERR_TLS, doing);
+    return -1;
+}
+
 static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file, struct err *err)
 {
     if (!key_file)
         key_file = cert_file;
     SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
-    if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1) {
-        tls_error(err, ERR_TLS, cert_file);
-        return -1;
-    }
+    if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
+        return unusable("no certificate in PEM form in ", cert_file, err);
     /* This also finds out whether the two belong together. */
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
-        tls_error(err, ERR_TLS, key_file);
-        return -1;
-    }
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1)
+        return unusable("no private key that fits the certificate, in PEM form and without a passphrase, in ", key_file, err);
     return 0;
 }
 
@@ -182,10 +187,8 @@ static int load_trust(struct tls_context *ctx, const char *ca_file, struct err *
         tls_error(err, ERR_TLS, "the system's certificate authorities");
         return -1;
     }
-    if (SSL_CTX_load_verify_file(ctx->ssl, ca_file) != 1) {
-        tls_error(err, ERR_TLS, ca_file);
-        return -1;
-    }
+    if (SSL_CTX_load_verify_file(ctx->ssl, ca_file) != 1)
+        return unusable("no certificates in PEM form in ", ca_file, err);
     /* Who names a file means what is in it: an intermediate or the server's own certificate is an anchor, too. */
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl), X509_V_FLAG_PARTIAL_CHAIN);
     return 0;

@@ -12,21 +12,25 @@ static const struct row {
     {"SendAsDenied", BOTH},
     {"send as this sender", BOTH},
     {"not allowed to send as", BOTH},
-    /* Amazon SES: 554 Message rejected: Email address is not verified */
-    {"address is not verified", BOTH},
-    {"address not verified", BOTH},
     /* SendGrid: 550 The from address does not match a verified Sender Identity; Postmark: ... is not a Sender Signature; SparkPost: Unconfigured Sending Domain */
     {"verified Sender Identity", AUTHOR},
     {"Sender Signature", AUTHOR},
     {"Unconfigured Sending Domain", AUTHOR},
     {"domain is not verified", AUTHOR},
-    {"sender not verified", BOTH},
+    {"domain not verified", AUTHOR},
+    {"domain must be verified", AUTHOR},
+    /* Amazon SES: 554 Message rejected: Email address is not verified; the others in words of their own */
+    {"not verified", BOTH},
+    {"must be verified", BOTH},
     {"not a verified sender", BOTH},
+    {"unverified sender", BOTH},
     /* Postfix: 553 5.7.1 Sender address rejected: not owned by user me; mailboxes of the same mind */
     {"not owned by", SENDER},
     {"must equal authorized user", BOTH},
     {"not same as SMTP authenticate username", SENDER},
+    /* Zoho: 553 Relaying disallowed as me@x; 553 Sender is not allowed to relay emails */
     {"Relaying disallowed as", BOTH},
+    {"not allowed to relay", BOTH},
     {"From header does not match", AUTHOR},
     {"multiple addresses in From", AUTHOR},
     {"need fully-qualified address", QUALIFY},

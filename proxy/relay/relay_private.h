@@ -221,6 +221,8 @@ void transaction_settle_own(struct transaction *t, enum own own, const char *det
 void transaction_settle_reply(struct transaction *t, const struct reply *reply);
 /* An upstream's refusal, for the log: what in the configuration may cure it. Once per message. */
 void transaction_explain(struct transaction *t, const struct reply *reply);
+void transaction_note_unfit(struct transaction *t,
+                            const struct reply *reply); /* 530 and its like: what it said goes into the log, the client is not told */
 bool transaction_promised(const struct transaction *t); /* the client was told that a recipient is accepted */
 
 /* ------------------------------------------------------------------ fallback.c */

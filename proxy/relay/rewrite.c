@@ -85,7 +85,7 @@ static void finish_address_field(struct rewrite *r)
         return;
     }
     if (r->mode == REWRITE_FROM)
-        keep_original(r, value, readable && m.address.len > 0);
+        keep_original(r, value, readable && slice_find(m.address, '@') < m.address.len);
     emit(r, slice_head(field, begin));
     if (readable) {
         emit_readdressed(r, value, &m);

@@ -233,6 +233,19 @@ void transaction_explain(struct transaction *t, const struct reply *reply)
               log_str("upstream", t->upstream->name), log_num("status", reply->code), log_str("help", help));
 }
 
+void transaction_note_unfit(struct transaction *t, const struct reply *reply)
+{
+    char words[256];
+    bool logs_in = t->upstream->username && t->upstream->auth != AUTH_NONE;
+    if (!t->unfit)
+        log_event(t->relay->io->log, LOG_WARN,
+                  logs_in ? "the upstream let us log in, and yet answers as if we had not"
+                          : "the upstream wants a login, and this account has none: set username and password_file",
+                  log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_num("status", reply->code),
+                  log_str("reply", reply_words(reply, words, sizeof words)));
+    t->unfit = reply->code;
+}
+
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail)
 {
     failure_say(&t->answer, own, t->message.id, &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
@@ -245,7 +258,7 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 {
     bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
     if (failure_is_about_credentials(reply->code)) {
-        t->unfit = reply->code;
+        transaction_note_unfit(t, reply);
         t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
         if (t->unfit_at_mail && !transaction_promised(t)) {
             leave_upstream(t, false);

@@ -97,16 +97,27 @@ static enum client_state say(struct client *c, const char *command, const char *
     return next;
 }
 
+/* A mechanism that cannot carry this name or password is passed over. NULL: none is left. */
+static const struct offer *prepare(struct client *c, const struct offer *o, struct err *err)
+{
+    struct client_login *l = &c->login;
+    sasl_free(&l->sasl);
+    while (o && !(l->sasl = sasl_new(o->mechanism, l->user, l->password, err))) {
+        l->tried |= o->bit;
+        o = choose(c);
+    }
+    return o;
+}
+
 /* Begins with the best mechanism left. Called by the owner, or after a 504. */
 static void begin(struct client *c, const struct offer *o)
 {
     struct client_login *l = &c->login;
     struct buf response;
     struct err err;
-    sasl_free(&l->sasl);
     l->rounds = 0;
-    l->sasl = sasl_new(o->mechanism, l->user, l->password, &err);
-    if (!l->sasl) {
+    o = prepare(c, o, &err);
+    if (!o) {
         client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
         return;
     }

@@ -30,8 +30,24 @@ const char *sasl_name(enum sasl_mechanism m)
     return names[m];
 }
 
+/* SCRAM hashes text in the one form that RFC 4013 gives it: not UTF-8, control characters and unassigned code points have none. */
+static bool scram_carries(const char *text)
+{
+    char *prepared = NULL;
+    int rc = gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared,
+                            NULL); /* whatever it is called: in libgsasl 2.2 this is the stricter of the two, and as strict as its SCRAM */
+    if (prepared)
+        secret_erase(prepared, strlen(prepared));
+    gsasl_free(prepared);
+    return rc == GSASL_OK;
+}
+
 static int start_library(struct sasl *s, struct err *err)
 {
+    if (s->mechanism == SASL_SCRAM_SHA_256 && (!scram_carries(s->user) || !scram_carries(secret_reveal(s->password).data))) {
+        err_set(err, ERR_INVALID, "SCRAM cannot carry this user name or password: it is not UTF-8, or holds control characters");
+        return -1;
+    }
     int rc = gsasl_init(&s->library);
     if (rc == GSASL_OK)
         rc = gsasl_client_start(s->library, names[s->mechanism], &s->session);

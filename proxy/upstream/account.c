@@ -210,9 +210,19 @@ struct renewal { /* per account of the new config, until nothing can fail any mo
     struct tls_context *tls;
 };
 
+/* On a reload root is gone, and with it perhaps the right to read a key: what was made of the same files stays (config has said so). */
+static struct tls_context *keep_tls(const struct accounts *old, const struct upstream_config *cfg)
+{
+    for (size_t i = 0; old && i < old->n; i++)
+        if (old->items[i] && old->items[i]->tls && settings_share_tls(old->items[i]->current, cfg))
+            return tls_context_ref(old->items[i]->tls);
+    return NULL;
+}
+
 /* The context for the next account of `all`: with a thousand accounts at one provider, the certificates that all of them trust are read once.
- * renewals: of those whose place in `all` is still empty, or NULL. Gives. */
-static int find_tls(const struct accounts *all, const struct renewal *renewals, struct tls_context **tls_r, struct err *err)
+ * renewals: of those whose place in `all` is still empty, or NULL. old: what a reload replaces, or NULL. Gives. */
+static int find_tls(const struct accounts *all, const struct renewal *renewals, const struct accounts *old, struct tls_context **tls_r,
+                    struct err *err)
 {
     const struct upstream_config *cfg = &all->config->upstreams[all->n];
     for (size_t i = 0; i < all->n; i++) {
@@ -222,7 +232,11 @@ static int find_tls(const struct accounts *all, const struct renewal *renewals, 
             return 0;
         }
     }
-    return settings_tls(cfg, tls_r, err);
+    if (settings_tls(cfg, tls_r, err) == 0)
+        return 0;
+    if (err->kind == ERR_PERMISSION)
+        *tls_r = keep_tls(old, cfg);
+    return *tls_r ? 0 : -1;
 }
 
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err)
@@ -231,7 +245,7 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
     struct tls_context *tls;
     all->memory = memory_open(io, config->server.state_dir);
     for (; all->n < config->nupstreams; all->n++) {
-        if (find_tls(all, NULL, &tls, err) < 0) {
+        if (find_tls(all, NULL, NULL, &tls, err) < 0) {
             discard(all);
             return NULL;
         }
@@ -258,12 +272,12 @@ static int prepare(struct accounts *all, const struct accounts *old, struct rene
         struct renewal *r = &renewals[all->n];
         r->kept = same_memory ? find_equal(old, all->config, cfg) : NULL;
         if (r->kept) {
-            if (find_tls(all, renewals, &r->tls, err) < 0)
+            if (find_tls(all, renewals, old, &r->tls, err) < 0)
                 return -1;
             continue;
         }
         struct tls_context *tls;
-        if (find_tls(all, renewals, &tls, err) < 0)
+        if (find_tls(all, renewals, old, &tls, err) < 0)
             return -1;
         all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, tls);
         tell_own(all->items[all->n], all);

@@ -103,6 +103,7 @@ static void describe(const struct attempt *a, enum finding finding, const struct
         .host = a->env->cfg->host,
         .expected = a->env->cfg->tls_name,
         .address = &a->to,
+        .auth = a->env->cfg->auth,
         .err = err,
         .greeted = a->greeted,
         .now_s = loop_wall_ms(a->env->io->loop) / 1000,

@@ -59,6 +59,7 @@ struct finding_detail {
     const struct reply *reply;
     const struct tls_facts *facts;
     const struct ehlo *ehlo;
+    enum auth_choice auth;   /* as configured */
     const char *mechanism;   /* of a port that works; "" none */
     bool greeted;            /* for timeout-greeting: the greeting came, EHLO went unanswered */
     enum client_stage stage; /* for reset and not-smtp */

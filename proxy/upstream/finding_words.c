@@ -185,23 +185,38 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
         say(s, "; it is for %s", f->names);
 }
 
+/* Where the configuration is in the way of a mechanism. */
+static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
+{
+    static const char *const named[] = {
+        [AUTH_PLAIN] = "plain", [AUTH_LOGIN] = "login", [AUTH_CRAM_MD5] = "cram-md5", [AUTH_SCRAM_SHA_256] = "scram-sha-256"};
+    if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE)
+        say(s, ", and auth = %s allows nothing else", named[d->auth]);
+    else if (d->ehlo->mechanisms & MECH_CRAM_MD5)
+        say(s, " (CRAM-MD5 is used only with auth = cram-md5)");
+}
+
 static void say_auth_unavailable(struct sentence *s, const struct finding_detail *d)
 {
+    bool unearned = d->err && d->err->kind == ERR_PERMISSION;
     const char *offered = d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
     if (d->reply && d->reply->code)
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+    if (d->err && d->stage == CLIENT_AUTH && (d->err->kind == ERR_PROTOCOL || d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
         say(s, ": %s", d->err->words);
         return;
     }
     say_reply(s, d);
-    if (offered)
+    if (offered) {
         say(s, ": it offers %s", offered);
-    else
+        if (!unearned)
+            say_auth_setting(s, d);
+    } else {
         say(s, ": it offers no AUTH at all");
-    if (d->facts && !d->facts->verified)
+    }
+    if (unearned)
         say(s, ", and the connection has not earned a password");
 }
 

@@ -130,6 +130,12 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
 
 /* ---- standing ---- */
 
+/* What the account's host thinks of its login; 530 comes to those too who have none. */
+static const char *refusal_words(const struct ladder *l)
+{
+    return credential_user(l->env->credential)[0] ? "refuses the configured credentials" : "wants a login, and none is configured";
+}
+
 static void say_standing(const struct ladder *l, enum standing before)
 {
     char words[700], list[512];
@@ -140,8 +146,7 @@ static void say_standing(const struct ladder *l, enum standing before)
         snprintf(words, sizeof words, "no port of %s works: %s", host, rungs_summary(l->rungs, l->n, list, sizeof list));
         break;
     case STANDING_AUTH_REFUSED:
-        snprintf(words, sizeof words,
-                 "%s refuses the configured credentials; they are tried again in %" PRId64 " s, or after a reload with others", host,
+        snprintf(words, sizeof words, "%s %s; the next try is in %" PRId64 " s, or after a reload with others", host, refusal_words(l),
                  credential_wait_left(l->env->credential) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:
@@ -194,7 +199,7 @@ static bool some_port_is(const struct ladder *l, enum finding finding)
 enum refusal ladder_reason(const struct ladder *l, char *words, size_t size)
 {
     if (credential_wait_left(l->env->credential) > 0) {
-        snprintf(words, size, "%s refuses the configured credentials", l->env->cfg->host);
+        snprintf(words, size, "%s %s", l->env->cfg->host, refusal_words(l));
         return REFUSAL_CREDENTIALS;
     }
     rungs_summary(l->rungs, l->n, words, size);

@@ -58,12 +58,18 @@ bool settings_equal(const struct upstream_config *a, const struct upstream_confi
            same_limits(a, b);
 }
 
+/* "localhost.localdomain" has a dot and says no more than "localhost": providers cut both off. */
+static bool names_a_host(const char *hostname)
+{
+    return hostname && strchr(hostname, '.') && !slice_is_word(slice_head(slice_of(hostname), strcspn(hostname, ".")), "localhost");
+}
+
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg)
 {
     const char *hostname = config->server.hostname;
     if (cfg->helo && cfg->helo[0])
         return cfg->helo;
-    return hostname && strchr(hostname, '.') ? hostname : "";
+    return names_a_host(hostname) ? hostname : "";
 }
 
 static bool speaks_tls(const struct upstream_config *cfg)
@@ -74,6 +80,16 @@ static bool speaks_tls(const struct upstream_config *cfg)
         if (cfg->ports.items[i].mode == PORT_IMPLICIT)
             return true;
     return false;
+}
+
+/* The words name a file. */
+static const char *key_at_fault(const struct upstream_config *cfg, const struct err *err)
+{
+    if (cfg->tls_ca && strstr(err->words, cfg->tls_ca))
+        return " tls_ca";
+    if (cfg->tls_key && strstr(err->words, cfg->tls_key))
+        return " tls_key";
+    return cfg->tls_cert && strstr(err->words, cfg->tls_cert) ? " tls_cert" : "";
 }
 
 int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err)
@@ -92,5 +108,9 @@ int settings_tls(const struct upstream_config *cfg, struct tls_context **context
     if (!speaks_tls(cfg))
         return 0;
     *context_r = tls_context_client(&s, err);
-    return *context_r ? 0 : -1;
+    if (*context_r)
+        return 0;
+    struct err why = *err;
+    err_set(err, why.kind, "[upstream %s]%s: %s", cfg->name, key_at_fault(cfg, &why), why.words);
+    return -1;
 }

@@ -8,12 +8,12 @@
 /* Equal but for routing (senders, clients, users, fallback, identity), the secret and where it comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
 
-/* The name for EHLO: helo, else the server's name if it has a dot, else "" (the literal of the local address). Borrows from the config. */
+/* The name for EHLO: helo, else the server's name if it has a dot and is not localhost, else "" (the literal of the local address). Borrows from the config. */
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg);
 
 /* Do both trust the same and show the same, so that one TLS context serves both? */
 bool settings_share_tls(const struct upstream_config *a, const struct upstream_config *b);
-/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. Gives. */
+/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. The words of err name section and key. Gives. */
 int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err) MUST_USE;
 
 #endif

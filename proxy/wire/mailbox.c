@@ -1,5 +1,7 @@
 #include "wire/mailbox.h"
 
+#include <string.h>
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -111,6 +113,41 @@ static struct element read_element(struct slice s, size_t i)
     return e;
 }
 
+/* "root (Cron Daemon)": one word of a local part's octets and nothing else but comments. Empty: it is not so. */
+static struct slice lone_name(struct slice value)
+{
+    struct slice name = slice_of("");
+    for (size_t i = 0; i < value.len;) {
+        size_t from = i;
+        if (is_blank(value.data[i])) {
+            i++;
+            continue;
+        }
+        if (value.data[i] == '(') {
+            i = skip_comment(value, i);
+            continue;
+        }
+        while (i < value.len && (unsigned char)value.data[i] > ' ' && !strchr("()<>@,;:\\\"[]\x7f", value.data[i]))
+            i++;
+        if (i == from || name.len)
+            return slice_of("");
+        name = slice_head(slice_from(value, from), i - from);
+    }
+    return name;
+}
+
+static bool read_lone_name(struct slice value, struct first_mailbox *out_r)
+{
+    struct slice name = lone_name(value);
+    if (!name.len)
+        return false;
+    out_r->address = name;
+    out_r->from = (size_t)(name.data - value.data);
+    out_r->to = out_r->from + name.len;
+    out_r->end = value.len;
+    return true;
+}
+
 bool first_mailbox_read(struct slice value, struct first_mailbox *out_r)
 {
     size_t n = 0;
@@ -134,5 +171,5 @@ bool first_mailbox_read(struct slice value, struct first_mailbox *out_r)
     out_r->several = n > 1;
     if (!out_r->several) /* words without an address may follow */
         out_r->end = value.len;
-    return n > 0;
+    return n > 0 || read_lone_name(value, out_r);
 }

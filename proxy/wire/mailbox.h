@@ -7,13 +7,13 @@
 
 struct first_mailbox { /* borrows the value */
     struct slice
-        address; /* of the first mailbox, "me@example.com"; without brackets, route, blanks and folding around it. Empty only for "<>" */
+        address; /* of the first mailbox, "me@example.com", or "root" where the domain is missing; without brackets, route, blanks and folding around it. Empty only for "<>" */
     size_t from, to; /* where it stands in the value: all between the brackets, or the address itself */
     size_t end;      /* of the first mailbox: the comma behind it, or the value's end where no other follows */
     bool several;    /* another mailbox follows */
 };
 
-/* value: what stands behind the colon, folded as it came, without the last CRLF (a quote that is never closed would take it along). false: there is no address in it (empty, a group, words only). */
+/* value: what stands behind the colon, folded as it came, without the last CRLF (a quote that is never closed would take it along). false: there is no address in it (empty, a group, several words only). */
 bool first_mailbox_read(struct slice value, struct first_mailbox *out_r);
 
 #endif

@@ -1,12 +1,16 @@
 """Accounts with a TLS of their own: client certificates, pins, private authorities, and a bridge on this machine."""
+import os
+import shutil
 import ssl
 import subprocess
+import tempfile
 
 import pytest
 
 from certs import CertificateAuthority, sha256_of
-from proxy import BINARY
-from submission_server import SubmissionServer
+from conftest import PASSWORD
+from proxy import BINARY, Proxy
+from submission_server import SubmissionServer, closed_port
 from test_accounts import refused
 from test_main_path import deliver
 
@@ -31,6 +35,26 @@ def test_client_certificate(stage):
     assert len(server.wait_for(2)) == 2
 
 
+def test_files_that_hold_something_else_are_found_by_check(stage):
+    cert, key = stage.ca.issue("mine", names=["mine.test"])
+    other_key, words = stage.ca.issue("other", names=["other.test"])[1], stage.folder / "words.pem"
+    words.write_text("no certificate at all\n")
+    words.chmod(0o600)
+    os.chmod(cert, 0o600)  # without tls_key the key is looked for in it
+    config = stage.folder / "proxy.ini"
+    for keys, said in (({"tls_ca": words}, "tls_ca: no certificates in PEM form in %s" % words), ({"tls_cert": words}, "tls_cert: no certificate in PEM form in %s" % words),
+                       ({"tls_cert": cert, "tls_key": other_key}, "tls_key: no private key that fits the certificate"),
+                       ({"tls_cert": cert}, "tls_cert: no private key that fits the certificate"), ({"tls_cert": cert, "tls_key": key}, None)):
+        config.write_text("[listen]\naddress = 127.0.0.1:%d\n" % closed_port() + stage.account([587], name="a", **keys) + stage.account([587], name="b", **keys))
+        config.chmod(0o600)
+        done = subprocess.run([BINARY, "check", "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert done.returncode == (78 if said else 0), done.stderr
+        if said:
+            assert "%s:3: [upstream a] %s" % (config, said) in done.stderr and "[upstream b] %s" % said in done.stderr
+            done = subprocess.run([BINARY, "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20)
+            assert done.returncode == 78 and "[upstream a] %s" % said in done.stderr
+
+
 def test_no_client_certificate_or_a_strangers(stage):
     ca, server = demanding(stage)
     stranger = stage.ca.issue("stranger", names=["proxy.test"])
@@ -39,6 +63,33 @@ def test_no_client_certificate_or_a_strangers(stage):
         assert refused(proxy).startswith("451 4.7.5 ")
         proxy.wait_for_log("wants a client certificate that it trusts")
     assert server.messages == [] and server.auth_attempts == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_key_that_only_root_may_read_survives_a_reload(stage):
+    ca, server = demanding(stage)
+    cert, key = ca.issue("proxy", names=["proxy.test"])
+    with tempfile.TemporaryDirectory() as folder:  # one that the server's user may enter
+        mine = [shutil.copy(path, folder) for path in (cert, key, stage.ca.cert)]
+        for path, mode in zip(mine, (0o644, 0o600, 0o644)):
+            os.chmod(path, mode)
+        config = stage.account([server], name="a", password=None, password_command="/bin/echo " + PASSWORD, tls_cert=mine[0], tls_key=mine[1], tls_ca=mine[2])
+        proxy = Proxy(folder, "[listen]\naddress = 127.0.0.1:{port}\n%s[server]\nuser = daemon\n" % config, mode=0o644)
+        try:
+            deliver(proxy)
+            proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n%smax_messages = 7\n[server]\nuser = daemon\n" % config)  # a new account, and
+            proxy.reload()
+            assert "level=warn" in proxy.wait_for_log("tls_key: %s cannot be read any more; it stays what it was" % mine[1])
+            deliver(proxy)
+            proxy.reload()  # one that is kept
+            server.cut_connections()
+            deliver(proxy)
+            proxy.write_config(open(proxy.config_file).read().replace("tls_key = " + mine[1], "tls_key = " + mine[1] + "2"))
+            os.rename(mine[1], mine[1] + "2")
+            proxy.reload("nothing changes")  # it was never read under this name
+            deliver(proxy)
+        finally:
+            proxy.stop()
 
 
 def test_private_authority_and_another_name(stage):

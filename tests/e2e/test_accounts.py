@@ -102,6 +102,20 @@ def test_504_tries_the_next_mechanism_and_535_stops(stage):
     assert len(stern.auth_attempts) == 1
 
 
+@pytest.mark.parametrize("auth,said", [("auto", None), ("scram-sha-256", "SCRAM cannot carry this user name or password")])
+def test_a_password_that_scram_cannot_carry_goes_by_the_next_mechanism(stage, auth, said):
+    password = stage.folder / "latin-1"
+    password.write_bytes(b"ses\xe4me\n")
+    password.chmod(0o600)
+    upstream = stage.upstream(mechanisms="SCRAM-SHA-256 PLAIN", hooks={"AUTH": lambda s, a: None if a.upper().startswith(b"SCRAM") else b"235 2.7.0 fine\r\n",
+                                                                      "MAIL": lambda s, a: b"250 2.1.0 fine\r\n", "RCPT": lambda s, a: b"550 5.1.1 logged in, and known\r\n"})
+    proxy = stage.proxy(stage.account([upstream], auth=auth, password=None, password_file=password))
+    assert refused(proxy).startswith("451 4.4.1 " if said else "550 5.1.1 logged in")
+    assert [c.split()[1] for c in upstream.commands() if c.startswith(b"AUTH")] == ([] if said else [b"PLAIN"])
+    if said:
+        proxy.wait_for_log(said)
+
+
 def test_basic_authentication_is_not_supported(stage):
     upstream = stage.upstream(hooks={"AUTH": lambda s, a: b"550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"})
     other = stage.upstream()
@@ -110,6 +124,27 @@ def test_basic_authentication_is_not_supported(stage):
         assert refused(proxy).startswith("451 4.3.5 ")
     assert sum(c.startswith(b"AUTH") for c in upstream.commands()) == 1 and other.auth_attempts == []
     assert "5.7.30" in proxy.log
+
+
+@pytest.mark.parametrize("hostname,helo,said", [("gw.office.test", None, "gw.office.test"), ("gw", None, "[127.0.0.1]"), ("localhost", None, "[127.0.0.1]"),
+                                                ("LocalHost.localdomain", None, "[127.0.0.1]"), ("localhosts.test", None, "localhosts.test"), ("gw", "me.office.test", "me.office.test")])
+def test_how_we_greet(stage, hostname, helo, said):
+    upstream = stage.upstream()
+    deliver(stage.proxy(stage.account([upstream], helo=helo) + "[server]\nhostname = %s\n" % hostname))
+    assert upstream.wait_for(1)[0].helo == said
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("username,said", [(USER, "let us log in, and yet"), (None, "wants a login, and this account has none")])
+def test_the_log_says_what_a_530_said(stage, verb, username, said):
+    upstream = stage.upstream(hooks={"MAIL": lambda s, a: b"250 2.1.0 fine\r\n", verb: lambda s, a: b"530 5.7.57 Client not authenticated to send mail\r\n"})
+    proxy = stage.proxy(stage.account([upstream], username=username, password=PASSWORD if username else None))
+    assert refused(proxy).startswith("451 4.3.5 ")
+    line = proxy.wait_for_log(said)
+    assert 'reply="530 5.7.57 Client not authenticated to send mail"' in line and "level=warn" in line
+    if verb == "MAIL":
+        proxy.wait_for_log("refuses the configured credentials; the next try" if username else "wants a login, and none is configured; the next try")
+    assert len([x for x in proxy.lines if said in x]) == 1
 
 
 # ---- secrets
@@ -304,6 +339,13 @@ def test_check_route_tells_who_and_why(stage):
     assert "[upstream erp] does not: users = erp" in text
     status, text = ask("<>", "127.0.0.7")
     assert status == 0 and "[upstream rest] takes it" in text and "senders = boss@example.com does not match <>" in text
+    status, text = ask("")
+    assert status == 0 and "senders = boss@example.com does not match <>" in text
+    status, text = ask("root")
+    assert status == 1 and "[upstream rest] takes it" in text and "501 5.1.7" in text and "qualify" in text
+    config.write_text(config.read_text() + "qualify = office.test\n")
+    status, text = ask("root")
+    assert status == 0 and "501" not in text
     status, text = ask("a@example.com", "10.0.0.1")
     assert status == 1 and "not allowed here" in text
     assert ask("no address")[0] == 2 and ask("a@b.test", "nowhere")[0] == 2

@@ -88,9 +88,10 @@ def test_reload_while_a_message_is_under_way(stage):
 def test_a_bad_config_changes_nothing(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
-    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\n")
+    proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\nusers = nobody\n")
     proxy.reload(expect="nothing changes")
-    assert re.search(r"proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
+    assert re.search(r"level=error .*proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"level=error .*proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
+    assert re.search(r"level=warn .*proxy\.ini:\d+: warning: \[upstream\] users: ", proxy.log)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
 
@@ -195,6 +196,43 @@ def test_command_line():
     assert run("check", "-c").returncode == 2
     done = run("check", "-c", "/nonexistent/proxy.ini")
     assert done.returncode == 78 and "/nonexistent/proxy.ini" in done.stderr
+
+
+def test_the_configuration_may_stand_anywhere_and_help_too():
+    for args in (["-c", "/nonexistent/proxy.ini", "check"], ["check", "-c/nonexistent/proxy.ini"]):
+        done = run(*args)
+        assert done.returncode == 78 and "/nonexistent/proxy.ini: cannot be read" in done.stderr
+    for name in ("run", "check", "doctor", "send", "providers"):
+        for args in ([name, "-h"], [name, "-c", "/nonexistent/proxy.ini", "--help"], ["-c", "/nonexistent/proxy.ini", name, "--help"]):
+            done = run(*args)
+            assert done.returncode == 0 and done.stdout.startswith("smtp-detour %s" % name) and not done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@pytest.mark.parametrize("lines,words", [
+    ("[server]\nuser = nosuchuser\n", ":3: [server] user: there is no user nosuchuser on this machine"),
+    ("[server]\nuser = daemon\ngroup = nosuchgroup\n", ":4: [server] group: there is no group nosuchgroup on this machine"),
+    ("[listen]\nintercept = yes\n[server]\nuser = nobody\n", ":3: [listen] intercept: not as nobody")])
+def test_whom_it_would_become_is_checked(tmp_path, lines, words):
+    config = tmp_path / "proxy.ini"
+    config.write_text(lines.replace("]\n", "]\n%s\n" % ("drain_timeout = 9s" if lines.startswith("[server]") else "address = 127.0.0.1:2526"), 1)
+                      + "[upstream]\nhost = 127.0.0.1\nnonsense = 1\n")
+    for command in ("check", "run"):
+        done = run(command, "-c", str(config))
+        assert done.returncode == 78 and str(config) + words in done.stderr, done.stderr
+        assert "nonsense: unknown key" in done.stderr  # everything in one go
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_no_reload_makes_nobody_intercept():
+    with tempfile.TemporaryDirectory() as folder:  # one that nobody may enter too
+        proxy = Proxy(folder, "[listen]\naddress = 127.0.0.1:{port}\n[upstream]\nhost = 127.0.0.1\n[server]\nuser = nobody\n", mode=0o644)
+        try:
+            proxy.write_config(open(proxy.config_file).read().replace("[listen]\n", "[listen]\nintercept = yes\n"))
+            proxy.reload(expect="nothing changes")
+            assert "[listen] intercept: not as nobody" in proxy.log
+        finally:
+            proxy.stop()
 
 
 def test_gives_root_up(stage):

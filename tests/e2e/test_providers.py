@@ -271,6 +271,7 @@ def test_what_a_page_says():
     page = providers("office365").stdout
     assert "unconfirmed" in page and "end of December 2026" in page and re.search(r"Connections +3 at once", page)
     assert "community reports" in page and "30 messages a minute" in page and "432 4.3.2" in page
+    assert "kept here only with rate = 30/m" in page and "does not yet" not in page
     assert "needs OAuth2" in re.sub(r"\s+", " ", providers("outlook").stdout)
     page = providers("ses").stdout
     assert "ses:eu-north-1" in page and "provider = ses:" in page and "2465" in page

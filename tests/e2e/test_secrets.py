@@ -6,12 +6,14 @@ import os
 import random
 import re
 import subprocess
+import tempfile
 import urllib.parse
 import urllib.request
 
 import pytest
 
 from conftest import USER
+from postfix import wait_until
 from proxy import BINARY, Proxy, RawClient, free_port
 from submission_server import closed_port
 from test_refusals import greet
@@ -201,3 +203,32 @@ def test_no_secret_is_ever_written(stage, form):
     found = [leak for where, data in written.items() for leak in leaks(where, data)]
     assert found == [], "\n".join(map(repr, found))
     assert hashed not in proxy.log and all(hashed.encode() not in d for d in written.values() if isinstance(d, bytes))
+
+
+def has_socket(pid):
+    folder = "/proc/%d/fd" % pid
+    try:
+        return any(os.readlink(os.path.join(folder, number)).startswith("socket:") for number in os.listdir(folder))
+    except FileNotFoundError:  # one was closed meanwhile
+        return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+@pytest.mark.parametrize("command", [["run"], ["doctor"], ["send", "--from", "a@office.test", "--to", "b@example.test"]])
+def test_no_core_is_left_of_whoever_reads_a_secret(stage, command):
+    """In /proc a process that may leave a core belongs to its user, one that may not to root."""
+    hole = stage.black_hole()
+    with tempfile.TemporaryDirectory() as folder:  # one that everybody may enter
+        config = os.path.join(folder, "proxy.ini")
+        with open(config, "w") as out:
+            out.write("[listen]\naddress = 127.0.0.1:%d\n" % free_port() + stage.account([hole], tls_ca=None, connect_timeout="20s"))
+        os.chown(config, 65534, 65534)
+        os.chmod(config, 0o600)
+        os.chmod(folder, 0o755)
+        process = subprocess.Popen([BINARY, *command, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=65534, group=65534, extra_groups=[])
+        try:
+            wait_until(lambda: has_socket(process.pid), lambda: "it opens no socket")
+            assert os.stat("/proc/%d/environ" % process.pid).st_uid == 0
+        finally:
+            process.kill()
+            process.wait()

@@ -44,6 +44,20 @@ def test_refusals(stage, to, status):
     assert send(stage, stage.account([stage.upstream()]), "--from", USER, "--to", to).returncode == status
 
 
+@pytest.mark.parametrize("sender,shown", [("a@other.test", "a@other.test"), ("<a@other.test>", "a@other.test"), ("<>", "<>"), ("", "<>")])
+def test_a_sender_whom_no_account_takes(stage, sender, shown):
+    done = send(stage, stage.account([closed_port()], senders="@office.test"), "--from", sender, "--to", "b@example.test")
+    assert done.returncode == 1 and b"sender %s: 550 5.7.1 " % shown.encode() in done.stdout
+    assert b"recipient" not in done.stdout and b"503" not in done.stdout
+
+
+@pytest.mark.parametrize("sender", ["<>", ""])
+def test_the_null_sender(stage, sender):
+    upstream = stage.upstream()
+    assert send(stage, stage.account([upstream]), "--from", sender, "--to", "b@example.test").returncode == 0
+    assert upstream.wait_for(1)[0].sender == ""
+
+
 def test_no_port_works(stage):
     port = closed_port()
     done = send(stage, stage.account([port]), "--from", USER, "--to", "b@example.test")

@@ -197,7 +197,7 @@ static void test_more_values(void **state)
     struct config *c =
         load_good("[upstream]\nhost = mail.example.com.\ntls = off\nports = 25 1025/plain\nhelo = [192.0.2.1]\nproxy = "
                   "http://proxy.example.com:3128/\n"
-                  "family = ipv4\n[server]\nhostname = gw.example.com\nstate_dir = /x\ndrain_timeout = 0s\nuser = u\ngroup = g\n"
+                  "family = ipv4\n[server]\nhostname = gw.example.com\nstate_dir = /x\ndrain_timeout = 0s\nuser = daemon\ngroup = bin\n"
                   "[log]\nlevel = debug\nformat = json\ntarget = /var/log/x\n[listen]\nmax_message_size = 1000\n");
     const struct upstream_config *u = &c->upstreams[0];
     (void)state;
@@ -212,8 +212,8 @@ static void test_more_values(void **state)
     assert_string_equal(c->server.hostname, "gw.example.com");
     assert_string_equal(c->server.state_dir, "/x");
     assert_int_equal(c->server.drain_timeout, 0);
-    assert_string_equal(c->server.user, "u");
-    assert_string_equal(c->server.group, "g");
+    assert_string_equal(c->server.user, "daemon");
+    assert_string_equal(c->server.group, "bin");
     assert_int_equal(c->log.level, LOG_DEBUG);
     assert_true(c->log.json);
     assert_string_equal(c->log.target, "/var/log/x");

@@ -221,6 +221,11 @@ static void refusals_explained(void **state)
     assert_help(550, "5.7.60", denied, &set, "at the provider");
     assert_help(554, "5.2.252", "SendAsDenied; me@example.com not allowed to send as you@example.com", &u, "envelope_from");
     assert_help(554, "", "Message rejected: Email address is not verified. The following identities failed", &u, "header_from");
+    assert_help(550, "5.7.1", "Domain not verified", &u, "header_from = an");
+    assert_help(450, "", "The from.email domain must be verified in your account to send emails. #MS42207", &u, "header_from = an");
+    assert_help(550, "5.7.0", "This sender has not been confirmed: unverified sender", &u, "envelope_from and header_from = ");
+    assert_help(553, "", "Sender is not allowed to relay emails", &u, "envelope_from and header_from = ");
+    assert_help(550, "5.1.1", "Recipient address rejected: unverified address: mailbox full", &u, NULL);
     assert_help(550, "", "The from address does not match a verified Sender Identity.", &u, "header_from = ");
     assert_help(550, "5.7.1", "Unconfigured Sending Domain <example.com>", &u, "header_from = ");
     assert_help(553, "5.7.1", "<a@b.c>: Sender address rejected: not owned by user me", &u, "envelope_from = ");

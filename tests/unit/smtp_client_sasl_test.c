@@ -89,6 +89,22 @@ static void test_password_with_nul(void **state)
     secret_free(&secret);
 }
 
+static void test_what_scram_cannot_carry(void **state)
+{
+    static const char *const odd[] = {"ses\xe9me", "a\tb", "x\xcd\xb8y" /* U+0378, unassigned */};
+    (void)state;
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        struct err err;
+        struct secret *secret = secret_new(slice_of(odd[i]));
+        assert_null(sasl_new(SASL_SCRAM_SHA_256, user, secret, &err));
+        assert_int_equal(err.kind, ERR_INVALID);
+        struct sasl *plain = sasl_new(SASL_PLAIN, user, secret, &err);
+        assert_non_null(plain);
+        sasl_free(&plain);
+        secret_free(&secret);
+    }
+}
+
 /* ---- a server that knows SCRAM ---- */
 
 struct server {
@@ -369,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_password_with_nul),
+        cmocka_unit_test(test_what_scram_cannot_carry),
         cmocka_unit_test(test_scram),
         cmocka_unit_test(test_scram_forged_proof),
         cmocka_unit_test(test_scram_error_instead_of_proof),

@@ -1,0 +1,61 @@
+/* Who the server will be: [server] user and group must exist on this machine, and some things are not done as nobody. */
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/load.h"
+
+static const char *name_or_empty(const struct passwd *user)
+{
+    return user ? user->pw_name : "";
+}
+
+/* Whom the server's files and connections will belong to. Whoever is not root stays who he is: on a reload the server itself. */
+static bool will_be_nobody(const struct server_config *server)
+{
+    const char *name = geteuid() != 0 ? name_or_empty(getpwuid(geteuid()))
+                       : server->user ? server->user
+                                      : name_or_empty(getpwnam("smtp-detour"));
+    return strcmp(name, "nobody") == 0 || (!*name && geteuid() == 0);
+}
+
+/* An error where it keeps the server from starting; who is not root may check a file for another machine, or start without becoming anybody. */
+static void miss(struct loading *l, const struct section *s, const char *key, const char *name)
+{
+    if (geteuid() == 0)
+        complain(l, s, key, "there is no %s %s on this machine", key, name);
+    else
+        advise(l, s, key, "there is no %s %s on this machine; started as root, the server would not start", key, name);
+}
+
+static void check_server(struct loading *l, const struct section *s)
+{
+    const struct server_config *server = section_struct(l, s);
+    if (is_given(s, "user") && !is_bad(s, "user") && !getpwnam(server->user))
+        miss(l, s, "user", server->user);
+    if (is_given(s, "group") && !is_bad(s, "group") && !getgrnam(server->group))
+        miss(l, s, "group", server->group);
+}
+
+static void check_intercept(struct loading *l, const struct section *s)
+{
+    const struct listen_config *c = section_struct(l, s);
+    if (c->intercept && will_be_nobody(&l->config->server))
+        complain(l, s, "intercept",
+                 "not as nobody: a packet filter must be able to except this program's own connections by its user; make a user "
+                 "smtp-detour, or set [server] user");
+}
+
+void check_identity(struct loading *l)
+{
+    for (size_t i = 0; i < l->nsections; i++) {
+        const struct section *s = &l->sections[i];
+        if (s->repeat)
+            continue;
+        if (s->id == SECTION_SERVER && !l->old) /* a running server has become who it is */
+            check_server(l, s);
+        if (s->id == SECTION_LISTEN)
+            check_intercept(l, s);
+    }
+}
