@@ -25,12 +25,19 @@ static bool lies_below(const char *path, const char *folder)
     return below;
 }
 
+/* What everybody may read of a file. Passwords towards the upstream are refused then (PRODUCT 3); of private keys and of password hashes, which other
+ * software may have to share, the user is warned. */
+enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
+
 /* A secret lies in this file, which `key` is or names. Container and systemd secrets have modes that the user cannot choose. */
-static void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path, unsigned mode)
+static void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path, unsigned mode, enum exposure what)
 {
-    if (!(mode & S_IROTH))
+    if (what == NO_SECRET || !(mode & S_IROTH))
         return;
-    if (lies_below(path, "/run/secrets") || lies_below(path, getenv("CREDENTIALS_DIRECTORY")))
+    if (what == OWN_SECRET)
+        advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret; better: owner and group, as after chmod 640", path,
+               mode);
+    else if (lies_below(path, "/run/secrets") || lies_below(path, getenv("CREDENTIALS_DIRECTORY")))
         advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret", path, mode);
     else
         complain(l, s, key, "everybody may read %s (mode %04o), which holds a secret; allowed: owner and group, as after chmod 640", path,
@@ -56,7 +63,8 @@ static void complain_unreadable(struct loading *l, const struct section *s, cons
 }
 
 /* before: the path that the old configuration of a reload has here, or NULL: what only root could read then stays in force. */
-static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, bool is_secret, const char *before)
+static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, enum exposure what,
+                       const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))
@@ -71,8 +79,7 @@ static void check_file(struct loading *l, const struct section *s, const char *k
         return;
     }
     close(fd);
-    if (is_secret)
-        check_exposure(l, s, key, path, st.st_mode & 07777);
+    check_exposure(l, s, key, path, st.st_mode & 07777, what);
 }
 
 /* Up to `size` bytes. -1 with errno. */
@@ -112,7 +119,7 @@ static void read_secret(struct loading *l, const struct section *s, const char *
         complain_unreadable(l, s, "password_file", path);
         return;
     }
-    check_exposure(l, s, "password_file", path, st.st_mode & 07777);
+    check_exposure(l, s, "password_file", path, st.st_mode & 07777, PASSWORD);
     const size_t size = CAP_SECRET + 2; /* room to see that a line is too long, and for CR */
     char *bytes = mem_alloc(size);
     ssize_t n = read_some(fd, bytes, size);
@@ -133,7 +140,7 @@ char *read_secret_file(struct loading *l, const struct section *s, const char *k
         complain_unreadable(l, s, key, path);
         return NULL;
     }
-    check_exposure(l, s, key, path, st.st_mode & 07777);
+    check_exposure(l, s, key, path, st.st_mode & 07777, OWN_SECRET);
     char *bytes = mem_alloc(max + 2);
     ssize_t n = read_some(fd, bytes, max + 1);
     if (n < 0)
@@ -200,8 +207,8 @@ static void check_listen_files(struct loading *l, const struct section *s)
     for (size_t i = 0; l->old && i < l->old->nlistens; i++)
         if (strcmp(l->old->listens[i].name, c->name) == 0)
             before = &l->old->listens[i];
-    check_file(l, s, "tls_cert", c->tls_cert, !is_given(s, "tls_key"), before ? before->tls_cert : NULL);
-    check_file(l, s, "tls_key", c->tls_key, true, before ? before->tls_key : NULL);
+    check_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET, before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_key", c->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
     if (c->users_file && !is_bad(s, "users_file"))
         load_users(l, s);
 }
@@ -212,10 +219,9 @@ static void check_upstream_files(struct loading *l, const struct section *s)
     for (size_t i = 0; l->old && i < l->old->nupstreams; i++)
         if (strcmp(l->old->upstreams[i].name, u->name) == 0)
             before = &l->old->upstreams[i];
-    bool cert_holds_key = !is_given(s, "tls_key");
-    check_file(l, s, "tls_ca", u->tls_ca, false, before ? before->tls_ca : NULL);
-    check_file(l, s, "tls_cert", u->tls_cert, cert_holds_key, before ? before->tls_cert : NULL);
-    check_file(l, s, "tls_key", u->tls_key, true, before ? before->tls_key : NULL);
+    check_file(l, s, "tls_ca", u->tls_ca, NO_SECRET, before ? before->tls_ca : NULL);
+    check_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET, before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_key", u->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
 }
 
 /* A log file is made when it is missing, its folder is not. A server that runs already keeps the log it has. */
@@ -251,8 +257,8 @@ void check_files(struct loading *l)
             load_password_file(l, s, u);
         check_command(l, s, &u->password_command);
         if (is_given(s, "password"))
-            check_exposure(l, s, "password", l->findings.file, l->mode);
+            check_exposure(l, s, "password", l->findings.file, l->mode, PASSWORD);
         if (is_given(s, "proxy") && (u->proxy.password || is_bad(s, "proxy")))
-            check_exposure(l, s, "proxy", l->findings.file, l->mode);
+            check_exposure(l, s, "proxy", l->findings.file, l->mode, PASSWORD);
     }
 }
