@@ -105,6 +105,7 @@ static void describe(const struct attempt *a, enum finding finding, const struct
         .address = &a->to,
         .err = err,
         .greeted = a->greeted,
+        .at_gate = a->waits,
         .now_s = loop_wall_ms(a->env->io->loop) / 1000,
     };
     if (failure) {
@@ -404,10 +405,15 @@ const struct attempt_result *attempt_result(const struct attempt *a)
 
 void attempt_result_so_far(const struct attempt *a, struct attempt_result *result_r)
 {
-    if (a->phase == PHASE_OVER)
+    struct err err;
+    if (a->phase == PHASE_OVER) {
         *result_r = a->result;
-    else
+    } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) { /* the port is not to blame for it */
+        err_set(&err, ERR_TIMEOUT, "password_command has not answered yet");
+        describe(a, FINDING_AUTH_TEMPORARY, NULL, &err, result_r);
+    } else {
         describe(a, timeout_finding(a), NULL, NULL, result_r);
+    }
 }
 
 usec attempt_rtt(const struct attempt *a)

@@ -51,9 +51,8 @@ struct port_report { /* one port of one account, as last seen */
 struct finding_detail {
     enum finding finding;
     struct port port;
-    const char *host;
-    const char *expected;
-    /* the name that a certificate must bear, when it is not the host; or NULL */ /* the upstream's name as configured */
+    const char *host;     /* the upstream's name as configured */
+    const char *expected; /* the name that a certificate must bear, when it is not the host; or NULL */
     const struct addr *address;
     const struct err *err; /* what the lower rooms said */
     const struct reply *reply;
@@ -61,6 +60,7 @@ struct finding_detail {
     const struct ehlo *ehlo;
     const char *mechanism;   /* of a port that works; "" none */
     bool greeted;            /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    bool at_gate;            /* for timeout-auth: another port's login was unanswered, so this one was never asked */
     enum client_stage stage; /* for reset and not-smtp */
     int64_t now_s;           /* Unix time, for "expired 3 days ago" */
 };

@@ -24,9 +24,14 @@ static void say(struct sentence *s, const char *fmt, ...)
         s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
 }
 
+/* Without the stage that a session puts before them: the sentence names it where it matters. */
 static const char *err_words(const struct finding_detail *d, const char *otherwise)
 {
-    return d->err && d->err->words[0] ? d->err->words : otherwise;
+    if (!d->err || !d->err->words[0])
+        return otherwise;
+    const char *stage = client_stage_words(d->stage), *words = d->err->words;
+    size_t len = strlen(stage);
+    return strncmp(words, stage, len) == 0 && words[len] == ':' && words[len + 1] == ' ' ? words + len + 2 : words;
 }
 
 /* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
@@ -111,10 +116,12 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
 
 static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", (unsigned)d->port.number,
-        err_words(d, "malformed reply"));
-    if (d->stage == CLIENT_GREETING)
-        say_other_mode(s, d);
+    unsigned port = d->port.number;
+    if (d->err && strstr(d->err->words, "speaks TLS from the first byte")) /* client_greet.c */
+        say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
+    else
+        say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", port,
+            err_words(d, "malformed reply"));
 }
 
 static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
@@ -139,15 +146,15 @@ static bool is_about_our_certificate(const struct finding_detail *d)
 static void say_handshake(struct sentence *s, const struct finding_detail *d)
 {
     if (is_about_our_certificate(d)) {
-        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, d->err->words);
+        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, err_words(d, ""));
         return;
     }
     if (d->err && d->err->kind == ERR_PROTOCOL)
-        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, d->err->words);
+        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, err_words(d, ""));
     else
         say(s, "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes", (unsigned)d->port.number,
             err_words(d, "no reason given"));
-    if (!d->err || d->err->kind != ERR_PROTOCOL)
+    if (d->port.mode == PORT_IMPLICIT) /* one that answered STARTTLS is in no doubt */
         say_other_mode(s, d);
 }
 
@@ -188,14 +195,16 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
 static void say_auth_unavailable(struct sentence *s, const struct finding_detail *d)
 {
     const char *offered = d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
-    if (d->reply && d->reply->code)
+    bool refused = d->reply && d->reply->code >= 400;
+    if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+        say(s, "%u does not log us in as the protocol has it (%s): the server is broken, or a middlebox interferes",
+            (unsigned)d->port.number, err_words(d, ""));
+        return;
+    }
+    if (refused)
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
-        say(s, ": %s", d->err->words);
-        return;
-    }
     say_reply(s, d);
     if (offered)
         say(s, ": it offers %s", offered);
@@ -210,14 +219,19 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
     unsigned port = d->port.number;
     switch (d->finding) {
     case FINDING_AUTH_TEMPORARY:
-        say(s, "%u cannot check the login now", port);
-        say_reply(s, d);
-        if (!d->reply || !d->reply->code)
-            say(s, " (%s)", err_words(d, "temporary failure"));
-        say(s, ": it is tried again, other ports too");
+        if (d->reply && d->reply->code) {
+            say(s, "%u cannot check the login now", port);
+            say_reply(s, d);
+            say(s, ": it is tried again, other ports too");
+        } else {
+            say(s, "%u was not asked to log us in: there is no password (%s)", port, err_words(d, "temporary failure"));
+        }
         break;
     case FINDING_TIMEOUT_AUTH:
-        say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
+        if (d->at_gate)
+            say(s, "%u was not asked to log us in: the login on another port was not answered in time", port);
+        else
+            say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
         break;
     default:
         say(s, "%u refuses the configured credentials", port);
