@@ -11,7 +11,7 @@
 #include "upstream/race.h"
 #include "upstream/settings.h"
 
-#define GRACE (2 * USEC_PER_SEC)
+#define GRACE (3 * USEC_PER_SEC / 2) /* half a second of the promised two is for beginning and ending */
 #define WATCH_EVERY (50 * USEC_PER_MS)
 enum { OUTBOUND_25 = 25 };
 
@@ -68,25 +68,39 @@ static void on_finished(void *arg)
     c->done(c->ctx);
 }
 
-static void give_up(struct examined *x, enum finding finding, const char *words)
+/* What a port has shown on the way to the gate is kept: its address, its certificate, its mechanisms. */
+static void refuse_at_gate(struct examined *x)
 {
     struct port_report *r = &x->port->report;
-    if (r->finding == FINDING_UNTRIED) {
-        r->finding = finding;
-        snprintf(r->words, sizeof r->words, "%u %s", (unsigned)r->port.number, words);
-    }
-    end(x);
+    race_report_so_far(x->race);
+    r->finding = FINDING_AUTH_REFUSED;
+    snprintf(r->words, sizeof r->words, "%u %s", (unsigned)r->port.number, x->checkup->refusal);
 }
 
+static bool stands_at_closed_gate(const struct examined *x)
+{
+    return !x->over && x->race && x->checkup->refusal[0] && race_waits_for_gate(x->race);
+}
+
+static void give_up(struct examined *x)
+{
+    if (stands_at_closed_gate(x))
+        refuse_at_gate(x);
+    else if (x->race)
+        race_report_so_far(x->race);
+    else
+        snprintf(x->port->mail_words, sizeof x->port->mail_words, "it did not answer in time");
+}
+
+/* First all are looked at: the end of one would let another through the gate. */
 static void on_deadline(void *arg)
 {
     struct checkup *c = arg;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->examined[i].over && c->refusal[0])
-            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
-        else if (!c->examined[i].over)
-            give_up(&c->examined[i], FINDING_TIMEOUT_AUTH,
-                    "did not come to an end in time: the login on another port was not answered before");
+        if (!c->examined[i].over)
+            give_up(&c->examined[i]);
+    for (size_t i = 0; i < c->n; i++)
+        end(&c->examined[i]);
 }
 
 /* The gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
@@ -94,8 +108,10 @@ static void on_watch(void *arg)
 {
     struct checkup *c = arg;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->examined[i].over && race_waits_for_gate(c->examined[i].race))
-            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
+        if (stands_at_closed_gate(&c->examined[i])) {
+            refuse_at_gate(&c->examined[i]);
+            end(&c->examined[i]);
+        }
     timer_arm(c->watch, WATCH_EVERY);
 }
 

@@ -1,6 +1,9 @@
 """doctor: what it tells about a network, and what it must never do."""
 import json
+import os
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -48,6 +51,45 @@ def test_a_refused_password_is_sent_once(stage):
     assert sum(len(s.auth_attempts) for s in servers) == 1
     text = " ".join(doctor(stage, stage.account(servers)).stdout.split())
     assert "refused the credentials already" in text and "username, password:" in text
+
+
+def test_a_refusal_on_one_port_while_another_is_asked_whether_it_takes_mail(stage):
+    refused = threading.Event()
+    good = stage.upstream(hooks={"MAIL": lambda s, a: refused.wait(20) and None})
+    bad = stage.upstream(users={USER: "other"}, hooks={"EHLO": lambda s, a: wait_for_login(good)})
+    bad.hooks["AUTH"] = lambda s, a: refused.set() or b"535 5.7.8 bad credentials\r\n"
+    done = doctor(stage, stage.account([good, bad]), "--json")
+    assert done.returncode == 0 and findings(done) == [(good.port, "works"), (bad.port, "auth-refused")], done
+
+
+def wait_for_login(server):
+    deadline = time.monotonic() + 10
+    while not server.auth_attempts and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_an_upstream_that_never_answers_mail(stage):
+    silent = stage.upstream(hooks={"MAIL": lambda s, a: time.sleep(20)})
+    text = " ".join(doctor(stage, stage.account([silent], connect_timeout="1s")).stdout.split())
+    assert "does not take mail from and to %s: it did not answer in time" % USER in text
+
+
+def test_one_port_never_answers_the_login_and_the_other_is_not_asked(stage):
+    first, second = (stage.upstream(hooks={"AUTH": lambda s, a: time.sleep(20)}) for _ in range(2))
+    done = doctor(stage, stage.account([first, second], connect_timeout="1s", password=None, password_command="sleep 20"), "--json")
+    ports = json.loads(done.stdout)["accounts"][0]["ports"]
+    assert sorted(p["finding"] for p in ports) == ["auth-temporary", "timeout-auth"] and all(p["address"] == "127.0.0.1" for p in ports)
+    words = " ".join(p["words"] for p in ports)
+    assert "there is no password (password_command has not answered yet)" in words and "the login on another port was not answered in time" in words
+
+
+def test_nothing_is_left_of_a_password_command_that_takes_too_long(stage):
+    pid_file = stage.folder / "pid"
+    script = stage.folder / "slow"
+    script.write_text("#!/bin/sh\necho $$ >%s\nexec sleep 60\n" % pid_file)
+    script.chmod(0o755)
+    doctor(stage, "[server]\nuser = root\n" + stage.account([stage.upstream()], connect_timeout="1s", password=None, password_command=str(script)))
+    assert not os.path.exists("/proc/%s" % pid_file.read_text().strip())
 
 
 def test_json_has_the_documented_shape(stage):
