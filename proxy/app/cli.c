@@ -125,10 +125,6 @@ int cli_main(int argc, char **argv)
             return complain("there is no subcommand ", argv[0]);
         argc--;
         argv++;
-        if (argc > 0 && strcmp(argv[0], "--help") == 0) {
-            print_subcommand_help(sub);
-            return EXIT_FINE;
-        }
     } else if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
         print_help();
         return EXIT_FINE;
@@ -138,5 +134,9 @@ int cli_main(int argc, char **argv)
     }
     if (!take_config_file(&argc, argv, &config_file))
         return complain("-c needs a file name", "");
+    if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+        print_subcommand_help(sub);
+        return EXIT_FINE;
+    }
     return sub->run(config_file, argc, argv);
 }

@@ -297,8 +297,11 @@ const struct upstream_config *checkup_config(const struct checkup *c)
     return c->cfg;
 }
 
+/* What its mail is sent as. */
 const char *checkup_own_address(const struct checkup *c)
 {
     const char *user = c->cfg->username;
+    if (c->cfg->envelope_from)
+        return c->cfg->envelope_from;
     return user && strchr(user, '@') ? user : NULL;
 }
