@@ -194,9 +194,8 @@ struct config *config_load(const char *file, struct config_report *report);
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c); /* wipes the secrets with the last reference */
-/* Where a key of an account stands; where its section begins, if it is not given. */
+/* The line on which an account gives a key; 0: it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
-bool config_gives(const struct upstream_config *u, const char *key);
 /* For `send`, before anybody shares the config: in place of its listeners the default one, and no state_dir, so that nothing of the running server's is touched. */
 void config_for_one_message(struct config *c);
 void config_report_free(struct config_report *report);

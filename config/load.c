@@ -211,14 +211,9 @@ void config_unref(struct config **config)
     free(c);
 }
 
-bool config_gives(const struct upstream_config *u, const char *key)
-{
-    return u->key_lines && u->key_lines[keys_row(SECTION_UPSTREAM, key)] > 0;
-}
-
 int config_line_of(const struct upstream_config *u, const char *key)
 {
-    return config_gives(u, key) ? u->key_lines[keys_row(SECTION_UPSTREAM, key)] : u->line;
+    return u->key_lines ? u->key_lines[keys_row(SECTION_UPSTREAM, key)] : 0;
 }
 
 void config_for_one_message(struct config *c)

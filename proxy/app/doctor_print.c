@@ -185,27 +185,29 @@ static void print_verdict(const struct checkup *c)
 /* ---- what to change ---- */
 
 struct advice {
-    const char *keys[5]; /* the first that the account gives names the line; none: nothing in the file is to blame */
+    const char *keys[5]; /* the first that the account gives tells the line; none: nothing in the file is to blame */
     const char *words;
 };
 
 static const struct advice *advice(const struct checkup_port *p)
 {
     static const struct advice
-        other_ports = {{"ports", "provider"},
-                       "ask the provider for others (465/implicit, 2525, 443), or set proxy if this network has an exit of that kind"},
-        mode = {{"ports", "provider"}, "the mode may be wrong (PORT/implicit or PORT/starttls)"},
-        login = {{"password_file", "password_command", "password", "username"},
-                 "the provider refuses it with this username; many want an app password of their own"},
-        command = {{"password_command"}, "run it as the server's user: its first line must be the password, within 10 s"},
-        mechanisms = {{"auth", "tls", "username"}, "no mechanism was offered that may be used on such a connection"},
+        other_ports =
+            {{"ports", "provider"},
+             "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy = if this network has an exit of that kind"},
+        mode = {{"ports", "provider"}, "ports: the mode may be wrong (PORT/implicit or PORT/starttls)"},
+        login = {{"username"}, "username, password: the provider says no to them; many want an app password of their own"},
+        command = {{"password_command"}, "password_command: run it as the server's user; its first line must be the password, within 10 s"},
+        mechanisms = {{"auth", "tls", "username"}, "auth, tls: no mechanism was offered that may be used on such a connection"},
         name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
                 "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it"},
-        host = {{"host", "provider"}, "is the name spelt right? Does this machine have a working resolver?"},
-        proxy = {{"proxy"}, "it refuses; ask whoever runs it to allow these ports"}, helo = {{"helo"}, "give a real host name"},
-        slow = {{"connect_timeout"}, "a longer one helps if the server is only slow to log us in"},
-        stranger = {{"source", "proxy"}, "the server turns this machine's address away: ask the provider, or leave by another address"},
-        later = {{NULL}, "the server cannot take us now; try again later"};
+        host = {{"host", "provider"}, "host: is the name spelt right? Does this machine have a working resolver?"},
+        proxy = {{"proxy"}, "proxy: it refuses; ask whoever runs it to allow these ports"},
+        helo = {{"helo"}, "helo: give a real host name"},
+        slow = {{"connect_timeout"}, "connect_timeout: a longer one helps if the server is only slow to log us in"},
+        stranger = {{"source", "proxy"},
+                    "source, proxy: the server turns this machine's address away; ask the provider, or leave by another address"},
+        later = {{NULL}, "nothing in the file: the server cannot take us now; try again later"};
     switch (p->report.finding) {
     case FINDING_AUTH_REFUSED: return &login;
     case FINDING_AUTH_UNAVAILABLE: return &mechanisms;
@@ -227,16 +229,14 @@ static void print_one_advice(const struct checkup *c, const char *config_file, c
 {
     char line[600];
     const struct upstream_config *cfg = checkup_config(c);
-    const char *key = a->keys[0];
-    for (size_t i = 0; a->keys[i]; i++)
-        if (config_gives(cfg, a->keys[i])) {
-            key = a->keys[i];
-            break;
-        }
-    if (key)
-        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s: %s", config_file, config_line_of(cfg, key), cfg->name, key, a->words);
+    size_t given = 0;
+    while (a->keys[given] && !config_line_of(cfg, a->keys[given]))
+        given++;
+    int number = a->keys[given] ? config_line_of(cfg, a->keys[given]) : cfg->line;
+    if (a->keys[0])
+        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, number, cfg->name, a->words);
     else
-        snprintf(line, sizeof line, "nothing: %s", a->words);
+        snprintf(line, sizeof line, "%s", a->words);
     print_folded(2, line);
 }
 

@@ -12,7 +12,7 @@
 #include "upstream/settings.h"
 
 #define GRACE (3 * USEC_PER_SEC / 2) /* half a second of the promised two is for beginning and ending */
-#define WATCH_EVERY (50 * USEC_PER_MS)
+#define WATCH_EVERY (20 * USEC_PER_MS)
 enum { OUTBOUND_25 = 25 };
 
 struct examined { /* one port; its race is alone on the track */
@@ -34,7 +34,9 @@ struct checkup {
     struct credential *credential;
     struct tls_context *tls;
     struct timer *deadline;
-    struct timer *watch; /* after a refusal: who has come as far as the login? */
+    struct gate_pass opening; /* holds the gate until the first port is there: a password it refuses must not go to a quicker one */
+    usec opens;               /* at the latest */
+    struct timer *watch;      /* who has come as far as the login? */
     char refusal[80];
     struct checkup_port *ports;
     struct examined *examined;
@@ -103,10 +105,25 @@ static void on_deadline(void *arg)
         end(&c->examined[i]);
 }
 
-/* The gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
+static void on_opening(void *ctx)
+{
+    (void)ctx;
+}
+
+/* As in the server, where the next port begins when the first stood still for port_patience. */
+static void open_gate(struct checkup *c)
+{
+    const struct examined *first = &c->examined[0];
+    if (!first->race || race_waits_for_gate(first->race) || loop_now(c->env.io->loop) >= c->opens)
+        gate_leave(&c->gate, &c->opening);
+}
+
+/* After a refusal the gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
 static void on_watch(void *arg)
 {
     struct checkup *c = arg;
+    if (c->opening.state == GATE_HOLDING)
+        open_gate(c);
     for (size_t i = 0; i < c->n; i++)
         if (stands_at_closed_gate(&c->examined[i])) {
             refuse_at_gate(&c->examined[i]);
@@ -194,7 +211,6 @@ static void on_refused(void *ctx)
     x->over = true; /* its race keeps the gate shut until checkup_free */
     if (--c->left == 0)
         loop_defer(x->env->io->loop, &c->finished);
-    timer_arm(c->watch, 0);
 }
 
 static void on_stalled(void *ctx)
@@ -248,6 +264,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     gate_init(&c->gate);
     c->credential = credential_new(io, cfg);
     c->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
+    c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
     prepare_25(c);
     c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
     c->ports = mem_alloc(c->n * sizeof *c->ports);
@@ -256,6 +273,10 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     c->deadline = timer_new(io->loop, on_deadline, c);
     c->watch = timer_new(io->loop, on_watch, c);
     timer_arm(c->deadline, cfg->connect_timeout + GRACE);
+    timer_arm(c->watch, WATCH_EVERY);
+    c->opens = loop_now(io->loop) + cfg->port_patience;
+    gate_pass_init(&c->opening, 0, 0, on_opening, c);
+    gate_enter(&c->gate, &c->opening);
     for (size_t i = 0; i < c->n; i++) {
         bool is_25 = i >= cfg->ports.n;
         c->examined[i].port = &c->ports[i];

@@ -62,6 +62,14 @@ def test_a_refusal_on_one_port_while_another_is_asked_whether_it_takes_mail(stag
     assert done.returncode == 0 and findings(done) == [(good.port, "works"), (bad.port, "auth-refused")], done
 
 
+def test_the_first_port_is_asked_first_however_quick_the_others_are(stage):
+    slow = stage.upstream(users={USER: "other"}, hooks={"EHLO": lambda s, a: time.sleep(0.1)})
+    quick = stage.upstream()
+    done = doctor(stage, stage.account([slow, quick], port_patience="5s"), "--json")
+    assert done.returncode == 1 and findings(done) == [(slow.port, "auth-refused"), (quick.port, "auth-refused")], done
+    assert quick.auth_attempts == []
+
+
 def wait_for_login(server):
     deadline = time.monotonic() + 10
     while not server.auth_attempts and time.monotonic() < deadline:
@@ -98,6 +106,34 @@ def test_json_has_the_documented_shape(stage):
     assert (account["name"], account["host"], account["works"]) == ("a", "127.0.0.1", True)
     port = account["ports"][0]
     assert set(port) == {"port", "mode", "address", "finding", "words", "ms"} and port["mode"] == "starttls" and port["address"] == "127.0.0.1"
+
+
+def test_what_to_change_and_on_which_line(stage):
+    config = stage.account([stage.upstream(greeting=b"421 4.3.2 busy\r\n"), stage.upstream(mechanisms="NTLM"), stage.upstream(hooks={"EHLO": lambda s, a: b"502 what?\r\n"}),
+                            closed_port()], name="office", auth="plain")
+    text = " ".join(doctor(stage, config).stdout.split())
+    file = stage.folder / "doctor.ini"
+
+    def line(start):
+        return next(n + 1 for n, text in enumerate(config.split("\n")) if text.startswith(start))
+
+    for words in ("nothing in the file: the server cannot take us now", "%s:%d: [upstream office] auth, tls: no mechanism" % (file, line("auth")),
+                  "%s:%d: [upstream office] helo: give" % (file, line("[upstream")), "%s:%d: [upstream office] ports: ask" % (file, line("ports")),
+                  "The server has no time for us on", "refuses our name in EHLO", "offers no login that can be used", "closed at the server"):
+        assert words in text, (words, text)
+
+
+@pytest.mark.parametrize("keys,words", [({"envelope_from": "scanner@example.test"}, "takes mail from and to scanner@example.test"), ({}, "sending was not tried: the account has no address")])
+def test_the_accounts_own_address(stage, keys, words):
+    upstream = stage.upstream(users={"apikey": PASSWORD})
+    assert words in " ".join(doctor(stage, stage.account([upstream], username="apikey", **keys)).stdout.split())
+    assert upstream.messages == []
+
+
+def test_an_upstream_that_is_this_proxy_itself(stage):
+    proxy = stage.proxy("[upstream]\nhost = 127.0.0.1\nports = {port}\ntls = off\n")
+    done = subprocess.run([BINARY, "doctor", "-c", proxy.config_file], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "127.0.0.1:%d is this proxy itself" % proxy.port in " ".join(done.stdout.split())
 
 
 def test_a_refused_sender_is_told(stage):
