@@ -168,7 +168,7 @@ static void print_verdict(const struct checkup *c)
         {FINDING_TIMEOUT_AUTH, "The login got no answer in time on %s. ", "The login got no answer in time on %s. "},
         {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ", "The credentials are refused (%s). "},
         {FINDING_DNS, "The host's name cannot be resolved. ", "The host's name cannot be resolved. "},
-        {FINDING_PROXY, "The outbound proxy says no (%s). ", "The outbound proxy says no (%s). "},
+        {FINDING_PROXY, "The outbound proxy is no way out to %s. ", "The outbound proxy is no way out to %s. "},
     };
     char text[3000] = "", list[200];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -202,7 +202,7 @@ static const struct advice *advice(const struct checkup_port *p)
         name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
                 "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it"},
         host = {{"host", "provider"}, "host: is the name spelt right? Does this machine have a working resolver?"},
-        proxy = {{"proxy"}, "proxy: it refuses; ask whoever runs it to allow these ports"},
+        proxy = {{"proxy"}, "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow these ports"},
         helo = {{"helo"}, "helo: give a real host name"},
         slow = {{"connect_timeout"}, "connect_timeout: a longer one helps if the server is only slow to log us in"},
         stranger = {{"source", "proxy"},

@@ -81,7 +81,7 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
 {
     bool accepted = reply_is(reply, 2);
     if (failure_is_about_credentials(reply->code)) {
-        t->unfit = reply->code;
+        reply_copy(&t->unfit, reply);
         envelope_refuse(t, r, OWN_CREDENTIALS);
         return;
     }

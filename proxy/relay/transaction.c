@@ -33,6 +33,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
         t->message.sent_as = mem_string(sender);
     reply_init(&t->answer);
     reply_init(&t->refusal);
+    reply_init(&t->unfit);
     t->eightbit = params->body == BODY_8BITMIME;
     t->has_size = params->has_size;
     t->size = params->size;
@@ -59,6 +60,7 @@ static void destroy(void *arg)
     message_free(&t->message);
     reply_free(&t->answer);
     reply_free(&t->refusal);
+    reply_free(&t->unfit);
     recipients_free(&t->recipients);
     rewrite_free(&t->rewrite);
     free(t->sender);
@@ -70,9 +72,8 @@ static void destroy(void *arg)
 /* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
 static void drop_unfit(struct transaction *t, struct client *c)
 {
-    struct reply reply = {.code = t->unfit};
-    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &reply, .saw_bytes = true};
-    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit);
+    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &t->unfit, .saw_bytes = true};
+    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit.code);
     client_quit(&c);
     lease_drop(&t->lease, t->unfit_at_mail ? &failure : NULL);
 }
@@ -93,7 +94,7 @@ static void leave_upstream(struct transaction *t, bool judged)
     }
     c = lease_client(t->lease);
     t->message.rtts += client_flights(c);
-    if (t->unfit) {
+    if (t->unfit.code) {
         drop_unfit(t, c);
     } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
         lease_return(&t->lease, judged);
@@ -236,7 +237,7 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 {
     bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
     if (failure_is_about_credentials(reply->code)) {
-        t->unfit = reply->code;
+        reply_copy(&t->unfit, reply);
         t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
         if (t->unfit_at_mail && !transaction_promised(t)) {
             leave_upstream(t, false);

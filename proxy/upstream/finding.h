@@ -65,6 +65,8 @@ struct finding_detail {
     int64_t now_s;           /* Unix time, for "expired 3 days ago" */
 };
 
+/* The words of a session's error without the stage that stands before them. */
+const char *finding_cause(const struct err *err, enum client_stage stage);
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
 /* The finding of a session that ended short of ready. timeout: what silence means at the point that the attempt had reached. */

@@ -24,14 +24,16 @@ static void say(struct sentence *s, const char *fmt, ...)
         s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
 }
 
-/* Without the stage that a session puts before them: the sentence names it where it matters. */
+const char *finding_cause(const struct err *err, enum client_stage stage)
+{
+    const char *first = client_stage_words(stage);
+    size_t len = strlen(first);
+    return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0 ? err->words + len + 2 : err->words;
+}
+
 static const char *err_words(const struct finding_detail *d, const char *otherwise)
 {
-    if (!d->err || !d->err->words[0])
-        return otherwise;
-    const char *stage = client_stage_words(d->stage), *words = d->err->words;
-    size_t len = strlen(stage);
-    return strncmp(words, stage, len) == 0 && words[len] == ':' && words[len + 1] == ' ' ? words + len + 2 : words;
+    return d->err && d->err->words[0] ? finding_cause(d->err, d->stage) : otherwise;
 }
 
 /* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
@@ -241,6 +243,17 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
     }
 }
 
+static void say_proxy(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u: the proxy on the way ", (unsigned)d->port.number);
+    if (!d->err || d->err->kind == ERR_TIMEOUT)
+        say(s, "does not answer: it is down, or it cannot reach the port");
+    else if (d->err->kind == ERR_PROXY)
+        say(s, "says no (%s)", d->err->words);
+    else
+        say(s, "cannot be used (%s): check proxy in the config, and whether it is up", d->err->words);
+}
+
 static void say_about_connection(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
@@ -271,7 +284,7 @@ static void say_about_connection(struct sentence *s, const struct finding_detail
         say_reply(s, d);
         say(s, ": check helo in the config, or something ancient answers");
         break;
-    default: say(s, "%u: the proxy on the way says no (%s)", port, err_words(d, "no answer")); break;
+    default: say_proxy(s, d); break;
     }
 }
 

@@ -141,8 +141,10 @@ static void say_standing(const struct ladder *l, enum standing before)
         break;
     case STANDING_AUTH_REFUSED:
         snprintf(words, sizeof words,
-                 "%s refuses the configured credentials; they are tried again in %" PRId64 " s, or after a reload with others", host,
-                 credential_wait_left(l->env->credential) / USEC_PER_SEC);
+                 l->env->cfg->username ? "%s refuses the configured credentials; they are tried again in %" PRId64
+                                         " s, or after a reload with others"
+                                       : "%s wants a login, and the account has none; it is tried again in %" PRId64 " s",
+                 host, credential_wait_left(l->env->credential) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:
         if (before == STANDING_UNKNOWN) /* the port's own line says it */

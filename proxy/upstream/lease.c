@@ -332,7 +332,7 @@ void lease_drop(struct lease **lease, const struct client_failure *why)
     struct pool *p = l->pool;
     s->client = NULL; /* closed by the holder, or gone by itself */
     if (why && is_refused_login(why))
-        ladder_credentials_refused(p->ladder);
+        ladder_login_revoked(p->ladder, s->rung, why->reply);
     else if (why && why->first_use)
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)
