@@ -34,6 +34,7 @@ struct attempt {
     struct timer *timer;
     usec left;               /* of the clock, while it stands still */
     struct deferred failing; /* found inside attempt_new */
+    struct err why;          /* ... and what */
     struct credential_request secret;
     enum phase phase;
     bool waits, greeted, logging_in;
@@ -174,9 +175,7 @@ static void on_timeout(void *arg)
 static void on_failing(void *arg)
 {
     struct attempt *a = arg;
-    struct err err = {.kind = ERR_SYSTEM};
-    snprintf(err.words, sizeof err.words, "%.*s", (int)sizeof err.words - 1, a->result.words);
-    fail(a, FINDING_REFUSED, NULL, &err);
+    fail(a, a->env->cfg->proxy.kind == PROXY_NONE ? FINDING_REFUSED : FINDING_PROXY, NULL, &a->why);
 }
 
 /* ---- the way there ---- */
@@ -348,7 +347,6 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 {
     struct attempt *a = NEW(struct attempt);
     const struct addr *source = env->cfg->source.family != ADDR_NONE ? &env->cfg->source : NULL;
-    struct err err = {0};
     *a = (struct attempt){.env = env, .rung = rung, .to = *to, .identity = identity, .events = events, .ctx = ctx};
     a->to.port = env->cfg->proxy.kind == PROXY_NONE ? rung->report->port.number : env->cfg->proxy.port;
     a->started = a->last_step = loop_now(env->io->loop);
@@ -357,11 +355,9 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
     credential_request_init(&a->secret);
     timer_arm(a->timer, clock);
     a->stream =
-        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &err);
-    if (!a->stream) {
-        snprintf(a->result.words, sizeof a->result.words, "%s", err.words);
+        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &a->why);
+    if (!a->stream)
         loop_defer(env->io->loop, &a->failing);
-    }
     return a;
 }
 
