@@ -282,7 +282,10 @@ static void say_about_connection(struct sentence *s, const struct finding_detail
     case FINDING_EHLO_REFUSED:
         say(s, "%u refuses EHLO", port);
         say_reply(s, d);
-        say(s, ": check helo in the config, or something ancient answers");
+        if (d->reply && reply_is(d->reply, 4))
+            say(s, ": the server is busy, or does not like helo in the config");
+        else
+            say(s, ": check helo in the config, or something ancient answers");
         break;
     default: say_proxy(s, d); break;
     }

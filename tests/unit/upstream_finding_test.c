@@ -71,6 +71,7 @@ FAULT(greeting_554, SIM_AT_GREETING, SIM_FAULT_REPLY, "554 5.7.1 not you\r\n")
 FAULT(http, SIM_AT_GREETING, SIM_FAULT_REPLY, "HTTP/1.1 400 Bad Request\r\n")
 FAULT(tls_first, SIM_AT_GREETING, SIM_FAULT_REPLY, "\x15\x03\x03\r\n")
 FAULT(ehlo_refused, SIM_AT_EHLO, SIM_FAULT_REPLY, "502 5.5.1 what\r\n")
+FAULT(ehlo_421, SIM_AT_EHLO, SIM_FAULT_REPLY, "421 4.7.0 not now\r\n")
 FAULT(starttls_refused, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 no TLS today\r\n")
 FAULT(auth_silent, SIM_AT_AUTH, SIM_FAULT_STALL, NULL)
 FAULT(auth_454, SIM_AT_AUTH, SIM_FAULT_REPLY, "454 4.7.0 later\r\n")
@@ -175,6 +176,7 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_NOT_SMTP, .spoil = http, .said = "does not speak SMTP (the port speaks HTTP, not SMTP)"},
     {.finding = FINDING_NOT_SMTP, .spoil = tls_first, .said = "587 speaks TLS from the first byte: write 587/implicit in ports"},
     {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_refused, .said = "refuses EHLO (502 5.5.1 what)"},
+    {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_421, .said = "refuses EHLO (421 4.7.0 not now): the server is busy"},
     {.finding = FINDING_NO_STARTTLS, .spoil = no_starttls, .said = "587 does not offer STARTTLS"},
     {.finding = FINDING_NO_STARTTLS, .spoil = mangled_starttls, .said = "STARTTLS keyword overwritten on the way"},
     {.finding = FINDING_STARTTLS_REFUSED,
