@@ -138,6 +138,18 @@ static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
             (unsigned)d->port.number);
 }
 
+static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
+{
+    if (d->facts && d->facts->version[0]) {
+        say(s, "%u completes the TLS handshake and then never answers EHLO: the server is overloaded, or something on the way interferes",
+            (unsigned)d->port.number);
+        return;
+    }
+    say(s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", (unsigned)d->port.number);
+    if (d->port.mode == PORT_IMPLICIT)
+        say_other_mode(s, d);
+}
+
 /* The words of OpenSSL for the alerts about our own certificate (RFC 8446 section 6.2). */
 static bool is_about_our_certificate(const struct finding_detail *d)
 {
@@ -305,11 +317,7 @@ void finding_words(const struct finding_detail *d, char *out, size_t size)
         say_reply(&s, d);
         say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
         break;
-    case FINDING_TIMEOUT_TLS:
-        say(&s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", port);
-        if (d->port.mode == PORT_IMPLICIT)
-            say_other_mode(&s, d);
-        break;
+    case FINDING_TIMEOUT_TLS: say_timeout_tls(&s, d); break;
     case FINDING_TLS_HANDSHAKE: say_handshake(&s, d); break;
     case FINDING_CERTIFICATE: say_certificate(&s, d); break;
     case FINDING_AUTH_UNAVAILABLE: say_auth_unavailable(&s, d); break;

@@ -64,6 +64,7 @@ static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fa
 
 FAULT(mute, SIM_AT_GREETING, SIM_FAULT_STALL, NULL)
 FAULT(mute_at_ehlo, SIM_AT_EHLO, SIM_FAULT_STALL, NULL)
+FAULT(mute_behind_tls, SIM_AT_EHLO_AGAIN, SIM_FAULT_STALL, NULL)
 FAULT(reset_at_greeting, SIM_AT_GREETING, SIM_FAULT_RESET, NULL)
 FAULT(closed_at_ehlo, SIM_AT_EHLO, SIM_FAULT_CLOSE, NULL)
 FAULT(greeting_421, SIM_AT_GREETING, SIM_FAULT_REPLY, "421 4.3.2 full\r\n")
@@ -182,6 +183,7 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_STARTTLS_REFUSED,
      .spoil = starttls_refused,
      .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
+    {.finding = FINDING_TIMEOUT_TLS, .spoil = mute_behind_tls, .said = "587 completes the TLS handshake and then never answers EHLO"},
     {.finding = FINDING_TIMEOUT_TLS, .spoil = tls_silent, .said = "falls silent during the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = tls_alert, .said = "fails the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = injection, .said = "injecting replies"},
