@@ -115,6 +115,7 @@ struct outbound_proxy {
 struct upstream_config {
     char *name;
     int line;
+    int *key_lines;     /* by row of the table of keys; 0: not given */
     char *provider;     /* "gmail", "ses:eu-west-1"; or NULL. What it gives is in the fields already */
     uint64_t size_hint; /* octets: what the provider documents, for as long as its EHLO was never seen; 0: nothing */
     char *host;
@@ -194,6 +195,8 @@ struct config *config_load(const char *file, struct config_report *report);
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c); /* wipes the secrets with the last reference */
+/* The line on which an account gives a key; 0: it does not. */
+int config_line_of(const struct upstream_config *u, const char *key);
 /* For `send`, before anybody shares the config: in place of its listeners the default one, and no state_dir, so that nothing of the running server's is touched. */
 void config_for_one_message(struct config *c);
 void config_report_free(struct config_report *report);

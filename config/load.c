@@ -136,6 +136,17 @@ static void load_text(struct loading *l, struct slice text)
     check_presets(l);
 }
 
+/* doctor names the line that is to be changed. */
+static void keep_lines(struct loading *l, const struct section *s)
+{
+    if (s->id != SECTION_UPSTREAM)
+        return;
+    int *lines = mem_alloc(keys_count() * sizeof *lines);
+    for (size_t row = 0; row < keys_count(); row++)
+        lines[row] = s->given[row].line;
+    l->config->upstreams[s->index].key_lines = lines;
+}
+
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report)
 {
     struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
@@ -150,6 +161,7 @@ struct config *config_reload(const char *file, const struct config *old, struct 
     secret_erase(bytes, len);
     free(bytes);
     for (size_t i = 0; i < l.nsections; i++) {
+        keep_lines(&l, &l.sections[i]);
         free(l.sections[i].title);
         free(l.sections[i].given);
     }
@@ -189,6 +201,7 @@ void config_unref(struct config **config)
     for (size_t i = 0; i < c->nupstreams; i++) {
         keys_clear(SECTION_UPSTREAM, &c->upstreams[i]);
         free(c->upstreams[i].name);
+        free(c->upstreams[i].key_lines);
     }
     keys_clear(SECTION_SERVER, &c->server);
     keys_clear(SECTION_LOG, &c->log);
@@ -197,6 +210,11 @@ void config_unref(struct config **config)
     free(c->upstreams);
     free(c->file);
     free(c);
+}
+
+int config_line_of(const struct upstream_config *u, const char *key)
+{
+    return u->key_lines ? u->key_lines[keys_row(SECTION_UPSTREAM, key)] : 0;
 }
 
 void config_for_one_message(struct config *c)

@@ -40,14 +40,18 @@ bool doctor_works(const struct checkup *c)
 
 static void print_row(const struct checkup_port *p)
 {
+    enum { ROOM = 23 };
     char address[ADDR_TEXT] = "-", took[24] = "-";
     const struct port_report *r = &p->report;
+    const char *tls = p->sight.has_tls ? p->sight.tls.version : "";
     if (r->address.family != ADDR_NONE)
         addr_text(&r->address, address);
+    if (strlen(address) > ROOM)
+        snprintf(address + ROOM - 2, 3, "..");
     if (r->took > 0)
         snprintf(took, sizeof took, "%lld ms", (long long)(r->took / USEC_PER_MS));
-    printf("  %-5u %-8s  %-23.23s  %-17s %9s  %s\n", (unsigned)r->port.number, port_mode_name(r->port.mode), address,
-           finding_name(r->finding), took, p->sight.has_tls ? p->sight.tls.version : "");
+    printf("  %-5u %-8s  %-*s  %-17s %9s%s%s\n", (unsigned)r->port.number, port_mode_name(r->port.mode), ROOM, address,
+           finding_name(r->finding), took, tls[0] ? "  " : "", tls);
 }
 
 static void print_certificate(const struct checkup_port *p, int64_t now_s)
@@ -85,7 +89,7 @@ static void print_port(const struct checkup *c, const struct checkup_port *p, in
     else if (p->mail_tried)
         snprintf(line, sizeof line, "does not take mail from and to %s: %s", checkup_own_address(c), p->mail_words);
     else if (p->report.finding == FINDING_WORKS)
-        snprintf(line, sizeof line, "sending was not tried: the account's user name is no address");
+        snprintf(line, sizeof line, "sending was not tried: the account has no address (username is none, envelope_from is not set)");
     else
         return;
     print_folded(8, line);
@@ -147,15 +151,26 @@ static void print_verdict(const struct checkup *c)
         const char *one, *many;
     } rows[] = {
         {FINDING_TIMEOUT_CONNECT, "This network blocks %s. ", "This network blocks %s. "},
-        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ", "This network swallows SMTP on %s. "},
+        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ", "This network swallows SMTP on %s. "}, /* after it: what is used */
         {FINDING_REFUSED, "%s is closed at the server. ", "%s are closed at the server. "},
+        {FINDING_RESET, "%s is cut off, on the way or by the server. ", "%s are cut off, on the way or by the server. "},
+        {FINDING_GREETING_4XX, "The server has no time for us on %s. ", "The server has no time for us on %s. "},
+        {FINDING_GREETING_5XX, "The server does not want this address on %s. ", "The server does not want this address on %s. "},
+        {FINDING_NOT_SMTP, "Something that is no mail server answers on %s. ", "Something that is no mail server answers on %s. "},
+        {FINDING_EHLO_REFUSED, "%s refuses our name in EHLO. ", "%s refuse our name in EHLO. "},
+        {FINDING_STARTTLS_REFUSED, "%s offers TLS and then refuses it. ", "%s offer TLS and then refuse it. "},
+        {FINDING_TIMEOUT_TLS, "This network swallows TLS on %s. ", "This network swallows TLS on %s. "},
+        {FINDING_TLS_HANDSHAKE, "The TLS handshake fails on %s. ", "The TLS handshake fails on %s. "},
         {FINDING_CERTIFICATE, "%s shows a certificate that is not to be trusted. ", "%s show certificates that are not to be trusted. "},
         {FINDING_NO_STARTTLS, "%s offers no TLS. ", "%s offer no TLS. "},
+        {FINDING_AUTH_UNAVAILABLE, "%s offers no login that can be used. ", "%s offer no login that can be used. "},
+        {FINDING_AUTH_TEMPORARY, "Nobody can be logged in now on %s. ", "Nobody can be logged in now on %s. "},
+        {FINDING_TIMEOUT_AUTH, "The login got no answer in time on %s. ", "The login got no answer in time on %s. "},
         {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ", "The credentials are refused (%s). "},
         {FINDING_DNS, "The host's name cannot be resolved. ", "The host's name cannot be resolved. "},
-        {FINDING_PROXY, "The outbound proxy says no (%s). ", "The outbound proxy says no (%s). "},
+        {FINDING_PROXY, "The outbound proxy is no way out to %s. ", "The outbound proxy is no way out to %s. "},
     };
-    char text[1200] = "", list[200];
+    char text[3000] = "", list[200];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t found = list_ports(c, rows[i].finding, list, sizeof list);
         if (found)
@@ -169,27 +184,59 @@ static void print_verdict(const struct checkup *c)
 
 /* ---- what to change ---- */
 
-static const char *advice(enum finding f)
+struct advice {
+    const char *keys[5]; /* the first that the account gives tells the line; none: nothing in the file is to blame */
+    const char *words;
+};
+
+static const struct advice *advice(const struct checkup_port *p)
 {
-    switch (f) {
-    case FINDING_AUTH_REFUSED: return "username, password: the provider says no to them; many want an app password of their own";
-    case FINDING_AUTH_UNAVAILABLE: return "auth, tls: no mechanism was offered that may be used on such a connection";
-    case FINDING_CERTIFICATE: return "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it";
-    case FINDING_DNS: return "host: is the name spelt right? Does this machine have a working resolver?";
-    case FINDING_NO_STARTTLS:
+    static const struct advice
+        other_ports =
+            {{"ports", "provider"},
+             "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy = if this network has an exit of that kind"},
+        mode = {{"ports", "provider"}, "ports: the mode may be wrong (PORT/implicit or PORT/starttls)"},
+        login = {{"username"}, "username, password: the provider says no to them; many want an app password of their own"},
+        command = {{"password_command"}, "password_command: run it as the server's user; its first line must be the password, within 10 s"},
+        mechanisms = {{"auth", "tls", "username"}, "auth, tls: no mechanism was offered that may be used on such a connection"},
+        name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
+                "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it"},
+        host = {{"host", "provider"}, "host: is the name spelt right? Does this machine have a working resolver?"},
+        proxy = {{"proxy"}, "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow these ports"},
+        helo = {{"helo"}, "helo: give a real host name"},
+        slow = {{"connect_timeout"}, "connect_timeout: a longer one helps if the server is only slow to log us in"},
+        stranger = {{"source", "proxy"},
+                    "source, proxy: the server turns this machine's address away; ask the provider, or leave by another address"},
+        later = {{NULL}, "nothing in the file: the server cannot take us now; try again later"};
+    switch (p->report.finding) {
+    case FINDING_AUTH_REFUSED: return &login;
+    case FINDING_AUTH_UNAVAILABLE: return &mechanisms;
+    case FINDING_AUTH_TEMPORARY: return p->sight.mechanism[0] ? &later : &command; /* no AUTH was begun: there was no password */
+    case FINDING_TIMEOUT_AUTH: return &slow;
+    case FINDING_CERTIFICATE: return &name;
+    case FINDING_DNS: return &host;
     case FINDING_TLS_HANDSHAKE:
-    case FINDING_TIMEOUT_TLS: return "ports: the mode may be wrong (PORT/implicit or PORT/starttls)";
-    case FINDING_PROXY: return "proxy: it refuses; ask whoever runs it to allow these ports";
-    case FINDING_EHLO_REFUSED: return "helo: give a real host name";
-    default: return "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy = if this network has an exit of that kind";
+    case FINDING_TIMEOUT_TLS: return &mode;
+    case FINDING_PROXY: return &proxy;
+    case FINDING_EHLO_REFUSED: return &helo;
+    case FINDING_GREETING_4XX: return &later;
+    case FINDING_GREETING_5XX: return &stranger;
+    default: return &other_ports;
     }
 }
 
-static void print_one_advice(const struct checkup *c, const char *config_file, enum finding finding)
+static void print_one_advice(const struct checkup *c, const char *config_file, const struct advice *a)
 {
     char line[600];
     const struct upstream_config *cfg = checkup_config(c);
-    snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, cfg->line, cfg->name, advice(finding));
+    size_t given = 0;
+    while (a->keys[given] && !config_line_of(cfg, a->keys[given]))
+        given++;
+    int number = a->keys[given] ? config_line_of(cfg, a->keys[given]) : cfg->line;
+    if (a->keys[0])
+        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, number, cfg->name, a->words);
+    else
+        snprintf(line, sizeof line, "%s", a->words);
     print_folded(2, line);
 }
 
@@ -198,24 +245,22 @@ static void print_advice(const struct checkup *c, const char *config_file)
 {
     size_t n;
     const struct checkup_port *ports = checkup_ports(c, &n);
-    bool refused = false;
     if (doctor_works(c)) {
         printf("Nothing has to be changed.\n");
         return;
     }
     printf("To change:\n");
     for (size_t i = 0; i < n; i++)
-        refused = refused || ports[i].report.finding == FINDING_AUTH_REFUSED;
-    if (refused) {
-        print_one_advice(c, config_file, FINDING_AUTH_REFUSED);
-        return;
-    }
+        if (ports[i].report.finding == FINDING_AUTH_REFUSED) {
+            print_one_advice(c, config_file, advice(&ports[i]));
+            return;
+        }
     for (size_t i = 0; i < n; i++) {
         bool again = ports[i].is_comparison;
         for (size_t k = 0; k < i; k++)
-            again = again || advice(ports[k].report.finding) == advice(ports[i].report.finding);
+            again = again || advice(&ports[k]) == advice(&ports[i]);
         if (!again)
-            print_one_advice(c, config_file, ports[i].report.finding);
+            print_one_advice(c, config_file, advice(&ports[i]));
     }
 }
 
@@ -224,8 +269,11 @@ void doctor_print(const struct checkup *c, const char *config_file, int64_t now_
     size_t n;
     const struct upstream_config *cfg = checkup_config(c);
     const struct checkup_port *ports = checkup_ports(c, &n);
-    printf("account %s: %s%s%s\n\n", cfg->name, cfg->host, cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
-    printf("  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME", "TLS");
+    char title[900];
+    snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host, cfg->username ? ", user " : "",
+             cfg->username ? cfg->username : "");
+    print_folded(0, title);
+    printf("\n  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME", "TLS");
     for (size_t i = 0; i < n; i++)
         print_row(&ports[i]);
     printf("\n");

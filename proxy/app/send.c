@@ -18,9 +18,10 @@
 #include "relay/relay.h"
 #include "smtp/client.h"
 #include "upstream/account.h"
+#include "upstream/settings.h"
 #include "wire/address.h"
 
-enum { MOST_RECIPIENTS = 100 };
+enum { MOST_RECIPIENTS = 100, MOST_LISTENERS = 16 };
 #define PATIENCE (15 * 60 * USEC_PER_SEC) /* all of RFC 5321's waits together end before */
 
 /* The sender is a client of a relay of its own, on a loopback port that only lives for this message: what is tried is what the server does. */
@@ -29,6 +30,8 @@ struct sending {
     const char *to[MOST_RECIPIENTS];
     size_t nto, answered, accepted;
     struct config *config;
+    struct addr own[MOST_LISTENERS]; /* where the server itself listens: no way out */
+    size_t nown;
     struct io io;
     struct accounts *accounts;
     struct certificates *certificates;
@@ -39,14 +42,13 @@ struct sending {
     struct client_settings settings;
     struct timer *timer;
     struct buf message;
+    bool sender_refused;
     int status;
-    bool over;
 };
 
 static void finish(struct sending *s, int status)
 {
     s->status = status;
-    s->over = true;
     loop_stop(s->io.loop);
 }
 
@@ -79,6 +81,7 @@ static void on_mail_reply(void *ctx, const struct reply *reply)
     char words[1024];
     if (reply_is(reply, 2))
         return;
+    s->sender_refused = true;
     printf("sender %s: %s\n", s->from[0] ? s->from : "<>", reply_words(reply, words, sizeof words));
     finish(s, status_of(reply));
 }
@@ -87,7 +90,7 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
 {
     struct sending *s = ctx;
     char words[1024];
-    if (s->over) /* the sender was refused: what follows says only that there is none */
+    if (s->sender_refused) /* what follows is only "send MAIL first" */
         return;
     printf("recipient %s: %s\n", s->to[index], reply_words(reply, words, sizeof words));
     s->answered++;
@@ -188,6 +191,8 @@ static int open_all(struct sending *s)
     if (world_open(&s->io, LOG_ERROR, false, quiet_sink(), &err) != 0)
         return complain(EXIT_SYSTEM, &err);
     s->accounts = accounts_new(&s->io, s->config, &err);
+    if (s->accounts)
+        accounts_set_own_listeners(s->accounts, s->own, s->nown);
     s->certificates = s->accounts ? certificates_new(s->config, NULL, s->io.log, &err) : NULL;
     if (!s->certificates)
         return complain(EXIT_BAD_CONFIG, &err);
@@ -237,25 +242,26 @@ static void close_all(struct sending *s)
     world_close(&s->io);
 }
 
+/* Takes an address as people paste it: <> is the null sender. */
+static char *without_brackets(char *address)
+{
+    size_t len = strlen(address);
+    if (len < 2 || address[0] != '<' || address[len - 1] != '>')
+        return address;
+    address[len - 1] = 0;
+    return address + 1;
+}
+
 static bool add_recipients(struct sending *s, char *list)
 {
     for (char *to = strtok(list, ", "); to; to = strtok(NULL, ", ")) {
         struct address address;
+        to = without_brackets(to);
         if (s->nto == MOST_RECIPIENTS || !address_parse(slice_of(to), &address))
             return false;
         s->to[s->nto++] = to;
     }
     return true;
-}
-
-/* "<a@b>" is "a@b", "<>" the null sender. */
-static const char *without_brackets(char *address)
-{
-    size_t n = strlen(address);
-    if (n < 2 || address[0] != '<' || address[n - 1] != '>')
-        return address;
-    address[n - 1] = 0;
-    return address + 1;
 }
 
 static bool parse_arguments(struct sending *s, int argc, char **argv)
@@ -288,6 +294,7 @@ int send_main(const char *config_file, int argc, char **argv)
     s.config = load_config_or_complain(config_file);
     if (!s.config)
         return EXIT_BAD_CONFIG;
+    s.nown = settings_listeners(s.config, s.own, MOST_LISTENERS);
     config_for_one_message(s.config);
     if (!s.file)
         send_message_test(s.from, s.to[0], s.config->server.hostname, &s.message);

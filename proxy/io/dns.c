@@ -5,15 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "io/transport_fd.h"
 
-enum { ADDRESSES = 64 }; /* of one answer; callers try far fewer */
+enum {
+    ADDRESSES = 64, /* of one answer; callers try far fewer */
+    /* Under way at once. Behind a resolver that drops AAAA questions each holds a helper for ten seconds and more: the rest are for A. */
+    MOST_V6 = CAP_HELPER_THREADS / 2,
+};
 
 /* One question to the resolver, asked by any number of queries. While it runs on a helper, only `host`, `family` and the answer below
  * belong to that thread. */
 struct lookup {
+    struct dns *dns;  /* NULL: it is gone */
     struct link link; /* in dns->lookups */
+    struct link turn; /* in dns->queued, until a helper has it */
     struct link queries;
     char *host;
     enum addr_family family;
@@ -25,6 +32,8 @@ struct lookup {
 struct dns {
     struct offload *off;
     struct link lookups;
+    struct link queued; /* AAAA lookups too many */
+    size_t nv6;         /* AAAA lookups with a helper */
 };
 
 struct dns_query {
@@ -39,15 +48,30 @@ struct dns *dns_new(struct loop *loop, struct offload *off)
     (void)loop;
     dns->off = off;
     link_init(&dns->lookups);
+    link_init(&dns->queued);
     return dns;
+}
+
+static void lookup_free(struct lookup *l)
+{
+    while (!link_is_alone(&l->queries)) /* they stay whose they are */
+        link_remove(l->queries.next);
+    link_remove(&l->link);
+    link_remove(&l->turn);
+    free(l->host);
+    free(l);
 }
 
 void dns_free(struct dns **dns)
 {
     if (!*dns)
         return;
-    LIST_EACH (&(*dns)->lookups, it) /* those that still run end by themselves, without us */
+    while (!link_is_alone(&(*dns)->queued))
+        lookup_free(CONTAINER((*dns)->queued.next, struct lookup, turn));
+    LIST_EACH (&(*dns)->lookups, it) { /* those that still run end by themselves, without us */
+        CONTAINER(it, struct lookup, link)->dns = NULL;
         link_remove(it);
+    }
     free(*dns);
     *dns = NULL;
 }
@@ -91,12 +115,37 @@ static void run(void *arg)
         answer_error(l, EAI_NONAME, 0);
 }
 
+static void done(void *arg);
+
+static void give_to_helper(struct dns *dns, struct lookup *l)
+{
+    link_remove(&l->turn);
+    dns->nv6 += l->family == ADDR_V6;
+    offload_submit(dns->off, run, done, l);
+}
+
+/* Whose queries were all cancelled is not asked for any more. */
+static void start_queued(struct dns *dns)
+{
+    while (dns->nv6 < MOST_V6 && !link_is_alone(&dns->queued)) {
+        struct lookup *l = CONTAINER(dns->queued.next, struct lookup, turn);
+        if (link_is_alone(&l->queries))
+            lookup_free(l);
+        else
+            give_to_helper(dns, l);
+    }
+}
+
 /* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a new lookup, since this one is out of the
  * list. */
 static void done(void *arg)
 {
     struct lookup *l = arg;
     link_remove(&l->link);
+    if (l->dns && l->family == ADDR_V6) {
+        l->dns->nv6--;
+        start_queued(l->dns);
+    }
     while (!link_is_alone(&l->queries)) {
         struct dns_query *q = CONTAINER(l->queries.next, struct dns_query, link);
         dns_fn *fn = q->fn;
@@ -105,8 +154,7 @@ static void done(void *arg)
         free(q);
         fn(ctx, l->addresses, l->n, &l->err);
     }
-    free(l->host);
-    free(l);
+    lookup_free(l);
 }
 
 static struct lookup *find(struct dns *dns, const char *host, enum addr_family family)
@@ -124,11 +172,16 @@ struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family
     struct lookup *l = find(dns, host, family);
     if (!l) {
         l = NEW(struct lookup);
+        l->dns = dns;
+        link_init(&l->turn);
         link_init(&l->queries);
         l->host = mem_string(host);
         l->family = family;
         list_push_back(&dns->lookups, &l->link);
-        offload_submit(dns->off, run, done, l);
+        if (family == ADDR_V6 && dns->nv6 >= MOST_V6)
+            list_push_back(&dns->queued, &l->turn);
+        else
+            give_to_helper(dns, l);
     }
     struct dns_query *q = NEW(struct dns_query);
     q->fn = fn;

@@ -22,7 +22,8 @@ static const usec patience = 2 * USEC_PER_SEC; /* from the first news of a burst
 struct place {
     uint8_t kind; /* RTM_NEWADDR or RTM_NEWROUTE */
     uint8_t family;
-    uint8_t bytes[16]; /* the address, or the gateway */
+    uint8_t bytes[16];  /* the address, or the gateway */
+    uint8_t source[16]; /* of a route: the address we come from */
     uint32_t interface;
     uint32_t priority;
 };
@@ -76,6 +77,8 @@ static void take_attributes(struct place *place, const struct rtattr *a, size_t 
         const void *data = (const char *)a + RTA_LENGTH(0);
         if ((a->rta_type == bytes_type || a->rta_type == second_type) && len <= sizeof place->bytes)
             memcpy(place->bytes, data, len);
+        else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_PREFSRC && len <= sizeof place->source)
+            memcpy(place->source, data, len);
         else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_OIF && len == 4)
             memcpy(&place->interface, data, 4);
         else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_PRIORITY && len == 4)
@@ -108,6 +111,12 @@ static bool place_of_route(const struct nlmsghdr *h, struct place *place)
     return true;
 }
 
+static void drop_place(struct netwatch *w, size_t at)
+{
+    w->nplaces--;
+    memmove(&w->places[at], &w->places[at + 1], (w->nplaces - at) * sizeof w->places[at]);
+}
+
 /* True: this changes what we knew. A full table forgets the oldest, whose next announcement is one false alarm. */
 static bool take_in(struct netwatch *w, const struct place *place, bool gone)
 {
@@ -117,20 +126,40 @@ static bool take_in(struct netwatch *w, const struct place *place, bool gone)
     bool known = at < w->nplaces;
     if (known == !gone)
         return false;
-    if (known || w->nplaces == PLACES) {
-        size_t drop = known ? at : 0;
-        w->nplaces--;
-        memmove(&w->places[drop], &w->places[drop + 1], (w->nplaces - drop) * sizeof *place);
-    }
+    if (known || w->nplaces == PLACES)
+        drop_place(w, known ? at : 0);
     if (!gone)
         w->places[w->nplaces++] = *place;
     return true;
+}
+
+/* The kernel does not announce the end of a route that another takes the place of. */
+static void forget_replaced(struct netwatch *w, const struct place *by)
+{
+    for (size_t i = w->nplaces; i-- > 0;) {
+        const struct place *p = &w->places[i];
+        if (p->kind == RTM_NEWROUTE && p->family == by->family && p->priority == by->priority && memcmp(p, by, sizeof *p) != 0)
+            drop_place(w, i);
+    }
 }
 
 static void note_change(struct netwatch *w)
 {
     if (w->inventory == LISTED && !timer_is_armed(w->burst))
         timer_arm(w->burst, patience);
+}
+
+/* Nor that of IPv4 routes through an interface that goes down. */
+static void take_link(struct netwatch *w, const struct nlmsghdr *h)
+{
+    const struct ifinfomsg *m = NLMSG_DATA(h);
+    if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || (h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP)))
+        return;
+    for (size_t i = w->nplaces; i-- > 0;)
+        if (w->places[i].kind == RTM_NEWROUTE && w->places[i].interface == (uint32_t)m->ifi_index) {
+            drop_place(w, i);
+            note_change(w);
+        }
 }
 
 static void take_message(struct netwatch *w, const struct nlmsghdr *h)
@@ -145,10 +174,14 @@ static void take_message(struct netwatch *w, const struct nlmsghdr *h)
             w->inventory = LISTED;
         return;
     }
-    if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
+    if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
+        take_link(w, h);
+    else if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
         usable = place_of_address(h, &place);
     else if (h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE)
         usable = place_of_route(h, &place);
+    if (usable && h->nlmsg_type == RTM_NEWROUTE && (h->nlmsg_flags & NLM_F_REPLACE))
+        forget_replaced(w, &place);
     if (usable && (gone || !is_container_device(place.interface)) && take_in(w, &place, gone))
         note_change(w);
 }
@@ -191,7 +224,7 @@ static void on_burst(void *arg)
 struct netwatch *netwatch_new(struct loop *loop, void (*changed)(void *ctx), void *ctx)
 {
     struct sockaddr_nl at = {.nl_family = AF_NETLINK,
-                             .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+                             .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0)
         return NULL;

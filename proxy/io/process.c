@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -22,7 +23,8 @@ struct process_run {
     usec deadline;
     struct secret *output;
     struct err err;
-    process_fn *fn; /* NULL: cancelled */
+    process_fn *fn;        /* NULL: cancelled */
+    atomic_bool cancelled; /* the same for the helper */
     void *ctx;
 };
 
@@ -137,7 +139,7 @@ static int attend(struct process_run *r, struct child *child)
     usec end = monotonic() + r->deadline;
     for (;;) {
         bool too_long = read_output(child) < 0;
-        if (too_long || monotonic() >= end) {
+        if (too_long || monotonic() >= end || atomic_load(&r->cancelled)) {
             kill_group(child);
             if (too_long)
                 err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
@@ -183,6 +185,8 @@ static void run(void *arg)
     struct process_run *r = arg;
     struct child child = {.out = -1};
     int pipe_fds[2];
+    if (atomic_load(&r->cancelled))
+        return;
     if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
         err_set_errno(&r->err, errno, "pipe");
         return;
@@ -236,7 +240,9 @@ struct process_run *process_run(struct loop *loop, struct offload *off, char *co
 
 void process_cancel(struct process_run **run_p)
 {
-    if (*run_p)
+    if (*run_p) {
         (*run_p)->fn = NULL;
+        atomic_store(&(*run_p)->cancelled, true);
+    }
     *run_p = NULL;
 }

@@ -14,6 +14,6 @@ typedef void process_fn(void *ctx, struct secret *output, const struct err *err)
 /* argv: NULL-terminated, copied. The child gets our environment less the secrets' (NOTIFY_SOCKET, LISTEN_*, CREDENTIALS_DIRECTORY stays),
  * stdin from /dev/null, stderr ours. After `deadline` its process group is killed. */
 struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[], usec deadline, process_fn *fn, void *ctx);
-void process_cancel(struct process_run **run); /* no callback any more; the child is still reaped */
+void process_cancel(struct process_run **run); /* no callback any more; the process group is killed in a moment */
 
 #endif

@@ -186,7 +186,7 @@ struct transaction {
 
     struct lease *lease; /* BACK_ACQUIRING and beyond */
     bool mail_utf8;      /* MAIL went with SMTPUTF8 */
-    int unfit;           /* the code by which the session said that we are not logged in: then it does not go back to the pool */
+    struct reply unfit;  /* by which the session said that we are not logged in: then it does not go back to the pool; code 0: it did not */
     bool unfit_at_mail;  /* ... to MAIL, so about the session, not about one recipient or message */
     unsigned unanswered; /* MAIL and RCPTs */
 

@@ -34,6 +34,7 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     reply_init(&t->answer);
     reply_init(&t->refusal);
     reply_init(&t->told);
+    reply_init(&t->unfit);
     t->eightbit = params->body == BODY_8BITMIME;
     t->has_size = params->has_size;
     t->size = params->size;
@@ -61,6 +62,7 @@ static void destroy(void *arg)
     reply_free(&t->answer);
     reply_free(&t->refusal);
     reply_free(&t->told);
+    reply_free(&t->unfit);
     recipients_free(&t->recipients);
     rewrite_free(&t->rewrite);
     free(t->sender);
@@ -72,9 +74,8 @@ static void destroy(void *arg)
 /* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
 static void drop_unfit(struct transaction *t, struct client *c, bool judged)
 {
-    struct reply reply = {.code = t->unfit};
-    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &reply, .saw_bytes = true};
-    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit);
+    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &t->unfit, .saw_bytes = true};
+    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit.code);
     client_quit(&c);
     lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
 }
@@ -95,7 +96,7 @@ static void leave_upstream(struct transaction *t, bool judged)
     }
     c = lease_client(t->lease);
     t->message.rtts += client_flights(c);
-    if (t->unfit) {
+    if (t->unfit.code) {
         drop_unfit(t, c, judged);
     } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
         lease_return(&t->lease, judged);
@@ -237,13 +238,13 @@ void transaction_note_unfit(struct transaction *t, const struct reply *reply)
 {
     char words[256];
     bool logs_in = t->upstream->username && t->upstream->auth != AUTH_NONE;
-    if (!t->unfit)
+    if (!t->unfit.code)
         log_event(t->relay->io->log, LOG_WARN,
                   logs_in ? "the upstream let us log in, and yet answers as if we had not"
                           : "the upstream wants a login, and this account has none: set username and password_file",
                   log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_num("status", reply->code),
                   log_str("reply", reply_words(reply, words, sizeof words)));
-    t->unfit = reply->code;
+    reply_copy(&t->unfit, reply);
 }
 
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail)

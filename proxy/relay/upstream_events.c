@@ -24,7 +24,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     t->back = BACK_READY;
     t->unanswered = 0;
     t->mail_utf8 = t->unfit_at_mail = false;
-    t->unfit = 0;
+    t->unfit.code = 0;
     recipients_restart(&t->recipients);
     client_set_owner(c, &transaction_client_events, t);
     t->message.port = lease_port(lease)->number;

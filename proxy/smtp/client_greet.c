@@ -34,7 +34,7 @@ void client_start(struct client *c)
 static const char *stranger(struct slice first)
 {
     if (first.len >= 2 && (first.data[0] == 0x15 || first.data[0] == 0x16) && first.data[1] == 0x03)
-        return "the port speaks TLS from the first byte (a port for implicit TLS?)";
+        return "the port speaks TLS from the first byte";
     if (slice_starts(first, "HTTP/"))
         return "the port speaks HTTP, not SMTP";
     if (slice_starts(first, "SSH-"))

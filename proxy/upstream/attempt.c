@@ -34,6 +34,7 @@ struct attempt {
     struct timer *timer;
     usec left;               /* of the clock, while it stands still */
     struct deferred failing; /* found inside attempt_new */
+    struct err why;          /* ... and what */
     struct credential_request secret;
     enum phase phase;
     bool waits, greeted, logging_in;
@@ -106,6 +107,7 @@ static void describe(const struct attempt *a, enum finding finding, const struct
         .auth = a->env->cfg->auth,
         .err = err,
         .greeted = a->greeted,
+        .at_gate = a->waits,
         .now_s = loop_wall_ms(a->env->io->loop) / 1000,
     };
     if (failure) {
@@ -174,9 +176,7 @@ static void on_timeout(void *arg)
 static void on_failing(void *arg)
 {
     struct attempt *a = arg;
-    struct err err = {.kind = ERR_SYSTEM};
-    snprintf(err.words, sizeof err.words, "%.*s", (int)sizeof err.words - 1, a->result.words);
-    fail(a, FINDING_REFUSED, NULL, &err);
+    fail(a, a->env->cfg->proxy.kind == PROXY_NONE ? FINDING_REFUSED : FINDING_PROXY, NULL, &a->why);
 }
 
 /* ---- the way there ---- */
@@ -348,7 +348,6 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 {
     struct attempt *a = NEW(struct attempt);
     const struct addr *source = env->cfg->source.family != ADDR_NONE ? &env->cfg->source : NULL;
-    struct err err = {0};
     *a = (struct attempt){.env = env, .rung = rung, .to = *to, .identity = identity, .events = events, .ctx = ctx};
     a->to.port = env->cfg->proxy.kind == PROXY_NONE ? rung->report->port.number : env->cfg->proxy.port;
     a->started = a->last_step = loop_now(env->io->loop);
@@ -357,11 +356,9 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
     credential_request_init(&a->secret);
     timer_arm(a->timer, clock);
     a->stream =
-        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &err);
-    if (!a->stream) {
-        snprintf(a->result.words, sizeof a->result.words, "%s", err.words);
+        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &a->why);
+    if (!a->stream)
         loop_defer(env->io->loop, &a->failing);
-    }
     return a;
 }
 
@@ -405,10 +402,15 @@ const struct attempt_result *attempt_result(const struct attempt *a)
 
 void attempt_result_so_far(const struct attempt *a, struct attempt_result *result_r)
 {
-    if (a->phase == PHASE_OVER)
+    struct err err;
+    if (a->phase == PHASE_OVER) {
         *result_r = a->result;
-    else
+    } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) { /* the port is not to blame for it */
+        err_set(&err, ERR_TIMEOUT, "password_command has not answered yet");
+        describe(a, FINDING_AUTH_TEMPORARY, NULL, &err, result_r);
+    } else {
         describe(a, timeout_finding(a), NULL, NULL, result_r);
+    }
 }
 
 usec attempt_rtt(const struct attempt *a)

@@ -11,8 +11,8 @@
 #include "upstream/race.h"
 #include "upstream/settings.h"
 
-#define GRACE (2 * USEC_PER_SEC)
-#define WATCH_EVERY (50 * USEC_PER_MS)
+#define GRACE (3 * USEC_PER_SEC / 2) /* half a second of the promised two is for beginning and ending */
+#define WATCH_EVERY (20 * USEC_PER_MS)
 enum { OUTBOUND_25 = 25 };
 
 struct examined { /* one port; its race is alone on the track */
@@ -34,7 +34,9 @@ struct checkup {
     struct credential *credential;
     struct tls_context *tls;
     struct timer *deadline;
-    struct timer *watch; /* after a refusal: who has come as far as the login? */
+    struct gate_pass opening; /* holds the gate until the first port is there: a password it refuses must not go to a quicker one */
+    usec opens;               /* at the latest */
+    struct timer *watch;      /* who has come as far as the login? */
     char refusal[80];
     struct checkup_port *ports;
     struct examined *examined;
@@ -68,34 +70,65 @@ static void on_finished(void *arg)
     c->done(c->ctx);
 }
 
-static void give_up(struct examined *x, enum finding finding, const char *words)
+/* What a port has shown on the way to the gate is kept: its address, its certificate, its mechanisms. */
+static void refuse_at_gate(struct examined *x)
 {
     struct port_report *r = &x->port->report;
-    if (r->finding == FINDING_UNTRIED) {
-        r->finding = finding;
-        snprintf(r->words, sizeof r->words, "%u %s", (unsigned)r->port.number, words);
-    }
-    end(x);
+    race_report_so_far(x->race);
+    r->finding = FINDING_AUTH_REFUSED;
+    snprintf(r->words, sizeof r->words, "%u %s", (unsigned)r->port.number, x->checkup->refusal);
 }
 
+static bool stands_at_closed_gate(const struct examined *x)
+{
+    return !x->over && x->race && x->checkup->refusal[0] && race_waits_for_gate(x->race);
+}
+
+static void give_up(struct examined *x)
+{
+    if (stands_at_closed_gate(x))
+        refuse_at_gate(x);
+    else if (x->race)
+        race_report_so_far(x->race);
+    else
+        snprintf(x->port->mail_words, sizeof x->port->mail_words, "it did not answer in time");
+}
+
+/* First all are looked at: the end of one would let another through the gate. */
 static void on_deadline(void *arg)
 {
     struct checkup *c = arg;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->examined[i].over && c->refusal[0])
-            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
-        else if (!c->examined[i].over)
-            give_up(&c->examined[i], FINDING_TIMEOUT_AUTH,
-                    "did not come to an end in time: the login on another port was not answered before");
+        if (!c->examined[i].over)
+            give_up(&c->examined[i]);
+    for (size_t i = 0; i < c->n; i++)
+        end(&c->examined[i]);
 }
 
-/* The gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
+static void on_opening(void *ctx)
+{
+    (void)ctx;
+}
+
+/* As in the server, where the next port begins when the first stood still for port_patience. */
+static void open_gate(struct checkup *c)
+{
+    const struct examined *first = &c->examined[0];
+    if (!first->race || race_waits_for_gate(first->race) || loop_now(c->env.io->loop) >= c->opens)
+        gate_leave(&c->gate, &c->opening);
+}
+
+/* After a refusal the gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
 static void on_watch(void *arg)
 {
     struct checkup *c = arg;
+    if (c->opening.state == GATE_HOLDING)
+        open_gate(c);
     for (size_t i = 0; i < c->n; i++)
-        if (!c->examined[i].over && race_waits_for_gate(c->examined[i].race))
-            give_up(&c->examined[i], FINDING_AUTH_REFUSED, c->refusal);
+        if (stands_at_closed_gate(&c->examined[i])) {
+            refuse_at_gate(&c->examined[i]);
+            end(&c->examined[i]);
+        }
     timer_arm(c->watch, WATCH_EVERY);
 }
 
@@ -178,7 +211,6 @@ static void on_refused(void *ctx)
     x->over = true; /* its race keeps the gate shut until checkup_free */
     if (--c->left == 0)
         loop_defer(x->env->io->loop, &c->finished);
-    timer_arm(c->watch, 0);
 }
 
 static void on_stalled(void *ctx)
@@ -232,6 +264,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     gate_init(&c->gate);
     c->credential = credential_new(io, cfg);
     c->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
+    c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
     prepare_25(c);
     c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
     c->ports = mem_alloc(c->n * sizeof *c->ports);
@@ -240,6 +273,10 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     c->deadline = timer_new(io->loop, on_deadline, c);
     c->watch = timer_new(io->loop, on_watch, c);
     timer_arm(c->deadline, cfg->connect_timeout + GRACE);
+    timer_arm(c->watch, WATCH_EVERY);
+    c->opens = loop_now(io->loop) + cfg->port_patience;
+    gate_pass_init(&c->opening, 0, 0, on_opening, c);
+    gate_enter(&c->gate, &c->opening);
     for (size_t i = 0; i < c->n; i++) {
         bool is_25 = i >= cfg->ports.n;
         c->examined[i].port = &c->ports[i];
@@ -281,8 +318,11 @@ const struct upstream_config *checkup_config(const struct checkup *c)
     return c->cfg;
 }
 
+/* What its mail is sent as. */
 const char *checkup_own_address(const struct checkup *c)
 {
     const char *user = c->cfg->username;
+    if (c->cfg->envelope_from)
+        return c->cfg->envelope_from;
     return user && strchr(user, '@') ? user : NULL;
 }

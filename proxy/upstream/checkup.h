@@ -1,5 +1,5 @@
 /* A checkup of one account: every port tried to its end through the same code as the server's, for `doctor`. Beside the configured ports, outbound port 25
- * is tried without credentials, for comparison. One AUTH at a time; a refusal ends all of them. On a port that works, the account's own address is
+ * is tried without credentials, for comparison. One AUTH at a time, in the order of the ports as far as they are quick enough; a refusal ends all of them. On a port that works, the account's own address is
  * offered as sender and recipient, and the transaction is reset. */
 #ifndef UPSTREAM_CHECKUP_H
 #define UPSTREAM_CHECKUP_H

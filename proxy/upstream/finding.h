@@ -51,9 +51,8 @@ struct port_report { /* one port of one account, as last seen */
 struct finding_detail {
     enum finding finding;
     struct port port;
-    const char *host;
-    const char *expected;
-    /* the name that a certificate must bear, when it is not the host; or NULL */ /* the upstream's name as configured */
+    const char *host;     /* the upstream's name as configured */
+    const char *expected; /* the name that a certificate must bear, when it is not the host; or NULL */
     const struct addr *address;
     const struct err *err; /* what the lower rooms said */
     const struct reply *reply;
@@ -62,10 +61,13 @@ struct finding_detail {
     enum auth_choice auth;   /* as configured */
     const char *mechanism;   /* of a port that works; "" none */
     bool greeted;            /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    bool at_gate;            /* for timeout-auth: another port's login was unanswered, so this one was never asked */
     enum client_stage stage; /* for reset and not-smtp */
     int64_t now_s;           /* Unix time, for "expired 3 days ago" */
 };
 
+/* The words of a session's error without the stage that stands before them. */
+const char *finding_cause(const struct err *err, enum client_stage stage);
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
 /* The finding of a session that ended short of ready. timeout: what silence means at the point that the attempt had reached. */

@@ -24,9 +24,16 @@ static void say(struct sentence *s, const char *fmt, ...)
         s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
 }
 
+const char *finding_cause(const struct err *err, enum client_stage stage)
+{
+    const char *first = client_stage_words(stage);
+    size_t len = strlen(first);
+    return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0 ? err->words + len + 2 : err->words;
+}
+
 static const char *err_words(const struct finding_detail *d, const char *otherwise)
 {
-    return d->err && d->err->words[0] ? d->err->words : otherwise;
+    return d->err && d->err->words[0] ? finding_cause(d->err, d->stage) : otherwise;
 }
 
 /* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
@@ -111,10 +118,12 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
 
 static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", (unsigned)d->port.number,
-        err_words(d, "malformed reply"));
-    if (d->stage == CLIENT_GREETING)
-        say_other_mode(s, d);
+    unsigned port = d->port.number;
+    if (d->err && strstr(d->err->words, "speaks TLS from the first byte")) /* client_greet.c */
+        say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
+    else
+        say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", port,
+            err_words(d, "malformed reply"));
 }
 
 static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
@@ -129,6 +138,18 @@ static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
             (unsigned)d->port.number);
 }
 
+static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
+{
+    if (d->facts && d->facts->version[0]) {
+        say(s, "%u completes the TLS handshake and then never answers EHLO: the server is overloaded, or something on the way interferes",
+            (unsigned)d->port.number);
+        return;
+    }
+    say(s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", (unsigned)d->port.number);
+    if (d->port.mode == PORT_IMPLICIT)
+        say_other_mode(s, d);
+}
+
 /* The words of OpenSSL for the alerts about our own certificate (RFC 8446 section 6.2). */
 static bool is_about_our_certificate(const struct finding_detail *d)
 {
@@ -139,15 +160,15 @@ static bool is_about_our_certificate(const struct finding_detail *d)
 static void say_handshake(struct sentence *s, const struct finding_detail *d)
 {
     if (is_about_our_certificate(d)) {
-        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, d->err->words);
+        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, err_words(d, ""));
         return;
     }
     if (d->err && d->err->kind == ERR_PROTOCOL)
-        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, d->err->words);
+        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, err_words(d, ""));
     else
         say(s, "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes", (unsigned)d->port.number,
             err_words(d, "no reason given"));
-    if (!d->err || d->err->kind != ERR_PROTOCOL)
+    if (d->port.mode == PORT_IMPLICIT) /* one that answered STARTTLS is in no doubt */
         say_other_mode(s, d);
 }
 
@@ -200,12 +221,18 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
 {
     bool unearned = d->err && d->err->kind == ERR_PERMISSION;
     const char *offered = d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
-    if (d->reply && d->reply->code)
+    bool refused = d->reply && d->reply->code >= 400;
+    if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+        say(s, "%u does not log us in as the protocol has it (%s): the server is broken, or a middlebox interferes",
+            (unsigned)d->port.number, err_words(d, ""));
+        return;
+    }
+    if (refused)
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (d->err && d->stage == CLIENT_AUTH && (d->err->kind == ERR_PROTOCOL || d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
-        say(s, ": %s", d->err->words);
+    if (!refused && d->err && d->stage == CLIENT_AUTH && (d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
+        say(s, ": %s", err_words(d, ""));
         return;
     }
     say_reply(s, d);
@@ -225,14 +252,19 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
     unsigned port = d->port.number;
     switch (d->finding) {
     case FINDING_AUTH_TEMPORARY:
-        say(s, "%u cannot check the login now", port);
-        say_reply(s, d);
-        if (!d->reply || !d->reply->code)
-            say(s, " (%s)", err_words(d, "temporary failure"));
-        say(s, ": it is tried again, other ports too");
+        if (d->reply && d->reply->code) {
+            say(s, "%u cannot check the login now", port);
+            say_reply(s, d);
+            say(s, ": it is tried again, other ports too");
+        } else {
+            say(s, "%u was not asked to log us in: there is no password (%s)", port, err_words(d, "temporary failure"));
+        }
         break;
     case FINDING_TIMEOUT_AUTH:
-        say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
+        if (d->at_gate)
+            say(s, "%u was not asked to log us in: the login on another port was not answered in time", port);
+        else
+            say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
         break;
     default:
         say(s, "%u refuses the configured credentials", port);
@@ -240,6 +272,17 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
         say(s, ": check username and password (some providers want an app password); no other port is tried with them");
         break;
     }
+}
+
+static void say_proxy(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u: the proxy on the way ", (unsigned)d->port.number);
+    if (!d->err || d->err->kind == ERR_TIMEOUT)
+        say(s, "does not answer: it is down, or it cannot reach the port");
+    else if (d->err->kind == ERR_PROXY)
+        say(s, "says no (%s)", d->err->words);
+    else
+        say(s, "cannot be used (%s): check proxy in the config, and whether it is up", d->err->words);
 }
 
 static void say_about_connection(struct sentence *s, const struct finding_detail *d)
@@ -270,9 +313,12 @@ static void say_about_connection(struct sentence *s, const struct finding_detail
     case FINDING_EHLO_REFUSED:
         say(s, "%u refuses EHLO", port);
         say_reply(s, d);
-        say(s, ": check helo in the config, or something ancient answers");
+        if (d->reply && reply_is(d->reply, 4))
+            say(s, ": the server is busy, or does not like helo in the config");
+        else
+            say(s, ": check helo in the config, or something ancient answers");
         break;
-    default: say(s, "%u: the proxy on the way says no (%s)", port, err_words(d, "no answer")); break;
+    default: say_proxy(s, d); break;
     }
 }
 
@@ -290,11 +336,7 @@ void finding_words(const struct finding_detail *d, char *out, size_t size)
         say_reply(&s, d);
         say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
         break;
-    case FINDING_TIMEOUT_TLS:
-        say(&s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", port);
-        if (d->port.mode == PORT_IMPLICIT)
-            say_other_mode(&s, d);
-        break;
+    case FINDING_TIMEOUT_TLS: say_timeout_tls(&s, d); break;
     case FINDING_TLS_HANDSHAKE: say_handshake(&s, d); break;
     case FINDING_CERTIFICATE: say_certificate(&s, d); break;
     case FINDING_AUTH_UNAVAILABLE: say_auth_unavailable(&s, d); break;

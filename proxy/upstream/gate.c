@@ -10,11 +10,12 @@ void gate_init(struct gate *g)
     link_init(&g->waiting);
 }
 
-void gate_pass_init(struct gate_pass *p, unsigned port, void (*granted)(void *ctx), void *ctx)
+void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*granted)(void *ctx), void *ctx)
 {
     link_init(&p->link);
     p->state = GATE_OUTSIDE;
     p->port = port;
+    p->rank = rank;
     p->granted = granted;
     p->ctx = ctx;
 }
@@ -45,6 +46,14 @@ static void let_next_in(struct gate *g)
     let_in(g, next);
 }
 
+static void queue(struct gate *g, struct gate_pass *p)
+{
+    struct link *behind = &g->waiting;
+    while (behind->prev != &g->waiting && CONTAINER(behind->prev, struct gate_pass, link)->rank > p->rank)
+        behind = behind->prev;
+    link_insert_before(behind, &p->link);
+}
+
 void gate_enter(struct gate *g, struct gate_pass *p)
 {
     if (p->state != GATE_OUTSIDE)
@@ -54,7 +63,7 @@ void gate_enter(struct gate *g, struct gate_pass *p)
         return;
     }
     p->state = GATE_WAITING;
-    list_push_back(&g->waiting, &p->link);
+    queue(g, p);
     let_next_in(g);
 }
 

@@ -1,5 +1,5 @@
 /* The AUTH gate of an account (PRODUCT 5: AUTH is never raced). While the credentials are unproven, one attempt at a time may send AUTH; the
- * others wait in the order in which they came, but after an AUTH that proved nothing those of another port go first: a port that is silent at one
+ * others wait in the order of their ports, then in that in which they came; but after an AUTH that proved nothing those of another port go first: a port that is silent at one
  * address is likely to be so at the next. Once proven, everybody passes. */
 #ifndef UPSTREAM_GATE_H
 #define UPSTREAM_GATE_H
@@ -14,6 +14,7 @@ struct gate_pass { /* embedded in the attempt; belongs to it */
     struct link link;
     enum gate_state state;
     unsigned port;              /* whose; for the order */
+    size_t rank;                /* of the port in the ladder, likewise */
     void (*granted)(void *ctx); /* may be called from inside gate_enter, gate_leave and gate_prove; must not change the gate */
     void *ctx;
 };
@@ -26,7 +27,7 @@ struct gate {
 };
 
 void gate_init(struct gate *g);
-void gate_pass_init(struct gate_pass *p, unsigned port, void (*granted)(void *ctx), void *ctx);
+void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*granted)(void *ctx), void *ctx);
 void gate_enter(struct gate *g, struct gate_pass *p);
 void gate_leave(struct gate *g, struct gate_pass *p); /* the holder's leaving lets the next one in; harmless outside */
 void gate_prove(struct gate *g);                      /* an AUTH was answered 2xx: all who wait pass */

@@ -155,10 +155,24 @@ static void on_failed(void *ctx)
     l->events->changed(l->ctx);
 }
 
+static void credentials_refused(struct ladder *l)
+{
+    credential_refused(l->env->credential);
+    gate_doubt(l->env->gate);
+    end_all(l);
+    if (ladder_awaits_secret(l))
+        log_event(l->env->io->log, LOG_WARN, "the login is refused: password_command is asked whether there is another password by now",
+                  log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
+    else
+        ladder_set_standing(l, STANDING_AUTH_REFUSED);
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
 static void on_refused(void *ctx)
 {
     struct dial *d = ctx;
-    ladder_credentials_refused(d->ladder);
+    credentials_refused(d->ladder);
 }
 
 /* The port that worked fails or stands still: the rest of the ladder comes into play beside it, once for however many dials. */
@@ -291,18 +305,18 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failu
         ladder_set_best(l, NULL);
 }
 
-void ladder_credentials_refused(struct ladder *l)
+void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply)
 {
-    credential_refused(l->env->credential);
-    gate_doubt(l->env->gate);
-    end_all(l);
-    if (ladder_awaits_secret(l))
-        log_event(l->env->io->log, LOG_WARN, "the login is refused: password_command is asked whether there is another password by now",
-                  log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
-    else
-        ladder_set_standing(l, STANDING_AUTH_REFUSED);
-    arm_reprobe(l);
-    l->events->changed(l->ctx);
+    char said[160], words[400];
+    const struct upstream_config *cfg = l->env->cfg;
+    snprintf(words, sizeof words,
+             cfg->username
+                 ? "%u let us log in, and takes no mail from us all the same (%s): the login is good for something else, or was locked"
+                 : "%u takes no mail without a login (%s): set username and password_file",
+             (unsigned)rung->report->port.number, reply_words(reply, said, sizeof said));
+    log_event(l->env->io->log, LOG_WARN, words, log_str("account", cfg->name), log_str("host", cfg->host),
+              log_num("port", rung->report->port.number));
+    credentials_refused(l);
 }
 
 void ladder_credentials_doubted(struct ladder *l, bool changed)

@@ -46,7 +46,7 @@ enum refusal ladder_reason(const struct ladder *l, char *words, size_t size); /*
 
 /* A session that never completed anything died on this port: others go first. failure: NULL is no fault of the port. */
 void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failure *failure);
-void ladder_credentials_refused(struct ladder *l);               /* 530, 535, 534 outside of AUTH */
+void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply); /* 530, 535, 534 outside of AUTH */
 void ladder_credentials_doubted(struct ladder *l, bool changed); /* a reload: the next AUTH goes alone; a changed secret ends a wait */
 void ladder_network_changed(struct ladder *l);
 void ladder_set_tls(struct ladder *l, struct tls_context *tls); /* borrows: for sessions to come */

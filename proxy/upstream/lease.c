@@ -354,7 +354,7 @@ void lease_drop(struct lease **lease, bool completed, const struct client_failur
     if (!completed)
         give_back_place(l);
     if (why && is_refused_login(why))
-        ladder_credentials_refused(p->ladder);
+        ladder_login_revoked(p->ladder, s->rung, why->reply);
     else if (why && why->first_use)
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)

@@ -202,7 +202,7 @@ static void start_attempt(struct race *r, struct race_port *p, const struct addr
     usec clock = p->started + r->env->cfg->connect_timeout - now_of(r);
     x->race = r;
     x->port = (size_t)(p - r->ports);
-    gate_pass_init(&x->pass, p->rung->report->port.number, on_granted, x);
+    gate_pass_init(&x->pass, p->rung->report->port.number, p->rung->index, on_granted, x);
     link_init(&x->link);
     list_push_back(&r->runners, &x->link);
     p->live++;

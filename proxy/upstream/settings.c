@@ -114,3 +114,12 @@ int settings_tls(const struct upstream_config *cfg, struct tls_context **context
     err_set(err, why.kind, "[upstream %s]%s: %s", cfg->name, key_at_fault(cfg, &why), why.words);
     return -1;
 }
+
+size_t settings_listeners(const struct config *config, struct addr *out, size_t room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < config->nlistens; i++)
+        for (size_t k = 0; k < config->listens[i].address.n && n < room; k++)
+            out[n++] = config->listens[i].address.items[k];
+    return n;
+}

@@ -16,4 +16,7 @@ bool settings_share_tls(const struct upstream_config *a, const struct upstream_c
 /* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. The words of err name section and key. Gives. */
 int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err) MUST_USE;
 
+/* The addresses on which a server with this config listens: `room` of them at most. An upstream there is that server itself. Gives their number. */
+size_t settings_listeners(const struct config *config, struct addr *out, size_t room);
+
 #endif

@@ -189,6 +189,12 @@ def test_a_command_that_fails_is_temporary(stage, text):
     assert upstream.auth_attempts == []
 
 
+def test_a_command_that_is_slower_than_acquire_timeout(stage):
+    proxy = stage.proxy(stage.account([stage.upstream()], password=None, password_command="sleep 20", acquire_timeout="500ms"))
+    assert refused(proxy).startswith("451 4.7.0 ")
+    assert "there is no password (password_command has not answered yet)" in proxy.log
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_the_command_runs_as_the_servers_user_and_nothing_shows_the_secret(stage):
     upstream = stage.upstream(users={USER: "k33p-this"})

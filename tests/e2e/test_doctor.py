@@ -1,6 +1,9 @@
 """doctor: what it tells about a network, and what it must never do."""
 import json
+import os
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -50,12 +53,87 @@ def test_a_refused_password_is_sent_once(stage):
     assert "refused the credentials already" in text and "username, password:" in text
 
 
+def test_a_refusal_on_one_port_while_another_is_asked_whether_it_takes_mail(stage):
+    refused = threading.Event()
+    good = stage.upstream(hooks={"MAIL": lambda s, a: refused.wait(20) and None})
+    bad = stage.upstream(users={USER: "other"}, hooks={"EHLO": lambda s, a: wait_for_login(good)})
+    bad.hooks["AUTH"] = lambda s, a: refused.set() or b"535 5.7.8 bad credentials\r\n"
+    done = doctor(stage, stage.account([good, bad]), "--json")
+    assert done.returncode == 0 and findings(done) == [(good.port, "works"), (bad.port, "auth-refused")], done
+
+
+def test_the_first_port_is_asked_first_however_quick_the_others_are(stage):
+    slow = stage.upstream(users={USER: "other"}, hooks={"EHLO": lambda s, a: time.sleep(0.1)})
+    quick = stage.upstream()
+    done = doctor(stage, stage.account([slow, quick], port_patience="5s"), "--json")
+    assert done.returncode == 1 and findings(done) == [(slow.port, "auth-refused"), (quick.port, "auth-refused")], done
+    assert quick.auth_attempts == []
+
+
+def wait_for_login(server):
+    deadline = time.monotonic() + 10
+    while not server.auth_attempts and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_an_upstream_that_never_answers_mail(stage):
+    silent = stage.upstream(hooks={"MAIL": lambda s, a: time.sleep(20)})
+    text = " ".join(doctor(stage, stage.account([silent], connect_timeout="1s")).stdout.split())
+    assert "does not take mail from and to %s: it did not answer in time" % USER in text
+
+
+def test_one_port_never_answers_the_login_and_the_other_is_not_asked(stage):
+    first, second = (stage.upstream(hooks={"AUTH": lambda s, a: time.sleep(20)}) for _ in range(2))
+    done = doctor(stage, stage.account([first, second], connect_timeout="1s", password=None, password_command="sleep 20"), "--json")
+    ports = json.loads(done.stdout)["accounts"][0]["ports"]
+    assert sorted(p["finding"] for p in ports) == ["auth-temporary", "timeout-auth"] and all(p["address"] == "127.0.0.1" for p in ports)
+    words = " ".join(p["words"] for p in ports)
+    assert "there is no password (password_command has not answered yet)" in words and "the login on another port was not answered in time" in words
+
+
+def test_nothing_is_left_of_a_password_command_that_takes_too_long(stage):
+    pid_file = stage.folder / "pid"
+    script = stage.folder / "slow"
+    script.write_text("#!/bin/sh\necho $$ >%s\nexec sleep 60\n" % pid_file)
+    script.chmod(0o755)
+    doctor(stage, "[server]\nuser = root\n" + stage.account([stage.upstream()], connect_timeout="1s", password=None, password_command=str(script)))
+    assert not os.path.exists("/proc/%s" % pid_file.read_text().strip())
+
+
 def test_json_has_the_documented_shape(stage):
     upstream = stage.upstream()
     account = json.loads(doctor(stage, stage.account([upstream], name="a"), "--json").stdout)["accounts"][0]
     assert (account["name"], account["host"], account["works"]) == ("a", "127.0.0.1", True)
     port = account["ports"][0]
     assert set(port) == {"port", "mode", "address", "finding", "words", "ms"} and port["mode"] == "starttls" and port["address"] == "127.0.0.1"
+
+
+def test_what_to_change_and_on_which_line(stage):
+    config = stage.account([stage.upstream(greeting=b"421 4.3.2 busy\r\n"), stage.upstream(mechanisms="NTLM"), stage.upstream(hooks={"EHLO": lambda s, a: b"502 what?\r\n"}),
+                            closed_port()], name="office", auth="plain")
+    text = " ".join(doctor(stage, config).stdout.split())
+    file = stage.folder / "doctor.ini"
+
+    def line(start):
+        return next(n + 1 for n, text in enumerate(config.split("\n")) if text.startswith(start))
+
+    for words in ("nothing in the file: the server cannot take us now", "%s:%d: [upstream office] auth, tls: no mechanism" % (file, line("auth")),
+                  "%s:%d: [upstream office] helo: give" % (file, line("[upstream")), "%s:%d: [upstream office] ports: ask" % (file, line("ports")),
+                  "The server has no time for us on", "refuses our name in EHLO", "offers no login that can be used", "closed at the server"):
+        assert words in text, (words, text)
+
+
+@pytest.mark.parametrize("keys,words", [({"envelope_from": "scanner@example.test"}, "takes mail from and to scanner@example.test"), ({}, "sending was not tried: the account has no address")])
+def test_the_accounts_own_address(stage, keys, words):
+    upstream = stage.upstream(users={"apikey": PASSWORD})
+    assert words in " ".join(doctor(stage, stage.account([upstream], username="apikey", **keys)).stdout.split())
+    assert upstream.messages == []
+
+
+def test_an_upstream_that_is_this_proxy_itself(stage):
+    proxy = stage.proxy("[upstream]\nhost = 127.0.0.1\nports = {port}\ntls = off\n")
+    done = subprocess.run([BINARY, "doctor", "-c", proxy.config_file], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "127.0.0.1:%d is this proxy itself" % proxy.port in " ".join(done.stdout.split())
 
 
 def test_a_refused_sender_is_told(stage):

@@ -111,6 +111,30 @@ def test_the_cable_is_pulled_before_the_end_of_data_and_put_back(stage, network)
     assert reply.startswith("250 ") and len(upstream.wait_for(1)) == 1
 
 
+@pytest.mark.parametrize("keys,finding,words", [({"host": "10.77.1.1"}, "refused", "a route is missing"), ({"proxy": "socks5://10.77.1.1:1080"}, "proxy", "check proxy in the config")])
+def test_no_route_at_all(stage, network, keys, finding, words):
+    network.ip(network.office, "route", "del", "default")
+    proxy = office_proxy(stage, network, "587", **keys)
+    assert re.match(r"451 4\.4\.1 no port of \S+ works: 587 %s \[" % finding, deliver(proxy, network))
+    proxy.wait_for_log("cannot be .*Network is unreachable.*" + words)
+
+
+def test_a_default_route_that_is_replaced_and_put_back(stage, network):
+    """Each is news, though the kernel announces neither the end of the one nor, when an interface goes down, of the other."""
+    upstream_at(stage, network, 587)
+    netns.run("ip", "netns", "exec", network.office, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/wire0/disable_ipv6")  # its own addresses would be news
+    proxy = office_proxy(stage, network, "587")
+    news = "the network changed"
+    for count, gateway in enumerate(("10.99.1.77", INTERNET, "10.99.1.77", INTERNET)):
+        network.ip(network.office, "route", "replace", "default", "via", gateway)
+        proxy.wait_for_log(news, count=count + 1)
+    network.ip(network.office, "link", "set", "wire0", "down")
+    proxy.wait_for_log(news, count=5)
+    network.ip(network.office, "link", "set", "wire0", "up")
+    network.ip(network.office, "route", "replace", "default", "via", INTERNET)
+    proxy.wait_for_log(news, count=6)
+
+
 def test_ipv6_upstream(stage, network):
     upstream = upstream_at(stage, network, 587, host=INTERNET6)
     proxy = office_proxy(stage, network, "587", host=INTERNET6, tls_name=NAME)

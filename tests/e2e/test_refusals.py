@@ -36,6 +36,30 @@ def test_wrong_password(stage):
     assert PASSWORD not in proxy.log
 
 
+def rcpt(proxy):
+    client = proxy.raw()
+    client.reply()
+    client.say("EHLO x")
+    client.say("MAIL FROM:<a@office.test>")
+    reply = client.say("RCPT TO:<b@example.test>")
+    client.close()
+    return reply
+
+
+def test_a_login_that_is_good_for_nothing(stage):
+    proxy = stage.proxy(stage.account([stage.upstream(hooks={"MAIL": lambda s, a: b"530 5.7.0 log in again\r\n"})]))
+    assert rcpt(proxy).startswith("451 4.3.5 127.0.0.1 refuses the configured credentials")
+    assert "takes no mail from us all the same (530 5.7.0 log in again)" in proxy.log
+
+
+def test_an_upstream_that_wants_a_login_and_there_is_none(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream], username=None, password=None))
+    assert rcpt(proxy).startswith("451 4.3.5 ")
+    assert "%d takes no mail without a login (530 5.7.0 authenticate first): set username" % upstream.port in proxy.log
+    assert "wants a login, and the account has none" in proxy.log
+
+
 def test_wrong_certificate(stage, ca):
     upstream = stage.upstream(certificate=ca.issue("other2", names=["mail.elsewhere.test"]))
     proxy = stage.proxy(stage.account([upstream]))

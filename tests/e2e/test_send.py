@@ -75,3 +75,21 @@ def test_large_message(stage):
     body += (b"x" * 70 + b"\r\n") * 150_000
     assert send(stage, stage.account([upstream]), "--from", USER, "--to", "b@example.test", "-", data=body).returncode == 0
     assert upstream.wait_for(1)[0].body == body
+
+
+def test_the_null_sender_and_addresses_in_brackets(stage):
+    upstream = stage.upstream()
+    assert send(stage, stage.account([upstream]), "--from", "<>", "--to", "<b@example.test>").returncode == 0
+    assert send(stage, stage.account([upstream]), "--from", "<a@office.test>", "--to", "b@example.test").returncode == 0
+    assert [(m.sender, m.recipients) for m in upstream.messages] == [("", ["b@example.test"]), ("a@office.test", ["b@example.test"])]
+
+
+def test_a_sender_that_no_account_takes(stage):
+    done = send(stage, stage.account([stage.upstream()], senders="x@y.test"), "--from", USER, "--to", "b@example.test")
+    assert done.returncode == 1 and done.stdout.startswith(b"sender %s: 550 5.7.1" % USER.encode()) and b"recipient" not in done.stdout
+
+
+def test_an_upstream_that_is_this_proxy_itself(stage):
+    proxy = stage.proxy("[upstream]\nhost = 127.0.0.1\nports = {port}\ntls = off\n")
+    done = subprocess.run([BINARY, "send", "-c", proxy.config_file, "--from", "a@office.test", "--to", "b@example.test"], stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 75 and b"451 4.3.5 the upstream 127.0.0.1 is this proxy itself" in done.stdout

@@ -230,6 +230,34 @@ static struct result shell(const char *script, usec deadline)
     return r;
 }
 
+static long written_pid(const char *file)
+{
+    long pid = 0;
+    FILE *f = fopen(file, "r");
+    if (f && fscanf(f, "%ld", &pid) != 1)
+        pid = 0;
+    if (f)
+        fclose(f);
+    return pid;
+}
+
+/* Sooner or later: is dead, or a zombie that nobody here reaps. */
+static bool dies(long pid)
+{
+    bool dead = false;
+    char path[64], state_of;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    for (int i = 0; i < 2000 && !dead; i++, usleep(10000)) {
+        FILE *f = fopen(path, "r");
+        if (!f || fscanf(f, "%*d %*s %c", &state_of) != 1)
+            state_of = 'Z';
+        if (f)
+            fclose(f);
+        dead = state_of == 'Z' || state_of == 'X';
+    }
+    return dead;
+}
+
 static void test_process(void **state)
 {
     const usec long_enough = 60 * USEC_PER_SEC;
@@ -254,44 +282,54 @@ static void test_process(void **state)
     snprintf(script, sizeof script, "sleep 600 & echo $! >%s; wait", pid_file);
     r = shell(script, 200 * USEC_PER_MS);
     assert_int_equal(r.err.kind, ERR_TIMEOUT);
-    FILE *f = fopen(pid_file, "r");
-    long grandchild = 0;
-    assert_int_equal(fscanf(f, "%ld", &grandchild), 1);
-    fclose(f);
+    assert_true(dies(written_pid(pid_file)));
     unlink(pid_file);
-    bool dead = false;
-    for (int i = 0; i < 200 && !dead; i++, usleep(10000)) { /* dead, or a zombie that nobody here reaps */
-        char path[64], state_of = 'Z';
-        snprintf(path, sizeof path, "/proc/%ld/stat", grandchild);
-        f = fopen(path, "r");
-        if (f && fscanf(f, "%*d %*s %c", &state_of) != 1)
-            state_of = 'Z';
-        if (f)
-            fclose(f);
-        dead = state_of == 'Z' || state_of == 'X';
-    }
-    assert_true(dead);
 }
 
-static void test_process_not_there_and_cancelled(void **state)
+struct pid_watch {
+    const char *file;
+    long pid;
+};
+
+static bool has_pid(void *arg)
+{
+    struct pid_watch *p = arg;
+    p->pid = written_pid(p->file);
+    return p->pid > 0;
+}
+
+static void test_process_cancelled(void **state)
 {
     struct world w;
     struct result r = {0};
-    char *argv[] = {"/nonexistent/program", NULL};
-    char *sleeper[] = {"sleep", "0.05", NULL};
+    char pid_file[] = "/tmp/io_process.XXXXXX", script[128];
+    char *argv[] = {"sh", "-c", script, NULL};
+    struct pid_watch started = {.file = pid_file};
     (void)state;
+    close(mkstemp(pid_file));
+    snprintf(script, sizeof script, "echo $$ >%s; exec sleep 60", pid_file);
     world_open(&w);
-    struct process_run *run = process_run(w.loop, w.off, sleeper, USEC_PER_SEC, on_result, &r);
+    struct process_run *run = process_run(w.loop, w.off, argv, 600 * USEC_PER_SEC, on_result, &r);
+    spin_until(w.loop, has_pid, &started);
     process_cancel(&run);
     assert_null(run);
+    assert_true(dies(started.pid));
+    spin_some(w.loop);
+    assert_int_equal(r.calls, 0);
+    unlink(pid_file);
+    world_close(&w);
+}
+
+static void test_process_not_there(void **state)
+{
+    struct world w;
+    char *argv[] = {"/nonexistent/program", NULL};
     struct result missing = {0};
+    (void)state;
+    world_open(&w);
     process_run(w.loop, w.off, argv, USEC_PER_SEC, on_result, &missing);
     spin_until(w.loop, has_result, &missing);
     assert_int_equal(missing.err.kind, ERR_NOT_FOUND);
-    while (waitpid(-1, NULL, WNOHANG) == 0) /* until the sleeper was reaped by its helper */
-        spin_some(w.loop);
-    spin_some(w.loop);
-    assert_int_equal(r.calls, 0);
     world_close(&w);
 }
 
@@ -496,7 +534,8 @@ int main(void)
         cmocka_unit_test(test_offload_free_with_hanging_job),
         cmocka_unit_test(test_dns),
         cmocka_unit_test(test_process),
-        cmocka_unit_test(test_process_not_there_and_cancelled),
+        cmocka_unit_test(test_process_cancelled),
+        cmocka_unit_test(test_process_not_there),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_listener_out_of_descriptors),
         cmocka_unit_test(test_listener_pause),

@@ -64,15 +64,20 @@ static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fa
 
 FAULT(mute, SIM_AT_GREETING, SIM_FAULT_STALL, NULL)
 FAULT(mute_at_ehlo, SIM_AT_EHLO, SIM_FAULT_STALL, NULL)
+FAULT(mute_behind_tls, SIM_AT_EHLO_AGAIN, SIM_FAULT_STALL, NULL)
 FAULT(reset_at_greeting, SIM_AT_GREETING, SIM_FAULT_RESET, NULL)
 FAULT(closed_at_ehlo, SIM_AT_EHLO, SIM_FAULT_CLOSE, NULL)
 FAULT(greeting_421, SIM_AT_GREETING, SIM_FAULT_REPLY, "421 4.3.2 full\r\n")
 FAULT(greeting_554, SIM_AT_GREETING, SIM_FAULT_REPLY, "554 5.7.1 not you\r\n")
 FAULT(http, SIM_AT_GREETING, SIM_FAULT_REPLY, "HTTP/1.1 400 Bad Request\r\n")
+FAULT(tls_first, SIM_AT_GREETING, SIM_FAULT_REPLY, "\x15\x03\x03\r\n")
 FAULT(ehlo_refused, SIM_AT_EHLO, SIM_FAULT_REPLY, "502 5.5.1 what\r\n")
+FAULT(ehlo_421, SIM_AT_EHLO, SIM_FAULT_REPLY, "421 4.7.0 not now\r\n")
 FAULT(starttls_refused, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 no TLS today\r\n")
 FAULT(auth_silent, SIM_AT_AUTH, SIM_FAULT_STALL, NULL)
 FAULT(auth_454, SIM_AT_AUTH, SIM_FAULT_REPLY, "454 4.7.0 later\r\n")
+FAULT(auth_nonsense, SIM_AT_AUTH, SIM_FAULT_REPLY, "what?\r\n")
+FAULT(auth_504, SIM_AT_AUTH, SIM_FAULT_REPLY, "504 5.5.4 no\r\n")
 FAULT(auth_534, SIM_AT_AUTH, SIM_FAULT_REPLY, "534 5.7.9 app password needed\r\n")
 FAULT(auth_550, SIM_AT_AUTH, SIM_FAULT_REPLY, "550 5.7.30 Basic authentication is not supported\r\n")
 
@@ -164,16 +169,21 @@ static const struct stimulus stimuli[] = {
      .said = "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"},
     {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute_at_ehlo, .said = "587 greets but never answers EHLO"},
     {.finding = FINDING_RESET, .spoil = reset_at_greeting, .said = "587 cuts the connection while"},
-    {.finding = FINDING_RESET, .spoil = closed_at_ehlo, .said = "587 cuts the connection while"},
+    {.finding = FINDING_RESET,
+     .spoil = closed_at_ehlo,
+     .said = "587 cuts the connection while saying EHLO (the upstream closed the connection)"},
     {.finding = FINDING_GREETING_4XX, .spoil = greeting_421, .said = "turns us away for now (421 4.3.2 full)"},
     {.finding = FINDING_GREETING_5XX, .spoil = greeting_554, .said = "turns us away (554 5.7.1 not you)"},
-    {.finding = FINDING_NOT_SMTP, .spoil = http, .said = "does not speak SMTP"},
+    {.finding = FINDING_NOT_SMTP, .spoil = http, .said = "does not speak SMTP (the port speaks HTTP, not SMTP)"},
+    {.finding = FINDING_NOT_SMTP, .spoil = tls_first, .said = "587 speaks TLS from the first byte: write 587/implicit in ports"},
     {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_refused, .said = "refuses EHLO (502 5.5.1 what)"},
+    {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_421, .said = "refuses EHLO (421 4.7.0 not now): the server is busy"},
     {.finding = FINDING_NO_STARTTLS, .spoil = no_starttls, .said = "587 does not offer STARTTLS"},
     {.finding = FINDING_NO_STARTTLS, .spoil = mangled_starttls, .said = "STARTTLS keyword overwritten on the way"},
     {.finding = FINDING_STARTTLS_REFUSED,
      .spoil = starttls_refused,
      .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
+    {.finding = FINDING_TIMEOUT_TLS, .spoil = mute_behind_tls, .said = "587 completes the TLS handshake and then never answers EHLO"},
     {.finding = FINDING_TIMEOUT_TLS, .spoil = tls_silent, .said = "falls silent during the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = tls_alert, .said = "fails the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = injection, .said = "injecting replies"},
@@ -188,6 +198,11 @@ static const struct stimulus stimuli[] = {
      .said = "it offers CRAM-MD5 NTLM, and auth = scram-sha-256 allows nothing else",
      .ini = "auth = scram-sha-256\n"},
     {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = no_auth, .said = "it offers no AUTH at all"},
+    {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = auth_nonsense, .said = "as the protocol has it (a line that is no SMTP reply)"},
+    {.finding = FINDING_AUTH_UNAVAILABLE,
+     .spoil = auth_504,
+     .said = "587 takes none of the login mechanisms (504 5.5.4 no)",
+     .ini = "auth = plain\n"},
     {.finding = FINDING_AUTH_TEMPORARY, .spoil = auth_454, .said = "cannot check the login now (454 4.7.0 later)"},
     {.finding = FINDING_TIMEOUT_AUTH, .spoil = auth_silent, .said = "never answers the login"},
     {.finding = FINDING_AUTH_REFUSED, .spoil = wrong_password, .said = "refuses the configured credentials (535"},

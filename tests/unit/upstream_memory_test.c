@@ -151,7 +151,7 @@ static void the_gate_lets_in_one_at_a_time(void **state)
     granted = 0;
     gate_init(&g);
     for (int i = 0; i < 4; i++) {
-        gate_pass_init(&p[i], 587, on_granted, NULL);
+        gate_pass_init(&p[i], 587, 0, on_granted, NULL);
         gate_enter(&g, &p[i]);
         gate_enter(&g, &p[i]); /* twice is once */
     }
@@ -176,6 +176,25 @@ static void the_gate_lets_in_one_at_a_time(void **state)
     gate_leave(&g, &p[0]);
     gate_leave(&g, &p[1]);
     assert_int_equal(granted, 5); /* a cleared gate lets nobody in */
+}
+
+static void the_gate_prefers_the_better_port(void **state)
+{
+    static const size_t ranks[] = {0, 3, 1, 3, 2};
+    static const size_t then[] = {2, 4, 1, 3};
+    struct gate g;
+    struct gate_pass p[5];
+    (void)state;
+    gate_init(&g);
+    for (size_t i = 0; i < 5; i++) {
+        gate_pass_init(&p[i], 1000 + (unsigned)i, ranks[i], on_granted, NULL);
+        gate_enter(&g, &p[i]);
+    }
+    gate_leave(&g, &p[0]);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(p[then[i]].state, GATE_HOLDING);
+        gate_leave(&g, &p[then[i]]);
+    }
 }
 
 static void a_refused_credential_rests_ever_longer(void **state)
@@ -216,6 +235,7 @@ int main(void)
         cmocka_unit_test(it_is_written_a_moment_later_and_at_the_end),
         cmocka_unit_test(a_directory_that_cannot_be_written_only_warns),
         cmocka_unit_test(the_gate_lets_in_one_at_a_time),
+        cmocka_unit_test(the_gate_prefers_the_better_port),
         cmocka_unit_test(a_refused_credential_rests_ever_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
