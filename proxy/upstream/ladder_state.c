@@ -133,7 +133,7 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
 /* What the account's host thinks of its login; 530 comes to those too who have none. */
 static const char *refusal_words(const struct ladder *l)
 {
-    return credential_user(l->env->credential)[0] ? "refuses the configured credentials" : "wants a login, and none is configured";
+    return credential_user(l->env->credential)[0] ? "refuses the configured credentials" : "wants a login, and the account has none";
 }
 
 static void say_standing(const struct ladder *l, enum standing before)
