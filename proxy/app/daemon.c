@@ -37,7 +37,7 @@ struct daemon {
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
     struct supervision *supervision;
-    bool draining;
+    bool draining, reload_failed; /* the last one */
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -64,7 +64,9 @@ static void status_words(void *ctx, char *out, size_t size)
                              standing == STANDING_NO_PORT ? account_summary(a, findings, sizeof findings) : "its credentials are refused");
     }
     if (stuck > 1 && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
+        used += snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
+    if (d->reload_failed && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, "; the last reload failed, what was in force still is (the log says why)");
 }
 
 /* ---- reload ---- */
@@ -80,6 +82,20 @@ static void tell_own_addresses(struct daemon *d)
     free(own);
 }
 
+/* SIGHUP is also how log rotation asks for a new file: it gets one whether or not the configuration is good. */
+static void reopen_log(struct daemon *d, const struct config *cfg)
+{
+    struct err err;
+    if (log_target_reopen(d->target, &cfg->log, &err) != 0)
+        log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
+}
+
+static void reloaded(struct daemon *d, bool good)
+{
+    d->reload_failed = !good;
+    admin_reloaded(d->admin, good);
+}
+
 /* Takes both. */
 static void adopt(struct daemon *d, struct config *fresh, struct certificates *certificates)
 {
@@ -90,17 +106,18 @@ static void adopt(struct daemon *d, struct config *fresh, struct certificates *c
     tell_own_addresses(d);
     config_unref(&d->config);
     d->config = fresh;
-    admin_reloaded(d->admin, true);
+    reloaded(d, true);
     admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
 static void refuse_reload(struct daemon *d, struct config **fresh, struct certificates **certificates, const char *why)
 {
+    reopen_log(d, d->config);
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
     certificates_unref(certificates);
     config_unref(fresh);
-    admin_reloaded(d->admin, false);
+    reloaded(d, false);
 }
 
 /* Both or neither. */
@@ -126,12 +143,14 @@ static void reload(void *ctx)
         return;
     supervision_reloading(d->supervision);
     struct config *fresh = config_reload(d->config_file, d->config, &report);
+    if (!fresh)
+        reopen_log(d, d->config);
     log_report(d->io.log, &report);
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
     if (!fresh) {
         log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
-        admin_reloaded(d->admin, false);
+        reloaded(d, false);
     } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
         refuse_reload(d, &fresh, &certificates, err.words);
     } else {
@@ -143,8 +162,7 @@ static void reload(void *ctx)
             admin_serve(d->admin);
         } else {
             d->accounts = accounts;
-            if (log_target_reopen(d->target, &fresh->log, &err) != 0)
-                log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
+            reopen_log(d, fresh);
             adopt(d, fresh, certificates);
         }
     }
@@ -236,7 +254,8 @@ static void raise_descriptors(struct daemon *d)
     unsigned long there = descriptors_raise(), wanted = descriptors_wanted(d->config);
     if (there < wanted)
         log_say(d->io.log, LOG_WARN,
-                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise LimitNOFILE",
+                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise the limit "
+                "(LimitNOFILE in a unit, --ulimit nofile of a container)",
                 there, wanted);
 }
 

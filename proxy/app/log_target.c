@@ -27,7 +27,7 @@ static int open_target(const struct log_config *config, struct err *err)
     int fd = open(config->target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
         char doing[200];
-        snprintf(doing, sizeof doing, "cannot open the log file %s", config->target);
+        snprintf(doing, sizeof doing, "[log] target %s cannot be opened", config->target);
         err_set_errno(err, errno, doing);
         return -2;
     }
