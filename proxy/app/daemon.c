@@ -1,5 +1,6 @@
 #include "app/daemon.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,13 @@ static int apply_addresses(struct daemon *d, const struct config *fresh, struct 
     return -1;
 }
 
+static const char *what_is_wrong(const char *file)
+{
+    return access(file, R_OK) != 0 && errno == EACCES ? "was read as root at the start, and the user whom the server became may not read "
+                                                        "it (chgrp it to that user's group, chmod 640)"
+                                                      : "has errors";
+}
+
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
@@ -149,7 +157,7 @@ static void reload(void *ctx)
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
     if (!fresh) {
-        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
+        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(d->config_file));
         reloaded(d, false);
     } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
         refuse_reload(d, &fresh, &certificates, err.words);

@@ -87,6 +87,8 @@ const char *listeners_advice(const struct addr *at, const struct err *why)
     if (why->kind == ERR_PERMISSION && at->port < 1024)
         return ". A port below 1024 needs a right: start as root (the server gives root up), or "
                "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
+    if (strstr(why->words, "Cannot assign"))
+        return ". No interface of this machine has that address now: `ip addr` shows those that there are";
     return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which" : "";
 }
 

@@ -89,7 +89,7 @@ def test_a_bad_config_changes_nothing(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
     proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\n")
-    proxy.reload(expect="nothing changes")
+    proxy.reload(expect="nothing changes: .*proxy.ini has errors")
     assert re.search(r"proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
@@ -154,6 +154,13 @@ def test_port_in_use(stage):
     assert "127.0.0.1:%d" % proxy.port in other.log and "in use" in other.log
 
 
+def test_an_address_of_another_machine(stage):
+    proxy = stage.proxy("[listen other]\naddress = 192.0.2.77:2525\nallow = 192.0.2.0/24\n" + stage.account([closed_port()]), wait=False)
+    assert proxy.process.wait(10) == 71
+    proxy.reader.join(5)
+    assert re.search(r"\[listen other\] address 192\.0\.2\.77:2525: .*No interface of this machine has that address", proxy.log)
+
+
 def test_port_below_1024_without_the_right(stage):
     config = pathlib.Path(tempfile.mkdtemp()) / "proxy.ini"
     config.write_text("[listen]\naddress = 127.0.0.1:25\n" + stage.account([closed_port()], password=None, username=None, tls_ca=None))
@@ -201,3 +208,9 @@ def test_gives_root_up(stage):
     assert re.search(r"^CapEff:\s+0000000000000400$", status, re.M) and re.search(r"^NoNewPrivs:\s+1$", status, re.M)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up")
+def test_a_config_that_only_root_can_read_is_not_reread(stage):
+    proxy = stage.proxy(stage.account([stage.upstream()]) + "[server]\nuser = nobody\n")  # mode 0600
+    proxy.reload(expect=r"nothing changes: \S*proxy\.ini was read as root at the start, .*chmod 640")
