@@ -97,7 +97,7 @@ char *status_json(const struct snapshot *s, usec now)
                             (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining",
                             (int)s->draining, "warnings", warnings_json(s), "listeners", listeners_json(s), "messages",
                             messages_json(&s->tally), "recent", recent_json(&s->tally));
-    char *text = all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT) : NULL;
+    char *text = all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);
     return text;
 }

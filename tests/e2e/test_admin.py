@@ -154,6 +154,14 @@ def test_accounts_are_proven_without_a_message(stage):
     assert get(proxy.admin, "/livez")[0] == 200
 
 
+def test_numbers_are_written_as_a_person_would(stage):
+    """0.004, not 0.0040000000000000001."""
+    proxy = with_admin(stage, stage.account([stage.upstream()]))
+    deliver(proxy)
+    text = eventually(lambda: (lambda t: t if '"result":"delivered"' in t else None)(get(proxy.admin, "/status.json")[1]))
+    assert re.search(r'"delay":\d+\.\d{1,9}(e-\d+)?[,}]', text), text
+
+
 def test_counters(stage):
     def rcpt(session, argument):
         return b"550 5.1.1 no such user\r\n" if "nobody" in str(argument) else None

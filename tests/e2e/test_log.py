@@ -52,6 +52,18 @@ def test_the_keys_of_a_message_line(stage, json_form):
         assert all("time" in json.loads(each) for each in proxy.log.splitlines())
 
 
+def test_a_delivered_message_did_not_go_to_the_one_who_was_refused(stage):
+    proxy = stage.proxy(stage.account([stage.upstream()]))
+    client = greet(proxy)
+    replies = dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<unknown@example.test>", "RCPT TO:<b@example.test>", "RCPT TO:<c@example.test>", "DATA")
+    assert [r[:3] for r in replies[1:]] == ["550", "250", "250", "354"]
+    assert client.say(b"Subject: x\r\n\r\nhello\r\n.\r\n").startswith("250 ")
+    found = dict(pairs(proxy.wait_for_log("msg=delivered")))
+    assert (found["to"], found["nrcpt"]) == ("b@example.test", "2")
+    dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<unknown@example.test>", "QUIT")
+    assert dict(pairs(proxy.wait_for_log("msg=refused")))["to"] == "unknown@example.test"
+
+
 def test_the_same_keys_in_both_forms(stage):
     """Of every kind of line that a day brings: refused ports, a message put off, a reload."""
     seen = []
