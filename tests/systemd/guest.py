@@ -292,6 +292,23 @@ def traffic(machine):
     return "20 restarts, %d messages, none lost or doubled, no connection refused" % len(good)
 
 
+def cron_mail(machine):
+    """The manual's cron task: cron's own mail, through the name sendmail and the alias of root, without a secret."""
+    machine.config("[listen]\naddress = systemd:smtp\n[server]\naliases = root=me@example.test *=me@example.test\n")
+    with open(CONFIG) as source:
+        text = source.read()
+    write(CONFIG, text.replace("[admin]", "qualify = example.org\n[admin]"))
+    run("systemctl", "reload", SERVICE)
+    run("update-alternatives", "--install", "/usr/sbin/sendmail", "sendmail", "/usr/sbin/smtp-detour", "20")
+    write("/etc/cron.d/test", "* * * * * root echo it ran\n", 0o644)
+    machine.count += 1
+    message = machine.upstream.wait_for(machine.count, 90)[-1]
+    os.remove("/etc/cron.d/test")
+    machine.count = len(machine.upstream.messages)
+    assert message.recipients == ["me@example.test"] and message.sender.startswith("root@") and b"it ran" in message.body, (message.recipients, message.sender)
+    return "cron's mail for root arrived, from %s" % message.sender
+
+
 def package_life(machine):
     """An upgrade replaces what runs and keeps proxy.ini; removing stops it; a purge leaves nothing but the administrator's own files."""
     pid, before = show("MainPID"), open(CONFIG).read()
@@ -299,6 +316,7 @@ def package_life(machine):
     assert show("MainPID") not in ("0", pid) and open(CONFIG).read() == before
     machine.send()
     run("dpkg", "-r", "smtp-detour")
+    assert not os.path.lexists("/usr/sbin/sendmail")
     assert run("systemctl", "is-active", SERVICE, SOCKET, status=None).split() == ["inactive", "inactive"] and os.path.exists(CONFIG)
     run("dpkg", "--purge", "smtp-detour")
     assert not os.path.exists(CONFIG) and not os.path.exists("/var/lib/smtp-detour") and os.path.exists(PASSWORD)
@@ -311,7 +329,7 @@ def package():
 def main():
     run("dpkg", "-i", package())
     machine = Machine()
-    for step in (as_shipped, starts, exposure, reloads, logs, credential, drains, long_drain, comes_back, sockets, traffic, package_life):
+    for step in (as_shipped, starts, exposure, reloads, logs, credential, drains, long_drain, comes_back, sockets, traffic, cron_mail, package_life):
         said = step(machine)
         print("ok  %s: %s" % (step.__name__, said or " ".join(step.__doc__.split())), flush=True)
     machine.upstream.stop()
