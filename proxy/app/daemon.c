@@ -342,6 +342,7 @@ int daemon_main(const char *config_file)
 {
     struct daemon d = {.config_file = config_file};
     struct err err = {0};
+    signals_hold();
     d.config = load_config_or_complain(config_file);
     if (!d.config)
         return EXIT_BAD_CONFIG;

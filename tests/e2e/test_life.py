@@ -29,6 +29,20 @@ def test_sigterm_with_nothing_to_do(stage):
     assert proxy.stop() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_during_the_start_waits_for_its_end(stage, number):
+    """The port is open by then, but a key for the self-signed certificate is still being made."""
+    proxy = stage.proxy(stage.account([closed_port()]), "tls = starttls\n", wait=False)
+    proxy.wait_for_log("msg=listening")
+    proxy.process.send_signal(number)
+    proxy.wait_for_log("is ready")
+    if number == signal.SIGHUP:
+        proxy.wait_for_log("configuration reread")
+        assert greet(proxy) and proxy.stop() == 0
+    else:
+        assert proxy.process.wait(20) == 0
+
+
 def test_drain_lets_a_running_message_finish_and_sends_idle_clients_away(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
