@@ -136,9 +136,8 @@ def test_levels(stage):
         assert not missing or not re.search(missing, text), (level, text)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a /dev of its own")
-def test_syslog(stage):
-    """The daemon at /dev/log is played by this test, in a /dev of the proxy's own."""
+def own_dev(stage):
+    """(folder, program): the proxy started through that program has this folder as its /dev."""
     dev, wrapper = stage.folder / "dev", stage.folder / "wrapper"
     dev.mkdir()
     for name in ("null", "urandom"):
@@ -148,11 +147,26 @@ def test_syslog(stage):
     outer = stage.folder / "outer"
     outer.write_text("#!/bin/sh\nexec unshare -m --propagation private %s \"$@\"\n" % wrapper)
     outer.chmod(0o755)
+    return dev, str(outer)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a /dev of its own")
+def test_syslog_where_nobody_listens(stage):
+    """As in most containers: else not one word would be seen."""
+    _, program = own_dev(stage)
+    proxy = stage.proxy(stage.account([closed_port()]) + "[log]\ntarget = syslog\n", wait=False, binary=program)
+    proxy.wait_for_log(r"\[log\] target syslog: nothing listens at /dev/log")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a /dev of its own")
+def test_syslog(stage):
+    """The daemon at /dev/log is played by this test."""
+    dev, program = own_dev(stage)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(str(dev / "log"))
         os.chmod(dev / "log", 0o666)
         daemon.settimeout(20)
-        proxy = stage.proxy(stage.account([stage.upstream()]) + "[log]\ntarget = syslog\n", wait=False, binary=str(outer))
+        proxy = stage.proxy(stage.account([stage.upstream()]) + "[log]\ntarget = syslog\n", wait=False, binary=program)
 
         def until(pattern):
             while True:
