@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,6 +136,13 @@ static void load_text(struct loading *l, struct slice text)
     check_presets(l);
 }
 
+/* Whose right is missing is not plain: a service runs as its unit says, and who was started as root has become somebody else by a reload. */
+static void complain_unreadable(struct loading *l, int why)
+{
+    const struct passwd *user = why == EACCES ? getpwuid(geteuid()) : NULL;
+    findings_add(&l->findings, 0, false, NULL, "cannot be read%s%s: %s", user ? " by user " : "", user ? user->pw_name : "", strerror(why));
+}
+
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report)
 {
     struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
@@ -145,7 +153,7 @@ struct config *config_reload(const char *file, const struct config *old, struct 
     if (read_file(&l, file, bytes, &len) == 0)
         load_text(&l, slice_make(bytes, len));
     else
-        findings_add(&l.findings, 0, false, NULL, "cannot be read: %s", strerror(errno));
+        complain_unreadable(&l, errno);
     secret_erase(bytes, len);
     free(bytes);
     for (size_t i = 0; i < l.nsections; i++) {

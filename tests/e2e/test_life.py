@@ -228,3 +228,4 @@ def test_gives_root_up(stage):
 def test_a_config_that_only_root_can_read_is_not_reread(stage):
     proxy = stage.proxy(stage.account([stage.upstream()]) + "[server]\nuser = nobody\n")  # mode 0600
     proxy.reload(expect=r"nothing changes: \S*proxy\.ini was read as root at the start, .*chmod 640")
+    assert re.search(r"proxy\.ini: cannot be read by user nobody: Permission denied", proxy.log)
