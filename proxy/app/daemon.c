@@ -23,6 +23,8 @@
 #include "relay/relay.h"
 #include "upstream/account.h"
 
+#define GOODBYES (500 * USEC_PER_MS) /* enough for most to get through; who does not hang up must not hold the end up */
+
 struct daemon {
     const char *config_file;
     struct config *config;
@@ -38,7 +40,8 @@ struct daemon {
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
     struct supervision *supervision;
-    bool draining, reload_failed; /* the last one */
+    bool draining, in_haste;
+    bool reload_failed; /* the last one */
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -190,6 +193,7 @@ static void drain_expired(void *ctx)
     struct daemon *d = ctx;
     log_say(d->io.log, LOG_WARN, "shutting down with %zu client%s still busy: drain_timeout is over", relay_clients(d->relay),
             relay_clients(d->relay) == 1 ? "" : "s");
+    relay_send_away(d->relay);
     loop_stop(d->io.loop);
 }
 
@@ -197,6 +201,7 @@ static void terminate(void *ctx)
 {
     struct daemon *d = ctx;
     if (d->draining) {
+        d->in_haste = true;
         loop_stop(d->io.loop);
         return;
     }
@@ -335,6 +340,8 @@ static void close_all(struct daemon *d)
     signal_watch_free(&d->on_hup);
     supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
+    if (!d->in_haste)
+        loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
     world_close(&d->io);
 }
 

@@ -58,6 +58,23 @@ def test_drain_lets_a_running_message_finish_and_sends_idle_clients_away(stage):
     assert len(upstream.messages) == 1
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_pooled_sessions_say_quit(stage, busy):
+    """At the end of a drain; also of one that ran out of time."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]) + "[server]\ndrain_timeout = 1s\n")
+    client = greet(proxy)
+    dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    if busy:
+        other = greet(proxy)
+        dialog(other, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    assert client.say(b"Subject: x\r\n\r\nhello\r\n.\r\n").startswith("250 ")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(20) == 0
+    time.sleep(0.2)
+    assert upstream.commands().count(b"QUIT") == 1
+
+
 def test_drain_timeout(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]) + "[server]\ndrain_timeout = 1s\n")
@@ -66,6 +83,7 @@ def test_drain_timeout(stage):
     proxy.process.send_signal(signal.SIGTERM)
     assert proxy.process.wait(10) == 0
     assert "drain_timeout" in proxy.log and upstream.messages == []
+    assert busy.reply().startswith("421 4.3.2 ") and busy.at_eof()
 
 
 def test_reload_with_a_new_password(stage):
