@@ -104,7 +104,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 
 # ---- the targets people type ----
 
-.PHONY: help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install dist deb clean
+.PHONY: systemd help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -117,6 +117,7 @@ help:
 ## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
 ## make bench      install the peers, measure them and smtp-detour side by side, under 10 minutes (bench-quick: one)
 ## make asan       unit tests and histories under the sanitizers
+## make systemd    the package and its units under a real systemd in a container (root, debootstrap, systemd-container)
 ## make layers     which folder may include which     make lint      static checks     make format    the committed style
 ## make clean
 
@@ -147,6 +148,10 @@ format:
 	clang-format -i $(C_FILES)
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
+
+# The package and its units under a systemd that is PID 1: needs root, debootstrap and systemd-container; not part of `check`.
+systemd: deb
+	tests/systemd/check
 
 lint: format-check
 	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all

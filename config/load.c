@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -147,6 +148,13 @@ static void keep_lines(struct loading *l, const struct section *s)
     l->config->upstreams[s->index].key_lines = lines;
 }
 
+/* Whose right is missing is not plain: a service runs as its unit says, and who was started as root has become somebody else by a reload. */
+static void complain_unreadable(struct loading *l, int why)
+{
+    const struct passwd *user = why == EACCES ? getpwuid(geteuid()) : NULL;
+    findings_add(&l->findings, 0, false, NULL, "cannot be read%s%s: %s", user ? " by user " : "", user ? user->pw_name : "", strerror(why));
+}
+
 struct config *config_reload(const char *file, const struct config *old, struct config_report *report)
 {
     struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
@@ -157,7 +165,7 @@ struct config *config_reload(const char *file, const struct config *old, struct 
     if (read_file(&l, file, bytes, &len) == 0)
         load_text(&l, slice_make(bytes, len));
     else
-        findings_add(&l.findings, 0, false, NULL, "cannot be read: %s", strerror(errno));
+        complain_unreadable(&l, errno);
     secret_erase(bytes, len);
     free(bytes);
     for (size_t i = 0; i < l.nsections; i++) {

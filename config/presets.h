@@ -68,6 +68,7 @@ struct preset {
     const char *secret;            /* what kind of password */
     enum password_login password;
     const char *password_words;                       /* unless PASSWORD_WORKS: what check says about it */
+    int64_t password_until;                           /* Unix seconds of the announced day; 0: none is known */
     struct preset_number size;                        /* octets of a message */
     struct preset_number size_ehlo;                   /* what its EHLO says, where that is something else */
     struct preset_number recipients;                  /* of a message */

@@ -77,6 +77,7 @@ const struct preset presets_mailbox[] = {
      .password_words =
          "password login (SMTP AUTH) is switched off by default for existing tenants at the end of December 2026; an administrator can "
          "switch it on again until its removal. OAuth2 is not built in yet",
+     .password_until = 1798761600, /* 2027-01-01 */
      .size = UNCONF(36700160),
      .size_ehlo = COMM(157286400),
      .recipients = COMM(500),

@@ -143,6 +143,20 @@ static void ports(const struct snapshot *s, struct out *o)
     each_port(s, o, name, port_expires);
 }
 
+static void account_days(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_client_certificate_expires_timestamp_seconds";
+    family(o, name, "gauge", "When the client certificate of the account expires.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (s->accounts[i].certificate_expires)
+            whole(o, name, LABELS({"account", s->accounts[i].name}), (uint64_t)s->accounts[i].certificate_expires);
+    name = "smtp_detour_password_login_ends_timestamp_seconds";
+    family(o, name, "gauge", "When the provider has announced to end the login by password that the account uses.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (s->accounts[i].password_until)
+            whole(o, name, LABELS({"account", s->accounts[i].name}), (uint64_t)s->accounts[i].password_until);
+}
+
 static void standing(const struct snapshot *s, usec now, struct out *o)
 {
     char why[400];
@@ -250,6 +264,7 @@ void metrics_write(const struct snapshot *s, usec now, struct out *o)
     durations(&s->tally, o);
     standing(s, now, o);
     ports(s, o);
+    account_days(s, o);
     sessions(s, o);
     upstream_counters(s, o);
     listeners(s, o);

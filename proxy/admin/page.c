@@ -45,7 +45,7 @@ static void put_overall(const struct snapshot *s, struct out *o)
 static void put_head(const struct snapshot *s, struct out *o)
 {
     char at[32];
-    time_text(s->wall_ms, "%H:%M:%S", at);
+    time_text(s->wall_ms, "%H:%M:%S %Z", at);
     out_add(o, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"" PAGE_REFRESH
                "\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
                "<title>smtp-detour</title>");

@@ -46,6 +46,8 @@ static void add_notes(struct account_view *v, const struct upstream_config *cfg)
         return;
     const struct preset *p = choice.preset;
     snprintf(v->title, sizeof v->title, "%s", p->title);
+    if (cfg->username && cfg->auth != AUTH_NONE)
+        v->password_until = p->password_until;
     if (p->password_words)
         v->notes[v->nnotes++] = p->password_words;
     for (size_t i = 0; p->notes[i].text && v->nnotes < sizeof v->notes / sizeof v->notes[0]; i++)
@@ -83,6 +85,7 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     v->max_connections = cfg->max_connections;
     v->works = v->standing == STANDING_WORKS && proven > 0;
     v->fresh_until = v->works ? proven + snapshot_validity(cfg) : 0;
+    v->certificate_expires = account_certificate_expires(a);
     add_ports(v, a, s->wall_ms, now);
     add_notes(v, cfg);
 }

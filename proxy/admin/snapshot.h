@@ -23,7 +23,9 @@ struct account_view {
     struct upstream_tally tally;
     struct port_view *ports;
     size_t nports;
-    const char *notes[12]; /* of the provider, from the built-in table */
+    int64_t certificate_expires; /* of our client certificate, Unix seconds; 0: none */
+    int64_t password_until;      /* when the provider ends login by password, which this account uses, Unix seconds; 0: no day is known */
+    const char *notes[12];       /* of the provider, from the built-in table */
     size_t nnotes;
 };
 

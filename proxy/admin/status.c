@@ -7,6 +7,11 @@ static json_t *time_json(int64_t ms)
     return ms ? json_integer(ms / 1000) : json_null();
 }
 
+static json_t *day_json(int64_t seconds)
+{
+    return seconds ? json_integer(seconds) : json_null();
+}
+
 static json_t *ports_json(const struct account_view *a)
 {
     json_t *list = json_array();
@@ -14,7 +19,7 @@ static json_t *ports_json(const struct account_view *a)
         json_t *port = port_report_json(&a->ports[i].report);
         json_object_set_new(port, "since", time_json(a->ports[i].report.since_ms));
         json_object_set_new(port, "proven", time_json(a->ports[i].proven_ms));
-        json_object_set_new(port, "certificate_expires", a->ports[i].expires ? json_integer(a->ports[i].expires) : json_null());
+        json_object_set_new(port, "certificate_expires", day_json(a->ports[i].expires));
         json_array_append_new(list, port);
     }
     return list;
@@ -29,11 +34,12 @@ static json_t *accounts_json(const struct snapshot *s)
     json_t *list = json_array();
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}}", "name", a->name, "host", a->host,
-                                              "works", (int)a->works, "ports", ports_json(a), "standing", standings[a->standing],
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o}", "name", a->name, "host",
+                                              a->host, "works", (int)a->works, "ports", ports_json(a), "standing", standings[a->standing],
                                               "sessions", "idle", (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased, "dialing",
                                               (json_int_t)a->pool.dialing, "waiting", (json_int_t)a->pool.waiting, "max",
-                                              (json_int_t)a->max_connections));
+                                              (json_int_t)a->max_connections, "certificate_expires", day_json(a->certificate_expires),
+                                              "password_until", day_json(a->password_until)));
     }
     return list;
 }
@@ -43,9 +49,8 @@ static json_t *listeners_json(const struct snapshot *s)
     json_t *list = json_array();
     for (size_t i = 0; i < s->nlisteners; i++) {
         const struct listener_view *l = &s->listeners[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:I, s:o}", "name", l->name, "address", l->address, "clients", (json_int_t)l->clients,
-                                        "certificate_expires", l->expires ? json_integer(l->expires) : json_null()));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "name", l->name, "address", l->address, "clients",
+                                              (json_int_t)l->clients, "certificate_expires", day_json(l->expires)));
     }
     return list;
 }
@@ -92,7 +97,7 @@ char *status_json(const struct snapshot *s, usec now)
                             (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining",
                             (int)s->draining, "warnings", warnings_json(s), "listeners", listeners_json(s), "messages",
                             messages_json(&s->tally), "recent", recent_json(&s->tally));
-    char *text = all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT) : NULL;
+    char *text = all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);
     return text;
 }

@@ -6,6 +6,7 @@
 #include "admin/snapshot.h"
 
 #define DAYS_WARNED 14
+#define PASSWORD_DAYS_WARNED 90 /* another way to log in, or another provider, takes longer than a certificate */
 
 const char *span_words(int64_t seconds, char out[SPAN_TEXT])
 {
@@ -67,8 +68,20 @@ static void warn_of_certificates(struct snapshot *s, const struct account_view *
     }
 }
 
+/* After that day the upstream's own answer to the login says what holds. */
+static void warn_of_password(struct snapshot *s, const struct account_view *a)
+{
+    int64_t days = days_left(a->password_until, s->wall_ms);
+    if (a->password_until == 0 || days < 0 || days >= PASSWORD_DAYS_WARNED)
+        return;
+    warn(s, GRAVITY_WARNING,
+         "Account %s logs in by password, which %s has announced to end in %" PRId64 " day%s: see the provider's notes.", a->name, a->title,
+         days, days == 1 ? "" : "s");
+}
+
 static void warn_of_account(struct snapshot *s, const struct account_view *a)
 {
+    char whose[100];
     size_t next = 0;
     while (next < a->nports && !a->ports[next].next)
         next++;
@@ -85,6 +98,9 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
         warn(s, GRAVITY_WARNING, "Account %s: %u message%s for one of its %u sessions (max_connections).", a->name, a->pool.waiting,
              a->pool.waiting == 1 ? " waits" : "s wait", a->max_connections);
     warn_of_certificates(s, a);
+    snprintf(whose, sizeof whose, "account %s (tls_cert)", a->name);
+    warn_of_certificate(s, whose, a->certificate_expires);
+    warn_of_password(s, a);
 }
 
 static void collect(struct snapshot *s)

@@ -1,5 +1,6 @@
 #include "app/daemon.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 #include "relay/relay.h"
 #include "upstream/account.h"
 
+#define GOODBYES (500 * USEC_PER_MS) /* enough for most to get through; who does not hang up must not hold the end up */
+
 struct daemon {
     const char *config_file;
     struct config *config;
@@ -37,8 +40,9 @@ struct daemon {
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
     struct supervision *supervision;
-    bool draining;
-    bool served; /* it was ready, and ended by itself */
+    bool draining, in_haste;
+    bool served;        /* it was ready, and ended by itself */
+    bool reload_failed; /* the last one */
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -65,7 +69,9 @@ static void status_words(void *ctx, char *out, size_t size)
                              standing == STANDING_NO_PORT ? account_summary(a, findings, sizeof findings) : "its credentials are refused");
     }
     if (stuck > 1 && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
+        used += snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
+    if (d->reload_failed && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, "; the last reload failed, what was in force still is (the log says why)");
 }
 
 /* ---- reload ---- */
@@ -81,6 +87,20 @@ static void tell_own_addresses(struct daemon *d)
     free(own);
 }
 
+/* SIGHUP is also how log rotation asks for a new file: it gets one whether or not the configuration is good. */
+static void reopen_log(struct daemon *d, const struct config *cfg)
+{
+    struct err err;
+    if (log_target_reopen(d->target, &cfg->log, &err) != 0)
+        log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
+}
+
+static void reloaded(struct daemon *d, bool good)
+{
+    d->reload_failed = !good;
+    admin_reloaded(d->admin, good);
+}
+
 /* Takes both. */
 static void adopt(struct daemon *d, struct config *fresh, struct certificates *certificates)
 {
@@ -91,17 +111,18 @@ static void adopt(struct daemon *d, struct config *fresh, struct certificates *c
     tell_own_addresses(d);
     config_unref(&d->config);
     d->config = fresh;
-    admin_reloaded(d->admin, true);
+    reloaded(d, true);
     admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
 static void refuse_reload(struct daemon *d, struct config **fresh, struct certificates **certificates, const char *why)
 {
+    reopen_log(d, d->config);
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
     certificates_unref(certificates);
     config_unref(fresh);
-    admin_reloaded(d->admin, false);
+    reloaded(d, false);
 }
 
 /* Both or neither. */
@@ -117,6 +138,13 @@ static int apply_addresses(struct daemon *d, const struct config *fresh, struct 
     return -1;
 }
 
+static const char *what_is_wrong(const char *file)
+{
+    return access(file, R_OK) != 0 && errno == EACCES ? "was read as root at the start, and the user whom the server became may not read "
+                                                        "it (chgrp it to that user's group, chmod 640)"
+                                                      : "has errors";
+}
+
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
@@ -127,12 +155,14 @@ static void reload(void *ctx)
         return;
     supervision_reloading(d->supervision);
     struct config *fresh = config_reload(d->config_file, d->config, &report);
+    if (!fresh)
+        reopen_log(d, d->config);
     log_report(d->io.log, &report);
     config_report_free(&report);
     /* First what can fail, then what cannot: after a failure everything is as it was. */
     if (!fresh) {
-        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s has errors", d->config_file);
-        admin_reloaded(d->admin, false);
+        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(d->config_file));
+        reloaded(d, false);
     } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
         refuse_reload(d, &fresh, &certificates, err.words);
     } else {
@@ -144,8 +174,7 @@ static void reload(void *ctx)
             admin_serve(d->admin);
         } else {
             d->accounts = accounts;
-            if (log_target_reopen(d->target, &fresh->log, &err) != 0)
-                log_say(d->io.log, LOG_ERROR, "the log stays where it is: %s", err.words);
+            reopen_log(d, fresh);
             adopt(d, fresh, certificates);
         }
     }
@@ -165,6 +194,7 @@ static void drain_expired(void *ctx)
     struct daemon *d = ctx;
     log_say(d->io.log, LOG_WARN, "shutting down with %zu client%s still busy: drain_timeout is over", relay_clients(d->relay),
             relay_clients(d->relay) == 1 ? "" : "s");
+    relay_send_away(d->relay);
     loop_stop(d->io.loop);
 }
 
@@ -172,6 +202,7 @@ static void terminate(void *ctx)
 {
     struct daemon *d = ctx;
     if (d->draining) {
+        d->in_haste = true;
         loop_stop(d->io.loop);
         return;
     }
@@ -237,7 +268,8 @@ static void raise_descriptors(struct daemon *d)
     unsigned long there = descriptors_raise(), wanted = descriptors_wanted(d->config);
     if (there < wanted)
         log_say(d->io.log, LOG_WARN,
-                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise LimitNOFILE",
+                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise the limit "
+                "(LimitNOFILE in a unit, --ulimit nofile of a container)",
                 there, wanted);
 }
 
@@ -310,6 +342,8 @@ static void close_all(struct daemon *d)
     signal_watch_free(&d->on_hup);
     supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
+    if (!d->in_haste)
+        loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
     world_close(&d->io);
 }
 
@@ -317,6 +351,7 @@ int daemon_main(const char *config_file)
 {
     struct daemon d = {.config_file = config_file};
     struct err err = {0};
+    signals_hold();
     d.config = load_config_or_complain(config_file);
     if (!d.config)
         return EXIT_BAD_CONFIG;

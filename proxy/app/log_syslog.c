@@ -1,10 +1,12 @@
 #include "app/log_syslog.h"
 
 #include <syslog.h>
+#include <unistd.h>
 
-void log_syslog_open(void)
+bool log_syslog_open(void)
 {
     openlog("smtp-detour", LOG_PID, LOG_MAIL);
+    return access("/dev/log", W_OK) == 0;
 }
 
 void log_syslog_write(int level, const char *text, size_t len)

@@ -2,9 +2,10 @@
 #ifndef APP_LOG_SYSLOG_H
 #define APP_LOG_SYSLOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-void log_syslog_open(void);
+bool log_syslog_open(void);                                     /* false: nothing listens there now */
 void log_syslog_write(int level, const char *text, size_t len); /* level: an enum log_level */
 
 #endif

@@ -21,13 +21,14 @@ static int open_target(const struct log_config *config, struct err *err)
     if (strcmp(config->target, "stderr") == 0)
         return STDERR_FILENO;
     if (strcmp(config->target, "syslog") == 0) {
-        log_syslog_open();
+        if (!log_syslog_open()) /* the one thing about the log that the log cannot say */
+            fputs("smtp-detour: [log] target syslog: nothing listens at /dev/log; what is logged is lost until something does\n", stderr);
         return -1;
     }
     int fd = open(config->target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
         char doing[200];
-        snprintf(doing, sizeof doing, "cannot open the log file %s", config->target);
+        snprintf(doing, sizeof doing, "[log] target %s cannot be opened", config->target);
         err_set_errno(err, errno, doing);
         return -2;
     }

@@ -159,6 +159,33 @@ void loop_run(struct loop *loop)
     ev_run(loop->ev, 0);
 }
 
+static bool any_timer_is_armed(const struct loop *loop)
+{
+    LIST_EACH (&loop->timers, it)
+        if (timer_is_armed(CONTAINER(it, struct timer, link)))
+            return true;
+    return false;
+}
+
+static void on_end_of_patience(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+    (void)ev; /* that it is not active any more says all */
+    (void)watcher;
+    (void)events;
+}
+
+void loop_finish(struct loop *loop, usec patience)
+{
+    ev_timer end;
+    loop->now = loop->turn_began = monotonic();
+    ev_now_update(loop->ev);
+    ev_timer_init(&end, on_end_of_patience, (double)patience / (double)USEC_PER_SEC, 0.);
+    ev_timer_start(loop->ev, &end);
+    while (any_timer_is_armed(loop) && ev_is_active(&end))
+        ev_run(loop->ev, EVRUN_ONCE);
+    ev_timer_stop(loop->ev, &end);
+}
+
 void loop_stop(struct loop *loop)
 {
     ev_break(loop->ev, EVBREAK_ONE);

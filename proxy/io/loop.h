@@ -23,6 +23,8 @@ struct loop *loop_new(struct err *err) MUST_USE; /* gives; NULL on failure */
 void loop_free(struct loop **loop);
 void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
+/* At the very end, when only streams that say goodbye still have a timer: runs on until none is left, or patience is over. */
+void loop_finish(struct loop *loop, usec patience);
 
 usec loop_now(const struct loop *loop);                   /* monotonic, cached per turn */
 int64_t loop_wall_ms(const struct loop *loop);            /* Unix time in milliseconds */

@@ -1,5 +1,6 @@
 #include "io/signals.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -20,6 +21,24 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     w->fn(w->arg);
 }
 
+void signals_hold(void)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGHUP);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGINT);
+    sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+static void let_through(int number)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
 struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg), void *arg)
 {
     struct signal_watch *w = NEW(struct signal_watch);
@@ -28,6 +47,7 @@ struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(
     w->arg = arg;
     ev_signal_init(&w->watcher, on_signal, number);
     ev_signal_start(loop_ev(loop), &w->watcher);
+    let_through(number);
     return w;
 }
 

@@ -88,6 +88,8 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
     transaction_explain(t, reply);
     if (!accepted)
         reply_copy(&t->refusal, reply);
+    else if (t->recipients.accepted == 0 && t->recipients.refused > 0)
+        message_set_to(&t->message, slice_of(r->to)); /* the first one was refused: the line must not say that it went to him */
     answer_with(recipients_tell(&t->recipients, r, accepted), reply, true);
 }
 

@@ -293,3 +293,9 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
         server_drain(CONTAINER(it, struct session, link)->server);
     relay_ended(relay);
 }
+
+void relay_send_away(struct relay *relay)
+{
+    LIST_EACH (&relay->sessions, it)
+        server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2", "this server is shutting down, try again later");
+}

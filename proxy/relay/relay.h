@@ -22,6 +22,7 @@ void relay_accept(struct relay *relay, const char *listener, struct transport *t
 void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts, struct certificates *certificates);
 /* No new clients; idle ones get 421 4.3.2, running messages finish. `drained` is called on the loop when no client and no unfinished upstream verdict is left. */
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx);
+void relay_send_away(struct relay *relay); /* the drain took too long: who is still there gets 421 4.3.2, whatever he is about */
 size_t relay_clients(const struct relay *relay);
 unsigned relay_listener_clients(const struct relay *relay, const char *listener);
 /* Who is told of each message that ends, beside the log. Until relay_free. */

@@ -26,6 +26,12 @@ void message_free(struct message *m)
     *m = (struct message){0};
 }
 
+void message_set_to(struct message *m, struct slice to)
+{
+    free(m->to);
+    m->to = slice_string(to);
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";

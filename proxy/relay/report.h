@@ -12,7 +12,7 @@ struct message { /* what the line tells of one message */
     char id[MESSAGE_ID_SIZE];
     char *from;
     char *sent_as; /* the sender that the upstream hears, where it is another; else NULL */
-    char *to;      /* the first recipient; NULL before */
+    char *to;      /* the first recipient, the first accepted one where there is any; NULL before */
     size_t nrcpt;  /* recipients accepted */
     uint64_t size; /* octets of the body */
     char client[ADDR_TEXT];
@@ -36,6 +36,7 @@ struct message_watch {
 /* Takes nothing, copies all. */
 void message_begin(struct message *m, const char *id, struct slice from, const struct addr *client, const char *listener, usec now);
 void message_free(struct message *m);
+void message_set_to(struct message *m, struct slice to);
 /* Writes the line and tells `watch`, once: later calls change nothing. */
 void message_report(struct message *m, struct log *log, const struct message_watch *watch, enum result result, const struct reply *reply,
                     usec now);

@@ -282,7 +282,7 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params)
 {
     if (!t->message.to)
-        t->message.to = slice_string(to->text);
+        message_set_to(&t->message, to->text);
     struct address heard = *to;
     char *rewritten = rewrite_recipient(&t->generation->config->server.aliases, t->upstream, to);
     bool whole = rewritten && address_parse(slice_of(rewritten), &heard);

@@ -139,6 +139,11 @@ const struct sight *account_sight(const struct account *a, size_t port)
     return port < n ? &rungs[port].sight : NULL;
 }
 
+int64_t account_certificate_expires(const struct account *a)
+{
+    return a->tls ? tls_context_expires(a->tls) : 0;
+}
+
 const struct upstream_tally *account_tally(const struct account *a)
 {
     return &a->tally;

@@ -46,6 +46,7 @@ enum standing account_standing(const struct account *a);
 const struct port_report *account_reports(const struct account *a, size_t *n_r); /* in ladder order */
 const struct sight *account_sight(const struct account *a,
                                   size_t port);                      /* what the last attempt at the port of this index showed; rung.h */
+int64_t account_certificate_expires(const struct account *a);        /* of the client certificate, Unix seconds; 0: it has none */
 const struct upstream_tally *account_tally(const struct account *a); /* tally.h */
 /* Dials a fresh session beside those that there are, so that what is known of the ports is new again. Nothing happens while a dial for the account's user or a
  * race is on, no slot is free, or there is a standing reason not to dial. */

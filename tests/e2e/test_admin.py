@@ -4,7 +4,6 @@ import html.parser
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,7 @@ from conftest import PASSWORD, USER
 from proxy import Proxy, free_port
 from submission_server import closed_port
 from test_refusals import dialog, greet
+import unpacked
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 
@@ -116,8 +116,9 @@ def metrics_of(text):
 def metrics(proxy):
     code, text, headers = get(proxy.admin, "/metrics")
     assert code == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    if shutil.which("promtool"):
-        done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+    promtool, _ = unpacked.program("prometheus", "promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True)
         assert done.returncode == 0 and not done.stderr, done.stderr
     return metrics_of(text)
 
@@ -127,11 +128,12 @@ def value(samples, name, **labels):
 
 
 def test_alert_rules():
-    if not shutil.which("promtool"):
-        pytest.skip("promtool (package prometheus) is not here")
+    promtool, why_not = unpacked.program("prometheus", "promtool")
+    if not promtool:
+        pytest.skip(why_not)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "prometheus")
     for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
-        done = subprocess.run(["promtool", *command], cwd=folder, text=True, capture_output=True)
+        done = subprocess.run([promtool, *command], cwd=folder, text=True, capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -150,6 +152,14 @@ def test_accounts_are_proven_without_a_message(stage):
     assert (refused["port"], refused["finding"]) == (closed, "refused")
     assert (works["port"], works["mode"], works["address"], works["finding"]) == (upstream.port, "starttls", "127.0.0.1", "works")
     assert get(proxy.admin, "/livez")[0] == 200
+
+
+def test_numbers_are_written_as_a_person_would(stage):
+    """0.004, not 0.0040000000000000001."""
+    proxy = with_admin(stage, stage.account([stage.upstream()]))
+    deliver(proxy)
+    text = eventually(lambda: (lambda t: t if '"result":"delivered"' in t else None)(get(proxy.admin, "/status.json")[1]))
+    assert re.search(r'"delay":\d+\.\d{1,9}(e-\d+)?[,}]', text), text
 
 
 def test_counters(stage):
@@ -181,6 +191,22 @@ def test_counters(stage):
     assert [m["result"] for m in recent] == ["refused", "refused", "delivered", "delivered"]
     assert recent[1]["to"] == "nobody@example.test" or recent[1]["reply"].startswith("550 5.1.1")
     assert all(m["id"] in proxy.log for m in recent)
+
+
+def test_what_will_end(stage, ca):
+    """A client certificate that runs out, and a login by password whose end was announced, are told before they hurt."""
+    cert, key = ca.issue("client", names=["client"])  # 20 days
+    upstream = stage.upstream()
+    config = stage.account([upstream], tls_cert=cert, tls_key=key) + "[upstream tenant]\nprovider = office365\nhost = 127.0.0.1\nports = %d\n" % closed_port() \
+        + "username = scanner@example.test\npassword = unused\n"
+    proxy = with_admin(stage, config)
+    samples = metrics(proxy)
+    left = value(samples, "smtp_detour_client_certificate_expires_timestamp_seconds", account="default") - time.time()
+    assert 18 * 86400 < left < 21 * 86400
+    assert value(samples, "smtp_detour_password_login_ends_timestamp_seconds", account="tenant") == 1798761600
+    accounts = {a["name"]: a for a in status(proxy)["accounts"]}
+    assert accounts["tenant"]["password_until"] == 1798761600 and accounts["tenant"]["certificate_expires"] is None
+    assert accounts["default"]["password_until"] is None and accounts["default"]["certificate_expires"] > time.time()
 
 
 def test_not_ready_without_a_port(stage):

@@ -29,6 +29,20 @@ def test_sigterm_with_nothing_to_do(stage):
     assert proxy.stop() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_during_the_start_waits_for_its_end(stage, number):
+    """The port is open by then, but a key for the self-signed certificate is still being made."""
+    proxy = stage.proxy(stage.account([closed_port()]), "tls = starttls\n", wait=False)
+    proxy.wait_for_log("msg=listening")
+    proxy.process.send_signal(number)
+    proxy.wait_for_log("is ready")
+    if number == signal.SIGHUP:
+        proxy.wait_for_log("configuration reread")
+        assert greet(proxy) and proxy.stop() == 0
+    else:
+        assert proxy.process.wait(20) == 0
+
+
 def test_drain_lets_a_running_message_finish_and_sends_idle_clients_away(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
@@ -44,6 +58,23 @@ def test_drain_lets_a_running_message_finish_and_sends_idle_clients_away(stage):
     assert len(upstream.messages) == 1
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_pooled_sessions_say_quit(stage, busy):
+    """At the end of a drain; also of one that ran out of time."""
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream]) + "[server]\ndrain_timeout = 1s\n")
+    client = greet(proxy)
+    dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    if busy:
+        other = greet(proxy)
+        dialog(other, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    assert client.say(b"Subject: x\r\n\r\nhello\r\n.\r\n").startswith("250 ")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(20) == 0
+    time.sleep(0.2)
+    assert upstream.commands().count(b"QUIT") == 1
+
+
 def test_drain_timeout(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]) + "[server]\ndrain_timeout = 1s\n")
@@ -52,6 +83,7 @@ def test_drain_timeout(stage):
     proxy.process.send_signal(signal.SIGTERM)
     assert proxy.process.wait(10) == 0
     assert "drain_timeout" in proxy.log and upstream.messages == []
+    assert busy.reply().startswith("421 4.3.2 ") and busy.at_eof()
 
 
 def test_reload_with_a_new_password(stage):
@@ -89,7 +121,7 @@ def test_a_bad_config_changes_nothing(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
     proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\nfoo = bar\n[upstream]\nports = many\nusers = nobody\n")
-    proxy.reload(expect="nothing changes")
+    proxy.reload(expect="nothing changes: .*proxy.ini has errors")
     assert re.search(r"level=error .*proxy\.ini:3: \[listen\] foo: ", proxy.log) and re.search(r"level=error .*proxy\.ini:\d+: \[upstream\] ports: ", proxy.log)
     assert re.search(r"level=warn .*proxy\.ini:\d+: warning: \[upstream\] users: ", proxy.log)
     client = greet(proxy)
@@ -245,3 +277,10 @@ def test_gives_root_up(stage):
     assert re.search(r"^CapEff:\s+0000000000000400$", status, re.M) and re.search(r"^NoNewPrivs:\s+1$", status, re.M)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up")
+def test_a_config_that_only_root_can_read_is_not_reread(stage):
+    proxy = stage.proxy(stage.account([stage.upstream()]) + "[server]\nuser = nobody\n")  # mode 0600
+    proxy.reload(expect=r"nothing changes: \S*proxy\.ini was read as root at the start, .*chmod 640")
+    assert re.search(r"proxy\.ini: cannot be read by user nobody: Permission denied", proxy.log)

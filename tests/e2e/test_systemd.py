@@ -66,7 +66,10 @@ def test_what_systemd_is_told(stage, manager):
     proxy.write_config("[listen]\nfoo = bar\n")
     proxy.reload(expect="nothing changes")
     manager.wait_for("^RELOADING=1$")
-    manager.wait_for("^READY=1$")  # else systemctl reload would hang
+    assert "the last reload failed" in manager.wait_for("^READY=1$")  # else systemctl reload would hang
+    proxy.write_config(stage.account([upstream]) + "[server]\ndrain_timeout = 7s\n[listen]\naddress = 127.0.0.1:{port}\n")
+    proxy.reload()
+    assert "failed" not in manager.wait_for("^READY=1$")
     busy = greet(proxy)
     dialog(busy, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
     manager.wait_for("^STATUS=Serving: 1 client$")

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SERVERS = {"exim": ["exim4-daemon-light", "exim4-base"], "opensmtpd": ["opensmtpd"]}
+SERVERS = {"exim": ["exim4-daemon-light", "exim4-base"], "opensmtpd": ["opensmtpd"], "prometheus": ["prometheus"]}
 ENTER = """set -e
 mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
 mount -t overlay overlay -o "lowerdir=$2/etc:/etc" /etc
@@ -21,6 +21,23 @@ def folder(server):
     return os.path.join(TOP, "build", "unpacked", server)
 
 
+def fetch(server):
+    """"" once it is unpacked, else why it cannot be."""
+    done = subprocess.run([os.path.join(TOP, "contrib", "deps", "unpack"), folder(server), *SERVERS[server]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
+    return "" if done.returncode == 0 else done.stdout.strip() or "contrib/deps/unpack failed"
+
+
+@functools.lru_cache(None)
+def program(server, name):
+    """(path, "") of a program that runs from anywhere, the installed one where there is one; else (None, why not)."""
+    if shutil.which(name):
+        return shutil.which(name), ""
+    why = fetch(server)
+    path = os.path.join(folder(server), "root", "usr", "bin", name)
+    return (None, why) if why else (path, "")
+
+
 @functools.lru_cache(None)
 def reason_not_to(server):
     """Why this server cannot be run here, in words; None: it can."""
@@ -28,10 +45,9 @@ def reason_not_to(server):
         return "needs root"
     if not shutil.which("unshare"):
         return "needs unshare"
-    done = subprocess.run([os.path.join(TOP, "contrib", "deps", "unpack"), folder(server), *SERVERS[server]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True)
-    if done.returncode != 0:
-        return done.stdout.strip() or "contrib/deps/unpack failed"
+    why = fetch(server)
+    if why:
+        return why
     usr = os.path.join(folder(server), "root", "usr")
     tried = subprocess.run(["unshare", "--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", "lowerdir=%s:/usr" % usr, "/usr"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -133,6 +133,26 @@ static void warnings(void **state)
 
     s = a_snapshot();
     a = add_account(s, "work", STANDING_WORKS);
+    a->certificate_expires = NOW_MS / 1000 + DAY_S;
+    a->password_until = NOW_MS / 1000 + 35 * DAY_S;
+    snprintf(a->title, sizeof a->title, "Microsoft 365");
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 2);
+    assert_true(warns(s, "account work (tls_cert) expires in 1 day."));
+    assert_true(warns(s, "work logs in by password, which Microsoft 365 has announced to end in 35 days"));
+    char *text = metrics(s);
+    assert_has(text, "\nsmtp_detour_client_certificate_expires_timestamp_seconds{account=\"work\"} 1800086400\n");
+    assert_has(text, "\nsmtp_detour_password_login_ends_timestamp_seconds{account=\"work\"} 1803024000\n");
+    free(text);
+    s->nwarnings = 0;
+    a->certificate_expires = 0;
+    a->password_until = NOW_MS / 1000 - 1; /* over: the upstream's answer says what holds */
+    snapshot_warn(s);
+    assert_int_equal(s->nwarnings, 0);
+    snapshot_free(s);
+
+    s = a_snapshot();
+    a = add_account(s, "work", STANDING_WORKS);
     add_port(a, a_port(587, FINDING_TIMEOUT_CONNECT, "587 does not answer"));
     add_port(a, a_port(2525, FINDING_WORKS, "2525 works"));
     a->ports[1].next = true;

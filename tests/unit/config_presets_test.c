@@ -68,6 +68,7 @@ static void assert_sound(const struct preset *p)
     size_t tried = 0;
     assert_true(p->title && p->host.text && p->user_words.text && p->user_sample && p->secret && p->mechanisms[0].text);
     assert_true((p->password == PASSWORD_WORKS) == (p->password_words == NULL));
+    assert_true(p->password_until == 0 || p->password == PASSWORD_ENDING);
     for (const struct preset_port *port = p->ports; port->number; port++) {
         assert_true(port->mode == (port->number == 465 || port->number == 2465 || port->number == 8465 || port->number == 443
                                        ? PORT_IMPLICIT
