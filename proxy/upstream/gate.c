@@ -90,13 +90,18 @@ void gate_doubt(struct gate *g)
     g->proven = false;
 }
 
-void gate_clear(struct gate *g)
+void gate_dismiss(struct gate *g)
 {
     while (!link_is_alone(&g->waiting)) {
         struct gate_pass *p = CONTAINER(g->waiting.next, struct gate_pass, link);
         link_remove(&p->link);
         p->state = GATE_OUTSIDE;
     }
+}
+
+void gate_clear(struct gate *g)
+{
+    gate_dismiss(g);
     if (g->holder)
         g->holder->state = GATE_OUTSIDE;
     g->holder = NULL;

@@ -32,6 +32,7 @@ void gate_enter(struct gate *g, struct gate_pass *p);
 void gate_leave(struct gate *g, struct gate_pass *p); /* the holder's leaving lets the next one in; harmless outside */
 void gate_prove(struct gate *g);                      /* an AUTH was answered 2xx: all who wait pass */
 void gate_doubt(struct gate *g);                      /* start, reload, a refusal */
+void gate_dismiss(struct gate *g);                    /* puts those who wait outside; the holder stays */
 void gate_clear(struct gate *g);                      /* puts everybody outside without letting anyone in: the ladder stops */
 
 #endif

@@ -39,18 +39,25 @@ static void dial_destroy(void *p)
     free(d);
 }
 
-static void dial_end(struct dial *d)
+/* It is none of those any more that the ladder has one of. */
+static void dial_step_down(struct dial *d)
 {
     struct ladder *l = d->ladder;
-    if (!d->race)
-        return;
-    link_remove(&d->link);
     if (l->race == d)
         l->race = NULL;
     if (l->detour == d)
         l->detour = NULL;
     if (l->probe == d)
         l->probe = NULL;
+}
+
+static void dial_end(struct dial *d)
+{
+    struct ladder *l = d->ladder;
+    if (!d->race)
+        return;
+    link_remove(&d->link);
+    dial_step_down(d);
     race_free(&d->race);
     loop_free_later(l->env->io->loop, d, dial_destroy);
 }
@@ -60,6 +67,20 @@ static void end_all(struct ladder *l)
     gate_clear(l->env->gate); /* nobody is let in by another's leaving */
     while (!link_is_alone(&l->dials))
         dial_end(CONTAINER(l->dials.next, struct dial, link));
+}
+
+static void end_all_but_a_login(struct ladder *l)
+{
+    gate_dismiss(l->env->gate);
+    LIST_EACH (&l->dials, it) {
+        struct dial *d = CONTAINER(it, struct dial, link);
+        if (race_keep_login(d->race)) {
+            dial_step_down(d);
+            d->kind = DIAL_LOGIN;
+        } else {
+            dial_end(d);
+        }
+    }
 }
 
 static void end_stalled(struct ladder *l)
@@ -344,7 +365,7 @@ static void on_fetched(void *ctx, bool differs)
 
 void ladder_network_changed(struct ladder *l)
 {
-    end_all(l);
+    end_all_but_a_login(l);
     ladder_reopen(l);
     ladder_set_best(l, NULL);
     for (size_t i = 0; i < l->n; i++)

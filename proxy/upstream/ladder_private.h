@@ -5,7 +5,13 @@
 #include "upstream/ladder.h"
 #include "upstream/race.h"
 
-enum dial_kind { DIAL_BEST, DIAL_RACE, DIAL_DETOUR, DIAL_PROBE };
+enum dial_kind {
+    DIAL_BEST,
+    DIAL_RACE,
+    DIAL_DETOUR,
+    DIAL_PROBE,
+    DIAL_LOGIN /* one of them, of which only a login is left (race_keep_login) */
+};
 
 struct dial {
     struct link link;

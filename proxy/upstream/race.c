@@ -365,6 +365,25 @@ void race_free(struct race **race)
     loop_free_later(r->env->io->loop, r, destroy);
 }
 
+bool race_keep_login(struct race *r)
+{
+    struct runner *login = NULL;
+    LIST_EACH (&r->runners, it) {
+        struct runner *x = CONTAINER(it, struct runner, link);
+        if (r->env->gate->holder == &x->pass && attempt_is_logging_in(x->attempt))
+            login = x;
+    }
+    if (!login)
+        return false;
+    close_losers(r, login);
+    for (size_t i = 0; i < r->nports; i++)
+        r->ports[i].next_address = SIZE_MAX;
+    r->nstarted = r->nports;
+    r->told_stalled = true;
+    timer_stop(r->timer);
+    return true;
+}
+
 const struct addr *race_addresses(const struct race *r, size_t *n_r)
 {
     return resolve_addresses(r->resolve, n_r);

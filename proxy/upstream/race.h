@@ -24,6 +24,10 @@ struct race *race_new(const struct upstream_env *env, struct rung *const *rungs,
 void race_extend(struct race *race, struct rung *const *rungs, size_t n); /* from stalled only: more ports behind the last */
 void race_free(struct race **race);                                       /* closes what is left */
 
+/* The race is pointless, but an AUTH of it may be unanswered that nobody else may repeat: then only that attempt goes on, to its end, and nothing new begins. false: there
+ * is none, and nothing was changed. */
+bool race_keep_login(struct race *race);
+
 /* Somebody waited too long: ports that are still under way are reported as what they would be if they were given up now. They go on. */
 void race_report_so_far(struct race *race);
 bool race_waits_for_gate(const struct race *race); /* some attempt has come as far as AUTH and may not go on yet */

@@ -112,7 +112,7 @@ def test_a_new_log_file_that_cannot_be_opened(stage):
     proxy.wait_for_log("msg=delivered")
 
 
-@pytest.mark.parametrize("target,status,words", [("/nowhere/at/all", 78, r"\[log\] target /nowhere/at/all cannot be opened: No such file"), ("log.txt", 78, r"\[log\] target"), ("stdout", 78, r"\[log\] target")])
+@pytest.mark.parametrize("target,status,words", [("/nowhere/at/all", 78, r"\[log\] target: the folder /nowhere/at cannot be entered: No such file"), ("log.txt", 78, r"\[log\] target"), ("stdout", 78, r"\[log\] target")])
 def test_a_target_that_cannot_be(stage, target, status, words):
     proxy = stage.proxy(stage.account([closed_port()]) + "[log]\ntarget = %s\n" % target, wait=False)
     assert proxy.process.wait(10) == status

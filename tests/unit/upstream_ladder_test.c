@@ -305,6 +305,57 @@ static void a_network_change_starts_anew(void **state)
     world_end(&w);
 }
 
+/* Its answer is due: an AUTH that is given up now would be sent once more, and a refused password with it. */
+static void a_login_under_way_outlives_a_network_change(void **state)
+{
+    (void)state;
+    for (int refused = 0; refused < 2; refused++) {
+        struct world w;
+        struct wish x;
+        world_begin(&w);
+        struct sim_upstream_script *s = world_server(&w, AT(587));
+        world_server(&w, AT(2525));
+        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 3 * S, .times = 1};
+        s->password = refused ? "another" : "right";
+        world_load(&w, BASIC);
+        wish_ask(&x, &w);
+        sim_run_for(w.sim, S);
+        for (int i = 0; i < 2; i++) {
+            accounts_network_changed(w.accounts);
+            sim_run_for(w.sim, S / 2);
+        }
+        wish_wait(&x);
+        assert_int_equal(x.refused, refused);
+        assert_true(logins_at(&w, 587) >= 1);
+        if (refused) {
+            assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+            assert_int_equal(logins_at(&w, 0), 1);
+        } else {
+            assert_int_equal(x.port, 587);
+            wish_return(&x);
+        }
+        world_end(&w);
+    }
+}
+
+/* It is waited for no longer than any other: then the next one may try. */
+static void a_login_that_the_network_swallowed_is_waited_for_in_vain(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL, .times = 1};
+    world_load(&w, BASIC);
+    wish_ask(&x, &w);
+    sim_run_for(w.sim, S);
+    accounts_network_changed(w.accounts);
+    assert_true(wish_wait(&x) <= 10 * S + 100 * MS); /* connect_timeout */
+    assert_true(x.acquired);
+    wish_return(&x);
+    world_end(&w);
+}
+
 static void a_lost_young_session_sends_the_next_elsewhere(void **state)
 {
     struct world w;
@@ -378,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_better_port_is_probed_in_the_background),
         cmocka_unit_test(a_probe_s_session_is_used),
         cmocka_unit_test(a_network_change_starts_anew),
+        cmocka_unit_test(a_login_under_way_outlives_a_network_change),
+        cmocka_unit_test(a_login_that_the_network_swallowed_is_waited_for_in_vain),
         cmocka_unit_test(a_lost_young_session_sends_the_next_elsewhere),
         cmocka_unit_test(avoiding_is_a_wish_not_a_condition),
         cmocka_unit_test(an_avoided_port_that_works_elsewhere_is_left),
