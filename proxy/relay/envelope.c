@@ -77,6 +77,15 @@ void envelope_mail_reply(struct transaction *t, const struct reply *reply)
     }
 }
 
+/* The message's own line names one recipient: who asks after another must find him too. */
+static void log_refusal(const struct transaction *t, const struct recipient *r, const struct reply *reply)
+{
+    char words[1024];
+    log_event(t->relay->io->log, LOG_INFO, "recipient refused", log_str("id", t->message.id), log_str("to", r->to),
+              log_str("upstream", t->upstream->name), log_num("status", reply->code),
+              log_str("reply", reply_words(reply, words, sizeof words)));
+}
+
 static void tell_first(struct transaction *t, struct recipient *r, const struct reply *reply)
 {
     bool accepted = reply_is(reply, 2);
@@ -86,10 +95,12 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
         return;
     }
     transaction_explain(t, reply);
-    if (!accepted)
+    if (!accepted) {
         reply_copy(&t->refusal, reply);
-    else if (t->recipients.accepted == 0 && t->recipients.refused > 0)
+        log_refusal(t, r, reply);
+    } else if (t->recipients.accepted == 0 && t->recipients.refused > 0) {
         message_set_to(&t->message, slice_of(r->to)); /* the first one was refused: the line must not say that it went to him */
+    }
     answer_with(recipients_tell(&t->recipients, r, accepted), reply, true);
 }
 

@@ -92,12 +92,16 @@ def test_a_thousand_recipients_each_with_its_own_answer(stage):
         return answers[number % 3] % number
 
     upstream = stage.upstream(hooks={"RCPT": answer}, chunking=True)
-    client = greeted(stage.proxy(stage.account([upstream])))
+    proxy = stage.proxy(stage.account([upstream]))
+    client = greeted(proxy)
     client.send(b"MAIL FROM:<a@office.test>\r\n" + b"".join(b"RCPT TO:<r%d@example.test>\r\n" % i for i in range(1000)) + b"DATA\r\n")
     assert client.reply().startswith("250")
     assert [client.reply() for _ in range(1000)] == [(answers[i % 3] % i).decode().rstrip() for i in range(1000)]
     assert client.reply().startswith("354") and client.say(BODY + b".\r\n").startswith("250")
     assert upstream.wait_for(1)[0].recipients == [str(i) for i in range(0, 1000, 3)]
+    message = re.search(r"msg=delivered id=(\w+) .* nrcpt=334 ", proxy.wait_for_log("msg=delivered")).group(1)
+    refused = re.findall(r'level=info msg="recipient refused" id=%s to=r(\d+)@example\.test upstream=\S+ status=(\d+) reply="(.*?)"' % message, proxy.log)
+    assert refused == [(str(i), ("550", "450")[i % 3 - 1], (answers[i % 3] % i).decode().rstrip()) for i in range(1000) if i % 3]
 
 
 def test_ehlo_says_what_the_upstream_was_last_seen_to_offer(stage):
