@@ -47,7 +47,7 @@ def test_real_dovecot_checks_the_login(stage, postfix, offered, auth, used):
     proxy = stage.proxy(stage.account([server.port], auth=auth))
     deliver(proxy)
     assert len(server.delivered(1)) == 1
-    assert "sasl_method=%s, sasl_username=%s" % (used, USER) in server.log()
+    server.logged("sasl_method=%s, sasl_username=%s" % (used, USER))
     proxy.wait_for_log("logged in with %s" % used)
 
 
@@ -57,7 +57,7 @@ def test_real_dovecot_refuses_a_wrong_password(stage, postfix, offered, auth):
     server = postfix(mechanisms=offered)
     proxy = stage.proxy(stage.account([server.port], auth=auth, password="wrong"))
     assert refused(proxy).startswith("451 4.3.5 ")
-    assert server.log().count("authentication failed") == 1
+    assert server.logged("authentication failed").count("authentication failed") == 1
 
 
 def test_cram_md5_only_when_named(stage):

@@ -48,7 +48,7 @@ def test_swaks_through_the_second_port_byte_exact(stage, postfix, tmp_path):
                    check=True, stdout=subprocess.PIPE)
     arrived = server.delivered(1)[0]
     assert content(arrived).rstrip(b"\n") == BODY.rstrip(b"\n")
-    assert "sasl_username=%s" % USER in server.log()
+    server.logged("sasl_username=%s" % USER)
     line = proxy.wait_for_log("msg=delivered")
     assert "port=%d" % server.port in line
 
@@ -74,7 +74,7 @@ def test_postfix_refuses_the_password(stage, postfix):
                 client.sendmail("a@office.test", ["b@example.test"], BODY)
             code, text = refused.value.recipients["b@example.test"]
             assert code == 451 and text.startswith(b"4.3.5 ")
-    assert server.log().count("authentication failed") == 1
+    assert server.logged("authentication failed").count("authentication failed") == 1
 
 
 def test_postfix_refuses_a_recipient_and_the_message(stage, postfix):

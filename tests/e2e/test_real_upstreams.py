@@ -67,7 +67,7 @@ def test_many_messages_on_one_session_byte_exact(stage, server):
     proxy.wait_for_log(" msg=delivered ", count=len(bodies))
     lines = proxy.message_lines()
     if upstream.kind == "exim":
-        assert upstream.log().count(" K S=") == len(bodies)  # that is how Exim notes BDAT
+        assert upstream.logged(" K S=", len(bodies)).count(" K S=") == len(bodies)  # that is how Exim notes BDAT
     warm = re.search(r" rtts=(\d+)", lines[1]).group(1)
     assert warm == {"exim": "2", "exim-without-chunking": "3", "exim-lockstep": "4", "opensmtpd": "4"}[upstream.kind]
 

@@ -108,6 +108,11 @@ class Server:
     def log(self):
         return "".join(read(f) for f in [self.home.path("output"), *sorted(glob.glob(self.home.path("var/log/*")))])
 
+    def logged(self, text, count=1):
+        """Waits until the log holds `text` so often, and returns the whole."""
+        wait_until(lambda: self.log().count(text) >= count, self.log)
+        return self.log()
+
     def delivered(self, count=1, timeout=20):
         """Waits for `count` messages and returns their bytes, in the order of their arrival (line ends as the mailbox has them: LF)."""
         def files():

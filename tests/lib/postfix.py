@@ -174,6 +174,11 @@ class Postfix:
     def log(self):
         return read(self._path("mail.log"))
 
+    def logged(self, text, count=1):
+        """Waits until the log, which a process of its own writes when it comes to it, holds `text` so often, and returns the whole."""
+        wait_until(lambda: self.log().count(text) >= count, self.log)
+        return self.log()
+
     def delivered(self, count=1, timeout=20):
         """Waits for `count` messages in the mailbox and returns their bytes (line ends as the mailbox has them: LF)."""
         wait_until(lambda: len(self._files()) >= count, self.log, timeout)
