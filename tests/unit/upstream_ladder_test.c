@@ -3,13 +3,6 @@
 
 #define AT(port) ADDRESS ":" #port
 
-static void hold(struct wish *x, struct world *w)
-{
-    wish_ask(x, w);
-    wish_wait(x);
-    assert_true(x->acquired);
-}
-
 static void a_burst_in_an_outage_makes_one_race(void **state)
 {
     static struct wish xs[100];
@@ -41,7 +34,7 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     /* Then it is tried again, and said once that it works again. */
     s->greeting = "220 up";
     sim_run_for(w.sim, 6 * S);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
     assert_true(sim_log_has(w.sim, HOST " works again"));
     wish_return(&x);
@@ -101,7 +94,7 @@ static void a_refused_password_rests(void **state)
         sim_run_for(w.sim, waits[i] / 4 + S);
     }
     s->password = "right"; /* accepted: the next refusal begins with the first wait */
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(logins_at(&w, 2525), 0);
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
     wish_return(&x);
@@ -141,7 +134,7 @@ static void a_new_secret_ends_the_rest(void **state)
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
     assert_int_equal(logins_at(&w, 0), 1);
     reload(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = another\n");
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(logins_at(&w, 0), 2);
     wish_return(&x);
     world_end(&w);
@@ -156,7 +149,7 @@ static void what_works_survives_a_restart(void **state)
     sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 2525);
     wish_return(&x);
     accounts_free(&w.accounts);
@@ -182,7 +175,7 @@ static void a_working_port_that_fails_costs_one_patience(void **state)
         world_server(&w, AT(587));
         world_server(&w, AT(2525));
         world_load(&w, BASIC "idle_timeout = 1s\n");
-        hold(&x, &w);
+        wish_hold(&x, &w);
         assert_int_equal(x.port, 587);
         wish_return(&x);
         sim_run_for(w.sim, 5 * S);
@@ -206,7 +199,7 @@ static void many_dials_on_a_dying_port_make_one_race(void **state)
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
     world_load(&w, BASIC "idle_timeout = 1s\n");
-    hold(&xs[0], &w);
+    wish_hold(&xs[0], &w);
     wish_return(&xs[0]);
     sim_run_for(w.sim, 5 * S);
     sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
@@ -233,7 +226,7 @@ static void a_better_port_is_probed_in_the_background(void **state)
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 2525);
     wish_return(&x);
     sim_run_for(w.sim, 9 * 60 * S);
@@ -245,7 +238,7 @@ static void a_better_port_is_probed_in_the_background(void **state)
     sim_run_for(w.sim, 10 * 60 * S + 30 * S);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
     assert_int_equal(logins_at(&w, 587), 1);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 587);
     wish_return(&x);
     world_end(&w);
@@ -261,12 +254,12 @@ static void a_probe_s_session_is_used(void **state)
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
     world_load(&w, BASIC "reprobe = 1m\n");
-    hold(&x, &w);
+    wish_hold(&x, &w);
     wish_return(&x);
     sim_path(w.sim, AT(587))->syn = SIM_OPEN;
     sim_run_for(w.sim, 61 * S);
     assert_int_equal(account_pool_counts(world_account(&w)).idle, 1);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 587);
     assert_int_equal(logins_at(&w, 587), 1);
     wish_return(&x);
@@ -286,7 +279,7 @@ static void a_network_change_starts_anew(void **state)
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
     accounts_network_changed(w.accounts); /* the failed race is forgotten */
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 587);
     wish_return(&x);
     /* and one under way begins again: it would have waited for 587 for ever on the old network */
@@ -365,7 +358,7 @@ static void a_lost_young_session_sends_the_next_elsewhere(void **state)
     world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_RESET, .delay = 100 * MS};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_int_equal(x.port, 587);
     sim_run_for(w.sim, 1 * S);
     assert_true(x.lost);
@@ -373,7 +366,7 @@ static void a_lost_young_session_sends_the_next_elsewhere(void **state)
     wish_wait(&x);
     assert_int_equal(x.port, 2525);
     assert_true(sim_log_has(w.sim, "587 logs us in and then loses the session"));
-    hold(&y, &w); /* and so it stays, until 587 is probed */
+    wish_hold(&y, &w); /* and so it stays, until 587 is probed */
     assert_int_equal(y.port, 2525);
     wish_return(&x);
     wish_return(&y);
@@ -389,7 +382,7 @@ static void avoiding_is_a_wish_not_a_condition(void **state)
     world_server(&w, AT(587));
     sim_path(w.sim, AT(2525))->syn = SIM_DROPPED;
     world_load(&w, BASIC);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     wish_ask_avoiding(&y, &w, 587);
     assert_true(wish_wait(&y) < 2 * S); /* the others had their patience */
     assert_int_equal(y.port, 587);
@@ -407,7 +400,7 @@ static void an_avoided_port_that_works_elsewhere_is_left(void **state)
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     wish_ask_avoiding(&y, &w, 587);
     wish_wait(&y);
     assert_int_equal(y.port, 2525);

@@ -1,22 +1,6 @@
 /* The pool: who gets which session, who waits for how long, and when sessions end. */
 #include "upstream_world.h"
 
-#define AT587 ADDRESS ":587"
-
-static void hold(struct wish *x, struct world *w)
-{
-    wish_ask(x, w);
-    wish_wait(x);
-    assert_true(x->acquired);
-}
-
-static void begin(struct world *w, const char *ini)
-{
-    world_begin(w);
-    world_server(w, AT587);
-    world_load(w, ini);
-}
-
 static struct pool_counts counts(struct world *w)
 {
     return account_pool_counts(world_account(w));
@@ -27,16 +11,16 @@ static void the_last_used_comes_first(void **state)
     struct world w;
     struct wish a, b, c;
     (void)state;
-    begin(&w, BASIC);
-    hold(&a, &w);
-    hold(&b, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&a, &w);
+    wish_hold(&b, &w);
     struct client *second = lease_client(b.lease);
     assert_false(lease_is_pooled(a.lease));
     wish_return(&a);
     sim_run_for(w.sim, 1 * S);
     wish_return(&b);
     sim_run_for(w.sim, 1 * S);
-    hold(&c, &w);
+    wish_hold(&c, &w);
     assert_ptr_equal(lease_client(c.lease), second);
     assert_true(lease_is_pooled(c.lease));
     assert_true(lease_completed_any(c.lease));
@@ -50,7 +34,7 @@ static void slots_are_waited_for_in_order(void **state)
     static struct wish xs[6];
     struct world w;
     (void)state;
-    begin(&w, BASIC "max_connections = 2\n");
+    world_begin_with(&w, BASIC "max_connections = 2\n");
     for (size_t i = 0; i < 6; i++)
         wish_ask(&xs[i], &w);
     for (size_t i = 0; i < 6; i++) {
@@ -72,8 +56,8 @@ static void waiting_has_an_end(void **state)
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\nacquire_timeout = 7s\n");
-    hold(&a, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\nacquire_timeout = 7s\n");
+    wish_hold(&a, &w);
     wish_ask(&b, &w);
     assert_int_equal(wish_wait(&b), 7 * S);
     assert_int_equal(b.why, REFUSAL_BUSY);
@@ -102,14 +86,14 @@ static void sessions_wear_out(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC "max_messages = 3\nidle_timeout = 30s\nmax_age = 2m\n");
+    world_begin_with(&w, BASIC "max_messages = 3\nidle_timeout = 30s\nmax_age = 2m\n");
     for (int i = 0; i < 6; i++) {
-        hold(&x, &w);
+        wish_hold(&x, &w);
         wish_return(&x);
     }
     assert_int_equal(w.ledger->sessions, 2); /* three messages each */
     assert_int_equal(counts(&w).idle, 0);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     wish_return(&x);
     sim_run_for(w.sim, 29 * S);
     assert_int_equal(counts(&w).idle, 1);
@@ -125,9 +109,9 @@ static void sessions_grow_old(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC "max_messages = 100\nidle_timeout = 30s\nmax_age = 1m\n");
+    world_begin_with(&w, BASIC "max_messages = 100\nidle_timeout = 30s\nmax_age = 1m\n");
     for (int i = 0; i < 5; i++) { /* never idle for long */
-        hold(&x, &w);
+        wish_hold(&x, &w);
         wish_return(&x);
         sim_run_for(w.sim, 14 * S);
     }
@@ -142,14 +126,14 @@ static void a_session_that_dies_at_rest_vanishes(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){
         .step = SIM_AT_IDLE, .fault = SIM_FAULT_REPLY, .text = "421 4.4.2 idle for too long\r\n", .delay = 5 * S, .times = 1};
-    hold(&x, &w);
+    wish_hold(&x, &w);
     wish_return(&x);
     sim_run_for(w.sim, 10 * S);
     assert_int_equal(counts(&w).idle, 0);
-    hold(&x, &w);
+    wish_hold(&x, &w);
     assert_false(lease_is_pooled(x.lease));
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS); /* no fault of the port */
     wish_return(&x);
@@ -161,7 +145,7 @@ static void warming_starts_one_session(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     for (int i = 0; i < 5; i++)
         account_warm(world_account(&w), NULL);
     sim_run_for(w.sim, 1 * S);
@@ -180,7 +164,7 @@ static void a_burst_begins_with_one_login(void **state)
     static struct wish xs[5];
     struct world w;
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     sim_upstream_script(w.up[0])->faults[0] =
         (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
     for (size_t i = 0; i < 5; i++)
@@ -200,8 +184,8 @@ static void identities_do_not_share(void **state)
     struct world w;
     struct wish x, y;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\n");
-    hold(&x, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    wish_hold(&x, &w);
     wish_return(&x);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
@@ -220,8 +204,8 @@ static void identities_take_turns(void **state)
     struct world w;
     struct wish x, y, z;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\n");
-    hold(&x, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    wish_hold(&x, &w);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
     y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
@@ -240,20 +224,20 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
     struct world w;
     struct wish a, b, c;
     (void)state;
-    begin(&w, BASIC);
-    hold(&a, &w);
-    hold(&b, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&a, &w);
+    wish_hold(&b, &w);
     wish_return(&a);
     wish_return(&b);
     sim_run_for(w.sim, 10 * S);
-    hold(&c, &w);
+    wish_hold(&c, &w);
     struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_TIMEOUT, .first_use = true, .err = {.kind = ERR_TIMEOUT}};
     struct client *client = lease_client(c.lease);
     client_close(&client);
     lease_drop(&c.lease, false, &failure);
     assert_int_equal(counts(&w).idle, 0);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
-    hold(&c, &w);
+    wish_hold(&c, &w);
     assert_false(lease_is_pooled(c.lease));
     wish_return(&c);
     world_end(&w);
@@ -264,8 +248,8 @@ static void a_session_that_ends_frees_its_slot(void **state)
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\n");
-    hold(&a, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
     struct client *client = lease_client(a.lease);
@@ -282,8 +266,8 @@ static void whoever_lost_a_session_is_served_before_those_who_came_later(void **
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\n");
-    hold(&a, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
     struct client *client = lease_client(a.lease);
@@ -305,7 +289,7 @@ static void cancelling_is_quiet(void **state)
     struct world w;
     struct wish a;
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     wish_ask(&a, &w);
     lease_cancel(&a.lease);
     sim_run_for(w.sim, 5 * S);
@@ -320,9 +304,9 @@ static void a_reload_keeps_what_did_not_change(void **state)
     struct wish held, x;
     struct err err = {0};
     (void)state;
-    begin(&w, BASIC);
-    hold(&held, &w);
-    hold(&x, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&held, &w);
+    wish_hold(&x, &w);
     wish_return(&x);
     struct account *before = world_account(&w);
     struct config *same = sim_config(BASIC "senders = @example.com\n"), *other = sim_config(BASIC "reply_timeout = 1m\n");
@@ -354,7 +338,7 @@ static void a_draining_account_still_serves_who_waits(void **state)
     struct wish x;
     struct err err = {0};
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     wish_ask(&x, &w);
     struct config *other = sim_config(BASIC "reply_timeout = 1m\n");
     struct accounts *fresh = accounts_reload(&w.accounts, other, &err);
@@ -372,8 +356,8 @@ static void a_bad_reload_changes_nothing(void **state)
     struct wish x;
     struct err err = {0};
     (void)state;
-    begin(&w, BASIC);
-    hold(&x, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&x, &w);
     struct account *before = world_account(&w);
     sim_file(w.sim, "/ca.pem", "Some CA\n");
     struct config *bad = sim_config(BASIC "tls_ca = /etc/hostname\n"); /* there on disk for the config, absent in the world */
@@ -391,8 +375,8 @@ static void shutting_down_answers_everybody(void **state)
     struct world w;
     struct wish held, waiting;
     (void)state;
-    begin(&w, BASIC "max_connections = 1\n");
-    hold(&held, &w);
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    wish_hold(&held, &w);
     wish_ask(&waiting, &w);
     accounts_free(&w.accounts);
     sim_run_for(w.sim, 0);
@@ -410,8 +394,8 @@ static void an_upstream_that_has_enough_of_us_is_waited_for(void **state)
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC "ports = 587\n");
-    hold(&a, &w);
+    world_begin_with(&w, BASIC "ports = 587\n");
+    wish_hold(&a, &w);
     sim_upstream_script(w.up[0])->greeting = "421 4.3.2 Concurrent connections limit exceeded";
     wish_ask(&b, &w);
     sim_run_for(w.sim, 5 * S);
@@ -471,9 +455,9 @@ static void what_bdat_is_worth_is_kept(void **state)
     for (int unknown = 0; unknown < 2; unknown++) {
         struct world w;
         struct wish x;
-        begin(&w, BASIC);
+        world_begin_with(&w, BASIC);
         sim_upstream_script(w.up[0])->bdat_unknown = unknown;
-        hold(&x, &w);
+        wish_hold(&x, &w);
         struct client *c = lease_client(x.lease);
         client_set_owner(c, &message_events, &x);
         client_mail(c, &(struct client_mail){.from = slice_of("a@example.com")});
@@ -484,7 +468,7 @@ static void what_bdat_is_worth_is_kept(void **state)
         assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), unknown ? " broken\n" : " proven\n"));
         assert_int_equal(counts(&w).idle, 1);
         sim_run_for(w.sim, 60 * S);
-        hold(&x, &w); /* another session knows it from the start */
+        wish_hold(&x, &w); /* another session knows it from the start */
         assert_int_equal(w.ledger->sessions, 2);
         assert_int_equal(client_chunking(lease_client(x.lease)), unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
         wish_return(&x);
@@ -505,8 +489,8 @@ static void a_session_that_settles_is_waited_for(void **state)
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC);
-    hold(&a, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&a, &w);
     reset_and_return(&a);
     wish_ask(&b, &w);
     account_warm(world_account(&w), NULL);
@@ -523,9 +507,9 @@ static void one_that_does_not_settle_in_time_is_not(void **state)
     struct world w;
     struct wish a, b;
     (void)state;
-    begin(&w, BASIC);
+    world_begin_with(&w, BASIC);
     sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_RSET, .fault = SIM_FAULT_STALL};
-    hold(&a, &w);
+    wish_hold(&a, &w);
     reset_and_return(&a);
     wish_ask(&b, &w);
     assert_true(wish_wait(&b) < 2 * S);
@@ -540,8 +524,8 @@ static void two_who_wait_need_one_more_session(void **state)
     struct world w;
     struct wish a, b, c;
     (void)state;
-    begin(&w, BASIC);
-    hold(&a, &w);
+    world_begin_with(&w, BASIC);
+    wish_hold(&a, &w);
     reset_and_return(&a);
     wish_ask(&b, &w);
     wish_ask(&c, &w);
@@ -551,81 +535,6 @@ static void two_who_wait_need_one_more_session(void **state)
     assert_int_equal(w.ledger->sessions, 2);
     wish_return(&b);
     wish_return(&c);
-    world_end(&w);
-}
-
-/* ---- rate ---- */
-
-static void a_rate_makes_messages_wait(void **state)
-{
-    struct world w;
-    struct wish x;
-    (void)state;
-    begin(&w, BASIC "rate = 3/s\n");
-    for (int i = 0; i < 3; i++) {
-        hold(&x, &w);
-        wish_return(&x);
-    }
-    wish_ask(&x, &w);
-    assert_int_equal(counts(&w).idle, 1); /* there is a session, but no place */
-    usec took = wish_wait(&x);
-    assert_true(x.acquired && took >= 800 * MS && took <= 1100 * MS);
-    wish_return(&x);
-    world_end(&w);
-}
-
-static void whoever_waits_too_long_hears_of_the_rate(void **state)
-{
-    struct world w;
-    struct wish x, y;
-    (void)state;
-    begin(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
-    hold(&x, &w);
-    wish_return(&x);
-    wish_ask(&y, &w);
-    assert_int_equal(wish_wait(&y), 7 * S);
-    assert_int_equal(y.why, REFUSAL_RATE);
-    sim_run_for(w.sim, 60 * S);
-    hold(&x, &w);
-    lease_return(&x.lease, false); /* no message went: its place is free */
-    hold(&x, &w);
-    wish_return(&x);
-    world_end(&w);
-}
-
-static void a_lost_session_keeps_a_place_only_for_what_may_have_been_sent(void **state)
-{
-    struct world w;
-    struct wish x, y;
-    (void)state;
-    begin(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
-    for (int sent = 0; sent < 2; sent++) {
-        hold(&x, &w);
-        struct client *client = lease_client(x.lease);
-        client_close(&client);
-        lease_drop(&x.lease, sent, NULL);
-    }
-    wish_ask(&y, &w);
-    wish_wait(&y);
-    assert_int_equal(y.why, REFUSAL_RATE);
-    world_end(&w);
-}
-
-static void never_more_than_the_rate(void **state)
-{
-    static struct wish xs[40];
-    struct world w;
-    usec when[40];
-    (void)state;
-    begin(&w, BASIC "rate = 10/s\nmax_connections = 4\n");
-    for (size_t i = 0; i < 40; i++) {
-        hold(&xs[i], &w);
-        when[i] = xs[i].answered;
-        wish_return(&xs[i]);
-        if (i >= 10)
-            assert_true(when[i] - when[i - 10] >= 1 * S);
-    }
-    assert_true(when[39] - when[0] < 4 * S); /* and not much less either */
     world_end(&w);
 }
 
@@ -656,10 +565,6 @@ int main(void)
         cmocka_unit_test(a_session_that_settles_is_waited_for),
         cmocka_unit_test(one_that_does_not_settle_in_time_is_not),
         cmocka_unit_test(two_who_wait_need_one_more_session),
-        cmocka_unit_test(a_rate_makes_messages_wait),
-        cmocka_unit_test(whoever_waits_too_long_hears_of_the_rate),
-        cmocka_unit_test(a_lost_session_keeps_a_place_only_for_what_may_have_been_sent),
-        cmocka_unit_test(never_more_than_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,16 @@ static inline struct sim_upstream_script *world_server(struct world *w, const ch
     return sim_upstream_script(w->up[w->nup++]);
 }
 
+#define AT587 ADDRESS ":587"
+
+/* With one server, which works. */
+static inline void world_begin_with(struct world *w, const char *ini)
+{
+    world_begin(w);
+    world_server(w, AT587);
+    world_load(w, ini);
+}
+
 static inline struct account *world_account(struct world *w)
 {
     return accounts_at(w->accounts, 0);
@@ -151,6 +161,13 @@ static inline usec wish_wait(struct wish *x)
 {
     assert_true(sim_run_until(x->w->sim, wish_is_answered, x, 60 * S));
     return x->answered - x->asked;
+}
+
+static inline void wish_hold(struct wish *x, struct world *w)
+{
+    wish_ask(x, w);
+    wish_wait(x);
+    assert_true(x->acquired);
 }
 
 static inline void wish_return(struct wish *x)
