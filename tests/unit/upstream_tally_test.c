@@ -2,13 +2,6 @@
 #include "upstream/tally.h"
 #include "upstream_world.h"
 
-static void begin(struct world *w, const char *ini)
-{
-    world_begin(w);
-    world_server(w, ADDRESS ":587");
-    world_load(w, ini);
-}
-
 static const struct upstream_tally *tally(struct world *w)
 {
     return account_tally(world_account(w));
@@ -25,7 +18,7 @@ static void proof_is_a_new_session(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC "ports = 587\nidle_timeout = 10m\nmax_age = 1h\n");
+    world_begin_with(&w, BASIC "ports = 587\nidle_timeout = 10m\nmax_age = 1h\n");
     assert_int_equal(report_of(&w, 587)->proven, 0);
     prove(&w);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
@@ -52,7 +45,7 @@ static void proof_finds_another_port(void **state)
 {
     struct world w;
     (void)state;
-    begin(&w, BASIC "ports = 587 2525\n");
+    world_begin_with(&w, BASIC "ports = 587 2525\n");
     world_server(&w, ADDRESS ":2525");
     prove(&w);
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
@@ -67,7 +60,7 @@ static void proof_heeds_a_refusal(void **state)
 {
     struct world w;
     (void)state;
-    begin(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = wrong\nports = 587\n");
+    world_begin_with(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = wrong\nports = 587\n");
     prove(&w);
     assert_int_equal(account_standing(world_account(&w)), STANDING_AUTH_REFUSED);
     prove(&w);
@@ -83,7 +76,7 @@ static void proof_needs_a_slot(void **state)
     struct world w;
     struct wish x;
     (void)state;
-    begin(&w, BASIC "ports = 587\nmax_connections = 1\n");
+    world_begin_with(&w, BASIC "ports = 587\nmax_connections = 1\n");
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(tally(&w)->leases_reused, 0);
@@ -98,7 +91,7 @@ static void counters_survive_a_reload(void **state)
     struct world w;
     struct err err;
     (void)state;
-    begin(&w, BASIC "ports = 587\n");
+    world_begin_with(&w, BASIC "ports = 587\n");
     prove(&w);
     struct config *config = sim_config(BASIC "ports = 587\nmax_messages = 7\n"); /* the account is made anew */
     struct accounts *fresh = accounts_reload(&w.accounts, config, &err);
