@@ -376,8 +376,10 @@ bool race_keep_login(struct race *r)
     if (!login)
         return false;
     close_losers(r, login);
-    for (size_t i = 0; i < r->nports; i++)
+    for (size_t i = 0; i < r->nports; i++) {
         r->ports[i].next_address = SIZE_MAX;
+        r->ports[i].reported = i != login->port; /* of the others nothing was found out */
+    }
     r->nstarted = r->nports;
     r->told_stalled = true;
     timer_stop(r->timer);

@@ -175,6 +175,8 @@ void sim_end_drop_front(struct sim_end *e)
     struct sim_chunk *c = sim_end_front(e);
     size_t n = c->len;
     bool counts = c->mark <= SIM_SEALED;
+    if (counts)
+        e->read += c->len - c->taken; /* what a failed handshake swallows */
     chunk_free(c);
     if (counts && !e->hole)
         dispatch(e, SIM_ACK, NULL, n);

@@ -98,13 +98,26 @@ static bool begins_anew_between(const struct sim_plan *plan, usec from, usec to)
     return false;
 }
 
+/* All links died about when it was given: nobody heard it, and after silence the next one may try. */
+static bool answer_was_lost(const struct sim_plan *plan, usec when)
+{
+    for (size_t i = 0; i < plan->nchanges; i++) {
+        const struct sim_change *c = &plan->changes[i];
+        usec at = c->at + USEC_PER_SEC;
+        if (c->what == SIM_TURN_CUT && at > when - USEC_PER_SEC && at < when + USEC_PER_SEC)
+            return true;
+    }
+    return false;
+}
+
 /* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under way at that moment may still end. */
 static void check_refused_logins(const struct sim_play *play, struct sim_verdict *v)
 {
     enum { RETRY = 300, UNDER_WAY = 1 }; /* seconds */
     const struct sim_ledger *l = play->ledger;
     for (size_t i = 0; i < l->nlogins; i++) {
-        if (l->logins[i].code != 535 && l->logins[i].code != 534 && l->logins[i].code != 530)
+        if ((l->logins[i].code != 535 && l->logins[i].code != 534 && l->logins[i].code != 530) ||
+            answer_was_lost(play->plan, l->logins[i].when))
             continue;
         for (size_t k = i + 1; k < l->nlogins; k++) {
             usec after = l->logins[k].when - l->logins[i].when;

@@ -341,9 +341,11 @@ static void a_login_that_the_network_swallowed_is_waited_for_in_vain(void **stat
     world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL, .times = 1};
     world_load(&w, BASIC);
     wish_ask(&x, &w);
-    sim_run_for(w.sim, S);
+    sim_run_for(w.sim, 300 * MS); /* AUTH is out, and no other port was tried */
     accounts_network_changed(w.accounts);
     assert_true(wish_wait(&x) <= 10 * S + 100 * MS); /* connect_timeout */
+    assert_true(sim_log_has(w.sim, "587 never answers the login"));
+    assert_false(sim_log_has(w.sim, "cannot be resolved")); /* as ports were told that had been tried, or had not, with another end */
     assert_true(x.acquired);
     wish_return(&x);
     world_end(&w);
