@@ -479,6 +479,11 @@ uint64_t stream_handed(const struct stream *s)
     return s->handed;
 }
 
+uint64_t stream_taken(const struct stream *s)
+{
+    return s->queued - s->out.len;
+}
+
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
 {
     if (s->phase != PHASE_OPEN || s->transport->ops->tls(s->transport)) {

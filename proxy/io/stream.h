@@ -68,6 +68,9 @@ size_t stream_room(const struct stream *s);   /* bytes that may still be queued 
  * (PRODUCT 6) when stream_handed > p. */
 uint64_t stream_position(const struct stream *s);
 uint64_t stream_handed(const struct stream *s);
+/* Everything before this has been taken by the transport, and nothing beyond it is whole at the peer: of a TLS record that has not left whole nobody can read an octet.
+ * A reply to what ends behind it is older than what it seems to answer. */
+uint64_t stream_taken(const struct stream *s);
 
 /* Begins TLS. Both buffers must be empty, input and output: bytes before the handshake would be taken for protected ones (STARTTLS
  * injection). One exception: as a server, output that is still queued (the 220) leaves in clear first, then the handshake begins; what is

@@ -119,7 +119,7 @@ enum client_state client_judge_unasked(struct client *c, const struct reply *rep
 static bool is_premature(const struct client *c, enum client_state now, const struct reply *r)
 {
     const struct asked *oldest = client_oldest(c);
-    if (!oldest || stream_handed(c->stream) >= oldest->end)
+    if (!oldest || stream_taken(c->stream) >= oldest->end)
         return false;
     return !((now == CS_CHUNK || now == CS_END) && r->code >= 400);
 }
@@ -134,7 +134,7 @@ static void hear(struct client *c, const struct reply *r)
         client_judge_unasked(c, r);
         return;
     }
-    c->answered_early = asked && stream_handed(c->stream) < client_oldest(c)->end;
+    c->answered_early = asked && stream_taken(c->stream) < client_oldest(c)->end;
     if (asked)
         client_answered(c);
     c->fresh_from_pool = false;

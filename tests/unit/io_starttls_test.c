@@ -106,6 +106,7 @@ static void test_uncertain_writes(void **state)
     uint64_t taken = stream_position(p.client.s) - stream_queued(p.client.s);
     assert_true(stream_queued(p.client.s) > 16384);
     assert_int_equal(stream_handed(p.client.s), taken + 16384);
+    assert_int_equal(stream_taken(p.client.s), taken);
     stream_pause(p.server.s, false);
     stream_finish(&p.client.s, 3600 * USEC_PER_SEC);
     spin_until(p.loop, has_E, &p.server);
