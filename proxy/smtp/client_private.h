@@ -63,7 +63,7 @@ struct client_row {
 extern const struct client_row client_rows[CS_COUNT];
 
 struct asked {
-    uint64_t end;     /* position behind the command's last byte: no honest reply comes before the transport has taken that; valid once sent */
+    uint64_t end; /* position behind the command's last byte: no honest reply comes before the transport has taken that; valid once sent */
     uint16_t waiting; /* its octets in `lines`, not sent yet; 0: sent */
     uint8_t state;
 };
