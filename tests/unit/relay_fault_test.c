@@ -9,7 +9,8 @@ struct fault_case {
     bool chunking, pipelining, pooled;
     unsigned times;
     bool commits;
-    size_t size; /* of the body */
+    size_t size;   /* of the body */
+    size_t window; /* of the way to the upstream; 0: as it is */
 };
 
 static char large[2 * 1024 * 1024];
@@ -24,6 +25,8 @@ static void play(struct scene *s, const struct fault_case *c)
 {
     stage_init(s, ONE_PORT);
     struct sim_upstream_script *up = stage_port(s, "192.0.2.1:587");
+    if (c->window)
+        s->plan.places[0].path.window = c->window;
     up->chunking = c->chunking;
     up->pipelining = c->pipelining;
     /* The very first chunk is the empty one that asks whether BDAT is known. */
@@ -197,6 +200,11 @@ static void an_early_yes_is_an_error(void **state)
     (void)state;
     struct fault_case c = {
         .step = SIM_AT_BODY, .fault = SIM_FAULT_REPLY, .text = "250 2.0.0 taken already\r\n", .times = 1, .size = 512 * 1024};
+    expect(&c, 451, "msg=lost-link");
+    /* To the last chunk, of which a part is still on our side: TLS has it, but its record has not left whole. */
+    c.chunking = c.pipelining = true;
+    c.size = 14000;
+    c.window = 1500;
     expect(&c, 451, "msg=lost-link");
     c = (struct fault_case){.step = SIM_AT_DATA, .fault = SIM_FAULT_REPLY, .text = "250 2.0.0 fine\r\n", .times = 1, .size = 4096};
     expect(&c, 451, "msg=lost-link");
