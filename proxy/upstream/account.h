@@ -24,7 +24,8 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config, s
 void accounts_free(struct accounts **accounts);
 /* Where this process itself listens, with ports: an upstream there is REFUSAL_LOOP. Copied; kept over a reload. */
 void accounts_set_own_listeners(struct accounts *accounts, const struct addr *own, size_t n);
-void accounts_network_changed(struct accounts *accounts); /* forgets failed races, starts the ladders anew */
+void accounts_network_changed(
+    struct accounts *accounts); /* forgets failed races, starts the ladders anew; a login under way keeps its answer */
 size_t accounts_count(const struct accounts *accounts);
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 struct account *accounts_find(const struct accounts *accounts, const char *name);
