@@ -13,6 +13,7 @@
 
 #define TICK USEC_PER_SEC
 #define SOON (100 * USEC_PER_MS)         /* after an event: at most ten snapshots a second */
+#define PROOFS_PER_TICK 32               /* a thousand handshakes in one turn of the loop would keep everybody waiting */
 #define BROKEN_AGAIN (60 * USEC_PER_SEC) /* how soon an account that does not work is tried again */
 
 enum { TURNS = 60 };
@@ -118,7 +119,7 @@ static usec *last_try(struct admin *a, const char *name)
 }
 
 /* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks finds it fresh. */
-static void prove_if_due(struct admin *a, struct account *account)
+static bool prove_if_due(struct admin *a, struct account *account)
 {
     const struct upstream_config *cfg = account_config(account);
     usec now = loop_now(a->io->loop), validity = snapshot_validity(cfg), proven = snapshot_proven(account);
@@ -127,9 +128,10 @@ static void prove_if_due(struct admin *a, struct account *account)
     bool works = account_standing(account) == STANDING_WORKS && proven > 0;
     usec due = works ? proven + validity - margin : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
     if (now < due)
-        return;
+        return false;
     *tried = now;
     account_prove(account);
+    return true;
 }
 
 static void prove_all(struct admin *a)
@@ -137,8 +139,8 @@ static void prove_all(struct admin *a)
     const struct accounts *accounts = a->source.accounts(a->source.ctx);
     if (a->source.draining(a->source.ctx))
         return;
-    for (size_t i = 0; i < accounts_count(accounts); i++)
-        prove_if_due(a, accounts_at(accounts, i));
+    for (size_t i = 0, begun = 0; i < accounts_count(accounts) && begun < PROOFS_PER_TICK; i++)
+        begun += prove_if_due(a, accounts_at(accounts, i));
 }
 
 /* ---- time ---- */

@@ -28,7 +28,7 @@ static bool accounts_are_usable(const struct config *config)
         const struct upstream_config *u = &config->upstreams[i];
         struct tls_context *tls = NULL;
         struct err err = {0};
-        if ((u->tls_ca || u->tls_cert) && settings_tls(u, &tls, &err) != 0) {
+        if ((u->tls_ca || u->tls_cert) && settings_tls(u, NULL, &tls, &err) != 0) {
             fprintf(stderr, "%s:%d: %s\n", config->file, u->line, err.words);
             usable = false;
         }

@@ -11,6 +11,7 @@
 #include "app/listeners.h"
 #include "app/log_target.h"
 #include "app/privileges.h"
+#include "app/reread.h"
 #include "app/status.h"
 #include "app/supervision.h"
 #include "app/watch.h"
@@ -41,8 +42,10 @@ struct daemon {
     struct timer *drain_timer;
     struct supervision *supervision;
     bool draining, in_haste;
-    bool served;        /* it was ready, and ended by itself */
-    bool reload_failed; /* the last one */
+    bool served;           /* it was ready, and ended by itself */
+    bool reload_failed;    /* the last one */
+    bool reload_again;     /* asked for while one was under way */
+    struct reread *reread; /* the reload that is under way, or NULL */
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -101,27 +104,27 @@ static void reloaded(struct daemon *d, bool good)
     admin_reloaded(d->admin, good);
 }
 
-/* Takes both. */
-static void adopt(struct daemon *d, struct config *fresh, struct certificates *certificates)
+/* Takes config and certificates out of it. */
+static void adopt(struct daemon *d, struct reread_result *r)
 {
-    log_set(d->io.log, (enum log_level)fresh->log.level, fresh->log.json);
-    relay_reload(d->relay, fresh, d->accounts, certificates);
+    log_set(d->io.log, (enum log_level)r->config->log.level, r->config->log.json);
+    relay_reload(d->relay, r->config, d->accounts, r->certificates);
     certificates_unref(&d->certificates);
-    d->certificates = certificates;
+    d->certificates = r->certificates;
+    r->certificates = NULL;
     tell_own_addresses(d);
     config_unref(&d->config);
-    d->config = fresh;
+    d->config = r->config;
+    r->config = NULL;
     reloaded(d, true);
     admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
 }
 
-static void refuse_reload(struct daemon *d, struct config **fresh, struct certificates **certificates, const char *why)
+static void refuse_reload(struct daemon *d, const char *why)
 {
     reopen_log(d, d->config);
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
-    certificates_unref(certificates);
-    config_unref(fresh);
     reloaded(d, false);
 }
 
@@ -145,40 +148,63 @@ static const char *what_is_wrong(const char *file)
                                                       : "has errors";
 }
 
+/* First what can fail, then what cannot: after a failure everything is as it was. */
+static void put_into_force(struct daemon *d, struct reread_result *r)
+{
+    if (!r->certificates || apply_addresses(d, r->config, &r->err) != 0) {
+        refuse_reload(d, r->err.words);
+        return;
+    }
+    struct accounts *accounts = accounts_reload(&d->accounts, r->config, r->contexts, &r->err);
+    r->contexts = NULL;
+    if (accounts) {
+        d->accounts = accounts;
+        reopen_log(d, r->config);
+        adopt(d, r);
+        return;
+    }
+    refuse_reload(d, r->err.words);
+    if (apply_addresses(d, d->config, &r->err) != 0)
+        log_say(d->io.log, LOG_ERROR, "an address could not be opened again: %s", r->err.words);
+    admin_serve(d->admin);
+}
+
+static void on_reread(void *ctx, struct reread_result *r);
+
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
-    struct config_report report = {0};
-    struct err err = {0};
-    struct certificates *certificates = NULL;
     if (d->draining)
         return;
+    if (d->reread) { /* what it reads may be older than this signal */
+        d->reload_again = true;
+        return;
+    }
     supervision_reloading(d->supervision);
-    struct config *fresh = config_reload(d->config_file, d->config, &report);
-    if (!fresh)
+    d->reread = reread_begin(&d->io, d->config_file, d->config, d->certificates, log_target_sink(d->target), on_reread, d);
+}
+
+static void on_reread(void *ctx, struct reread_result *r)
+{
+    struct daemon *d = ctx;
+    bool again = d->reload_again;
+    d->reread = NULL;
+    d->reload_again = false;
+    if (d->draining)
+        return;
+    if (!r->config)
         reopen_log(d, d->config);
-    log_report(d->io.log, &report);
-    config_report_free(&report);
-    /* First what can fail, then what cannot: after a failure everything is as it was. */
-    if (!fresh) {
+    log_report(d->io.log, &r->report);
+    if (r->config) {
+        put_into_force(d, r);
+    } else {
         log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(d->config_file));
         reloaded(d, false);
-    } else if (!(certificates = certificates_new(fresh, d->certificates, d->io.log, &err)) || apply_addresses(d, fresh, &err) != 0) {
-        refuse_reload(d, &fresh, &certificates, err.words);
-    } else {
-        struct accounts *accounts = accounts_reload(&d->accounts, fresh, &err);
-        if (!accounts) {
-            refuse_reload(d, &fresh, &certificates, err.words);
-            if (apply_addresses(d, d->config, &err) != 0)
-                log_say(d->io.log, LOG_ERROR, "an address could not be opened again: %s", err.words);
-            admin_serve(d->admin);
-        } else {
-            d->accounts = accounts;
-            reopen_log(d, fresh);
-            adopt(d, fresh, certificates);
-        }
     }
-    supervision_ready(d->supervision);
+    if (again)
+        reload(d);
+    else
+        supervision_ready(d->supervision);
 }
 
 /* ---- the end ---- */
@@ -345,6 +371,7 @@ static void close_all(struct daemon *d)
     if (!d->in_haste)
         loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
     world_close(&d->io);
+    reread_abandon(&d->reread);
 }
 
 int daemon_main(const char *config_file)

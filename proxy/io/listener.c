@@ -79,7 +79,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
     struct listener *l = CONTAINER(watcher, struct listener, watcher);
     (void)ev;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused && !loop_is_late(l->loop); i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             l->fn(l->ctx, transport_accepted(l->loop, fd)); /* may pause or close the listener */

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
+#define TURN_BUDGET (15 * USEC_PER_MS) /* for what descriptors ask for; what they defer to the end of the turn comes on top */
+
 enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
 
 struct loop {
@@ -18,6 +20,7 @@ struct loop {
     ev_idle no_sleep; /* active while deferred work is left over for the next turn */
     struct link deferred, doomed, timers;
     usec now, turn_began, longest;
+    bool late; /* this turn */
 };
 
 struct timer {
@@ -74,6 +77,7 @@ static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
     (void)ev;
     (void)events;
     loop->now = loop->turn_began = monotonic();
+    loop->late = false;
 }
 
 static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
@@ -194,6 +198,12 @@ void loop_stop(struct loop *loop)
 struct ev_loop *loop_ev(struct loop *loop)
 {
     return loop->ev;
+}
+
+bool loop_is_late(struct loop *loop)
+{
+    loop->late = loop->late || monotonic() - loop->turn_began > TURN_BUDGET;
+    return loop->late;
 }
 
 usec loop_now(const struct loop *loop)

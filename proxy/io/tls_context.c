@@ -177,20 +177,27 @@ static void expect_name(struct tls_context *ctx, const char *name)
     X509_VERIFY_PARAM_set1_host(param, ctx->name, 0);
 }
 
-static int load_trust(struct tls_context *ctx, const char *ca_file, struct err *err)
+static int read_trust(struct tls_context *ctx, const char *ca_file, struct err *err)
 {
-    if (!ca_file) {
-        if (SSL_CTX_set_default_verify_paths(ctx->ssl) == 1) {
-            ERR_clear_error();
-            return 0;
-        }
-        tls_error(err, ERR_TLS, "the system's certificate authorities");
-        return -1;
+    if (ca_file)
+        return SSL_CTX_load_verify_file(ctx->ssl, ca_file) == 1 ? 0 : unusable("no certificates in PEM form in ", ca_file, err);
+    if (SSL_CTX_set_default_verify_paths(ctx->ssl) == 1) {
+        ERR_clear_error();
+        return 0;
     }
-    if (SSL_CTX_load_verify_file(ctx->ssl, ca_file) != 1)
-        return unusable("no certificates in PEM form in ", ca_file, err);
+    tls_error(err, ERR_TLS, "the system's certificate authorities");
+    return -1;
+}
+
+static int load_trust(struct tls_context *ctx, const struct tls_client_settings *settings, struct err *err)
+{
+    if (settings->trust_of)
+        SSL_CTX_set1_cert_store(ctx->ssl, SSL_CTX_get_cert_store(settings->trust_of->ssl));
+    else if (read_trust(ctx, settings->ca_file, err) < 0)
+        return -1;
     /* Who names a file means what is in it: an intermediate or the server's own certificate is an anchor, too. */
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl), X509_V_FLAG_PARTIAL_CHAIN);
+    if (settings->ca_file)
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl), X509_V_FLAG_PARTIAL_CHAIN);
     return 0;
 }
 
@@ -211,7 +218,7 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     SSL_CTX_set_cert_verify_callback(ctx->ssl, tls_verify_chain, NULL);
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx->ssl, on_new_session);
-    if (load_trust(ctx, settings->ca_file, err) < 0 ||
+    if (load_trust(ctx, settings, err) < 0 ||
         (settings->cert_file && load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err) < 0))
         tls_context_unref(&ctx);
     return ctx;
@@ -254,7 +261,7 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
 
 struct tls_context *tls_context_ref(struct tls_context *ctx)
 {
-    ctx->refs++;
+    atomic_fetch_add(&ctx->refs, 1);
     return ctx;
 }
 
@@ -262,7 +269,7 @@ void tls_context_unref(struct tls_context **ctx_p)
 {
     struct tls_context *ctx = *ctx_p;
     *ctx_p = NULL;
-    if (!ctx || --ctx->refs)
+    if (!ctx || atomic_fetch_sub(&ctx->refs, 1) > 1)
         return;
     while (!link_is_alone(&ctx->sessions))
         drop_session(ctx, CONTAINER(ctx->sessions.next, struct kept_session, link));

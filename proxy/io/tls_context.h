@@ -16,10 +16,11 @@ struct tls_context;
 enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
 struct tls_client_settings {
-    bool verify;               /* false: TLS without looking at the certificate (policy encrypt or may) */
-    const char *ca_file;       /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
-    const char *name;          /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
-    const uint8_t (*pins)[32]; /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as verified */
+    bool verify;                        /* false: TLS without looking at the certificate (policy encrypt or may) */
+    const char *ca_file;                /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
+    const struct tls_context *trust_of; /* a client context with the same ca_file: what it trusts is shared, not read again; or NULL */
+    const char *name;                   /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
+    const uint8_t (*pins)[32];          /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as verified */
     size_t npins;
     const char *cert_file; /* client certificate, or NULL */
     const char *key_file;  /* NULL: in cert_file */

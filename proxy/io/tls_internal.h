@@ -3,6 +3,7 @@
 #define IO_TLS_INTERNAL_H
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 #include "base/addr.h"
 #include "base/list.h"
@@ -11,7 +12,7 @@
 enum { SESSIONS_KEPT = 32 }; /* resumable sessions of one context, the least recently stored goes first */
 
 struct tls_context {
-    unsigned refs;
+    atomic_uint refs; /* a helper thread that rereads files may keep one */
     SSL_CTX *ssl;
     bool is_server, verify;
     char *name; /* expected; NULL: none, no SNI */

@@ -195,6 +195,8 @@ static void on_ready(struct ev_loop *ev, ev_io *watcher, int events)
     struct fd_transport *t = CONTAINER(watcher, struct fd_transport, watcher);
     (void)ev;
     (void)events;
+    if (loop_is_late(t->base.loop))
+        return;
     t->base.wake(t->base.stream); /* t may be closed now; its memory lasts until the end of the turn */
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "io/io.h"
+#include "upstream/contexts.h"
 #include "upstream/credential.h"
 #include "upstream/gate.h"
 #include "upstream/ladder.h"
@@ -212,6 +213,7 @@ static void discard(struct accounts *all)
 
 struct renewal { /* per account of the new config, until nothing can fail any more */
     struct account *kept;
+    size_t place; /* of `kept`, in the old generation */
     struct tls_context *tls;
 };
 
@@ -224,66 +226,66 @@ static struct tls_context *keep_tls(const struct accounts *old, const struct ups
     return NULL;
 }
 
-/* The context for the next account of `all`: with a thousand accounts at one provider, the certificates that all of them trust are read once.
- * renewals: of those whose place in `all` is still empty, or NULL. old: what a reload replaces, or NULL. Gives. */
-static int find_tls(const struct accounts *all, const struct renewal *renewals, const struct accounts *old, struct tls_context **tls_r,
+/* The context for the next account of `all`. Gives. */
+static int find_tls(const struct accounts *all, const struct contexts *contexts, const struct accounts *old, struct tls_context **tls_r,
                     struct err *err)
 {
-    const struct upstream_config *cfg = &all->config->upstreams[all->n];
-    for (size_t i = 0; i < all->n; i++) {
-        struct tls_context *tls = all->items[i] ? all->items[i]->tls : renewals ? renewals[i].tls : NULL;
-        if (tls && settings_share_tls(&all->config->upstreams[i], cfg)) {
-            *tls_r = tls_context_ref(tls);
-            return 0;
-        }
-    }
-    if (settings_tls(cfg, tls_r, err) == 0)
+    if (contexts_get(contexts, all->n, tls_r, err) == 0)
         return 0;
     if (err->kind == ERR_PERMISSION)
-        *tls_r = keep_tls(old, cfg);
+        *tls_r = keep_tls(old, &all->config->upstreams[all->n]);
     return *tls_r ? 0 : -1;
 }
 
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err)
 {
     struct accounts *all = accounts_empty(io, config);
+    struct contexts *contexts = contexts_new(config);
     struct tls_context *tls;
     all->memory = memory_open(io, config->server.state_dir);
-    for (; all->n < config->nupstreams; all->n++) {
-        if (find_tls(all, NULL, NULL, &tls, err) < 0) {
-            discard(all);
-            return NULL;
-        }
+    for (; all->n < config->nupstreams && contexts_get(contexts, all->n, &tls, err) == 0; all->n++)
         all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, tls);
-    }
-    return all;
-}
-
-/* The account of the old generation that the new config describes too; NULL none. */
-static struct account *find_equal(const struct accounts *old, const struct config *config, const struct upstream_config *cfg)
-{
-    for (size_t i = 0; i < old->n; i++)
-        if (old->items[i] && account_fits(old->items[i], config, cfg))
-            return old->items[i];
+    contexts_free(&contexts);
+    if (all->n == config->nupstreams)
+        return all;
+    discard(all);
     return NULL;
 }
 
+/* The account of the old generation that the new config describes too goes to *r, where there is one. Most files keep their order: the search begins where it
+ * ended last. */
+static void find_equal(const struct accounts *old, const struct config *config, const struct upstream_config *cfg, size_t *next,
+                       struct renewal *r)
+{
+    for (size_t i = 0; i < old->n; i++) {
+        size_t place = (*next + i) % old->n;
+        if (!old->items[place] || !account_fits(old->items[place], config, cfg))
+            continue;
+        r->kept = old->items[place];
+        r->place = place;
+        *next = place + 1;
+        return;
+    }
+}
+
 /* Makes whatever may fail. Kept accounts are not touched: their place in `all` stays empty. */
-static int prepare(struct accounts *all, const struct accounts *old, struct renewal *renewals, struct err *err)
+static int prepare(struct accounts *all, const struct accounts *old, const struct contexts *contexts, struct renewal *renewals,
+                   struct err *err)
 {
     bool same_memory = all->memory == old->memory;
+    size_t next = 0;
     for (; all->n < all->config->nupstreams; all->n++) {
         const struct upstream_config *cfg = &all->config->upstreams[all->n];
         struct renewal *r = &renewals[all->n];
-        r->kept = same_memory ? find_equal(old, all->config, cfg) : NULL;
+        struct tls_context *tls;
+        if (find_tls(all, contexts, old, &tls, err) < 0)
+            return -1;
+        if (same_memory)
+            find_equal(old, all->config, cfg, &next, r);
         if (r->kept) {
-            if (find_tls(all, renewals, old, &r->tls, err) < 0)
-                return -1;
+            r->tls = tls;
             continue;
         }
-        struct tls_context *tls;
-        if (find_tls(all, renewals, old, &tls, err) < 0)
-            return -1;
         all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, tls);
         tell_own(all->items[all->n], all);
     }
@@ -311,16 +313,14 @@ static void commit(struct accounts *all, struct accounts *old, struct renewal *r
             carry_over(all->items[i], old);
             continue;
         }
-        for (size_t k = 0; k < old->n; k++)
-            if (old->items[k] == kept)
-                old->items[k] = NULL;
+        old->items[renewals[i].place] = NULL;
         all->items[i] = kept;
         account_renew(kept, all->config, &all->config->upstreams[i], renewals[i].tls);
         renewals[i].tls = NULL;
     }
 }
 
-struct accounts *accounts_reload(struct accounts **old, struct config *config, struct err *err)
+struct accounts *accounts_reload(struct accounts **old, struct config *config, struct contexts *contexts, struct err *err)
 {
     struct accounts *before = *old, *all = accounts_empty(before->io, config);
     struct renewal *renewals = mem_alloc((config->nupstreams + 1) * sizeof *renewals);
@@ -328,7 +328,7 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config, s
     all->memory = stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
     memcpy(all->own, before->own, sizeof all->own);
     all->nown = before->nown;
-    if (prepare(all, before, renewals, err) == 0) {
+    if (prepare(all, before, contexts, renewals, err) == 0) {
         commit(all, before, renewals);
         discard(before);
         *old = NULL;
@@ -339,6 +339,7 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config, s
     for (size_t i = 0; i < config->nupstreams; i++)
         tls_context_unref(&renewals[i].tls);
     free(renewals);
+    contexts_free(&contexts);
     return all;
 }
 

@@ -10,6 +10,7 @@
 struct io;
 struct account;
 struct accounts;
+struct contexts;
 struct lease;
 struct sight;
 struct upstream_tally;
@@ -17,8 +18,8 @@ struct upstream_tally;
 /* All accounts of one config. Keeps a reference to it. state_dir's memory is read. Gives; NULL with err (a CA file that cannot be read …). */
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err) MUST_USE;
 /* After a reload: accounts of the same name whose connection settings are equal keep ladder, pool and sessions; a changed secret ends a retry_auth wait. Others drain: their leases
- * stay valid until returned. NULL with err: `old` is unchanged. Otherwise takes *old. */
-struct accounts *accounts_reload(struct accounts **old, struct config *config, struct err *err) MUST_USE;
+ * stay valid until returned. Takes `contexts`, made for this config. NULL with err: `old` is unchanged. Otherwise takes *old. */
+struct accounts *accounts_reload(struct accounts **old, struct config *config, struct contexts *contexts, struct err *err) MUST_USE;
 /* QUITs pooled sessions, refuses who waits (REFUSAL_GONE, at the end of the turn), stores what was learnt. Leases that hold a session stay valid until their
  * holders end them. */
 void accounts_free(struct accounts **accounts);

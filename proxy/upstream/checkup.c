@@ -254,7 +254,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
                             void *ctx, struct err *err)
 {
     struct tls_context *tls;
-    if (settings_tls(cfg, &tls, err) < 0)
+    if (settings_tls(cfg, NULL, &tls, err) < 0)
         return NULL;
     struct checkup *c = NEW(struct checkup);
     c->cfg = cfg;

@@ -92,11 +92,12 @@ static const char *key_at_fault(const struct upstream_config *cfg, const struct 
     return cfg->tls_cert && strstr(err->words, cfg->tls_cert) ? " tls_cert" : "";
 }
 
-int settings_tls(const struct upstream_config *cfg, struct tls_context **context_r, struct err *err)
+int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of, struct tls_context **context_r, struct err *err)
 {
     struct tls_client_settings s = {
         .verify = cfg->tls == TLS_VERIFY || cfg->tls_fingerprint.n > 0,
         .ca_file = cfg->tls_ca,
+        .trust_of = trust_of,
         .name = tls_name(cfg),
         .pins = (const uint8_t(*)[32])cfg->tls_fingerprint.items,
         .npins = cfg->tls_fingerprint.n,

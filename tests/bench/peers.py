@@ -4,6 +4,8 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
+import urllib.request
 
 import tools
 from tools import NAME, PASSWORD, USER
@@ -88,23 +90,32 @@ class Detour(Peer):
     """ports, more, upstreams: where this one differs from the standard configuration."""
     name, key, words = "smtp-detour", "detour", "STARTTLS + AUTH upstream, sessions kept warm"
 
-    def __init__(self, bench, sink, label="detour", ports=None, account="", listen="", accounts=1, wrapper=()):
+    def __init__(self, bench, sink, label="detour", ports=None, account="", listen="", accounts=1, wrapper=(), admin=False):
         super().__init__(bench, sink)
         self.folder = bench.new_folder(label)
         self.port = free_port()
         self.settings = (ports or sink.ports["starttls"], account, listen)
+        self.admin = free_port() if admin else None
         command = list(wrapper) + [BINARY, "run", "-c", self.configure(accounts)]
         self._run(command)
 
     def configure(self, accounts=1):
         ports, account, listen = self.settings
         text = "[server]\nstate_dir = %s\nuser = root\n\n[listen]\naddress = 127.0.0.1:%d\nmax_clients = 15000\nmax_clients_per_ip = 15000\n%s\n" % (self.folder, self.port, listen)
+        if self.admin:
+            text += "\n[admin]\naddress = 127.0.0.1:%d\n" % self.admin
         for i in range(accounts):
             text += ("\n[upstream%s]\nhost = 127.0.0.1\nports = %s\ntls_name = %s\ntls_ca = %s\nusername = %s\npassword = %s\n%s"
                      % (" a%d" % i if accounts > 1 else "", ports, NAME, self.bench.ca, USER, PASSWORD, account))
             if accounts > 1:
                 text += "senders = @a%d.test\n" % i
         return self._write("proxy.ini", text)
+
+    def longest_turn(self):
+        """Seconds of the event loop's longest turn in the last minute."""
+        time.sleep(1.2)  # it is noted each second
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.admin) as answer:
+            return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith("smtp_detour_loop_longest_turn_seconds "))
 
 
 class Stunnel(Peer):

@@ -12,6 +12,7 @@
 #include "sim_history.h"
 #include "sim_world.h"
 #include "upstream/account.h"
+#include "upstream/contexts.h"
 
 enum { LONGEST = 4 * 3600 }; /* seconds of virtual time that a history may take */
 
@@ -138,7 +139,7 @@ static void product_reload(struct sim_play *play, const char *ini)
 {
     struct err err;
     struct config *fresh = sim_config(ini);
-    struct accounts *accounts = accounts_reload(&play->accounts, fresh, &err);
+    struct accounts *accounts = accounts_reload(&play->accounts, fresh, contexts_new(fresh), &err);
     if (!accounts) {
         fprintf(stderr, "accounts: %s\n", err.words);
         abort();

@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "io_help.h"
 
 struct trace {
@@ -169,11 +171,71 @@ static void test_clocks_and_chance(void **state)
     loop_free(&loop);
 }
 
+/* ---- turns that get long ---- */
+
+struct slow { /* an end of a connection that has something to read, and takes its time over it */
+    struct transport *transport;
+    int far;
+    usec woken; /* at the beginning of which turn; 0: not yet */
+    usec takes;
+};
+
+static void on_slow_wake(void *arg)
+{
+    struct slow *s = arg;
+    struct timespec t = {.tv_nsec = (long)s->takes * 1000};
+    s->woken = loop_now(s->transport->loop);
+    s->transport->ops->want(s->transport, false, false);
+    nanosleep(&t, NULL);
+}
+
+static void slow_begin(struct slow *s, struct loop *loop, usec takes)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    *s = (struct slow){.transport = transport_accepted(loop, ends[0]), .far = ends[1], .takes = takes};
+    s->transport->wake = on_slow_wake;
+    s->transport->stream = s;
+    s->transport->ops->want(s->transport, true, false);
+    assert_int_equal(write(s->far, "x", 1), 1);
+}
+
+static bool both_were_woken(void *arg)
+{
+    const struct slow *s = arg;
+    return s[0].woken && s[1].woken;
+}
+
+/* In the same turn? */
+static bool two_at_once(usec takes)
+{
+    struct loop *loop = new_loop();
+    struct slow two[2];
+    slow_begin(&two[0], loop, takes);
+    slow_begin(&two[1], loop, takes);
+    spin_until(loop, both_were_woken, two);
+    bool same = two[0].woken == two[1].woken;
+    for (int i = 0; i < 2; i++) {
+        two[i].transport->ops->close(two[i].transport);
+        close(two[i].far);
+    }
+    loop_free(&loop);
+    return same;
+}
+
+static void test_a_long_turn_leaves_the_rest_to_the_next(void **state)
+{
+    (void)state;
+    assert_true(two_at_once(0));
+    assert_false(two_at_once(20 * USEC_PER_MS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deferred_order), cmocka_unit_test(test_deferred_cannot_starve), cmocka_unit_test(test_deferred_wakes_itself),
-        cmocka_unit_test(test_timers),         cmocka_unit_test(test_clocks_and_chance),
+        cmocka_unit_test(test_deferred_order),        cmocka_unit_test(test_deferred_cannot_starve),
+        cmocka_unit_test(test_deferred_wakes_itself), cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_clocks_and_chance),     cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "relay_world.h"
 #include "sim/sim_config.h"
 #include "upstream/account.h"
+#include "upstream/contexts.h"
 
 static char body[256 * 1024];
 
@@ -222,7 +223,7 @@ static void a_reload_leaves_messages_alone(void **state)
     assert_true(sim_run_until(s.play.sim, first_is_in_its_body, &s, 60 * USEC_PER_SEC));
     struct config *fresh = sim_config(
         "[listen]\nmax_message_size = 1M\n[upstream other]\nhost = other.example.com\nusername = me\npassword = hunter2hunter2\n");
-    s.play.accounts = accounts_reload(&s.play.accounts, fresh, &err);
+    s.play.accounts = accounts_reload(&s.play.accounts, fresh, contexts_new(fresh), &err);
     assert_non_null(s.play.accounts);
     struct certificates *certificates = certificates_new(fresh, NULL, sim_io(s.play.sim)->log, &err);
     assert_non_null(certificates);

@@ -1,4 +1,5 @@
 /* password_command: when it runs, who waits for it, and what a refused or failed one leads to. In the simulated world programs are a table. */
+#include "upstream/contexts.h"
 #include "upstream_world.h"
 
 #define COMMAND "[upstream]\nhost = " HOST "\nusername = user\npassword_command = secret mail\nports = 587\n"
@@ -164,7 +165,7 @@ static void reload(struct world *w, const char *ini)
 {
     struct err err = {0};
     struct config *config = sim_config(ini);
-    struct accounts *fresh = accounts_reload(&w->accounts, config, &err);
+    struct accounts *fresh = accounts_reload(&w->accounts, config, contexts_new(config), &err);
     config_unref(&config);
     assert_non_null(fresh);
     w->accounts = fresh;

@@ -1,4 +1,5 @@
 /* The ladder over time: what it remembers, when it tries again, and that an outage or a wrong password costs little. */
+#include "upstream/contexts.h"
 #include "upstream_world.h"
 
 #define AT(port) ADDRESS ":" #port
@@ -105,7 +106,7 @@ static void reload(struct world *w, const char *ini)
 {
     struct err err = {0};
     struct config *config = sim_config(ini);
-    struct accounts *fresh = accounts_reload(&w->accounts, config, &err);
+    struct accounts *fresh = accounts_reload(&w->accounts, config, contexts_new(config), &err);
     config_unref(&config);
     assert_non_null(fresh);
     assert_null(w->accounts);

@@ -1,4 +1,5 @@
 /* The pool: who gets which session, who waits for how long, and when sessions end. */
+#include "upstream/contexts.h"
 #include "upstream_world.h"
 
 static struct pool_counts counts(struct world *w)
@@ -310,14 +311,14 @@ static void a_reload_keeps_what_did_not_change(void **state)
     wish_return(&x);
     struct account *before = world_account(&w);
     struct config *same = sim_config(BASIC "senders = @example.com\n"), *other = sim_config(BASIC "reply_timeout = 1m\n");
-    struct accounts *fresh = accounts_reload(&w.accounts, same, &err);
+    struct accounts *fresh = accounts_reload(&w.accounts, same, contexts_new(same), &err);
     assert_null(w.accounts);
     w.accounts = fresh;
     assert_ptr_equal(world_account(&w), before);
     assert_ptr_equal(account_config(before), &same->upstreams[0]);
     assert_int_equal(counts(&w).idle, 1);
     /* Other settings: the old account drains, its lease stays good. */
-    fresh = accounts_reload(&w.accounts, other, &err);
+    fresh = accounts_reload(&w.accounts, other, contexts_new(other), &err);
     w.accounts = fresh;
     assert_ptr_not_equal(world_account(&w), before);
     assert_int_equal(counts(&w).idle, 0);
@@ -341,7 +342,7 @@ static void a_draining_account_still_serves_who_waits(void **state)
     world_begin_with(&w, BASIC);
     wish_ask(&x, &w);
     struct config *other = sim_config(BASIC "reply_timeout = 1m\n");
-    struct accounts *fresh = accounts_reload(&w.accounts, other, &err);
+    struct accounts *fresh = accounts_reload(&w.accounts, other, contexts_new(other), &err);
     w.accounts = fresh;
     config_unref(&other);
     wish_wait(&x);
@@ -361,7 +362,7 @@ static void a_bad_reload_changes_nothing(void **state)
     struct account *before = world_account(&w);
     sim_file(w.sim, "/ca.pem", "Some CA\n");
     struct config *bad = sim_config(BASIC "tls_ca = /etc/hostname\n"); /* there on disk for the config, absent in the world */
-    assert_null(accounts_reload(&w.accounts, bad, &err));
+    assert_null(accounts_reload(&w.accounts, bad, contexts_new(bad), &err));
     assert_true(err.words[0]);
     assert_ptr_equal(world_account(&w), before);
     config_unref(&bad);

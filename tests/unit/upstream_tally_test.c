@@ -1,4 +1,5 @@
 /* What is counted for an account, and account_prove: knowledge renewed by a real session. */
+#include "upstream/contexts.h"
 #include "upstream/tally.h"
 #include "upstream_world.h"
 
@@ -94,7 +95,7 @@ static void counters_survive_a_reload(void **state)
     world_begin_with(&w, BASIC "ports = 587\n");
     prove(&w);
     struct config *config = sim_config(BASIC "ports = 587\nmax_messages = 7\n"); /* the account is made anew */
-    struct accounts *fresh = accounts_reload(&w.accounts, config, &err);
+    struct accounts *fresh = accounts_reload(&w.accounts, config, contexts_new(config), &err);
     config_unref(&config);
     assert_non_null(fresh);
     w.accounts = fresh;

@@ -1,0 +1,104 @@
+#include "app/reread.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "io/io.h"
+#include "io/offload.h"
+#include "relay/certificates.h"
+#include "upstream/contexts.h"
+
+struct line { /* of the log, which belongs to the loop's thread */
+    enum log_level level;
+    char *text;
+    size_t len;
+};
+
+struct reread {
+    const char *file;
+    struct config *in_force;
+    struct certificates *shown;
+    struct reread_result result;
+    struct log *log; /* gathers */
+    struct log_sink sink;
+    struct line *lines;
+    size_t nlines;
+    void (*done)(void *ctx, struct reread_result *result);
+    void *ctx;
+    atomic_bool is_read; /* the helper has let go of it */
+};
+
+static void gather(void *ctx, enum log_level level, const char *line, size_t len)
+{
+    struct reread *r = ctx;
+    r->lines = mem_resize(r->lines, (r->nlines + 1) * sizeof *r->lines);
+    r->lines[r->nlines++] = (struct line){level, mem_copy(line, len), len};
+}
+
+static int64_t wall_ms(void *ctx)
+{
+    const struct reread *r = ctx;
+    return r->sink.wall_ms(r->sink.ctx);
+}
+
+/* On a helper. */
+static void read_files(void *arg)
+{
+    struct reread *r = arg;
+    struct reread_result *result = &r->result;
+    result->config = config_reload(r->file, r->in_force, &result->report);
+    if (result->config) {
+        result->certificates = certificates_new(result->config, r->shown, r->log, &result->err);
+        result->contexts = contexts_new(result->config);
+    }
+    atomic_store(&r->is_read, true);
+}
+
+static void reread_free(struct reread *r)
+{
+    contexts_free(&r->result.contexts);
+    certificates_unref(&r->result.certificates);
+    config_unref(&r->result.config);
+    config_report_free(&r->result.report);
+    certificates_unref(&r->shown);
+    config_unref(&r->in_force);
+    for (size_t i = 0; i < r->nlines; i++)
+        free(r->lines[i].text);
+    free(r->lines);
+    log_free(&r->log);
+    free(r);
+}
+
+static void on_read(void *arg)
+{
+    struct reread *r = arg;
+    for (size_t i = 0; i < r->nlines; i++)
+        r->sink.write(r->sink.ctx, r->lines[i].level, r->lines[i].text, r->lines[i].len);
+    r->done(r->ctx, &r->result);
+    reread_free(r);
+}
+
+struct reread *reread_begin(const struct io *io, const char *file, struct config *in_force, struct certificates *shown,
+                            struct log_sink sink, void (*done)(void *ctx, struct reread_result *result), void *ctx)
+{
+    struct reread *r = NEW(struct reread);
+    r->file = file;
+    r->in_force = config_ref(in_force);
+    r->shown = certificates_ref(shown);
+    r->sink = sink;
+    r->log = log_new((enum log_level)in_force->log.level, in_force->log.json, (struct log_sink){gather, wall_ms, r});
+    r->done = done;
+    r->ctx = ctx;
+    offload_submit(io->offload, read_files, on_read, r);
+    return r;
+}
+
+void reread_abandon(struct reread **reread)
+{
+    struct reread *r = *reread;
+    *reread = NULL;
+    if (r && atomic_load(&r->is_read))
+        reread_free(r);
+}
