@@ -215,7 +215,8 @@ static int fill(struct stream *s, bool *fresh_r)
         if (n < 0 && err.kind == ERR_CLOSED) {
             s->eof = true;
         } else if (n < 0) {
-            if (s->phase != PHASE_BROKEN) /* after a failed write that one's words stand */
+            /* After a failed write that one's words stand, unless TLS knows more than the socket: an alert that came before the reset. */
+            if (s->phase != PHASE_BROKEN || (err.kind == ERR_TLS && s->err.kind != ERR_TLS))
                 s->err = err;
             return -1;
         } else if (n == 0) {

@@ -311,6 +311,7 @@ struct wishes {
     struct transport base;
     const char *input; /* what one read gives; NULL: nothing */
     bool at_end, blocked;
+    enum err_kind write_fails, last_words; /* how the next write, and the read after the input, end; ERR_NONE: not so */
     bool want_read, want_write;
 };
 
@@ -323,6 +324,10 @@ static ssize_t wishes_read(struct transport *t, void *out, size_t n, struct err 
         w->input = w->input[len] ? w->input + len : NULL;
         return (ssize_t)len;
     }
+    if (w->last_words) {
+        err_set(err, w->last_words, "read");
+        return -1;
+    }
     if (!w->at_end)
         return 0;
     err_set(err, ERR_CLOSED, "end");
@@ -333,7 +338,10 @@ static ssize_t wishes_write(struct transport *t, const void *data, size_t n, str
 {
     struct wishes *w = CONTAINER(t, struct wishes, base);
     (void)data;
-    (void)err;
+    if (w->write_fails) {
+        err_set(err, w->write_fails, "write");
+        return -1;
+    }
     if (w->blocked)
         return 0;
     strcat(w->did, "w");
@@ -441,6 +449,31 @@ static void test_wanted_events(void **state)
     loop_free(&loop);
 }
 
+/* What a failed connection is said to have died of. */
+static void expect_cause(enum err_kind of_write, enum err_kind of_read, const char *words)
+{
+    struct loop *loop = new_loop();
+    struct wishes w = {.base = {.ops = &wishes_ops, .loop = loop}, .write_fails = of_write, .last_words = of_read};
+    struct owner o;
+    owner_init(&o, false);
+    o.s = stream_accepted(&w.base, (struct stream_caps){.input = 4, .output = 10}, owner_event, &o);
+    assert_true(stream_write(o.s, "x", 1));
+    spin_some(loop);
+    assert_string_equal(o.events, "F");
+    assert_string_equal(stream_error(o.s)->words, words);
+    owner_close(&o);
+    loop_free(&loop);
+}
+
+/* TLS 1.3 refuses a certificate after the handshake: by then we write, meet a reset, and only the alert that waits tells why. */
+static void test_an_alert_explains_a_reset(void **state)
+{
+    (void)state;
+    expect_cause(ERR_RESET, ERR_TLS, "read");
+    expect_cause(ERR_RESET, ERR_RESET, "write");
+    expect_cause(ERR_TLS, ERR_TLS, "write"); /* after an error of its own OpenSSL knows no more */
+}
+
 static void accept_into(void *ctx, struct transport *t)
 {
     struct owner *o = ctx;
@@ -536,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_output_cap_and_low_mark),
         cmocka_unit_test(test_low_only_after_high),
         cmocka_unit_test(test_last_words_before_failure),
+        cmocka_unit_test(test_an_alert_explains_a_reset),
         cmocka_unit_test(test_pause_and_again),
         cmocka_unit_test(test_close_in_callback),
         cmocka_unit_test(test_new_owner_hears_what_is_there),
