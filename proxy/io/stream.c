@@ -31,6 +31,7 @@ struct stream {
     void *ctx;
     enum phase phase;
     struct buf in, out;
+    struct buf behind;       /* goes when `out` has gone: what was given whole stays where it is instead of being copied together */
     uint64_t queued, handed; /* positions */
     uint64_t clear_until;    /* PHASE_CLEARING: TLS begins at this position */
     struct tls_context *tls_wanted;
@@ -74,6 +75,7 @@ static struct stream *stream_new(struct transport *t, struct stream_caps caps, s
     s->ctx = ctx;
     buf_init(&s->in, caps.input);
     buf_init(&s->out, caps.output);
+    buf_init(&s->behind, caps.output);
     deferred_init(&s->later, on_later, s);
     t->wake = on_wake;
     t->stream = s;
@@ -106,10 +108,16 @@ static void want_events(struct stream *s)
     }
 }
 
+static void wipe_output(struct stream *s)
+{
+    buf_wipe(&s->out);
+    buf_wipe(&s->behind);
+}
+
 static void break_link(struct stream *s)
 {
     s->phase = PHASE_BROKEN;
-    buf_wipe(&s->out);
+    wipe_output(s);
 }
 
 static bool is_owned(const struct stream *s)
@@ -133,7 +141,7 @@ static void destroy(struct stream *s)
     s->transport->ops->close(s->transport);
     s->transport = NULL;
     buf_wipe(&s->in);
-    buf_wipe(&s->out);
+    wipe_output(s);
     loop_free_later(s->loop, s, free);
 }
 
@@ -162,7 +170,7 @@ static int flush(struct stream *s)
     gather_or_let_go(s);
     while (s->out.len) {
         struct slice view = buf_view(&s->out);
-        uint64_t sent = s->queued - s->out.len;
+        uint64_t sent = stream_taken(s);
         if (s->phase == PHASE_CLEARING)
             view = slice_head(view, (size_t)(s->clear_until - sent));
         if (tls)
@@ -180,6 +188,8 @@ static int flush(struct stream *s)
         if (n == 0)
             return 0;
         drop_front(s, &s->out, (size_t)n);
+        if (!s->out.len && s->behind.len && !buf_move(&s->out, &s->behind))
+            return -1; /* it fits */
     }
     return 0;
 }
@@ -257,7 +267,7 @@ static bool get_ready(struct stream *s)
     if (s->phase == PHASE_CLEARING) {
         if (flush(s) < 0)
             break_link(s);
-        else if (s->queued - s->out.len < s->clear_until)
+        else if (stream_taken(s) < s->clear_until)
             return false;
         else if (begin_tls(s, s->tls_wanted, true, NULL, &s->err) < 0)
             break_link(s);
@@ -327,7 +337,7 @@ static void pump(struct stream *s, bool may_read)
         bool write_failed = flush(s) < 0;
         if (write_failed)
             break_link(s);
-        if (!write_failed && s->above_low && s->out.len <= LOW_MARK) {
+        if (!write_failed && s->above_low && stream_queued(s) <= LOW_MARK) {
             s->above_low = false;
             if (!tell(s, STREAM_LOW))
                 return;
@@ -432,7 +442,7 @@ void stream_gather(struct stream *s, bool gather)
 static void note_queued(struct stream *s, size_t n)
 {
     s->queued += n;
-    if (s->out.len > LOW_MARK)
+    if (stream_queued(s) > LOW_MARK)
         s->above_low = true;
     if (n && s->phase == PHASE_OPEN)
         loop_defer(s->loop, &s->later);
@@ -440,7 +450,7 @@ static void note_queued(struct stream *s, size_t n)
 
 bool stream_write(struct stream *s, const void *data, size_t n)
 {
-    if (s->phase == PHASE_BROKEN || !buf_append(&s->out, data, n))
+    if (n > stream_room(s) || !buf_append(s->behind.len ? &s->behind : &s->out, data, n))
         return false;
     note_queued(s, n);
     return true;
@@ -449,7 +459,8 @@ bool stream_write(struct stream *s, const void *data, size_t n)
 bool stream_write_buf(struct stream *s, struct buf *from)
 {
     size_t n = from->len;
-    if (s->phase == PHASE_BROKEN || !buf_move(&s->out, from))
+    bool fits_in = s->out.len + n <= RECORD_SIZE; /* one write is cheaper than two then */
+    if (n > stream_room(s) || !buf_move(s->behind.len || (s->out.len && !fits_in) ? &s->behind : &s->out, from))
         return false;
     note_queued(s, n);
     return true;
@@ -462,12 +473,12 @@ bool stream_write_slice(struct stream *s, struct slice data)
 
 size_t stream_queued(const struct stream *s)
 {
-    return s->out.len;
+    return s->out.len + s->behind.len;
 }
 
 size_t stream_room(const struct stream *s)
 {
-    return s->phase == PHASE_BROKEN ? 0 : buf_room(&s->out);
+    return s->phase == PHASE_BROKEN ? 0 : buf_room(&s->out) - s->behind.len;
 }
 
 uint64_t stream_position(const struct stream *s)
@@ -482,7 +493,7 @@ uint64_t stream_handed(const struct stream *s)
 
 uint64_t stream_taken(const struct stream *s)
 {
-    return s->queued - s->out.len;
+    return s->queued - stream_queued(s);
 }
 
 int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)

@@ -194,6 +194,17 @@ static bool tls_has_pending(const struct transport *base)
     return s->established && !s->broken && !s->starved && SSL_has_pending(s->ssl);
 }
 
+/* While much is written the buffer of a record is kept; the first write that is not gathered any more gives it back. */
+static void tls_gather(struct transport *base, bool on)
+{
+    SSL *ssl = session_of(base)->ssl;
+    if (on)
+        SSL_clear_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    else
+        SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    fd_transport_gather(base, on);
+}
+
 static void tls_shutdown(struct transport *base)
 {
     struct tls_session *s = session_of(base);
@@ -225,7 +236,7 @@ static const struct transport_ops tls_ops = {
     .tls = tls_tls,
     .want = tls_want,
     .has_pending = tls_has_pending,
-    .gather = fd_transport_gather,
+    .gather = tls_gather,
     .shutdown = tls_shutdown,
     .close = tls_close,
 };
