@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/attr.h"
+
 /* Where the decoder stands. Line ends that were repaired do not begin a line in the sense of RFC 5321: a dot behind them is text. */
 enum {
     AT_START,    /* at the start of the data or after CRLF: a dot counts */
@@ -20,7 +22,7 @@ enum { MODE_UNDECIDED, MODE_LF, MODE_CRLF };
 enum { STEP_ROOM = 4 };
 
 enum {
-    BLOCK = 128, /* octets that are looked at together: a fixed number, so that compilers use vectors */
+    BLOCK = 512, /* octets that are looked at together: a fixed number, so that compilers use vectors */
     LONG = 1024, /* octets that are better passed where they lie than copied */
 };
 
@@ -78,7 +80,7 @@ static bool is_plain(const char *at)
 }
 
 /* Leaps over whole blocks of plain text; never to between a CR and its LF. */
-static size_t leap(const char *data, size_t at, size_t limit)
+WIDE_VECTORS static size_t leap(const char *data, size_t at, size_t limit)
 {
     size_t from = at;
     if (data[at] == '\n')
