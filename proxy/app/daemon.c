@@ -181,7 +181,7 @@ static void reload(void *ctx)
         return;
     }
     supervision_reloading(d->supervision);
-    d->reread = reread_begin(&d->io, d->config_file, d->config, d->certificates, log_target_sink(d->target), on_reread, d);
+    d->reread = reread_begin(d->io.loop, d->config_file, d->config, d->certificates, log_target_sink(d->target), on_reread, d);
 }
 
 static void on_reread(void *ctx, struct reread_result *r)
@@ -370,8 +370,8 @@ static void close_all(struct daemon *d)
     timer_free(&d->drain_timer);
     if (!d->in_haste)
         loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
-    world_close(&d->io);
     reread_abandon(&d->reread);
+    world_close(&d->io);
 }
 
 int daemon_main(const char *config_file)

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "io/io.h"
+#include "io/loop.h"
 #include "io/offload.h"
 #include "relay/certificates.h"
 #include "upstream/contexts.h"
@@ -17,6 +17,8 @@ struct line { /* of the log, which belongs to the loop's thread */
 };
 
 struct reread {
+    struct loop *loop;
+    struct offload *thread;
     const char *file;
     struct config *in_force;
     struct certificates *shown;
@@ -27,7 +29,7 @@ struct reread {
     size_t nlines;
     void (*done)(void *ctx, struct reread_result *result);
     void *ctx;
-    atomic_bool is_read; /* the helper has let go of it */
+    atomic_bool is_read; /* the thread has let go of it */
 };
 
 static void gather(void *ctx, enum log_level level, const char *line, size_t len)
@@ -43,7 +45,7 @@ static int64_t wall_ms(void *ctx)
     return r->sink.wall_ms(r->sink.ctx);
 }
 
-/* On a helper. */
+/* On the thread. */
 static void read_files(void *arg)
 {
     struct reread *r = arg;
@@ -71,19 +73,29 @@ static void reread_free(struct reread *r)
     free(r);
 }
 
+static void end_thread(void *arg)
+{
+    struct offload *thread = arg;
+    offload_free(&thread);
+}
+
 static void on_read(void *arg)
 {
     struct reread *r = arg;
     for (size_t i = 0; i < r->nlines; i++)
         r->sink.write(r->sink.ctx, r->lines[i].level, r->lines[i].text, r->lines[i].len);
     r->done(r->ctx, &r->result);
+    loop_free_later(r->loop, r->thread, end_thread); /* it is what calls us */
     reread_free(r);
 }
 
-struct reread *reread_begin(const struct io *io, const char *file, struct config *in_force, struct certificates *shown,
-                            struct log_sink sink, void (*done)(void *ctx, struct reread_result *result), void *ctx)
+struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force, struct certificates *shown, struct log_sink sink,
+                            void (*done)(void *ctx, struct reread_result *result), void *ctx)
 {
+    struct err err;
     struct reread *r = NEW(struct reread);
+    r->loop = loop;
+    r->thread = offload_new(loop, &err); /* cannot fail */
     r->file = file;
     r->in_force = config_ref(in_force);
     r->shown = certificates_ref(shown);
@@ -91,7 +103,7 @@ struct reread *reread_begin(const struct io *io, const char *file, struct config
     r->log = log_new((enum log_level)in_force->log.level, in_force->log.json, (struct log_sink){gather, wall_ms, r});
     r->done = done;
     r->ctx = ctx;
-    offload_submit(io->offload, read_files, on_read, r);
+    offload_submit(r->thread, read_files, on_read, r);
     return r;
 }
 
@@ -99,6 +111,9 @@ void reread_abandon(struct reread **reread)
 {
     struct reread *r = *reread;
     *reread = NULL;
-    if (r && atomic_load(&r->is_read))
+    if (!r)
+        return;
+    offload_free(&r->thread);
+    if (atomic_load(&r->is_read))
         reread_free(r);
 }

@@ -1,4 +1,5 @@
-/* The first half of a reload: everything that reads files, on a helper thread, while the server goes on. A file that hangs, or a thousand accounts, holds no mail up. */
+/* The first half of a reload: everything that reads files, on a thread of its own (the helpers may all be waiting for a dead resolver), while the server goes on. A file that
+ * hangs, or a thousand accounts, holds no mail up. */
 #ifndef APP_REREAD_H
 #define APP_REREAD_H
 
@@ -8,7 +9,7 @@
 
 struct certificates;
 struct contexts;
-struct io;
+struct loop;
 struct reread;
 
 /* What was read, to be put into force or thrown away. Who takes a part out leaves NULL behind. */
@@ -21,11 +22,10 @@ struct reread_result {
 };
 
 /* Reads `file`; of what may no longer be read, config and certificates of the one in force are looked at, and kept for the time that this takes. done(ctx, …) is called on
- * the loop; after it the reread is gone, with what was not taken. What the making of certificates has to say is written to `sink` before. Gives; it is not to be
- * freed before the helpers have ended. */
-struct reread *reread_begin(const struct io *io, const char *file, struct config *in_force, struct certificates *shown,
-                            struct log_sink sink, void (*done)(void *ctx, struct reread_result *result), void *ctx);
-/* For the end of the process, when `done` will not be called any more. NULL is fine. One that hangs in a file is left to the process's end. */
+ * the loop; after it the reread is gone, with what was not taken. What the making of certificates has to say is written to `sink` before. Gives. */
+struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force, struct certificates *shown, struct log_sink sink,
+                            void (*done)(void *ctx, struct reread_result *result), void *ctx);
+/* For the end of the process, when the loop runs no more: `done` is not called. One that hangs in a file is left to the process's end. NULL is fine. */
 void reread_abandon(struct reread **reread);
 
 #endif
