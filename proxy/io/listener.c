@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "io/transport_fd.h"
 
-enum { BACKLOG = 1024, ACCEPTS_PER_TURN = 64 };
+enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 64 };
 
 static const usec rest_after_exhaustion = 100 * USEC_PER_MS;
 

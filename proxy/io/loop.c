@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-#define TURN_BUDGET (15 * USEC_PER_MS) /* for what descriptors ask for; what they defer to the end of the turn comes on top */
+#define TURN_BUDGET (10 * USEC_PER_MS) /* for what descriptors ask for; what they defer to the end of the turn comes on top */
 
 enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
 
@@ -17,8 +17,8 @@ struct loop {
     struct ev_loop *ev;
     ev_prepare end_of_turn;
     ev_check begin_of_turn;
-    ev_idle no_sleep; /* active while deferred work is left over for the next turn */
-    struct link deferred, doomed, timers;
+    ev_idle no_sleep; /* active while work is left over for the next turn */
+    struct link ready, deferred, doomed, timers;
     usec now, turn_began, longest;
     bool late; /* this turn */
 };
@@ -61,6 +61,15 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+static void run_ready(struct loop *loop)
+{
+    while (!link_is_alone(&loop->ready) && !loop_is_late(loop)) {
+        struct deferred *d = CONTAINER(loop->ready.next, struct deferred, link);
+        link_remove(&d->link);
+        d->fn(d->arg);
+    }
+}
+
 static void free_doomed(struct loop *loop)
 {
     while (!link_is_alone(&loop->doomed)) {
@@ -84,10 +93,11 @@ static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
 {
     struct loop *loop = CONTAINER(watcher, struct loop, end_of_turn);
     (void)events;
+    run_ready(loop);
     for (int round = 0; round < ROUNDS && !link_is_alone(&loop->deferred); round++)
         run_deferred(loop);
     free_doomed(loop);
-    if (link_is_alone(&loop->deferred))
+    if (link_is_alone(&loop->deferred) && link_is_alone(&loop->ready))
         ev_idle_stop(ev, &loop->no_sleep);
     else
         ev_idle_start(ev, &loop->no_sleep);
@@ -116,6 +126,7 @@ struct loop *loop_new(struct err *err)
 
     struct loop *loop = NEW(struct loop);
     loop->ev = ev;
+    link_init(&loop->ready);
     link_init(&loop->deferred);
     link_init(&loop->doomed);
     link_init(&loop->timers);
@@ -198,6 +209,12 @@ void loop_stop(struct loop *loop)
 struct ev_loop *loop_ev(struct loop *loop)
 {
     return loop->ev;
+}
+
+void loop_queue_ready(struct loop *loop, struct deferred *d)
+{
+    if (link_is_alone(&d->link))
+        list_push_back(&loop->ready, &d->link);
 }
 
 bool loop_is_late(struct loop *loop)

@@ -13,6 +13,7 @@ struct tls_session;
 struct fd_transport {
     struct transport base;
     ev_io watcher;
+    struct deferred ready; /* in the loop's queue from the event to the wake */
     int fd;
     bool connected;
     struct tls_session *tls; /* owned by transport_tls.c; NULL while clear */

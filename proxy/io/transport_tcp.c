@@ -195,8 +195,12 @@ static void on_ready(struct ev_loop *ev, ev_io *watcher, int events)
     struct fd_transport *t = CONTAINER(watcher, struct fd_transport, watcher);
     (void)ev;
     (void)events;
-    if (loop_is_late(t->base.loop))
-        return;
+    loop_queue_ready(t->base.loop, &t->ready);
+}
+
+static void on_turn(void *arg)
+{
+    struct fd_transport *t = arg;
     t->base.wake(t->base.stream); /* t may be closed now; its memory lasts until the end of the turn */
 }
 
@@ -209,6 +213,8 @@ void fd_transport_watch(struct fd_transport *t, int events)
     ev_io_modify(&t->watcher, events); /* unlike ev_io_set: what changes and changes back within a turn costs no system call */
     if (events)
         ev_io_start(ev, &t->watcher);
+    else
+        deferred_cancel(&t->ready);
 }
 
 void fd_transport_close(struct fd_transport *t)
@@ -225,6 +231,7 @@ static struct fd_transport *fd_transport_new(struct loop *loop, int fd)
     t->base.loop = loop;
     t->fd = fd;
     ev_io_init(&t->watcher, on_ready, fd, 0);
+    deferred_init(&t->ready, on_turn, t);
     return t;
 }
 

@@ -178,6 +178,8 @@ struct slow { /* an end of a connection that has something to read, and takes it
     int far;
     usec woken; /* at the beginning of which turn; 0: not yet */
     usec takes;
+    bool insists; /* is ready again at once */
+    int times;
 };
 
 static void on_slow_wake(void *arg)
@@ -185,7 +187,9 @@ static void on_slow_wake(void *arg)
     struct slow *s = arg;
     struct timespec t = {.tv_nsec = (long)s->takes * 1000};
     s->woken = loop_now(s->transport->loop);
-    s->transport->ops->want(s->transport, false, false);
+    s->times++;
+    if (!s->insists)
+        s->transport->ops->want(s->transport, false, false);
     nanosleep(&t, NULL);
 }
 
@@ -198,6 +202,12 @@ static void slow_begin(struct slow *s, struct loop *loop, usec takes)
     s->transport->stream = s;
     s->transport->ops->want(s->transport, true, false);
     assert_int_equal(write(s->far, "x", 1), 1);
+}
+
+static void slow_end(struct slow *s)
+{
+    s->transport->ops->close(s->transport);
+    close(s->far);
 }
 
 static bool both_were_woken(void *arg)
@@ -215,10 +225,8 @@ static bool two_at_once(usec takes)
     slow_begin(&two[1], loop, takes);
     spin_until(loop, both_were_woken, two);
     bool same = two[0].woken == two[1].woken;
-    for (int i = 0; i < 2; i++) {
-        two[i].transport->ops->close(two[i].transport);
-        close(two[i].far);
-    }
+    slow_end(&two[0]);
+    slow_end(&two[1]);
     loop_free(&loop);
     return same;
 }
@@ -230,12 +238,42 @@ static void test_a_long_turn_leaves_the_rest_to_the_next(void **state)
     assert_false(two_at_once(20 * USEC_PER_MS));
 }
 
+enum { INSISTENT = 4, WAKES = 3 * INSISTENT };
+
+static bool enough_wakes(void *arg)
+{
+    const struct slow *s = arg;
+    int times = 0;
+    for (int i = 0; i < INSISTENT; i++)
+        times += s[i].times;
+    return times >= WAKES;
+}
+
+/* Who is always ready gets no more than his share. */
+static void test_long_turns_starve_nobody(void **state)
+{
+    struct loop *loop = new_loop();
+    struct slow all[INSISTENT];
+    (void)state;
+    for (int i = 0; i < INSISTENT; i++) {
+        slow_begin(&all[i], loop, 20 * USEC_PER_MS);
+        all[i].insists = true;
+    }
+    spin_until(loop, enough_wakes, all);
+    for (int i = 0; i < INSISTENT; i++) {
+        assert_in_range(all[i].times, WAKES / INSISTENT - 1, WAKES / INSISTENT + 1);
+        slow_end(&all[i]);
+    }
+    loop_free(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deferred_order),        cmocka_unit_test(test_deferred_cannot_starve),
-        cmocka_unit_test(test_deferred_wakes_itself), cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_clocks_and_chance),     cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
+        cmocka_unit_test(test_deferred_order),           cmocka_unit_test(test_deferred_cannot_starve),
+        cmocka_unit_test(test_deferred_wakes_itself),    cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_clocks_and_chance),        cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
+        cmocka_unit_test(test_long_turns_starve_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
