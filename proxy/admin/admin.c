@@ -13,7 +13,8 @@
 
 #define TICK USEC_PER_SEC
 #define SOON (100 * USEC_PER_MS)         /* after an event: at most ten snapshots a second */
-#define PROOFS_PER_TICK 32               /* a thousand handshakes in one turn of the loop would keep everybody waiting */
+#define PROOFS_AT_ONCE 32                /* a thousand dials in one turn of the loop would keep everybody waiting; */
+#define MORE_PROOFS (100 * USEC_PER_MS)  /* ... the next so much later */
 #define BROKEN_AGAIN (60 * USEC_PER_SEC) /* how soon an account that does not work is tried again */
 
 enum { TURNS = 60 };
@@ -34,14 +35,14 @@ struct admin {
     struct admin_source source;
     struct published *snapshots;
     struct link places;
-    struct timer *tick, *soon;
+    struct timer *tick, *soon, *more;
     struct tally tally;
     struct reloads reloads;
     int64_t started_ms;
     usec turns[TURNS]; /* the longest turn of each of the last seconds */
     unsigned next_turn;
     struct proof *proofs;
-    size_t nproofs;
+    size_t nproofs, next_proof;
 };
 
 /* ---- the snapshot ---- */
@@ -134,13 +135,20 @@ static bool prove_if_due(struct admin *a, struct account *account)
     return true;
 }
 
-static void prove_all(struct admin *a)
+/* Goes round: who comes last in the file is proven as soon as who comes first. */
+static void prove_all(void *arg)
 {
+    struct admin *a = arg;
     const struct accounts *accounts = a->source.accounts(a->source.ctx);
+    size_t n = accounts_count(accounts), looked = 0, begun = 0;
     if (a->source.draining(a->source.ctx))
         return;
-    for (size_t i = 0, begun = 0; i < accounts_count(accounts) && begun < PROOFS_PER_TICK; i++)
-        begun += prove_if_due(a, accounts_at(accounts, i));
+    for (; looked < n && begun < PROOFS_AT_ONCE; looked++)
+        begun += prove_if_due(a, accounts_at(accounts, (a->next_proof + looked) % n));
+    if (looked == n)
+        return;
+    a->next_proof = (a->next_proof + looked) % n;
+    timer_arm(a->more, MORE_PROOFS);
 }
 
 /* ---- time ---- */
@@ -310,6 +318,7 @@ void admin_serve(struct admin *a)
     if (!is_on(a)) {
         timer_stop(a->tick);
         timer_stop(a->soon);
+        timer_stop(a->more);
         return;
     }
     on_tick(a);
@@ -336,6 +345,7 @@ struct admin *admin_new(const struct io *io, const struct admin_source *source)
     link_init(&a->places);
     a->tick = timer_new(io->loop, on_tick, a);
     a->soon = timer_new(io->loop, on_soon, a);
+    a->more = timer_new(io->loop, prove_all, a);
     a->started_ms = a->reloads.last_good_ms = loop_wall_ms(io->loop);
     return a;
 }
@@ -351,6 +361,7 @@ void admin_free(struct admin **admin)
     published_free(&a->snapshots);
     timer_free(&a->tick);
     timer_free(&a->soon);
+    timer_free(&a->more);
     tally_free(&a->tally);
     free(a->proofs);
     free(a);

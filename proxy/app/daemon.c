@@ -1,9 +1,9 @@
 #include "app/daemon.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,7 +123,6 @@ static void adopt(struct daemon *d, struct reread_result *r)
 
 static void refuse_reload(struct daemon *d, const char *why)
 {
-    reopen_log(d, d->config);
     log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
     reloaded(d, false);
 }
@@ -141,11 +140,11 @@ static int apply_addresses(struct daemon *d, const struct config *fresh, struct 
     return -1;
 }
 
-static const char *what_is_wrong(const char *file)
+static const char *what_is_wrong(const struct reread_result *r)
 {
-    return access(file, R_OK) != 0 && errno == EACCES ? "was read as root at the start, and the user whom the server became may not read "
-                                                        "it (chgrp it to that user's group, chmod 640)"
-                                                      : "has errors";
+    return r->is_forbidden ? "was read as root at the start, and the user whom the server became may not read it (chgrp it to that user's "
+                             "group, chmod 640)"
+                           : "has errors";
 }
 
 /* First what can fail, then what cannot: after a failure everything is as it was. */
@@ -159,7 +158,8 @@ static void put_into_force(struct daemon *d, struct reread_result *r)
     r->contexts = NULL;
     if (accounts) {
         d->accounts = accounts;
-        reopen_log(d, r->config);
+        if (strcmp(d->config->log.target, r->config->log.target) != 0)
+            reopen_log(d, r->config);
         adopt(d, r);
         return;
     }
@@ -174,6 +174,7 @@ static void on_reread(void *ctx, struct reread_result *r);
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
+    reopen_log(d, d->config); /* at once: who rotates logs waits for it, and what follows may hang in a file */
     if (d->draining)
         return;
     if (d->reread) { /* what it reads may be older than this signal */
@@ -190,15 +191,15 @@ static void on_reread(void *ctx, struct reread_result *r)
     bool again = d->reload_again;
     d->reread = NULL;
     d->reload_again = false;
-    if (d->draining)
+    if (d->draining) {
+        log_say(d->io.log, LOG_INFO, "configuration not reread: shutting down");
         return;
-    if (!r->config)
-        reopen_log(d, d->config);
+    }
     log_report(d->io.log, &r->report);
     if (r->config) {
         put_into_force(d, r);
     } else {
-        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(d->config_file));
+        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(r));
         reloaded(d, false);
     }
     if (again)
@@ -351,8 +352,10 @@ static int serve(struct daemon *d)
     return EXIT_FINE;
 }
 
-static void close_all(struct daemon *d)
+/* False: the process must end by _exit (reread.h). Signals are heeded until the end: their default would kill us over our last words. */
+static bool close_all(struct daemon *d)
 {
+    d->draining = true;
     if (d->relay)
         relay_watch(d->relay, (struct message_watch){0});
     admin_free(&d->admin);
@@ -363,15 +366,16 @@ static void close_all(struct daemon *d)
     certificates_unref(&d->certificates);
     accounts_free(&d->accounts);
     netwatch_free(&d->netwatch);
-    signal_watch_free(&d->on_term);
-    signal_watch_free(&d->on_int);
-    signal_watch_free(&d->on_hup);
     supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
     if (!d->in_haste)
         loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
-    reread_abandon(&d->reread);
+    bool nobody_reads = reread_abandon(&d->reread);
+    signal_watch_free(&d->on_term);
+    signal_watch_free(&d->on_int);
+    signal_watch_free(&d->on_hup);
     world_close(&d->io);
+    return nobody_reads;
 }
 
 int daemon_main(const char *config_file)
@@ -390,7 +394,8 @@ int daemon_main(const char *config_file)
         complain(EXIT_SYSTEM, &err);
     } else {
         status = serve(&d);
-        close_all(&d);
+        if (!close_all(&d))
+            _exit(status);
     }
     log_target_free(&d.target);
     config_unref(&d.config);

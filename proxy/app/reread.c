@@ -1,7 +1,9 @@
 #include "app/reread.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -19,6 +21,7 @@ struct line { /* of the log, which belongs to the loop's thread */
 struct reread {
     struct loop *loop;
     struct offload *thread;
+    struct deferred without; /* the reading, where the system gives no thread */
     const char *file;
     struct config *in_force;
     struct certificates *shown;
@@ -51,6 +54,7 @@ static void read_files(void *arg)
     struct reread *r = arg;
     struct reread_result *result = &r->result;
     result->config = config_reload(r->file, r->in_force, &result->report);
+    result->is_forbidden = !result->config && access(r->file, R_OK) != 0 && errno == EACCES;
     if (result->config) {
         result->certificates = certificates_new(result->config, r->shown, r->log, &result->err);
         result->contexts = contexts_new(result->config);
@@ -85,8 +89,15 @@ static void on_read(void *arg)
     for (size_t i = 0; i < r->nlines; i++)
         r->sink.write(r->sink.ctx, r->lines[i].level, r->lines[i].text, r->lines[i].len);
     r->done(r->ctx, &r->result);
-    loop_free_later(r->loop, r->thread, end_thread); /* it is what calls us */
+    if (r->thread)
+        loop_free_later(r->loop, r->thread, end_thread); /* it is what calls us */
     reread_free(r);
+}
+
+static void read_without_thread(void *arg)
+{
+    read_files(arg);
+    on_read(arg);
 }
 
 struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force, struct certificates *shown, struct log_sink sink,
@@ -103,17 +114,26 @@ struct reread *reread_begin(struct loop *loop, const char *file, struct config *
     r->log = log_new((enum log_level)in_force->log.level, in_force->log.json, (struct log_sink){gather, wall_ms, r});
     r->done = done;
     r->ctx = ctx;
+    deferred_init(&r->without, read_without_thread, r);
     offload_submit(r->thread, read_files, on_read, r);
+    if (offload_helpers(r->thread) == 0) { /* then the loop waits for the files: better than no reload */
+        offload_free(&r->thread);
+        loop_defer(loop, &r->without);
+    }
     return r;
 }
 
-void reread_abandon(struct reread **reread)
+bool reread_abandon(struct reread **reread)
 {
     struct reread *r = *reread;
     *reread = NULL;
     if (!r)
-        return;
+        return true;
+    bool has_thread = r->thread != NULL;
+    deferred_cancel(&r->without);
     offload_free(&r->thread);
-    if (atomic_load(&r->is_read))
-        reread_free(r);
+    if (has_thread && !atomic_load(&r->is_read))
+        return false;
+    reread_free(r);
+    return true;
 }

@@ -3,6 +3,7 @@
 #ifndef APP_REREAD_H
 #define APP_REREAD_H
 
+#include "base/attr.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -15,6 +16,7 @@ struct reread;
 /* What was read, to be put into force or thrown away. Who takes a part out leaves NULL behind. */
 struct reread_result {
     struct config *config;       /* NULL: it has errors, and all below but the report is empty */
+    bool is_forbidden;           /* ... because the file may not be read */
     struct config_report report; /* what is to be said about it */
     struct contexts *contexts;
     struct certificates *certificates; /* NULL: err */
@@ -25,7 +27,8 @@ struct reread_result {
  * the loop; after it the reread is gone, with what was not taken. What the making of certificates has to say is written to `sink` before. Gives. */
 struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force, struct certificates *shown, struct log_sink sink,
                             void (*done)(void *ctx, struct reread_result *result), void *ctx);
-/* For the end of the process, when the loop runs no more: `done` is not called. One that hangs in a file is left to the process's end. NULL is fine. */
-void reread_abandon(struct reread **reread);
+/* For the end of the process, when the loop runs no more: `done` is not called. NULL is fine. False: the thread still reads, and after a moment it was left behind; then the
+ * process must end by _exit. */
+bool reread_abandon(struct reread **reread) MUST_USE;
 
 #endif

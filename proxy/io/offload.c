@@ -171,6 +171,15 @@ size_t offload_waiting(const struct offload *off)
     return n;
 }
 
+size_t offload_helpers(const struct offload *off)
+{
+    struct offload *open = (struct offload *)off;
+    pthread_mutex_lock(&open->lock);
+    size_t n = open->nthreads;
+    pthread_mutex_unlock(&open->lock);
+    return n;
+}
+
 static void free_jobs(struct link *list)
 {
     while (!link_is_alone(list)) {

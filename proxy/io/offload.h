@@ -10,10 +10,13 @@ struct offload;
 
 struct offload *offload_new(struct loop *loop, struct err *err) MUST_USE;
 void offload_free(
-    struct offload **off); /* waits for running jobs at most a moment, then leaves them to process exit; no `done` is called any more */
+    struct offload **
+        off); /* waits for running jobs at most a moment, then leaves them to the end of the process (_exit: destructors would pull the libraries from under them); no `done` is called any more */
 
 /* The job `arg` belongs to the pair run/done: done(arg) frees it. */
 void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg);
 size_t offload_waiting(const struct offload *off); /* jobs not begun yet */
+size_t offload_helpers(
+    const struct offload *off); /* threads; 0 right after a submit: the system gives none, and the job waits for the next submit */
 
 #endif

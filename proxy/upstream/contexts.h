@@ -1,5 +1,5 @@
 /* The TLS contexts of all accounts of one config. Made apart from the accounts, because it reads files, and a bundle of the system's authorities takes 20 ms:
- * a reload does it on a helper thread. */
+ * a reload does it on a thread of its own. */
 #ifndef UPSTREAM_CONTEXTS_H
 #define UPSTREAM_CONTEXTS_H
 

@@ -154,6 +154,18 @@ def test_accounts_are_proven_without_a_message(stage):
     assert get(proxy.admin, "/livez")[0] == 200
 
 
+def test_many_accounts_are_all_proven_and_stay_so(stage):
+    """More than one turn's share of them, and due again before the last had his turn."""
+    upstream = stage.upstream()
+    names = ["a%d" % i for i in range(150)]
+    proxy = with_admin(stage, "".join(stage.account([upstream], name=n, senders="@%s.test" % n, tls="off", tls_ca=None, tls_name=None, username=None,
+                                                    password=None, reprobe="5s") for n in names))
+    assert eventually(lambda: ready(proxy) == 200, 30)
+    for _ in range(16):  # each proof is good for five seconds
+        assert ready(proxy) == 200
+        time.sleep(0.5)
+
+
 def test_numbers_are_written_as_a_person_would(stage):
     """0.004, not 0.0040000000000000001."""
     proxy = with_admin(stage, stage.account([stage.upstream()]))

@@ -1,6 +1,7 @@
 """Reload, drain, and what the command line says when something is wrong."""
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 import pytest
 
 from conftest import PASSWORD, USER
+from postfix import wait_until
 from proxy import BINARY, Proxy
 from submission_server import closed_port
 from test_refusals import dialog, greet
@@ -167,6 +169,48 @@ def test_a_reload_that_hangs_in_a_file_holds_no_end_up(stage):
     began = time.monotonic()
     assert proxy.stop() == 0 and time.monotonic() - began < 5
     os.close(fifo)
+
+
+def test_a_reload_that_hangs_in_a_file_holds_no_log_rotation_up(stage):
+    log = stage.folder / "log"
+    proxy = stage.proxy(stage.account([closed_port()]) + "[log]\ntarget = %s\n" % log, wait=False)
+    wait_until(lambda: log.exists() and "is ready" in log.read_text(), lambda: "no log")
+    log.rename(stage.folder / "log.1")
+    fifo = hang_in_the_config(proxy)
+    wait_until(log.exists, lambda: "no new log")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    assert "shutting down" in log.read_text() and "shutting down" not in (stage.folder / "log.1").read_text()
+    os.close(fifo)
+
+
+def test_the_end_in_the_middle_of_a_reload(stage):
+    """Of certificates, which OpenSSL reads for seconds: nothing may be pulled from under it. Without _exit one end in five or so was a crash."""
+    bundle, large = open(stage.ca.cert).read() * 300, "[listen]\naddress = 127.0.0.1:{port}\n"
+    for i in range(100):
+        (stage.folder / ("ca%d" % i)).write_text(bundle)
+        large += stage.account([closed_port()], name="a%d" % i, senders="@a%d.test" % i, tls_ca=stage.folder / ("ca%d" % i))
+    for _ in range(12):
+        proxy = stage.proxy(stage.account([closed_port()]))
+        proxy.write_config(large)
+        proxy.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        assert proxy.stop() == 0, proxy.log
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_reload_where_the_system_gives_no_thread(stage):
+    """A user's limit of processes, which are threads, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = "[listen]\naddress = 127.0.0.1:{port}\n[upstream]\nhost = 127.0.0.1\n[server]\nuser = daemon\n"
+        proxy = Proxy(folder, config, binary="prlimit", args=("--nproc=1", BINARY, "run"))
+        try:
+            os.chown(proxy.config_file, pwd.getpwnam("daemon").pw_uid, -1)
+            proxy.reload()
+            proxy.reload()
+            assert greet(proxy)
+        finally:
+            proxy.stop()
 
 
 def test_listeners_come_and_go_with_a_reload(stage):
