@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-#define TURN_BUDGET (10 * USEC_PER_MS) /* for what descriptors ask for; what they defer to the end of the turn comes on top */
+#define TURN_BUDGET                                                                                                                        \
+    (10 * USEC_PER_MS) /* for new connections, and again for all others; what these defer to the end of the turn comes on top */
 
 enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
 
@@ -20,7 +21,6 @@ struct loop {
     ev_idle no_sleep; /* active while work is left over for the next turn */
     struct link ready, deferred, doomed, timers;
     usec now, turn_began, longest;
-    bool late; /* this turn */
 };
 
 struct timer {
@@ -61,12 +61,21 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+static bool is_spent(usec began)
+{
+    return monotonic() - began > TURN_BUDGET;
+}
+
+/* Has a budget of its own: whatever timers and new connections took, those that are here go on. */
 static void run_ready(struct loop *loop)
 {
-    while (!link_is_alone(&loop->ready) && !loop_is_late(loop)) {
+    usec began = monotonic();
+    while (!link_is_alone(&loop->ready)) {
         struct deferred *d = CONTAINER(loop->ready.next, struct deferred, link);
         link_remove(&d->link);
         d->fn(d->arg);
+        if (is_spent(began))
+            return;
     }
 }
 
@@ -86,7 +95,6 @@ static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
     (void)ev;
     (void)events;
     loop->now = loop->turn_began = monotonic();
-    loop->late = false;
 }
 
 static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
@@ -217,10 +225,9 @@ void loop_queue_ready(struct loop *loop, struct deferred *d)
         list_push_back(&loop->ready, &d->link);
 }
 
-bool loop_is_late(struct loop *loop)
+bool loop_is_late(const struct loop *loop)
 {
-    loop->late = loop->late || monotonic() - loop->turn_began > TURN_BUDGET;
-    return loop->late;
+    return is_spent(loop->turn_began);
 }
 
 usec loop_now(const struct loop *loop)

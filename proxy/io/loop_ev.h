@@ -7,11 +7,11 @@
 #include "io/loop.h"
 
 struct ev_loop *loop_ev(struct loop *loop);
-/* Whether this turn has lasted so long (10 ms) that what descriptors ask for is left to the next: a thousand handshakes that became ready together would keep the timers and
- * everybody else waiting for a second. */
-bool loop_is_late(struct loop *loop);
-/* A descriptor is ready: d runs in this turn or, when that is late, in a later one, in the order in which they were queued. (libev calls last what epoll found first:
- * without a queue of our own those that are always ready would keep others from ever being served.) Queueing twice is one run; deferred_cancel takes it out. */
+/* A descriptor is ready: d runs in this turn or, when 10 ms went into others, in a later one, in the order in which they were queued. A thousand handshakes that became ready
+ * together would keep the timers and everybody else waiting for a second. (libev calls last what epoll found first: without a queue of our own those that are always
+ * ready would keep others from ever being served.) Queueing twice is one run; deferred_cancel takes it out. */
 void loop_queue_ready(struct loop *loop, struct deferred *d);
+/* Whether this turn has lasted that long: then who waits to be accepted can wait a little more. */
+bool loop_is_late(const struct loop *loop);
 
 #endif
