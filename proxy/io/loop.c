@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-#define TURN_BUDGET                                                                                                                        \
-    (10 * USEC_PER_MS) /* for new connections, and again for all others; what these defer to the end of the turn comes on top */
+#define TURN_BUDGET (10 * USEC_PER_MS) /* for new connections, again for all others, and again for what is deferred */
 
 enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
 
@@ -44,8 +43,13 @@ static usec monotonic(void)
     return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
-/* Runs what is in the list now; what these calls defer is left there for the next round. */
-static void run_deferred(struct loop *loop)
+static bool is_spent(usec began)
+{
+    return monotonic() - began > TURN_BUDGET;
+}
+
+/* Runs what is in the list now; what these calls defer is left there for the next round. False: the budget is spent, and what was not reached is first in the list again. */
+static bool run_deferred(struct loop *loop, usec began)
 {
     struct link round;
     link_init(&round);
@@ -58,12 +62,22 @@ static void run_deferred(struct loop *loop)
         struct deferred *d = CONTAINER(round.next, struct deferred, link);
         link_remove(&d->link);
         d->fn(d->arg);
+        if (is_spent(began))
+            break;
     }
+    bool all = link_is_alone(&round);
+    while (!link_is_alone(&round)) {
+        struct link *l = round.prev;
+        link_remove(l);
+        list_push_front(&loop->deferred, l);
+    }
+    return all;
 }
 
-static bool is_spent(usec began)
+static void run_all_deferred(struct loop *loop)
 {
-    return monotonic() - began > TURN_BUDGET;
+    while (!link_is_alone(&loop->deferred))
+        run_deferred(loop, monotonic());
 }
 
 /* Has a budget of its own: whatever timers and new connections took, those that are here go on. */
@@ -102,8 +116,10 @@ static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
     struct loop *loop = CONTAINER(watcher, struct loop, end_of_turn);
     (void)events;
     run_ready(loop);
+    usec began = monotonic();
     for (int round = 0; round < ROUNDS && !link_is_alone(&loop->deferred); round++)
-        run_deferred(loop);
+        if (!run_deferred(loop, began))
+            break;
     free_doomed(loop);
     if (link_is_alone(&loop->deferred) && link_is_alone(&loop->ready))
         ev_idle_stop(ev, &loop->no_sleep);
@@ -154,8 +170,7 @@ void loop_free(struct loop **loop_p)
     if (!loop)
         return;
     /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket takes them. */
-    while (!link_is_alone(&loop->deferred))
-        run_deferred(loop);
+    run_all_deferred(loop);
     /* Streams that are still saying goodbye have a timer each: their patience is over. */
     while (!link_is_alone(&loop->timers)) {
         struct timer *t = CONTAINER(loop->timers.next, struct timer, link);
@@ -165,8 +180,7 @@ void loop_free(struct loop **loop_p)
             t->fn(t->arg);
         }
     }
-    while (!link_is_alone(&loop->deferred))
-        run_deferred(loop);
+    run_all_deferred(loop);
     free_doomed(loop);
     ev_idle_stop(loop->ev, &loop->no_sleep);
     ev_prepare_stop(loop->ev, &loop->end_of_turn);

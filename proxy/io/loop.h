@@ -41,7 +41,7 @@ void timer_stop(struct timer *timer);
 bool timer_is_armed(const struct timer *timer);
 usec timer_left(const struct timer *timer); /* until it fires; 0 when it is not armed */
 
-/* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end). Embed it; it belongs to the caller and
+/* Work for the end of this turn (or of the next, when deferred from a deferred call at its own end, or when the turn is long already). Embed it; it belongs to the caller and
  * must live until it ran or was cancelled. Deferring twice is one run. */
 typedef void defer_fn(void *arg);
 struct deferred {

@@ -238,6 +238,47 @@ static void test_a_long_turn_leaves_the_rest_to_the_next(void **state)
     assert_false(two_at_once(20 * USEC_PER_MS));
 }
 
+struct long_work {
+    struct deferred deferred;
+    struct loop *loop;
+    usec ran; /* in which turn; 0: not yet */
+    int *order, place;
+};
+
+static void work_long(void *arg)
+{
+    struct long_work *w = arg;
+    struct timespec t = {.tv_nsec = 20000000};
+    w->ran = loop_now(w->loop);
+    w->place = ++*w->order;
+    nanosleep(&t, NULL);
+}
+
+static bool all_worked(void *arg)
+{
+    const struct long_work *w = arg;
+    return w[0].ran && w[1].ran && w[2].ran;
+}
+
+/* In the order in which it was deferred all the same. */
+static void test_long_deferred_work_is_spread(void **state)
+{
+    struct loop *loop = new_loop();
+    struct long_work w[3];
+    int order = 0;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        w[i] = (struct long_work){.loop = loop, .order = &order};
+        deferred_init(&w[i].deferred, work_long, &w[i]);
+        loop_defer(loop, &w[i].deferred);
+    }
+    spin_until(loop, all_worked, w);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(w[i].place, i + 1);
+    assert_true(w[0].ran < w[1].ran && w[1].ran < w[2].ran);
+    loop_free(&loop);
+}
+
 enum { INSISTENT = 4, WAKES = 3 * INSISTENT };
 
 static bool enough_wakes(void *arg)
@@ -273,7 +314,7 @@ int main(void)
         cmocka_unit_test(test_deferred_order),           cmocka_unit_test(test_deferred_cannot_starve),
         cmocka_unit_test(test_deferred_wakes_itself),    cmocka_unit_test(test_timers),
         cmocka_unit_test(test_clocks_and_chance),        cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
-        cmocka_unit_test(test_long_turns_starve_nobody),
+        cmocka_unit_test(test_long_turns_starve_nobody), cmocka_unit_test(test_long_deferred_work_is_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
