@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from certs import CertificateAuthority, sha256_of
-from conftest import PASSWORD
+from conftest import NAME, PASSWORD
 from proxy import BINARY, Proxy
 from submission_server import SubmissionServer, closed_port
 from test_accounts import refused
@@ -100,6 +100,40 @@ def test_private_authority_and_another_name(stage):
     assert refused(stage.proxy(stage.account([server], tls_name="elsewhere.test"))).startswith("451 4.7.5 ")
     assert refused(stage.proxy(stage.account([server], tls_name=None))).startswith("451 4.7.5 ")  # the host is 127.0.0.1
     assert len(server.auth_attempts) == 1
+
+
+def answer_to_rcpt(proxy, account):
+    """From a sender who belongs to that account."""
+    client = proxy.raw()
+    client.reply()
+    client.say("EHLO scanner")
+    client.say("MAIL FROM:<x@%s.test>" % account)
+    return client.say("RCPT TO:<b@example.test>")
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_accounts_share_what_they_trust_only_where_they_name_the_same(stage, reloaded):
+    """The authorities are read once for all accounts with the same tls_ca, and for nobody else: whoever comes first in the file."""
+    server, other = stage.upstream(), CertificateAuthority(stage.folder / "other")
+    keys = {"right": {}, "wrong": {"tls_ca": other.cert}, "named": {"tls_name": "elsewhere.test"}, "system": {"tls_ca": None}, "again": {"helo": "x.test"}}
+    for order in (list(keys), list(reversed(keys))):
+        config = "".join(stage.account([server], name=n, senders="@%s.test" % n, **keys[n]) for n in order)
+        proxy = stage.proxy(stage.account([server]) if reloaded else config)
+        if reloaded:
+            proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n" + config)
+            proxy.reload()
+        for name in order:
+            expected = "250 " if name in ("right", "again") else "451 4.7.5 "
+            assert answer_to_rcpt(proxy, name).startswith(expected), name
+
+
+def test_what_tls_ca_holds_is_an_anchor_for_every_account_that_names_it(stage):
+    """The server's own certificate, and not its issuer; the second account has other settings, so that only what it trusts is shared."""
+    leaf = stage.ca.issue("leaf", names=[NAME])
+    server = stage.upstream(certificate=leaf)
+    proxy = stage.proxy("".join(stage.account([server], name=n, senders="@%s.test" % n, tls_ca=leaf[0], **keys) for n, keys in (("a", {}), ("b", {"tls_min": "1.3"}))))
+    for name in ("a", "b"):
+        assert answer_to_rcpt(proxy, name).startswith("250 "), name
 
 
 def self_signed(stage):

@@ -130,6 +130,29 @@ def test_a_bad_config_changes_nothing(stage):
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
 
 
+def test_accounts_that_change_places_keep_their_sessions(stage):
+    upstream = stage.upstream()
+    names = ["a", "b", "c"]
+
+    def config(order):
+        return "[listen]\naddress = 127.0.0.1:{port}\n" + "".join(stage.account([upstream], name=n, senders="@%s.test" % n) for n in order)
+
+    def send_from_each():
+        for name in names:
+            client = greet(proxy)
+            assert dialog(client, "MAIL FROM:<x@%s.test>" % name, "RCPT TO:<b@example.test>", "DATA")[2].startswith("354")
+            assert client.say(MAIL).startswith("250 ")
+
+    proxy = stage.proxy(config(names).split("{port}\n", 1)[1])
+    send_from_each()
+    for order in ("cab", "ba", "bac"):  # the one that was away logs in again
+        proxy.write_config(config(order))
+        proxy.reload()
+        if len(order) == len(names):
+            send_from_each()
+    assert len(upstream.auth_attempts) == len(names) + 1
+
+
 def hang_in_the_config(proxy):
     """From now on it is a FIFO; SIGHUP; its end to write to once the server waits for what comes out of it."""
     os.rename(proxy.config_file, proxy.config_file + ".text")
