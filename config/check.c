@@ -21,7 +21,8 @@ const char *password_key(const struct section *s)
 
 static void check_one_password(struct loading *l, const struct section *s)
 {
-    const char *first = NULL, *last = NULL; /* on which line */
+    /* on which line */
+    const char *first = NULL, *last = NULL;
     for (size_t i = 0; i < PASSWORD_KEYS; i++) {
         const char *key = password_keys[i];
         if (!is_given(s, key))
@@ -32,7 +33,10 @@ static void check_one_password(struct loading *l, const struct section *s)
             last = key;
     }
     if (first != last)
-        complain(l, s, last, "%s is given too; allowed: exactly one of password, password_file and password_command", first);
+        complain(
+            l, s, last,
+            "%s is given too; allowed: exactly one of password, password_file and password_command",
+            first);
 }
 
 /* A login needs a name and exactly one source of the password. */
@@ -42,11 +46,14 @@ static void check_login(struct loading *l, const struct section *s, const struct
     const char *password = password_key(s);
     check_one_password(l, s);
     if (username && !password && u->auth != AUTH_NONE && !is_bad(s, "auth"))
-        complain(l, s, "username", "no password goes with it; needed: password_file (or password, password_command), or auth = none");
+        complain(l, s, "username",
+                 "no password goes with it; needed: password_file (or password, password_command), "
+                 "or auth = none");
     if (!username && password)
         complain(l, s, password, "no username goes with it; needed: username");
     if (!username && !password && u->auth != AUTH_AUTO && u->auth != AUTH_NONE)
-        complain(l, s, "auth", "a mechanism without credentials; needed: username and password_file");
+        complain(l, s, "auth",
+                 "a mechanism without credentials; needed: username and password_file");
     if (username && u->auth == AUTH_NONE)
         advise(l, s, "auth", "none: username and password are not used");
     if (u->identity == IDENTITY_SENDER && (!username || u->auth == AUTH_NONE))
@@ -59,14 +66,16 @@ static bool peer_is_proven(const struct upstream_config *u)
     return u->tls == TLS_VERIFY || (u->tls == TLS_ENCRYPT && u->tls_fingerprint.n > 0);
 }
 
-static void check_protection(struct loading *l, const struct section *s, const struct upstream_config *u)
+static void check_protection(struct loading *l, const struct section *s,
+                             const struct upstream_config *u)
 {
     bool credentials = u->auth != AUTH_NONE && (is_given(s, "username") || password_key(s));
     if (any_bad(s, "tls", "auth", "plaintext_auth") || is_bad(s, "tls_fingerprint"))
         return;
     if (credentials && !u->plaintext_auth && !peer_is_proven(u))
         complain(l, s, "tls",
-                 "the credentials could be read or taken on the way; allowed: tls = verify, tls = encrypt with tls_fingerprint, or "
+                 "the credentials could be read or taken on the way; allowed: tls = verify, tls = "
+                 "encrypt with tls_fingerprint, or "
                  "plaintext_auth = yes");
 }
 
@@ -77,31 +86,41 @@ static void check_ports(struct loading *l, const struct section *s, struct upstr
     for (size_t i = 0; i < u->ports.n; i++) {
         struct port *p = &u->ports.items[i];
         if (p->mode == PORT_PLAIN && u->tls != TLS_MAY && u->tls != TLS_OFF)
-            complain(l, s, "ports", "%u/plain has no TLS; it needs tls = may or tls = off", (unsigned)p->number);
+            complain(l, s, "ports", "%u/plain has no TLS; it needs tls = may or tls = off",
+                     (unsigned)p->number);
         if (u->tls != TLS_OFF)
             continue;
         if (p->mode == PORT_IMPLICIT)
-            complain(l, s, "ports", "%u/implicit speaks TLS from the first byte, but tls = off; allowed: %u/plain, or another tls",
+            complain(l, s, "ports",
+                     "%u/implicit speaks TLS from the first byte, but tls = off; allowed: "
+                     "%u/plain, or another tls",
                      (unsigned)p->number, (unsigned)p->number);
         p->mode = PORT_PLAIN;
     }
 }
 
 /* Keys that the tls policy makes useless: the user expects a protection that isn't there. */
-static void check_idle_tls_keys(struct loading *l, const struct section *s, const struct upstream_config *u)
+static void check_idle_tls_keys(struct loading *l, const struct section *s,
+                                const struct upstream_config *u)
 {
-    static const char *const of_tls[] = {"tls_ca", "tls_name", "tls_fingerprint", "tls_cert", "tls_key", "tls_min"};
+    static const char *const of_tls[] = {"tls_ca",   "tls_name", "tls_fingerprint",
+                                         "tls_cert", "tls_key",  "tls_min"};
     static const char *const of_verify[] = {"tls_ca", "tls_name"};
     const char *const *names = u->tls == TLS_OFF ? of_tls : of_verify;
-    size_t n = u->tls == TLS_OFF ? sizeof of_tls / sizeof *of_tls : sizeof of_verify / sizeof *of_verify;
+    size_t n =
+        u->tls == TLS_OFF ? sizeof of_tls / sizeof *of_tls : sizeof of_verify / sizeof *of_verify;
     if (u->tls == TLS_VERIFY || is_bad(s, "tls"))
         return;
     for (size_t i = 0; i < n; i++)
         if (is_given(s, names[i]))
-            advise(l, s, names[i], "without effect: tls = %s", u->tls == TLS_OFF ? "off" : u->tls == TLS_MAY ? "may" : "encrypt");
+            advise(l, s, names[i], "without effect: tls = %s",
+                   u->tls == TLS_OFF   ? "off"
+                   : u->tls == TLS_MAY ? "may"
+                                       : "encrypt");
 }
 
-static void check_families(struct loading *l, const struct section *s, const struct upstream_config *u)
+static void check_families(struct loading *l, const struct section *s,
+                           const struct upstream_config *u)
 {
     struct addr host;
     enum addr_family local = u->source.family ? u->source.family : u->family;
@@ -109,16 +128,20 @@ static void check_families(struct loading *l, const struct section *s, const str
     if (any_bad(s, "source", "family", "host"))
         return;
     if (u->source.family && u->family && u->source.family != u->family)
-        complain(l, s, "source", "not an address of the family that family = %s asks for", u->family == ADDR_V4 ? "ipv4" : "ipv6");
-    else if (local && u->host && !u->proxy.kind && addr_parse(slice_of(u->host), &host) && host.family != local)
-        complain(l, s, key, "the host %s cannot be reached from it: it is of the other family", u->host);
+        complain(l, s, "source", "not an address of the family that family = %s asks for",
+                 u->family == ADDR_V4 ? "ipv4" : "ipv6");
+    else if (local && u->host && !u->proxy.kind && addr_parse(slice_of(u->host), &host) &&
+             host.family != local)
+        complain(l, s, key, "the host %s cannot be reached from it: it is of the other family",
+                 u->host);
 }
 
 static void check_upstream(struct loading *l, const struct section *s)
 {
     struct upstream_config *u = section_struct(l, s);
     if (!u->host && !is_given(s, "host") && !is_given(s, "provider"))
-        complain(l, s, "host", "missing; needed: the name or address of the submission server, or provider");
+        complain(l, s, "host",
+                 "missing; needed: the name or address of the submission server, or provider");
     check_login(l, s, u);
     check_protection(l, s, u);
     check_ports(l, s, u);
@@ -128,18 +151,21 @@ static void check_upstream(struct loading *l, const struct section *s)
         complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
 }
 
-static void check_listen_tls(struct loading *l, const struct section *s, const struct listen_config *c)
+static void check_listen_tls(struct loading *l, const struct section *s,
+                             const struct listen_config *c)
 {
     static const char *const of_tls[] = {"tls_cert", "tls_key", "tls_min"};
     if (is_given(s, "tls_key") && !is_given(s, "tls_cert"))
         complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
-    for (size_t i = 0; i < sizeof of_tls / sizeof *of_tls && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls"); i++)
+    for (size_t i = 0;
+         i < sizeof of_tls / sizeof *of_tls && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls"); i++)
         if (is_given(s, of_tls[i]))
             advise(l, s, of_tls[i], "without effect: tls = off");
 }
 
 /* Who comes from beyond loopback may log in under TLS only. */
-static void check_listen_auth(struct loading *l, const struct section *s, const struct listen_config *c)
+static void check_listen_auth(struct loading *l, const struct section *s,
+                              const struct listen_config *c)
 {
     bool lets_others_in = false;
     if (is_bad(s, "auth"))
@@ -147,23 +173,27 @@ static void check_listen_auth(struct loading *l, const struct section *s, const 
     if (c->auth == LISTEN_AUTH_REQUIRED && !is_given(s, "users_file"))
         complain(l, s, "auth", "nobody could log in; needed: users_file");
     if (c->auth != LISTEN_AUTH_REQUIRED && is_given(s, "users_file"))
-        advise(l, s, "users_file", "without effect: auth = %s", c->auth == LISTEN_AUTH_ACCEPT ? "accept" : "off");
+        advise(l, s, "users_file", "without effect: auth = %s",
+               c->auth == LISTEN_AUTH_ACCEPT ? "accept" : "off");
     for (size_t i = 0; i < c->allow.n; i++)
         lets_others_in |= !addr_is_loopback(&c->allow.items[i].base);
     for (size_t i = 0; i < c->address.n; i++)
-        if (c->auth == LISTEN_AUTH_REQUIRED && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls") && lets_others_in &&
-            !addr_is_loopback(&c->address.items[i])) {
-            advise(l, s, "auth", "clients from beyond loopback cannot log in: that needs TLS, and tls = off");
+        if (c->auth == LISTEN_AUTH_REQUIRED && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls") &&
+            lets_others_in && !addr_is_loopback(&c->address.items[i])) {
+            advise(l, s, "auth",
+                   "clients from beyond loopback cannot log in: that needs TLS, and tls = off");
             return;
         }
 }
 
 /* Who was intercepted and came through a balancer meant to go to the balancer. */
-static void check_intercept(struct loading *l, const struct section *s, const struct listen_config *c)
+static void check_intercept(struct loading *l, const struct section *s,
+                            const struct listen_config *c)
 {
     if (c->intercept && is_given(s, "proxy_protocol"))
         complain(l, s, "intercept",
-                 "it does not go together with proxy_protocol: behind a balancer the original destination is the balancer");
+                 "it does not go together with proxy_protocol: behind a balancer the original "
+                 "destination is the balancer");
 }
 
 void check_rules(struct loading *l)

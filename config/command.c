@@ -1,4 +1,5 @@
-/* The type of values that are a command line: split as sh would, but without anything of sh that looks at the world: no variables, no globs, no operators. */
+/* The type of values that are a command line: split as sh would, but without anything of sh that
+ * looks at the world: no variables, no globs, no operators. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,11 @@
 
 struct splitter {
     struct slice rest;
-    char *word; /* as long as the whole text: it always fits */
+    /* as long as the whole text: it always fits */
+    char *word;
     size_t len;
-    bool begun; /* '' is a word too */
+    /* '' is a word too */
+    bool begun;
 };
 
 static void add(struct splitter *s, char c)
@@ -102,4 +105,5 @@ static void clear_command(void *field)
     free(list->items);
 }
 
-const struct value_type type_command = {.secret = true, .parse = parse_command, .clear = clear_command};
+const struct value_type type_command = {
+    .secret = true, .parse = parse_command, .clear = clear_command};

@@ -1,5 +1,6 @@
-/* The configuration as the program sees it: read once, never changed, shared by reference count; a reload makes a new one. What keys exist
- * and mean stands in keys.c, the only table. Fields are added together with the code that makes them work. */
+/* The configuration as the program sees it: read once, never changed, shared by reference count; a
+ * reload makes a new one. What keys exist and mean stands in keys.c, the only table. Fields are
+ * added together with the code that makes them work. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -14,13 +15,21 @@
 
 enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
 enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
-enum auth_choice { AUTH_AUTO, AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN, AUTH_CRAM_MD5, AUTH_SCRAM_SHA_256 };
+enum auth_choice {
+    AUTH_AUTO,
+    AUTH_NONE,
+    AUTH_PLAIN,
+    AUTH_LOGIN,
+    AUTH_CRAM_MD5,
+    AUTH_SCRAM_SHA_256
+};
 enum identity_choice { IDENTITY_USERNAME, IDENTITY_SENDER };
 enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 
 struct port {
     uint16_t number;
-    enum port_mode mode; /* under tls = off every port is PORT_PLAIN: nothing is left to weaken or to forget */
+    /* under tls = off every port is PORT_PLAIN: nothing is left to weaken or to forget */
+    enum port_mode mode;
 };
 
 enum listen_tls { LISTEN_TLS_OFF, LISTEN_TLS_STARTTLS, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
@@ -38,19 +47,24 @@ struct addresses {
     struct addr *items;
     size_t n;
 };
-struct listen_points {  /* where clients connect */
-    struct addr *items; /* with ports: sockets that we open */
+/* where clients connect */
+struct listen_points {
+    /* with ports: sockets that we open */
+    struct addr *items;
     size_t n;
-    struct strings passed; /* names of sockets that a service manager passed us; "": every one that no other listener names */
+    /* names of sockets that a service manager passed us; "": every one that no other listener
+     * names */
+    struct strings passed;
 };
 struct ports {
     struct port *items;
     size_t n;
 };
+/* of crypt(3) */
 struct user {
     char *name;
     struct secret *hash;
-}; /* of crypt(3) */
+};
 struct users {
     struct user *items;
     size_t n;
@@ -61,43 +75,56 @@ struct pins {
 };
 
 struct destination {
-    char *name; /* whose addresses count, as last resolved; NULL: */
+    /* whose addresses count, as last resolved; NULL: */
+    char *name;
     struct network network;
 };
 struct destinations {
     struct destination *items;
     size_t n;
 };
+/* a recipient without a domain, or "*"; its address */
 struct alias {
     char *name, *to;
-}; /* a recipient without a domain, or "*"; its address */
+};
 struct aliases {
     struct alias *items;
     size_t n;
 };
+/* 0 messages: none */
 struct rate_limit {
     unsigned messages;
     usec period;
-}; /* 0 messages: none */
+};
 
 struct listen_config {
     char *name;
-    int line; /* of its section header; 0: the default listener */
+    /* of its section header; 0: the default listener */
+    int line;
     struct listen_points address;
-    bool address_is_default; /* then a missing IPv6 only warns */
+    /* then a missing IPv6 only warns */
+    bool address_is_default;
     struct networks allow;
     bool open_relay;
     enum listen_tls tls;
-    char *tls_cert, *tls_key; /* or NULL */
-    int tls_min;              /* an enum tls_version, as below */
+    /* or NULL */
+    char *tls_cert, *tls_key;
+    /* an enum tls_version, as below */
+    int tls_min;
     enum listen_auth auth;
-    char *users_file;               /* or NULL */
-    struct users users;             /* of users_file, with auth = required */
-    char *upstream;                 /* account name, or NULL */
-    struct networks proxy_protocol; /* load balancers that must say who the client is */
-    bool intercept;                 /* clients were turned here by a packet filter: where they meant to go picks the account */
+    /* or NULL */
+    char *users_file;
+    /* of users_file, with auth = required */
+    struct users users;
+    /* account name, or NULL */
+    char *upstream;
+    /* load balancers that must say who the client is */
+    struct networks proxy_protocol;
+    /* clients were turned here by a packet filter: where they meant to go picks the account */
+    bool intercept;
     unsigned max_clients, max_clients_per_ip;
-    struct rate_limit rate; /* messages per client address */
+    /* messages per client address */
+    struct rate_limit rate;
     uint64_t max_message_size;
     unsigned max_recipients;
     bool lf_line_endings;
@@ -108,64 +135,88 @@ struct outbound_proxy {
     enum proxy_kind kind;
     char *host;
     uint16_t port;
-    char *user; /* or NULL */
+    /* or NULL */
+    char *user;
     struct secret *password;
 };
 
 struct upstream_config {
     char *name;
     int line;
-    int *key_lines;     /* by row of the table of keys; 0: not given */
-    char *provider;     /* "gmail", "ses:eu-west-1"; or NULL. What it gives is in the fields already */
-    uint64_t size_hint; /* octets: what the provider documents, for as long as its EHLO was never seen; 0: nothing */
+    /* by row of the table of keys; 0: not given */
+    int *key_lines;
+    /* "gmail", "ses:eu-west-1"; or NULL. What it gives is in the fields already */
+    char *provider;
+    /* octets: what the provider documents, for as long as its EHLO was never seen; 0: nothing */
+    uint64_t size_hint;
     char *host;
     struct ports ports;
     enum tls_policy tls;
-    char *tls_ca, *tls_name, *tls_cert, *tls_key; /* or NULL */
+    /* or NULL */
+    char *tls_ca, *tls_name, *tls_cert, *tls_key;
     struct pins tls_fingerprint;
-    int tls_min;                     /* an enum tls_version of io/tls_context.h: 2 is TLS 1.2 */
-    char *username;                  /* or NULL */
-    struct secret *password;         /* from password or password_file; NULL: none */
-    char *password_file;             /* as written: a path or "credential:NAME"; or NULL */
-    struct strings password_command; /* the program and its arguments; n 0: none */
+    /* an enum tls_version of io/tls_context.h: 2 is TLS 1.2 */
+    int tls_min;
+    /* or NULL */
+    char *username;
+    /* from password or password_file; NULL: none */
+    struct secret *password;
+    /* as written: a path or "credential:NAME"; or NULL */
+    char *password_file;
+    /* the program and its arguments; n 0: none */
+    struct strings password_command;
     enum auth_choice auth;
     bool plaintext_auth;
-    enum identity_choice identity; /* whose name goes into AUTH */
-    char *helo;                    /* or NULL */
+    /* whose name goes into AUTH */
+    enum identity_choice identity;
+    /* or NULL */
+    char *helo;
     struct strings senders;
     struct networks clients;
-    struct strings users;              /* names that clients logged in with */
-    struct destinations destinations;  /* where an intercepted client meant to go */
-    char *fallback;                    /* name of the account for when this one does not work; or NULL */
-    char *envelope_from, *header_from; /* addresses that replace the sender's; or NULL */
+    /* names that clients logged in with */
+    struct strings users;
+    /* where an intercepted client meant to go */
+    struct destinations destinations;
+    /* name of the account for when this one does not work; or NULL */
+    char *fallback;
+    /* addresses that replace the sender's; or NULL */
+    char *envelope_from, *header_from;
     bool fix_headers, received;
-    char *qualify; /* domain for addresses without one; or NULL */
+    /* domain for addresses without one; or NULL */
+    char *qualify;
     struct outbound_proxy proxy;
-    struct addr source;      /* family ADDR_NONE: none */
-    enum addr_family family; /* ADDR_NONE: any */
+    /* family ADDR_NONE: none */
+    struct addr source;
+    /* ADDR_NONE: any */
+    enum addr_family family;
     usec connect_timeout, reply_timeout, final_timeout, port_patience, reprobe;
     unsigned max_connections, max_messages;
-    struct rate_limit rate; /* messages to this account */
+    /* messages to this account */
+    struct rate_limit rate;
     usec idle_timeout, max_age, acquire_timeout;
     usec retry_auth_first, retry_auth_longest;
 };
 
 struct server_config {
     char *hostname;
-    struct aliases aliases; /* of recipients without a domain */
+    /* of recipients without a domain */
+    struct aliases aliases;
     char *state_dir;
     usec drain_timeout;
     char *user, *group;
 };
 
 struct log_config {
-    int level; /* an enum log_level */
+    /* an enum log_level */
+    int level;
     bool json;
-    char *target; /* "stderr", "syslog" or a path */
+    /* "stderr", "syslog" or a path */
+    char *target;
 };
 
 struct admin_config {
-    struct addresses address; /* n 0: there is no admin address */
+    /* n 0: there is no admin address */
+    struct addresses address;
     struct networks allow;
 };
 
@@ -181,29 +232,39 @@ struct config {
     struct admin_config admin;
 };
 
-/* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what is allowed", warnings "FILE:LINE: warning: …". */
+/* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what
+ * is allowed", warnings "FILE:LINE: warning: …". */
 struct config_report {
     char **lines;
-    bool *is_warning; /* line by line */
+    /* line by line */
+    bool *is_warning;
     size_t n;
-    size_t errors; /* the rest are warnings */
+    /* the rest are warnings */
+    size_t errors;
 };
 
-/* Gives a config with one reference, secrets read; NULL if there is any error. The report is always filled; config_report_free it. */
+/* Gives a config with one reference, secrets read; NULL if there is any error. The report is always
+ * filled; config_report_free it. */
 struct config *config_load(const char *file, struct config_report *report);
-/* The same on a reload: a file named by a key that may no longer be read (EACCES: root was given up) keeps the value `old` (borrowed) has, with a warning. */
-struct config *config_reload(const char *file, const struct config *old, struct config_report *report);
+/* The same on a reload: a file named by a key that may no longer be read (EACCES: root was given
+ * up) keeps the value `old` (borrowed) has, with a warning. */
+struct config *config_reload(const char *file, const struct config *old,
+                             struct config_report *report);
 struct config *config_ref(struct config *c);
-void config_unref(struct config **c); /* wipes the secrets with the last reference */
+/* wipes the secrets with the last reference */
+void config_unref(struct config **c);
 /* The line on which an account gives a key; 0: it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
-/* For `send`, before anybody shares the config: in place of its listeners the default one, and no state_dir, so that nothing of the running server's is touched. */
+/* For `send`, before anybody shares the config: in place of its listeners the default one, and no
+ * state_dir, so that nothing of the running server's is touched. */
 void config_for_one_message(struct config *c);
 void config_report_free(struct config_report *report);
 
-void config_print_example(FILE *out); /* proxy.ini.example, from the table */
+/* proxy.ini.example, from the table */
+void config_print_example(FILE *out);
 
 /* Small words for messages. */
-const char *port_mode_name(enum port_mode mode); /* "starttls", "implicit", "plain" */
+/* "starttls", "implicit", "plain" */
+const char *port_mode_name(enum port_mode mode);
 
 #endif

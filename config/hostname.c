@@ -15,7 +15,8 @@ static bool next_word(struct slice *line, struct slice *word_r)
 /* A name that providers take in EHLO; "localhost.localdomain" is none. */
 static bool is_full_name(struct slice name)
 {
-    return slice_find(name, '.') < name.len && !slice_starts(name, "localhost") && host_name_is_valid(name);
+    return slice_find(name, '.') < name.len && !slice_starts(name, "localhost") &&
+           host_name_is_valid(name);
 }
 
 /* "ADDRESS NAME ALIAS…  # comment": the first full name of a line that names us. */
@@ -54,5 +55,6 @@ char *hostname_default(void)
     if (gethostname(name, sizeof name) != 0)
         return mem_string("localhost");
     name[sizeof name - 1] = 0;
-    return host_name_is_valid(slice_of(name)) ? hostname_complete(name, "/etc/hosts") : mem_string("localhost");
+    return host_name_is_valid(slice_of(name)) ? hostname_complete(name, "/etc/hosts")
+                                              : mem_string("localhost");
 }

@@ -1,4 +1,5 @@
-/* Who the server will be: [server] user and group must exist on this machine, and some things are not done as nobody. */
+/* Who the server will be: [server] user and group must exist on this machine, and some things are
+ * not done as nobody. */
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -11,7 +12,8 @@ static const char *name_or_empty(const struct passwd *user)
     return user ? user->pw_name : "";
 }
 
-/* Whom the server's files and connections will belong to. Whoever is not root stays who he is: on a reload the server itself. */
+/* Whom the server's files and connections will belong to. Whoever is not root stays who he is: on a
+ * reload the server itself. */
 static bool will_be_nobody(const struct server_config *server)
 {
     const char *name = geteuid() != 0 ? name_or_empty(getpwuid(geteuid()))
@@ -20,13 +22,16 @@ static bool will_be_nobody(const struct server_config *server)
     return strcmp(name, "nobody") == 0 || (!*name && geteuid() == 0);
 }
 
-/* An error where it keeps the server from starting; who is not root may check a file for another machine, or start without becoming anybody. */
+/* An error where it keeps the server from starting; who is not root may check a file for another
+ * machine, or start without becoming anybody. */
 static void miss(struct loading *l, const struct section *s, const char *key, const char *name)
 {
     if (geteuid() == 0)
         complain(l, s, key, "there is no %s %s on this machine", key, name);
     else
-        advise(l, s, key, "there is no %s %s on this machine; started as root, the server would not start", key, name);
+        advise(l, s, key,
+               "there is no %s %s on this machine; started as root, the server would not start",
+               key, name);
 }
 
 static void check_server(struct loading *l, const struct section *s)
@@ -43,7 +48,8 @@ static void check_intercept(struct loading *l, const struct section *s)
     const struct listen_config *c = section_struct(l, s);
     if (c->intercept && will_be_nobody(&l->config->server))
         complain(l, s, "intercept",
-                 "not as nobody: a packet filter must be able to except this program's own connections by its user; make a user "
+                 "not as nobody: a packet filter must be able to except this program's own "
+                 "connections by its user; make a user "
                  "smtp-detour, or set [server] user");
 }
 
@@ -53,7 +59,8 @@ void check_identity(struct loading *l)
         const struct section *s = &l->sections[i];
         if (s->repeat)
             continue;
-        if (s->id == SECTION_SERVER && !l->old) /* a running server has become who it is */
+        /* a running server has become who it is */
+        if (s->id == SECTION_SERVER && !l->old)
             check_server(l, s);
         if (s->id == SECTION_LISTEN)
             check_intercept(l, s);

@@ -1,4 +1,5 @@
-/* THE table: every key of proxy.ini. One row is a key; nothing else needs to know that it exists. */
+/* THE table: every key of proxy.ini. One row is a key; nothing else needs to know that it
+ * exists. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,12 +7,18 @@
 #include "config/config.h"
 #include "config/table.h"
 
-#define FIELD(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
-#define LISTEN(key_name, member) .section = SECTION_LISTEN, .name = (key_name), FIELD(listen_config, member)
-#define UPSTREAM(key_name, member) .section = SECTION_UPSTREAM, .name = (key_name), FIELD(upstream_config, member)
-#define SERVER(key_name, member) .section = SECTION_SERVER, .name = (key_name), FIELD(server_config, member)
-#define LOGGING(key_name, member) .section = SECTION_LOG, .name = (key_name), FIELD(log_config, member)
-#define ADMIN(key_name, member) .section = SECTION_ADMIN, .name = (key_name), FIELD(admin_config, member)
+#define FIELD(type, member)                                                                        \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+#define LISTEN(key_name, member)                                                                   \
+    .section = SECTION_LISTEN, .name = (key_name), FIELD(listen_config, member)
+#define UPSTREAM(key_name, member)                                                                 \
+    .section = SECTION_UPSTREAM, .name = (key_name), FIELD(upstream_config, member)
+#define SERVER(key_name, member)                                                                   \
+    .section = SECTION_SERVER, .name = (key_name), FIELD(server_config, member)
+#define LOGGING(key_name, member)                                                                  \
+    .section = SECTION_LOG, .name = (key_name), FIELD(log_config, member)
+#define ADMIN(key_name, member)                                                                    \
+    .section = SECTION_ADMIN, .name = (key_name), FIELD(admin_config, member)
 
 #define MS USEC_PER_MS
 #define SEC USEC_PER_SEC
@@ -21,21 +28,30 @@
 
 const struct section_kind section_kinds[SECTION_COUNT] = {
     [SECTION_UPSTREAM] = {"upstream", true,
-                          "An account: where mail goes, and with which credentials. May be repeated with a name: [upstream work]. The "
-                          "first account in the file whose patterns (senders, clients, users, destinations) all match takes the message."},
-    [SECTION_LISTEN] =
-        {"listen", true,
-         "Where clients connect. May be repeated with a name: [listen lan]. Without any [listen] there is one with these defaults."},
+                          "An account: where mail goes, and with which credentials. May be "
+                          "repeated with a name: [upstream work]. The "
+                          "first account in the file whose patterns (senders, clients, users, "
+                          "destinations) all match takes the message."},
+    [SECTION_LISTEN] = {"listen", true,
+                        "Where clients connect. May be repeated with a name: [listen lan]. Without "
+                        "any [listen] there is one with these defaults."},
     [SECTION_SERVER] = {"server", false, "The program itself."},
     [SECTION_LOG] = {"log", false, "What is told, and where."},
-    [SECTION_ADMIN] = {"admin", false,
-                       "An HTTP address for people and monitoring: / status page, /status.json, /metrics (Prometheus), /livez, /readyz. "
-                       "While it is on, each account is proven by a login at least once per reprobe."},
+    [SECTION_ADMIN] =
+        {"admin", false,
+         "An HTTP address for people and monitoring: / status page, /status.json, /metrics "
+         "(Prometheus), /livez, /readyz. "
+         "While it is on, each account is proven by a login at least once per reprobe."},
 };
 
-static const struct word tls_words[] = {{"verify", TLS_VERIFY}, {"encrypt", TLS_ENCRYPT}, {"may", TLS_MAY}, {"off", TLS_OFF}, {NULL, 0}};
+static const struct word tls_words[] = {{"verify", TLS_VERIFY},
+                                        {"encrypt", TLS_ENCRYPT},
+                                        {"may", TLS_MAY},
+                                        {"off", TLS_OFF},
+                                        {NULL, 0}};
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
-static const struct word tls_version_words[] = {{"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
+static const struct word tls_version_words[] = {
+    {"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
 static const struct word auth_words[] = {{"auto", AUTH_AUTO},
                                          {"none", AUTH_NONE},
                                          {"plain", AUTH_PLAIN},
@@ -43,189 +59,251 @@ static const struct word auth_words[] = {{"auto", AUTH_AUTO},
                                          {"cram-md5", AUTH_CRAM_MD5},
                                          {"scram-sha-256", AUTH_SCRAM_SHA_256},
                                          {NULL, 0}};
-static const struct word identity_words[] = {{"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
+static const struct word identity_words[] = {
+    {"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
 static const struct word listen_tls_words[] = {{"off", LISTEN_TLS_OFF},
                                                {"starttls", LISTEN_TLS_STARTTLS},
                                                {"required", LISTEN_TLS_REQUIRED},
                                                {"implicit", LISTEN_TLS_IMPLICIT},
                                                {NULL, 0}};
-static const struct word listen_auth_words[] = {
-    {"off", LISTEN_AUTH_OFF}, {"accept", LISTEN_AUTH_ACCEPT}, {"required", LISTEN_AUTH_REQUIRED}, {NULL, 0}};
-static const struct word family_words[] = {{"any", ADDR_NONE}, {"ipv4", ADDR_V4}, {"ipv6", ADDR_V6}, {NULL, 0}};
+static const struct word listen_auth_words[] = {{"off", LISTEN_AUTH_OFF},
+                                                {"accept", LISTEN_AUTH_ACCEPT},
+                                                {"required", LISTEN_AUTH_REQUIRED},
+                                                {NULL, 0}};
+static const struct word family_words[] = {
+    {"any", ADDR_NONE}, {"ipv4", ADDR_V4}, {"ipv6", ADDR_V6}, {NULL, 0}};
 static const struct word line_ending_words[] = {{"strict", false}, {"lf", true}, {NULL, 0}};
-static const struct word level_words[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
+static const struct word level_words[] = {
+    {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
 static const struct word format_words[] = {{"text", false}, {"json", true}, {NULL, 0}};
 
 static const struct key keys[] = {
     /* [upstream NAME] */
     {UPSTREAM("provider", provider), .type = &type_provider, .sample = "gmail", .starter = true,
-     .help =
-         "A service whose host, ports and limits are built in (\"smtp-detour providers\" lists them); ses needs its region: ses:eu-west-1. "
-         "Keys given here win."},
+     .help = "A service whose host, ports and limits are built in (\"smtp-detour providers\" lists "
+             "them); ses needs its region: ses:eu-west-1. "
+             "Keys given here win."},
     {UPSTREAM("host", host), .type = &type_host, .sample = "smtp.example.com",
      .help = "Name or address of the submission server, for any other."},
     {UPSTREAM("username", username), .type = &type_text, .sample = "me@gmail.com", .starter = true,
      .help = "Name to log in with; none: no AUTH."},
-    {UPSTREAM("password_file", password_file), .type = &type_secret_file, .sample = "/etc/smtp-detour/password", .starter = true,
-     .help = "File whose first line is the password, or credential:NAME for a systemd credential. It must not be readable by everyone."},
+    {UPSTREAM("password_file", password_file), .type = &type_secret_file,
+     .sample = "/etc/smtp-detour/password", .starter = true,
+     .help = "File whose first line is the password, or credential:NAME for a systemd credential. "
+             "It must not be readable by everyone."},
     {UPSTREAM("password", password), .type = &type_secret, .sample = "SECRET",
-     .help = "The password itself, instead of password_file; then this file must not be readable by everyone (chmod 640)."},
+     .help = "The password itself, instead of password_file; then this file must not be readable "
+             "by everyone (chmod 640)."},
 
-    {UPSTREAM("password_command", password_command), .type = &type_command, .sample = "/usr/bin/pass show mail/work",
-     .help =
-         "Or a program that prints it: split at blanks, quoting as in sh, nothing expanded, no shell, 10 s, the first line counts. Run as "
-         "[server] user at the first login, after a refusal and on reload."},
+    {UPSTREAM("password_command", password_command), .type = &type_command,
+     .sample = "/usr/bin/pass show mail/work",
+     .help = "Or a program that prints it: split at blanks, quoting as in sh, nothing expanded, no "
+             "shell, 10 s, the first line counts. Run as "
+             "[server] user at the first login, after a refusal and on reload."},
 
-    {UPSTREAM("ports", ports), .type = &type_ports, .def = "587 2525 1025", .group = "Ports and TLS",
-     .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit or plain (only with tls = may or off). A "
+    {UPSTREAM("ports", ports), .type = &type_ports, .def = "587 2525 1025",
+     .group = "Ports and TLS",
+     .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit "
+             "or plain (only with tls = may or off). A "
              "bare 465, 2465 or 443 means implicit, any other starttls."},
     {UPSTREAM("tls", tls), .type = &type_word, .words = tls_words, .def = "verify",
-     .help = "verify: TLS with a certificate that matches the host, or the port does not work; encrypt: TLS, certificate unchecked; may: "
-             "TLS where offered; off: none. Credentials with anything but verify or a pin need plaintext_auth = yes."},
+     .help = "verify: TLS with a certificate that matches the host, or the port does not work; "
+             "encrypt: TLS, certificate unchecked; may: "
+             "TLS where offered; off: none. Credentials with anything but verify or a pin need "
+             "plaintext_auth = yes."},
     {UPSTREAM("tls_ca", tls_ca), .type = &type_path, .sample = "/etc/ssl/certs/company.pem",
      .help = "PEM file of trusted CAs, instead of the system's."},
     {UPSTREAM("tls_name", tls_name), .type = &type_host, .sample = "mail.example.com",
      .help = "Name expected in the certificate, instead of host."},
     {UPSTREAM("tls_fingerprint", tls_fingerprint), .type = &type_pins,
      .sample = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
-     .help = "SHA-256 of the certificate, in hex with or without colons; several are allowed (without colons two fit a line). A match "
+     .help = "SHA-256 of the certificate, in hex with or without colons; several are allowed "
+             "(without colons two fit a line). A match "
              "replaces the CA and name checks."},
-    {UPSTREAM("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/client.pem", .help = "Client certificate (PEM)."},
+    {UPSTREAM("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/client.pem",
+     .help = "Client certificate (PEM)."},
     {UPSTREAM("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/client.key",
      .help = "Its key; none: it is in tls_cert."},
-    {UPSTREAM("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2", .help = "Lowest TLS version."},
+    {UPSTREAM("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2",
+     .help = "Lowest TLS version."},
 
-    {UPSTREAM("auth", auth), .type = &type_word, .words = auth_words, .def = "auto", .group = "Login",
-     .help = "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login."},
+    {UPSTREAM("auth", auth), .type = &type_word, .words = auth_words, .def = "auto",
+     .group = "Login",
+     .help =
+         "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login."},
     {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .def = "no",
      .help = "yes: credentials may go over an unencrypted or unverified connection."},
     {UPSTREAM("identity", identity), .type = &type_word, .words = identity_words, .def = "username",
-     .help = "Whose name goes into AUTH: the username, or each message's envelope sender (the username for <>)."},
-    {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .def = "5m 1h", .min = SEC, .max = 30 * DAY,
-     .help = "After the upstream refused the credentials: first and longest wait until they are tried again."},
+     .help = "Whose name goes into AUTH: the username, or each message's envelope sender (the "
+             "username for <>)."},
+    {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .def = "5m 1h",
+     .min = SEC, .max = 30 * DAY,
+     .help = "After the upstream refused the credentials: first and longest wait until they are "
+             "tried again."},
     {UPSTREAM("helo", helo), .type = &type_helo, .sample = "gateway.example.com",
-     .help = "Name in EHLO; none: [server] hostname if it has a dot, else the literal of the local address."},
+     .help = "Name in EHLO; none: [server] hostname if it has a dot, else the literal of the local "
+             "address."},
 
-    {UPSTREAM("senders", senders), .type = &type_senders, .sample = "@example.com boss@example.org <>",
+    {UPSTREAM("senders", senders), .type = &type_senders,
+     .sample = "@example.com boss@example.org <>",
      .group = "Which messages go here (none of these: all)",
      .help = "Envelope senders: user@dom, @dom, user@*, * and <> (the null sender)."},
-    {UPSTREAM("clients", clients), .type = &type_networks, .sample = "192.168.1.0/24 fd00::/8", .help = "Networks of clients."},
+    {UPSTREAM("clients", clients), .type = &type_networks, .sample = "192.168.1.0/24 fd00::/8",
+     .help = "Networks of clients."},
     {UPSTREAM("users", users), .type = &type_names, .sample = "scanner erp",
      .help = "Names that clients logged in with (auth = required)."},
 
-    {UPSTREAM("destinations", destinations), .type = &type_destinations, .sample = "mail.provider.example 203.0.113.0/24",
-     .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew every minute, and networks."},
+    {UPSTREAM("destinations", destinations), .type = &type_destinations,
+     .sample = "mail.provider.example 203.0.113.0/24",
+     .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew "
+             "every minute, and networks."},
 
-    {UPSTREAM("fallback", fallback), .type = &type_text, .sample = "home", .group = "When it does not work",
-     .help = "NAME of another account, for when no port of this one works or its credentials are refused; followed once."},
+    {UPSTREAM("fallback", fallback), .type = &type_text, .sample = "home",
+     .group = "When it does not work",
+     .help = "NAME of another account, for when no port of this one works or its credentials are "
+             "refused; followed once."},
 
-    {UPSTREAM("envelope_from", envelope_from), .type = &type_mail_address, .sample = "me@example.com",
-     .group = "Mail that the provider accepts",
-     .help = "Replaces the envelope sender, for providers that take their account's own only; never the null sender."},
+    {UPSTREAM("envelope_from", envelope_from), .type = &type_mail_address,
+     .sample = "me@example.com", .group = "Mail that the provider accepts",
+     .help = "Replaces the envelope sender, for providers that take their account's own only; "
+             "never the null sender."},
     {UPSTREAM("header_from", header_from), .type = &type_mail_address, .sample = "me@example.com",
-     .help =
-         "Replaces the address in From: and Sender:; the name shown stays, and the original moves to Reply-To where there is none, and to "
-         "X-Original-From."},
+     .help = "Replaces the address in From: and Sender:; the name shown stays, and the original "
+             "moves to Reply-To where there is none, and to "
+             "X-Original-From."},
     {UPSTREAM("fix_headers", fix_headers), .type = &type_bool, .def = "yes",
-     .help = "Adds a missing Date, Message-ID and From, and the blank line before a body without headers; what is there keeps order and "
+     .help = "Adds a missing Date, Message-ID and From, and the blank line before a body without "
+             "headers; what is there keeps order and "
              "bytes."},
     {UPSTREAM("qualify", qualify), .type = &type_domain, .sample = "example.com",
      .help = "Domain for addresses without one, such as root; none: they are refused with 501."},
     {UPSTREAM("received", received), .type = &type_bool, .def = "no",
-     .help = "yes: a Received: line goes first, which tells the recipient the client's name and address."},
+     .help = "yes: a Received: line goes first, which tells the recipient the client's name and "
+             "address."},
 
-    {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080", .group = "The way there",
-     .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or http://[user:password@]host:port (CONNECT); %XX for "
+    {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080",
+     .group = "The way there",
+     .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or "
+             "http://[user:password@]host:port (CONNECT); %XX for "
              "special characters."},
-    {UPSTREAM("source", source), .type = &type_address, .sample = "192.168.1.2", .help = "Local address to connect from."},
-    {UPSTREAM("family", family), .type = &type_word, .words = family_words, .def = "any", .help = "Address family to connect with."},
+    {UPSTREAM("source", source), .type = &type_address, .sample = "192.168.1.2",
+     .help = "Local address to connect from."},
+    {UPSTREAM("family", family), .type = &type_word, .words = family_words, .def = "any",
+     .help = "Address family to connect with."},
 
-    {UPSTREAM("connect_timeout", connect_timeout), .type = &type_duration, .def = "10s", .min = 10 * MS, .max = HOUR, .group = "Patience",
+    {UPSTREAM("connect_timeout", connect_timeout), .type = &type_duration, .def = "10s",
+     .min = 10 * MS, .max = HOUR, .group = "Patience",
      .help = "For a whole port: connect, greeting, TLS, AUTH."},
-    {UPSTREAM("port_patience", port_patience), .type = &type_duration, .def = "500ms", .min = MS, .max = HOUR,
+    {UPSTREAM("port_patience", port_patience), .type = &type_duration, .def = "500ms", .min = MS,
+     .max = HOUR,
      .help = "How long a port may show no step before the next one is tried beside it."},
-    {UPSTREAM("acquire_timeout", acquire_timeout), .type = &type_duration, .def = "25s", .min = 10 * MS, .max = HOUR,
-     .help = "How long a client waits for a ready session before it gets 451: shorter than old software's patience."},
-    {UPSTREAM("reply_timeout", reply_timeout), .type = &type_duration, .def = "5m", .min = 10 * MS, .max = DAY,
-     .help = "Silence of the upstream at MAIL, RCPT, DATA and in the body."},
-    {UPSTREAM("final_timeout", final_timeout), .type = &type_duration, .def = "10m", .min = 10 * MS, .max = DAY,
-     .help = "Silence of the upstream after the end of data."},
-    {UPSTREAM("reprobe", reprobe), .type = &type_duration, .def = "10m", .min = 10 * MS, .max = 30 * DAY,
+    {UPSTREAM("acquire_timeout", acquire_timeout), .type = &type_duration, .def = "25s",
+     .min = 10 * MS, .max = HOUR,
+     .help = "How long a client waits for a ready session before it gets 451: shorter than old "
+             "software's patience."},
+    {UPSTREAM("reply_timeout", reply_timeout), .type = &type_duration, .def = "5m", .min = 10 * MS,
+     .max = DAY, .help = "Silence of the upstream at MAIL, RCPT, DATA and in the body."},
+    {UPSTREAM("final_timeout", final_timeout), .type = &type_duration, .def = "10m", .min = 10 * MS,
+     .max = DAY, .help = "Silence of the upstream after the end of data."},
+    {UPSTREAM("reprobe", reprobe), .type = &type_duration, .def = "10m", .min = 10 * MS,
+     .max = 30 * DAY,
      .help = "How soon a better port that failed is tried again, in the background."},
 
-    {UPSTREAM("max_connections", max_connections), .type = &type_count, .def = "20", .min = 1, .max = 10000, .group = "Sessions",
-     .help = "Sessions at once; a message waits for a slot."},
+    {UPSTREAM("max_connections", max_connections), .type = &type_count, .def = "20", .min = 1,
+     .max = 10000, .group = "Sessions", .help = "Sessions at once; a message waits for a slot."},
     {UPSTREAM("rate", rate), .type = &type_rate, .sample = "30/m", .min = 1, .max = 1000000,
-     .help = "Messages to this account: N/s, N/m, N/h or N/d; more wait, for acquire_timeout at most."},
-    {UPSTREAM("max_messages", max_messages), .type = &type_count, .def = "100", .min = 1, .max = 1000000, .help = "Messages per session."},
-    {UPSTREAM("idle_timeout", idle_timeout), .type = &type_duration, .def = "30s", .min = 10 * MS, .max = DAY,
-     .help = "How long a ready session is kept for the next message."},
-    {UPSTREAM("max_age", max_age), .type = &type_duration, .def = "5m", .min = 10 * MS, .max = 30 * DAY,
-     .help = "How old a session may get."},
+     .help =
+         "Messages to this account: N/s, N/m, N/h or N/d; more wait, for acquire_timeout at most."},
+    {UPSTREAM("max_messages", max_messages), .type = &type_count, .def = "100", .min = 1,
+     .max = 1000000, .help = "Messages per session."},
+    {UPSTREAM("idle_timeout", idle_timeout), .type = &type_duration, .def = "30s", .min = 10 * MS,
+     .max = DAY, .help = "How long a ready session is kept for the next message."},
+    {UPSTREAM("max_age", max_age), .type = &type_duration, .def = "5m", .min = 10 * MS,
+     .max = 30 * DAY, .help = "How old a session may get."},
 
     /* [listen NAME] */
     {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
-     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, systemd:NAME: those of that "
+     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, "
+             "systemd:NAME: those of that "
              "FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",
-     .help = "yes: allow may cover the whole world although this listens beyond loopback. Be sure."},
+     .help =
+         "yes: allow may cover the whole world although this listens beyond loopback. Be sure."},
     {LISTEN("tls", tls), .type = &type_word, .words = listen_tls_words, .def = "off",
-     .help = "off; starttls: offered; required: nothing goes before STARTTLS; implicit: from the first byte on, as on port 465."},
+     .help = "off; starttls: offered; required: nothing goes before STARTTLS; implicit: from the "
+             "first byte on, as on port 465."},
     {LISTEN("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/listen.pem",
-     .help = "Certificate (PEM, with its chain), reread on reload; none: self-signed, RSA 2048, made once and kept in state_dir."},
-    {LISTEN("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/listen.key", .help = "Its key; none: it is in tls_cert."},
+     .help = "Certificate (PEM, with its chain), reread on reload; none: self-signed, RSA 2048, "
+             "made once and kept in state_dir."},
+    {LISTEN("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/listen.key",
+     .help = "Its key; none: it is in tls_cert."},
     {LISTEN("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2",
      .help = "Lowest TLS version here; 1.0 lets old devices in."},
     {LISTEN("auth", auth), .type = &type_word, .words = listen_auth_words, .def = "off",
-     .help = "off; accept: offers AUTH and takes whatever comes, for software that insists on a login; required: checked against "
+     .help = "off; accept: offers AUTH and takes whatever comes, for software that insists on a "
+             "login; required: checked against "
              "users_file, in clear from loopback only."},
     {LISTEN("users_file", users_file), .type = &type_path, .sample = "/etc/smtp-detour/users",
-     .help = "Lines NAME:HASH, the hash as of crypt(3) (mkpasswd, openssl passwd -6); not readable by everyone; reread on reload."},
+     .help = "Lines NAME:HASH, the hash as of crypt(3) (mkpasswd, openssl passwd -6); not readable "
+             "by everyone; reread on reload."},
     {LISTEN("proxy_protocol", proxy_protocol), .type = &type_networks, .sample = "192.168.1.5",
-     .help = "Load balancers, which must say in a PROXY v1 or v2 header who the client is; nobody else may."},
+     .help = "Load balancers, which must say in a PROXY v1 or v2 header who the client is; nobody "
+             "else may."},
     {LISTEN("intercept", intercept), .type = &type_bool, .def = "no",
-     .help = "yes: connections are turned here by a packet filter (contrib/nftables), and destinations of the accounts decide."},
+     .help = "yes: connections are turned here by a packet filter (contrib/nftables), and "
+             "destinations of the accounts decide."},
     {LISTEN("upstream", upstream), .type = &type_text, .sample = "work",
      .help = "The one account that takes everything from here; none: accounts' patterns decide."},
-    {LISTEN("max_clients", max_clients), .type = &type_count, .def = "1000", .min = 1, .max = 1000000,
-     .help = "Connections at once; above: 421 4.7.0."},
-    {LISTEN("max_clients_per_ip", max_clients_per_ip), .type = &type_count, .def = "100", .min = 1, .max = 1000000,
-     .help = "The same for one client address."},
+    {LISTEN("max_clients", max_clients), .type = &type_count, .def = "1000", .min = 1,
+     .max = 1000000, .help = "Connections at once; above: 421 4.7.0."},
+    {LISTEN("max_clients_per_ip", max_clients_per_ip), .type = &type_count, .def = "100", .min = 1,
+     .max = 1000000, .help = "The same for one client address."},
     {LISTEN("rate", rate), .type = &type_rate, .sample = "60/m", .min = 1, .max = 1000000,
-     .help = "Messages per client address, counted at MAIL in a sliding window: N/s, N/m, N/h or N/d; over: 450 4.7.1."},
-    {LISTEN("max_message_size", max_message_size), .type = &type_size, .def = "50M", .min = 1, .max = 1024 * GIGA,
+     .help = "Messages per client address, counted at MAIL in a sliding window: N/s, N/m, N/h or "
+             "N/d; over: 450 4.7.1."},
+    {LISTEN("max_message_size", max_message_size), .type = &type_size, .def = "50M", .min = 1,
+     .max = 1024 * GIGA,
      .help = "The SIZE advertised is the smaller of this and the upstream's; over: 552 5.3.4."},
-    {LISTEN("max_recipients", max_recipients), .type = &type_count, .def = "1000", .min = 1, .max = 1000000,
-     .help = "Recipients of one message; over: 452 4.5.3."},
-    {LISTEN("line_endings", lf_line_endings), .type = &type_word, .words = line_ending_words, .def = "strict",
-     .help = "strict: only CRLF.CRLF ends a message; lf: LF.LF does too for a client whose first header line ends in a bare LF."},
+    {LISTEN("max_recipients", max_recipients), .type = &type_count, .def = "1000", .min = 1,
+     .max = 1000000, .help = "Recipients of one message; over: 452 4.5.3."},
+    {LISTEN("line_endings", lf_line_endings), .type = &type_word, .words = line_ending_words,
+     .def = "strict",
+     .help = "strict: only CRLF.CRLF ends a message; lf: LF.LF does too for a client whose first "
+             "header line ends in a bare LF."},
     {LISTEN("timeout", timeout), .type = &type_duration, .def = "5m", .min = 10 * MS, .max = DAY,
      .help = "Silence of a client: 421 4.4.2."},
 
     /* [server] */
     {SERVER("hostname", hostname), .type = &type_host, .sample = "gateway.example.com",
-     .help = "Name in the greeting and in replies; none: the machine's, completed through /etc/hosts, without DNS."},
-    {SERVER("aliases", aliases), .type = &type_aliases, .sample = "root=admin@example.com *=ops@example.com",
-     .help = "Where mail to recipients without a domain goes: the one that names it, in any case, else *, else qualify of the account."},
+     .help = "Name in the greeting and in replies; none: the machine's, completed through "
+             "/etc/hosts, without DNS."},
+    {SERVER("aliases", aliases), .type = &type_aliases,
+     .sample = "root=admin@example.com *=ops@example.com",
+     .help = "Where mail to recipients without a domain goes: the one that names it, in any case, "
+             "else *, else qualify of the account."},
     {SERVER("state_dir", state_dir), .type = &type_path, .sample = "/var/lib/smtp-detour",
-     .help = "Where learnt ports survive a restart; none: $STATE_DIRECTORY, else /var/lib/smtp-detour."},
-    {SERVER("drain_timeout", drain_timeout), .type = &type_duration, .def = "30s", .min = 0, .max = DAY,
-     .help = "SIGTERM: no new clients, and running messages have this long to finish."},
+     .help = "Where learnt ports survive a restart; none: $STATE_DIRECTORY, else "
+             "/var/lib/smtp-detour."},
+    {SERVER("drain_timeout", drain_timeout), .type = &type_duration, .def = "30s", .min = 0,
+     .max = DAY, .help = "SIGTERM: no new clients, and running messages have this long to finish."},
     {SERVER("user", user), .type = &type_text, .sample = "smtp-detour",
      .help = "Started as root: user to become; none: smtp-detour if there is one, else nobody."},
-    {SERVER("group", group), .type = &type_text, .sample = "smtp-detour", .help = "And the group; none: the user's."},
+    {SERVER("group", group), .type = &type_text, .sample = "smtp-detour",
+     .help = "And the group; none: the user's."},
 
     /* [log] */
     {LOGGING("level", level), .type = &type_word, .words = level_words, .def = "info",
      .help = "The least important kind of event that is told."},
-    {LOGGING("format", json), .type = &type_word, .words = format_words, .def = "text", .help = "text is logfmt; json has the same keys."},
+    {LOGGING("format", json), .type = &type_word, .words = format_words, .def = "text",
+     .help = "text is logfmt; json has the same keys."},
     {LOGGING("target", target), .type = &type_log_target, .def = "stderr",
      .help = "stderr, syslog, or an absolute path (reopened on SIGHUP)."},
 
     /* [admin] */
-    {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025", .help = "Addresses with ports for HTTP; none: off."},
+    {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025",
+     .help = "Addresses with ports for HTTP; none: off."},
     {ADMIN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks that are answered; anyone else is closed without a word."},
 };
@@ -266,7 +344,8 @@ const struct key *keys_find(enum section_id section, struct slice name)
 size_t keys_row(enum section_id section, const char *name)
 {
     const struct key *key = keys_find(section, slice_of(name));
+    /* a rule names a key that the table doesn't have: found by the first test that runs */
     if (!key)
-        abort(); /* a rule names a key that the table doesn't have: found by the first test that runs */
+        abort();
     return (size_t)(key - keys);
 }

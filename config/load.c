@@ -1,4 +1,5 @@
-/* Reads proxy.ini: the file, its sections, the defaults, then the rules; makes and ends a struct config. */
+/* Reads proxy.ini: the file, its sections, the defaults, then the rules; makes and ends a struct
+ * config. */
 #include "config/load.h"
 
 #include <errno.h>
@@ -14,10 +15,13 @@
 #include "config/presets.h"
 #include "config/reader.h"
 
-#define FILE_MAX (1024 * 1024) /* octets of a config file */
+/* octets of a config file */
+#define FILE_MAX (1024 * 1024)
 
-/* The preset of an account, if its provider is given and known; a SIZE that nobody could confirm is not passed on. */
-static bool choose_preset(struct loading *l, const struct section *s, struct preset_choice *choice_r)
+/* The preset of an account, if its provider is given and known; a SIZE that nobody could confirm is
+ * not passed on. */
+static bool choose_preset(struct loading *l, const struct section *s,
+                          struct preset_choice *choice_r)
 {
     struct upstream_config *u = s->id == SECTION_UPSTREAM ? section_struct(l, s) : NULL;
     struct err err;
@@ -38,7 +42,8 @@ static void fill_defaults(struct loading *l, const struct section *s)
         const struct key *key = keys_at(row);
         if (key->section != s->id || (s->given[row].line > 0 && !s->given[row].bad))
             continue;
-        const char *preset = has_preset ? preset_value(&choice, key->name, value) : NULL, *text = preset ? preset : key->def;
+        const char *preset = has_preset ? preset_value(&choice, key->name, value) : NULL,
+                   *text = preset ? preset : key->def;
         if (text && set_value(l, s, key, slice_of(text), &err) != 0)
             complain(l, s, key->name, "the built-in default: %s", err.words);
     }
@@ -66,7 +71,8 @@ static void complete(struct loading *l)
 {
     struct server_config *server = &l->config->server;
     if (!has_section(l, SECTION_UPSTREAM))
-        findings_add(&l->findings, 0, false, NULL, "no [upstream] section: at least one account is needed, with its host");
+        findings_add(&l->findings, 0, false, NULL,
+                     "no [upstream] section: at least one account is needed, with its host");
     if (!has_section(l, SECTION_LISTEN))
         section_add(l, SECTION_LISTEN, slice_of("default"), "[listen]", 0);
     if (!has_section(l, SECTION_SERVER))
@@ -85,7 +91,8 @@ static void complete(struct loading *l)
 
 /* --- the file --- */
 
-/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno; *len_r says how many were written to then, too. */
+/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno; *len_r says how many were written to then,
+ * too. */
 static int read_all(int fd, char *bytes, size_t *len_r)
 {
     for (;;) {
@@ -148,14 +155,17 @@ static void keep_lines(struct loading *l, const struct section *s)
     l->config->upstreams[s->index].key_lines = lines;
 }
 
-/* Whose right is missing is not plain: a service runs as its unit says, and who was started as root has become somebody else by a reload. */
+/* Whose right is missing is not plain: a service runs as its unit says, and who was started as root
+ * has become somebody else by a reload. */
 static void complain_unreadable(struct loading *l, int why)
 {
     const struct passwd *user = why == EACCES ? getpwuid(geteuid()) : NULL;
-    findings_add(&l->findings, 0, false, NULL, "cannot be read%s%s: %s", user ? " by user " : "", user ? user->pw_name : "", strerror(why));
+    findings_add(&l->findings, 0, false, NULL, "cannot be read%s%s: %s", user ? " by user " : "",
+                 user ? user->pw_name : "", strerror(why));
 }
 
-struct config *config_reload(const char *file, const struct config *old, struct config_report *report)
+struct config *config_reload(const char *file, const struct config *old,
+                             struct config_report *report)
 {
     struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
     char *bytes = mem_alloc(FILE_MAX + 1);
@@ -237,7 +247,8 @@ void config_for_one_message(struct config *c)
     l->name = mem_string("default");
     for (size_t row = 0; row < keys_count(); row++) {
         const struct key *key = keys_at(row);
-        if (key->section == SECTION_LISTEN && key->def && key->type->parse(key, slice_of(key->def), (char *)l + key->offset, &err) != 0)
+        if (key->section == SECTION_LISTEN && key->def &&
+            key->type->parse(key, slice_of(key->def), (char *)l + key->offset, &err) != 0)
             key_clear(key, l);
     }
     free(c->server.state_dir);

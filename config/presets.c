@@ -16,7 +16,8 @@ size_t presets_count(void)
 
 const struct preset *presets_at(size_t index)
 {
-    return index < presets_mailbox_count ? &presets_mailbox[index] : &presets_service[index - presets_mailbox_count];
+    return index < presets_mailbox_count ? &presets_mailbox[index]
+                                         : &presets_service[index - presets_mailbox_count];
 }
 
 bool preset_is_mailbox(const struct preset *preset)
@@ -40,7 +41,8 @@ const char *trust_words(enum trust trust)
 
 /* --- names --- */
 
-/* The preset's names tried against a word; what it is also called counts like its name, and so does the beginning of either. */
+/* The preset's names tried against a word; what it is also called counts like its name, and so does
+ * the beginning of either. */
 static bool is_near(const struct preset *p, struct slice wrong, unsigned *distance_r)
 {
     struct nearest n = {.wrong = wrong};
@@ -66,7 +68,8 @@ size_t presets_nearest(struct slice name, const char *near_r[PRESET_NEAREST])
     unsigned distances[PRESET_NEAREST] = {0};
     size_t n = 0;
     char lower[41];
-    name = slice_head(name, slice_find(name, ':') < sizeof lower - 1 ? slice_find(name, ':') : sizeof lower - 1);
+    name = slice_head(name, slice_find(name, ':') < sizeof lower - 1 ? slice_find(name, ':')
+                                                                     : sizeof lower - 1);
     for (size_t i = 0; i < name.len; i++)
         lower[i] = name.data[i] == '_' ? '-' : ascii_lower(name.data[i]);
     struct slice wrong = slice_make(lower, name.len);
@@ -98,8 +101,14 @@ static int refuse_name(struct slice name, struct err *err)
     char guess[120] = "";
     size_t n = presets_nearest(name, near), len = 0;
     for (size_t i = 0; i < n && len < sizeof guess; i++)
-        len += (size_t)snprintf(guess + len, sizeof guess - len, "%s%s", i == 0 ? "; did you mean " : i + 1 == n ? " or " : ", ", near[i]);
-    err_set(err, ERR_NOT_FOUND, "there is no provider \"%.*s\"%s%s; \"smtp-detour providers\" lists them, and host does without",
+        len += (size_t)snprintf(guess + len, sizeof guess - len, "%s%s",
+                                i == 0       ? "; did you mean "
+                                : i + 1 == n ? " or "
+                                             : ", ",
+                                near[i]);
+    err_set(err, ERR_NOT_FOUND,
+            "there is no provider \"%.*s\"%s%s; \"smtp-detour providers\" lists them, and host "
+            "does without",
             SHOWN(name), guess, n ? "?" : "");
     return -1;
 }
@@ -117,7 +126,8 @@ static const struct preset *find(struct slice name)
 static bool is_region_like(struct slice region)
 {
     for (size_t i = 0; i < region.len; i++)
-        if (!ascii_is_alpha(region.data[i]) && !ascii_is_digit(region.data[i]) && (region.data[i] != '-' || i == 0 || i + 1 == region.len))
+        if (!ascii_is_alpha(region.data[i]) && !ascii_is_digit(region.data[i]) &&
+            (region.data[i] != '-' || i == 0 || i + 1 == region.len))
             return false;
     return region.len > 0 && region.len <= 40;
 }
@@ -127,10 +137,14 @@ static int refuse_region(const struct preset *p, struct slice region, struct err
     if (!p->regions)
         err_set(err, ERR_INVALID, "%s has no regions; allowed: %s", p->name, p->name);
     else if (region.len == 0)
-        err_set(err, ERR_INVALID, "%s needs a region: %s:REGION, such as %s:%s; \"smtp-detour providers %s\" lists them", p->name, p->name,
-                p->name, p->regions[0].name, p->name);
+        err_set(
+            err, ERR_INVALID,
+            "%s needs a region: %s:REGION, such as %s:%s; \"smtp-detour providers %s\" lists them",
+            p->name, p->name, p->name, p->regions[0].name, p->name);
     else
-        err_set(err, ERR_INVALID, "\"%.*s\" is no region of %s; \"smtp-detour providers %s\" lists them", SHOWN(region), p->name, p->name);
+        err_set(err, ERR_INVALID,
+                "\"%.*s\" is no region of %s; \"smtp-detour providers %s\" lists them",
+                SHOWN(region), p->name, p->name);
     return -1;
 }
 
@@ -139,8 +153,8 @@ static void fill_pattern(struct preset_choice *choice)
 {
     const char *pattern = choice->preset->host.text, *mark = strstr(pattern, "REGION");
     size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern);
-    snprintf(choice->host, sizeof choice->host, "%.*s%.*s%s", (int)before, pattern, (int)choice->region.len, choice->region.data,
-             mark ? mark + strlen("REGION") : "");
+    snprintf(choice->host, sizeof choice->host, "%.*s%.*s%s", (int)before, pattern,
+             (int)choice->region.len, choice->region.data, mark ? mark + strlen("REGION") : "");
     for (char *c = choice->host; *c; c++)
         *c = ascii_lower(*c);
 }
@@ -179,12 +193,13 @@ static const char *ladder_text(const struct preset *p, char out[PRESET_VALUE])
     out[0] = 0;
     for (const struct preset_port *port = p->ports; port->number && len < PRESET_VALUE; port++)
         if (!port->spare)
-            len += (size_t)snprintf(out + len, PRESET_VALUE - len, "%s%u/%s", len ? " " : "", (unsigned)port->number,
-                                    port_mode_name(port->mode));
+            len += (size_t)snprintf(out + len, PRESET_VALUE - len, "%s%u/%s", len ? " " : "",
+                                    (unsigned)port->number, port_mode_name(port->mode));
     return out;
 }
 
-const char *preset_value(const struct preset_choice *choice, const char *key, char out[PRESET_VALUE])
+const char *preset_value(const struct preset_choice *choice, const char *key,
+                         char out[PRESET_VALUE])
 {
     if (strcmp(key, "host") == 0)
         return choice->host;

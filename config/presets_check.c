@@ -1,5 +1,6 @@
-/* What is said about an account that names its provider: a user name of the wrong kind, password logins that are gone or will be, what the file changes for the worse. All of
- * it warns only: the facts are from outside and may have changed. */
+/* What is said about an account that names its provider: a user name of the wrong kind, password
+ * logins that are gone or will be, what the file changes for the worse. All of it warns only: the
+ * facts are from outside and may have changed. */
 #include <string.h>
 
 #include "config/load.h"
@@ -39,7 +40,8 @@ static bool user_fits(const struct preset *p, struct slice name)
 }
 
 /* The name is not shown: where apikey belongs, people put the key. */
-static void check_user(struct loading *l, const struct section *s, const struct upstream_config *u, const struct preset *p)
+static void check_user(struct loading *l, const struct section *s, const struct upstream_config *u,
+                       const struct preset *p)
 {
     if (u->auth == AUTH_NONE || is_bad(s, "auth") || is_bad(s, "username"))
         return;
@@ -48,13 +50,16 @@ static void check_user(struct loading *l, const struct section *s, const struct 
     if (is_given(s, "username") || p->user == USER_ADDRESS_OR_NONE)
         return;
     if (p->password == PASSWORD_GONE)
-        advise(l, s, "provider", "%s takes no mail without a login: %s", p->title, p->password_words);
+        advise(l, s, "provider", "%s takes no mail without a login: %s", p->title,
+               p->password_words);
     else
-        advise(l, s, "provider", "%s takes no mail without a login; expected: username (%s) and password_file", p->title,
-               p->user_words.text);
+        advise(l, s, "provider",
+               "%s takes no mail without a login; expected: username (%s) and password_file",
+               p->title, p->user_words.text);
 }
 
-/* Four groups of four letters, with or without blanks or dashes between: how app passwords are shown. Nothing else about the secret is looked at. */
+/* Four groups of four letters, with or without blanks or dashes between: how app passwords are
+ * shown. Nothing else about the secret is looked at. */
 static bool looks_like_app_password(struct slice secret)
 {
     size_t letters = 0;
@@ -67,15 +72,18 @@ static bool looks_like_app_password(struct slice secret)
     return letters == 16;
 }
 
-static void check_password(struct loading *l, const struct section *s, const struct upstream_config *u, const struct preset *p)
+static void check_password(struct loading *l, const struct section *s,
+                           const struct upstream_config *u, const struct preset *p)
 {
     const char *key = password_key(s);
     if (u->auth == AUTH_NONE || p->password == PASSWORD_WORKS || !key || is_bad(s, key))
         return;
-    if (p->password == PASSWORD_APP && (!u->password || looks_like_app_password(secret_reveal(u->password))))
+    if (p->password == PASSWORD_APP &&
+        (!u->password || looks_like_app_password(secret_reveal(u->password))))
         return;
     advise(l, s, key, "%s: %s%s", p->title, p->password_words,
-           p->password == PASSWORD_APP ? " (16 letters and digits; this is not one by its looks)" : "");
+           p->password == PASSWORD_APP ? " (16 letters and digits; this is not one by its looks)"
+                                       : "");
 }
 
 static const struct preset_port *find_port(const struct preset *p, unsigned number)
@@ -86,7 +94,8 @@ static const struct preset_port *find_port(const struct preset *p, unsigned numb
     return NULL;
 }
 
-static void check_own_ports(struct loading *l, const struct section *s, const struct upstream_config *u, const struct preset *p)
+static void check_own_ports(struct loading *l, const struct section *s,
+                            const struct upstream_config *u, const struct preset *p)
 {
     if (!is_given(s, "ports") || is_bad(s, "ports") || u->tls == TLS_OFF || is_given(s, "host"))
         return;
@@ -94,23 +103,29 @@ static void check_own_ports(struct loading *l, const struct section *s, const st
         const struct port *given_port = &u->ports.items[i];
         const struct preset_port *known = find_port(p, given_port->number);
         if (!known)
-            advise(l, s, "ports", "%u is none of the ports known of %s; leave the line out for those that are",
+            advise(l, s, "ports",
+                   "%u is none of the ports known of %s; leave the line out for those that are",
                    (unsigned)given_port->number, p->title);
         else if (known->trust != TRUST_UNCONFIRMED && known->mode != given_port->mode)
-            advise(l, s, "ports", "%u at %s is known as %u/%s; the wrong mode hangs instead of failing", (unsigned)given_port->number,
-                   p->title, (unsigned)known->number, port_mode_name(known->mode));
+            advise(l, s, "ports",
+                   "%u at %s is known as %u/%s; the wrong mode hangs instead of failing",
+                   (unsigned)given_port->number, p->title, (unsigned)known->number,
+                   port_mode_name(known->mode));
     }
 }
 
-static void check_region(struct loading *l, const struct section *s, const struct preset_choice *choice)
+static void check_region(struct loading *l, const struct section *s,
+                         const struct preset_choice *choice)
 {
     struct nearest n = {.wrong = choice->region};
     if (!choice->region.len || choice->known_region)
         return;
     for (const struct preset_region *r = choice->preset->regions; r->name; r++)
         nearest_try(&n, r->name);
-    advise(l, s, "provider", "\"%.*s\" is no region known here%s%s%s; going by the others the host is %s", SHOWN(choice->region),
-           n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "", choice->host);
+    advise(l, s, "provider",
+           "\"%.*s\" is no region known here%s%s%s; going by the others the host is %s",
+           SHOWN(choice->region), n.best ? " (did you mean " : "", n.best ? n.best : "",
+           n.best ? "?)" : "", choice->host);
 }
 
 static void check_preset(struct loading *l, const struct section *s)
@@ -125,10 +140,16 @@ static void check_preset(struct loading *l, const struct section *s)
     check_user(l, s, u, p);
     check_password(l, s, u, p);
     check_own_ports(l, s, u, p);
-    if (p->connections.value && u->max_connections > p->connections.value && !is_bad(s, "max_connections"))
-        advise(l, s, "max_connections", "%s wants no more than %u at once", p->title, (unsigned)p->connections.value);
-    if (p->pinned && u->tls == TLS_VERIFY && !is_given(s, "tls_fingerprint") && !is_given(s, "tls_ca"))
-        advise(l, s, "provider", "%s shows a certificate of its own; needed: its tls_fingerprint (or tls_ca and tls_name)", p->title);
+    if (p->connections.value && u->max_connections > p->connections.value &&
+        !is_bad(s, "max_connections"))
+        advise(l, s, "max_connections", "%s wants no more than %u at once", p->title,
+               (unsigned)p->connections.value);
+    if (p->pinned && u->tls == TLS_VERIFY && !is_given(s, "tls_fingerprint") &&
+        !is_given(s, "tls_ca"))
+        advise(l, s, "provider",
+               "%s shows a certificate of its own; needed: its tls_fingerprint (or tls_ca and "
+               "tls_name)",
+               p->title);
 }
 
 void check_presets(struct loading *l)

@@ -1,15 +1,16 @@
 /* Presets of sending services: made for programs, with keys instead of passwords. */
 #include "config/presets_table.h"
 
-#define SES(region)                                                                                                                        \
-    {                                                                                                                                      \
-        region, "email-smtp." region ".amazonaws.com"                                                                                      \
+#define SES(region)                                                                                \
+    {                                                                                              \
+        region, "email-smtp." region ".amazonaws.com"                                              \
     }
 static const struct preset_region ses_regions[] = {
-    SES("us-east-1"),      SES("us-east-2"),      SES("us-west-1"),      SES("us-west-2"),      SES("ca-central-1"),
-    SES("eu-central-1"),   SES("eu-north-1"),     SES("eu-west-1"),      SES("eu-west-2"),      SES("eu-west-3"),
-    SES("ap-south-1"),     SES("ap-northeast-1"), SES("ap-northeast-2"), SES("ap-northeast-3"), SES("ap-southeast-1"),
-    SES("ap-southeast-2"), SES("sa-east-1"),      SES("us-gov-east-1"),  SES("us-gov-west-1"),  {NULL, NULL},
+    SES("us-east-1"),      SES("us-east-2"),      SES("us-west-1"),      SES("us-west-2"),
+    SES("ca-central-1"),   SES("eu-central-1"),   SES("eu-north-1"),     SES("eu-west-1"),
+    SES("eu-west-2"),      SES("eu-west-3"),      SES("ap-south-1"),     SES("ap-northeast-1"),
+    SES("ap-northeast-2"), SES("ap-northeast-3"), SES("ap-southeast-1"), SES("ap-southeast-2"),
+    SES("sa-east-1"),      SES("us-gov-east-1"),  SES("us-gov-west-1"),  {NULL, NULL},
 };
 static const struct preset_region smtp2go_regions[] = {
     {"us", "mail-us.smtp2go.com"},
@@ -19,43 +20,56 @@ static const struct preset_region smtp2go_regions[] = {
 };
 
 /* Twins that differ in their host and a note. */
-#define MAILGUN(note)                                                                                                                      \
-    .ports = {STARTTLS(587, D), STARTTLS(2525, D), IMPLICIT(465, D), SPARE_STARTTLS(25, D)}, .mechanisms = {DOC("PLAIN"), COMM("LOGIN")},  \
-    .user = USER_ADDRESS, .user_words = DOC("the login of the sending domain, a full address"),                                            \
-    .user_sample = "postmaster@mg.example.com", .secret = "that login's SMTP password", .size = DOC(26214400),                             \
-    .size_ehlo = COMM(52428800), .recipients = DOC(1000),                                                                                  \
-    .notes = {COMM(note), COMM("Mail before login is refused as 550 5.7.1 Relaying denied: it means that AUTH did not happen, not that "   \
+#define MAILGUN(note)                                                                              \
+    .ports = {STARTTLS(587, D), STARTTLS(2525, D), IMPLICIT(465, D), SPARE_STARTTLS(25, D)},       \
+    .mechanisms = {DOC("PLAIN"), COMM("LOGIN")}, .user = USER_ADDRESS,                             \
+    .user_words = DOC("the login of the sending domain, a full address"),                          \
+    .user_sample = "postmaster@mg.example.com", .secret = "that login's SMTP password",            \
+    .size = DOC(26214400), .size_ehlo = COMM(52428800), .recipients = DOC(1000),                   \
+    .notes = {COMM(note), COMM("Mail before login is refused as 550 5.7.1 Relaying denied: it "    \
+                               "means that AUTH did not happen, not that "                         \
                                "an address is wrong.")}
-#define SPARKPOST                                                                                                                          \
-    .ports = {STARTTLS(587, D), STARTTLS(2525, D)}, .mechanisms = {DOC("LOGIN"), UNCONF("PLAIN")}, .user = USER_EXACT,                     \
-    .user_words = DOC("SMTP_Injection, literally; for a subaccount SMTP_Injection:X-MSYS-SUBACCOUNT=ID"), .user_sample = "SMTP_Injection", \
-    .secret = "API key with the right \"Send via SMTP\"", .size = DOC(20971520), .connections = DOC(10), .per_connection = DOC(100),       \
-    .idle = DOC(60), .settings = {{"max_connections", "10"}, {"max_messages", "100"}, {"idle_timeout", "45s"}},                            \
-    .notes = {COMM("Keys of the US and of the EU service are not interchangeable."), DOC("There is nothing on 465."),                      \
-              DOC("From must be in a configured sending domain: else 550 5.7.1 Unconfigured Sending Domain.")}
-#define POSTMARK(first)                                                                                                                    \
-    .ports = {STARTTLS(587, D), STARTTLS(2525, D), SPARE_STARTTLS(25, D)},                                                                 \
-    .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN"), UNCONF("CRAM-MD5")}, .user = USER_NO_ADDRESS,                                         \
-    .user_words = DOC("the access key of an SMTP token; or a server's API token, the same as the password"),                               \
-    .user_sample = "PM-T-outbound-ACCESSKEY", .secret = "the SMTP token's secret key; or the server's API token again",                    \
-    .size = DOC(10485760), .recipients = DOC(50), .connections = LIST(10), .settings = {{"max_connections", "10"}},                        \
-    .notes = {first, COMM("There is nothing on 465: connections hang."),                                                                   \
-              DOC("Text and HTML bodies up to 5 MB each; some attachments (.exe, .bat) are refused."),                                     \
-              LIST("Ten connections at once are asked for, not enforced.")}
-#define MAILTRAP                                                                                                                           \
-    .user = USER_EXACT, .user_words = DOC("api, literally"), .user_sample = "api", .secret = "API token",                                  \
-    .mechanisms = {COMM("PLAIN"), COMM("LOGIN")}
+#define SPARKPOST                                                                                  \
+    .ports = {STARTTLS(587, D), STARTTLS(2525, D)}, .mechanisms = {DOC("LOGIN"), UNCONF("PLAIN")}, \
+    .user = USER_EXACT,                                                                            \
+    .user_words =                                                                                  \
+        DOC("SMTP_Injection, literally; for a subaccount SMTP_Injection:X-MSYS-SUBACCOUNT=ID"),    \
+    .user_sample = "SMTP_Injection", .secret = "API key with the right \"Send via SMTP\"",         \
+    .size = DOC(20971520), .connections = DOC(10), .per_connection = DOC(100), .idle = DOC(60),    \
+    .settings = {{"max_connections", "10"}, {"max_messages", "100"}, {"idle_timeout", "45s"}},     \
+    .notes = {COMM("Keys of the US and of the EU service are not interchangeable."),               \
+              DOC("There is nothing on 465."),                                                     \
+              DOC("From must be in a configured sending domain: else 550 5.7.1 Unconfigured "      \
+                  "Sending Domain.")}
+#define POSTMARK(first)                                                                            \
+    .ports = {STARTTLS(587, D), STARTTLS(2525, D), SPARE_STARTTLS(25, D)},                         \
+    .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN"), UNCONF("CRAM-MD5")}, .user = USER_NO_ADDRESS, \
+    .user_words =                                                                                  \
+        DOC("the access key of an SMTP token; or a server's API token, the same as the password"), \
+    .user_sample = "PM-T-outbound-ACCESSKEY",                                                      \
+    .secret = "the SMTP token's secret key; or the server's API token again",                      \
+    .size = DOC(10485760), .recipients = DOC(50), .connections = LIST(10),                         \
+    .settings = {{"max_connections", "10"}},                                                       \
+    .notes = {                                                                                     \
+        first, COMM("There is nothing on 465: connections hang."),                                 \
+        DOC("Text and HTML bodies up to 5 MB each; some attachments (.exe, .bat) are refused."),   \
+        LIST("Ten connections at once are asked for, not enforced.")}
+#define MAILTRAP                                                                                   \
+    .user = USER_EXACT, .user_words = DOC("api, literally"), .user_sample = "api",                 \
+    .secret = "API token", .mechanisms = {COMM("PLAIN"), COMM("LOGIN")}
 
 const struct preset presets_service[] = {
     {.name = "mailgun",
      .title = "Mailgun (US)",
      .also = "mailgun-us",
      .host = DOC("smtp.mailgun.org"),
-     MAILGUN("Logins of the US and of the EU region are not interchangeable: EU accounts use mailgun-eu.")},
+     MAILGUN("Logins of the US and of the EU region are not interchangeable: EU accounts use "
+             "mailgun-eu.")},
     {.name = "mailgun-eu",
      .title = "Mailgun (EU)",
      .host = DOC("smtp.eu.mailgun.org"),
-     MAILGUN("Logins of the US and of the EU region are not interchangeable: US accounts use mailgun.")},
+     MAILGUN("Logins of the US and of the EU region are not interchangeable: US accounts use "
+             "mailgun.")},
 
     {.name = "ses",
      .title = "Amazon SES",
@@ -64,7 +78,8 @@ const struct preset presets_service[] = {
      .regions = ses_regions,
      .needs_region = true,
      .other_regions = true,
-     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D), SPARE_STARTTLS(25, D)},
+     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D),
+               SPARE_STARTTLS(25, D)},
      .mechanisms = {UNCONF("PLAIN"), DOC("LOGIN")},
      .user = USER_NO_ADDRESS,
      .user_words = DOC("the SMTP user name from the SES console (an access key id)"),
@@ -72,13 +87,16 @@ const struct preset presets_service[] = {
      .secret = "the SMTP password from the SES console",
      .size = DOC(41943040),
      .recipients = DOC(50),
-     .notes =
-         {DOC("The SMTP password is derived from a secret key and holds for one region only; it is not the AWS secret key."),
-          DOC("There is no 2525; the other ports are 2587 and 2465."),
-          DOC("Rates a second and a day belong to the account: 454 Throttling failure; a sandbox account sends one a second, 200 a day, to "
-              "verified addresses only."),
-          DOC("The sender must be verified: else 554 Message rejected: Email address is not verified."),
-          DOC("Replies carry no enhanced codes."), UNCONF("Newer regions exist; so do FIPS names (set host).")}},
+     .notes = {DOC("The SMTP password is derived from a secret key and holds for one region only; "
+                   "it is not the AWS secret key."),
+               DOC("There is no 2525; the other ports are 2587 and 2465."),
+               DOC("Rates a second and a day belong to the account: 454 Throttling failure; a "
+                   "sandbox account sends one a second, 200 a day, to "
+                   "verified addresses only."),
+               DOC("The sender must be verified: else 554 Message rejected: Email address is not "
+                   "verified."),
+               DOC("Replies carry no enhanced codes."),
+               UNCONF("Newer regions exist; so do FIPS names (set host).")}},
 
     {.name = "mandrill",
      .title = "Mandrill (Mailchimp Transactional)",
@@ -87,21 +105,27 @@ const struct preset presets_service[] = {
      .ports = {STARTTLS(587, D), STARTTLS(2525, D), IMPLICIT(465, D), SPARE_STARTTLS(25, D)},
      .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN")},
      .user = USER_ANY,
-     .user_words = DOC("anything, it is not looked at; the account's primary contact address is recommended"),
+     .user_words =
+         DOC("anything, it is not looked at; the account's primary contact address is recommended"),
      .user_sample = "me@example.com",
      .secret = "API key",
      .size = UNCONF(26214400),
      .recipients = UNCONF(1000),
-     .notes = {DOC("A message may be rejected after its 250: only the dashboard or a webhook tells."),
-               COMM("Beyond the hourly quota messages are accepted and wait there."),
-               DOC("Text beyond ASCII should be encoded (quoted-printable, base64) by whoever wrote the message.")}},
+     .notes =
+         {DOC("A message may be rejected after its 250: only the dashboard or a webhook tells."),
+          COMM("Beyond the hourly quota messages are accepted and wait there."),
+          DOC("Text beyond ASCII should be encoded (quoted-printable, base64) by whoever wrote the "
+              "message.")}},
 
     {.name = "sparkpost",
      .title = "SparkPost (US)",
      .also = "bird messagebird sparkpost-us",
      .host = DOC("smtp.sparkpostmail.com"),
      SPARKPOST},
-    {.name = "sparkpost-eu", .title = "SparkPost (EU)", .host = DOC("smtp.eu.sparkpostmail.com"), SPARKPOST},
+    {.name = "sparkpost-eu",
+     .title = "SparkPost (EU)",
+     .host = DOC("smtp.eu.sparkpostmail.com"),
+     SPARKPOST},
 
     {.name = "sendgrid",
      .title = "SendGrid (Twilio)",
@@ -118,12 +142,14 @@ const struct preset presets_service[] = {
      .connections = DOC(10000),
      .per_connection = DOC(5000),
      .settings = {{"max_messages", "5000"}},
-     .notes = {UNCONF("Accounts with EU residency: host = smtp.eu.sendgrid.net."), UNCONF("From must be a verified sender or domain.")}},
+     .notes = {UNCONF("Accounts with EU residency: host = smtp.eu.sendgrid.net."),
+               UNCONF("From must be a verified sender or domain.")}},
 
     {.name = "mailjet",
      .title = "Mailjet",
      .host = DOC("in-v3.mailjet.com"),
-     .ports = {STARTTLS(587, D), STARTTLS(2525, C), IMPLICIT(465, D), SPARE_STARTTLS(25, D), SPARE_STARTTLS(588, U), SPARE_STARTTLS(80, U)},
+     .ports = {STARTTLS(587, D), STARTTLS(2525, C), IMPLICIT(465, D), SPARE_STARTTLS(25, D),
+               SPARE_STARTTLS(588, U), SPARE_STARTTLS(80, U)},
      .mechanisms = {DOC("PLAIN"), COMM("LOGIN")},
      .user = USER_NO_ADDRESS,
      .user_words = DOC("the API key (the public one)"),
@@ -138,14 +164,15 @@ const struct preset presets_service[] = {
      .title = "Postmark, transactional",
      .also = "postmarkapp",
      .host = DOC("smtp.postmarkapp.com"),
-     POSTMARK(DOC("An SMTP token belongs to one message stream. With a server's API token the header X-PM-Message-Stream picks the stream; "
+     POSTMARK(DOC("An SMTP token belongs to one message stream. With a server's API token the "
+                  "header X-PM-Message-Stream picks the stream; "
                   "without it the mail goes to the default transactional one."))},
     {.name = "postmark-broadcast",
      .title = "Postmark, broadcasts",
      .also = "postmark-bulk",
      .host = DOC("smtp-broadcasts.postmarkapp.com"),
-     POSTMARK(
-         DOC("Use the SMTP token of a broadcast stream: with a server's API token every message needs the header X-PM-Message-Stream."))},
+     POSTMARK(DOC("Use the SMTP token of a broadcast stream: with a server's API token every "
+                  "message needs the header X-PM-Message-Stream."))},
 
     {.name = "brevo",
      .title = "Brevo",
@@ -157,7 +184,8 @@ const struct preset presets_service[] = {
      .user_words = DOC("the account's login, an address"),
      .user_sample = "me@example.com",
      .secret = "SMTP key (not the API key)",
-     .notes = {DOC("The documentation calls 587 and 2525 not encrypted; STARTTLS is reported to work, and is insisted on here."),
+     .notes = {DOC("The documentation calls 587 and 2525 not encrypted; STARTTLS is reported to "
+                   "work, and is insisted on here."),
                UNCONF("Messages up to 20 MB.")}},
 
     {.name = "mailtrap",
@@ -188,7 +216,8 @@ const struct preset presets_service[] = {
     {.name = "resend",
      .title = "Resend",
      .host = DOC("smtp.resend.com"),
-     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D), SPARE_STARTTLS(25, D)},
+     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D),
+               SPARE_STARTTLS(25, D)},
      .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN")},
      .user = USER_EXACT,
      .user_words = DOC("resend, literally"),
@@ -196,14 +225,16 @@ const struct preset presets_service[] = {
      .secret = "API key",
      .size = UNCONF(41943040),
      .recipients = UNCONF(50),
-     .notes = {UNCONF("Two messages a second unless the account has more."), DOC("There is no 2525; the other ports are 2587 and 2465.")}},
+     .notes = {UNCONF("Two messages a second unless the account has more."),
+               DOC("There is no 2525; the other ports are 2587 and 2465.")}},
 
     {.name = "smtp2go",
      .title = "SMTP2GO",
      .host = DOC("mail.smtp2go.com"),
      .regions = smtp2go_regions,
-     .ports = {STARTTLS(587, D), STARTTLS(2525, D), STARTTLS(8025, D), IMPLICIT(465, D), IMPLICIT(443, D), SPARE_IMPLICIT(8465, D),
-               SPARE_STARTTLS(80, D), SPARE_STARTTLS(25, D)},
+     .ports = {STARTTLS(587, D), STARTTLS(2525, D), STARTTLS(8025, D), IMPLICIT(465, D),
+               IMPLICIT(443, D), SPARE_IMPLICIT(8465, D), SPARE_STARTTLS(80, D),
+               SPARE_STARTTLS(25, D)},
      .mechanisms = {UNCONF("PLAIN"), UNCONF("LOGIN"), UNCONF("CRAM-MD5")},
      .user = USER_ANY,
      .user_words = DOC("the SMTP user"),
@@ -234,13 +265,15 @@ const struct preset presets_service[] = {
      .user_words = DOC("the SMTP user of the sending domain"),
      .user_sample = "MS_abcdef@example.com",
      .secret = "that user's password",
-     .notes = {DOC("A message with something wrong in it is answered 450, although no retry will help: read the text of the reply.")}},
+     .notes = {DOC("A message with something wrong in it is answered 450, although no retry will "
+                   "help: read the text of the reply.")}},
 
     {.name = "scaleway",
      .title = "Scaleway Transactional Email",
      .also = "scaleway-tem tem",
      .host = DOC("smtp.tem.scaleway.com"),
-     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D), SPARE_STARTTLS(25, D)},
+     .ports = {STARTTLS(587, D), STARTTLS(2587, D), IMPLICIT(465, D), IMPLICIT(2465, D),
+               SPARE_STARTTLS(25, D)},
      .mechanisms = {DOC("PLAIN"), DOC("LOGIN")},
      .user = USER_NO_ADDRESS,
      .user_words = DOC("the project's ID"),

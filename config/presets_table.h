@@ -1,4 +1,5 @@
-/* Seen by the data files and presets.c only: the two halves of the table, and short marks so that a row stays readable. */
+/* Seen by the data files and presets.c only: the two halves of the table, and short marks so that a
+ * row stays readable. */
 #ifndef CONFIG_PRESETS_TABLE_H
 #define CONFIG_PRESETS_TABLE_H
 
@@ -7,39 +8,40 @@
 extern const struct preset presets_mailbox[], presets_service[];
 extern const size_t presets_mailbox_count, presets_service_count;
 
-/* A fact and who says so: the provider's Documentation or repository, a curated List, the Community, or nobody we could find. */
-#define DOC(fact)                                                                                                                          \
-    {                                                                                                                                      \
-        (fact), TRUST_PROVIDER                                                                                                             \
+/* A fact and who says so: the provider's Documentation or repository, a curated List, the
+ * Community, or nobody we could find. */
+#define DOC(fact)                                                                                  \
+    {                                                                                              \
+        (fact), TRUST_PROVIDER                                                                     \
     }
-#define LIST(fact)                                                                                                                         \
-    {                                                                                                                                      \
-        (fact), TRUST_CURATED                                                                                                              \
+#define LIST(fact)                                                                                 \
+    {                                                                                              \
+        (fact), TRUST_CURATED                                                                      \
     }
-#define COMM(fact)                                                                                                                         \
-    {                                                                                                                                      \
-        (fact), TRUST_COMMUNITY                                                                                                            \
+#define COMM(fact)                                                                                 \
+    {                                                                                              \
+        (fact), TRUST_COMMUNITY                                                                    \
     }
-#define UNCONF(fact)                                                                                                                       \
-    {                                                                                                                                      \
-        (fact), TRUST_UNCONFIRMED                                                                                                          \
+#define UNCONF(fact)                                                                               \
+    {                                                                                              \
+        (fact), TRUST_UNCONFIRMED                                                                  \
     }
 
-#define STARTTLS(port, who)                                                                                                                \
-    {                                                                                                                                      \
-        (port), PORT_STARTTLS, (who), false                                                                                                \
+#define STARTTLS(port, who)                                                                        \
+    {                                                                                              \
+        (port), PORT_STARTTLS, (who), false                                                        \
     }
-#define IMPLICIT(port, who)                                                                                                                \
-    {                                                                                                                                      \
-        (port), PORT_IMPLICIT, (who), false                                                                                                \
+#define IMPLICIT(port, who)                                                                        \
+    {                                                                                              \
+        (port), PORT_IMPLICIT, (who), false                                                        \
     }
-#define SPARE_STARTTLS(port, who)                                                                                                          \
-    {                                                                                                                                      \
-        (port), PORT_STARTTLS, (who), true                                                                                                 \
+#define SPARE_STARTTLS(port, who)                                                                  \
+    {                                                                                              \
+        (port), PORT_STARTTLS, (who), true                                                         \
     }
-#define SPARE_IMPLICIT(port, who)                                                                                                          \
-    {                                                                                                                                      \
-        (port), PORT_IMPLICIT, (who), true                                                                                                 \
+#define SPARE_IMPLICIT(port, who)                                                                  \
+    {                                                                                              \
+        (port), PORT_IMPLICIT, (who), true                                                         \
     }
 #define D TRUST_PROVIDER
 #define R TRUST_CURATED

@@ -1,4 +1,5 @@
-/* proxy.ini.example, from the table: what is not commented out is the smallest useful file; the rest shows every key with its default. */
+/* proxy.ini.example, from the table: what is not commented out is the smallest useful file; the
+ * rest shows every key with its default. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ static void print_comment(FILE *out, const char *text)
 
 static bool has_range(const struct key *key)
 {
-    return key->type == &type_count || key->type == &type_size || key->type == &type_duration || key->type == &type_duration_pair;
+    return key->type == &type_count || key->type == &type_size || key->type == &type_duration ||
+           key->type == &type_duration_pair;
 }
 
 static void print_key(FILE *out, const struct key *key)
@@ -37,11 +39,14 @@ static void print_key(FILE *out, const struct key *key)
     if (key->words) {
         len += (size_t)snprintf(help + len, sizeof help - len, " Allowed:");
         for (const struct word *w = key->words; w->text; w++)
-            len += (size_t)snprintf(help + len, sizeof help - len, " %s%s", w->text, w[1].text ? "," : ".");
+            len += (size_t)snprintf(help + len, sizeof help - len, " %s%s", w->text,
+                                    w[1].text ? "," : ".");
     } else if (has_range(key))
-        snprintf(help + len, sizeof help - len, " From %s to %s.", number_text(unit, key->min, min), number_text(unit, key->max, max));
+        snprintf(help + len, sizeof help - len, " From %s to %s.", number_text(unit, key->min, min),
+                 number_text(unit, key->max, max));
     print_comment(out, help);
-    fprintf(out, "%s%s = %s\n", key->starter ? "" : ";", key->name, key->def ? key->def : key->sample);
+    fprintf(out, "%s%s = %s\n", key->starter ? "" : ";", key->name,
+            key->def ? key->def : key->sample);
 }
 
 static void print_section(FILE *out, enum section_id id)
@@ -61,14 +66,16 @@ static void print_section(FILE *out, enum section_id id)
 
 void config_print_example(FILE *out)
 {
-    print_comment(out, "smtp-detour: every key. What is not commented out is the smallest useful file: fill in provider (or host), "
+    print_comment(out, "smtp-detour: every key. What is not commented out is the smallest useful "
+                       "file: fill in provider (or host), "
                        "username and password_file, and "
-                       "leave the rest. A line that begins with \";\" shows a key's default, or an example where it has none.");
+                       "leave the rest. A line that begins with \";\" shows a key's default, or an "
+                       "example where it has none.");
     fputs("#\n", out);
-    print_comment(
-        out,
-        "KEY = VALUE from the margin, at most 198 octets a line; comments begin with \"#\" or \";\". Durations: 300ms 5s 2m 1h 5d; sizes: "
-        "64K 25M 1G; lists are separated by blanks or commas. \"smtp-detour check\" prints everything that is wrong with a file.");
+    print_comment(out, "KEY = VALUE from the margin, at most 198 octets a line; comments begin "
+                       "with \"#\" or \";\". Durations: 300ms 5s 2m 1h 5d; sizes: "
+                       "64K 25M 1G; lists are separated by blanks or commas. \"smtp-detour check\" "
+                       "prints everything that is wrong with a file.");
     print_section(out, SECTION_UPSTREAM);
     print_section(out, SECTION_LISTEN);
     print_section(out, SECTION_SERVER);

@@ -9,7 +9,8 @@
 
 struct reader {
     struct slice rest;
-    int line; /* of the line that inih has now; inih counts the same */
+    /* of the line that inih has now; inih counts the same */
+    int line;
     const struct reader_events *events;
     void *ctx;
 };
@@ -24,7 +25,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Where inih sees a comment begin behind other text: a ';' after a blank. The line's length if nowhere. */
+/* Where inih sees a comment begin behind other text: a ';' after a blank. The line's length if
+ * nowhere. */
 static size_t find_comment(struct slice s)
 {
     for (size_t i = 1; i < s.len; i++)
@@ -50,7 +52,8 @@ static void take_header(struct reader *r, struct slice line)
 {
     size_t close = slice_find(line, ']');
     if (find_comment(line) < close || close == line.len) {
-        wrong(r, slice_of(""), "a section header without \"]\"; allowed: [SECTION] or [SECTION NAME]");
+        wrong(r, slice_of(""),
+              "a section header without \"]\"; allowed: [SECTION] or [SECTION NAME]");
         r->events->lost(r->ctx);
         return;
     }
@@ -60,14 +63,17 @@ static void take_header(struct reader *r, struct slice line)
     r->events->header(r->ctx, r->line, slice_trim(slice_make(line.data + 1, close - 1)));
 }
 
-/* Whether inih may have this line, which is neither empty nor a comment nor a header. No part of a line that is not KEY = VALUE is
- * shown: it may be the rest of a password. */
+/* Whether inih may have this line, which is neither empty nor a comment nor a header. No part of a
+ * line that is not KEY = VALUE is shown: it may be the rest of a password. */
 static bool pair_is_sound(struct reader *r, struct slice line)
 {
     struct slice none = slice_of("");
-    size_t equals = slice_find(line, '='), colon = slice_find(line, ':'), comment = find_comment(line);
+    size_t equals = slice_find(line, '='), colon = slice_find(line, ':'),
+           comment = find_comment(line);
     if (equals == line.len || comment < equals) {
-        wrong(r, none, "no \"=\" on this line; allowed: KEY = VALUE, [SECTION], and comments after \";\" or \"#\"");
+        wrong(r, none,
+              "no \"=\" on this line; allowed: KEY = VALUE, [SECTION], and comments after \";\" or "
+              "\"#\"");
         return false;
     }
     if (colon < equals) {
@@ -77,11 +83,14 @@ static bool pair_is_sound(struct reader *r, struct slice line)
     struct slice name = slice_trim(slice_head(line, equals));
     if (name.len == 0 || slice_find(name, ' ') < name.len || slice_find(name, '\t') < name.len) {
         wrong(r, none,
-              name.len ? "more than one word before the \"=\"; allowed: KEY = VALUE" : "no key before the \"=\"; allowed: KEY = VALUE");
+              name.len ? "more than one word before the \"=\"; allowed: KEY = VALUE"
+                       : "no key before the \"=\"; allowed: KEY = VALUE");
         return false;
     }
     if (comment < line.len && r->events->is_secret(r->ctx, name)) {
-        wrong(r, name, "\" ;\" begins a comment and would cut the secret off; keep it in a file of its own, or write %3B in a URL");
+        wrong(r, name,
+              "\" ;\" begins a comment and would cut the secret off; keep it in a file of its own, "
+              "or write %3B in a URL");
         return false;
     }
     return true;
@@ -103,7 +112,8 @@ static struct slice judge_line(struct reader *r, struct slice line, size_t max)
     if (bare.len == 0 || bare.data[0] == ';' || bare.data[0] == '#')
         return none;
     if (line.len > max) {
-        snprintf(words, sizeof words, "the line is too long: %zu octets, allowed are %zu", line.len, max);
+        snprintf(words, sizeof words, "the line is too long: %zu octets, allowed are %zu", line.len,
+                 max);
         wrong(r, none, words);
         if (line.data[0] == '[')
             r->events->lost(r->ctx);
@@ -114,7 +124,9 @@ static struct slice judge_line(struct reader *r, struct slice line, size_t max)
         return none;
     }
     if (bare.data != line.data) {
-        wrong(r, none, "the line is indented, and would continue the one above; a line begins at its margin");
+        wrong(
+            r, none,
+            "the line is indented, and would continue the one above; a line begins at its margin");
         return none;
     }
     if (line.data[0] == '[') {
@@ -124,7 +136,8 @@ static struct slice judge_line(struct reader *r, struct slice line, size_t max)
     return pair_is_sound(r, line) ? line : none;
 }
 
-/* inih's fgets. It is called once for each line and at the end; each time the buffer still holds the line before. */
+/* inih's fgets. It is called once for each line and at the end; each time the buffer still holds
+ * the line before. */
 static char *read_line(char *out, int size, void *stream)
 {
     struct reader *r = stream;
@@ -132,7 +145,8 @@ static char *read_line(char *out, int size, void *stream)
     if (r->rest.len == 0)
         return NULL;
     struct slice line = next_line(r);
-    line = judge_line(r, line, (size_t)size - 2); /* a newline and a NUL follow */
+    /* a newline and a NUL follow */
+    line = judge_line(r, line, (size_t)size - 2);
     if (line.len)
         memcpy(out, line.data, line.len);
     out[line.len] = '\n';
@@ -143,7 +157,8 @@ static char *read_line(char *out, int size, void *stream)
 static int take_pair(void *user, const char *section, const char *name, const char *value)
 {
     struct reader *r = user;
-    (void)section; /* cut at 49 octets by inih; the headers were seen by read_line */
+    /* cut at 49 octets by inih; the headers were seen by read_line */
+    (void)section;
     r->events->pair(r->ctx, r->line, name, value);
     return 1;
 }
@@ -152,8 +167,10 @@ void reader_run(struct slice text, const struct reader_events *events, void *ctx
 {
     struct reader r = {.rest = text, .events = events, .ctx = ctx};
     int line = ini_parse_stream(read_line, &r, take_pair, &r);
-    if (line != 0) { /* never seen: every line was judged before */
+    /* never seen: every line was judged before */
+    if (line != 0) {
         r.line = line > 0 ? line : 0;
-        wrong(&r, slice_of(""), line > 0 ? "this line cannot be read; allowed: KEY = VALUE" : "out of memory");
+        wrong(&r, slice_of(""),
+              line > 0 ? "this line cannot be read; allowed: KEY = VALUE" : "out of memory");
     }
 }

@@ -37,7 +37,8 @@ static char *format_args(const char *fmt, ...)
     return text;
 }
 
-void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt, va_list args)
+void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt,
+                   va_list args)
 {
     char place[16] = "";
     char *words = format(fmt, args);
@@ -48,14 +49,16 @@ void findings_addv(struct findings *f, int line, bool warning, const char *where
         .line = line,
         .warning = warning,
         .order = f->n,
-        .text = format_args("%s:%s %s%s%s%s", f->file, place, warning ? "warning: " : "", where ? where : "", where ? ": " : "", words),
+        .text = format_args("%s:%s %s%s%s%s", f->file, place, warning ? "warning: " : "",
+                            where ? where : "", where ? ": " : "", words),
     };
     f->n++;
     f->errors += !warning;
     free(words);
 }
 
-void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt, ...)
+void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt,
+                  ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -96,14 +99,16 @@ void config_report_free(struct config_report *report)
     *report = (struct config_report){0};
 }
 
-#define WORD_MAX 40 /* octets of words compared; longer ones are near to nothing */
+/* octets of words compared; longer ones are near to nothing */
+#define WORD_MAX 40
 
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
-/* Edit distance: insertions, deletions, changes and swaps of neighbours count one each; ASCII case does not count. */
+/* Edit distance: insertions, deletions, changes and swaps of neighbours count one each; ASCII case
+ * does not count. */
 static unsigned edit_distance(struct slice a, struct slice b)
 {
     unsigned rows[3][WORD_MAX + 1];
@@ -115,7 +120,8 @@ static unsigned edit_distance(struct slice a, struct slice b)
         for (size_t j = 1; j <= b.len; j++) {
             char x = ascii_lower(a.data[i - 1]), y = ascii_lower(b.data[j - 1]);
             now[j] = least(least(now[j - 1], before[j]) + 1, before[j - 1] + (x != y));
-            if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) && y == ascii_lower(a.data[i - 2]))
+            if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) &&
+                y == ascii_lower(a.data[i - 2]))
                 now[j] = least(now[j], two_before[j - 2] + 1);
         }
     }

@@ -11,21 +11,26 @@
 struct finding_line;
 
 struct findings {
-    const char *file; /* borrowed */
+    /* borrowed */
+    const char *file;
     struct finding_line *items;
     size_t n;
     size_t errors;
 };
 
 /* Line 0: the file as a whole. `where` ("[upstream work] host", or NULL) comes before the words. */
-void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt, ...) PRINTF_LIKE(5, 6);
-void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt, va_list args) PRINTF_LIKE(5, 0);
-void findings_give(struct findings *f, struct config_report *report); /* fills the report; f is empty afterwards */
+void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt,
+                  ...) PRINTF_LIKE(5, 6);
+void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt,
+                   va_list args) PRINTF_LIKE(5, 0);
+/* fills the report; f is empty afterwards */
+void findings_give(struct findings *f, struct config_report *report);
 
 /* The known word that a typo most likely meant. Start with {.wrong = …}. */
 struct nearest {
     struct slice wrong;
-    const char *best; /* NULL: none is near */
+    /* NULL: none is near */
+    const char *best;
     unsigned distance;
 };
 void nearest_try(struct nearest *n, const char *candidate);

@@ -1,4 +1,5 @@
-/* Rules about who may come in and where mail then goes: between listeners, between accounts, and from one to the other. */
+/* Rules about who may come in and where mail then goes: between listeners, between accounts, and
+ * from one to the other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,8 @@
 
 /* --- networks that cover everything --- */
 
-/* Whether the networks, together, hold every address that begins with the first `bits` bits of `prefix`: 0.0.0.0/1 and 128.0.0.0/1 are everything too. */
+/* Whether the networks, together, hold every address that begins with the first `bits` bits of
+ * `prefix`: 0.0.0.0/1 and 128.0.0.0/1 are everything too. */
 static bool covers(const struct networks *list, struct addr *prefix, unsigned bits)
 {
     bool has_inner = false;
@@ -42,31 +44,38 @@ static void check_open_relay(struct loading *l, const struct section *s)
     const struct listen_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
     bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
-    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay || c->auth == LISTEN_AUTH_REQUIRED ||
-        is_bad(s, "auth") || (!v4 && !v6))
+    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay ||
+        c->auth == LISTEN_AUTH_REQUIRED || is_bad(s, "auth") || (!v4 && !v6))
         return;
-    if (c->address.passed.n) /* whoever made the socket chose its address */
+    /* whoever made the socket chose its address */
+    if (c->address.passed.n)
         complain(l, s, "allow",
-                 "it covers all of %s: everybody who reaches the socket could send mail in your name; allowed: your own networks, "
+                 "it covers all of %s: everybody who reaches the socket could send mail in your "
+                 "name; allowed: your own networks, "
                  "auth = required, or open_relay = yes",
                  v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)");
     for (size_t i = 0; i < c->address.n && !c->address.passed.n; i++)
         if (!addr_is_loopback(&c->address.items[i])) {
             complain(l, s, "allow",
-                     "it covers all of %s: everybody who reaches %s could send mail in your name; allowed: your own networks, "
+                     "it covers all of %s: everybody who reaches %s could send mail in your name; "
+                     "allowed: your own networks, "
                      "auth = required, or open_relay = yes",
-                     v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)", addr_text_with_port(&c->address.items[i], text));
+                     v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)",
+                     addr_text_with_port(&c->address.items[i], text));
             return;
         }
 }
 
-/* Two sockets cannot have one address; nor a whole family's port and the same port of one address in it. */
+/* Two sockets cannot have one address; nor a whole family's port and the same port of one address
+ * in it. */
 static bool collide(const struct addr *a, const struct addr *b)
 {
-    return a->port == b->port && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || (addr_equal(a, b) && a->scope == b->scope));
+    return a->port == b->port && a->family == b->family &&
+           (addr_is_any(a) || addr_is_any(b) || (addr_equal(a, b) && a->scope == b->scope));
 }
 
-static void check_collisions(struct loading *l, const struct section *s, const struct addr *a, size_t nth)
+static void check_collisions(struct loading *l, const struct section *s, const struct addr *a,
+                             size_t nth)
 {
     char text[ADDR_TEXT], other[ADDR_TEXT];
     for (size_t i = 0; i < l->nsections; i++) {
@@ -76,8 +85,10 @@ static void check_collisions(struct loading *l, const struct section *s, const s
         const struct listen_config *c = section_struct(l, t);
         for (size_t j = 0; j < (t == s ? nth : c->address.n); j++)
             if (collide(a, &c->address.items[j])) {
-                complain(l, s, "address", "%s is taken already: %s%s has %s", addr_text_with_port(a, text), t->title,
-                         is_given(t, "address") ? "" : " (by default)", addr_text_with_port(&c->address.items[j], other));
+                complain(l, s, "address", "%s is taken already: %s%s has %s",
+                         addr_text_with_port(a, text), t->title,
+                         is_given(t, "address") ? "" : " (by default)",
+                         addr_text_with_port(&c->address.items[j], other));
                 return;
             }
         if (t == s)
@@ -90,9 +101,12 @@ static void check_passed(struct loading *l, const struct section *s, const char 
 {
     for (const struct section *t = l->sections; t < s; t++) {
         const struct listen_config *c = section_struct(l, t);
-        for (size_t i = 0; t->id == SECTION_LISTEN && !t->repeat && !is_bad(t, "address") && i < c->address.passed.n; i++)
+        for (size_t i = 0; t->id == SECTION_LISTEN && !t->repeat && !is_bad(t, "address") &&
+                           i < c->address.passed.n;
+             i++)
             if (strcmp(c->address.passed.items[i], name) == 0)
-                complain(l, s, "address", "systemd%s%s is taken already by %s", *name ? ":" : "", name, t->title);
+                complain(l, s, "address", "systemd%s%s is taken already by %s", *name ? ":" : "",
+                         name, t->title);
     }
 }
 
@@ -111,9 +125,11 @@ static void check_admin(struct loading *l, const struct section *s)
         check_collisions(l, s, &c->address.items[i], 0);
         for (size_t j = 0; j < i; j++)
             if (collide(&c->address.items[i], &c->address.items[j]))
-                complain(l, s, "address", "%s is there twice", addr_text_with_port(&c->address.items[i], text));
+                complain(l, s, "address", "%s is there twice",
+                         addr_text_with_port(&c->address.items[i], text));
         if (everybody && !is_bad(s, "allow") && !addr_is_loopback(&c->address.items[i])) {
-            advise(l, s, "allow", "everybody who reaches %s reads who writes to whom; better: your own networks",
+            advise(l, s, "allow",
+                   "everybody who reaches %s reads who writes to whom; better: your own networks",
                    addr_text_with_port(&c->address.items[i], text));
             everybody = false;
         }
@@ -123,17 +139,21 @@ static void check_admin(struct loading *l, const struct section *s)
 static const struct section *find_account(const struct loading *l, const char *name)
 {
     for (size_t i = 0; i < l->nsections; i++)
-        if (l->sections[i].id == SECTION_UPSTREAM && strcmp(l->config->upstreams[l->sections[i].index].name, name) == 0)
+        if (l->sections[i].id == SECTION_UPSTREAM &&
+            strcmp(l->config->upstreams[l->sections[i].index].name, name) == 0)
             return &l->sections[i];
     return NULL;
 }
 
-static void complain_unknown_account(struct loading *l, const struct section *s, const char *key, const char *name)
+static void complain_unknown_account(struct loading *l, const struct section *s, const char *key,
+                                     const char *name)
 {
     struct nearest n = {.wrong = slice_of(name)};
     for (size_t i = 0; i < l->config->nupstreams; i++)
         nearest_try(&n, l->config->upstreams[i].name);
-    complain(l, s, key, "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or default for the one without a name",
+    complain(l, s, key,
+             "there is no account \"%s\"%s%s%s; allowed: the NAME of an [upstream NAME], or "
+             "default for the one without a name",
              name, n.best ? " (did you mean " : "", n.best ? n.best : "", n.best ? "?)" : "");
 }
 
@@ -169,10 +189,13 @@ static bool has_pattern(const struct strings *list, const char *pattern)
 /* Whether no message passes this account by. */
 static bool takes_everything(const struct section *s, const struct upstream_config *u)
 {
-    if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users") || is_given(s, "destinations"))
+    if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users") ||
+        is_given(s, "destinations"))
         return false;
-    bool senders = u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
-    return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) && covers_family(&u->clients, ADDR_V6)));
+    bool senders =
+        u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
+    return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) &&
+                                             covers_family(&u->clients, ADDR_V6)));
 }
 
 static bool is_pinned(const struct loading *l, const char *name)
@@ -192,7 +215,8 @@ static bool is_fallback(const struct loading *l, const char *name)
     return false;
 }
 
-static void check_fallback(struct loading *l, const struct section *s, const struct upstream_config *u)
+static void check_fallback(struct loading *l, const struct section *s,
+                           const struct upstream_config *u)
 {
     const struct section *other = u->fallback ? find_account(l, u->fallback) : NULL;
     if (!u->fallback || is_bad(s, "fallback"))
@@ -203,11 +227,17 @@ static void check_fallback(struct loading *l, const struct section *s, const str
     }
     const struct upstream_config *next = section_struct(l, other);
     if (other == s || strcmp(u->fallback, u->name) == 0)
-        complain(l, s, "fallback", "an account cannot stand in for itself; allowed: the NAME of another [upstream NAME]");
+        complain(
+            l, s, "fallback",
+            "an account cannot stand in for itself; allowed: the NAME of another [upstream NAME]");
     else if (next->fallback && strcmp(next->fallback, u->name) == 0)
-        advise(l, s, "fallback", "%s falls back on %s in turn: a message tries both, each once, and no further", other->title, s->title);
+        advise(l, s, "fallback",
+               "%s falls back on %s in turn: a message tries both, each once, and no further",
+               other->title, s->title);
     else if (next->fallback)
-        advise(l, s, "fallback", "it is followed once: what %s falls back on is not tried for mail from here", other->title);
+        advise(l, s, "fallback",
+               "it is followed once: what %s falls back on is not tried for mail from here",
+               other->title);
 }
 
 static bool any_intercepts(const struct loading *l)
@@ -250,7 +280,9 @@ void check_routing(struct loading *l)
         check_idle_patterns(l, s);
         check_fallback(l, s, u);
         if (greedy && !is_pinned(l, u->name) && !is_fallback(l, u->name))
-            advise(l, s, NULL, "no message ever gets here: %s on line %d takes them all; put the account without patterns last",
+            advise(l, s, NULL,
+                   "no message ever gets here: %s on line %d takes them all; put the account "
+                   "without patterns last",
                    greedy->title, greedy->line);
         else if (!greedy && takes_everything(s, u))
             greedy = s;

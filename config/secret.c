@@ -1,5 +1,7 @@
-/* Files that the config names: may they be read, and does everybody else keep out of those that hold a secret. */
-#define _XOPEN_SOURCE 700 /* realpath is POSIX, but of its XSI part */
+/* Files that the config names: may they be read, and does everybody else keep out of those that
+ * hold a secret. */
+/* realpath is POSIX, but of its XSI part */
+#define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,34 +19,44 @@
 
 static bool lies_below(const char *path, const char *folder)
 {
-    char *real_path = realpath(path, NULL), *real_folder = folder && *folder ? realpath(folder, NULL) : NULL;
-    bool below =
-        real_path && real_folder && strncmp(real_path, real_folder, strlen(real_folder)) == 0 && real_path[strlen(real_folder)] == '/';
+    char *real_path = realpath(path, NULL),
+         *real_folder = folder && *folder ? realpath(folder, NULL) : NULL;
+    bool below = real_path && real_folder &&
+                 strncmp(real_path, real_folder, strlen(real_folder)) == 0 &&
+                 real_path[strlen(real_folder)] == '/';
     free(real_path);
     free(real_folder);
     return below;
 }
 
-/* What everybody may read of a file. Passwords towards the upstream are refused then (PRODUCT 3); of private keys and of password hashes, which other
- * software may have to share, the user is warned. */
+/* What everybody may read of a file. Passwords towards the upstream are refused then (PRODUCT 3);
+ * of private keys and of password hashes, which other software may have to share, the user is
+ * warned. */
 enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
 
-/* A secret lies in this file, which `key` is or names. Container and systemd secrets have modes that the user cannot choose. */
-static void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path, unsigned mode, enum exposure what)
+/* A secret lies in this file, which `key` is or names. Container and systemd secrets have modes
+ * that the user cannot choose. */
+static void check_exposure(struct loading *l, const struct section *s, const char *key,
+                           const char *path, unsigned mode, enum exposure what)
 {
     if (what == NO_SECRET || !(mode & S_IROTH))
         return;
     if (what == OWN_SECRET)
-        advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret; better: owner and group, as after chmod 640", path,
-               mode);
+        advise(l, s, key,
+               "everybody may read %s (mode %04o), which holds a secret; better: owner and group, "
+               "as after chmod 640",
+               path, mode);
     else if (lies_below(path, "/run/secrets") || lies_below(path, getenv("CREDENTIALS_DIRECTORY")))
         advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret", path, mode);
     else
-        complain(l, s, key, "everybody may read %s (mode %04o), which holds a secret; allowed: owner and group, as after chmod 640", path,
-                 mode);
+        complain(l, s, key,
+                 "everybody may read %s (mode %04o), which holds a secret; allowed: owner and "
+                 "group, as after chmod 640",
+                 path, mode);
 }
 
-/* Opens a regular file for reading; a FIFO that nobody writes must not hang the start. -1 with errno. */
+/* Opens a regular file for reading; a FIFO that nobody writes must not hang the start. -1 with
+ * errno. */
 static int open_regular(const char *path, struct stat *st_r)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -57,14 +69,17 @@ static int open_regular(const char *path, struct stat *st_r)
     return -1;
 }
 
-static void complain_unreadable(struct loading *l, const struct section *s, const char *key, const char *path)
+static void complain_unreadable(struct loading *l, const struct section *s, const char *key,
+                                const char *path)
 {
-    complain(l, s, key, "%s cannot be read: %s", path, errno == EINVAL ? "it is not a regular file" : strerror(errno));
+    complain(l, s, key, "%s cannot be read: %s", path,
+             errno == EINVAL ? "it is not a regular file" : strerror(errno));
 }
 
-/* before: the path that the old configuration of a reload has here, or NULL: what only root could read then stays in force. */
-static void check_file(struct loading *l, const struct section *s, const char *key, const char *path, enum exposure what,
-                       const char *before)
+/* before: the path that the old configuration of a reload has here, or NULL: what only root could
+ * read then stays in force. */
+static void check_file(struct loading *l, const struct section *s, const char *key,
+                       const char *path, enum exposure what, const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))
@@ -110,7 +125,8 @@ static struct secret *first_line(struct slice text, const char **why_r)
     return *why_r ? NULL : secret_new(line);
 }
 
-static void read_secret(struct loading *l, const struct section *s, const char *path, struct upstream_config *u)
+static void read_secret(struct loading *l, const struct section *s, const char *path,
+                        struct upstream_config *u)
 {
     struct stat st;
     const char *why;
@@ -120,7 +136,8 @@ static void read_secret(struct loading *l, const struct section *s, const char *
         return;
     }
     check_exposure(l, s, "password_file", path, st.st_mode & 07777, PASSWORD);
-    const size_t size = CAP_SECRET + 2; /* room to see that a line is too long, and for CR */
+    /* room to see that a line is too long, and for CR */
+    const size_t size = CAP_SECRET + 2;
     char *bytes = mem_alloc(size);
     ssize_t n = read_some(fd, bytes, size);
     if (n < 0)
@@ -132,7 +149,8 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     close(fd);
 }
 
-char *read_secret_file(struct loading *l, const struct section *s, const char *key, const char *path, size_t max, size_t *len_r)
+char *read_secret_file(struct loading *l, const struct section *s, const char *key,
+                       const char *path, size_t max, size_t *len_r)
 {
     struct stat st;
     int fd = open_regular(path, &st);
@@ -156,8 +174,10 @@ char *read_secret_file(struct loading *l, const struct section *s, const char *k
     return NULL;
 }
 
-/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays what it was. */
-static bool keep_old_secret(struct loading *l, const struct section *s, const char *path, struct upstream_config *u)
+/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays
+ * what it was. */
+static bool keep_old_secret(struct loading *l, const struct section *s, const char *path,
+                            struct upstream_config *u)
 {
     if (!l->old || access(path, R_OK) == 0 || errno != EACCES)
         return false;
@@ -166,37 +186,44 @@ static bool keep_old_secret(struct loading *l, const struct section *s, const ch
         if (strcmp(before->name, u->name) == 0 && before->password && before->password_file &&
             strcmp(before->password_file, u->password_file) == 0) {
             u->password = secret_copy(before->password);
-            advise(l, s, "password_file", "%s cannot be read any more; the password stays what it was", path);
+            advise(l, s, "password_file",
+                   "%s cannot be read any more; the password stays what it was", path);
             return true;
         }
     }
     return false;
 }
 
-static void load_password_file(struct loading *l, const struct section *s, struct upstream_config *u)
+static void load_password_file(struct loading *l, const struct section *s,
+                               struct upstream_config *u)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY"), *name = u->password_file;
     bool credential = slice_starts(slice_of(name), CREDENTIAL);
     if (credential && (!directory || !*directory)) {
-        complain(l, s, "password_file", "$CREDENTIALS_DIRECTORY is not set; credential:NAME needs systemd's LoadCredential=NAME:PATH");
+        complain(l, s, "password_file",
+                 "$CREDENTIALS_DIRECTORY is not set; credential:NAME needs systemd's "
+                 "LoadCredential=NAME:PATH");
         return;
     }
     size_t size = strlen(name) + (credential ? strlen(directory) : 0) + 2;
     char *path = mem_alloc(size);
-    snprintf(path, size, "%s%s%s", credential ? directory : "", credential ? "/" : "", credential ? name + strlen(CREDENTIAL) : name);
+    snprintf(path, size, "%s%s%s", credential ? directory : "", credential ? "/" : "",
+             credential ? name + strlen(CREDENTIAL) : name);
     if (!keep_old_secret(l, s, path, u))
         read_secret(l, s, path, u);
     free(path);
 }
 
-/* A program named by its path must be there. It runs as the server's user, so only that user's rights would tell whether it may. */
+/* A program named by its path must be there. It runs as the server's user, so only that user's
+ * rights would tell whether it may. */
 static void check_command(struct loading *l, const struct section *s, const struct strings *command)
 {
     struct stat st;
     errno = 0;
     if (command->n == 0 || is_bad(s, "password_command") || !strchr(command->items[0], '/'))
         return;
-    if (stat(command->items[0], &st) != 0 ? errno != EACCES : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+    if (stat(command->items[0], &st) != 0 ? errno != EACCES
+                                          : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
         complain(l, s, "password_command", "%s cannot be run: %s", command->items[0],
                  errno == ENOENT ? "there is no such file" : "it is not a program");
 }
@@ -207,7 +234,8 @@ static void check_listen_files(struct loading *l, const struct section *s)
     for (size_t i = 0; l->old && i < l->old->nlistens; i++)
         if (strcmp(l->old->listens[i].name, c->name) == 0)
             before = &l->old->listens[i];
-    check_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET, before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
+               before ? before->tls_cert : NULL);
     check_file(l, s, "tls_key", c->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
     if (c->users_file && !is_bad(s, "users_file"))
         load_users(l, s);
@@ -220,14 +248,17 @@ static void check_upstream_files(struct loading *l, const struct section *s)
         if (strcmp(l->old->upstreams[i].name, u->name) == 0)
             before = &l->old->upstreams[i];
     check_file(l, s, "tls_ca", u->tls_ca, NO_SECRET, before ? before->tls_ca : NULL);
-    check_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET, before ? before->tls_cert : NULL);
+    check_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
+               before ? before->tls_cert : NULL);
     check_file(l, s, "tls_key", u->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
 }
 
-/* A log file is made when it is missing, its folder is not. A server that runs already keeps the log it has. */
+/* A log file is made when it is missing, its folder is not. A server that runs already keeps the
+ * log it has. */
 static void check_log_target(struct loading *l, const struct section *s)
 {
-    const char *target = ((const struct log_config *)section_struct(l, s))->target, *slash = target ? strrchr(target, '/') : NULL;
+    const char *target = ((const struct log_config *)section_struct(l, s))->target,
+               *slash = target ? strrchr(target, '/') : NULL;
     struct stat st;
     if (!slash || l->old || is_bad(s, "target"))
         return;

@@ -1,4 +1,5 @@
-/* Sections and keys as the reader meets them: each goes into struct config by the table, or into the findings. */
+/* Sections and keys as the reader meets them: each goes into struct config by the table, or into
+ * the findings. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +7,8 @@
 #include "config/load.h"
 #include "config/reader.h"
 
-#define TITLE_MAX 49 /* octets of a section's title: inih keeps no more */
+/* octets of a section's title: inih keeps no more */
+#define TITLE_MAX 49
 
 void *section_struct(const struct loading *l, const struct section *s)
 {
@@ -35,9 +37,10 @@ bool is_bad(const struct section *s, const char *key)
     return given(s, key)->bad;
 }
 
-static void tell(struct loading *l, bool warning, const struct section *s, const char *key, const char *fmt, va_list args)
-    PRINTF_LIKE(5, 0);
-static void tell(struct loading *l, bool warning, const struct section *s, const char *key, const char *fmt, va_list args)
+static void tell(struct loading *l, bool warning, const struct section *s, const char *key,
+                 const char *fmt, va_list args) PRINTF_LIKE(5, 0);
+static void tell(struct loading *l, bool warning, const struct section *s, const char *key,
+                 const char *fmt, va_list args)
 {
     char where[TITLE_MAX + 64];
     int line = key && is_given(s, key) ? given(s, key)->line : s->line;
@@ -72,7 +75,8 @@ static size_t grow(struct loading *l, enum section_id id, struct slice name, int
     }
     if (id == SECTION_UPSTREAM) {
         c->upstreams = mem_resize(c->upstreams, (c->nupstreams + 1) * sizeof *c->upstreams);
-        c->upstreams[c->nupstreams] = (struct upstream_config){.name = slice_string(name), .line = line};
+        c->upstreams[c->nupstreams] =
+            (struct upstream_config){.name = slice_string(name), .line = line};
         return c->nupstreams++;
     }
     return 0;
@@ -85,7 +89,8 @@ static const char *section_name(const struct loading *l, const struct section *s
     return s->id == SECTION_UPSTREAM ? l->config->upstreams[s->index].name : "";
 }
 
-struct section *section_add(struct loading *l, enum section_id id, struct slice name, const char *title, int line)
+struct section *section_add(struct loading *l, enum section_id id, struct slice name,
+                            const char *title, int line)
 {
     size_t index = grow(l, id, name, line);
     l->sections = mem_resize(l->sections, (l->nsections + 1) * sizeof *l->sections);
@@ -95,7 +100,8 @@ struct section *section_add(struct loading *l, enum section_id id, struct slice 
     for (size_t i = 0; i < l->nsections; i++)
         if (l->sections[i].id == id && slice_is(name, section_name(l, &l->sections[i]))) {
             s->repeat = true;
-            complain(l, s, NULL, "this section is already on line %d; allowed: one of each name", l->sections[i].line);
+            complain(l, s, NULL, "this section is already on line %d; allowed: one of each name",
+                     l->sections[i].line);
             break;
         }
     l->nsections++;
@@ -105,19 +111,22 @@ struct section *section_add(struct loading *l, enum section_id id, struct slice 
 static bool account_name_is_valid(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!ascii_is_alpha(name.data[i]) && !ascii_is_digit(name.data[i]) && (i == 0 || !strchr("-_.@+", name.data[i])))
+        if (!ascii_is_alpha(name.data[i]) && !ascii_is_digit(name.data[i]) &&
+            (i == 0 || !strchr("-_.@+", name.data[i])))
             return false;
     return true;
 }
 
-static void refuse_unknown_section(struct loading *l, int line, const char *where, struct slice word)
+static void refuse_unknown_section(struct loading *l, int line, const char *where,
+                                   struct slice word)
 {
     struct nearest n = {.wrong = word};
     for (size_t i = 0; i < SECTION_COUNT; i++)
         nearest_try(&n, section_kinds[i].word);
-    findings_add(&l->findings, line, false, where,
-                 "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
-                 n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
+    findings_add(
+        &l->findings, line, false, where,
+        "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
+        n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 
 static void on_header(void *ctx, int line, struct slice title)
@@ -125,28 +134,38 @@ static void on_header(void *ctx, int line, struct slice title)
     struct loading *l = ctx;
     char where[TITLE_MAX + 8];
     l->ignoring = true;
-    snprintf(where, sizeof where, "[%.*s]", (int)(title.len < TITLE_MAX ? title.len : TITLE_MAX), title.data);
+    snprintf(where, sizeof where, "[%.*s]", (int)(title.len < TITLE_MAX ? title.len : TITLE_MAX),
+             title.data);
     if (title.len > TITLE_MAX) {
-        findings_add(&l->findings, line, false, NULL, "the section's name is too long: %zu octets, allowed are %d", title.len, TITLE_MAX);
+        findings_add(&l->findings, line, false, NULL,
+                     "the section's name is too long: %zu octets, allowed are %d", title.len,
+                     TITLE_MAX);
         return;
     }
-    size_t blank = slice_find(title, ' ') < slice_find(title, '\t') ? slice_find(title, ' ') : slice_find(title, '\t');
+    size_t blank = slice_find(title, ' ') < slice_find(title, '\t') ? slice_find(title, ' ')
+                                                                    : slice_find(title, '\t');
     struct slice word = slice_head(title, blank), name = slice_trim(slice_from(title, blank));
     if (word.len == 0) {
         findings_add(&l->findings, line, false, where,
-                     "a section without a name; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]");
+                     "a section without a name; allowed: [listen NAME], [upstream NAME], [server], "
+                     "[log], [admin]");
         return;
     }
     for (size_t id = 0; id < SECTION_COUNT; id++) {
         if (!slice_is(word, section_kinds[id].word))
             continue;
         if (name.len && !section_kinds[id].named)
-            findings_add(&l->findings, line, false, where, "this section comes once and takes no name; allowed: [%s]",
+            findings_add(&l->findings, line, false, where,
+                         "this section comes once and takes no name; allowed: [%s]",
                          section_kinds[id].word);
         else if (!account_name_is_valid(name))
-            findings_add(&l->findings, line, false, where, "a name is letters, digits and - _ . @ +, and begins with a letter or a digit");
+            findings_add(
+                &l->findings, line, false, where,
+                "a name is letters, digits and - _ . @ +, and begins with a letter or a digit");
         else {
-            section_add(l, (enum section_id)id, name.len || !section_kinds[id].named ? name : slice_of("default"), where, line);
+            section_add(l, (enum section_id)id,
+                        name.len || !section_kinds[id].named ? name : slice_of("default"), where,
+                        line);
             l->ignoring = false;
         }
         return;
@@ -182,7 +201,8 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
     if (s)
         snprintf(where, sizeof where, "%s%s%.*s", s->title, name.len ? " " : "", SHOWN(name));
     findings_add(&l->findings, line, false, s ? where : NULL, "%s", words);
-    if (s && name.len && keys_find(s->id, name)) { /* so that no rule calls it missing */
+    /* so that no rule calls it missing */
+    if (s && name.len && keys_find(s->id, name)) {
         char *text = slice_string(name);
         struct given *g = &s->given[keys_row(s->id, text)];
         if (!g->line)
@@ -191,7 +211,8 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
     }
 }
 
-/* Whether a name may stand in a message. A stray line of a password, ending in "=", is not shaped like a key. */
+/* Whether a name may stand in a message. A stray line of a password, ending in "=", is not shaped
+ * like a key. */
 static bool looks_like_key(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)
@@ -200,7 +221,8 @@ static bool looks_like_key(struct slice name)
     return name.len <= 32;
 }
 
-static void refuse_unknown_key(struct loading *l, const struct section *s, int line, struct slice name)
+static void refuse_unknown_key(struct loading *l, const struct section *s, int line,
+                               struct slice name)
 {
     struct nearest n = {.wrong = name};
     char where[TITLE_MAX + 64], words[1600];
@@ -212,8 +234,8 @@ static void refuse_unknown_key(struct loading *l, const struct section *s, int l
         else if (slice_is(name, keys_at(row)->name))
             elsewhere = section_kinds[keys_at(row)->section].word;
     }
-    snprintf(where, sizeof where, "%s%s%.*s", s->title, looks_like_key(name) ? " " : "", looks_like_key(name) ? (int)name.len : 0,
-             name.data);
+    snprintf(where, sizeof where, "%s%s%.*s", s->title, looks_like_key(name) ? " " : "",
+             looks_like_key(name) ? (int)name.len : 0, name.data);
     if (elsewhere)
         snprintf(words, sizeof words, "this key belongs in [%s]", elsewhere);
     else if (n.best)
@@ -227,7 +249,8 @@ static void refuse_unknown_key(struct loading *l, const struct section *s, int l
     findings_add(&l->findings, line, false, where, "%s", words);
 }
 
-int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text, struct err *err)
+int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text,
+              struct err *err)
 {
     void *base = section_struct(l, s);
     key_clear(key, base);
@@ -246,7 +269,8 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
         return;
     if (!s) {
         findings_add(&l->findings, line, false, NULL,
-                     "a key before any section; allowed first: [listen NAME], [upstream NAME], [server], [log], [admin]");
+                     "a key before any section; allowed first: [listen NAME], [upstream NAME], "
+                     "[server], [log], [admin]");
         return;
     }
     const struct key *key = keys_find(s->id, slice_of(name));
@@ -258,7 +282,8 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
     if (g->line) {
         char where[TITLE_MAX + 64];
         snprintf(where, sizeof where, "%s %s", s->title, key->name);
-        findings_add(&l->findings, line, false, where, "given twice; it is already on line %d", g->line);
+        findings_add(&l->findings, line, false, where, "given twice; it is already on line %d",
+                     g->line);
         return;
     }
     g->line = line;

@@ -1,5 +1,6 @@
-/* The table of all keys, seen from inside this room: what a row is, and what a type of value can do. To add a key: a field in config.h
- * and a row in keys.c. Parsing, defaults, freeing, suggestions and the example file follow from the row. */
+/* The table of all keys, seen from inside this room: what a row is, and what a type of value can
+ * do. To add a key: a field in config.h and a row in keys.c. Parsing, defaults, freeing,
+ * suggestions and the example file follow from the row. */
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
 
@@ -11,71 +12,109 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum section_id { SECTION_LISTEN, SECTION_UPSTREAM, SECTION_SERVER, SECTION_LOG, SECTION_ADMIN, SECTION_COUNT };
+enum section_id {
+    SECTION_LISTEN,
+    SECTION_UPSTREAM,
+    SECTION_SERVER,
+    SECTION_LOG,
+    SECTION_ADMIN,
+    SECTION_COUNT
+};
 
 struct section_kind {
-    const char *word; /* "listen" */
-    bool named;       /* may come several times, each with a name */
-    const char *help; /* for the example file */
+    /* "listen" */
+    const char *word;
+    /* may come several times, each with a name */
+    bool named;
+    /* for the example file */
+    const char *help;
 };
 
 struct word {
-    const char *text; /* NULL ends a list */
+    /* NULL ends a list */
+    const char *text;
     int value;
 };
 
 struct key;
 
 struct value_type {
-    bool secret; /* the text never appears in a message, and no comment may follow it on its line */
-    /* Fills the field (zeroed before) of a section's struct. -1: the words say what is wrong and what is allowed; the loader clears what is in the field. */
+    /* the text never appears in a message, and no comment may follow it on its line */
+    bool secret;
+    /* Fills the field (zeroed before) of a section's struct. -1: the words say what is wrong and
+     * what is allowed; the loader clears what is in the field. */
     int (*parse)(const struct key *key, struct slice text, void *field, struct err *err);
-    void (*clear)(void *field); /* frees what parse made, if only in part; NULL: it makes nothing. The caller zeroes the field afterwards */
+    /* frees what parse made, if only in part; NULL: it makes nothing. The caller zeroes the field
+     * afterwards */
+    void (*clear)(void *field);
 };
 
 struct key {
     enum section_id section;
     const char *name;
     const struct value_type *type;
-    size_t offset, size;      /* of the field in the section's struct */
-    const char *def;          /* default, as text; NULL: none, or found when the file is read */
-    int64_t min, max;         /* of numbers, sizes (bytes) and durations (microseconds) */
-    const struct word *words; /* what type_word allows */
-    const char *help;         /* one sentence for the example file */
-    const char *sample;       /* what the example shows where there is no default */
-    bool starter;             /* belongs to the smallest useful file: not commented out in the example */
-    const char *group;        /* headline over this row and those after it */
+    /* of the field in the section's struct */
+    size_t offset, size;
+    /* default, as text; NULL: none, or found when the file is read */
+    const char *def;
+    /* of numbers, sizes (bytes) and durations (microseconds) */
+    int64_t min, max;
+    /* what type_word allows */
+    const struct word *words;
+    /* one sentence for the example file */
+    const char *help;
+    /* what the example shows where there is no default */
+    const char *sample;
+    /* belongs to the smallest useful file: not commented out in the example */
+    bool starter;
+    /* headline over this row and those after it */
+    const char *group;
 };
 
 extern const struct section_kind section_kinds[SECTION_COUNT];
 
 size_t keys_count(void);
 const struct key *keys_at(size_t row);
-void key_clear(const struct key *key, void *base);                       /* frees and zeroes the row's field of a section's struct */
-void keys_clear(enum section_id section, void *base);                    /* every row's field */
-const struct key *keys_find(enum section_id section, struct slice name); /* NULL: no such key there */
-size_t keys_row(enum section_id section, const char *name);              /* the name must be in the table */
+/* frees and zeroes the row's field of a section's struct */
+void key_clear(const struct key *key, void *base);
+/* every row's field */
+void keys_clear(enum section_id section, void *base);
+/* NULL: no such key there */
+const struct key *keys_find(enum section_id section, struct slice name);
+/* the name must be in the table */
+size_t keys_row(enum section_id section, const char *name);
 
 /* Types of values: values.c, values_net.c, values_proxy.c. */
-extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair, type_word;
+extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair,
+    type_word;
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target;
-extern const struct value_type type_command; /* command.c */
-extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks, type_ports, type_pins, type_senders;
+/* command.c */
+extern const struct value_type type_command;
+extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks,
+    type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names;
-extern const struct value_type type_provider;                                    /* presets.c */
-extern const struct value_type type_mail_address, type_domain, type_aliases;     /* values_mail.c */
-extern const struct value_type type_rate, type_destinations, type_listen_points; /* values_front.c */
+/* presets.c */
+extern const struct value_type type_provider;
+/* values_mail.c */
+extern const struct value_type type_mail_address, type_domain, type_aliases;
+/* values_front.c */
+extern const struct value_type type_rate, type_destinations, type_listen_points;
 
 /* Shared by the types. */
-#define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data /* for "%.*s": values in messages are short */
-bool next_item(struct slice *rest, struct slice *item_r);                 /* of a list: blanks or commas between */
-bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);    /* digits only */
-bool host_name_is_valid(struct slice text);                               /* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
-char *host_parse(struct slice text); /* name or address literal (brackets are dropped); gives, NULL if it is neither */
+/* for "%.*s": values in messages are short */
+#define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data
+/* of a list: blanks or commas between */
+bool next_item(struct slice *rest, struct slice *item_r);
+/* digits only */
+bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);
+/* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
+bool host_name_is_valid(struct slice text);
+/* name or address literal (brackets are dropped); gives, NULL if it is neither */
+char *host_parse(struct slice text);
 void string_clear(void *field);
 
 #define NUMBER_TEXT 32
-const char *number_text(const struct value_type *type, int64_t value,
-                        char out[NUMBER_TEXT]); /* 300000 as "300ms", 52428800 as "50M"; returns out */
+/* 300000 as "300ms", 52428800 as "50M"; returns out */
+const char *number_text(const struct value_type *type, int64_t value, char out[NUMBER_TEXT]);
 
 #endif

@@ -1,4 +1,5 @@
-/* The users of a listener: a file of lines NAME:HASH. What stands there is nearly as good as a password to whoever has the time: no message shows any of it. */
+/* The users of a listener: a file of lines NAME:HASH. What stands there is nearly as good as a
+ * password to whoever has the time: no message shows any of it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,11 @@
 #include "base/mem.h"
 #include "config/load.h"
 
-#define FILE_MAX (4 * 1024 * 1024) /* octets */
+/* octets */
+#define FILE_MAX (4 * 1024 * 1024)
 
-enum { HASH_MAX = 512 }; /* octets; crypt(3) makes 384 at most */
+/* octets; crypt(3) makes 384 at most */
+enum { HASH_MAX = 512 };
 
 void users_clear(struct users *users)
 {
@@ -25,12 +28,14 @@ void users_clear(struct users *users)
 static bool is_of_crypt(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!ascii_is_alpha(text.data[i]) && !ascii_is_digit(text.data[i]) && !strchr("./$,=+-_", text.data[i]))
+        if (!ascii_is_alpha(text.data[i]) && !ascii_is_digit(text.data[i]) &&
+            !strchr("./$,=+-_", text.data[i]))
             return false;
     return true;
 }
 
-/* What crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in front lock an account, as in shadow(5). */
+/* What crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in front
+ * lock an account, as in shadow(5). */
 static bool hash_is_plausible(struct slice hash)
 {
     if (hash.len && (hash.data[0] == '!' || hash.data[0] == '*'))
@@ -38,7 +43,8 @@ static bool hash_is_plausible(struct slice hash)
     if (!hash.len || hash.len > HASH_MAX || slice_find(hash, 0) < hash.len || !is_of_crypt(hash))
         return false;
     size_t id = hash.data[0] == '$' ? slice_find(slice_from(hash, 1), '$') : 0;
-    return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10 : hash.len == 13 && slice_find(hash, '$') == hash.len;
+    return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10
+                               : hash.len == 13 && slice_find(hash, '$') == hash.len;
 }
 
 static bool name_is_valid(struct slice name)
@@ -53,13 +59,15 @@ static const char *add_user(struct users *users, struct slice line)
 {
     size_t colon = slice_find(line, ':');
     struct slice name = slice_head(line, colon), rest = slice_from(line, colon + 1);
-    struct slice hash = slice_head(rest, slice_find(rest, ':')); /* shadow(5) and htpasswd put more behind it */
+    /* shadow(5) and htpasswd put more behind it */
+    struct slice hash = slice_head(rest, slice_find(rest, ':'));
     if (colon == line.len)
         return "not NAME:HASH";
     if (!name_is_valid(name))
         return "the name is empty, too long, or has a blank, a comma or a control character in it";
     if (!hash_is_plausible(hash))
-        return "what follows the name is no hash of crypt(3); mkpasswd or openssl passwd -6 make one";
+        return "what follows the name is no hash of crypt(3); mkpasswd or openssl passwd -6 make "
+               "one";
     for (size_t i = 0; i < users->n; i++)
         if (slice_is(name, users->items[i].name))
             return "this name is given twice";
@@ -70,7 +78,8 @@ static const char *add_user(struct users *users, struct slice line)
     return NULL;
 }
 
-static void read_users(struct loading *l, const struct section *s, const char *path, struct slice text, struct users *users)
+static void read_users(struct loading *l, const struct section *s, const char *path,
+                       struct slice text, struct users *users)
 {
     for (int number = 1; text.len; number++) {
         size_t end = slice_find(text, '\n');
@@ -95,13 +104,16 @@ static bool keep_old_users(struct loading *l, const struct section *s, struct li
         return false;
     for (size_t i = 0; i < l->old->nlistens; i++) {
         const struct listen_config *before = &l->old->listens[i];
-        if (strcmp(before->name, c->name) != 0 || !before->users.n || strcmp(before->users_file, c->users_file) != 0)
+        if (strcmp(before->name, c->name) != 0 || !before->users.n ||
+            strcmp(before->users_file, c->users_file) != 0)
             continue;
         c->users.items = mem_alloc(before->users.n * sizeof *c->users.items);
         for (c->users.n = 0; c->users.n < before->users.n; c->users.n++)
-            c->users.items[c->users.n] = (struct user){.name = mem_string(before->users.items[c->users.n].name),
-                                                       .hash = secret_copy(before->users.items[c->users.n].hash)};
-        advise(l, s, "users_file", "%s cannot be read any more; the users stay who they were", c->users_file);
+            c->users.items[c->users.n] =
+                (struct user){.name = mem_string(before->users.items[c->users.n].name),
+                              .hash = secret_copy(before->users.items[c->users.n].hash)};
+        advise(l, s, "users_file", "%s cannot be read any more; the users stay who they were",
+               c->users_file);
         return true;
     }
     return false;

@@ -14,9 +14,11 @@ struct unit {
     uint64_t factor;
 };
 
-static const struct unit duration_units[] = {{"ms", 1000},         {"s", 1000000},        {"m", 60 * 1000000ull},
-                                             {"h", 3600000000ull}, {"d", 86400000000ull}, {NULL, 0}};
-static const struct unit size_units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
+static const struct unit duration_units[] = {{"ms", 1000},           {"s", 1000000},
+                                             {"m", 60 * 1000000ull}, {"h", 3600000000ull},
+                                             {"d", 86400000000ull},  {NULL, 0}};
+static const struct unit size_units[] = {
+    {"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {NULL, 0}};
 
 bool number_parse(struct slice text, uint64_t max, uint64_t *value_r)
 {
@@ -65,18 +67,21 @@ const char *number_text(const struct value_type *type, int64_t value, char out[N
     return out;
 }
 
-static int check_range(const struct key *key, const struct value_type *type, struct slice text, uint64_t value, struct err *err)
+static int check_range(const struct key *key, const struct value_type *type, struct slice text,
+                       uint64_t value, struct err *err)
 {
     char min[NUMBER_TEXT], max[NUMBER_TEXT];
     if (value >= (uint64_t)key->min && value <= (uint64_t)key->max)
         return 0;
-    err_set(err, ERR_INVALID, "\"%.*s\" is out of range; allowed: %s to %s", SHOWN(text), number_text(type, key->min, min),
-            number_text(type, key->max, max));
+    err_set(err, ERR_INVALID, "\"%.*s\" is out of range; allowed: %s to %s", SHOWN(text),
+            number_text(type, key->min, min), number_text(type, key->max, max));
     return -1;
 }
 
-/* A number and one of the units. What is too large for 64 bits comes out as UINT64_MAX and fails the range. */
-static bool parse_with_unit(struct slice text, const struct unit *units, bool fold, uint64_t *value_r)
+/* A number and one of the units. What is too large for 64 bits comes out as UINT64_MAX and fails
+ * the range. */
+static bool parse_with_unit(struct slice text, const struct unit *units, bool fold,
+                            uint64_t *value_r)
 {
     size_t digits = 0;
     while (digits < text.len && ascii_is_digit(text.data[digits]))
@@ -89,7 +94,8 @@ static bool parse_with_unit(struct slice text, const struct unit *units, bool fo
             break;
     if (!units->text)
         return false;
-    if (!number_parse(slice_head(text, digits), UINT64_MAX, value_r) || *value_r > UINT64_MAX / units->factor)
+    if (!number_parse(slice_head(text, digits), UINT64_MAX, value_r) ||
+        *value_r > UINT64_MAX / units->factor)
         *value_r = UINT64_MAX;
     else
         *value_r *= units->factor;
@@ -126,7 +132,8 @@ static int duration(const struct key *key, struct slice text, usec *value_r, str
 {
     uint64_t value;
     if (!parse_with_unit(text, duration_units, false, &value)) {
-        err_set(err, ERR_INVALID, "\"%.*s\" is not a duration such as 300ms, 5s, 2m, 1h or 5d", SHOWN(text));
+        err_set(err, ERR_INVALID, "\"%.*s\" is not a duration such as 300ms, 5s, 2m, 1h or 5d",
+                SHOWN(text));
         return -1;
     }
     if (check_range(key, &type_duration, text, value, err) != 0)
@@ -141,7 +148,8 @@ static int parse_duration(const struct key *key, struct slice text, void *field,
 }
 
 /* Two fields that follow each other: the first wait and the longest. */
-static int parse_duration_pair(const struct key *key, struct slice text, void *field, struct err *err)
+static int parse_duration_pair(const struct key *key, struct slice text, void *field,
+                               struct err *err)
 {
     usec pair[2];
     struct slice item, rest = text;
@@ -152,11 +160,14 @@ static int parse_duration_pair(const struct key *key, struct slice text, void *f
         n++;
     }
     if (n != 2) {
-        err_set(err, ERR_INVALID, "\"%.*s\" is not two durations, the first wait and the longest, such as 5m 1h", SHOWN(text));
+        err_set(err, ERR_INVALID,
+                "\"%.*s\" is not two durations, the first wait and the longest, such as 5m 1h",
+                SHOWN(text));
         return -1;
     }
     if (pair[0] > pair[1]) {
-        err_set(err, ERR_INVALID, "\"%.*s\": the first wait is longer than the longest", SHOWN(text));
+        err_set(err, ERR_INVALID, "\"%.*s\": the first wait is longer than the longest",
+                SHOWN(text));
         return -1;
     }
     memcpy(field, pair, sizeof pair);
@@ -172,7 +183,8 @@ static int parse_bool(const struct key *key, struct slice text, void *field, str
             store(key, field, (uint64_t)w->value);
             return 0;
         }
-    err_set(err, ERR_INVALID, "\"%.*s\" is neither yes (on, true, 1) nor no (off, false, 0)", SHOWN(text));
+    err_set(err, ERR_INVALID, "\"%.*s\" is neither yes (on, true, 1) nor no (off, false, 0)",
+            SHOWN(text));
     return -1;
 }
 
@@ -186,7 +198,8 @@ static int parse_word(const struct key *key, struct slice text, void *field, str
             return 0;
         }
         if (len < sizeof list)
-            len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", w->text);
+            len +=
+                (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", w->text);
     }
     err_set(err, ERR_INVALID, "\"%.*s\" is not one of: %s", SHOWN(text), list);
     return -1;
@@ -246,9 +259,12 @@ static int parse_secret_file(const struct key *key, struct slice text, void *fie
     (void)key;
     if (slice_starts(text, prefix)) {
         struct slice name = slice_from(text, sizeof prefix - 1);
-        if (name.len && slice_find(name, '/') == name.len && !slice_is(name, ".") && !slice_is(name, ".."))
+        if (name.len && slice_find(name, '/') == name.len && !slice_is(name, ".") &&
+            !slice_is(name, ".."))
             return keep_string(text, field);
-        err_set(err, ERR_INVALID, "credential:NAME needs the name of a file in $CREDENTIALS_DIRECTORY, without \"/\"");
+        err_set(
+            err, ERR_INVALID,
+            "credential:NAME needs the name of a file in $CREDENTIALS_DIRECTORY, without \"/\"");
         return -1;
     }
     if (slice_starts(text, "/"))
@@ -266,5 +282,6 @@ const struct value_type type_word = {.parse = parse_word};
 const struct value_type type_text = {.parse = parse_text, .clear = string_clear};
 const struct value_type type_path = {.parse = parse_path, .clear = string_clear};
 const struct value_type type_log_target = {.parse = parse_log_target, .clear = string_clear};
-const struct value_type type_secret = {.secret = true, .parse = parse_secret, .clear = clear_secret};
+const struct value_type type_secret = {
+    .secret = true, .parse = parse_secret, .clear = clear_secret};
 const struct value_type type_secret_file = {.parse = parse_secret_file, .clear = string_clear};

@@ -11,7 +11,10 @@
 static const struct {
     const char *text;
     usec period;
-} periods[] = {{"s", USEC_PER_SEC}, {"m", 60 * USEC_PER_SEC}, {"h", 3600 * USEC_PER_SEC}, {"d", 86400 * USEC_PER_SEC}};
+} periods[] = {{"s", USEC_PER_SEC},
+               {"m", 60 * USEC_PER_SEC},
+               {"h", 3600 * USEC_PER_SEC},
+               {"d", 86400 * USEC_PER_SEC}};
 
 static int parse_rate(const struct key *key, struct slice text, void *field, struct err *err)
 {
@@ -19,14 +22,17 @@ static int parse_rate(const struct key *key, struct slice text, void *field, str
     size_t slash = slice_find(text, '/');
     struct slice period = slice_from(text, slash + 1);
     uint64_t messages;
-    bool known = number_parse(slice_head(text, slash), (uint64_t)key->max, &messages) && messages >= (uint64_t)key->min;
+    bool known = number_parse(slice_head(text, slash), (uint64_t)key->max, &messages) &&
+                 messages >= (uint64_t)key->min;
     for (size_t i = 0; known && i < sizeof periods / sizeof periods[0]; i++)
         if (slice_is(period, periods[i].text)) {
-            *rate = (struct rate_limit){.messages = (unsigned)messages, .period = periods[i].period};
+            *rate =
+                (struct rate_limit){.messages = (unsigned)messages, .period = periods[i].period};
             return 0;
         }
-    err_set(err, ERR_INVALID, "\"%.*s\" is not a rate such as 10/s, 60/m, 500/h or 2000/d; the number from %u to %u", SHOWN(text),
-            (unsigned)key->min, (unsigned)key->max);
+    err_set(err, ERR_INVALID,
+            "\"%.*s\" is not a rate such as 10/s, 60/m, 500/h or 2000/d; the number from %u to %u",
+            SHOWN(text), (unsigned)key->min, (unsigned)key->max);
     return -1;
 }
 
@@ -42,7 +48,8 @@ static void clear_destinations(void *field)
     free(list->items);
 }
 
-static int parse_destinations(const struct key *key, struct slice text, void *field, struct err *err)
+static int parse_destinations(const struct key *key, struct slice text, void *field,
+                              struct err *err)
 {
     struct destinations *list = field;
     struct slice item;
@@ -54,7 +61,9 @@ static int parse_destinations(const struct key *key, struct slice text, void *fi
         if (!network_parse(item, &d->network)) {
             d->name = host_parse(item);
             if (!d->name) {
-                err_set(err, ERR_INVALID, "\"%.*s\" is neither a host name nor a network such as 203.0.113.0/24 or 2001:db8::/32",
+                err_set(err, ERR_INVALID,
+                        "\"%.*s\" is neither a host name nor a network such as 203.0.113.0/24 or "
+                        "2001:db8::/32",
                         SHOWN(item));
                 return -1;
             }
@@ -67,7 +76,8 @@ static int parse_destinations(const struct key *key, struct slice text, void *fi
     return -1;
 }
 
-const struct value_type type_destinations = {.parse = parse_destinations, .clear = clear_destinations};
+const struct value_type type_destinations = {.parse = parse_destinations,
+                                             .clear = clear_destinations};
 
 /* --- where clients connect --- */
 
@@ -89,7 +99,8 @@ static bool is_passed(struct slice item, struct slice *name_r)
     return slice_is(item, "systemd") || (slice_starts(item, prefix) && name_r->len > 0);
 }
 
-static int parse_listen_points(const struct key *key, struct slice text, void *field, struct err *err)
+static int parse_listen_points(const struct key *key, struct slice text, void *field,
+                               struct err *err)
 {
     struct listen_points *points = field;
     struct slice item, name;
@@ -104,7 +115,8 @@ static int parse_listen_points(const struct key *key, struct slice text, void *f
         }
         if (!addr_parse_with_port(item, &at) || at.port == 0) {
             err_set(err, ERR_INVALID,
-                    "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or [::1]:25; nor systemd or systemd:NAME",
+                    "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or "
+                    "[::1]:25; nor systemd or systemd:NAME",
                     SHOWN(item));
             return -1;
         }
@@ -126,4 +138,5 @@ static void clear_listen_points(void *field)
     free(points->items);
 }
 
-const struct value_type type_listen_points = {.parse = parse_listen_points, .clear = clear_listen_points};
+const struct value_type type_listen_points = {.parse = parse_listen_points,
+                                              .clear = clear_listen_points};

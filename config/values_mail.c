@@ -6,28 +6,34 @@
 #include "config/config.h"
 #include "config/table.h"
 
-/* What goes into MAIL, RCPT and header lines as it is: no quoting, nothing that could end a line or an address (RFC 5322 atext, and dots). */
+/* What goes into MAIL, RCPT and header lines as it is: no quoting, nothing that could end a line or
+ * an address (RFC 5322 atext, and dots). */
 static bool is_local_part(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.data[i];
-        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && !(c != 0 && strchr(".!#$%&'*+-/=?^_`{|}~", c)))
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) &&
+            !(c != 0 && strchr(".!#$%&'*+-/=?^_`{|}~", c)))
             return false;
     }
-    return s.len > 0 && s.len <= 64; /* RFC 5321 4.5.3.1.1 */
+    /* RFC 5321 4.5.3.1.1 */
+    return s.len > 0 && s.len <= 64;
 }
 
 static bool is_mail_address(struct slice s)
 {
     size_t at = slice_find(s, '@');
-    return at < s.len && is_local_part(slice_head(s, at)) && host_name_is_valid(slice_from(s, at + 1));
+    return at < s.len && is_local_part(slice_head(s, at)) &&
+           host_name_is_valid(slice_from(s, at + 1));
 }
 
-static int parse_mail_address(const struct key *key, struct slice text, void *field, struct err *err)
+static int parse_mail_address(const struct key *key, struct slice text, void *field,
+                              struct err *err)
 {
     (void)key;
     if (!is_mail_address(text)) {
-        err_set(err, ERR_INVALID, "\"%.*s\" is not a bare mail address such as me@example.com", SHOWN(text));
+        err_set(err, ERR_INVALID, "\"%.*s\" is not a bare mail address such as me@example.com",
+                SHOWN(text));
         return -1;
     }
     *(char **)field = slice_string(text);
@@ -78,7 +84,10 @@ static int parse_aliases(const struct key *key, struct slice text, void *field, 
         size_t equals = slice_find(item, '=');
         struct slice name = slice_head(item, equals), to = slice_from(item, equals + 1);
         if (!is_local_part(name) || !is_mail_address(to)) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is not NAME=ADDRESS such as root=admin@example.com or *=ops@example.com", SHOWN(item));
+            err_set(
+                err, ERR_INVALID,
+                "\"%.*s\" is not NAME=ADDRESS such as root=admin@example.com or *=ops@example.com",
+                SHOWN(item));
             return -1;
         }
         if (is_named(list, name)) {

@@ -25,7 +25,8 @@ bool next_item(struct slice *rest, struct slice *item_r)
 
 /* What all lists begin with in memory: the items and how many. */
 #define LIST_CLEAR(type) free(((type *)field)->items)
-#define LIST_GROW(list) ((list)->items = mem_resize((list)->items, ((list)->n + 1) * sizeof *(list)->items))
+#define LIST_GROW(list)                                                                            \
+    ((list)->items = mem_resize((list)->items, ((list)->n + 1) * sizeof *(list)->items))
 
 static int refuse_empty(size_t n, struct err *err)
 {
@@ -39,10 +40,12 @@ static int refuse_empty(size_t n, struct err *err)
 
 static bool label_is_valid(struct slice label)
 {
-    if (label.len == 0 || label.len > 63 || label.data[0] == '-' || label.data[label.len - 1] == '-')
+    if (label.len == 0 || label.len > 63 || label.data[0] == '-' ||
+        label.data[label.len - 1] == '-')
         return false;
     for (size_t i = 0; i < label.len; i++)
-        if (!ascii_is_alpha(label.data[i]) && !ascii_is_digit(label.data[i]) && label.data[i] != '-' && label.data[i] != '_')
+        if (!ascii_is_alpha(label.data[i]) && !ascii_is_digit(label.data[i]) &&
+            label.data[i] != '-' && label.data[i] != '_')
             return false;
     return true;
 }
@@ -57,7 +60,8 @@ bool host_name_is_valid(struct slice text)
         struct slice label = slice_head(text, dot);
         if (!label_is_valid(label))
             return false;
-        if (dot == text.len) /* a last label of digits only is a broken IPv4 address */
+        /* a last label of digits only is a broken IPv4 address */
+        if (dot == text.len)
             return !number_parse(label, UINT64_MAX, &number);
         text = slice_from(text, dot + 1);
     }
@@ -71,7 +75,8 @@ char *host_parse(struct slice text)
             text = slice_make(text.data + 1, text.len - 2);
         return slice_string(text);
     }
-    if (text.len > 1 && text.data[text.len - 1] == '.') /* the root's dot would never match a certificate */
+    /* the root's dot would never match a certificate */
+    if (text.len > 1 && text.data[text.len - 1] == '.')
         text.len--;
     return host_name_is_valid(text) ? slice_string(text) : NULL;
 }
@@ -86,10 +91,14 @@ static int parse_host(const struct key *key, struct slice text, void *field, str
     }
     size_t colon = slice_find(text, ':');
     if (addr_parse_with_port(text, &a) || host_name_is_valid(slice_head(text, colon)))
-        err_set(err, ERR_INVALID, "\"%.*s\" has a port; only the host name or address stands here%s", SHOWN(text),
+        err_set(err, ERR_INVALID,
+                "\"%.*s\" has a port; only the host name or address stands here%s", SHOWN(text),
                 keys_find(key->section, slice_of("ports")) ? ", the port belongs into ports" : "");
     else
-        err_set(err, ERR_INVALID, "\"%.*s\" is neither a host name (international ones in their xn-- form) nor an IP address", SHOWN(text));
+        err_set(err, ERR_INVALID,
+                "\"%.*s\" is neither a host name (international ones in their xn-- form) nor an IP "
+                "address",
+                SHOWN(text));
     return -1;
 }
 
@@ -113,7 +122,10 @@ static int parse_helo(const struct key *key, struct slice text, void *field, str
         *(char **)field = slice_string(text);
         return 0;
     }
-    err_set(err, ERR_INVALID, "\"%.*s\" is neither a host name (other than localhost, which providers refuse) nor an address", SHOWN(text));
+    err_set(err, ERR_INVALID,
+            "\"%.*s\" is neither a host name (other than localhost, which providers refuse) nor an "
+            "address",
+            SHOWN(text));
     return -1;
 }
 
@@ -124,7 +136,9 @@ static int parse_address(const struct key *key, struct slice text, void *field, 
     (void)key;
     if (addr_parse(text, field))
         return 0;
-    err_set(err, ERR_INVALID, "\"%.*s\" is not an IP address without port, such as 192.0.2.1 or 2001:db8::1", SHOWN(text));
+    err_set(err, ERR_INVALID,
+            "\"%.*s\" is not an IP address without port, such as 192.0.2.1 or 2001:db8::1",
+            SHOWN(text));
     return -1;
 }
 
@@ -141,7 +155,10 @@ static int parse_addresses(const struct key *key, struct slice text, void *field
     while (next_item(&text, &item)) {
         LIST_GROW(list);
         if (!addr_parse_with_port(item, &list->items[list->n]) || list->items[list->n].port == 0) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or [::1]:25", SHOWN(item));
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is not an address with a port, such as 127.0.0.1:25, 0.0.0.0:25 or "
+                    "[::1]:25",
+                    SHOWN(item));
             return -1;
         }
         list->n++;
@@ -163,7 +180,8 @@ static int parse_networks(const struct key *key, struct slice text, void *field,
         LIST_GROW(list);
         if (!network_parse(item, &list->items[list->n])) {
             err_set(err, ERR_INVALID,
-                    "\"%.*s\" is not a network such as 192.168.0.0/16, 2001:db8::/32 or a single address (no bits may be set behind the "
+                    "\"%.*s\" is not a network such as 192.168.0.0/16, 2001:db8::/32 or a single "
+                    "address (no bits may be set behind the "
                     "prefix)",
                     SHOWN(item));
             return -1;
@@ -219,7 +237,9 @@ static int parse_ports(const struct key *key, struct slice text, void *field, st
     while (next_item(&text, &item)) {
         struct port port;
         if (!parse_port(item, &port)) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is not PORT or PORT/MODE; allowed: 1 to 65535, and starttls, implicit or plain",
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is not PORT or PORT/MODE; allowed: 1 to 65535, and starttls, "
+                    "implicit or plain",
                     SHOWN(item));
             return -1;
         }
@@ -273,7 +293,10 @@ static int parse_pins(const struct key *key, struct slice text, void *field, str
     while (next_item(&text, &item)) {
         LIST_GROW(list);
         if (!parse_pin(item, list->items[list->n])) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is not a SHA-256 fingerprint: 64 hex digits, or 32 pairs with colons between", SHOWN(item));
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is not a SHA-256 fingerprint: 64 hex digits, or 32 pairs with colons "
+                    "between",
+                    SHOWN(item));
             return -1;
         }
         list->n++;
@@ -290,7 +313,8 @@ static bool domain_is_valid(struct slice domain)
         return addr_parse(slice_make(domain.data + 6, domain.len - 7), &a);
     if (domain.len > 2 && domain.data[0] == '[' && domain.data[domain.len - 1] == ']')
         return addr_parse(slice_make(domain.data + 1, domain.len - 2), &a);
-    for (size_t i = 0; i < domain.len; i++) /* a domain of RFC 6531 is let through as it is */
+    /* a domain of RFC 6531 is let through as it is */
+    for (size_t i = 0; i < domain.len; i++)
         if ((unsigned char)domain.data[i] >= 128)
             return true;
     return host_name_is_valid(domain);
@@ -327,7 +351,8 @@ static int parse_senders(const struct key *key, struct slice text, void *field, 
     (void)key;
     while (next_item(&text, &item)) {
         if (!sender_is_valid(item)) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is none of: user@dom, @dom, user@*, *, <>", SHOWN(item));
+            err_set(err, ERR_INVALID, "\"%.*s\" is none of: user@dom, @dom, user@*, *, <>",
+                    SHOWN(item));
             return -1;
         }
         LIST_GROW(list);

@@ -1,4 +1,5 @@
-/* The URL of an outbound proxy. It may hold a password: no message shows any part of it, and copies are wiped. */
+/* The URL of an outbound proxy. It may hold a password: no message shows any part of it, and copies
+ * are wiped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "config/config.h"
 #include "config/table.h"
 
-#define CREDENTIAL_MAX 255 /* octets of a user name or password: RFC 1929 section 2 */
+/* octets of a user name or password: RFC 1929 section 2 */
+#define CREDENTIAL_MAX 255
 
 static int hex_value(char c)
 {
@@ -45,10 +47,13 @@ static int parse_credentials(struct slice text, struct outbound_proxy *proxy, st
     char decoded[CREDENTIAL_MAX + 1];
     size_t len, colon = slice_find(text, ':');
     if (colon == text.len) {
-        err_set(err, ERR_INVALID, "a user without a password; allowed: user:password@host:port, with %%XX for special characters");
+        err_set(err, ERR_INVALID,
+                "a user without a password; allowed: user:password@host:port, with %%XX for "
+                "special characters");
         return -1;
     }
-    if (!decode(slice_head(text, colon), decoded, &len) || (proxy->kind == PROXY_HTTP && memchr(decoded, ':', len)))
+    if (!decode(slice_head(text, colon), decoded, &len) ||
+        (proxy->kind == PROXY_HTTP && memchr(decoded, ':', len)))
         err_set(err, ERR_INVALID, "the user name is empty, too long, or has a wrong %%XX in it");
     else {
         proxy->user = mem_copy(decoded, len);
@@ -72,7 +77,9 @@ static int parse_host_and_port(struct slice text, struct outbound_proxy *proxy, 
     if (number_parse(slice_from(text, colon), 65535, &port) && port && !naked_v6)
         proxy->host = host_parse(host);
     if (!proxy->host) {
-        err_set(err, ERR_INVALID, "no HOST:PORT at its end; allowed: socks5://[user:password@]host:port, http://[user:password@]host:port");
+        err_set(err, ERR_INVALID,
+                "no HOST:PORT at its end; allowed: socks5://[user:password@]host:port, "
+                "http://[user:password@]host:port");
         return -1;
     }
     proxy->port = (uint16_t)port;
@@ -96,7 +103,9 @@ static int parse_proxy(const struct key *key, struct slice text, void *field, st
     else if (slice_starts(text, "http://"))
         proxy->kind = PROXY_HTTP;
     else {
-        err_set(err, ERR_INVALID, "unknown kind of proxy; allowed: socks5://[user:password@]host:port, http://[user:password@]host:port");
+        err_set(err, ERR_INVALID,
+                "unknown kind of proxy; allowed: socks5://[user:password@]host:port, "
+                "http://[user:password@]host:port");
         return -1;
     }
     text = slice_from(text, proxy->kind == PROXY_SOCKS5 ? strlen("socks5://") : strlen("http://"));

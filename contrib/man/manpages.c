@@ -1,4 +1,5 @@
-/* Writes the manual pages: smtp-detour(8) from the table of subcommands, proxy.ini(5) from the table of keys, so that neither can lag behind the program. */
+/* Writes the manual pages: smtp-detour(8) from the table of subcommands, proxy.ini(5) from the
+ * table of keys, so that neither can lag behind the program. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,8 @@
 #include "config/config.h"
 #include "config/table.h"
 
-/* Text for roff: no line begins with a control character, backslashes and minus signs are themselves. */
+/* Text for roff: no line begins with a control character, backslashes and minus signs are
+ * themselves. */
 static void put(const char *text)
 {
     bool start = true;
@@ -25,7 +27,8 @@ static void put(const char *text)
 
 static void head(const char *title, const char *section, const char *name, const char *what)
 {
-    printf(".TH %s %s \"\" \"smtp\\-detour %s\"\n.SH NAME\n%s \\- %s\n", title, section, VERSION, name, what);
+    printf(".TH %s %s \"\" \"smtp\\-detour %s\"\n.SH NAME\n%s \\- %s\n", title, section, VERSION,
+           name, what);
 }
 
 /* ---- proxy.ini(5) ---- */
@@ -50,8 +53,10 @@ static void put_key(const struct key *key)
             putchar(w[1].text ? ',' : '.');
         }
         putchar('\n');
-    } else if (pair || key->type == &type_count || key->type == &type_size || key->type == &type_duration)
-        printf("From %s to %s.\n", number_text(unit, key->min, min), number_text(unit, key->max, max));
+    } else if (pair || key->type == &type_count || key->type == &type_size ||
+               key->type == &type_duration)
+        printf("From %s to %s.\n", number_text(unit, key->min, min),
+               number_text(unit, key->max, max));
     printf(key->def ? "(the default)\n" : "(an example)\n");
 }
 
@@ -73,15 +78,20 @@ static void put_section(enum section_id id)
 static void page_5(void)
 {
     head("PROXY.INI", "5", "proxy.ini", "configuration of smtp\\-detour");
-    puts(".SH DESCRIPTION\n.B /etc/smtp\\-detour/proxy.ini\nhas sections of\n.I KEY = VALUE\nlines that begin at the margin, at most 198 "
+    puts(".SH DESCRIPTION\n.B /etc/smtp\\-detour/proxy.ini\nhas sections of\n.I KEY = VALUE\nlines "
+         "that begin at the margin, at most 198 "
          "octets each. Comments begin "
-         "with # or ;.\nDurations: 300ms 5s 2m 1h 5d. Sizes: 64K 25M 1G. Lists are separated by blanks or commas. Booleans: yes, "
+         "with # or ;.\nDurations: 300ms 5s 2m 1h 5d. Sizes: 64K 25M 1G. Lists are separated by "
+         "blanks or commas. Booleans: yes, "
          "no.\n.PP\nThe smallest useful "
-         "file:\n.PP\n.nf\n.RS\n[upstream]\nprovider = gmail\nusername = me@gmail.com\npassword_file = "
+         "file:\n.PP\n.nf\n.RS\n[upstream]\nprovider = gmail\nusername = "
+         "me@gmail.com\npassword_file = "
          "/etc/smtp\\-detour/password\n.RE\n.fi\n.PP\n"
-         "Everything that is wrong with a file is printed by\n.BR \"smtp\\-detour check\" .\nA file that holds a secret must not be "
+         "Everything that is wrong with a file is printed by\n.BR \"smtp\\-detour check\" .\nA "
+         "file that holds a secret must not be "
          "readable by everyone.");
-    static const enum section_id order[] = {SECTION_UPSTREAM, SECTION_LISTEN, SECTION_SERVER, SECTION_LOG, SECTION_ADMIN};
+    static const enum section_id order[] = {SECTION_UPSTREAM, SECTION_LISTEN, SECTION_SERVER,
+                                            SECTION_LOG, SECTION_ADMIN};
     _Static_assert(sizeof order / sizeof order[0] == SECTION_COUNT, "every section has its place");
     for (size_t i = 0; i < SECTION_COUNT; i++)
         put_section(order[i]);
@@ -94,16 +104,19 @@ static void page_8(void)
 {
     size_t n;
     const struct subcommand *subcommands = cli_subcommands(&n);
-    head("SMTP-DETOUR", "8", "smtp\\-detour, sendmail", "an SMTP submission proxy that finds the port that works");
+    head("SMTP-DETOUR", "8", "smtp\\-detour, sendmail",
+         "an SMTP submission proxy that finds the port that works");
     puts(".SH SYNOPSIS");
     for (size_t i = 0; i < n; i++) {
         printf(".B smtp\\-detour %s\n", subcommands[i].name);
         put(subcommands[i].arguments);
         puts("\n.br");
     }
-    puts(".B sendmail\n[\\-t] [\\-i] [\\-f ADDR] [\\-F NAME] [RECIPIENT...]\n.SH DESCRIPTION\n.B smtp\\-detour\naccepts mail from software "
+    puts(".B sendmail\n[\\-t] [\\-i] [\\-f ADDR] [\\-F NAME] [RECIPIENT...]\n.SH DESCRIPTION\n.B "
+         "smtp\\-detour\naccepts mail from software "
          "that can say no more than "
-         "SMTP on port 25, and submits it through the first upstream port that really works, with verified TLS and the credentials that "
+         "SMTP on port 25, and submits it through the first upstream port that really works, with "
+         "verified TLS and the credentials that "
          "only it knows. Its client's "
          "250 is the upstream's 250.\n.SH COMMANDS");
     for (size_t i = 0; i < n; i++) {
@@ -114,16 +127,22 @@ static void page_8(void)
         puts(".\n.br");
         put(subcommands[i].help);
     }
-    puts(".SH SENDMAIL\nCalled by the name\n.BR sendmail ,\nthe program hands the message on its standard input to 127.0.0.1:25, else "
+    puts(".SH SENDMAIL\nCalled by the name\n.BR sendmail ,\nthe program hands the message on its "
+         "standard input to 127.0.0.1:25, else "
          "[::1]:25. It reads no configuration and "
-         "needs no secret. A line of one dot ends the message unless \\-i or \\-oi is given. \\-t takes the recipients of To, Cc and Bcc "
+         "needs no secret. A line of one dot ends the message unless \\-i or \\-oi is given. \\-t "
+         "takes the recipients of To, Cc and Bcc "
          "too. Without \\-f the sender is "
-         "user@hostname. Bcc is never passed on; a missing From is added, with the name of \\-F. Other options of other sendmails are "
+         "user@hostname. Bcc is never passed on; a missing From is added, with the name of \\-F. "
+         "Other options of other sendmails are "
          "taken and mean nothing. When one recipient is "
-         "refused, nothing is sent to the others either.\n.PP\nExit status: 0 taken, 1 refused, 64 no recipients, 75 try again later (a "
+         "refused, nothing is sent to the others either.\n.PP\nExit status: 0 taken, 1 refused, 64 "
+         "no recipients, 75 try again later (a "
          "4xx, or nobody listens).\n"
-         ".SH SIGNALS\nSIGHUP rereads the configuration. SIGTERM and SIGINT let running messages finish.\n"
-         ".SH FILES\n.TP\n.B /etc/smtp\\-detour/proxy.ini\nthe configuration, see\n.BR proxy.ini (5)\n.TP\n.B /var/lib/smtp\\-detour\nwhat "
+         ".SH SIGNALS\nSIGHUP rereads the configuration. SIGTERM and SIGINT let running messages "
+         "finish.\n"
+         ".SH FILES\n.TP\n.B /etc/smtp\\-detour/proxy.ini\nthe configuration, see\n.BR proxy.ini "
+         "(5)\n.TP\n.B /var/lib/smtp\\-detour\nwhat "
          "was learnt about ports; the self\\-signed "
          "certificate\n.SH \"SEE ALSO\"\n.BR proxy.ini (5)");
 }

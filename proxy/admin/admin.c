@@ -12,10 +12,14 @@
 #include "io/loop.h"
 
 #define TICK USEC_PER_SEC
-#define SOON (100 * USEC_PER_MS)         /* after an event: at most ten snapshots a second */
-#define PROOFS_AT_ONCE 32                /* a thousand dials in one turn of the loop would keep everybody waiting; */
-#define MORE_PROOFS (100 * USEC_PER_MS)  /* ... the next so much later */
-#define BROKEN_AGAIN (60 * USEC_PER_SEC) /* how soon an account that does not work is tried again */
+/* after an event: at most ten snapshots a second */
+#define SOON (100 * USEC_PER_MS)
+/* a thousand dials in one turn of the loop would keep everybody waiting; */
+#define PROOFS_AT_ONCE 32
+/* ... the next so much later */
+#define MORE_PROOFS (100 * USEC_PER_MS)
+/* how soon an account that does not work is tried again */
+#define BROKEN_AGAIN (60 * USEC_PER_SEC)
 
 enum { TURNS = 60 };
 
@@ -39,7 +43,8 @@ struct admin {
     struct tally tally;
     struct reloads reloads;
     int64_t started_ms;
-    usec turns[TURNS]; /* the longest turn of each of the last seconds */
+    /* the longest turn of each of the last seconds */
+    usec turns[TURNS];
     unsigned next_turn;
     struct proof *proofs;
     size_t nproofs, next_proof;
@@ -54,10 +59,11 @@ static void add_listeners(struct admin *a, struct snapshot *s, const struct conf
         const struct listen_config *l = &config->listens[i];
         struct listener_view *v = &s->listeners[s->nlisteners++];
         text_clean(v->name, sizeof v->name, slice_of(l->name));
-        for (size_t k = 0, used = 0; k < l->address.n && used + ADDR_TEXT < sizeof v->address; k++) {
+        for (size_t k = 0, used = 0; k < l->address.n && used + ADDR_TEXT < sizeof v->address;
+             k++) {
             char text[ADDR_TEXT];
-            used += (size_t)snprintf(v->address + used, sizeof v->address - used, "%s%s", k ? " " : "",
-                                     addr_text_with_port(&l->address.items[k], text));
+            used += (size_t)snprintf(v->address + used, sizeof v->address - used, "%s%s",
+                                     k ? " " : "", addr_text_with_port(&l->address.items[k], text));
         }
         v->clients = a->source.clients(a->source.ctx, l->name);
         v->max_clients = l->max_clients;
@@ -96,7 +102,8 @@ static void publish(struct admin *a)
     make_nonce(a->io->loop, s->nonce);
     for (size_t i = 0; i < accounts_count(accounts); i++) {
         snapshot_add_account(s, accounts_at(accounts, i), s->made);
-        tally_account(&a->tally, s->accounts[i].name); /* counters are there before the first message: a rate needs two values */
+        /* counters are there before the first message: a rate needs two values */
+        tally_account(&a->tally, s->accounts[i].name);
     }
     add_listeners(a, s, config);
     copy_allow(s, &config->admin.allow);
@@ -119,15 +126,18 @@ static usec *last_try(struct admin *a, const char *name)
     return &p->tried;
 }
 
-/* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks finds it fresh. */
+/* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks
+ * finds it fresh. */
 static bool prove_if_due(struct admin *a, struct account *account)
 {
     const struct upstream_config *cfg = account_config(account);
-    usec now = loop_now(a->io->loop), validity = snapshot_validity(cfg), proven = snapshot_proven(account);
+    usec now = loop_now(a->io->loop), validity = snapshot_validity(cfg),
+         proven = snapshot_proven(account);
     usec margin = validity / 4 > TICK + TICK / 2 ? validity / 4 : TICK + TICK / 2;
     usec *tried = last_try(a, cfg->name);
     bool works = account_standing(account) == STANDING_WORKS && proven > 0;
-    usec due = works ? proven + validity - margin : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
+    usec due = works ? proven + validity - margin
+                     : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
     if (now < due)
         return false;
     *tried = now;
@@ -233,8 +243,9 @@ void admin_message(struct admin *a, const struct admin_ended *e)
     clean(m.tls, sizeof m.tls, e->tls);
     clean(m.reply, sizeof m.reply, e->reply);
     tally_message(&a->tally, &m);
+    /* the session that carried it may be gone by the next tick */
     if (is_on(a))
-        note_load(a); /* the session that carried it may be gone by the next tick */
+        note_load(a);
     publish_soon(a);
 }
 
@@ -270,7 +281,8 @@ static struct place *find(struct admin *a, const struct addr *asked)
 {
     LIST_EACH (&a->places, it) {
         struct place *p = CONTAINER(it, struct place, link);
-        if (!p->wanted && addr_equal(http_asked(p->http), asked) && http_asked(p->http)->port == asked->port)
+        if (!p->wanted && addr_equal(http_asked(p->http), asked) &&
+            http_asked(p->http)->port == asked->port)
             return p;
     }
     return NULL;
@@ -288,7 +300,8 @@ static void drop(struct admin *a, bool fresh)
 int admin_apply(struct admin *a, const struct config *config, struct addr *at_r, struct err *err)
 {
     LIST_EACH (&a->places, it)
-        CONTAINER(it, struct place, link)->wanted = CONTAINER(it, struct place, link)->fresh = false;
+        CONTAINER(it, struct place, link)->wanted = CONTAINER(it, struct place, link)->fresh =
+            false;
     for (size_t i = 0; i < config->admin.address.n; i++) {
         const struct addr *at = &config->admin.address.items[i];
         struct place *p = find(a, at);
@@ -326,7 +339,8 @@ void admin_serve(struct admin *a)
         struct place *p = CONTAINER(it, struct place, link);
         if (http_is_serving(p->http))
             continue;
-        snprintf(url, sizeof url, "http://%s/", addr_text_with_port(http_address(p->http), address));
+        snprintf(url, sizeof url, "http://%s/",
+                 addr_text_with_port(http_address(p->http), address));
         if (http_serve(p->http, a->snapshots, &err) != 0)
             log_say(a->io->log, LOG_ERROR, "[admin] address %s: %s", address, err.words);
         else

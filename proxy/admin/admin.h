@@ -1,8 +1,10 @@
-/* The admin address (PRODUCT [admin], 8): status page, /status.json, /metrics, /livez, /readyz. Counts always, so that a reload that turns it on has something to show; listens
- * and proves accounts only where the configuration has an address.
+/* The admin address (PRODUCT [admin], 8): status page, /status.json, /metrics, /livez, /readyz.
+ * Counts always, so that a reload that turns it on has something to show; listens and proves
+ * accounts only where the configuration has an address.
  *
- * The loop publishes a snapshot every second, and a moment after something happened; HTTP threads answer from it and touch nothing else. While it is on, an account whose
- * knowledge nears the age of `reprobe` is proven anew by a real session, one that never worked once a minute. */
+ * The loop publishes a snapshot every second, and a moment after something happened; HTTP threads
+ * answer from it and touch nothing else. While it is on, an account whose knowledge nears the age
+ * of `reprobe` is proven anew by a real session, one that never worked once a minute. */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
@@ -14,29 +16,36 @@
 struct accounts;
 struct admin;
 
-/* What other rooms know, asked from the loop when a snapshot is made. All that comes back is borrowed for that moment. */
+/* What other rooms know, asked from the loop when a snapshot is made. All that comes back is
+ * borrowed for that moment. */
 struct admin_source {
     const struct config *(*config)(void *ctx);
     const struct accounts *(*accounts)(void *ctx);
     unsigned (*clients)(void *ctx, const char *listener);
-    int64_t (*expires)(void *ctx, size_t listener); /* of its certificate, Unix seconds; 0: it shows none */
+    /* of its certificate, Unix seconds; 0: it shows none */
+    int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     void *ctx;
 };
 
-struct admin *admin_new(const struct io *io, const struct admin_source *source); /* keeps io, copies source. Gives */
-void admin_free(struct admin **admin);                                           /* closes all; NULL is fine */
+/* keeps io, copies source. Gives */
+struct admin *admin_new(const struct io *io, const struct admin_source *source);
+/* closes all; NULL is fine */
+void admin_free(struct admin **admin);
 
-/* Binds what `config` has and we have not, then closes what it no longer has. Nobody is answered at a new address before admin_serve: threads are made after root was
- * given up. On -1 nothing changed, and *at_r is the address. */
-int admin_apply(struct admin *admin, const struct config *config, struct addr *at_r, struct err *err) MUST_USE;
+/* Binds what `config` has and we have not, then closes what it no longer has. Nobody is answered at
+ * a new address before admin_serve: threads are made after root was given up. On -1 nothing
+ * changed, and *at_r is the address. */
+int admin_apply(struct admin *admin, const struct config *config, struct addr *at_r,
+                struct err *err) MUST_USE;
 /* Answers at what was bound, with a fresh snapshot; after the start and after each reload. */
 void admin_serve(struct admin *admin);
 
 /* A message that ended. Borrows all; texts may hold anything. */
 struct admin_ended {
     enum admin_result result;
-    const char *id, *from, *to, *client, *listener, *account, *tls, *reply; /* NULL: none */
+    /* NULL: none */
+    const char *id, *from, *to, *client, *listener, *account, *tls, *reply;
     uint64_t nrcpt, size;
     uint16_t port;
     int status;
@@ -44,6 +53,7 @@ struct admin_ended {
 };
 void admin_message(struct admin *admin, const struct admin_ended *m);
 void admin_reloaded(struct admin *admin, bool good);
-void admin_network_changed(struct admin *admin); /* what is known is worth nothing any more */
+/* what is known is worth nothing any more */
+void admin_network_changed(struct admin *admin);
 
 #endif

@@ -1,11 +1,20 @@
-/* The charts: bars drawn into an SVG of fixed coordinates, which the page stretches. Every bar says its numbers when pointed at. */
+/* The charts: bars drawn into an SVG of fixed coordinates, which the page stretches. Every bar says
+ * its numbers when pointed at. */
 #include <inttypes.h>
 #include <time.h>
 
 #include "admin/page.h"
 
 /* About as wide as a phone, so that its letters are not smaller there than all others. */
-enum { LEFT = 30, TOP = 8, STEP = 5, BAR = STEP - 1, WIDTH = TALLY_MINUTES * STEP, HEIGHT = 76, FOOT = 18 };
+enum {
+    LEFT = 30,
+    TOP = 8,
+    STEP = 5,
+    BAR = STEP - 1,
+    WIDTH = TALLY_MINUTES * STEP,
+    HEIGHT = 76,
+    FOOT = 18
+};
 
 static const struct tally_minute nothing;
 
@@ -15,7 +24,8 @@ static const struct tally_minute *minute_at(const struct snapshot *s, unsigned c
     return m ? m : &nothing;
 }
 
-/* 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that people read at a glance, with a whole number at half height. */
+/* 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that people read at a glance, with a whole
+ * number at half height. */
 static unsigned round_up(unsigned n)
 {
     for (unsigned power = 1; power < 100000000; power *= 10)
@@ -28,7 +38,8 @@ static unsigned round_up(unsigned n)
 static int height_of(unsigned n, unsigned top)
 {
     int h = (int)((double)n * HEIGHT / (double)top + 0.5);
-    return n > 0 && h < 2 ? 2 : h; /* a single message among thousands is seen */
+    /* a single message among thousands is seen */
+    return n > 0 && h < 2 ? 2 : h;
 }
 
 static void clock_text(int64_t wall_ms, char out[8])
@@ -43,10 +54,13 @@ static void clock_text(int64_t wall_ms, char out[8])
 static void frame(const struct snapshot *s, const char *label, unsigned top, struct out *o)
 {
     char clock[8];
-    out_printf(o, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", LEFT + WIDTH + 6, TOP + HEIGHT + FOOT, label);
+    out_printf(o, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", LEFT + WIDTH + 6,
+               TOP + HEIGHT + FOOT, label);
     for (int i = 0; i <= 2; i++) {
         int y = TOP + HEIGHT * i / 2;
-        out_printf(o, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%u</text>",
+        out_printf(o,
+                   "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><text x=\"%d\" "
+                   "y=\"%d\" text-anchor=\"end\">%u</text>",
                    LEFT, LEFT + WIDTH, y, y, LEFT - 6, y + 4, top - top * (unsigned)i / 2);
     }
     for (int back = 60; back >= 0; back -= 15) {
@@ -63,8 +77,8 @@ static void frame(const struct snapshot *s, const char *label, unsigned top, str
 static void bar(struct out *o, unsigned column, int above, int height, const char *kind)
 {
     if (height > 0)
-        out_printf(o, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", kind, LEFT + (int)column * STEP + 1,
-                   TOP + HEIGHT - above - height, BAR, height);
+        out_printf(o, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", kind,
+                   LEFT + (int)column * STEP + 1, TOP + HEIGHT - above - height, BAR, height);
 }
 
 static void column_begin(const struct snapshot *s, unsigned column, struct out *o)
@@ -86,8 +100,9 @@ void chart_messages(const struct snapshot *s, struct out *o)
     }
     top = round_up(top);
     out_printf(o,
-               "<section><h3>Messages per minute, last hour</h3><p class=\"key\"><span><i class=\"k1\"></i>%" PRIu64
-               " delivered</span><span><i class=\"k2\"></i>%" PRIu64 " not delivered</span></p>",
+               "<section><h3>Messages per minute, last hour</h3><p class=\"key\"><span><i "
+               "class=\"k1\"></i>%" PRIu64 " delivered</span><span><i class=\"k2\"></i>%" PRIu64
+               " not delivered</span></p>",
                good, bad);
     frame(s, "Messages per minute in the last hour", top, o);
     for (unsigned c = 0; c < TALLY_MINUTES; c++) {
@@ -109,7 +124,8 @@ static void put_clients(const struct snapshot *s, unsigned top, struct out *o)
 {
     out_add(o, "<path class=\"line\" d=\"");
     for (unsigned c = 0; c < TALLY_MINUTES; c++)
-        out_printf(o, "%s%d,%dh%d", c ? "L" : "M", LEFT + (int)c * STEP, TOP + HEIGHT - height_of(minute_at(s, c)->clients, top), STEP);
+        out_printf(o, "%s%d,%dh%d", c ? "L" : "M", LEFT + (int)c * STEP,
+                   TOP + HEIGHT - height_of(minute_at(s, c)->clients, top), STEP);
     out_add(o, "\"/>");
 }
 
@@ -122,7 +138,8 @@ void chart_sessions(const struct snapshot *s, struct out *o)
         top = m->clients > top ? m->clients : top;
     }
     top = round_up(top);
-    out_add(o, "<section><h3>Sessions at once, last hour</h3><p class=\"key\"><span><i class=\"k3\"></i>upstream</span>"
+    out_add(o, "<section><h3>Sessions at once, last hour</h3><p class=\"key\"><span><i "
+               "class=\"k3\"></i>upstream</span>"
                "<span><i class=\"k4\"></i>clients</span></p>");
     frame(s, "Most sessions at once, by minute, in the last hour", top, o);
     for (unsigned c = 0; c < TALLY_MINUTES; c++) {
@@ -130,7 +147,8 @@ void chart_sessions(const struct snapshot *s, struct out *o)
         if (m->sessions + m->clients == 0)
             continue;
         column_begin(s, c, o);
-        out_printf(o, "%u upstream, %u client%s</title>", m->sessions, m->clients, m->clients == 1 ? "" : "s");
+        out_printf(o, "%u upstream, %u client%s</title>", m->sessions, m->clients,
+                   m->clients == 1 ? "" : "s");
         bar(o, c, 0, height_of(m->sessions, top), "b3");
         out_add(o, "</g>");
     }

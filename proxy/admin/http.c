@@ -15,12 +15,15 @@
 #include "base/mem.h"
 #include "io/listener.h"
 
-#define SILENCE 10                     /* seconds a connection may be idle */
-#define STANDSTILL (15 * USEC_PER_SEC) /* a loop that published nothing for so long does not live */
+/* seconds a connection may be idle */
+#define SILENCE 10
+/* a loop that published nothing for so long does not live */
+#define STANDSTILL (15 * USEC_PER_SEC)
 
 struct http {
     struct addr asked, bound;
-    int fd; /* -1: the library's by now */
+    /* -1: the library's by now */
+    int fd;
     struct MHD_Daemon *daemon;
     struct published *snapshots;
 };
@@ -37,7 +40,8 @@ static usec monotonic(void)
 struct answer {
     unsigned status;
     const char *type;
-    char *text; /* malloc'd */
+    /* malloc'd */
+    char *text;
     size_t len;
 };
 
@@ -98,7 +102,8 @@ static void answer_status(const struct snapshot *s, usec now, struct answer *a)
 static void answer_live(const struct snapshot *s, usec now, struct answer *a)
 {
     bool lives = now - s->made < STANDSTILL;
-    say(a, lives ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, lives ? "alive" : "the event loop stands still");
+    say(a, lives ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+        lives ? "alive" : "the event loop stands still");
 }
 
 static void answer_ready(const struct snapshot *s, usec now, struct answer *a)
@@ -111,8 +116,11 @@ static void answer_ready(const struct snapshot *s, usec now, struct answer *a)
 static const struct {
     const char *path;
     void (*answer)(const struct snapshot *s, usec now, struct answer *a);
-} places[] = {
-    {"/", answer_page}, {"/status.json", answer_status}, {"/metrics", answer_metrics}, {"/livez", answer_live}, {"/readyz", answer_ready}};
+} places[] = {{"/", answer_page},
+              {"/status.json", answer_status},
+              {"/metrics", answer_metrics},
+              {"/livez", answer_live},
+              {"/readyz", answer_ready}};
 
 static bool answer(const struct snapshot *s, const char *path, struct answer *a)
 {
@@ -127,10 +135,12 @@ static bool answer(const struct snapshot *s, const char *path, struct answer *a)
 
 /* ---- the library's side ---- */
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct answer *a, const struct snapshot *s)
+static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct answer *a,
+                                   const struct snapshot *s)
 {
     char policy[256];
-    struct MHD_Response *response = MHD_create_response_from_buffer(a->len, a->text, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(a->len, a->text, MHD_RESPMEM_MUST_FREE);
     if (!response) {
         free(a->text);
         return MHD_NO;
@@ -150,19 +160,23 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, const stru
     return result;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_size, void **request)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **request)
 {
-    static char seen; /* its address marks a request whose head was seen; never written */
+    /* its address marks a request whose head was seen; never written */
+    static char seen;
     struct http *h = cls;
     struct answer a = {0};
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     (void)version, (void)upload;
-    if (reads && *request != &seen) { /* the library wants to be asked twice, else it closes the connection */
+    /* the library wants to be asked twice, else it closes the connection */
+    if (reads && *request != &seen) {
         *request = &seen;
         return MHD_YES;
     }
-    if (reads && *upload_size) { /* a body that nobody wants */
+    /* a body that nobody wants */
+    if (reads && *upload_size) {
         *upload_size = 0;
         return MHD_YES;
     }
@@ -214,11 +228,14 @@ int http_serve(struct http *h, struct published *snapshots, struct err *err)
     sigset_t all, before;
     h->snapshots = snapshots;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are the loop's */
-    h->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h, on_request, h,
-                                 MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CAP_ADMIN_CONNECTIONS,
-                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CAP_ADMIN_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 (unsigned)SILENCE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST, MHD_OPTION_END);
+    /* signals are the loop's */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h,
+        on_request, h, MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CAP_ADMIN_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)CAP_ADMIN_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!h->daemon) {
         err_set(err, ERR_SYSTEM, "no thread could be started for HTTP");

@@ -1,4 +1,5 @@
-/* One HTTP address, answered by a thread of libmicrohttpd's own from the newest snapshot. That thread touches nothing else of the program. */
+/* One HTTP address, answered by a thread of libmicrohttpd's own from the newest snapshot. That
+ * thread touches nothing else of the program. */
 #ifndef ADMIN_HTTP_H
 #define ADMIN_HTTP_H
 
@@ -8,13 +9,18 @@
 
 struct http;
 
-/* Binds and listens; nobody is answered before http_serve. Gives; NULL with err as listener_open. */
+/* Binds and listens; nobody is answered before http_serve. Gives; NULL with err as
+ * listener_open. */
 struct http *http_bind(const struct addr *at, struct err *err);
-/* Starts the thread. snapshots: of struct snapshot, at least one published; borrowed until http_close. */
+/* Starts the thread. snapshots: of struct snapshot, at least one published; borrowed until
+ * http_close. */
 int http_serve(struct http *h, struct published *snapshots, struct err *err);
 bool http_is_serving(const struct http *h);
-const struct addr *http_asked(const struct http *h);   /* as it was asked for */
-const struct addr *http_address(const struct http *h); /* with the real port */
-void http_close(struct http **h);                      /* ends the thread first; NULL is fine */
+/* as it was asked for */
+const struct addr *http_asked(const struct http *h);
+/* with the real port */
+const struct addr *http_address(const struct http *h);
+/* ends the thread first; NULL is fine */
+void http_close(struct http **h);
 
 #endif

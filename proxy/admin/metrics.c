@@ -4,7 +4,8 @@
 
 /* What a line needs besides its value: name and labels, text escaped here and nowhere else. */
 struct label {
-    const char *name, *value; /* name NULL ends a list */
+    /* name NULL ends a list */
+    const char *name, *value;
 };
 
 static void family(struct out *o, const char *name, const char *type, const char *help)
@@ -51,17 +52,23 @@ static void messages(const struct tally *t, struct out *o)
 {
     char port[16];
     const char *name = "smtp_detour_messages_total";
-    family(o, name, "counter", "Messages that ended, by account (empty: no account takes them) and result.");
+    family(o, name, "counter",
+           "Messages that ended, by account (empty: no account takes them) and result.");
     for (size_t i = 0; i < t->naccounts; i++)
         for (int r = 0; r < ADMIN_RESULTS; r++)
-            whole(o, name, LABELS({"account", t->accounts[i].name}, {"result", admin_result_label((enum admin_result)r)}),
+            whole(o, name,
+                  LABELS({"account", t->accounts[i].name},
+                         {"result", admin_result_label((enum admin_result)r)}),
                   t->accounts[i].messages[r]);
     name = "smtp_detour_port_messages_total";
-    family(o, name, "counter", "The same messages by the upstream port of their session too (0: there was no session).");
+    family(
+        o, name, "counter",
+        "The same messages by the upstream port of their session too (0: there was no session).");
     for (size_t i = 0; i < t->nports; i++)
         for (int r = 0; r < ADMIN_RESULTS; r++)
             whole(o, name,
-                  LABELS({"account", t->accounts[t->ports[i].account].name}, {"port", number(t->ports[i].port, port)},
+                  LABELS({"account", t->accounts[t->ports[i].account].name},
+                         {"port", number(t->ports[i].port, port)},
                          {"result", admin_result_label((enum admin_result)r)}),
                   t->ports[i].messages[r]);
     name = "smtp_detour_delivered_bytes_total";
@@ -82,46 +89,55 @@ static void durations(const struct tally *t, struct out *o)
             sum += a->delays[b];
             if (b < TALLY_BOUNDS)
                 snprintf(bound, sizeof bound, "%g", tally_bounds[b]);
-            whole(o, "smtp_detour_message_duration_seconds_bucket", LABELS({"account", a->name}, {"le", b < TALLY_BOUNDS ? bound : "+Inf"}),
-                  sum);
+            whole(o, "smtp_detour_message_duration_seconds_bucket",
+                  LABELS({"account", a->name}, {"le", b < TALLY_BOUNDS ? bound : "+Inf"}), sum);
         }
-        decimal(o, "smtp_detour_message_duration_seconds_sum", LABELS({"account", a->name}), a->delay_sum);
+        decimal(o, "smtp_detour_message_duration_seconds_sum", LABELS({"account", a->name}),
+                a->delay_sum);
         whole(o, "smtp_detour_message_duration_seconds_count", LABELS({"account", a->name}), sum);
     }
 }
 
 /* ---- accounts and their ports ---- */
 
-typedef void port_fn(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port);
+typedef void port_fn(struct out *o, const char *name, const struct account_view *a,
+                     const struct port_view *p, const char *port);
 
 static void each_port(const struct snapshot *s, struct out *o, const char *name, port_fn *fn)
 {
     char port[16];
     for (size_t i = 0; i < s->naccounts; i++)
         for (size_t k = 0; k < s->accounts[i].nports; k++)
-            fn(o, name, &s->accounts[i], &s->accounts[i].ports[k], number(s->accounts[i].ports[k].report.port.number, port));
+            fn(o, name, &s->accounts[i], &s->accounts[i].ports[k],
+               number(s->accounts[i].ports[k].report.port.number, port));
 }
 
-static void port_works(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+static void port_works(struct out *o, const char *name, const struct account_view *a,
+                       const struct port_view *p, const char *port)
 {
-    whole(o, name, LABELS({"account", a->name}, {"port", port}), p->report.finding == FINDING_WORKS);
+    whole(o, name, LABELS({"account", a->name}, {"port", port}),
+          p->report.finding == FINDING_WORKS);
 }
 
-static void port_finding(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+static void port_finding(struct out *o, const char *name, const struct account_view *a,
+                         const struct port_view *p, const char *port)
 {
     whole(o, name,
-          LABELS({"account", a->name}, {"port", port}, {"mode", port_mode_name(p->report.port.mode)},
+          LABELS({"account", a->name}, {"port", port},
+                 {"mode", port_mode_name(p->report.port.mode)},
                  {"finding", finding_name(p->report.finding)}),
           1);
 }
 
-static void port_proven(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+static void port_proven(struct out *o, const char *name, const struct account_view *a,
+                        const struct port_view *p, const char *port)
 {
     if (p->proven_ms)
         decimal(o, name, LABELS({"account", a->name}, {"port", port}), (double)p->proven_ms / 1000);
 }
 
-static void port_expires(struct out *o, const char *name, const struct account_view *a, const struct port_view *p, const char *port)
+static void port_expires(struct out *o, const char *name, const struct account_view *a,
+                         const struct port_view *p, const char *port)
 {
     if (p->expires)
         whole(o, name, LABELS({"account", a->name}, {"port", port}), (uint64_t)p->expires);
@@ -130,7 +146,8 @@ static void port_expires(struct out *o, const char *name, const struct account_v
 static void ports(const struct snapshot *s, struct out *o)
 {
     const char *name = "smtp_detour_port_works";
-    family(o, name, "gauge", "1 where a session was authenticated at the last try, 0 where not, or not tried yet.");
+    family(o, name, "gauge",
+           "1 where a session was authenticated at the last try, 0 where not, or not tried yet.");
     each_port(s, o, name, port_works);
     name = "smtp_detour_port_finding_info";
     family(o, name, "gauge", "What the last try of a port came to, in the label finding.");
@@ -149,33 +166,40 @@ static void account_days(const struct snapshot *s, struct out *o)
     family(o, name, "gauge", "When the client certificate of the account expires.");
     for (size_t i = 0; i < s->naccounts; i++)
         if (s->accounts[i].certificate_expires)
-            whole(o, name, LABELS({"account", s->accounts[i].name}), (uint64_t)s->accounts[i].certificate_expires);
+            whole(o, name, LABELS({"account", s->accounts[i].name}),
+                  (uint64_t)s->accounts[i].certificate_expires);
     name = "smtp_detour_password_login_ends_timestamp_seconds";
-    family(o, name, "gauge", "When the provider has announced to end the login by password that the account uses.");
+    family(o, name, "gauge",
+           "When the provider has announced to end the login by password that the account uses.");
     for (size_t i = 0; i < s->naccounts; i++)
         if (s->accounts[i].password_until)
-            whole(o, name, LABELS({"account", s->accounts[i].name}), (uint64_t)s->accounts[i].password_until);
+            whole(o, name, LABELS({"account", s->accounts[i].name}),
+                  (uint64_t)s->accounts[i].password_until);
 }
 
 static void standing(const struct snapshot *s, usec now, struct out *o)
 {
     char why[400];
     const char *name = "smtp_detour_account_works";
-    family(o, name, "gauge", "1 if a port of the account works and the credentials are accepted, as last learnt.");
+    family(o, name, "gauge",
+           "1 if a port of the account works and the credentials are accepted, as last learnt.");
     for (size_t i = 0; i < s->naccounts; i++)
         whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].works);
     name = "smtp_detour_credentials_refused";
     family(o, name, "gauge", "1 while the upstream refuses the configured credentials.");
     for (size_t i = 0; i < s->naccounts; i++)
-        whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].standing == STANDING_AUTH_REFUSED);
-    family(o, "smtp_detour_ready", "gauge", "1 if every account has a port that was proven within its reprobe, as /readyz says.");
+        whole(o, name, LABELS({"account", s->accounts[i].name}),
+              s->accounts[i].standing == STANDING_AUTH_REFUSED);
+    family(o, "smtp_detour_ready", "gauge",
+           "1 if every account has a port that was proven within its reprobe, as /readyz says.");
     whole(o, "smtp_detour_ready", NULL, snapshot_is_ready(s, now, why, sizeof why));
 }
 
 static void sessions(const struct snapshot *s, struct out *o)
 {
     const char *name = "smtp_detour_sessions";
-    family(o, name, "gauge", "Sessions upstream by state: idle in the pool, leased to a message, dialing.");
+    family(o, name, "gauge",
+           "Sessions upstream by state: idle in the pool, leased to a message, dialing.");
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
         whole(o, name, LABELS({"account", a->name}, {"state", "idle"}), a->pool.idle);
@@ -199,26 +223,36 @@ static void upstream_counters(const struct snapshot *s, struct out *o)
     for (size_t i = 0; i < s->naccounts; i++)
         whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].tally.sessions);
     name = "smtp_detour_pool_leases_total";
-    family(o, name, "counter", "Sessions given to messages: fresh ones, and such as had served or rested before.");
+    family(o, name, "counter",
+           "Sessions given to messages: fresh ones, and such as had served or rested before.");
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct upstream_tally *t = &s->accounts[i].tally;
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "fresh"}), t->leases - t->leases_reused);
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "reused"}), t->leases_reused);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "fresh"}),
+              t->leases - t->leases_reused);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "reused"}),
+              t->leases_reused);
     }
     name = "smtp_detour_tls_handshakes_total";
-    family(o, name, "counter", "TLS handshakes with upstreams, by whether a former session was resumed.");
+    family(o, name, "counter",
+           "TLS handshakes with upstreams, by whether a former session was resumed.");
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct upstream_tally *t = &s->accounts[i].tally;
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "false"}), t->handshakes - t->resumptions);
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "true"}), t->resumptions);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "false"}),
+              t->handshakes - t->resumptions);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"resumed", "true"}),
+              t->resumptions);
     }
     name = "smtp_detour_auths_total";
-    family(o, name, "counter", "Logins at upstreams by result; failed: answered 4xx, lost or given up.");
+    family(o, name, "counter",
+           "Logins at upstreams by result; failed: answered 4xx, lost or given up.");
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct upstream_tally *t = &s->accounts[i].tally;
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "accepted"}), t->auth_accepted);
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "refused"}), t->auth_refused);
-        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "failed"}), t->auth_failed);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "accepted"}),
+              t->auth_accepted);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "refused"}),
+              t->auth_refused);
+        whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", "failed"}),
+              t->auth_failed);
     }
 }
 
@@ -238,7 +272,8 @@ static void listeners(const struct snapshot *s, struct out *o)
     family(o, name, "gauge", "When the certificate that the listener shows expires.");
     for (size_t i = 0; i < s->nlisteners; i++)
         if (s->listeners[i].expires)
-            whole(o, name, LABELS({"listener", s->listeners[i].name}), (uint64_t)s->listeners[i].expires);
+            whole(o, name, LABELS({"listener", s->listeners[i].name}),
+                  (uint64_t)s->listeners[i].expires);
 }
 
 static void process(const struct snapshot *s, struct out *o)
@@ -250,12 +285,17 @@ static void process(const struct snapshot *s, struct out *o)
     family(o, "smtp_detour_config_reloads_total", "counter", "Reloads (SIGHUP) by result.");
     whole(o, "smtp_detour_config_reloads_total", LABELS({"result", "success"}), s->reloads.good);
     whole(o, "smtp_detour_config_reloads_total", LABELS({"result", "failure"}), s->reloads.bad);
-    family(o, "smtp_detour_config_last_reload_successful", "gauge", "0 if the last reload changed nothing because the file has errors.");
+    family(o, "smtp_detour_config_last_reload_successful", "gauge",
+           "0 if the last reload changed nothing because the file has errors.");
     whole(o, "smtp_detour_config_last_reload_successful", NULL, !s->reloads.last_failed);
-    family(o, "smtp_detour_config_last_reload_success_timestamp_seconds", "gauge", "Since when the configuration is in force.");
-    decimal(o, "smtp_detour_config_last_reload_success_timestamp_seconds", NULL, (double)s->reloads.last_good_ms / 1000);
-    family(o, "smtp_detour_loop_longest_turn_seconds", "gauge", "The longest turn of the event loop in the last minute.");
-    decimal(o, "smtp_detour_loop_longest_turn_seconds", NULL, (double)s->longest_turn / (double)USEC_PER_SEC);
+    family(o, "smtp_detour_config_last_reload_success_timestamp_seconds", "gauge",
+           "Since when the configuration is in force.");
+    decimal(o, "smtp_detour_config_last_reload_success_timestamp_seconds", NULL,
+            (double)s->reloads.last_good_ms / 1000);
+    family(o, "smtp_detour_loop_longest_turn_seconds", "gauge",
+           "The longest turn of the event loop in the last minute.");
+    decimal(o, "smtp_detour_loop_longest_turn_seconds", NULL,
+            (double)s->longest_turn / (double)USEC_PER_SEC);
 }
 
 void metrics_write(const struct snapshot *s, usec now, struct out *o)

@@ -5,6 +5,7 @@
 #include "admin/snapshot.h"
 #include "admin/text.h"
 
-void metrics_write(const struct snapshot *s, usec now, struct out *o); /* now: monotonic clock */
+/* now: monotonic clock */
+void metrics_write(const struct snapshot *s, usec now, struct out *o);
 
 #endif

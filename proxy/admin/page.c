@@ -18,7 +18,8 @@ static void put_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
 {
     char at[32], span[SPAN_TEXT];
     time_text(wall_ms, "%Y-%m-%d %H:%M:%S", at);
-    out_printf(o, "<time title=\"%s\">%s ago</time>", at, span_words((s->wall_ms - wall_ms) / 1000, span));
+    out_printf(o, "<time title=\"%s\">%s ago</time>", at,
+               span_words((s->wall_ms - wall_ms) / 1000, span));
 }
 
 /* ---- head ---- */
@@ -33,36 +34,47 @@ static void put_overall(const struct snapshot *s, struct out *o)
     if (s->draining)
         out_add(o, "<span class=\"pill warn\">Shutting down</span>");
     else if (working == s->naccounts)
-        out_printf(o, "<span class=\"pill good\">✓ %s</span>", working == 1 ? "Mail can go out" : "Mail can go out from every account");
+        out_printf(o, "<span class=\"pill good\">✓ %s</span>",
+                   working == 1 ? "Mail can go out" : "Mail can go out from every account");
     else if (known < s->naccounts && known == working)
         out_add(o, "<span class=\"pill idle\">… Finding out what works</span>");
     else if (working == 0)
         out_add(o, "<span class=\"pill bad\">✕ No mail can go out</span>");
     else
-        out_printf(o, "<span class=\"pill warn\">! Mail can go out from %zu of %zu accounts</span>", working, s->naccounts);
+        out_printf(o, "<span class=\"pill warn\">! Mail can go out from %zu of %zu accounts</span>",
+                   working, s->naccounts);
 }
 
 static void put_head(const struct snapshot *s, struct out *o)
 {
     char at[32];
     time_text(s->wall_ms, "%H:%M:%S %Z", at);
-    out_add(o, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"" PAGE_REFRESH
-               "\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">"
+    out_add(o, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
+               "http-equiv=\"refresh\" content=\"" PAGE_REFRESH
+               "\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta "
+               "name=\"robots\" content=\"noindex\">"
                "<title>smtp-detour</title>");
-    out_printf(o, "<style nonce=\"%s\">%s</style></head><body><header><h1>smtp-detour</h1>", s->nonce, page_style);
+    out_printf(o, "<style nonce=\"%s\">%s</style></head><body><header><h1>smtp-detour</h1>",
+               s->nonce, page_style);
     put_overall(s, o);
-    out_printf(o, "<span class=\"soft small push\">as of %s, refreshed every " PAGE_REFRESH " s</span></header>", at);
+    out_printf(o,
+               "<span class=\"soft small push\">as of %s, refreshed every " PAGE_REFRESH
+               " s</span></header>",
+               at);
 }
 
 static void put_warnings(const struct snapshot *s, struct out *o)
 {
-    static const char *const classes[] = {[GRAVITY_NOTE] = "idle", [GRAVITY_WARNING] = "warn", [GRAVITY_BROKEN] = "bad"};
-    static const char *const signs[] = {[GRAVITY_NOTE] = "", [GRAVITY_WARNING] = "! ", [GRAVITY_BROKEN] = "✕ "};
+    static const char *const classes[] = {
+        [GRAVITY_NOTE] = "idle", [GRAVITY_WARNING] = "warn", [GRAVITY_BROKEN] = "bad"};
+    static const char *const signs[] = {
+        [GRAVITY_NOTE] = "", [GRAVITY_WARNING] = "! ", [GRAVITY_BROKEN] = "✕ "};
     if (!s->nwarnings)
         return;
     out_add(o, "<ul class=\"warnings\">");
     for (size_t i = 0; i < s->nwarnings; i++) {
-        out_printf(o, "<li class=\"%s\">%s", classes[s->warnings[i].gravity], signs[s->warnings[i].gravity]);
+        out_printf(o, "<li class=\"%s\">%s", classes[s->warnings[i].gravity],
+                   signs[s->warnings[i].gravity]);
         out_html(o, s->warnings[i].words);
         out_add(o, "</li>");
     }
@@ -82,11 +94,14 @@ static void put_certificate(const struct snapshot *s, const struct port_view *p,
         out_printf(o, "; certificate good for %" PRId64 " day%s", days, days == 1 ? "" : "s");
 }
 
-static void put_port(const struct snapshot *s, const struct port_view *p, bool others_work, struct out *o)
+static void put_port(const struct snapshot *s, const struct port_view *p, bool others_work,
+                     struct out *o)
 {
     const struct port_report *r = &p->report;
     bool works = r->finding == FINDING_WORKS, untried = r->finding == FINDING_UNTRIED;
-    out_printf(o, "<li class=\"%s\"><div class=\"port\"><b>%u</b> <span class=\"soft small\">%s</span> <span class=\"pill %s\">%s%s</span>",
+    out_printf(o,
+               "<li class=\"%s\"><div class=\"port\"><b>%u</b> <span class=\"soft "
+               "small\">%s</span> <span class=\"pill %s\">%s%s</span>",
                works     ? "is-good"
                : untried ? ""
                          : "is-bad",
@@ -109,7 +124,8 @@ static void put_port(const struct snapshot *s, const struct port_view *p, bool o
     if (r->since_ms) {
         char at[32], span[SPAN_TEXT];
         time_text(r->since_ms, "%Y-%m-%d %H:%M", at);
-        out_printf(o, "<p class=\"words soft\">since <time>%s</time>, for %s", at, span_words((s->wall_ms - r->since_ms) / 1000, span));
+        out_printf(o, "<p class=\"words soft\">since <time>%s</time>, for %s", at,
+                   span_words((s->wall_ms - r->since_ms) / 1000, span));
         put_certificate(s, p, o);
         out_add(o, "</p>");
     }
@@ -129,7 +145,8 @@ static void put_counts(const struct snapshot *s, const struct account_view *a, s
         if (strcmp(s->tally.accounts[i].name, a->name) == 0)
             messages = s->tally.accounts[i].messages;
     out_add(o, "<dl class=\"counts\">");
-    out_printf(o, "<div><dt>sessions</dt><dd>%u busy, %u idle</dd><dt>of %u</dt></div>", a->pool.leased, a->pool.idle, a->max_connections);
+    out_printf(o, "<div><dt>sessions</dt><dd>%u busy, %u idle</dd><dt>of %u</dt></div>",
+               a->pool.leased, a->pool.idle, a->max_connections);
     if (a->pool.dialing)
         put_count("dialing", a->pool.dialing, o);
     if (a->pool.waiting)
@@ -231,7 +248,9 @@ static void put_message(const struct admin_message *m, struct out *o)
     char at[32], full[32];
     time_text(m->wall_ms, "%H:%M:%S", at);
     time_text(m->wall_ms, "%Y-%m-%d %H:%M:%S", full);
-    out_printf(o, "<tr><td class=\"time\"><time title=\"%s\">%s</time></td><td class=\"result\"><span class=\"pill %s\">%s%s</span></td>",
+    out_printf(o,
+               "<tr><td class=\"time\"><time title=\"%s\">%s</time></td><td class=\"result\"><span "
+               "class=\"pill %s\">%s%s</span></td>",
                full, at,
                good                         ? "good"
                : m->result == ADMIN_REFUSED ? "bad"
@@ -260,11 +279,15 @@ static void put_messages(const struct snapshot *s, struct out *o)
 {
     const struct admin_message *m = tally_recent(&s->tally, 0);
     if (!m) {
-        out_add(o, "<section><h3>Last messages</h3><p class=\"soft\">None since the start.</p></section>");
+        out_add(
+            o,
+            "<section><h3>Last messages</h3><p class=\"soft\">None since the start.</p></section>");
         return;
     }
-    out_add(o, "<section><h3>Last messages</h3><table><thead><tr><th>Time</th><th>Result</th><th>From → to</th><th>Size</th><th>Took</th>"
-               "<th>Answer</th></tr></thead><tbody>");
+    out_add(o,
+            "<section><h3>Last messages</h3><table><thead><tr><th>Time</th><th>Result</th><th>From "
+            "→ to</th><th>Size</th><th>Took</th>"
+            "<th>Answer</th></tr></thead><tbody>");
     for (size_t i = 0; (m = tally_recent(&s->tally, i)) != NULL; i++)
         put_message(m, o);
     out_add(o, "</tbody></table></section>");
@@ -292,7 +315,8 @@ static void put_foot(const struct snapshot *s, struct out *o)
     put_ago(s, s->started_ms, o);
     out_add(o, ". Configuration in force since ");
     put_ago(s, s->reloads.last_good_ms, o);
-    out_add(o, ". <a href=\"/status.json\">status.json</a> <a href=\"/metrics\">metrics</a></footer></body></html>\n");
+    out_add(o, ". <a href=\"/status.json\">status.json</a> <a "
+               "href=\"/metrics\">metrics</a></footer></body></html>\n");
 }
 
 void page_write(const struct snapshot *s, struct out *o)

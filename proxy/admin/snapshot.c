@@ -8,7 +8,8 @@
 #include "config/presets.h"
 #include "upstream/rung.h"
 
-#define LEAST_VALIDITY (2 * USEC_PER_SEC) /* proofs are made once a second at most: less could never be kept up */
+/* proofs are made once a second at most: less could never be kept up */
+#define LEAST_VALIDITY (2 * USEC_PER_SEC)
 
 void snapshot_free(void *snapshot)
 {
@@ -66,7 +67,8 @@ static void add_ports(struct account_view *v, const struct account *a, int64_t w
         text_clean(p->report.words, sizeof p->report.words, slice_of(reports[i].words));
         p->proven_ms = reports[i].proven ? wall_ms - (now - reports[i].proven) / USEC_PER_MS : 0;
         p->expires = sight && sight->has_tls ? sight->tls.not_after : 0;
-        if (reports[i].finding == FINDING_WORKS && (!next || reports[i].proven > next->report.proven))
+        if (reports[i].finding == FINDING_WORKS &&
+            (!next || reports[i].proven > next->report.proven))
             next = p;
     }
     if (next)
@@ -79,7 +81,9 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     usec proven = snapshot_proven(a);
     s->accounts = mem_resize(s->accounts, (s->naccounts + 1) * sizeof *s->accounts);
     struct account_view *v = &s->accounts[s->naccounts++];
-    *v = (struct account_view){.standing = account_standing(a), .pool = account_pool_counts(a), .tally = *account_tally(a)};
+    *v = (struct account_view){.standing = account_standing(a),
+                               .pool = account_pool_counts(a),
+                               .tally = *account_tally(a)};
     text_clean(v->name, sizeof v->name, slice_of(cfg->name));
     text_clean(v->host, sizeof v->host, slice_of(cfg->host));
     v->max_connections = cfg->max_connections;
@@ -102,8 +106,8 @@ bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t siz
             continue;
         const char *what = a->standing == STANDING_AUTH_REFUSED ? "the credentials are refused"
                            : a->standing == STANDING_NO_PORT    ? "no port works"
-                           : a->works                           ? "what is known is too old and is being renewed"
-                                                                : "no port is proven yet";
+                           : a->works ? "what is known is too old and is being renewed"
+                                      : "no port is proven yet";
         snprintf(why, size, "account %s (%s): %s", a->name, a->host, what);
         return false;
     }

@@ -1,4 +1,5 @@
-/* All that the answers are made from, as it was at one moment: the loop makes it, the HTTP threads read it. Holds copies only, and texts are cleaned. */
+/* All that the answers are made from, as it was at one moment: the loop makes it, the HTTP threads
+ * read it. Holds copies only, and texts are cleaned. */
 #ifndef ADMIN_SNAPSHOT_H
 #define ADMIN_SNAPSHOT_H
 
@@ -8,31 +9,42 @@
 
 struct port_view {
     struct port_report report;
-    int64_t proven_ms; /* wall clock; 0: not since the start */
-    int64_t expires;   /* of the certificate seen there, Unix seconds; 0: none */
-    bool next;         /* new sessions go here */
+    /* wall clock; 0: not since the start */
+    int64_t proven_ms;
+    /* of the certificate seen there, Unix seconds; 0: none */
+    int64_t expires;
+    /* new sessions go here */
+    bool next;
 };
 
 struct account_view {
-    char name[64], host[256], title[64]; /* title: of the provider; "" none */
+    /* title: of the provider; "" none */
+    char name[64], host[256], title[64];
     enum standing standing;
-    bool works;       /* the last that was learnt: a port works and the credentials are accepted */
-    usec fresh_until; /* monotonic clock: until then `works` is no older than `reprobe` */
+    /* the last that was learnt: a port works and the credentials are accepted */
+    bool works;
+    /* monotonic clock: until then `works` is no older than `reprobe` */
+    usec fresh_until;
     struct pool_counts pool;
     unsigned max_connections;
     struct upstream_tally tally;
     struct port_view *ports;
     size_t nports;
-    int64_t certificate_expires; /* of our client certificate, Unix seconds; 0: none */
-    int64_t password_until;      /* when the provider ends login by password, which this account uses, Unix seconds; 0: no day is known */
-    const char *notes[12];       /* of the provider, from the built-in table */
+    /* of our client certificate, Unix seconds; 0: none */
+    int64_t certificate_expires;
+    /* when the provider ends login by password, which this account uses, Unix seconds; 0: no day is
+     * known */
+    int64_t password_until;
+    /* of the provider, from the built-in table */
+    const char *notes[12];
     size_t nnotes;
 };
 
 struct listener_view {
     char name[64], address[256];
     unsigned clients, max_clients;
-    int64_t expires; /* of the certificate it shows, Unix seconds; 0: none */
+    /* of the certificate it shows, Unix seconds; 0: none */
+    int64_t expires;
 };
 
 enum gravity { GRAVITY_NOTE, GRAVITY_WARNING, GRAVITY_BROKEN };
@@ -44,17 +56,21 @@ struct warning {
 struct reloads {
     uint64_t good, bad;
     bool last_failed;
-    int64_t last_good_ms; /* the start counts */
+    /* the start counts */
+    int64_t last_good_ms;
 };
 
 #define SNAPSHOT_WARNINGS 40
 
 struct snapshot {
-    usec made; /* monotonic clock */
+    /* monotonic clock */
+    usec made;
     int64_t wall_ms, started_ms;
-    char nonce[33]; /* for the page's style, unpredictable */
+    /* for the page's style, unpredictable */
+    char nonce[33];
     bool draining;
-    usec longest_turn; /* in the last minute */
+    /* in the last minute */
+    usec longest_turn;
     struct reloads reloads;
     struct account_view *accounts;
     size_t naccounts;
@@ -68,19 +84,22 @@ struct snapshot {
 
 void snapshot_free(void *snapshot);
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now);
-void snapshot_warn(struct snapshot *s); /* fills the warnings from what is there */
+/* fills the warnings from what is there */
+void snapshot_warn(struct snapshot *s);
 
 /* How long what was learnt of an account holds. */
 usec snapshot_validity(const struct upstream_config *cfg);
 /* Loop time of the newest proof among the ports that work; 0: none. */
 usec snapshot_proven(const struct account *a);
 
-/* Whether this snapshot, looked at now (monotonic clock), says that mail can go out. why: what is missing, for a person. */
+/* Whether this snapshot, looked at now (monotonic clock), says that mail can go out. why: what is
+ * missing, for a person. */
 bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t size);
 
 /* "3 minutes"; returns out. */
 #define SPAN_TEXT 32
 const char *span_words(int64_t seconds, char out[SPAN_TEXT]);
-int64_t days_left(int64_t expires, int64_t now_ms); /* rounded down; negative: it has expired */
+/* rounded down; negative: it has expired */
+int64_t days_left(int64_t expires, int64_t now_ms);
 
 #endif

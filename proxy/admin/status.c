@@ -34,12 +34,15 @@ static json_t *accounts_json(const struct snapshot *s)
     json_t *list = json_array();
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o}", "name", a->name, "host",
-                                              a->host, "works", (int)a->works, "ports", ports_json(a), "standing", standings[a->standing],
-                                              "sessions", "idle", (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased, "dialing",
-                                              (json_int_t)a->pool.dialing, "waiting", (json_int_t)a->pool.waiting, "max",
-                                              (json_int_t)a->max_connections, "certificate_expires", day_json(a->certificate_expires),
-                                              "password_until", day_json(a->password_until)));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
+                            "name", a->name, "host", a->host, "works", (int)a->works, "ports",
+                            ports_json(a), "standing", standings[a->standing], "sessions", "idle",
+                            (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased,
+                            "dialing", (json_int_t)a->pool.dialing, "waiting",
+                            (json_int_t)a->pool.waiting, "max", (json_int_t)a->max_connections,
+                            "certificate_expires", day_json(a->certificate_expires),
+                            "password_until", day_json(a->password_until)));
     }
     return list;
 }
@@ -49,8 +52,9 @@ static json_t *listeners_json(const struct snapshot *s)
     json_t *list = json_array();
     for (size_t i = 0; i < s->nlisteners; i++) {
         const struct listener_view *l = &s->listeners[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "name", l->name, "address", l->address, "clients",
-                                              (json_int_t)l->clients, "certificate_expires", day_json(l->expires)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "name", l->name, "address",
+                                              l->address, "clients", (json_int_t)l->clients,
+                                              "certificate_expires", day_json(l->expires)));
     }
     return list;
 }
@@ -62,7 +66,8 @@ static json_t *messages_json(const struct tally *t)
         uint64_t sum = 0;
         for (size_t i = 0; i < t->naccounts; i++)
             sum += t->accounts[i].messages[r];
-        json_object_set_new(totals, admin_result_label((enum admin_result)r), json_integer((json_int_t)sum));
+        json_object_set_new(totals, admin_result_label((enum admin_result)r),
+                            json_integer((json_int_t)sum));
     }
     return totals;
 }
@@ -72,12 +77,15 @@ static json_t *recent_json(const struct tally *t)
     json_t *list = json_array();
     const struct admin_message *m;
     for (size_t i = 0; (m = tally_recent(t, i)) != NULL; i++)
-        json_array_append_new(list,
-                              json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:f}", "time",
-                                        (json_int_t)(m->wall_ms / 1000), "result", admin_result_label(m->result), "id", m->id, "from",
-                                        m->from, "to", m->to, "nrcpt", (json_int_t)m->nrcpt, "size", (json_int_t)m->size, "client",
-                                        m->client, "listener", m->listener, "upstream", m->account, "port", (int)m->port, "tls", m->tls,
-                                        "status", m->status, "reply", m->reply, "delay", (double)m->delay / (double)USEC_PER_SEC));
+        json_array_append_new(
+            list,
+            json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:f}",
+                      "time", (json_int_t)(m->wall_ms / 1000), "result",
+                      admin_result_label(m->result), "id", m->id, "from", m->from, "to", m->to,
+                      "nrcpt", (json_int_t)m->nrcpt, "size", (json_int_t)m->size, "client",
+                      m->client, "listener", m->listener, "upstream", m->account, "port",
+                      (int)m->port, "tls", m->tls, "status", m->status, "reply", m->reply, "delay",
+                      (double)m->delay / (double)USEC_PER_SEC));
     return list;
 }
 
@@ -93,11 +101,14 @@ char *status_json(const struct snapshot *s, usec now)
 {
     char why[400];
     bool ready = snapshot_is_ready(s, now, why, sizeof why);
-    json_t *all = json_pack("{s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "accounts", accounts_json(s), "version", VERSION, "time",
-                            (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining",
-                            (int)s->draining, "warnings", warnings_json(s), "listeners", listeners_json(s), "messages",
-                            messages_json(&s->tally), "recent", recent_json(&s->tally));
-    char *text = all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    json_t *all =
+        json_pack("{s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "accounts",
+                  accounts_json(s), "version", VERSION, "time", (json_int_t)(s->wall_ms / 1000),
+                  "started", (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining",
+                  (int)s->draining, "warnings", warnings_json(s), "listeners", listeners_json(s),
+                  "messages", messages_json(&s->tally), "recent", recent_json(&s->tally));
+    char *text =
+        all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);
     return text;
 }

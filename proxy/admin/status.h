@@ -1,9 +1,12 @@
-/* /status.json (PRODUCT 8): {"accounts":[{"name","host","works","ports":[{"port","mode","address","finding","words","ms"}]}], …}. */
+/* /status.json (PRODUCT 8):
+ * {"accounts":[{"name","host","works","ports":[{"port","mode","address","finding","words","ms"}]}],
+ * …}. */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
 
 #include "admin/snapshot.h"
 
-char *status_json(const struct snapshot *s, usec now); /* gives, free() it; now: monotonic clock */
+/* gives, free() it; now: monotonic clock */
+char *status_json(const struct snapshot *s, usec now);
 
 #endif

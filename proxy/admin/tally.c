@@ -7,11 +7,13 @@
 #include "base/caps.h"
 #include "base/mem.h"
 
-const double tally_bounds[TALLY_BOUNDS] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300};
+const double tally_bounds[TALLY_BOUNDS] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                                           2.5,  5,     10,   25,  60,   120, 300};
 
 const char *admin_result_label(enum admin_result r)
 {
-    static const char *const names[ADMIN_RESULTS] = {"delivered", "refused", "deferred", "spooled", "lost_link"};
+    static const char *const names[ADMIN_RESULTS] = {"delivered", "refused", "deferred", "spooled",
+                                                     "lost_link"};
     return names[r];
 }
 
@@ -110,5 +112,6 @@ const struct tally_minute *tally_minute(const struct tally *t, int64_t wall_ms, 
 
 const struct admin_message *tally_recent(const struct tally *t, size_t back)
 {
-    return back < TALLY_RECENT && back < t->total ? &t->recent[(t->total - 1 - back) % TALLY_RECENT] : NULL;
+    return back < TALLY_RECENT && back < t->total ? &t->recent[(t->total - 1 - back) % TALLY_RECENT]
+                                                  : NULL;
 }

@@ -5,13 +5,19 @@
 
 #include "base/caps.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+/* U+FFFD */
+#define REPLACEMENT "\xEF\xBF\xBD"
 
-/* The character at `p` (n octets are there) and its length; 0: these octets are none (RFC 3629: shortest form, no surrogates, up to 10FFFF). */
+/* The character at `p` (n octets are there) and its length; 0: these octets are none (RFC 3629:
+ * shortest form, no surrogates, up to 10FFFF). */
 static size_t decode(const unsigned char *p, size_t n, uint32_t *point_r)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+    size_t len = p[0] < 0x80       ? 1
+                 : p[0] >> 5 == 6  ? 2
+                 : p[0] >> 4 == 14 ? 3
+                 : p[0] >> 3 == 30 ? 4
+                                   : 0;
     uint32_t point = len == 1 ? p[0] : p[0] & (0x7fu >> len);
     if (len == 0 || len > n)
         return 0;
@@ -28,8 +34,10 @@ static size_t decode(const unsigned char *p, size_t n, uint32_t *point_r)
 
 static bool deceives(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c & 0xfffe) == 0xfffe || (c >= 0xe0000 && c <= 0xe007f);
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c ||
+           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c & 0xfffe) == 0xfffe ||
+           (c >= 0xe0000 && c <= 0xe007f);
 }
 
 void text_clean(char *out, size_t size, struct slice in)

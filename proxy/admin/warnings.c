@@ -6,7 +6,8 @@
 #include "admin/snapshot.h"
 
 #define DAYS_WARNED 14
-#define PASSWORD_DAYS_WARNED 90 /* another way to log in, or another provider, takes longer than a certificate */
+/* another way to log in, or another provider, takes longer than a certificate */
+#define PASSWORD_DAYS_WARNED 90
 
 const char *span_words(int64_t seconds, char out[SPAN_TEXT])
 {
@@ -17,7 +18,8 @@ const char *span_words(int64_t seconds, char out[SPAN_TEXT])
     size_t u = 0;
     if (seconds < 0)
         seconds = 0;
-    while (u < 3 && seconds < 2 * units[u].seconds) /* "119 seconds" rather than "1 minute" */
+    /* "119 seconds" rather than "1 minute" */
+    while (u < 3 && seconds < 2 * units[u].seconds)
         u++;
     int64_t n = seconds / units[u].seconds;
     snprintf(out, SPAN_TEXT, "%" PRId64 " %s%s", n, units[u].word, n == 1 ? "" : "s");
@@ -51,7 +53,8 @@ static void warn_of_certificate(struct snapshot *s, const char *whose, int64_t e
     if (days < 0)
         warn(s, GRAVITY_BROKEN, "The certificate of %s has expired.", whose);
     else
-        warn(s, GRAVITY_WARNING, "The certificate of %s expires in %" PRId64 " day%s.", whose, days, days == 1 ? "" : "s");
+        warn(s, GRAVITY_WARNING, "The certificate of %s expires in %" PRId64 " day%s.", whose, days,
+             days == 1 ? "" : "s");
 }
 
 /* One certificate often stands on all ports: the first is told. */
@@ -62,7 +65,8 @@ static void warn_of_certificates(struct snapshot *s, const struct account_view *
         size_t k = 0;
         while (k < i && a->ports[k].expires != a->ports[i].expires)
             k++;
-        snprintf(whose, sizeof whose, "%s (port %u)", a->host, (unsigned)a->ports[i].report.port.number);
+        snprintf(whose, sizeof whose, "%s (port %u)", a->host,
+                 (unsigned)a->ports[i].report.port.number);
         if (k == i)
             warn_of_certificate(s, whose, a->ports[i].expires);
     }
@@ -75,8 +79,9 @@ static void warn_of_password(struct snapshot *s, const struct account_view *a)
     if (a->password_until == 0 || days < 0 || days >= PASSWORD_DAYS_WARNED)
         return;
     warn(s, GRAVITY_WARNING,
-         "Account %s logs in by password, which %s has announced to end in %" PRId64 " day%s: see the provider's notes.", a->name, a->title,
-         days, days == 1 ? "" : "s");
+         "Account %s logs in by password, which %s has announced to end in %" PRId64
+         " day%s: see the provider's notes.",
+         a->name, a->title, days, days == 1 ? "" : "s");
 }
 
 static void warn_of_account(struct snapshot *s, const struct account_view *a)
@@ -86,17 +91,23 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
     while (next < a->nports && !a->ports[next].next)
         next++;
     if (a->standing == STANDING_AUTH_REFUSED)
-        warn(s, GRAVITY_BROKEN, "%s refuses the credentials of account %s: correct username or password, then reload.", a->host, a->name);
+        warn(s, GRAVITY_BROKEN,
+             "%s refuses the credentials of account %s: correct username or password, then reload.",
+             a->host, a->name);
     else if (a->standing == STANDING_NO_PORT)
-        warn(s, GRAVITY_BROKEN, "No port of %s works: mail of account %s is answered 451.", a->host, a->name);
-    else if (a->works && next > 0 && next < a->nports && a->ports[0].report.finding != FINDING_UNTRIED &&
+        warn(s, GRAVITY_BROKEN, "No port of %s works: mail of account %s is answered 451.", a->host,
+             a->name);
+    else if (a->works && next > 0 && next < a->nports &&
+             a->ports[0].report.finding != FINDING_UNTRIED &&
              a->ports[0].report.finding != FINDING_WORKS)
-        warn(s, GRAVITY_WARNING, "Account %s makes a detour over port %u: port %u does not work (%s).", a->name,
+        warn(s, GRAVITY_WARNING,
+             "Account %s makes a detour over port %u: port %u does not work (%s).", a->name,
              (unsigned)a->ports[next].report.port.number, (unsigned)a->ports[0].report.port.number,
              finding_name(a->ports[0].report.finding));
     if (a->pool.waiting && a->pool.idle + a->pool.leased >= a->max_connections)
-        warn(s, GRAVITY_WARNING, "Account %s: %u message%s for one of its %u sessions (max_connections).", a->name, a->pool.waiting,
-             a->pool.waiting == 1 ? " waits" : "s wait", a->max_connections);
+        warn(s, GRAVITY_WARNING,
+             "Account %s: %u message%s for one of its %u sessions (max_connections).", a->name,
+             a->pool.waiting, a->pool.waiting == 1 ? " waits" : "s wait", a->max_connections);
     warn_of_certificates(s, a);
     snprintf(whose, sizeof whose, "account %s (tls_cert)", a->name);
     warn_of_certificate(s, whose, a->certificate_expires);
@@ -114,10 +125,13 @@ static void collect(struct snapshot *s)
         snprintf(whose, sizeof whose, "listener %s", s->listeners[i].name);
         warn_of_certificate(s, whose, s->listeners[i].expires);
         if (s->listeners[i].clients >= s->listeners[i].max_clients)
-            warn(s, GRAVITY_WARNING, "Listener %s is full: %u clients (max_clients).", s->listeners[i].name, s->listeners[i].clients);
+            warn(s, GRAVITY_WARNING, "Listener %s is full: %u clients (max_clients).",
+                 s->listeners[i].name, s->listeners[i].clients);
     }
     if (s->reloads.last_failed)
-        warn(s, GRAVITY_WARNING, "The last reload failed: the configuration of %s ago is in force. The log says what is wrong.",
+        warn(s, GRAVITY_WARNING,
+             "The last reload failed: the configuration of %s ago is in force. The log says what "
+             "is wrong.",
              span_words((s->wall_ms - s->reloads.last_good_ms) / 1000, span));
 }
 

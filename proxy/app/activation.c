@@ -73,7 +73,8 @@ static const struct listen_config *owner_by(const char *name, const struct confi
     return NULL;
 }
 
-const struct listen_config *passed_socket_owner(const struct passed_socket *socket, const struct config *config)
+const struct listen_config *passed_socket_owner(const struct passed_socket *socket,
+                                                const struct config *config)
 {
     const struct listen_config *owner = owner_by(socket->name, config);
     return owner ? owner : owner_by("", config);

@@ -1,4 +1,5 @@
-/* Sockets that a service manager passed us (socket activation): $LISTEN_PID, $LISTEN_FDS, $LISTEN_FDNAMES. */
+/* Sockets that a service manager passed us (socket activation): $LISTEN_PID, $LISTEN_FDS,
+ * $LISTEN_FDNAMES. */
 #ifndef APP_ACTIVATION_H
 #define APP_ACTIVATION_H
 
@@ -8,8 +9,11 @@ struct config;
 struct listen_config;
 
 struct passed_socket {
-    int fd;     /* ours until the end, so that a listener can be dropped by one reload and come back with another */
-    char *name; /* of its FileDescriptorName, by default that of its unit */
+    /* ours until the end, so that a listener can be dropped by one reload and come back with
+     * another */
+    int fd;
+    /* of its FileDescriptorName, by default that of its unit */
+    char *name;
 };
 
 struct passed_sockets {
@@ -17,10 +21,14 @@ struct passed_sockets {
     size_t n;
 };
 
-/* What was passed to this very process; none of it reaches our children. Unsets the variables, so call it once, before any thread is made. */
+/* What was passed to this very process; none of it reaches our children. Unsets the variables, so
+ * call it once, before any thread is made. */
 struct passed_sockets passed_sockets_take(void);
-void passed_sockets_free(struct passed_sockets *sockets); /* closes them */
-/* The section whose address = systemd:NAME names the socket, else the one with address = systemd; NULL: nobody's. */
-const struct listen_config *passed_socket_owner(const struct passed_socket *socket, const struct config *config);
+/* closes them */
+void passed_sockets_free(struct passed_sockets *sockets);
+/* The section whose address = systemd:NAME names the socket, else the one with address = systemd;
+ * NULL: nobody's. */
+const struct listen_config *passed_socket_owner(const struct passed_socket *socket,
+                                                const struct config *config);
 
 #endif

@@ -12,7 +12,8 @@
 struct config *load_config_or_complain(const char *config_file)
 {
     struct config_report report = {0};
-    privileges_lock_down(); /* before the first secret is read */
+    /* before the first secret is read */
+    privileges_lock_down();
     struct config *config = config_load(config_file, &report);
     for (size_t i = 0; i < report.n; i++)
         fprintf(stderr, "%s\n", report.lines[i]);
@@ -44,7 +45,8 @@ static bool listeners_are_usable(const struct config *config)
         const struct listen_config *l = &config->listens[i];
         struct err err = {0};
         if (certificates_try(l, &err) != 0) {
-            fprintf(stderr, "%s:%d: [listen %s] tls_cert: %s\n", config->file, l->line, l->name, err.words);
+            fprintf(stderr, "%s:%d: [listen %s] tls_cert: %s\n", config->file, l->line, l->name,
+                    err.words);
             usable = false;
         }
     }
@@ -66,12 +68,14 @@ int check_main(const char *config_file, int argc, char **argv)
         config_unref(&config);
         return status;
     }
-    bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config); /* what only a look into the files can tell */
+    /* what only a look into the files can tell */
+    bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config);
     if (!accounts || !listeners) {
         config_unref(&config);
         return EXIT_BAD_CONFIG;
     }
-    printf("%s: fine, %zu account%s\n", config_file, config->nupstreams, config->nupstreams == 1 ? "" : "s");
+    printf("%s: fine, %zu account%s\n", config_file, config->nupstreams,
+           config->nupstreams == 1 ? "" : "s");
     config_unref(&config);
     return EXIT_FINE;
 }

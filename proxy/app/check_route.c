@@ -39,19 +39,23 @@ static void print_miss(const struct upstream_config *u, enum route_miss miss, co
         printf(" does not match %s", *from ? from : "<>");
         break;
     case ROUTE_DESTINATION:
-    case ROUTE_UNKNOWN: printf("destinations: only for intercepted clients that meant to go there"); break;
+    case ROUTE_UNKNOWN:
+        printf("destinations: only for intercepted clients that meant to go there");
+        break;
     }
     printf("\n");
 }
 
-static void print_fit(const struct config *config, const struct listen_config *l, const struct upstream_config *u)
+static void print_fit(const struct config *config, const struct listen_config *l,
+                      const struct upstream_config *u)
 {
     bool any = u->senders.n || u->clients.n || u->users.n || u->destinations.n;
     printf("  [upstream %s] takes it: %s\n", u->name,
            l->upstream ? "the listener is pinned to it"
            : any       ? "all its patterns match"
                        : "it has no patterns, so it takes everything");
-    printf("    host %s%s%s", u->host, u->username ? ", as " : ", without a login", u->username ? u->username : "");
+    printf("    host %s%s%s", u->host, u->username ? ", as " : ", without a login",
+           u->username ? u->username : "");
     if (u->username && u->identity == IDENTITY_SENDER)
         printf(" (or rather as the sender: identity = sender)");
     printf("\n");
@@ -65,11 +69,13 @@ static bool is_complete(const struct upstream_config *u, const struct address *f
 {
     if (!from->text.len || from->domain.len || u->envelope_from || u->qualify)
         return true;
-    printf("    but the sender has no domain: 501 5.1.7 at MAIL; qualify = its domain would complete it\n");
+    printf("    but the sender has no domain: 501 5.1.7 at MAIL; qualify = its domain would "
+           "complete it\n");
     return false;
 }
 
-static bool print_listener(const struct route_question *q, const struct address *from, const char *text)
+static bool print_listener(const struct route_question *q, const struct address *from,
+                           const char *text)
 {
     for (size_t i = 0; i < q->config->nupstreams; i++) {
         const struct upstream_config *u = &q->config->upstreams[i];
@@ -122,7 +128,8 @@ int check_route(const struct config *config, const char *from, const char *clien
         const struct listen_config *l = &config->listens[i];
         struct route_question q = {.config = config, .listener = l, .client = &peer};
         bool allowed = lets_in(l, &peer);
-        printf("[listen %s], from %s at %s:\n", l->name, sender.text.len ? from : "<>", client ? client : "127.0.0.1");
+        printf("[listen %s], from %s at %s:\n", l->name, sender.text.len ? from : "<>",
+               client ? client : "127.0.0.1");
         if (!allowed)
             printf("  the client is not allowed here (allow): 554 5.7.1 at connect\n");
         taken |= allowed && print_listener(&q, &sender, from);

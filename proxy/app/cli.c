@@ -24,30 +24,43 @@ static int run_daemon(const char *config_file, int argc, char **argv)
 
 static const struct subcommand subcommands[] = {
     {"run", "[-c FILE]", "serve, in the foreground (the default)",
-     "SIGHUP rereads the configuration, secrets and certificates; a configuration with errors changes nothing.\n"
-     "SIGTERM or SIGINT lets running messages finish (up to drain_timeout), a second one ends at once.\n"
-     "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the configuration is wrong.\n",
+     "SIGHUP rereads the configuration, secrets and certificates; a configuration with errors "
+     "changes nothing.\n"
+     "SIGTERM or SIGINT lets running messages finish (up to drain_timeout), a second one ends at "
+     "once.\n"
+     "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the "
+     "configuration is wrong.\n",
      run_daemon},
-    {"check", "[-c FILE] [--route FROM [CLIENT]]", "read the configuration and print everything that is wrong with it",
+    {"check", "[-c FILE] [--route FROM [CLIENT]]",
+     "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
-     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this machine, if none is given), and why "
+     "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this "
+     "machine, if none is given), and why "
      "those\n"
      "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
-    {"doctor", "[-c FILE] [--json] [ACCOUNT]", "try every port of every account, explain what the network does to each",
-     "Each port is tried to its end through the server's own code: name, connection, greeting, TLS and certificate, login, and whether\n"
-     "mail from the account's own address would be taken (it is reset, nothing is sent). One login at a time; after a refusal none more.\n"
-     "Outbound port 25 is tried too, for comparison, without a login. Done within connect_timeout + 2 s.\n"
-     "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is wrong.\n",
+    {"doctor", "[-c FILE] [--json] [ACCOUNT]",
+     "try every port of every account, explain what the network does to each",
+     "Each port is tried to its end through the server's own code: name, connection, greeting, TLS "
+     "and certificate, login, and whether\n"
+     "mail from the account's own address would be taken (it is reset, nothing is sent). One login "
+     "at a time; after a refusal none more.\n"
+     "Outbound port 25 is tried too, for comparison, without a login. Done within connect_timeout "
+     "+ 2 s.\n"
+     "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is "
+     "wrong.\n",
      doctor_main},
-    {"send", "[-c FILE] --from A --to B [FILE|-]", "submit one message through the same ladder (a test mail if no FILE)",
+    {"send", "[-c FILE] --from A --to B [FILE|-]",
+     "submit one message through the same ladder (a test mail if no FILE)",
      "Prints each recipient's answer, the verdict, and what became of each port that was tried.\n"
-     "Exit status: 0 taken by the upstream for all recipients, 1 refused for good, 75 it could not be delivered now, 78 the configuration "
+     "Exit status: 0 taken by the upstream for all recipients, 1 refused for good, 75 it could not "
+     "be delivered now, 78 the configuration "
      "is wrong.\n",
      send_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
-     "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, and a section to paste.\n"
+     "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, "
+     "and a section to paste.\n"
      "Exit status: 0 fine, 1 there is no such provider.\n",
      providers_main},
 };
@@ -56,12 +69,16 @@ enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
 static void print_help(void)
 {
-    printf("smtp-detour accepts mail on port 25 from software that can say no more than that, and submits it through the first\n"
-           "upstream port that really works, with verified TLS and the credentials that only it knows.\n\n");
+    printf("smtp-detour accepts mail on port 25 from software that can say no more than that, and "
+           "submits it through the first\n"
+           "upstream port that really works, with verified TLS and the credentials that only it "
+           "knows.\n\n");
     for (int i = 0; i < SUBCOMMANDS; i++)
-        printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments, subcommands[i].summary);
+        printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments,
+               subcommands[i].summary);
     printf("  sendmail [-t -i -f ADDR -F NAME -o...] ...\n"
-           "      called by this name (a link): hands the message on stdin to this machine's port 25, for cron and PHP; needs no secret\n");
+           "      called by this name (a link): hands the message on stdin to this machine's port "
+           "25, for cron and PHP; needs no secret\n");
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);

@@ -10,11 +10,14 @@ struct subcommand {
     const char *name;
     const char *arguments;
     const char *summary;
-    const char *help; /* what --help adds */
+    /* what --help adds */
+    const char *help;
     int (*run)(const char *config_file, int argc, char **argv);
 };
 
-const struct subcommand *cli_subcommands(size_t *n_r); /* for the manual page */
-int cli_main(int argc, char **argv);                   /* returns the exit status */
+/* for the manual page */
+const struct subcommand *cli_subcommands(size_t *n_r);
+/* returns the exit status */
+int cli_main(int argc, char **argv);
 
 #endif

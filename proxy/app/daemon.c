@@ -24,7 +24,8 @@
 #include "relay/relay.h"
 #include "upstream/account.h"
 
-#define GOODBYES (500 * USEC_PER_MS) /* enough for most to get through; who does not hang up must not hold the end up */
+/* enough for most to get through; who does not hang up must not hold the end up */
+#define GOODBYES (500 * USEC_PER_MS)
 
 struct daemon {
     const char *config_file;
@@ -42,10 +43,14 @@ struct daemon {
     struct timer *drain_timer;
     struct supervision *supervision;
     bool draining, in_haste;
-    bool served;           /* it was ready, and ended by itself */
-    bool reload_failed;    /* the last one */
-    bool reload_again;     /* asked for while one was under way */
-    struct reread *reread; /* the reload that is under way, or NULL */
+    /* it was ready, and ended by itself */
+    bool served;
+    /* the last one */
+    bool reload_failed;
+    /* asked for while one was under way */
+    bool reload_again;
+    /* the reload that is under way, or NULL */
+    struct reread *reread;
 };
 
 static void log_report(struct log *log, const struct config_report *report)
@@ -61,20 +66,26 @@ static void status_words(void *ctx, char *out, size_t size)
     const struct daemon *d = ctx;
     size_t n = relay_clients(d->relay), accounts = accounts_count(d->accounts), stuck = 0;
     char findings[200];
-    int used = snprintf(out, size, "%s: %zu client%s", d->draining ? "Shutting down" : "Serving", n, n == 1 ? "" : "s");
+    int used = snprintf(out, size, "%s: %zu client%s", d->draining ? "Shutting down" : "Serving", n,
+                        n == 1 ? "" : "s");
     for (size_t i = 0; i < accounts; i++) {
         const struct account *a = accounts_at(d->accounts, i);
         enum standing standing = account_standing(a);
         if (standing != STANDING_NO_PORT && standing != STANDING_AUTH_REFUSED)
             continue;
         if (stuck++ == 0 && used > 0 && (size_t)used < size)
-            used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s", account_config(a)->name,
-                             standing == STANDING_NO_PORT ? account_summary(a, findings, sizeof findings) : "its credentials are refused");
+            used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s",
+                             account_config(a)->name,
+                             standing == STANDING_NO_PORT
+                                 ? account_summary(a, findings, sizeof findings)
+                                 : "its credentials are refused");
     }
     if (stuck > 1 && used > 0 && (size_t)used < size)
-        used += snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
+        used +=
+            snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
     if (d->reload_failed && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used, "; the last reload failed, what was in force still is (the log says why)");
+        snprintf(out + used, size - (size_t)used,
+                 "; the last reload failed, what was in force still is (the log says why)");
 }
 
 /* ---- reload ---- */
@@ -90,7 +101,8 @@ static void tell_own_addresses(struct daemon *d)
     free(own);
 }
 
-/* SIGHUP is also how log rotation asks for a new file: it gets one whether or not the configuration is good. */
+/* SIGHUP is also how log rotation asks for a new file: it gets one whether or not the configuration
+ * is good. */
 static void reopen_log(struct daemon *d, const struct config *cfg)
 {
     struct err err;
@@ -118,7 +130,9 @@ static void adopt(struct daemon *d, struct reread_result *r)
     r->config = NULL;
     reloaded(d, true);
     admin_serve(d->admin);
-    log_say(d->io.log, LOG_INFO, "configuration reread: %s is in force; sessions under way finish under the old one", d->config_file);
+    log_say(d->io.log, LOG_INFO,
+            "configuration reread: %s is in force; sessions under way finish under the old one",
+            d->config_file);
 }
 
 static void refuse_reload(struct daemon *d, const char *why)
@@ -142,7 +156,8 @@ static int apply_addresses(struct daemon *d, const struct config *fresh, struct 
 
 static const char *what_is_wrong(const struct reread_result *r)
 {
-    return r->is_forbidden ? "was read as root at the start, and the user whom the server became may not read it (chgrp it to that user's "
+    return r->is_forbidden ? "was read as root at the start, and the user whom the server became "
+                             "may not read it (chgrp it to that user's "
                              "group, chmod 640)"
                            : "has errors";
 }
@@ -174,15 +189,18 @@ static void on_reread(void *ctx, struct reread_result *r);
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
-    reopen_log(d, d->config); /* at once: who rotates logs waits for it, and what follows may hang in a file */
+    /* at once: who rotates logs waits for it, and what follows may hang in a file */
+    reopen_log(d, d->config);
     if (d->draining)
         return;
-    if (d->reread) { /* what it reads may be older than this signal */
+    /* what it reads may be older than this signal */
+    if (d->reread) {
         d->reload_again = true;
         return;
     }
     supervision_reloading(d->supervision);
-    d->reread = reread_begin(d->io.loop, d->config_file, d->config, d->certificates, log_target_sink(d->target), on_reread, d);
+    d->reread = reread_begin(d->io.loop, d->config_file, d->config, d->certificates,
+                             log_target_sink(d->target), on_reread, d);
 }
 
 static void on_reread(void *ctx, struct reread_result *r)
@@ -199,7 +217,8 @@ static void on_reread(void *ctx, struct reread_result *r)
     if (r->config) {
         put_into_force(d, r);
     } else {
-        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s", d->config_file, what_is_wrong(r));
+        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s",
+                d->config_file, what_is_wrong(r));
         reloaded(d, false);
     }
     if (again)
@@ -219,8 +238,9 @@ static void drained(void *ctx)
 static void drain_expired(void *ctx)
 {
     struct daemon *d = ctx;
-    log_say(d->io.log, LOG_WARN, "shutting down with %zu client%s still busy: drain_timeout is over", relay_clients(d->relay),
-            relay_clients(d->relay) == 1 ? "" : "s");
+    log_say(d->io.log, LOG_WARN,
+            "shutting down with %zu client%s still busy: drain_timeout is over",
+            relay_clients(d->relay), relay_clients(d->relay) == 1 ? "" : "s");
     relay_send_away(d->relay);
     loop_stop(d->io.loop);
 }
@@ -256,20 +276,27 @@ static void prepare_state_dir(struct daemon *d, const struct identity *identity)
     struct err err = {0};
     const char *dir = d->config->server.state_dir;
     if (directory_make(dir, 0700, &err) != 0) {
-        log_say(d->io.log, LOG_WARN, "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start", dir,
-                err.words);
+        log_say(
+            d->io.log, LOG_WARN,
+            "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start",
+            dir, err.words);
         return;
     }
     struct stat st;
-    if (identity->change && stat(dir, &st) == 0 && st.st_uid == 0 && chown(dir, identity->uid, identity->gid) != 0)
-        log_say(d->io.log, LOG_WARN, "[server] state_dir %s cannot be given to user %s; what is learnt is kept in memory only", dir,
-                identity->name);
+    if (identity->change && stat(dir, &st) == 0 && st.st_uid == 0 &&
+        chown(dir, identity->uid, identity->gid) != 0)
+        log_say(d->io.log, LOG_WARN,
+                "[server] state_dir %s cannot be given to user %s; what is learnt is kept in "
+                "memory only",
+                dir, identity->name);
 }
 
 static void warn_about_identity(struct log *log, const struct identity *identity)
 {
     if (identity->is_nobody)
-        log_say(log, LOG_WARN, "running as nobody, which other programs may share: make a user smtp-detour, or set [server] user");
+        log_say(log, LOG_WARN,
+                "running as nobody, which other programs may share: make a user smtp-detour, or "
+                "set [server] user");
     else if (!identity->change && geteuid() == 0)
         log_say(log, LOG_WARN, "running as root: make a user smtp-detour, or set [server] user");
 }
@@ -280,13 +307,16 @@ static int complain(enum exit_status status, const struct err *err)
     return (int)status;
 }
 
-/* Keys that only root may read are read while we are root; what was written here belongs to whom we become. */
+/* Keys that only root may read are read while we are root; what was written here belongs to whom we
+ * become. */
 static int prepare_certificates(struct daemon *d, const struct identity *identity, struct err *err)
 {
     d->certificates = certificates_new(d->config, NULL, d->io.log, err);
     const char *file = d->certificates ? certificates_written(d->certificates) : NULL;
     if (file && identity->change && chown(file, identity->uid, identity->gid) != 0)
-        log_say(d->io.log, LOG_WARN, "%s cannot be given to user %s: it must be made anew at the next start", file, identity->name);
+        log_say(d->io.log, LOG_WARN,
+                "%s cannot be given to user %s: it must be made anew at the next start", file,
+                identity->name);
     return d->certificates ? 0 : -1;
 }
 
@@ -295,7 +325,8 @@ static void raise_descriptors(struct daemon *d)
     unsigned long there = descriptors_raise(), wanted = descriptors_wanted(d->config);
     if (there < wanted)
         log_say(d->io.log, LOG_WARN,
-                "%lu descriptors are all that the system allows, but max_clients and max_connections may need %lu: raise the limit "
+                "%lu descriptors are all that the system allows, but max_clients and "
+                "max_connections may need %lu: raise the limit "
                 "(LimitNOFILE in a unit, --ulimit nofile of a container)",
                 there, wanted);
 }
@@ -309,7 +340,8 @@ static int start(struct daemon *d)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
-    d->watched = (struct watched){&d->config, &d->accounts, &d->certificates, &d->relay, &d->draining};
+    d->watched =
+        (struct watched){&d->config, &d->accounts, &d->certificates, &d->relay, &d->draining};
     d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
@@ -344,15 +376,17 @@ static int serve(struct daemon *d)
     d->on_int = signal_watch_new(d->io.loop, SIGINT, terminate, d);
     d->on_hup = signal_watch_new(d->io.loop, SIGHUP, reload, d);
     d->netwatch = netwatch_new(d->io.loop, network_changed, d);
-    log_say(d->io.log, LOG_INFO, "smtp-detour %s is ready: %zu account%s, %zu listener%s", VERSION, d->config->nupstreams,
-            d->config->nupstreams == 1 ? "" : "s", listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
+    log_say(d->io.log, LOG_INFO, "smtp-detour %s is ready: %zu account%s, %zu listener%s", VERSION,
+            d->config->nupstreams, d->config->nupstreams == 1 ? "" : "s",
+            listeners_count(d->listeners), listeners_count(d->listeners) == 1 ? "" : "s");
     supervision_ready(d->supervision);
     loop_run(d->io.loop);
     d->served = true;
     return EXIT_FINE;
 }
 
-/* False: the process must end by _exit (reread.h). Signals are heeded until the end: their default would kill us over our last words. */
+/* False: the process must end by _exit (reread.h). Signals are heeded until the end: their default
+ * would kill us over our last words. */
 static bool close_all(struct daemon *d)
 {
     d->draining = true;
@@ -360,7 +394,8 @@ static bool close_all(struct daemon *d)
         relay_watch(d->relay, (struct message_watch){0});
     admin_free(&d->admin);
     listeners_free(&d->listeners);
-    relay_free(&d->relay); /* the messages that did not finish have their lines now */
+    /* the messages that did not finish have their lines now */
+    relay_free(&d->relay);
     if (d->served)
         log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     certificates_unref(&d->certificates);
@@ -368,8 +403,9 @@ static bool close_all(struct daemon *d)
     netwatch_free(&d->netwatch);
     supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
+    /* sessions upstream say QUIT, the last clients hear why they must go */
     if (!d->in_haste)
-        loop_finish(d->io.loop, GOODBYES); /* sessions upstream say QUIT, the last clients hear why they must go */
+        loop_finish(d->io.loop, GOODBYES);
     bool nobody_reads = reread_abandon(&d->reread);
     signal_watch_free(&d->on_term);
     signal_watch_free(&d->on_int);
@@ -390,7 +426,8 @@ int daemon_main(const char *config_file)
     d.target = log_target_new(&d.config->log, &err);
     if (!d.target) {
         status = complain(EXIT_BAD_CONFIG, &err);
-    } else if (world_open(&d.io, (enum log_level)d.config->log.level, d.config->log.json, log_target_sink(d.target), &err) != 0) {
+    } else if (world_open(&d.io, (enum log_level)d.config->log.level, d.config->log.json,
+                          log_target_sink(d.target), &err) != 0) {
         complain(EXIT_SYSTEM, &err);
     } else {
         status = serve(&d);

@@ -1,7 +1,9 @@
-/* `smtp-detour run`: the server's life from reading the configuration to the last drained message. */
+/* `smtp-detour run`: the server's life from reading the configuration to the last drained
+ * message. */
 #ifndef APP_DAEMON_H
 #define APP_DAEMON_H
 
-int daemon_main(const char *config_file); /* returns the exit status */
+/* returns the exit status */
+int daemon_main(const char *config_file);
 
 #endif

@@ -53,7 +53,8 @@ static int begin(struct doctor *d)
             continue;
         struct checkup *c = checkup_new(&d->io, d->config, cfg, on_done, d, &err);
         if (!c) {
-            fprintf(stderr, "%s:%d: [upstream %s]: %s\n", d->config_file, cfg->line, cfg->name, err.words);
+            fprintf(stderr, "%s:%d: [upstream %s]: %s\n", d->config_file, cfg->line, cfg->name,
+                    err.words);
             return EXIT_BAD_CONFIG;
         }
         d->checkups[d->n++] = c;
@@ -61,7 +62,8 @@ static int begin(struct doctor *d)
     }
     if (d->n > 0)
         return EXIT_FINE;
-    fprintf(stderr, "smtp-detour doctor: %s has no account %s. There is:", d->config_file, d->account);
+    fprintf(stderr, "smtp-detour doctor: %s has no account %s. There is:", d->config_file,
+            d->account);
     for (size_t i = 0; i < d->config->nupstreams; i++)
         fprintf(stderr, " %s", d->config->upstreams[i].name);
     fprintf(stderr, "\n");

@@ -50,8 +50,9 @@ static void print_row(const struct checkup_port *p)
         snprintf(address + ROOM - 2, 3, "..");
     if (r->took > 0)
         snprintf(took, sizeof took, "%lld ms", (long long)(r->took / USEC_PER_MS));
-    printf("  %-5u %-8s  %-*s  %-17s %9s%s%s\n", (unsigned)r->port.number, port_mode_name(r->port.mode), ROOM, address,
-           finding_name(r->finding), took, tls[0] ? "  " : "", tls);
+    printf("  %-5u %-8s  %-*s  %-17s %9s%s%s\n", (unsigned)r->port.number,
+           port_mode_name(r->port.mode), ROOM, address, finding_name(r->finding), took,
+           tls[0] ? "  " : "", tls);
 }
 
 static void print_certificate(const struct checkup_port *p, int64_t now_s)
@@ -62,11 +63,11 @@ static void print_certificate(const struct checkup_port *p, int64_t now_s)
         return;
     long long days = (long long)(t->not_after - now_s) / 86400;
     if (t->not_after < now_s)
-        snprintf(line, sizeof line, "certificate for %s, expired %lld days ago, issued by %s", t->names[0] ? t->names : t->subject, -days,
-                 t->issuer);
+        snprintf(line, sizeof line, "certificate for %s, expired %lld days ago, issued by %s",
+                 t->names[0] ? t->names : t->subject, -days, t->issuer);
     else
-        snprintf(line, sizeof line, "certificate for %s, %lld days left, issued by %s", t->names[0] ? t->names : t->subject, days,
-                 t->issuer);
+        snprintf(line, sizeof line, "certificate for %s, %lld days left, issued by %s",
+                 t->names[0] ? t->names : t->subject, days, t->issuer);
     print_folded(8, line);
     printf("        its tls_fingerprint:\n        %s\n", t->sha256);
 }
@@ -80,16 +81,20 @@ static void print_port(const struct checkup *c, const struct checkup_port *p, in
     if (p->report.finding == FINDING_WORKS || p->report.finding == FINDING_CERTIFICATE)
         print_certificate(p, now_s);
     if (p->sight.offered[0]) {
-        snprintf(line, sizeof line, "mechanisms offered: %s%s%s", p->sight.offered, p->sight.mechanism[0] ? "; used: " : "",
-                 p->sight.mechanism);
+        snprintf(line, sizeof line, "mechanisms offered: %s%s%s", p->sight.offered,
+                 p->sight.mechanism[0] ? "; used: " : "", p->sight.mechanism);
         print_folded(8, line);
     }
     if (p->mail_tried && p->mail_accepted)
-        snprintf(line, sizeof line, "takes mail from and to %s (reset: nothing was sent)", checkup_own_address(c));
+        snprintf(line, sizeof line, "takes mail from and to %s (reset: nothing was sent)",
+                 checkup_own_address(c));
     else if (p->mail_tried)
-        snprintf(line, sizeof line, "does not take mail from and to %s: %s", checkup_own_address(c), p->mail_words);
+        snprintf(line, sizeof line, "does not take mail from and to %s: %s", checkup_own_address(c),
+                 p->mail_words);
     else if (p->report.finding == FINDING_WORKS)
-        snprintf(line, sizeof line, "sending was not tried: the account has no address (username is none, envelope_from is not set)");
+        snprintf(line, sizeof line,
+                 "sending was not tried: the account has no address (username is none, "
+                 "envelope_from is not set)");
     else
         return;
     print_folded(8, line);
@@ -124,7 +129,8 @@ static void append(char *text, size_t size, const char *sentence, const char *po
     size_t len = strlen(text);
     const char *hole = strstr(sentence, "%s");
     int before = hole ? (int)(hole - sentence) : (int)strlen(sentence);
-    snprintf(text + len, size - len, "%.*s%s%s", before, sentence, hole ? ports : "", hole ? hole + 2 : "");
+    snprintf(text + len, size - len, "%.*s%s%s", before, sentence, hole ? ports : "",
+             hole ? hole + 2 : "");
 }
 
 static void say_used(const struct checkup *c, char *text, size_t size)
@@ -151,24 +157,40 @@ static void print_verdict(const struct checkup *c)
         const char *one, *many;
     } rows[] = {
         {FINDING_TIMEOUT_CONNECT, "This network blocks %s. ", "This network blocks %s. "},
-        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ", "This network swallows SMTP on %s. "}, /* after it: what is used */
+        /* after it: what is used */
+        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ",
+         "This network swallows SMTP on %s. "},
         {FINDING_REFUSED, "%s is closed at the server. ", "%s are closed at the server. "},
-        {FINDING_RESET, "%s is cut off, on the way or by the server. ", "%s are cut off, on the way or by the server. "},
-        {FINDING_GREETING_4XX, "The server has no time for us on %s. ", "The server has no time for us on %s. "},
-        {FINDING_GREETING_5XX, "The server does not want this address on %s. ", "The server does not want this address on %s. "},
-        {FINDING_NOT_SMTP, "Something that is no mail server answers on %s. ", "Something that is no mail server answers on %s. "},
+        {FINDING_RESET, "%s is cut off, on the way or by the server. ",
+         "%s are cut off, on the way or by the server. "},
+        {FINDING_GREETING_4XX, "The server has no time for us on %s. ",
+         "The server has no time for us on %s. "},
+        {FINDING_GREETING_5XX, "The server does not want this address on %s. ",
+         "The server does not want this address on %s. "},
+        {FINDING_NOT_SMTP, "Something that is no mail server answers on %s. ",
+         "Something that is no mail server answers on %s. "},
         {FINDING_EHLO_REFUSED, "%s refuses our name in EHLO. ", "%s refuse our name in EHLO. "},
-        {FINDING_STARTTLS_REFUSED, "%s offers TLS and then refuses it. ", "%s offer TLS and then refuse it. "},
-        {FINDING_TIMEOUT_TLS, "This network swallows TLS on %s. ", "This network swallows TLS on %s. "},
-        {FINDING_TLS_HANDSHAKE, "The TLS handshake fails on %s. ", "The TLS handshake fails on %s. "},
-        {FINDING_CERTIFICATE, "%s shows a certificate that is not to be trusted. ", "%s show certificates that are not to be trusted. "},
+        {FINDING_STARTTLS_REFUSED, "%s offers TLS and then refuses it. ",
+         "%s offer TLS and then refuse it. "},
+        {FINDING_TIMEOUT_TLS, "This network swallows TLS on %s. ",
+         "This network swallows TLS on %s. "},
+        {FINDING_TLS_HANDSHAKE, "The TLS handshake fails on %s. ",
+         "The TLS handshake fails on %s. "},
+        {FINDING_CERTIFICATE, "%s shows a certificate that is not to be trusted. ",
+         "%s show certificates that are not to be trusted. "},
         {FINDING_NO_STARTTLS, "%s offers no TLS. ", "%s offer no TLS. "},
-        {FINDING_AUTH_UNAVAILABLE, "%s offers no login that can be used. ", "%s offer no login that can be used. "},
-        {FINDING_AUTH_TEMPORARY, "Nobody can be logged in now on %s. ", "Nobody can be logged in now on %s. "},
-        {FINDING_TIMEOUT_AUTH, "The login got no answer in time on %s. ", "The login got no answer in time on %s. "},
-        {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ", "The credentials are refused (%s). "},
-        {FINDING_DNS, "The host's name cannot be resolved. ", "The host's name cannot be resolved. "},
-        {FINDING_PROXY, "The outbound proxy is no way out to %s. ", "The outbound proxy is no way out to %s. "},
+        {FINDING_AUTH_UNAVAILABLE, "%s offers no login that can be used. ",
+         "%s offer no login that can be used. "},
+        {FINDING_AUTH_TEMPORARY, "Nobody can be logged in now on %s. ",
+         "Nobody can be logged in now on %s. "},
+        {FINDING_TIMEOUT_AUTH, "The login got no answer in time on %s. ",
+         "The login got no answer in time on %s. "},
+        {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ",
+         "The credentials are refused (%s). "},
+        {FINDING_DNS, "The host's name cannot be resolved. ",
+         "The host's name cannot be resolved. "},
+        {FINDING_PROXY, "The outbound proxy is no way out to %s. ",
+         "The outbound proxy is no way out to %s. "},
     };
     char text[3000] = "", list[200];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -185,33 +207,47 @@ static void print_verdict(const struct checkup *c)
 /* ---- what to change ---- */
 
 struct advice {
-    const char *keys[5]; /* the first that the account gives tells the line; none: nothing in the file is to blame */
+    /* the first that the account gives tells the line; none: nothing in the file is to blame */
+    const char *keys[5];
     const char *words;
 };
 
 static const struct advice *advice(const struct checkup_port *p)
 {
     static const struct advice
-        other_ports =
-            {{"ports", "provider"},
-             "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy = if this network has an exit of that kind"},
-        mode = {{"ports", "provider"}, "ports: the mode may be wrong (PORT/implicit or PORT/starttls)"},
-        login = {{"username"}, "username, password: the provider says no to them; many want an app password of their own"},
-        command = {{"password_command"}, "password_command: run it as the server's user; its first line must be the password, within 10 s"},
-        mechanisms = {{"auth", "tls", "username"}, "auth, tls: no mechanism was offered that may be used on such a connection"},
+        other_ports = {{"ports", "provider"},
+                       "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy "
+                       "= if this network has an exit of that kind"},
+        mode = {{"ports", "provider"},
+                "ports: the mode may be wrong (PORT/implicit or PORT/starttls)"},
+        login = {{"username"},
+                 "username, password: the provider says no to them; many want an app password of "
+                 "their own"},
+        command = {{"password_command"},
+                   "password_command: run it as the server's user; its first line must be the "
+                   "password, within 10 s"},
+        mechanisms = {{"auth", "tls", "username"},
+                      "auth, tls: no mechanism was offered that may be used on such a connection"},
         name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
-                "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, to pin it"},
-        host = {{"host", "provider"}, "host: is the name spelt right? Does this machine have a working resolver?"},
-        proxy = {{"proxy"}, "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow these ports"},
+                "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, "
+                "to pin it"},
+        host = {{"host", "provider"},
+                "host: is the name spelt right? Does this machine have a working resolver?"},
+        proxy = {{"proxy"},
+                 "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow "
+                 "these ports"},
         helo = {{"helo"}, "helo: give a real host name"},
-        slow = {{"connect_timeout"}, "connect_timeout: a longer one helps if the server is only slow to log us in"},
+        slow = {{"connect_timeout"},
+                "connect_timeout: a longer one helps if the server is only slow to log us in"},
         stranger = {{"source", "proxy"},
-                    "source, proxy: the server turns this machine's address away; ask the provider, or leave by another address"},
+                    "source, proxy: the server turns this machine's address away; ask the "
+                    "provider, or leave by another address"},
         later = {{NULL}, "nothing in the file: the server cannot take us now; try again later"};
     switch (p->report.finding) {
     case FINDING_AUTH_REFUSED: return &login;
     case FINDING_AUTH_UNAVAILABLE: return &mechanisms;
-    case FINDING_AUTH_TEMPORARY: return p->sight.mechanism[0] ? &later : &command; /* no AUTH was begun: there was no password */
+    /* no AUTH was begun: there was no password */
+    case FINDING_AUTH_TEMPORARY: return p->sight.mechanism[0] ? &later : &command;
     case FINDING_TIMEOUT_AUTH: return &slow;
     case FINDING_CERTIFICATE: return &name;
     case FINDING_DNS: return &host;
@@ -225,7 +261,8 @@ static const struct advice *advice(const struct checkup_port *p)
     }
 }
 
-static void print_one_advice(const struct checkup *c, const char *config_file, const struct advice *a)
+static void print_one_advice(const struct checkup *c, const char *config_file,
+                             const struct advice *a)
 {
     char line[600];
     const struct upstream_config *cfg = checkup_config(c);
@@ -234,7 +271,8 @@ static void print_one_advice(const struct checkup *c, const char *config_file, c
         given++;
     int number = a->keys[given] ? config_line_of(cfg, a->keys[given]) : cfg->line;
     if (a->keys[0])
-        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, number, cfg->name, a->words);
+        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, number, cfg->name,
+                 a->words);
     else
         snprintf(line, sizeof line, "%s", a->words);
     print_folded(2, line);
@@ -270,10 +308,11 @@ void doctor_print(const struct checkup *c, const char *config_file, int64_t now_
     const struct upstream_config *cfg = checkup_config(c);
     const struct checkup_port *ports = checkup_ports(c, &n);
     char title[900];
-    snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host, cfg->username ? ", user " : "",
-             cfg->username ? cfg->username : "");
+    snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host,
+             cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
     print_folded(0, title);
-    printf("\n  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME", "TLS");
+    printf("\n  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME",
+           "TLS");
     for (size_t i = 0; i < n; i++)
         print_row(&ports[i]);
     printf("\n");
@@ -295,7 +334,8 @@ void doctor_print_json(struct checkup *const *checkups, size_t n)
         for (size_t k = 0; k < nports; k++)
             if (!ports[k].is_comparison)
                 json_array_append_new(list, port_report_json(&ports[k].report));
-        json_array_append_new(accounts, json_pack("{s:s, s:s, s:b, s:o}", "name", cfg->name, "host", cfg->host, "works",
+        json_array_append_new(accounts, json_pack("{s:s, s:s, s:b, s:o}", "name", cfg->name, "host",
+                                                  cfg->host, "works",
                                                   (int)doctor_works(checkups[i]), "ports", list));
     }
     json_t *all = json_pack("{s:o}", "accounts", accounts);

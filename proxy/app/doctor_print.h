@@ -1,4 +1,5 @@
-/* What doctor says: a table that fits 80 columns, what each port did in a sentence, a verdict, and what to change where. */
+/* What doctor says: a table that fits 80 columns, what each port did in a sentence, a verdict, and
+ * what to change where. */
 #ifndef APP_DOCTOR_PRINT_H
 #define APP_DOCTOR_PRINT_H
 
@@ -7,7 +8,8 @@
 
 #include "upstream/checkup.h"
 
-bool doctor_works(const struct checkup *c); /* some configured port works */
+/* some configured port works */
+bool doctor_works(const struct checkup *c);
 void doctor_print(const struct checkup *c, const char *config_file, int64_t now_s);
 /* {"accounts":[{"name","host","works","ports":[…]}]} on one line. */
 void doctor_print_json(struct checkup *const *checkups, size_t n);

@@ -16,9 +16,12 @@
 struct entry {
     struct link link;
     struct listeners *owner;
-    char *name;                         /* of its section */
-    struct addr asked;                  /* as configured; port 0 finds its own */
-    const struct passed_socket *passed; /* or, in place of asked, one that a service manager made */
+    /* of its section */
+    char *name;
+    /* as configured; port 0 finds its own */
+    struct addr asked;
+    /* or, in place of asked, one that a service manager made */
+    const struct passed_socket *passed;
     struct listener *listener;
     bool wanted, fresh;
 };
@@ -68,7 +71,8 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
 {
     LIST_EACH (&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
-        if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port && !e->wanted)
+        if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port &&
+            !e->wanted)
             return e;
     }
     return NULL;
@@ -86,17 +90,20 @@ const char *listeners_advice(const struct addr *at, const struct err *why)
 {
     if (why->kind == ERR_PERMISSION && at->port < 1024)
         return ". A port below 1024 needs a right: start as root (the server gives root up), or "
-               "`setcap cap_net_bind_service=+ep` on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
+               "`setcap cap_net_bind_service=+ep` on the program, or "
+               "AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
     if (why->kind == ERR_UNREACHABLE)
         return ". This machine has no such address: `ip addr` shows those it has";
-    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which" : "";
+    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which"
+                                        : "";
 }
 
-static void explain(const struct listen_config *config, const struct addr *at, const struct err *why, struct err *err)
+static void explain(const struct listen_config *config, const struct addr *at,
+                    const struct err *why, struct err *err)
 {
     char address[ADDR_TEXT];
-    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, addr_text_with_port(at, address), why->words,
-            listeners_advice(at, why));
+    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name,
+            addr_text_with_port(at, address), why->words, listeners_advice(at, why));
 }
 
 static struct entry *entry_new(struct listeners *l)
@@ -119,7 +126,8 @@ static void enlist(struct listeners *l, struct entry *e, const struct listen_con
 }
 
 /* 0: opened, or skipped with a warning. */
-static int open_entry(struct listeners *l, const struct listen_config *config, const struct addr *at, struct err *err)
+static int open_entry(struct listeners *l, const struct listen_config *config,
+                      const struct addr *at, struct err *err)
 {
     struct entry *e = entry_new(l);
     struct err why = {0};
@@ -129,7 +137,8 @@ static int open_entry(struct listeners *l, const struct listen_config *config, c
     if (!e->listener) {
         free(e);
         if (config->address_is_default && at->family == ADDR_V6 && why.kind == ERR_UNREACHABLE) {
-            log_say(l->io->log, LOG_WARN, "not listening on %s: this host has no IPv6 (%s)", addr_text_with_port(at, address), why.words);
+            log_say(l->io->log, LOG_WARN, "not listening on %s: this host has no IPv6 (%s)",
+                    addr_text_with_port(at, address), why.words);
             return 0;
         }
         explain(config, at, &why, err);
@@ -139,8 +148,10 @@ static int open_entry(struct listeners *l, const struct listen_config *config, c
     return 0;
 }
 
-/* A copy listens for us; the socket itself waits for a reload that wants it again, and clients of a time between wait in its queue. */
-static int open_passed(struct listeners *l, const struct listen_config *config, const struct passed_socket *socket, struct err *err)
+/* A copy listens for us; the socket itself waits for a reload that wants it again, and clients of a
+ * time between wait in its queue. */
+static int open_passed(struct listeners *l, const struct listen_config *config,
+                       const struct passed_socket *socket, struct err *err)
 {
     struct entry *e = entry_new(l);
     struct err why = {0};
@@ -151,7 +162,8 @@ static int open_passed(struct listeners *l, const struct listen_config *config, 
         close(fd);
     if (!e->listener) {
         free(e);
-        err_set(err, why.kind, "[listen %s] address systemd, socket %s: %s", config->name, socket->name, why.words);
+        err_set(err, why.kind, "[listen %s] address systemd, socket %s: %s", config->name,
+                socket->name, why.words);
         return -1;
     }
     e->passed = socket;
@@ -188,7 +200,8 @@ static void rename_entries(struct listeners *l, const struct config *config)
 {
     LIST_EACH (&l->entries, it) {
         struct entry *e = CONTAINER(it, struct entry, link);
-        const struct listen_config *section = e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
+        const struct listen_config *section =
+            e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
         if (section && strcmp(e->name, section->name) != 0) {
             free(e->name);
             e->name = mem_string(section->name);
@@ -197,10 +210,12 @@ static void rename_entries(struct listeners *l, const struct config *config)
 }
 
 /* Whether any socket was passed for `systemd` or `systemd:NAME` of this section. */
-static bool was_passed(const struct listeners *l, const struct config *config, const struct listen_config *section, const char *name)
+static bool was_passed(const struct listeners *l, const struct config *config,
+                       const struct listen_config *section, const char *name)
 {
     for (size_t i = 0; i < l->passed.n; i++)
-        if (*name ? strcmp(l->passed.items[i].name, name) == 0 : passed_socket_owner(&l->passed.items[i], config) == section)
+        if (*name ? strcmp(l->passed.items[i].name, name) == 0
+                  : passed_socket_owner(&l->passed.items[i], config) == section)
             return true;
     return false;
 }
@@ -215,7 +230,8 @@ static int check_passed(const struct listeners *l, const struct config *config, 
                 continue;
             err_set(
                 err, ERR_NOT_FOUND,
-                "[listen %s] address systemd%s%s: no such socket was passed to this program. A systemd socket unit must have started it "
+                "[listen %s] address systemd%s%s: no such socket was passed to this program. A "
+                "systemd socket unit must have started it "
                 "(`systemctl start smtp-detour.socket`), and its FileDescriptorName is the NAME",
                 section->name, *name ? ":" : "", name);
             return -1;
@@ -230,7 +246,9 @@ static int apply_passed(struct listeners *l, const struct config *config, struct
         const struct listen_config *section = passed_socket_owner(socket, config);
         struct entry *known = find_passed(l, socket);
         if (!section)
-            log_say(l->io->log, LOG_WARN, "nobody takes the clients of the passed socket %s: no [listen] has address = systemd:%s",
+            log_say(l->io->log, LOG_WARN,
+                    "nobody takes the clients of the passed socket %s: no [listen] has address = "
+                    "systemd:%s",
                     socket->name, socket->name);
         else if (known)
             known->wanted = true;
@@ -258,7 +276,8 @@ static int apply_addresses(struct listeners *l, const struct config *config, str
 int listeners_apply(struct listeners *l, const struct config *config, struct err *err)
 {
     LIST_EACH (&l->entries, it)
-        CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh = false;
+        CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh =
+            false;
     if (check_passed(l, config, err) != 0)
         return -1;
     if (apply_addresses(l, config, err) != 0 || apply_passed(l, config, err) != 0) {

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-bool log_syslog_open(void);                                     /* false: nothing listens there now */
-void log_syslog_write(int level, const char *text, size_t len); /* level: an enum log_level */
+/* false: nothing listens there now */
+bool log_syslog_open(void);
+/* level: an enum log_level */
+void log_syslog_write(int level, const char *text, size_t len);
 
 #endif

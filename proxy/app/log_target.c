@@ -12,7 +12,8 @@
 #include "base/mem.h"
 
 struct log_target {
-    int fd; /* -1: syslog */
+    /* -1: syslog */
+    int fd;
     bool is_file;
 };
 
@@ -21,8 +22,11 @@ static int open_target(const struct log_config *config, struct err *err)
     if (strcmp(config->target, "stderr") == 0)
         return STDERR_FILENO;
     if (strcmp(config->target, "syslog") == 0) {
-        if (!log_syslog_open()) /* the one thing about the log that the log cannot say */
-            fputs("smtp-detour: [log] target syslog: nothing listens at /dev/log; what is logged is lost until something does\n", stderr);
+        /* the one thing about the log that the log cannot say */
+        if (!log_syslog_open())
+            fputs("smtp-detour: [log] target syslog: nothing listens at /dev/log; what is logged "
+                  "is lost until something does\n",
+                  stderr);
         return -1;
     }
     int fd = open(config->target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
@@ -70,8 +74,9 @@ int log_target_reopen(struct log_target *target, const struct log_config *config
 
 void log_target_give_to(const struct log_target *target, uid_t uid, gid_t gid)
 {
+    /* a file that stays root's is still open for appending; reopening it will say so */
     if (target->is_file && fchown(target->fd, uid, gid) != 0)
-        return; /* a file that stays root's is still open for appending; reopening it will say so */
+        return;
 }
 
 static void write_line(void *ctx, enum log_level level, const char *line, size_t len)
@@ -81,7 +86,8 @@ static void write_line(void *ctx, enum log_level level, const char *line, size_t
         log_syslog_write((int)level, line, len ? len - 1 : 0);
         return;
     }
-    ssize_t ignored = write(target->fd, line, len); /* a log that cannot be written must not stop the mail */
+    /* a log that cannot be written must not stop the mail */
+    ssize_t ignored = write(target->fd, line, len);
     (void)ignored;
 }
 

@@ -26,7 +26,9 @@ void notify_send(const char *state)
     if (fd < 0)
         return;
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    ssize_t ignored = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, length);
-    (void)ignored; /* the manager's absence is not our failure */
+    ssize_t ignored =
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, length);
+    /* the manager's absence is not our failure */
+    (void)ignored;
     close(fd);
 }

@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
-bool notify_is_wanted(void);         /* somebody listens */
-void notify_send(const char *state); /* "READY=1\nSTATUS=..." */
+/* somebody listens */
+bool notify_is_wanted(void);
+/* "READY=1\nSTATUS=..." */
+void notify_send(const char *state);
 
 #endif

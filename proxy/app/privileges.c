@@ -25,7 +25,8 @@ int identity_find(const struct server_config *config, struct identity *identity_
         return 0;
     const struct passwd *user = config->user ? getpwnam(config->user) : default_user();
     if (!user) {
-        err_set(err, ERR_NOT_FOUND, "[server] user: there is no user %s on this machine", config->user ? config->user : "nobody");
+        err_set(err, ERR_NOT_FOUND, "[server] user: there is no user %s on this machine",
+                config->user ? config->user : "nobody");
         return -1;
     }
     identity.uid = user->pw_uid;
@@ -36,7 +37,8 @@ int identity_find(const struct server_config *config, struct identity *identity_
     if (config->group) {
         const struct group *group = getgrnam(config->group);
         if (!group) {
-            err_set(err, ERR_NOT_FOUND, "[server] group: there is no group %s on this machine", config->group);
+            err_set(err, ERR_NOT_FOUND, "[server] group: there is no group %s on this machine",
+                    config->group);
             return -1;
         }
         identity.gid = group->gr_gid;
@@ -76,7 +78,8 @@ int identity_assume(const struct identity *identity, struct err *err)
         err_set(err, ERR_PERMISSION, "root's rights could be taken back after giving them up");
         return -1;
     }
-    privileges_lock_down(); /* with the user the kernel changed who may have a core */
+    /* with the user the kernel changed who may have a core */
+    privileges_lock_down();
     return 0;
 }
 
@@ -85,7 +88,9 @@ int identity_assume_for_commands(const struct config *config, struct err *err)
     struct identity identity;
     for (size_t i = 0; i < config->nupstreams; i++)
         if (config->upstreams[i].password_command.n > 0)
-            return identity_find(&config->server, &identity, err) == 0 ? identity_assume(&identity, err) : -1;
+            return identity_find(&config->server, &identity, err) == 0
+                       ? identity_assume(&identity, err)
+                       : -1;
     return 0;
 }
 
@@ -108,7 +113,8 @@ unsigned long descriptors_raise(void)
 
 unsigned long descriptors_wanted(const struct config *config)
 {
-    unsigned long n = 64; /* listeners, log, loop, helpers */
+    /* listeners, log, loop, helpers */
+    unsigned long n = 64;
     for (size_t i = 0; i < config->nlistens; i++)
         n += config->listens[i].max_clients;
     for (size_t i = 0; i < config->nupstreams; i++)

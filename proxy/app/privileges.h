@@ -1,4 +1,5 @@
-/* Started as root: bind, read the secrets, create what the server writes, then become somebody who may do nothing else. */
+/* Started as root: bind, read the secrets, create what the server writes, then become somebody who
+ * may do nothing else. */
 #ifndef APP_PRIVILEGES_H
 #define APP_PRIVILEGES_H
 
@@ -9,25 +10,30 @@
 #include "config/config.h"
 
 struct identity {
-    bool change; /* false: we are not root, or the configuration says user = root */
+    /* false: we are not root, or the configuration says user = root */
+    bool change;
     uid_t uid;
     gid_t gid;
     char name[64];
     bool is_nobody;
 };
 
-/* Whom to become: [server] user and group, else smtp-detour if there is such a user, else nobody. -1: no such user or group. */
-int identity_find(const struct server_config *config, struct identity *identity_r, struct err *err) MUST_USE;
-/* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing else. Before any thread is made. */
+/* Whom to become: [server] user and group, else smtp-detour if there is such a user, else nobody.
+ * -1: no such user or group. */
+int identity_find(const struct server_config *config, struct identity *identity_r,
+                  struct err *err) MUST_USE;
+/* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing
+ * else. Before any thread is made. */
 int identity_assume(const struct identity *identity, struct err *err) MUST_USE;
 /* As many descriptors as the system lets us have. Returns how many that is. */
 unsigned long descriptors_raise(void);
 /* How many all clients and sessions of the configuration together could need. */
 unsigned long descriptors_wanted(const struct config *config);
-/* For the short-lived subcommands, when all files are read: as root they become that identity too if any account has a password_command, which runs as the server's user. */
+/* For the short-lived subcommands, when all files are read: as root they become that identity too
+ * if any account has a password_command, which runs as the server's user. */
 int identity_assume_for_commands(const struct config *config, struct err *err) MUST_USE;
-/* No core with secrets, no new privileges through a set-uid program. Whatever the user, and whatever the subcommand: load_config_or_complain and
- * identity_assume do it. */
+/* No core with secrets, no new privileges through a set-uid program. Whatever the user, and
+ * whatever the subcommand: load_config_or_complain and identity_assume do it. */
 void privileges_lock_down(void);
 
 #endif

@@ -8,17 +8,21 @@
 #include "app/status.h"
 #include "config/presets.h"
 
-#define COLUMNS 80 /* of the reader's screen */
-#define INDENT 14  /* where the facts begin; labels stand before */
+/* of the reader's screen */
+#define COLUMNS 80
+/* where the facts begin; labels stand before */
+#define INDENT 14
 
 /* --- text in columns --- */
 
-/* The words after `used` columns of the line, broken at blanks; later lines begin at `indent`. A long word (an address) stays whole. */
+/* The words after `used` columns of the line, broken at blanks; later lines begin at `indent`. A
+ * long word (an address) stays whole. */
 static void print_wrapped(const char *text, size_t indent, size_t used)
 {
     while (*text) {
         size_t n = strcspn(text, " "), columns = 0;
-        for (size_t i = 0; i < n; i++) /* of UTF-8, what begins a character */
+        /* of UTF-8, what begins a character */
+        for (size_t i = 0; i < n; i++)
             columns += ((unsigned char)text[i] & 0xC0) != 0x80;
         if (used > indent && used + 1 + columns > COLUMNS) {
             printf("\n%*s", (int)indent, "");
@@ -54,12 +58,16 @@ static void print_row(const struct preset *p)
 {
     char ports[80] = "";
     size_t len = 0;
-    static const char *const remarks[] = {
-        [PASSWORD_WORKS] = "", [PASSWORD_APP] = " app password", [PASSWORD_ENDING] = " passwords ending", [PASSWORD_GONE] = " OAuth2 only"};
+    static const char *const remarks[] = {[PASSWORD_WORKS] = "",
+                                          [PASSWORD_APP] = " app password",
+                                          [PASSWORD_ENDING] = " passwords ending",
+                                          [PASSWORD_GONE] = " OAuth2 only"};
     for (const struct preset_port *port = p->ports; port->number && len < sizeof ports; port++)
         if (!port->spare)
-            len += (size_t)snprintf(ports + len, sizeof ports - len, "%s%u", len ? " " : "", (unsigned)port->number);
-    printf("%-22s %-31s %s%s%s\n", p->name, p->host.text, ports, *remarks[p->password] ? " " : "", remarks[p->password]);
+            len += (size_t)snprintf(ports + len, sizeof ports - len, "%s%u", len ? " " : "",
+                                    (unsigned)port->number);
+    printf("%-22s %-31s %s%s%s\n", p->name, p->host.text, ports, *remarks[p->password] ? " " : "",
+           remarks[p->password]);
 }
 
 static void print_group(const char *headline, bool mailboxes)
@@ -75,10 +83,10 @@ static int print_all(void)
 {
     print_group("MAILBOXES", true);
     print_group("SENDING SERVICES", false);
-    print_wrapped(
-        "Use one as provider = NAME in [upstream]; ses needs its region: provider = ses:eu-west-1. All that is known of one: smtp-detour "
-        "providers NAME. Any other server: host = its name.",
-        0, 0);
+    print_wrapped("Use one as provider = NAME in [upstream]; ses needs its region: provider = "
+                  "ses:eu-west-1. All that is known of one: smtp-detour "
+                  "providers NAME. Any other server: host = its name.",
+                  0, 0);
     return EXIT_FINE;
 }
 
@@ -94,14 +102,15 @@ static void print_ports(const struct preset *p)
     bool first = true;
     for (const struct preset_port *port = p->ports; port->number; port++)
         if (!port->spare) {
-            print_fact(first ? "Ports" : "", "%-5u %s (%s)", (unsigned)port->number, mode_words(port->mode), trust_words(port->trust));
+            print_fact(first ? "Ports" : "", "%-5u %s (%s)", (unsigned)port->number,
+                       mode_words(port->mode), trust_words(port->trust));
             first = false;
         }
     first = true;
     for (const struct preset_port *port = p->ports; port->number; port++)
         if (port->spare) {
-            print_fact(first ? "Not tried" : "", "%u %s (%s)", (unsigned)port->number, port->mode == PORT_IMPLICIT ? "TLS" : "STARTTLS",
-                       trust_words(port->trust));
+            print_fact(first ? "Not tried" : "", "%u %s (%s)", (unsigned)port->number,
+                       port->mode == PORT_IMPLICIT ? "TLS" : "STARTTLS", trust_words(port->trust));
             first = false;
         }
 }
@@ -111,9 +120,11 @@ static void print_regions(const struct preset *p)
     char text[1024] = "";
     size_t len = 0;
     for (const struct preset_region *r = p->regions; r && r->name && len < sizeof text; r++)
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s:%s", len ? ", " : "", p->name, r->name);
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s:%s", len ? ", " : "", p->name,
+                                r->name);
     if (len)
-        print_fact("Regions", "%s%s", text, p->other_regions ? "; others are taken with a warning" : "");
+        print_fact("Regions", "%s%s", text,
+                   p->other_regions ? "; others are taken with a warning" : "");
 }
 
 static void print_login(const struct preset *p)
@@ -125,14 +136,16 @@ static void print_login(const struct preset *p)
     if (p->password != PASSWORD_WORKS)
         print_fact("", "%s", p->password_words);
     for (const struct preset_word *m = p->mechanisms; m->text && len < sizeof text; m++)
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s (%s)", len ? ", " : "", m->text, trust_words(m->trust));
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s (%s)", len ? ", " : "",
+                                m->text, trust_words(m->trust));
     print_fact("Mechanisms", "%s; the server's offer decides", text);
     if (!p->oauth)
         return;
     print_fact("OAuth2", "not built in yet; for whoever needs it elsewhere:");
     print_fact("", "authorize %s", p->oauth->authorize);
     print_fact("", "token %s", p->oauth->token);
-    print_fact("", "device code %s", p->oauth->device ? p->oauth->device : "not usable for mail, or unknown");
+    print_fact("", "device code %s",
+               p->oauth->device ? p->oauth->device : "not usable for mail, or unknown");
     print_fact("", "scope %s", p->oauth->scope);
 }
 
@@ -141,7 +154,8 @@ static void print_limits(const struct preset *p)
     char what[80];
     snprintf(what, sizeof what, "octets, %.1f MiB", (double)p->size.value / 1048576);
     print_number("Message size", &p->size, what);
-    snprintf(what, sizeof what, "octets in its EHLO, %.1f MiB", (double)p->size_ehlo.value / 1048576);
+    snprintf(what, sizeof what, "octets in its EHLO, %.1f MiB",
+             (double)p->size_ehlo.value / 1048576);
     print_number(p->size.value ? "" : "Message size", &p->size_ehlo, what);
     if (p->size.value || p->size_ehlo.value)
         print_fact("", "The size in the server's EHLO decides once it was seen.");
@@ -149,9 +163,11 @@ static void print_limits(const struct preset *p)
     print_number("Connections", &p->connections, "at once");
     print_number("", &p->per_connection, "messages in each");
     print_number("Silence", &p->idle, "seconds until it closes an idle connection");
-    snprintf(what, sizeof what, "messages a minute; kept here only with rate = %" PRIu64 "/m", p->per_minute.value);
+    snprintf(what, sizeof what, "messages a minute; kept here only with rate = %" PRIu64 "/m",
+             p->per_minute.value);
     print_number("Rate", &p->per_minute, what);
-    print_number(p->per_minute.value ? "" : "Rate", &p->per_day, p->day_counts_recipients ? "recipients a day" : "messages a day");
+    print_number(p->per_minute.value ? "" : "Rate", &p->per_day,
+                 p->day_counts_recipients ? "recipients a day" : "messages a day");
 }
 
 static void print_notes(const struct preset *p)
@@ -168,7 +184,8 @@ static void print_notes(const struct preset *p)
 
 static void print_section(const struct preset *p, const char *name)
 {
-    printf("\nReady to paste%s\n\n[upstream]\nprovider = %s\n", p->password == PASSWORD_GONE ? " (but see above)" : "", name);
+    printf("\nReady to paste%s\n\n[upstream]\nprovider = %s\n",
+           p->password == PASSWORD_GONE ? " (but see above)" : "", name);
     printf("username = %s\npassword_file = /etc/smtp-detour/password\n", p->user_sample);
     if (p->pinned)
         printf("# SHA-256 of the certificate: openssl x509 -noout -fingerprint -sha256 -in FILE\n"
@@ -179,11 +196,13 @@ static int print_one(const struct preset_choice *choice, const char *name)
 {
     const struct preset *p = choice->preset;
     char pasted[80];
-    snprintf(pasted, sizeof pasted, "%s%s%s", name, p->needs_region && !choice->region.len ? ":" : "",
+    snprintf(pasted, sizeof pasted, "%s%s%s", name,
+             p->needs_region && !choice->region.len ? ":" : "",
              p->needs_region && !choice->region.len ? p->regions[0].name : "");
     printf("%s: %s\n\n", p->name, p->title);
     print_fact("Host", "%s (%s)", choice->host,
-               trust_words(choice->region.len && !choice->known_region ? TRUST_UNCONFIRMED : p->host.trust));
+               trust_words(choice->region.len && !choice->known_region ? TRUST_UNCONFIRMED
+                                                                       : p->host.trust));
     print_regions(p);
     print_ports(p);
     print_login(p);

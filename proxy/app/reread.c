@@ -11,7 +11,8 @@
 #include "relay/certificates.h"
 #include "upstream/contexts.h"
 
-struct line { /* of the log, which belongs to the loop's thread */
+/* of the log, which belongs to the loop's thread */
+struct line {
     enum log_level level;
     char *text;
     size_t len;
@@ -20,18 +21,21 @@ struct line { /* of the log, which belongs to the loop's thread */
 struct reread {
     struct loop *loop;
     struct offload *thread;
-    struct deferred without; /* the reading, where the system gives no thread */
+    /* the reading, where the system gives no thread */
+    struct deferred without;
     const char *file;
     struct config *in_force;
     struct certificates *shown;
     struct reread_result result;
-    struct log *log; /* gathers */
+    /* gathers */
+    struct log *log;
     struct log_sink sink;
     struct line *lines;
     size_t nlines;
     void (*done)(void *ctx, struct reread_result *result);
     void *ctx;
-    atomic_bool is_read; /* the thread has let go of it */
+    /* the thread has let go of it */
+    atomic_bool is_read;
 };
 
 static void gather(void *ctx, enum log_level level, const char *line, size_t len)
@@ -88,8 +92,9 @@ static void on_read(void *arg)
     for (size_t i = 0; i < r->nlines; i++)
         r->sink.write(r->sink.ctx, r->lines[i].level, r->lines[i].text, r->lines[i].len);
     r->done(r->ctx, &r->result);
+    /* it is what calls us */
     if (r->thread)
-        loop_free_later(r->loop, r->thread, end_thread); /* it is what calls us */
+        loop_free_later(r->loop, r->thread, end_thread);
     reread_free(r);
 }
 
@@ -99,23 +104,27 @@ static void read_without_thread(void *arg)
     on_read(arg);
 }
 
-struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force, struct certificates *shown, struct log_sink sink,
+struct reread *reread_begin(struct loop *loop, const char *file, struct config *in_force,
+                            struct certificates *shown, struct log_sink sink,
                             void (*done)(void *ctx, struct reread_result *result), void *ctx)
 {
     struct err err;
     struct reread *r = NEW(struct reread);
     r->loop = loop;
-    r->thread = offload_new(loop, &err); /* cannot fail */
+    /* cannot fail */
+    r->thread = offload_new(loop, &err);
     r->file = file;
     r->in_force = config_ref(in_force);
     r->shown = certificates_ref(shown);
     r->sink = sink;
-    r->log = log_new((enum log_level)in_force->log.level, in_force->log.json, (struct log_sink){gather, wall_ms, r});
+    r->log = log_new((enum log_level)in_force->log.level, in_force->log.json,
+                     (struct log_sink){gather, wall_ms, r});
     r->done = done;
     r->ctx = ctx;
     deferred_init(&r->without, read_without_thread, r);
     offload_submit(r->thread, read_files, on_read, r);
-    if (offload_helpers(r->thread) == 0) { /* then the loop waits for the files: better than no reload */
+    /* then the loop waits for the files: better than no reload */
+    if (offload_helpers(r->thread) == 0) {
         offload_free(&r->thread);
         loop_defer(loop, &r->without);
     }

@@ -22,15 +22,18 @@
 #include "wire/address.h"
 
 enum { MOST_RECIPIENTS = 100, MOST_LISTENERS = 16 };
-#define PATIENCE (15 * 60 * USEC_PER_SEC) /* all of RFC 5321's waits together end before */
+/* all of RFC 5321's waits together end before */
+#define PATIENCE (15 * 60 * USEC_PER_SEC)
 
-/* The sender is a client of a relay of its own, on a loopback port that only lives for this message: what is tried is what the server does. */
+/* The sender is a client of a relay of its own, on a loopback port that only lives for this
+ * message: what is tried is what the server does. */
 struct sending {
     const char *config_file, *from, *file;
     const char *to[MOST_RECIPIENTS];
     size_t nto, answered, accepted;
     struct config *config;
-    struct addr own[MOST_LISTENERS]; /* where the server itself listens: no way out */
+    /* where the server itself listens: no way out */
+    struct addr own[MOST_LISTENERS];
     size_t nown;
     struct io io;
     struct accounts *accounts;
@@ -70,7 +73,10 @@ static void on_ready(void *ctx)
     struct sending *s = ctx;
     if (s->answered > 0)
         return;
-    client_mail(s->client, &(struct client_mail){.from = slice_of(s->from), .has_size = true, .size = s->message.len, .eightbit = true});
+    client_mail(s->client, &(struct client_mail){.from = slice_of(s->from),
+                                                 .has_size = true,
+                                                 .size = s->message.len,
+                                                 .eightbit = true});
     for (size_t i = 0; i < s->nto; i++)
         client_rcpt(s->client, slice_of(s->to[i]), slice_of(""), slice_of(""));
 }
@@ -90,7 +96,8 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
 {
     struct sending *s = ctx;
     char words[1024];
-    if (s->sender_refused) /* what follows is only "send MAIL first" */
+    /* what follows is only "send MAIL first" */
+    if (s->sender_refused)
         return;
     printf("recipient %s: %s\n", s->to[index], reply_words(reply, words, sizeof words));
     s->answered++;
@@ -139,7 +146,8 @@ static void on_lost(void *ctx, const struct client_failure *failure)
     struct sending *s = ctx;
     char words[1024] = "";
     s->client = NULL;
-    printf("not sent: %s\n", failure->reply ? reply_words(failure->reply, words, sizeof words) : failure->err.words);
+    printf("not sent: %s\n",
+           failure->reply ? reply_words(failure->reply, words, sizeof words) : failure->err.words);
     finish(s, EXIT_TRY_LATER);
 }
 
@@ -206,7 +214,8 @@ static int open_all(struct sending *s)
                                            .reply_timeout = PATIENCE,
                                            .final_timeout = PATIENCE};
     s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL,
-                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, s, &err);
+                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
+                               on_stream, s, &err);
     if (!s->stream)
         return complain(EXIT_SYSTEM, &err);
     s->timer = timer_new(s->io.loop, on_timer, s);
@@ -222,7 +231,8 @@ static void print_trail(const struct sending *s)
         const struct port_report *reports = account_reports(a, &n);
         for (size_t k = 0; k < n; k++)
             if (reports[k].finding != FINDING_UNTRIED)
-                printf("account %s: %s (%lld ms)\n", account_config(a)->name, reports[k].words, (long long)(reports[k].took / USEC_PER_MS));
+                printf("account %s: %s (%lld ms)\n", account_config(a)->name, reports[k].words,
+                       (long long)(reports[k].took / USEC_PER_MS));
     }
 }
 
@@ -288,7 +298,9 @@ int send_main(const char *config_file, int argc, char **argv)
     struct sending s = {.config_file = config_file};
     struct err err = {0};
     if (!parse_arguments(&s, argc, argv)) {
-        fprintf(stderr, "usage: smtp-detour send [-c FILE] --from ADDRESS --to ADDRESS[,ADDRESS…] [FILE|-]\n");
+        fprintf(
+            stderr,
+            "usage: smtp-detour send [-c FILE] --from ADDRESS --to ADDRESS[,ADDRESS…] [FILE|-]\n");
         return EXIT_USAGE;
     }
     s.config = load_config_or_complain(config_file);

@@ -1,4 +1,5 @@
-/* `smtp-detour send`: submits one message through the same relay and ladder as the server's, and prints the trail. */
+/* `smtp-detour send`: submits one message through the same relay and ladder as the server's, and
+ * prints the trail. */
 #ifndef APP_SEND_H
 #define APP_SEND_H
 

@@ -24,7 +24,8 @@ static bool put_line_end(struct canonical *c)
 
 static bool put_octet(struct canonical *c, char octet)
 {
-    if (c->dot_ends && c->place == LINE_START && octet == '.') { /* held back until the next octet tells what it was */
+    /* held back until the next octet tells what it was */
+    if (c->dot_ends && c->place == LINE_START && octet == '.') {
         c->place = LINE_DOT;
         return true;
     }
@@ -103,8 +104,10 @@ void send_message_test(const char *from, const char *to, const char *hostname, s
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &parts);
     buf_init(out, SEND_MESSAGE_CAP);
     if (!buf_printf(out,
-                    "From: <%s>\r\nTo: <%s>\r\nSubject: Test from smtp-detour on %s\r\nDate: %s\r\nMessage-ID: <%lld.%ld@%s>\r\n"
-                    "\r\nThis message was sent with `smtp-detour send`.\r\nIf you can read it, the way through works.\r\n",
+                    "From: <%s>\r\nTo: <%s>\r\nSubject: Test from smtp-detour on %s\r\nDate: "
+                    "%s\r\nMessage-ID: <%lld.%ld@%s>\r\n"
+                    "\r\nThis message was sent with `smtp-detour send`.\r\nIf you can read it, the "
+                    "way through works.\r\n",
                     from, to, hostname, date, (long long)now, (long)getpid(), hostname))
         buf_clear(out);
 }

@@ -1,4 +1,5 @@
-/* The message that `send` submits: a file's or stdin's bytes made canonical (every line ends in CRLF), or a test mail. */
+/* The message that `send` submits: a file's or stdin's bytes made canonical (every line ends in
+ * CRLF), or a test mail. */
 #ifndef APP_SEND_MESSAGE_H
 #define APP_SEND_MESSAGE_H
 
@@ -7,7 +8,8 @@
 
 #define SEND_MESSAGE_CAP ((size_t)64 * 1024 * 1024)
 
-int send_message_read(const char *path, struct buf *out, struct err *err) MUST_USE; /* "-" is stdin */
+/* "-" is stdin */
+int send_message_read(const char *path, struct buf *out, struct err *err) MUST_USE;
 /* dot_ends: a line of one dot ends the message, as typed on a terminal. */
 int send_message_read_stdin(bool dot_ends, struct buf *out, struct err *err) MUST_USE;
 void send_message_test(const char *from, const char *to, const char *hostname, struct buf *out);

@@ -16,7 +16,8 @@
 
 struct request {
     bool recipients_from_header, dots_are_text;
-    const char *sender, *name; /* of -f and -F, or NULL */
+    /* of -f and -F, or NULL */
+    const char *sender, *name;
     struct mailboxes recipients;
 };
 
@@ -43,7 +44,8 @@ static int read_mode(const char *mode, struct err *err)
 {
     if (*mode == 0 || *mode == 'm')
         return 0;
-    err_set(err, ERR_INVALID, "-b%s is not done by this sendmail, which only hands messages over", mode);
+    err_set(err, ERR_INVALID, "-b%s is not done by this sendmail, which only hands messages over",
+            mode);
     return -1;
 }
 
@@ -58,12 +60,14 @@ static int take_option(struct request *r, char letter, const char *value, struct
     case 'o': r->dots_are_text |= strcmp(value, "i") == 0; break;
     case 'O': r->dots_are_text |= strncmp(value, "IgnoreDots", 10) == 0; break;
     case 'b': return read_mode(value, err);
-    default: break; /* taken, and without meaning here */
+    /* taken, and without meaning here */
+    default: break;
     }
     return 0;
 }
 
-/* One word of options, such as "-oi", "-ti", "-fme@here". Returns how many words it took, -1 with err. */
+/* One word of options, such as "-oi", "-ti", "-fme@here". Returns how many words it took, -1 with
+ * err. */
 static int take_word(struct request *r, const char *word, const char *next, struct err *err)
 {
     for (const char *c = word + 1; *c; c++) {
@@ -82,7 +86,8 @@ static int read_command_line(struct request *r, int argc, char **argv, struct er
 {
     int i = 1;
     while (i < argc && argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0) {
-        int words = argv[i][1] == '-' ? 1 : take_word(r, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err);
+        int words =
+            argv[i][1] == '-' ? 1 : take_word(r, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err);
         if (words < 0)
             return EXIT_NO_RECIPIENTS;
         i += words;
@@ -116,7 +121,8 @@ static char *calling_user(const char *hostname)
     return at_host(user ? user->pw_name : number, hostname);
 }
 
-/* -f, with or without brackets; "" is the null sender; one without a domain is of this machine. Gives; NULL: not an address. */
+/* -f, with or without brackets; "" is the null sender; one without a domain is of this machine.
+ * Gives; NULL: not an address. */
 static char *find_sender(const struct request *r, const char *hostname)
 {
     struct address address;
@@ -141,7 +147,8 @@ static char *find_sender(const struct request *r, const char *hostname)
 static int hand_over(struct request *r, const char *sender, const char *hostname, struct err *err)
 {
     struct buf raw, message;
-    struct sendmail_header header = {r->recipients_from_header ? &r->recipients : NULL, sender, r->name, hostname};
+    struct sendmail_header header = {r->recipients_from_header ? &r->recipients : NULL, sender,
+                                     r->name, hostname};
     int status = EXIT_FINE;
     buf_init(&message, SEND_MESSAGE_CAP);
     if (send_message_read_stdin(!r->dots_are_text, &raw, err) != 0) {
@@ -149,12 +156,14 @@ static int hand_over(struct request *r, const char *sender, const char *hostname
     } else if (sendmail_header_rewrite(&header, buf_view(&raw), &message, err) != 0) {
         status = EXIT_ANSWER_BAD;
     } else if (r->recipients.n == 0) {
-        err_set(err, ERR_INVALID, "no recipients: the message has no To, Cc or Bcc with an address");
+        err_set(err, ERR_INVALID,
+                "no recipients: the message has no To, Cc or Bcc with an address");
         status = EXIT_NO_RECIPIENTS;
     }
     buf_free(&raw);
     if (status == EXIT_FINE)
-        status = submission_send(&(struct submission){sender, &r->recipients, buf_view(&message), hostname}, err);
+        status = submission_send(
+            &(struct submission){sender, &r->recipients, buf_view(&message), hostname}, err);
     buf_free(&message);
     return status;
 }

@@ -1,10 +1,13 @@
-/* The program called by the name `sendmail`, as cron, PHP's mail() and mailx call it (PRODUCT 2). Reads no configuration and needs no secret. */
+/* The program called by the name `sendmail`, as cron, PHP's mail() and mailx call it (PRODUCT 2).
+ * Reads no configuration and needs no secret. */
 #ifndef APP_SENDMAIL_H
 #define APP_SENDMAIL_H
 
 #include <stdbool.h>
 
-bool sendmail_is_meant(const char *argv0); /* its last part is "sendmail" */
-int sendmail_main(int argc, char **argv);  /* returns the exit status: 0, 1 refused, 64 no recipients, 75 try again later */
+/* its last part is "sendmail" */
+bool sendmail_is_meant(const char *argv0);
+/* returns the exit status: 0, 1 refused, 64 no recipients, 75 try again later */
+int sendmail_main(int argc, char **argv);
 
 #endif

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "wire/address.h"
 
-/* One address while it is read. What stands in angle brackets counts, if there is such; else all of it but comments. */
+/* One address while it is read. What stands in angle brackets counts, if there is such; else all of
+ * it but comments. */
 struct reading {
     struct slice in;
     size_t at;
@@ -30,10 +31,12 @@ static void put(struct reading *r, char c)
         r->text[r->len++] = c;
 }
 
-/* Blanks vanish around '@' and '.'; between two words they mean that this is a name and not an address. */
+/* Blanks vanish around '@' and '.'; between two words they mean that this is a name and not an
+ * address. */
 static void put_word_octet(struct reading *r, char c)
 {
-    bool joins = c == '@' || c == '.' || (r->len && (r->text[r->len - 1] == '@' || r->text[r->len - 1] == '.'));
+    bool joins = c == '@' || c == '.' ||
+                 (r->len && (r->text[r->len - 1] == '@' || r->text[r->len - 1] == '.'));
     if (r->blank_before && r->len && !joins) {
         r->words_apart = true;
         put(r, ' ');
@@ -97,7 +100,8 @@ static int finish(struct reading *r, struct mailboxes *list, struct err *err)
     struct address address;
     r->text[r->len] = 0;
     bool nothing = text.len == 0, one = !r->too_long && !r->words_apart && !r->in_angle;
-    if (!nothing && (!one || !address_parse_path(text, &address, &rest) || rest.len || address.text.len == 0)) {
+    if (!nothing &&
+        (!one || !address_parse_path(text, &address, &rest) || rest.len || address.text.len == 0)) {
         err_set(err, ERR_INVALID, "\"%.200s\" is not a mail address", r->text);
         return -1;
     }
@@ -135,10 +139,12 @@ static int step(struct reading *r, struct mailboxes *list, struct err *err)
         open_angle(r);
     else if (c == '>' && r->in_angle)
         r->in_angle = false;
-    else if ((c == ',' || c == ';') && !(r->in_angle && r->len && r->text[0] == '@')) /* a comma of a source route separates nothing */
+    /* a comma of a source route separates nothing */
+    else if ((c == ',' || c == ';') && !(r->in_angle && r->len && r->text[0] == '@'))
         return finish(r, list, err);
+    /* the name of a group */
     else if (c == ':' && !r->has_angle && !(r->len && r->text[0] == '@'))
-        forget(r); /* the name of a group */
+        forget(r);
     else
         put_word_octet(r, c);
     if (after_angle) {

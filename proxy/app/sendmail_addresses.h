@@ -1,5 +1,6 @@
-/* The address lists of To, Cc and Bcc (RFC 5322 3.4), as people and programs write them: display names, comments, groups, quoted local parts, folded lines,
- * source routes and blanks around '@' and '.' (RFC 5322 4.4). */
+/* The address lists of To, Cc and Bcc (RFC 5322 3.4), as people and programs write them: display
+ * names, comments, groups, quoted local parts, folded lines, source routes and blanks around '@'
+ * and '.' (RFC 5322 4.4). */
 #ifndef APP_SENDMAIL_ADDRESSES_H
 #define APP_SENDMAIL_ADDRESSES_H
 
@@ -9,11 +10,13 @@
 enum { SENDMAIL_MOST_RECIPIENTS = 10000 };
 
 struct mailboxes {
-    char **items; /* "local@domain", or "local" alone; each once */
+    /* "local@domain", or "local" alone; each once */
+    char **items;
     size_t n;
 };
 
-/* Appends every address of one list. -1: something in it is no address, or the list is too long; those before it stay appended. */
+/* Appends every address of one list. -1: something in it is no address, or the list is too long;
+ * those before it stay appended. */
 int mailboxes_read(struct mailboxes *list, struct slice text, struct err *err) MUST_USE;
 void mailboxes_free(struct mailboxes *list);
 

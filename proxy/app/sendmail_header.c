@@ -46,7 +46,8 @@ static bool next_field(struct slice *rest, struct field *field_r)
 static bool names_recipients(struct slice name, bool resent)
 {
     if (resent)
-        return slice_is_word(name, "Resent-To") || slice_is_word(name, "Resent-Cc") || slice_is_word(name, "Resent-Bcc");
+        return slice_is_word(name, "Resent-To") || slice_is_word(name, "Resent-Cc") ||
+               slice_is_word(name, "Resent-Bcc");
     return slice_is_word(name, "To") || slice_is_word(name, "Cc") || slice_is_word(name, "Bcc");
 }
 
@@ -64,7 +65,8 @@ static bool is_resent(struct slice message)
     return false;
 }
 
-/* A display name: quoted, or an encoded word (RFC 2047) of at most 75 octets where it is not ASCII. Controls are left out. */
+/* A display name: quoted, or an encoded word (RFC 2047) of at most 75 octets where it is not ASCII.
+ * Controls are left out. */
 static bool put_name(const char *name, struct buf *out)
 {
     bool ascii = true;
@@ -72,10 +74,12 @@ static bool put_name(const char *name, struct buf *out)
     for (size_t i = 0; i < text.len; i++)
         ascii &= (unsigned char)text.data[i] < 128;
     if (!ascii) {
-        size_t n = text.len < 45 ? text.len : 45; /* 60 of base64, and 12 around it; cut between characters */
+        /* 60 of base64, and 12 around it; cut between characters */
+        size_t n = text.len < 45 ? text.len : 45;
         while (n < text.len && n > 0 && ((unsigned char)text.data[n] & 0xc0) == 0x80)
             n--;
-        return buf_append(out, "=?UTF-8?B?", 10) && base64_encode(slice_head(text, n), out) && buf_append(out, "?=", 2);
+        return buf_append(out, "=?UTF-8?B?", 10) && base64_encode(slice_head(text, n), out) &&
+               buf_append(out, "?=", 2);
     }
     bool ok = buf_append(out, "\"", 1);
     for (size_t i = 0; ok && i < text.len; i++) {
@@ -104,23 +108,27 @@ static int too_large(struct err *err)
     return -1;
 }
 
-int sendmail_header_rewrite(const struct sendmail_header *h, struct slice message, struct buf *out, struct err *err)
+int sendmail_header_rewrite(const struct sendmail_header *h, struct slice message, struct buf *out,
+                            struct err *err)
 {
     struct field field;
     bool has_from = false, resent;
-    if (message.len >= 5 && memcmp(message.data, "From ", 5) == 0) /* of an mbox */
+    /* of an mbox */
+    if (message.len >= 5 && memcmp(message.data, "From ", 5) == 0)
         message = slice_from(message, line_end(message));
     resent = is_resent(message);
     while (next_field(&message, &field)) {
         has_from |= slice_is_word(field.name, "From");
-        if (h->recipients && names_recipients(field.name, resent) && mailboxes_read(h->recipients, field.value, err) != 0)
+        if (h->recipients && names_recipients(field.name, resent) &&
+            mailboxes_read(h->recipients, field.value, err) != 0)
             return -1;
         if (!is_blind(field.name) && !buf_append_slice(out, field.all))
             return too_large(err);
     }
     if (!has_from && !put_from(h, out))
         return too_large(err);
-    if (!(message.len >= 2 && message.data[0] == '\r') && !buf_append(out, "\r\n", 2)) /* the body began without its blank line */
+    /* the body began without its blank line */
+    if (!(message.len >= 2 && message.data[0] == '\r') && !buf_append(out, "\r\n", 2))
         return too_large(err);
     return buf_append_slice(out, message) ? 0 : too_large(err);
 }

@@ -15,12 +15,8 @@
 #include "wire/dot.h"
 #include "wire/ehlo.h"
 
-enum {
-    SMTP_PORT = 25,
-    CONNECT_SECONDS = 30,
-    REPLY_SECONDS = 300,
-    FINAL_SECONDS = 900
-}; /* the last is longer than the server's own wait for its upstream */
+/* the last is longer than the server's own wait for its upstream */
+enum { SMTP_PORT = 25, CONNECT_SECONDS = 30, REPLY_SECONDS = 300, FINAL_SECONDS = 900 };
 
 struct dialogue {
     int fd;
@@ -38,7 +34,8 @@ static int open_socket(const struct sockaddr *to, socklen_t len)
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* connect heeds it too */
+    /* connect heeds it too */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd, to, len) == 0) {
         patience.tv_sec = REPLY_SECONDS;
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -52,15 +49,19 @@ static int open_socket(const struct sockaddr *to, socklen_t len)
 
 static int connect_to_this_machine(struct err *err)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(SMTP_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(SMTP_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(SMTP_PORT),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(SMTP_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int fd = open_socket((const struct sockaddr *)&v4, sizeof v4);
     if (fd >= 0)
         return fd;
     int why = errno;
     fd = open_socket((const struct sockaddr *)&v6, sizeof v6);
     if (fd < 0)
-        err_set_errno(err, why, "nobody takes mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
+        err_set_errno(err, why,
+                      "nobody takes mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
     return fd;
 }
 
@@ -124,7 +125,8 @@ static int judge(struct dialogue *d, const char *what, int hundred)
     const struct reply *reply = &d->parser.reply;
     if (reply_is(reply, hundred))
         return EXIT_FINE;
-    err_set(d->err, ERR_REFUSED, "%s%s%s", what, *what ? ": " : "", reply_words(reply, words, sizeof words));
+    err_set(d->err, ERR_REFUSED, "%s%s%s", what, *what ? ": " : "",
+            reply_words(reply, words, sizeof words));
     return reply_is(reply, 5) ? EXIT_ANSWER_BAD : EXIT_TRY_LATER;
 }
 
@@ -168,7 +170,8 @@ static bool needs_utf8(const struct submission *s)
     return high;
 }
 
-static int say_hello(struct dialogue *d, const struct submission *s, struct buf *command, struct ehlo *ehlo_r)
+static int say_hello(struct dialogue *d, const struct submission *s, struct buf *command,
+                     struct ehlo *ehlo_r)
 {
     int status = read_reply(d, REPLY_SECONDS);
     if (status == EXIT_FINE)
@@ -239,7 +242,8 @@ int submission_send(const struct submission *s, struct err *err)
     int status = say_envelope(&d, s, &out);
     if (status == EXIT_FINE)
         status = say_message(&d, s, &out);
-    (void)!send_all(&d, slice_of("QUIT\r\n")); /* its answer changes nothing */
+    /* its answer changes nothing */
+    (void)!send_all(&d, slice_of("QUIT\r\n"));
     reply_parser_free(&d.parser);
     buf_free(&out);
     close(d.fd);

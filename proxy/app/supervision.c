@@ -12,12 +12,14 @@
 
 enum { WORDS = 400 };
 #define WORDS_EVERY (3 * USEC_PER_SEC)
-#define SLACK (5 * USEC_PER_SEC) /* beyond the drain itself: sessions say QUIT, what was learnt is stored */
+/* beyond the drain itself: sessions say QUIT, what was learnt is stored */
+#define SLACK (5 * USEC_PER_SEC)
 
 struct supervision {
     struct loop *loop;
     struct timer *alive, *tell;
-    usec watchdog; /* half of what the manager waits; 0: it does not */
+    /* half of what the manager waits; 0: it does not */
+    usec watchdog;
     status_words_fn *words;
     void *ctx;
     char told[WORDS];
@@ -91,7 +93,8 @@ void supervision_ready(struct supervision *s)
 void supervision_reloading(struct supervision *s)
 {
     char state[120];
-    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=Rereading the configuration",
+    snprintf(state, sizeof state,
+             "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=Rereading the configuration",
              (int64_t)loop_now(s->loop));
     notify_send(state);
 }
@@ -100,6 +103,7 @@ void supervision_stopping(struct supervision *s, usec needed)
 {
     char state[WORDS + 80];
     s->words(s->ctx, s->told, sizeof s->told);
-    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64 "\nSTATUS=%s", (int64_t)(needed + SLACK), s->told);
+    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64 "\nSTATUS=%s",
+             (int64_t)(needed + SLACK), s->told);
     notify_send(state);
 }

@@ -1,4 +1,5 @@
-/* What a service manager is told while the server runs: a sign of life from the loop at half the watchdog's interval, and how things stand, in words. */
+/* What a service manager is told while the server runs: a sign of life from the loop at half the
+ * watchdog's interval, and how things stand, in words. */
 #ifndef APP_SUPERVISION_H
 #define APP_SUPERVISION_H
 
@@ -9,15 +10,19 @@
 struct loop;
 struct supervision;
 
-typedef void status_words_fn(void *ctx, char *out, size_t size); /* one line, at most `size` octets with its NUL */
+/* one line, at most `size` octets with its NUL */
+typedef void status_words_fn(void *ctx, char *out, size_t size);
 
-/* Reads $WATCHDOG_USEC and $WATCHDOG_PID. Words are asked for every few seconds, and sent when they changed. Without a service manager it does nothing. Gives. */
+/* Reads $WATCHDOG_USEC and $WATCHDOG_PID. Words are asked for every few seconds, and sent when they
+ * changed. Without a service manager it does nothing. Gives. */
 struct supervision *supervision_new(struct loop *loop, status_words_fn *words, void *ctx);
-void supervision_free(struct supervision **s); /* NULL is fine */
+/* NULL is fine */
+void supervision_free(struct supervision **s);
 
 /* STATUS is part of each. */
 void supervision_ready(struct supervision *s);
 void supervision_reloading(struct supervision *s);
-void supervision_stopping(struct supervision *s, usec needed); /* how long the end may take */
+/* how long the end may take */
+void supervision_stopping(struct supervision *s, usec needed);
 
 #endif

@@ -22,7 +22,8 @@ static unsigned clients(void *ctx, const char *listener)
 
 static int64_t expires(void *ctx, size_t listener)
 {
-    const struct tls_context *tls = certificates_tls(*((struct watched *)ctx)->certificates, listener);
+    const struct tls_context *tls =
+        certificates_tls(*((struct watched *)ctx)->certificates, listener);
     return tls ? tls_context_expires(tls) : 0;
 }
 
@@ -33,9 +34,12 @@ static bool draining(void *ctx)
 
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
-    return admin_new(
-        io, &(struct admin_source){
-                .config = config, .accounts = accounts, .clients = clients, .expires = expires, .draining = draining, .ctx = watched});
+    return admin_new(io, &(struct admin_source){.config = config,
+                                                .accounts = accounts,
+                                                .clients = clients,
+                                                .expires = expires,
+                                                .draining = draining,
+                                                .ctx = watched});
 }
 
 int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
@@ -45,7 +49,8 @@ int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
     char address[ADDR_TEXT];
     if (admin_apply(admin, cfg, &at, &why) == 0)
         return 0;
-    err_set(err, why.kind, "[admin] address %s: %s%s", addr_text_with_port(&at, address), why.words, listeners_advice(&at, &why));
+    err_set(err, why.kind, "[admin] address %s: %s%s", addr_text_with_port(&at, address), why.words,
+            listeners_advice(&at, &why));
     return -1;
 }
 
@@ -60,7 +65,8 @@ static enum admin_result result_of(enum result r)
     return ADMIN_LOST_LINK;
 }
 
-static void ended(void *ctx, const struct message *m, enum result result, const struct reply *reply, usec delay)
+static void ended(void *ctx, const struct message *m, enum result result, const struct reply *reply,
+                  usec delay)
 {
     char words[1024];
     admin_message(ctx, &(struct admin_ended){.result = result_of(result),

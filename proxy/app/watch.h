@@ -1,4 +1,5 @@
-/* Between the rooms that know something and the admin page that tells it: neither includes the other. */
+/* Between the rooms that know something and the admin page that tells it: neither includes the
+ * other. */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
 
@@ -19,8 +20,11 @@ struct watched {
     const bool *draining;
 };
 
-struct admin *watch_begin(const struct io *io, struct watched *watched);                     /* keeps both. Gives */
-int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE; /* admin_apply, with words for a person */
-struct message_watch watch_messages(struct admin *admin);                                    /* for relay_watch */
+/* keeps both. Gives */
+struct admin *watch_begin(const struct io *io, struct watched *watched);
+/* admin_apply, with words for a person */
+int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE;
+/* for relay_watch */
+struct message_watch watch_messages(struct admin *admin);
 
 #endif

@@ -4,7 +4,8 @@
 #include "io/loop.h"
 #include "io/offload.h"
 
-int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink sink, struct err *err)
+int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink sink,
+               struct err *err)
 {
     struct io io = {0};
     io.loop = loop_new(err);

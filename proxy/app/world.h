@@ -1,4 +1,5 @@
-/* The real world as one value: loop, helper threads, resolver, log. For every subcommand that touches the network. */
+/* The real world as one value: loop, helper threads, resolver, log. For every subcommand that
+ * touches the network. */
 #ifndef APP_WORLD_H
 #define APP_WORLD_H
 
@@ -7,7 +8,8 @@
 #include "io/io.h"
 
 /* Fills *io_r. On -1 nothing is held. world_close releases it in the right order. */
-int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink sink, struct err *err) MUST_USE;
+int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink sink,
+               struct err *err) MUST_USE;
 void world_close(struct io *io);
 
 #endif

@@ -99,7 +99,8 @@ bool network_parse(struct slice text, struct network *network_r)
 
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT])
 {
-    if (a->family == ADDR_NONE || !inet_ntop(a->family == ADDR_V4 ? AF_INET : AF_INET6, a->bytes, out, ADDR_TEXT))
+    if (a->family == ADDR_NONE ||
+        !inet_ntop(a->family == ADDR_V4 ? AF_INET : AF_INET6, a->bytes, out, ADDR_TEXT))
         strcpy(out, "-");
     return out;
 }
@@ -108,7 +109,8 @@ const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT])
 {
     char host[ADDR_TEXT];
     addr_text(a, host);
-    snprintf(out, ADDR_TEXT, a->family == ADDR_V6 ? "[%.45s]:%u" : "%.45s:%u", host, (unsigned)a->port);
+    snprintf(out, ADDR_TEXT, a->family == ADDR_V6 ? "[%.45s]:%u" : "%.45s:%u", host,
+             (unsigned)a->port);
     return out;
 }
 

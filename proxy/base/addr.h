@@ -12,9 +12,12 @@ enum addr_family { ADDR_NONE = 0, ADDR_V4 = 4, ADDR_V6 = 6 };
 
 struct addr {
     enum addr_family family;
-    uint8_t bytes[16]; /* network order; the first 4 for IPv4 */
-    uint16_t port;     /* host order; 0 for none */
-    uint32_t scope;    /* of a link-local IPv6 address */
+    /* network order; the first 4 for IPv4 */
+    uint8_t bytes[16];
+    /* host order; 0 for none */
+    uint16_t port;
+    /* of a link-local IPv6 address */
+    uint32_t scope;
 };
 
 struct network {
@@ -22,7 +25,8 @@ struct network {
     unsigned bits;
 };
 
-#define ADDR_TEXT 64 /* room for any address with port, brackets and NUL */
+/* room for any address with port, brackets and NUL */
+#define ADDR_TEXT 64
 
 /* "192.0.2.1", "2001:db8::1", "[2001:db8::1]" (a zone as "%2" is taken); no port. */
 bool addr_parse(struct slice text, struct addr *addr_r) MUST_USE;
@@ -31,15 +35,23 @@ bool addr_parse_with_port(struct slice text, struct addr *addr_r) MUST_USE;
 /* "10.0.0.0/8", "::1/128", or an address alone. Host bits that are set are an error. */
 bool network_parse(struct slice text, struct network *network_r) MUST_USE;
 
-const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);           /* without port; returns out */
-const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT]); /* IPv6 in brackets; returns out */
-const char *addr_text_literal(const struct addr *a, char out[ADDR_TEXT]);   /* RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+/* without port; returns out */
+const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);
+/* IPv6 in brackets; returns out */
+const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT]);
+/* RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+const char *addr_text_literal(const struct addr *a, char out[ADDR_TEXT]);
 
-bool addr_equal(const struct addr *a, const struct addr *b); /* family and bytes; ports are not looked at */
+/* family and bytes; ports are not looked at */
+bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_is_loopback(const struct addr *a);
-bool addr_is_any(const struct addr *a);                               /* 0.0.0.0 or :: */
-struct addr addr_unmap(const struct addr *a);                         /* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
-bool network_contains(const struct network *n, const struct addr *a); /* a mapped IPv4 address counts as IPv4 */
-bool network_is_everything(const struct network *n);                  /* /0 */
+/* 0.0.0.0 or :: */
+bool addr_is_any(const struct addr *a);
+/* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
+struct addr addr_unmap(const struct addr *a);
+/* a mapped IPv4 address counts as IPv4 */
+bool network_contains(const struct network *n, const struct addr *a);
+/* /0 */
+bool network_is_everything(const struct network *n);
 
 #endif

@@ -29,7 +29,8 @@ void buf_wipe(struct buf *b)
     buf_free(b);
 }
 
-/* Makes `n` bytes fit behind the last one, moving to the front what is there before asking for more memory. */
+/* Makes `n` bytes fit behind the last one, moving to the front what is there before asking for more
+ * memory. */
 static void make_room(struct buf *b, size_t n)
 {
     if (b->size - b->head - b->len >= n)
@@ -48,7 +49,8 @@ static void make_room(struct buf *b, size_t n)
         free(b->data);
         b->data = data;
         b->head = 0;
-    } else { /* what is large moves without being copied */
+    } else {
+        /* what is large moves without being copied */
         b->data = mem_resize(b->data, size);
     }
     b->size = size;

@@ -1,41 +1,75 @@
 /* Every cap in one table, with its reason. A buffer that a peer can fill is born with one of these.
- * Client to upstream, a session holds CAP_CLIENT_INPUT + CAP_CHUNK + CAP_UPSTREAM_OUTPUT = 64 KiB at most, beside the replay copy. */
+ * Client to upstream, a session holds CAP_CLIENT_INPUT + CAP_CHUNK + CAP_UPSTREAM_OUTPUT = 64 KiB
+ * at most, beside the replay copy. */
 #ifndef BASE_CAPS_H
 #define BASE_CAPS_H
 
-#define CAP_COMMAND_LINE 2048         /* octets before the line end; RFC 5321 4.5.3.1.4 asks for 512 plus what extensions add */
-#define CAP_AUTH_LINE 12288           /* RFC 4954 section 4: a SASL line with a large token */
-#define CAP_CLIENT_INPUT (16 * 1024)  /* bytes of a client read but not yet consumed */
-#define CAP_CLIENT_OUTPUT (64 * 1024) /* replies queued for a client that does not read: then it is closed */
-#define CAP_CHUNK (16 * 1024) /* one BDAT chunk, staged whole before its length is written (RFC 3030), and its command: a TLS record */
-#define CAP_UPSTREAM_OUTPUT (32 * 1024)       /* bytes queued for an upstream: beyond, the client is not read */
-#define CAP_UPSTREAM_INPUT (16 * 1024)        /* bytes of an upstream read but not yet consumed */
-#define LOW_MARK (8 * 1024)                   /* a queue that falls to this asks for more */
-#define CAP_REPLY_LINE 2048                   /* RFC 5321 4.5.3.1.5 says 512; the real world says more */
-#define CAP_REPLY_LINES 100                   /* lines of one reply that are kept; */
-#define CAP_REPLY_TEXT 8192                   /* ... and their octets; more is a malformed reply */
-#define CAP_PENDING_COMMANDS 256              /* pipelined commands taken before the first is answered; the rest waits in the socket */
-#define CAP_ADDRESS 1024                      /* octets of one mail address, brackets not counted */
-#define CAP_REPLAY (1024 * 1024)              /* the replay copy of one message (PRODUCT 6) */
-#define CAP_REPLAY_TOTAL (64ul * 1024 * 1024) /* all replay copies together */
-#define CAP_HEADER_LINE (64 * 1024)           /* one unfolded header field that rewriting must see whole */
-#define CAP_REWRITE                                                                                                                        \
-    (4 * CAP_HEADER_LINE)  /* what rewriting puts at once beside the octets that came: a rewritten From, its original twice, added lines */
-#define CAP_PROXY_LINE 107 /* a PROXY v1 line with its CRLF, by its specification */
-#define CAP_PROXY_HEADER 4096   /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
-#define CAP_RATE_ADDRESSES 4096 /* addresses per listener whose messages are counted when no client of theirs is here */
-#define CAP_NAME_ADDRESSES 32   /* addresses that a name of `destinations` has had lately */
-#define CAP_DNS_ADDRESSES 8     /* addresses of one name that a race tries (PRODUCT 5) */
+/* octets before the line end; RFC 5321 4.5.3.1.4 asks for 512 plus what extensions add */
+#define CAP_COMMAND_LINE 2048
+/* RFC 4954 section 4: a SASL line with a large token */
+#define CAP_AUTH_LINE 12288
+/* bytes of a client read but not yet consumed */
+#define CAP_CLIENT_INPUT (16 * 1024)
+/* replies queued for a client that does not read: then it is closed */
+#define CAP_CLIENT_OUTPUT (64 * 1024)
+/* one BDAT chunk, staged whole before its length is written (RFC 3030), and its command: a TLS
+ * record */
+#define CAP_CHUNK (16 * 1024)
+/* bytes queued for an upstream: beyond, the client is not read */
+#define CAP_UPSTREAM_OUTPUT (32 * 1024)
+/* bytes of an upstream read but not yet consumed */
+#define CAP_UPSTREAM_INPUT (16 * 1024)
+/* a queue that falls to this asks for more */
+#define LOW_MARK (8 * 1024)
+/* RFC 5321 4.5.3.1.5 says 512; the real world says more */
+#define CAP_REPLY_LINE 2048
+/* lines of one reply that are kept; */
+#define CAP_REPLY_LINES 100
+/* ... and their octets; more is a malformed reply */
+#define CAP_REPLY_TEXT 8192
+/* pipelined commands taken before the first is answered; the rest waits in the socket */
+#define CAP_PENDING_COMMANDS 256
+/* octets of one mail address, brackets not counted */
+#define CAP_ADDRESS 1024
+/* the replay copy of one message (PRODUCT 6) */
+#define CAP_REPLAY (1024 * 1024)
+/* all replay copies together */
+#define CAP_REPLAY_TOTAL (64ul * 1024 * 1024)
+/* one unfolded header field that rewriting must see whole */
+#define CAP_HEADER_LINE (64 * 1024)
+/* what rewriting puts at once beside the octets that came: a rewritten From, its original twice,
+ * added lines */
+#define CAP_REWRITE (4 * CAP_HEADER_LINE)
+/* a PROXY v1 line with its CRLF, by its specification */
+#define CAP_PROXY_LINE 107
+/* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
+#define CAP_PROXY_HEADER 4096
+/* addresses per listener whose messages are counted when no client of theirs is here */
+#define CAP_RATE_ADDRESSES 4096
+/* addresses that a name of `destinations` has had lately */
+#define CAP_NAME_ADDRESSES 32
+/* addresses of one name that a race tries (PRODUCT 5) */
+#define CAP_DNS_ADDRESSES 8
 #define CAP_HELPER_THREADS 4
-#define CAP_SECRET 65536                     /* octets of a secret file's first line */
-#define CAP_PASSWORDS_RUNNING 2              /* password hashes computed at once: the resolver needs helpers too */
-#define CAP_PASSWORDS_WAITING 8              /* ... and logins behind them; more: 454 */
-#define CAP_LOGIN_FAILURES 1024              /* client addresses whose failed logins are remembered; the oldest goes first */
-#define CAP_USERS 5000                       /* lines of a users_file */
-#define CAP_ADMIN_CONNECTIONS 64             /* of one admin address; */
-#define CAP_ADMIN_PER_ADDRESS 32             /* ... from one client address: a reverse proxy is one too */
-#define CAP_ADMIN_REQUEST (16 * 1024)        /* octets of one request's head, and of what the HTTP library keeps beside it */
-#define CAP_ADMIN_ANSWER (8ul * 1024 * 1024) /* one page: hundreds of accounts fit */
-#define CAP_ADMIN_SERIES 1024                /* pairs of account and port whose messages are counted apart */
+/* octets of a secret file's first line */
+#define CAP_SECRET 65536
+/* password hashes computed at once: the resolver needs helpers too */
+#define CAP_PASSWORDS_RUNNING 2
+/* ... and logins behind them; more: 454 */
+#define CAP_PASSWORDS_WAITING 8
+/* client addresses whose failed logins are remembered; the oldest goes first */
+#define CAP_LOGIN_FAILURES 1024
+/* lines of a users_file */
+#define CAP_USERS 5000
+/* of one admin address; */
+#define CAP_ADMIN_CONNECTIONS 64
+/* ... from one client address: a reverse proxy is one too */
+#define CAP_ADMIN_PER_ADDRESS 32
+/* octets of one request's head, and of what the HTTP library keeps beside it */
+#define CAP_ADMIN_REQUEST (16 * 1024)
+/* one page: hundreds of accounts fit */
+#define CAP_ADMIN_ANSWER (8ul * 1024 * 1024)
+/* pairs of account and port whose messages are counted apart */
+#define CAP_ADMIN_SERIES 1024
 
 #endif

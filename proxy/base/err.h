@@ -1,4 +1,5 @@
-/* Why something failed: a kind for the program, words for a person. Functions that can fail return 0 or -1 and fill one of these. */
+/* Why something failed: a kind for the program, words for a person. Functions that can fail return
+ * 0 or -1 and fill one of these. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -6,20 +7,32 @@
 
 enum err_kind {
     ERR_NONE = 0,
-    ERR_SYSTEM,      /* a system call said no; the words hold strerror */
-    ERR_REFUSED,     /* connection refused */
-    ERR_UNREACHABLE, /* no route, network down */
+    /* a system call said no; the words hold strerror */
+    ERR_SYSTEM,
+    /* connection refused */
+    ERR_REFUSED,
+    /* no route, network down */
+    ERR_UNREACHABLE,
     ERR_TIMEOUT,
-    ERR_RESET,       /* the peer cut the connection */
-    ERR_CLOSED,      /* the peer closed where it must not */
-    ERR_TLS,         /* the handshake failed, or the record layer did */
-    ERR_CERTIFICATE, /* the peer's certificate does not earn trust; tls_facts tell which fault */
-    ERR_PROTOCOL,    /* the peer broke its protocol */
-    ERR_LIMIT,       /* one of our caps */
-    ERR_NOT_FOUND,   /* a name, a file */
+    /* the peer cut the connection */
+    ERR_RESET,
+    /* the peer closed where it must not */
+    ERR_CLOSED,
+    /* the handshake failed, or the record layer did */
+    ERR_TLS,
+    /* the peer's certificate does not earn trust; tls_facts tell which fault */
+    ERR_CERTIFICATE,
+    /* the peer broke its protocol */
+    ERR_PROTOCOL,
+    /* one of our caps */
+    ERR_LIMIT,
+    /* a name, a file */
+    ERR_NOT_FOUND,
     ERR_PERMISSION,
-    ERR_INVALID, /* an argument, a value */
-    ERR_PROXY,   /* a SOCKS or HTTP proxy on the way said no; the words are its own */
+    /* an argument, a value */
+    ERR_INVALID,
+    /* a SOCKS or HTTP proxy on the way said no; the words are its own */
+    ERR_PROXY,
 };
 
 struct err {
@@ -28,6 +41,7 @@ struct err {
 };
 
 void err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-void err_set_errno(struct err *e, int number, const char *doing); /* "doing: strerror", with the kind that fits */
+/* "doing: strerror", with the kind that fits */
+void err_set_errno(struct err *e, int number, const char *doing);
 
 #endif

@@ -1,4 +1,5 @@
-/* An intrusive, circular, doubly linked list. A link that is in no list points at itself, so removing twice is harmless. */
+/* An intrusive, circular, doubly linked list. A link that is in no list points at itself, so
+ * removing twice is harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -49,6 +50,8 @@ static inline void list_push_front(struct link *head, struct link *l)
 }
 
 /* Walks a list; the body may remove `it`, but no other link. */
-#define LIST_EACH(head, it) for (struct link *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define LIST_EACH(head, it)                                                                        \
+    for (struct link *it = (head)->next, *it##_next = it->next; it != (head);                      \
+         it = it##_next, it##_next = it->next)
 
 #endif

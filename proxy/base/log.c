@@ -15,7 +15,8 @@ struct log {
     enum log_level level;
     bool json;
     struct log_sink sink;
-    int64_t second; /* the last one that was written out, as: */
+    /* the last one that was written out, as: */
+    int64_t second;
     char second_text[24];
 };
 
@@ -68,11 +69,15 @@ struct log_field log_usec(const char *key, int64_t microseconds)
     return (struct log_field){.key = key, .kind = LOG_MS, .number = microseconds};
 }
 
-/* How many bytes a well-formed UTF-8 character has here; 0 if it is none or a control (C1 included). */
+/* How many bytes a well-formed UTF-8 character has here; 0 if it is none or a control (C1
+ * included). */
 static size_t utf8_length(struct slice s)
 {
     const unsigned char *p = (const unsigned char *)s.data;
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
     if (n == 0 || s.len < n)
         return 0;
     for (size_t i = 1; i < n; i++)
@@ -81,14 +86,16 @@ static size_t utf8_length(struct slice s)
     bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
     bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
     bool c1 = p[0] == 0xc2 && p[1] < 0xa0;
-    bool separator = p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9 || (p[2] >= 0xaa && p[2] <= 0xae));
+    bool separator = p[0] == 0xe2 && p[1] == 0x80 &&
+                     (p[2] == 0xa8 || p[2] == 0xa9 || (p[2] >= 0xaa && p[2] <= 0xae));
     return overlong || beyond || c1 || separator ? 0 : n;
 }
 
 static size_t plain_run(struct slice text)
 {
     size_t n = 0;
-    while (n < text.len && text.data[n] >= 32 && text.data[n] < 127 && text.data[n] != '"' && text.data[n] != '\\')
+    while (n < text.len && text.data[n] >= 32 && text.data[n] < 127 && text.data[n] != '"' &&
+           text.data[n] != '\\')
         n++;
     return n;
 }
@@ -114,7 +121,8 @@ static bool put_escaped(struct buf *line, struct slice text)
             ok = buf_append(line, text.data + i, n);
         else {
             n = 1;
-            ok = buf_printf(line, "\\u%04x", c); /* a stray byte shows as U+00xx: unambiguous enough, and valid JSON */
+            /* a stray byte shows as U+00xx: unambiguous enough, and valid JSON */
+            ok = buf_printf(line, "\\u%04x", c);
         }
         i += n;
     }
@@ -135,7 +143,8 @@ static bool put_text(const struct log *log, struct buf *line, struct slice text)
 {
     if (!log->json && !needs_quotes(text))
         return buf_append_slice(line, slice_head(text, FIELD_CAP));
-    return buf_append_slice(line, slice_of("\"")) && put_escaped(line, text) && buf_append_slice(line, slice_of("\""));
+    return buf_append_slice(line, slice_of("\"")) && put_escaped(line, text) &&
+           buf_append_slice(line, slice_of("\""));
 }
 
 static bool put_word(struct buf *line, const char *text)
@@ -160,14 +169,18 @@ static bool put_field(const struct log *log, struct buf *line, const struct log_
 {
     if (f->kind == LOG_TEXT && !f->text.data)
         return true;
-    const char *comma = line->len == 0 || (log->json && line->len == 1) ? "" : log->json ? "," : " ";
+    const char *comma = line->len == 0 || (log->json && line->len == 1) ? ""
+                        : log->json                                     ? ","
+                                                                        : " ";
     const char *quote = log->json ? "\"" : "", *is = log->json ? "\":" : "=";
-    if (!put_word(line, comma) || !put_word(line, quote) || !put_word(line, f->key) || !put_word(line, is))
+    if (!put_word(line, comma) || !put_word(line, quote) || !put_word(line, f->key) ||
+        !put_word(line, is))
         return false;
     if (f->kind == LOG_NUMBER)
         return put_number(line, f->number, 1);
     if (f->kind == LOG_MS)
-        return put_number(line, f->number / 1000000, 1) && put_word(line, ".") && put_number(line, f->number / 1000 % 1000, 3);
+        return put_number(line, f->number / 1000000, 1) && put_word(line, ".") &&
+               put_number(line, f->number / 1000 % 1000, 3);
     return put_text(log, line, f->text);
 }
 
@@ -184,20 +197,25 @@ static void format_time(struct log *log, char out[40])
     snprintf(out, 40, "%s.%03dZ", log->second_text, (int)(ms % 1000));
 }
 
-void log_write(struct log *log, enum log_level level, const char *msg, const struct log_field *fields)
+void log_write(struct log *log, enum log_level level, const char *msg,
+               const struct log_field *fields)
 {
     if (!log_wants(log, level))
         return;
     char when[40];
     format_time(log, when);
-    const struct log_field head[] = {log_str("time", when), log_str("level", level_names[level]), log_str("msg", msg), {.key = NULL}};
+    const struct log_field head[] = {log_str("time", when),
+                                     log_str("level", level_names[level]),
+                                     log_str("msg", msg),
+                                     {.key = NULL}};
     struct buf line;
     buf_init(&line, LINE_CAP);
     buf_reserve(&line, 0, LINE_USUAL);
     bool ok = !log->json || buf_append_slice(&line, slice_of("{"));
     for (const struct log_field *f = head; ok && f->key; f++)
         ok = put_field(log, &line, f);
-    line.cap -= 4; /* what closes the line always fits */
+    /* what closes the line always fits */
+    line.cap -= 4;
     for (const struct log_field *f = fields; ok && f && f->key; f++) {
         size_t before = line.len;
         ok = put_field(log, &line, f);

@@ -10,7 +10,8 @@ struct slice {
     size_t len;
 };
 
-struct slice slice_of(const char *text); /* borrows a C string; NULL gives the empty slice */
+/* borrows a C string; NULL gives the empty slice */
+struct slice slice_of(const char *text);
 
 static inline struct slice slice_make(const void *data, size_t len)
 {
@@ -29,19 +30,27 @@ static inline struct slice slice_head(struct slice s, size_t len)
     return slice_make(s.data, len < s.len ? len : s.len);
 }
 
-struct slice slice_trim(struct slice s); /* without blanks and tabs at both ends */
+/* without blanks and tabs at both ends */
+struct slice slice_trim(struct slice s);
 bool slice_equal(struct slice a, struct slice b);
-bool slice_is(struct slice s, const char *text);       /* same bytes */
-bool slice_is_word(struct slice s, const char *word);  /* same but for ASCII case */
-bool slice_starts(struct slice s, const char *prefix); /* ASCII case ignored */
-size_t slice_find(struct slice s, char c);             /* index, or s.len */
-char *slice_string(struct slice s);                    /* gives a C string */
+/* same bytes */
+bool slice_is(struct slice s, const char *text);
+/* same but for ASCII case */
+bool slice_is_word(struct slice s, const char *word);
+/* ASCII case ignored */
+bool slice_starts(struct slice s, const char *prefix);
+/* index, or s.len */
+size_t slice_find(struct slice s, char c);
+/* gives a C string */
+char *slice_string(struct slice s);
 
 /* ASCII only, whatever the locale: peers do not speak our locale. */
 char ascii_lower(char c);
 bool ascii_is_digit(char c);
 bool ascii_is_alpha(char c);
-bool ascii_is_control(char c);                       /* 0..31 and 127 */
-bool ascii_equal_fold(const char *a, const char *b); /* C strings, ASCII case ignored */
+/* 0..31 and 127 */
+bool ascii_is_control(char c);
+/* C strings, ASCII case ignored */
+bool ascii_equal_fold(const char *a, const char *b);
 
 #endif

@@ -55,7 +55,9 @@ usec window_wait(struct window *w, unsigned limit, usec period, usec now)
     unsigned sum = window_count(w, now);
     for (int64_t slot = w->newest - WINDOW_SLOTS; slot <= w->newest; slot++) {
         if (sum < limit)
-            return slot > w->newest - WINDOW_SLOTS ? (slot + WINDOW_SLOTS) * slot_width(period) - now : 0;
+            return slot > w->newest - WINDOW_SLOTS
+                       ? (slot + WINDOW_SLOTS) * slot_width(period) - now
+                       : 0;
         if (slot >= 0)
             sum -= w->counts[slot % COUNTS];
     }

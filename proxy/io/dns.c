@@ -10,17 +10,22 @@
 #include "io/transport_fd.h"
 
 enum {
-    ADDRESSES = 64, /* of one answer; callers try far fewer */
-    /* Under way at once. Behind a resolver that drops AAAA questions each holds a helper for ten seconds and more: the rest are for A. */
+    /* of one answer; callers try far fewer */
+    ADDRESSES = 64,
+    /* Under way at once. Behind a resolver that drops AAAA questions each holds a helper for ten
+     * seconds and more: the rest are for A. */
     MOST_V6 = CAP_HELPER_THREADS / 2,
 };
 
-/* One question to the resolver, asked by any number of queries. While it runs on a helper, only `host`, `family` and the answer below
- * belong to that thread. */
+/* One question to the resolver, asked by any number of queries. While it runs on a helper, only
+ * `host`, `family` and the answer below belong to that thread. */
 struct lookup {
-    struct dns *dns;  /* NULL: it is gone */
-    struct link link; /* in dns->lookups */
-    struct link turn; /* in dns->queued, until a helper has it */
+    /* NULL: it is gone */
+    struct dns *dns;
+    /* in dns->lookups */
+    struct link link;
+    /* in dns->queued, until a helper has it */
+    struct link turn;
     struct link queries;
     char *host;
     enum addr_family family;
@@ -32,12 +37,15 @@ struct lookup {
 struct dns {
     struct offload *off;
     struct link lookups;
-    struct link queued; /* AAAA lookups too many */
-    size_t nv6;         /* AAAA lookups with a helper */
+    /* AAAA lookups too many */
+    struct link queued;
+    /* AAAA lookups with a helper */
+    size_t nv6;
 };
 
 struct dns_query {
-    struct link link; /* in lookup->queries */
+    /* in lookup->queries */
+    struct link link;
     dns_fn *fn;
     void *ctx;
 };
@@ -54,7 +62,8 @@ struct dns *dns_new(struct loop *loop, struct offload *off)
 
 static void lookup_free(struct lookup *l)
 {
-    while (!link_is_alone(&l->queries)) /* they stay whose they are */
+    /* they stay whose they are */
+    while (!link_is_alone(&l->queries))
         link_remove(l->queries.next);
     link_remove(&l->link);
     link_remove(&l->turn);
@@ -68,7 +77,8 @@ void dns_free(struct dns **dns)
         return;
     while (!link_is_alone(&(*dns)->queued))
         lookup_free(CONTAINER((*dns)->queued.next, struct lookup, turn));
-    LIST_EACH (&(*dns)->lookups, it) { /* those that still run end by themselves, without us */
+    /* those that still run end by themselves, without us */
+    LIST_EACH (&(*dns)->lookups, it) {
         CONTAINER(it, struct lookup, link)->dns = NULL;
         link_remove(it);
     }
@@ -86,19 +96,24 @@ static void answer_error(struct lookup *l, int code, int number)
 #ifdef EAI_ADDRFAMILY
     case EAI_ADDRFAMILY:
 #endif
-        err_set(&l->err, ERR_NOT_FOUND, "%.200s: no such host, or no %s address", l->host, l->family == ADDR_V6 ? "IPv6" : "IPv4");
+        err_set(&l->err, ERR_NOT_FOUND, "%.200s: no such host, or no %s address", l->host,
+                l->family == ADDR_V6 ? "IPv6" : "IPv4");
         break;
-    case EAI_AGAIN: err_set(&l->err, ERR_TIMEOUT, "%.200s: the resolver does not answer", l->host); break;
+    case EAI_AGAIN:
+        err_set(&l->err, ERR_TIMEOUT, "%.200s: the resolver does not answer", l->host);
+        break;
     case EAI_SYSTEM: err_set_errno(&l->err, number, "resolver"); break;
     default: err_set(&l->err, ERR_SYSTEM, "%.200s: %s", l->host, gai_strerror(code)); break;
     }
 }
 
-/* On a helper. AI_ADDRCONFIG stays off: whether this machine has a route of that family, connect finds out, and at once. */
+/* On a helper. AI_ADDRCONFIG stays off: whether this machine has a route of that family, connect
+ * finds out, and at once. */
 static void run(void *arg)
 {
     struct lookup *l = arg;
-    struct addrinfo hints = {.ai_family = l->family == ADDR_V6 ? AF_INET6 : AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_family = l->family == ADDR_V6 ? AF_INET6 : AF_INET,
+                             .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     int code = getaddrinfo(l->host, NULL, &hints, &list);
     if (code) {
@@ -136,8 +151,8 @@ static void start_queued(struct dns *dns)
     }
 }
 
-/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a new lookup, since this one is out of the
- * list. */
+/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a
+ * new lookup, since this one is out of the list. */
 static void done(void *arg)
 {
     struct lookup *l = arg;
@@ -167,7 +182,8 @@ static struct lookup *find(struct dns *dns, const char *host, enum addr_family f
     return NULL;
 }
 
-struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn, void *ctx)
+struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn,
+                             void *ctx)
 {
     struct lookup *l = find(dns, host, family);
     if (!l) {

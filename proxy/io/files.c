@@ -57,7 +57,9 @@ static int write_all(int fd, struct slice data)
 static int sync_directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *directory = slash == path ? mem_string("/") : slash ? mem_copy(path, (size_t)(slash - path)) : mem_string(".");
+    char *directory = slash == path ? mem_string("/")
+                      : slash       ? mem_copy(path, (size_t)(slash - path))
+                                    : mem_string(".");
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(directory);
     if (fd < 0)
@@ -69,12 +71,14 @@ static int sync_directory_of(const char *path)
     return result;
 }
 
-/* The mode is set on the open descriptor, so that neither umask nor a left-over file of a crash decides who may read. */
+/* The mode is set on the open descriptor, so that neither umask nor a left-over file of a crash
+ * decides who may read. */
 static int write_temporary(const char *path, struct slice data, unsigned mode, struct err *err)
 {
     if (unlink(path) < 0 && errno != ENOENT)
         return fail(err, errno, "remove", path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)(mode & 0700));
+    int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)(mode & 0700));
     if (fd < 0)
         return fail(err, errno, "create", path);
     int result = 0;
@@ -103,7 +107,8 @@ int file_replace(const char *path, struct slice data, unsigned mode, struct err 
 
 struct replacement {
     char *path;
-    struct secret *data; /* a token, perhaps */
+    /* a token, perhaps */
+    struct secret *data;
     unsigned mode;
     int result;
     struct err err;

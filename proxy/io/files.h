@@ -1,4 +1,5 @@
-/* Small files: state, certificates. Blocking calls are for start and reload; file_replace_later runs on a helper. */
+/* Small files: state, certificates. Blocking calls are for start and reload; file_replace_later
+ * runs on a helper. */
 #ifndef IO_FILES_H
 #define IO_FILES_H
 
@@ -10,7 +11,8 @@
 int file_read(const char *path, struct buf *out, struct err *err) MUST_USE;
 /* Writes path.tmp with `mode`, fsyncs, renames over path, fsyncs the directory. */
 int file_replace(const char *path, struct slice data, unsigned mode, struct err *err) MUST_USE;
-/* The same on a helper thread; copies what it needs. `failed` (may be NULL) is called on the loop if it did not work. */
+/* The same on a helper thread; copies what it needs. `failed` (may be NULL) is called on the loop
+ * if it did not work. */
 void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode,
                         void (*failed)(void *ctx, const struct err *err), void *ctx);
 /* Makes a directory (one level) with `mode`; fine if it is there. */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "eth0 00000000 0100A8C0 0003 …": interface, destination and gateway as words of this machine's byte order. */
+/* "eth0 00000000 0100A8C0 0003 …": interface, destination and gateway as words of this machine's
+ * byte order. */
 static bool is_gateway_v4(const struct addr *a)
 {
     char line[256];
@@ -12,7 +13,8 @@ static bool is_gateway_v4(const struct addr *a)
     FILE *table = fopen("/proc/self/net/route", "re");
     while (table && !found && fgets(line, sizeof line, table)) {
         unsigned destination, gateway;
-        if (sscanf(line, "%*s %8x %8x", &destination, &gateway) != 2 || destination != 0 || gateway == 0)
+        if (sscanf(line, "%*s %8x %8x", &destination, &gateway) != 2 || destination != 0 ||
+            gateway == 0)
             continue;
         uint32_t word = (uint32_t)gateway;
         found = memcmp(&word, a->bytes, sizeof word) == 0;

@@ -6,7 +6,8 @@
 
 #include "base/addr.h"
 
-/* Is this the address of a default gateway? Reads the kernel's table: a rare question, for a warning. */
+/* Is this the address of a default gateway? Reads the kernel's table: a rare question, for a
+ * warning. */
 bool gateway_is(const struct addr *a);
 
 #endif

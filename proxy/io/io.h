@@ -1,5 +1,5 @@
-/* The outside world, handed down as one value: no room above io/ reaches for anything else. Borrowed by all, owned by app/ (or by the
- * simulator). */
+/* The outside world, handed down as one value: no room above io/ reaches for anything else.
+ * Borrowed by all, owned by app/ (or by the simulator). */
 #ifndef IO_IO_H
 #define IO_IO_H
 

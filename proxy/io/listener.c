@@ -18,7 +18,9 @@ struct listener {
     struct loop *loop;
     ev_io watcher;
     int fd;
-    int reserve; /* /dev/null: given up for a moment to accept and answer one connection when descriptors have run out; -1 then */
+    /* /dev/null: given up for a moment to accept and answer one connection when descriptors have
+     * run out; -1 then */
+    int reserve;
     struct timer *rest;
     bool paused, resting;
     accept_fn *fn;
@@ -48,8 +50,8 @@ static void on_rested(void *arg)
     watch(l);
 }
 
-/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet, and a blind close after so few bytes
- * reaches it. */
+/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet,
+ * and a blind close after so few bytes reaches it. */
 static void turn_away(struct listener *l)
 {
     static const char words[] = "421 4.3.2 Too many connections, try again later\r\n";
@@ -79,16 +81,20 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
     struct listener *l = CONTAINER(watcher, struct listener, watcher);
     (void)ev;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused && !loop_is_late(l->loop); i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused && !loop_is_late(l->loop);
+         i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            l->fn(l->ctx, transport_accepted(l->loop, fd)); /* may pause or close the listener */
+            /* may pause or close the listener */
+            l->fn(l->ctx, transport_accepted(l->loop, fd));
         } else if (is_exhaustion(errno)) {
             turn_away(l);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
-        } /* else: this one connection is dead already (ECONNABORTED, or a network error that Linux passes on); the next */
+        }
+        /* Otherwise this one connection is dead already (ECONNABORTED, or a network error that Linux
+         * passes on): the next one is accepted. */
     }
 }
 
@@ -131,7 +137,8 @@ int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err)
     struct sockaddr_storage sa = {0};
     socklen_t len = sizeof sa;
     strcat(doing, addr_text_with_port(at, text));
-    int fd = socket(at->family == ADDR_V6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(at->family == ADDR_V6 ? AF_INET6 : AF_INET,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind_and_listen(fd, at) == 0) {
         getsockname(fd, (struct sockaddr *)&sa, &len);
         *bound_r = addr_from_sockaddr((struct sockaddr *)&sa);
@@ -143,14 +150,16 @@ int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err)
     return -1;
 }
 
-struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err)
+struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx,
+                               struct err *err)
 {
     struct addr bound;
     int fd = listener_bind(at, &bound, err);
     return fd < 0 ? NULL : listener_new(loop, fd, fn, ctx);
 }
 
-struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err)
+struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx,
+                                struct err *err)
 {
     int listening = 0;
     socklen_t len = sizeof listening;
@@ -159,14 +168,16 @@ struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *
         return NULL;
     }
     if (!listening) {
-        err_set(err, ERR_INVALID, "passed socket: it does not listen; its unit needs ListenStream and Accept=no");
+        err_set(err, ERR_INVALID,
+                "passed socket: it does not listen; its unit needs ListenStream and Accept=no");
         return NULL;
     }
     struct sockaddr_storage sa = {0};
     int type = 0;
     socklen_t type_len = sizeof type, sa_len = sizeof sa;
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM ||
-        getsockname(fd, (struct sockaddr *)&sa, &sa_len) < 0 || (sa.ss_family != AF_INET && sa.ss_family != AF_INET6)) {
+        getsockname(fd, (struct sockaddr *)&sa, &sa_len) < 0 ||
+        (sa.ss_family != AF_INET && sa.ss_family != AF_INET6)) {
         err_set(err, ERR_INVALID, "passed socket: it is no TCP socket");
         return NULL;
     }

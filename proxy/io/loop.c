@@ -9,22 +9,27 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-#define TURN_BUDGET (10 * USEC_PER_MS) /* for new connections, again for all others, and again for what is deferred */
+/* for new connections, again for all others, and again for what is deferred */
+#define TURN_BUDGET (10 * USEC_PER_MS)
 
-enum { ROUNDS = 4 }; /* how often one turn looks for newly deferred work, so that work which defers itself cannot starve the sockets */
+/* how often one turn looks for newly deferred work, so that work which defers itself cannot starve
+ * the sockets */
+enum { ROUNDS = 4 };
 
 struct loop {
     struct ev_loop *ev;
     ev_prepare end_of_turn;
     ev_check begin_of_turn;
-    ev_idle no_sleep; /* active while work is left over for the next turn */
+    /* active while work is left over for the next turn */
+    ev_idle no_sleep;
     struct link ready, deferred, doomed, timers;
     usec now, turn_began, longest;
 };
 
 struct timer {
     ev_timer watcher;
-    struct link link; /* in the loop's list of all timers */
+    /* in the loop's list of all timers */
+    struct link link;
     struct loop *loop;
     timer_fn *fn;
     void *arg;
@@ -48,7 +53,8 @@ static bool is_spent(usec began)
     return monotonic() - began > TURN_BUDGET;
 }
 
-/* Runs what is in the list now; what these calls defer is left there for the next round. False: the budget is spent, and what was not reached is first in the list again. */
+/* Runs what is in the list now; what these calls defer is left there for the next round. False: the
+ * budget is spent, and what was not reached is first in the list again. */
 static bool run_deferred(struct loop *loop, usec began)
 {
     struct link round;
@@ -169,7 +175,8 @@ void loop_free(struct loop **loop_p)
     struct loop *loop = *loop_p;
     if (!loop)
         return;
-    /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket takes them. */
+    /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket
+     * takes them. */
     run_all_deferred(loop);
     /* Streams that are still saying goodbye have a timer each: their patience is over. */
     while (!link_is_alone(&loop->timers)) {
@@ -187,7 +194,8 @@ void loop_free(struct loop **loop_p)
     ev_check_stop(loop->ev, &loop->begin_of_turn);
     ev_loop_destroy(loop->ev);
     free(loop);
-    *loop_p = NULL; /* not before: what still ran may reach the loop through its owner */
+    /* not before: what still ran may reach the loop through its owner */
+    *loop_p = NULL;
 }
 
 void loop_run(struct loop *loop)
@@ -206,7 +214,8 @@ static bool any_timer_is_armed(const struct loop *loop)
 
 static void on_end_of_patience(struct ev_loop *ev, ev_timer *watcher, int events)
 {
-    (void)ev; /* that it is not active any more says all */
+    /* that it is not active any more says all */
+    (void)ev;
     (void)watcher;
     (void)events;
 }
@@ -261,7 +270,8 @@ void loop_random(struct loop *loop, void *out, size_t n)
 {
     (void)loop;
     for (char *at = out; n;) {
-        size_t part = n < 256 ? n : 256; /* getentropy gives no more at once */
+        /* getentropy gives no more at once */
+        size_t part = n < 256 ? n : 256;
         if (getentropy(at, part) != 0)
             abort();
         at += part;
@@ -326,7 +336,8 @@ usec timer_left(const struct timer *timer)
 {
     if (!timer_is_armed(timer))
         return 0;
-    ev_timer copy = timer->watcher; /* libev wants a watcher that it could change, and does not change it */
+    /* libev wants a watcher that it could change, and does not change it */
+    ev_timer copy = timer->watcher;
     double left = ev_timer_remaining(timer->loop->ev, &copy);
     return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;
 }

@@ -16,19 +16,25 @@
 
 enum { PLACES = 256, READS_PER_TURN = 32 };
 
-static const usec patience = 2 * USEC_PER_SEC; /* from the first news of a burst until we tell */
+/* from the first news of a burst until we tell */
+static const usec patience = 2 * USEC_PER_SEC;
 
-/* An address of this machine, or a default route: what counts as "the network". A refreshed lifetime announces a place anew that we have. */
+/* An address of this machine, or a default route: what counts as "the network". A refreshed
+ * lifetime announces a place anew that we have. */
 struct place {
-    uint8_t kind; /* RTM_NEWADDR or RTM_NEWROUTE */
+    /* RTM_NEWADDR or RTM_NEWROUTE */
+    uint8_t kind;
     uint8_t family;
-    uint8_t bytes[16];  /* the address, or the gateway */
-    uint8_t source[16]; /* of a route: the address we come from */
+    /* the address, or the gateway */
+    uint8_t bytes[16];
+    /* of a route: the address we come from */
+    uint8_t source[16];
     uint32_t interface;
     uint32_t priority;
 };
 
-enum inventory { LISTING_ADDRESSES, LISTING_ROUTES, LISTED }; /* at first we learn what is there, which is no news */
+/* at first we learn what is there, which is no news */
+enum inventory { LISTING_ADDRESSES, LISTING_ROUTES, LISTED };
 
 struct netwatch {
     struct loop *loop;
@@ -53,13 +59,15 @@ static bool ask_for(struct netwatch *w, uint16_t type)
     request.header.nlmsg_type = type;
     request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     request.body.rtgen_family = AF_UNSPEC;
-    return send(w->fd, &request, request.header.nlmsg_len, MSG_NOSIGNAL) == (ssize_t)request.header.nlmsg_len;
+    return send(w->fd, &request, request.header.nlmsg_len, MSG_NOSIGNAL) ==
+           (ssize_t)request.header.nlmsg_len;
 }
 
 /* Bridges and pairs of containers come and go without any meaning for us. */
 static bool is_container_device(uint32_t interface)
 {
-    static const char *const prefixes[] = {"lo", "veth", "docker", "br-", "virbr", "cni", "podman", "lxc"};
+    static const char *const prefixes[] = {"lo",    "veth", "docker", "br-",
+                                           "virbr", "cni",  "podman", "lxc"};
     char name[IF_NAMESIZE];
     if (!if_indextoname(interface, name))
         return false;
@@ -69,15 +77,18 @@ static bool is_container_device(uint32_t interface)
     return false;
 }
 
-static void take_attributes(struct place *place, const struct rtattr *a, size_t left, unsigned bytes_type, unsigned second_type)
+static void take_attributes(struct place *place, const struct rtattr *a, size_t left,
+                            unsigned bytes_type, unsigned second_type)
 {
     for (; left >= sizeof *a && a->rta_len >= sizeof *a && a->rta_len <= left;
-         left -= RTA_ALIGN(a->rta_len) < left ? RTA_ALIGN(a->rta_len) : left, a = (const void *)((const char *)a + RTA_ALIGN(a->rta_len))) {
+         left -= RTA_ALIGN(a->rta_len) < left ? RTA_ALIGN(a->rta_len) : left,
+         a = (const void *)((const char *)a + RTA_ALIGN(a->rta_len))) {
         size_t len = a->rta_len - RTA_LENGTH(0);
         const void *data = (const char *)a + RTA_LENGTH(0);
         if ((a->rta_type == bytes_type || a->rta_type == second_type) && len <= sizeof place->bytes)
             memcpy(place->bytes, data, len);
-        else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_PREFSRC && len <= sizeof place->source)
+        else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_PREFSRC &&
+                 len <= sizeof place->source)
             memcpy(place->source, data, len);
         else if (place->kind == RTM_NEWROUTE && a->rta_type == RTA_OIF && len == 4)
             memcpy(&place->interface, data, 4);
@@ -94,20 +105,21 @@ static bool place_of_address(const struct nlmsghdr *h, struct place *place)
     place->kind = RTM_NEWADDR;
     place->family = m->ifa_family;
     place->interface = m->ifa_index;
-    take_attributes(place, (const void *)((const char *)m + NLMSG_ALIGN(sizeof *m)), h->nlmsg_len - NLMSG_SPACE(sizeof *m), IFA_ADDRESS,
-                    IFA_ADDRESS);
+    take_attributes(place, (const void *)((const char *)m + NLMSG_ALIGN(sizeof *m)),
+                    h->nlmsg_len - NLMSG_SPACE(sizeof *m), IFA_ADDRESS, IFA_ADDRESS);
     return true;
 }
 
 static bool place_of_route(const struct nlmsghdr *h, struct place *place)
 {
     const struct rtmsg *m = NLMSG_DATA(h);
-    if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || m->rtm_dst_len != 0 || m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST)
+    if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || m->rtm_dst_len != 0 ||
+        m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST)
         return false;
     place->kind = RTM_NEWROUTE;
     place->family = m->rtm_family;
-    take_attributes(place, (const void *)((const char *)m + NLMSG_ALIGN(sizeof *m)), h->nlmsg_len - NLMSG_SPACE(sizeof *m), RTA_GATEWAY,
-                    RTA_GATEWAY);
+    take_attributes(place, (const void *)((const char *)m + NLMSG_ALIGN(sizeof *m)),
+                    h->nlmsg_len - NLMSG_SPACE(sizeof *m), RTA_GATEWAY, RTA_GATEWAY);
     return true;
 }
 
@@ -117,7 +129,8 @@ static void drop_place(struct netwatch *w, size_t at)
     memmove(&w->places[at], &w->places[at + 1], (w->nplaces - at) * sizeof w->places[at]);
 }
 
-/* True: this changes what we knew. A full table forgets the oldest, whose next announcement is one false alarm. */
+/* True: this changes what we knew. A full table forgets the oldest, whose next announcement is one
+ * false alarm. */
 static bool take_in(struct netwatch *w, const struct place *place, bool gone)
 {
     size_t at = 0;
@@ -138,7 +151,8 @@ static void forget_replaced(struct netwatch *w, const struct place *by)
 {
     for (size_t i = w->nplaces; i-- > 0;) {
         const struct place *p = &w->places[i];
-        if (p->kind == RTM_NEWROUTE && p->family == by->family && p->priority == by->priority && memcmp(p, by, sizeof *p) != 0)
+        if (p->kind == RTM_NEWROUTE && p->family == by->family && p->priority == by->priority &&
+            memcmp(p, by, sizeof *p) != 0)
             drop_place(w, i);
     }
 }
@@ -153,7 +167,8 @@ static void note_change(struct netwatch *w)
 static void take_link(struct netwatch *w, const struct nlmsghdr *h)
 {
     const struct ifinfomsg *m = NLMSG_DATA(h);
-    if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || (h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP)))
+    if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) ||
+        (h->nlmsg_type == RTM_NEWLINK && (m->ifi_flags & IFF_UP)))
         return;
     for (size_t i = w->nplaces; i-- > 0;)
         if (w->places[i].kind == RTM_NEWROUTE && w->places[i].interface == (uint32_t)m->ifi_index) {
@@ -166,7 +181,8 @@ static void take_message(struct netwatch *w, const struct nlmsghdr *h)
 {
     struct place place;
     bool usable = false, gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE;
-    memset(&place, 0, sizeof place); /* padding too: places are compared as bytes */
+    /* padding too: places are compared as bytes */
+    memset(&place, 0, sizeof place);
     if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
         if (w->inventory == LISTING_ADDRESSES)
             w->inventory = ask_for(w, RTM_GETROUTE) ? LISTING_ROUTES : LISTED;
@@ -190,21 +206,24 @@ static void on_news(struct ev_loop *ev, ev_io *watcher, int events)
 {
     struct netwatch *w = CONTAINER(watcher, struct netwatch, watcher);
     union {
-        struct nlmsghdr header; /* for the alignment */
+        /* for the alignment */
+        struct nlmsghdr header;
         char bytes[16384];
     } news;
     (void)ev;
     (void)events;
     for (int i = 0; i < READS_PER_TURN; i++) {
         ssize_t n = recv(w->fd, &news, sizeof news, 0);
-        if (n < 0 && errno == ENOBUFS) { /* the kernel had more to say than it could keep */
+        /* the kernel had more to say than it could keep */
+        if (n < 0 && errno == ENOBUFS) {
             note_change(w);
             continue;
         }
         if (n <= 0)
             return;
         size_t left = (size_t)n;
-        for (const struct nlmsghdr *h = &news.header; left >= sizeof *h && h->nlmsg_len >= sizeof *h && h->nlmsg_len <= left;) {
+        for (const struct nlmsghdr *h = &news.header;
+             left >= sizeof *h && h->nlmsg_len >= sizeof *h && h->nlmsg_len <= left;) {
             take_message(w, h);
             size_t step = NLMSG_ALIGN(h->nlmsg_len);
             if (step >= left)
@@ -224,7 +243,8 @@ static void on_burst(void *arg)
 struct netwatch *netwatch_new(struct loop *loop, void (*changed)(void *ctx), void *ctx)
 {
     struct sockaddr_nl at = {.nl_family = AF_NETLINK,
-                             .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+                             .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                          RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0)
         return NULL;

@@ -10,7 +10,8 @@
 #include "io/loop_ev.h"
 #include "io/offload_internal.h"
 
-enum { MOMENT_MS = 300 }; /* how long offload_free waits for running jobs */
+/* how long offload_free waits for running jobs */
+enum { MOMENT_MS = 300 };
 
 struct job {
     struct link link;
@@ -23,11 +24,14 @@ struct job {
 struct offload {
     struct loop *loop;
     ev_async finished;
-    pthread_mutex_t lock;      /* guards what follows */
-    pthread_cond_t work, idle; /* there is a job for a helper; a helper has ended */
+    /* guards what follows */
+    pthread_mutex_t lock;
+    /* there is a job for a helper; a helper has ended */
+    pthread_cond_t work, idle;
     struct link waiting, done;
     size_t nwaiting, nthreads, nresting;
-    bool order_busy; /* a job that must run in order is running */
+    /* a job that must run in order is running */
+    bool order_busy;
     bool closing;
 };
 
@@ -99,7 +103,8 @@ struct offload *offload_new(struct loop *loop, struct err *err)
 {
     struct offload *off = NEW(struct offload);
     pthread_condattr_t attr;
-    (void)err; /* threads are made when they are needed; nothing can fail before */
+    /* threads are made when they are needed; nothing can fail before */
+    (void)err;
     off->loop = loop;
     pthread_mutex_init(&off->lock, NULL);
     pthread_condattr_init(&attr);
@@ -135,8 +140,9 @@ static void submit(struct offload *off, struct job *job)
     pthread_mutex_lock(&off->lock);
     list_push_back(&off->waiting, &job->link);
     off->nwaiting++;
+    /* where even the first cannot be made, the job waits for the next try */
     if (off->nresting < off->nwaiting && off->nthreads < CAP_HELPER_THREADS)
-        add_helper(off); /* where even the first cannot be made, the job waits for the next try */
+        add_helper(off);
     pthread_cond_signal(&off->work);
     pthread_mutex_unlock(&off->lock);
 }
@@ -155,7 +161,8 @@ void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(vo
     submit(off, job_new(run, done, arg));
 }
 
-void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
+                             void *arg)
 {
     struct job *job = job_new(run, done, arg);
     job->in_order = true;
@@ -164,7 +171,8 @@ void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (
 
 size_t offload_waiting(const struct offload *off)
 {
-    struct offload *open = (struct offload *)off; /* the lock is no part of what the caller sees as the value */
+    /* the lock is no part of what the caller sees as the value */
+    struct offload *open = (struct offload *)off;
     pthread_mutex_lock(&open->lock);
     size_t n = open->nwaiting;
     pthread_mutex_unlock(&open->lock);
@@ -211,7 +219,8 @@ void offload_free(struct offload **off_p)
     pthread_mutex_unlock(&off->lock);
 
     ev_async_stop(loop_ev(off->loop), &off->finished);
-    if (abandoned) /* a helper still looks at it: it lives until the process ends */
+    /* a helper still looks at it: it lives until the process ends */
+    if (abandoned)
         return;
     free_jobs(&off->waiting);
     free_jobs(&off->done);

@@ -4,7 +4,9 @@
 
 #include "io/offload.h"
 
-/* As offload_submit, but such jobs run one at a time, in the order of submission: two writes of one file cannot overtake each other. */
-void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg), void *arg);
+/* As offload_submit, but such jobs run one at a time, in the order of submission: two writes of one
+ * file cannot overtake each other. */
+void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
+                             void *arg);
 
 #endif

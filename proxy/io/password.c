@@ -8,15 +8,20 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-enum { LONGEST = 512 }; /* octets of a password, with its NUL */
+/* octets of a password, with its NUL */
+enum { LONGEST = 512 };
 
 struct password_check {
-    struct link link;        /* in waiting or running */
-    struct passwords *owner; /* NULL: its owner was freed while it ran */
-    bool running;            /* a helper has it */
+    /* in waiting or running */
+    struct link link;
+    /* NULL: its owner was freed while it ran */
+    struct passwords *owner;
+    /* a helper has it */
+    bool running;
     struct secret *hash, *password;
     enum password_verdict verdict;
-    password_fn *done; /* NULL: cancelled */
+    /* NULL: cancelled */
+    password_fn *done;
     void *ctx;
 };
 
@@ -51,7 +56,8 @@ void passwords_free(struct passwords **passwords)
         return;
     LIST_EACH (&p->waiting, it)
         check_free(CONTAINER(it, struct password_check, link));
-    LIST_EACH (&p->running, it) { /* a helper holds it: its end frees it */
+    /* a helper holds it: its end frees it */
+    LIST_EACH (&p->running, it) {
         struct password_check *c = CONTAINER(it, struct password_check, link);
         link_remove(&c->link);
         c->owner = NULL;
@@ -74,11 +80,13 @@ static void run(void *arg)
 {
     struct password_check *c = arg;
     struct slice hash = secret_reveal(c->hash);
-    if (secret_reveal(c->password).len >= LONGEST) { /* crypt(3) takes no more, whatever the hash: this tells nothing about the user */
+    /* crypt(3) takes no more, whatever the hash: this tells nothing about the user */
+    if (secret_reveal(c->password).len >= LONGEST) {
         c->verdict = PASSWORD_WRONG;
         return;
     }
-    struct crypt_data *data = mem_alloc(sizeof *data); /* 32 KiB, too much for a helper's stack on musl */
+    /* 32 KiB, too much for a helper's stack on musl */
+    struct crypt_data *data = mem_alloc(sizeof *data);
     const char *made = crypt_r(secret_reveal(c->password).data, hash.data, data);
     if (!made || made[0] == '*')
         c->verdict = PASSWORD_UNCHECKED;
@@ -118,7 +126,8 @@ static void done(void *arg)
         fn(ctx, verdict);
 }
 
-struct password_check *password_check(struct passwords *p, const struct secret *hash, struct slice password, password_fn *fn, void *ctx)
+struct password_check *password_check(struct passwords *p, const struct secret *hash,
+                                      struct slice password, password_fn *fn, void *ctx)
 {
     if (p->nrunning >= CAP_PASSWORDS_RUNNING && p->nwaiting >= CAP_PASSWORDS_WAITING)
         return NULL;

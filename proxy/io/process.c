@@ -16,24 +16,29 @@
 #include "base/caps.h"
 #include "base/mem.h"
 
-enum { TICK_MS = 20 }; /* how often the helper looks whether the child has ended while it writes nothing */
+/* how often the helper looks whether the child has ended while it writes nothing */
+enum { TICK_MS = 20 };
 
 struct process_run {
     char **argv;
     usec deadline;
     struct secret *output;
     struct err err;
-    process_fn *fn;        /* NULL: cancelled */
-    atomic_bool cancelled; /* the same for the helper */
+    /* NULL: cancelled */
+    process_fn *fn;
+    /* the same for the helper */
+    atomic_bool cancelled;
     void *ctx;
 };
 
 /* The helper's own view of the running child. */
 struct child {
     pid_t pid;
-    int out; /* read end of its standard output; -1 after its end */
+    /* read end of its standard output; -1 after its end */
+    int out;
     struct buf line;
-    bool complete; /* the first line has ended: the rest is read and dropped */
+    /* the first line has ended: the rest is read and dropped */
+    bool complete;
     int status;
 };
 
@@ -44,11 +49,12 @@ static usec monotonic(void)
     return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
-/* These belong to our service manager and to us. A child that inherited them could speak in our name. */
+/* These belong to our service manager and to us. A child that inherited them could speak in our
+ * name. */
 static bool is_private(const char *variable)
 {
-    static const char *const names[] = {
-        "NOTIFY_SOCKET=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID="};
+    static const char *const names[] = {"NOTIFY_SOCKET=",  "LISTEN_PID=",    "LISTEN_FDS=",
+                                        "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID="};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
             return true;
@@ -67,7 +73,8 @@ static char **environment(void)
     return list;
 }
 
-/* Own process group, so that its children die with it; no signal blocked or ignored, as a shell would have it. */
+/* Own process group, so that its children die with it; no signal blocked or ignored, as a shell
+ * would have it. */
 static int spawn(struct child *child, char *const argv[], int out)
 {
     posix_spawn_file_actions_t actions;
@@ -82,7 +89,8 @@ static int spawn(struct child *child, char *const argv[], int out)
     posix_spawnattr_setpgroup(&attr, 0);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                        POSIX_SPAWN_SETSIGDEF);
     char **env = environment();
     int number = posix_spawnp(&child->pid, argv[0], &actions, &attr, argv, env);
     free(env);
@@ -108,7 +116,8 @@ static int read_output(struct child *child)
     char chunk[4096];
     struct pollfd fd = {.fd = child->out, .events = POLLIN};
     int result = 0;
-    poll(&fd, 1, TICK_MS); /* with fd -1: sleeps */
+    /* with fd -1: sleeps */
+    poll(&fd, 1, TICK_MS);
     while (child->out >= 0 && result == 0) {
         ssize_t n = read(child->out, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR)
@@ -133,7 +142,8 @@ static void kill_group(struct child *child)
         ;
 }
 
-/* Reads until the child has ended: not until its output is closed, which a grandchild in the background may hold. */
+/* Reads until the child has ended: not until its output is closed, which a grandchild in the
+ * background may hold. */
 static int attend(struct process_run *r, struct child *child)
 {
     usec end = monotonic() + r->deadline;
@@ -142,9 +152,11 @@ static int attend(struct process_run *r, struct child *child)
         if (too_long || monotonic() >= end || atomic_load(&r->cancelled)) {
             kill_group(child);
             if (too_long)
-                err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
+                err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long",
+                        r->argv[0]);
             else
-                err_set(&r->err, ERR_TIMEOUT, "%.200s: not done after %d seconds, killed", r->argv[0], (int)(r->deadline / USEC_PER_SEC));
+                err_set(&r->err, ERR_TIMEOUT, "%.200s: not done after %d seconds, killed",
+                        r->argv[0], (int)(r->deadline / USEC_PER_SEC));
             return -1;
         }
         pid_t ended = waitpid(child->pid, &child->status, WNOHANG);
@@ -155,7 +167,8 @@ static int attend(struct process_run *r, struct child *child)
             return -1;
         }
     }
-    if (child->out >= 0 && read_output(child) < 0) { /* what it wrote last */
+    /* what it wrote last */
+    if (child->out >= 0 && read_output(child) < 0) {
         err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
         return -1;
     }
@@ -171,8 +184,8 @@ static void judge(struct process_run *r, struct child *child)
     if (WIFSIGNALED(status))
         err_set(&r->err, ERR_SYSTEM, "%.200s: ended by signal %d", r->argv[0], WTERMSIG(status));
     else if (WEXITSTATUS(status))
-        err_set(&r->err, WEXITSTATUS(status) == 127 ? ERR_NOT_FOUND : ERR_SYSTEM, "%.200s: exit status %d", r->argv[0],
-                WEXITSTATUS(status));
+        err_set(&r->err, WEXITSTATUS(status) == 127 ? ERR_NOT_FOUND : ERR_SYSTEM,
+                "%.200s: exit status %d", r->argv[0], WEXITSTATUS(status));
     else if (!line.len)
         err_set(&r->err, ERR_INVALID, "%.200s: the first line of its output is empty", r->argv[0]);
     else
@@ -221,7 +234,8 @@ static void done(void *arg)
     free(r);
 }
 
-struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[], usec deadline, process_fn *fn, void *ctx)
+struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
+                                usec deadline, process_fn *fn, void *ctx)
 {
     struct process_run *r = NEW(struct process_run);
     size_t n = 0;

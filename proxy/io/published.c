@@ -7,12 +7,14 @@
 
 struct edition {
     struct published *owner;
-    unsigned refs; /* the readers', and the owner's while it is the newest */
+    /* the readers', and the owner's while it is the newest */
+    unsigned refs;
     void *value;
 };
 
 struct published {
-    pthread_mutex_t lock; /* guards `newest` and all refs */
+    /* guards `newest` and all refs */
+    pthread_mutex_t lock;
     struct edition *newest;
     void (*destroy)(void *value);
 };

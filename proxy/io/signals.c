@@ -39,7 +39,8 @@ static void let_through(int number)
     sigprocmask(SIG_UNBLOCK, &one, NULL);
 }
 
-struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg), void *arg)
+struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg),
+                                      void *arg)
 {
     struct signal_watch *w = NEW(struct signal_watch);
     w->loop = loop;

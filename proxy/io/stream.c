@@ -10,18 +10,24 @@
 #include "io/transport.h"
 
 enum {
-    READ_SIZE = 16384,   /* bytes asked of the transport at once */
-    RECORD_SIZE = 16384, /* with TLS one write is one record, so that "may have left" never reaches beyond it */
+    /* bytes asked of the transport at once */
+    READ_SIZE = 16384,
+    /* with TLS one write is one record, so that "may have left" never reaches beyond it */
+    RECORD_SIZE = 16384,
 };
 
 enum phase {
     PHASE_CONNECTING,
     PHASE_OPEN,
-    PHASE_CLEARING, /* TLS was asked for as a server: what was queued before must leave in clear first */
+    /* TLS was asked for as a server: what was queued before must leave in clear first */
+    PHASE_CLEARING,
     PHASE_HANDSHAKE,
-    PHASE_FINISHING, /* nobody owns it any more: flush, goodbye, discard until the peer's end */
-    PHASE_BROKEN,    /* the link is dead; STREAM_FAILED was told or is about to be */
-    PHASE_CLOSED,    /* memory goes at the end of the turn */
+    /* nobody owns it any more: flush, goodbye, discard until the peer's end */
+    PHASE_FINISHING,
+    /* the link is dead; STREAM_FAILED was told or is about to be */
+    PHASE_BROKEN,
+    /* memory goes at the end of the turn */
+    PHASE_CLOSED,
 };
 
 struct stream {
@@ -31,19 +37,29 @@ struct stream {
     void *ctx;
     enum phase phase;
     struct buf in, out;
-    struct buf behind;       /* goes when `out` has gone: what was given whole stays where it is instead of being copied together */
-    uint64_t queued, handed; /* positions */
-    uint64_t clear_until;    /* PHASE_CLEARING: TLS begins at this position */
+    /* goes when `out` has gone: what was given whole stays where it is instead of being copied
+     * together */
+    struct buf behind;
+    /* positions */
+    uint64_t queued, handed;
+    /* PHASE_CLEARING: TLS begins at this position */
+    uint64_t clear_until;
     struct tls_context *tls_wanted;
     struct timer *patience;
     struct deferred later;
     bool paused;
-    bool plenty;            /* the last read brought as much as was asked for */
-    bool gather, gathering; /* asked for, and told to the transport */
-    bool careless;          /* what passes is no secret: see stream_wipe */
-    bool read_due;          /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
-    bool again;             /* STREAM_INPUT is due although nothing new came */
-    bool above_low;         /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    /* the last read brought as much as was asked for */
+    bool plenty;
+    /* asked for, and told to the transport */
+    bool gather, gathering;
+    /* what passes is no secret: see stream_wipe */
+    bool careless;
+    /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
+    bool read_due;
+    /* STREAM_INPUT is due although nothing new came */
+    bool again;
+    /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    bool above_low;
     bool eof, eof_told;
     bool said_goodbye;
     bool failed_told;
@@ -66,7 +82,8 @@ static void on_later(void *arg)
     pump(s, may_read);
 }
 
-static struct stream *stream_new(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx)
+static struct stream *stream_new(struct transport *t, struct stream_caps caps, stream_fn *fn,
+                                 void *ctx)
 {
     struct stream *s = NEW(struct stream);
     s->loop = t->loop;
@@ -89,7 +106,8 @@ static void want_events(struct stream *s)
     switch (s->phase) {
     case PHASE_CONNECTING:
     case PHASE_CLEARING: output = true; break;
-    case PHASE_HANDSHAKE: input = true; break; /* the transport knows better which way its handshake waits */
+    /* the transport knows better which way its handshake waits */
+    case PHASE_HANDSHAKE: input = true; break;
     case PHASE_OPEN:
         input = !s->paused && !s->eof && buf_room(&s->in) > 0;
         output = s->out.len > 0;
@@ -188,13 +206,15 @@ static int flush(struct stream *s)
         if (n == 0)
             return 0;
         drop_front(s, &s->out, (size_t)n);
+        /* it fits */
         if (!s->out.len && s->behind.len && !buf_move(&s->out, &s->behind))
-            return -1; /* it fits */
+            return -1;
     }
     return 0;
 }
 
-/* Bytes pass over the stack, so that the queue only ever allocates what has really arrived; while a lot comes they are read into it. */
+/* Bytes pass over the stack, so that the queue only ever allocates what has really arrived; while a
+ * lot comes they are read into it. */
 static ssize_t read_some(struct stream *s, size_t room, struct err *err)
 {
     char chunk[READ_SIZE];
@@ -225,7 +245,8 @@ static int fill(struct stream *s, bool *fresh_r)
         if (n < 0 && err.kind == ERR_CLOSED) {
             s->eof = true;
         } else if (n < 0) {
-            /* After a failed write that one's words stand, unless TLS knows more than the socket: an alert that came before the reset. */
+            /* After a failed write that one's words stand, unless TLS knows more than the socket:
+             * an alert that came before the reset. */
             if (s->phase != PHASE_BROKEN || (err.kind == ERR_TLS && s->err.kind != ERR_TLS))
                 s->err = err;
             return -1;
@@ -233,8 +254,10 @@ static int fill(struct stream *s, bool *fresh_r)
             break;
         } else {
             *fresh_r = true;
-            /* Less than asked for is all there was, as the loop will say otherwise; of a dead link the last words must come now. */
-            if ((size_t)n < room && s->phase != PHASE_BROKEN && !s->transport->ops->has_pending(s->transport))
+            /* Less than asked for is all there was, as the loop will say otherwise; of a dead link
+             * the last words must come now. */
+            if ((size_t)n < room && s->phase != PHASE_BROKEN &&
+                !s->transport->ops->has_pending(s->transport))
                 break;
         }
     }
@@ -242,7 +265,8 @@ static int fill(struct stream *s, bool *fresh_r)
 }
 
 /* Connecting and the handshake: false when there is nothing more to do in this turn. */
-static bool step(struct stream *s, enum transport_step (*take)(struct transport *, struct err *), enum stream_event event)
+static bool step(struct stream *s, enum transport_step (*take)(struct transport *, struct err *),
+                 enum stream_event event)
 {
     switch (take(s->transport, &s->err)) {
     case TRANSPORT_AGAIN: return false;
@@ -253,13 +277,15 @@ static bool step(struct stream *s, enum transport_step (*take)(struct transport 
     return tell(s, event);
 }
 
-static int begin_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+static int begin_tls(struct stream *s, struct tls_context *ctx, bool as_server,
+                     const char *resume_key, struct err *err)
 {
     s->phase = PHASE_HANDSHAKE;
     return s->transport->ops->start_tls(s->transport, ctx, as_server, resume_key, err);
 }
 
-/* All that comes before ordinary traffic. False: nothing more to do in this turn, or the owner is gone. */
+/* All that comes before ordinary traffic. False: nothing more to do in this turn, or the owner is
+ * gone. */
 static bool get_ready(struct stream *s)
 {
     if (s->phase == PHASE_CONNECTING && !step(s, s->transport->ops->connect_step, STREAM_CONNECTED))
@@ -273,7 +299,8 @@ static bool get_ready(struct stream *s)
             break_link(s);
         tls_context_unref(&s->tls_wanted);
     }
-    return s->phase != PHASE_HANDSHAKE || step(s, s->transport->ops->handshake_step, STREAM_SECURED);
+    return s->phase != PHASE_HANDSHAKE ||
+           step(s, s->transport->ops->handshake_step, STREAM_SECURED);
 }
 
 /* Bytes before the end, and the end before the failure. */
@@ -285,7 +312,8 @@ static void tell_news(struct stream *s, bool fresh)
         if (due && !tell(s, STREAM_INPUT))
             return;
     }
-    if (s->again && !s->paused) { /* the reader stopped early and will be asked again: what comes after the bytes waits */
+    /* the reader stopped early and will be asked again: what comes after the bytes waits */
+    if (s->again && !s->paused) {
         loop_defer(s->loop, &s->later);
         return;
     }
@@ -300,7 +328,8 @@ static void tell_news(struct stream *s, bool fresh)
     }
 }
 
-/* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may destroy our last words at the peer. */
+/* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may
+ * destroy our last words at the peer. */
 static void finish(struct stream *s)
 {
     if (flush(s) < 0) {
@@ -342,8 +371,10 @@ static void pump(struct stream *s, bool may_read)
             if (!tell(s, STREAM_LOW))
                 return;
         }
-        /* After a failed write the peer's last words may still wait in the socket: a 421 that explains it all. */
-        if ((may_read || write_failed) && !s->paused && s->phase != PHASE_HANDSHAKE && s->phase != PHASE_CLEARING && fill(s, &fresh) < 0)
+        /* After a failed write the peer's last words may still wait in the socket: a 421 that
+         * explains it all. */
+        if ((may_read || write_failed) && !s->paused && s->phase != PHASE_HANDSHAKE &&
+            s->phase != PHASE_CLEARING && fill(s, &fresh) < 0)
             break_link(s);
     }
     if (s->phase == PHASE_OPEN || s->phase == PHASE_BROKEN)
@@ -351,8 +382,8 @@ static void pump(struct stream *s, bool may_read)
     want_events(s);
 }
 
-struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct stream_caps caps, stream_fn *fn,
-                              void *ctx, struct err *err)
+struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source,
+                              struct stream_caps caps, stream_fn *fn, void *ctx, struct err *err)
 {
     struct transport *t = transport_connect(loop, to, source, err);
     if (!t)
@@ -363,7 +394,8 @@ struct stream *stream_connect(struct loop *loop, const struct addr *to, const st
     return s;
 }
 
-struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn, void *ctx)
+struct stream *stream_accepted(struct transport *t, struct stream_caps caps, stream_fn *fn,
+                               void *ctx)
 {
     struct stream *s = stream_new(t, caps, fn, ctx);
     s->phase = PHASE_OPEN;
@@ -459,8 +491,10 @@ bool stream_write(struct stream *s, const void *data, size_t n)
 bool stream_write_buf(struct stream *s, struct buf *from)
 {
     size_t n = from->len;
-    bool fits_in = s->out.len + n <= RECORD_SIZE; /* one write is cheaper than two then */
-    if (n > stream_room(s) || !buf_move(s->behind.len || (s->out.len && !fits_in) ? &s->behind : &s->out, from))
+    /* one write is cheaper than two then */
+    bool fits_in = s->out.len + n <= RECORD_SIZE;
+    if (n > stream_room(s) ||
+        !buf_move(s->behind.len || (s->out.len && !fits_in) ? &s->behind : &s->out, from))
         return false;
     note_queued(s, n);
     return true;
@@ -496,7 +530,8 @@ uint64_t stream_taken(const struct stream *s)
     return s->queued - stream_queued(s);
 }
 
-int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server,
+                     const char *resume_key, struct err *err)
 {
     if (s->phase != PHASE_OPEN || s->transport->ops->tls(s->transport)) {
         err_set(err, ERR_INVALID, "TLS cannot begin on this connection");
@@ -511,7 +546,8 @@ int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, 
         return -1;
     }
     if (s->out.len && !as_server) {
-        err_set(err, ERR_INVALID, "unprotected bytes are still to be sent before the TLS handshake");
+        err_set(err, ERR_INVALID,
+                "unprotected bytes are still to be sent before the TLS handshake");
         return -1;
     }
     s->again = false;
@@ -525,7 +561,8 @@ int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server, 
     if (begin_tls(s, ctx, as_server, resume_key, err) < 0) {
         s->err = *err;
         break_link(s);
-        s->failed_told = true; /* told by the return value */
+        /* told by the return value */
+        s->failed_told = true;
         return -1;
     }
     return 0;
@@ -574,7 +611,8 @@ void stream_finish(struct stream **stream, usec patience)
     *stream = NULL;
     if (!s)
         return;
-    if (s->phase != PHASE_OPEN) { /* nothing that could be said politely */
+    /* nothing that could be said politely */
+    if (s->phase != PHASE_OPEN) {
         destroy(s);
         return;
     }

@@ -25,17 +25,21 @@ static const int versions[] = {
 
 static int set_versions(SSL_CTX *ssl, enum tls_version min, struct err *err)
 {
-    bool ok = SSL_CTX_set_min_proto_version(ssl, versions[min]) && SSL_CTX_set_max_proto_version(ssl, 0);
-    if (ok && min < TLS_V1_2) { /* old devices: their signatures (SHA-1) and key sizes are below level 1 */
+    bool ok =
+        SSL_CTX_set_min_proto_version(ssl, versions[min]) && SSL_CTX_set_max_proto_version(ssl, 0);
+    /* old devices: their signatures (SHA-1) and key sizes are below level 1 */
+    if (ok && min < TLS_V1_2) {
         SSL_CTX_set_security_level(ssl, 0);
-        ok = SSL_CTX_set_cipher_list(ssl, "ALL:!aNULL:!eNULL:@SECLEVEL=0") && SSL_CTX_set_dh_auto(ssl, 1);
+        ok = SSL_CTX_set_cipher_list(ssl, "ALL:!aNULL:!eNULL:@SECLEVEL=0") &&
+             SSL_CTX_set_dh_auto(ssl, 1);
     }
     if (!ok)
         tls_error(err, ERR_TLS, "TLS versions");
     return ok ? 0 : -1;
 }
 
-/* A key with a passphrase is an error: nobody is there to type it, and the default would ask the terminal. */
+/* A key with a passphrase is an error: nobody is there to type it, and the default would ask the
+ * terminal. */
 static int no_passphrase(char *out, int size, int writing, void *arg)
 {
     (void)out;
@@ -53,7 +57,8 @@ static int unusable(const char *what, const char *file, struct err *err)
     return -1;
 }
 
-static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file, struct err *err)
+static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file,
+                            struct err *err)
 {
     if (!key_file)
         key_file = cert_file;
@@ -61,8 +66,11 @@ static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key
     if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
         return unusable("no certificate in PEM form in ", cert_file, err);
     /* This also finds out whether the two belong together. */
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1)
-        return unusable("no private key that fits the certificate, in PEM form and without a passphrase, in ", key_file, err);
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ssl) != 1)
+        return unusable(
+            "no private key that fits the certificate, in PEM form and without a passphrase, in ",
+            key_file, err);
     return 0;
 }
 
@@ -72,7 +80,8 @@ static int load_pem(SSL_CTX *ssl, struct slice pem, struct err *err)
     BIO *memory = BIO_new_mem_buf(pem.data, (int)pem.len);
     X509 *certificate = memory ? PEM_read_bio_X509(memory, NULL, no_passphrase, NULL) : NULL;
     EVP_PKEY *key = certificate ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
-    bool ok = key && SSL_CTX_use_certificate(ssl, certificate) == 1 && SSL_CTX_use_PrivateKey(ssl, key) == 1;
+    bool ok = key && SSL_CTX_use_certificate(ssl, certificate) == 1 &&
+              SSL_CTX_use_PrivateKey(ssl, key) == 1;
     if (!ok)
         tls_error(err, ERR_TLS, "certificate and key");
     X509_free(certificate);
@@ -81,7 +90,8 @@ static int load_pem(SSL_CTX *ssl, struct slice pem, struct err *err)
     return ok ? 0 : -1;
 }
 
-static struct tls_context *context_new(const SSL_METHOD *method, enum tls_version min, struct err *err)
+static struct tls_context *context_new(const SSL_METHOD *method, enum tls_version min,
+                                       struct err *err)
 {
     ERR_clear_error();
     SSL_CTX *ssl = SSL_CTX_new(method);
@@ -93,8 +103,10 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     ctx->refs = 1;
     ctx->ssl = ssl;
     link_init(&ctx->sessions);
-    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(ssl, 1); /* one system call for a record, or for several small ones, instead of two for each */
+    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    /* one system call for a record, or for several small ones, instead of two for each */
+    SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_clear_options(ssl, SSL_OP_ENABLE_KTLS);
     if (set_versions(ssl, min, err) < 0)
@@ -102,7 +114,8 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     return ctx;
 }
 
-/* OpenSSL tells of a new ticket: during the handshake up to TLS 1.2, with the first bytes read after it in TLS 1.3. 1: we keep the session. */
+/* OpenSSL tells of a new ticket: during the handshake up to TLS 1.2, with the first bytes read
+ * after it in TLS 1.3. 1: we keep the session. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_session *s = SSL_get_app_data(ssl);
@@ -164,23 +177,28 @@ static void expect_name(struct tls_context *ctx, const char *name)
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx->ssl);
     if (addr_parse(slice_of(name), &literal)) {
         char text[ADDR_TEXT];
-        ctx->name = mem_string(addr_text(&literal, text)); /* without brackets */
+        /* without brackets */
+        ctx->name = mem_string(addr_text(&literal, text));
         ctx->name_is_address = true;
         X509_VERIFY_PARAM_set1_ip_asc(param, ctx->name);
         return;
     }
     ctx->name = mem_string(name);
     size_t len = strlen(name);
-    if (len > 1 && ctx->name[len - 1] == '.') /* the root's dot is for resolvers; certificates and SNI have none */
+    /* the root's dot is for resolvers; certificates and SNI have none */
+    if (len > 1 && ctx->name[len - 1] == '.')
         ctx->name[len - 1] = 0;
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     X509_VERIFY_PARAM_set1_host(param, ctx->name, 0);
 }
 
 static int read_trust(struct tls_context *ctx, const char *ca_file, struct err *err)
 {
     if (ca_file)
-        return SSL_CTX_load_verify_file(ctx->ssl, ca_file) == 1 ? 0 : unusable("no certificates in PEM form in ", ca_file, err);
+        return SSL_CTX_load_verify_file(ctx->ssl, ca_file) == 1
+                   ? 0
+                   : unusable("no certificates in PEM form in ", ca_file, err);
     if (SSL_CTX_set_default_verify_paths(ctx->ssl) == 1) {
         ERR_clear_error();
         return 0;
@@ -189,13 +207,15 @@ static int read_trust(struct tls_context *ctx, const char *ca_file, struct err *
     return -1;
 }
 
-static int load_trust(struct tls_context *ctx, const struct tls_client_settings *settings, struct err *err)
+static int load_trust(struct tls_context *ctx, const struct tls_client_settings *settings,
+                      struct err *err)
 {
     if (settings->trust_of)
         SSL_CTX_set1_cert_store(ctx->ssl, SSL_CTX_get_cert_store(settings->trust_of->ssl));
     else if (read_trust(ctx, settings->ca_file, err) < 0)
         return -1;
-    /* Who names a file means what is in it: an intermediate or the server's own certificate is an anchor, too. */
+    /* Who names a file means what is in it: an intermediate or the server's own certificate is an
+     * anchor, too. */
     if (settings->ca_file)
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl), X509_V_FLAG_PARTIAL_CHAIN);
     return 0;
@@ -214,19 +234,22 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     }
     if (settings->name && settings->name[0])
         expect_name(ctx, settings->name);
-    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL); /* without `verify` the callback says yes to everything, but the facts are known */
+    /* without `verify` the callback says yes to everything, but the facts are known */
+    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx->ssl, tls_verify_chain, NULL);
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx->ssl, on_new_session);
     if (load_trust(ctx, settings, err) < 0 ||
-        (settings->cert_file && load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err) < 0))
+        (settings->cert_file &&
+         load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err) < 0))
         tls_context_unref(&ctx);
     return ctx;
 }
 
-/* Strict ALPN (ALPACA): a browser that was led here offers "http/1.1" and is refused in the handshake. Mail clients offer nothing, or
- * "smtp". */
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *arg)
+/* Strict ALPN (ALPACA): a browser that was led here offers "http/1.1" and is refused in the
+ * handshake. Mail clients offer nothing, or "smtp". */
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+                   const unsigned char *in, unsigned inlen, void *arg)
 {
     (void)ssl;
     (void)arg;
@@ -248,12 +271,14 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
         return NULL;
     ctx->is_server = true;
     SSL_CTX_set_options(ctx->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF); /* tickets do it without memory of ours */
+    /* tickets do it without memory of ours */
+    SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof id - 1);
     SSL_CTX_set_num_tickets(ctx->ssl, 1);
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
-    int loaded = settings->cert_file ? load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err)
-                                     : load_pem(ctx->ssl, settings->pem, err);
+    int loaded = settings->cert_file
+                     ? load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err)
+                     : load_pem(ctx->ssl, settings->pem, err);
     if (loaded < 0)
         tls_context_unref(&ctx);
     return ctx;

@@ -1,5 +1,6 @@
-/* What TLS needs before a connection exists: keys, trust, names, pins, versions. Made once per account or listener from the config,
- * shared by reference count, replaced on reload. Callers never see OpenSSL. */
+/* What TLS needs before a connection exists: keys, trust, names, pins, versions. Made once per
+ * account or listener from the config, shared by reference count, replaced on reload. Callers never
+ * see OpenSSL. */
 #ifndef IO_TLS_CONTEXT_H
 #define IO_TLS_CONTEXT_H
 
@@ -16,57 +17,83 @@ struct tls_context;
 enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
 struct tls_client_settings {
-    bool verify;                        /* false: TLS without looking at the certificate (policy encrypt or may) */
-    const char *ca_file;                /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
-    const struct tls_context *trust_of; /* a client context with the same ca_file: what it trusts is shared, not read again; or NULL */
-    const char *name;                   /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
-    const uint8_t (*pins)[32];          /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as verified */
+    /* false: TLS without looking at the certificate (policy encrypt or may) */
+    bool verify;
+    /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
+    const char *ca_file;
+    /* a client context with the same ca_file: what it trusts is shared, not read again; or NULL */
+    const struct tls_context *trust_of;
+    /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
+    const char *name;
+    /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as
+     * verified */
+    const uint8_t (*pins)[32];
     size_t npins;
-    const char *cert_file; /* client certificate, or NULL */
-    const char *key_file;  /* NULL: in cert_file */
+    /* client certificate, or NULL */
+    const char *cert_file;
+    /* NULL: in cert_file */
+    const char *key_file;
     enum tls_version min;
 };
 
 struct tls_server_settings {
-    const char *cert_file; /* NULL: `pem` */
-    const char *key_file;  /* NULL: in cert_file */
-    struct slice pem;      /* certificate and key as text, borrowed: a secret */
-    enum tls_version min;  /* below 1.2: security level 0 for this context only */
+    /* NULL: `pem` */
+    const char *cert_file;
+    /* NULL: in cert_file */
+    const char *key_file;
+    /* certificate and key as text, borrowed: a secret */
+    struct slice pem;
+    /* below 1.2: security level 0 for this context only */
+    enum tls_version min;
 };
 
-/* Both borrow the settings and give a context with one reference. NULL on failure, the words naming the file. */
-struct tls_context *tls_context_client(const struct tls_client_settings *settings, struct err *err) MUST_USE;
-struct tls_context *tls_context_server(const struct tls_server_settings *settings, struct err *err) MUST_USE;
+/* Both borrow the settings and give a context with one reference. NULL on failure, the words naming
+ * the file. */
+struct tls_context *tls_context_client(const struct tls_client_settings *settings,
+                                       struct err *err) MUST_USE;
+struct tls_context *tls_context_server(const struct tls_server_settings *settings,
+                                       struct err *err) MUST_USE;
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context **ctx);
 
 /* When the certificate that this context shows expires: Unix seconds; 0: it shows none. */
 int64_t tls_context_expires(const struct tls_context *ctx);
 
-/* A client context remembers the newest TLS session per key ("host:port") for resumption; name and pins are checked again after a resumed
- * handshake. */
+/* A client context remembers the newest TLS session per key ("host:port") for resumption; name and
+ * pins are checked again after a resumed handshake. */
 
-enum tls_fault { /* why a certificate does not earn trust */
-                 TLS_FAULT_NONE = 0,
-                 TLS_FAULT_NAME,      /* it is for other names */
-                 TLS_FAULT_EXPIRED,   /* or not valid yet */
-                 TLS_FAULT_UNTRUSTED, /* issuer unknown, self-signed, or a broken chain */
-                 TLS_FAULT_PIN,       /* pins are configured and none matches */
-                 TLS_FAULT_OTHER,
+/* why a certificate does not earn trust */
+enum tls_fault {
+    TLS_FAULT_NONE = 0,
+    /* it is for other names */
+    TLS_FAULT_NAME,
+    /* or not valid yet */
+    TLS_FAULT_EXPIRED,
+    /* issuer unknown, self-signed, or a broken chain */
+    TLS_FAULT_UNTRUSTED,
+    /* pins are configured and none matches */
+    TLS_FAULT_PIN,
+    TLS_FAULT_OTHER,
 };
 
-struct tls_facts {    /* what a handshake taught, also after a failed one as far as it got */
-    char version[12]; /* "TLSv1.3"; "" before */
+/* what a handshake taught, also after a failed one as far as it got */
+struct tls_facts {
+    /* "TLSv1.3"; "" before */
+    char version[12];
     char cipher[48];
     bool resumed;
-    bool verified; /* name and chain, or a pin */
+    /* name and chain, or a pin */
+    bool verified;
     enum tls_fault fault;
     char fault_words[160];
-    char names[256]; /* the DNS names and addresses presented, separated by blanks; cut with "..." */
+    /* the DNS names and addresses presented, separated by blanks; cut with "..." */
+    char names[256];
     char issuer[128];
     char subject[128];
-    char sha256[65];    /* hex of the certificate's SHA-256; "" when none was seen */
-    int64_t not_before; /* Unix seconds; 0 when no certificate was seen */
+    /* hex of the certificate's SHA-256; "" when none was seen */
+    char sha256[65];
+    /* Unix seconds; 0 when no certificate was seen */
+    int64_t not_before;
     int64_t not_after;
 };
 

@@ -7,8 +7,8 @@
 
 #include "io/tls_internal.h"
 
-/* Adds one name, cut with "..." when it does not fit: what a peer presents has no bound of its own. Blanks and controls inside a name would
- * forge a second one. */
+/* Adds one name, cut with "..." when it does not fit: what a peer presents has no bound of its own.
+ * Blanks and controls inside a name would forge a second one. */
 static bool add_name(char *out, size_t size, const char *name, size_t len)
 {
     static const char cut[] = " ...";
@@ -47,7 +47,8 @@ static void collect_names(struct tls_facts *facts, X509 *certificate)
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         bool more = true;
         if (g->type == GEN_DNS)
-            more = add_name(facts->names, sizeof facts->names, (const char *)ASN1_STRING_get0_data(g->d.dNSName),
+            more = add_name(facts->names, sizeof facts->names,
+                            (const char *)ASN1_STRING_get0_data(g->d.dNSName),
                             (size_t)ASN1_STRING_length(g->d.dNSName));
         else if (g->type == GEN_IPADD)
             more = add_address(facts->names, sizeof facts->names, g->d.iPAddress);

@@ -26,8 +26,8 @@ static bool add_extension(X509 *x, int nid, const char *value)
 static bool set_serial(X509 *x)
 {
     BIGNUM *serial = BN_new();
-    bool ok =
-        serial && BN_rand(serial, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x));
+    bool ok = serial && BN_rand(serial, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
+              BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x));
     BN_free(serial);
     return ok;
 }
@@ -41,14 +41,19 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *host)
     int n = snprintf(names, sizeof names, "%s:%s", is_address ? "IP" : "DNS", host);
     if (n < 0 || (size_t)n >= sizeof names || slice_find(slice_of(host), ',') < slice_of(host).len)
         return false;
-    /* A subject's name is 64 octets at most (RFC 5280 upper bounds); the whole name stands in the extension. */
+    /* A subject's name is 64 octets at most (RFC 5280 upper bounds); the whole name stands in the
+     * extension. */
     int name_len = (int)slice_head(slice_of(host), 64).len;
-    return X509_set_version(x, 2) && set_serial(x) && X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
-           X509_time_adj_ex(X509_getm_notAfter(x), VALID_DAYS, 0, NULL) && X509_set_pubkey(x, key) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)host, name_len, -1, 0) &&
-           X509_set_issuer_name(x, name) && add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(x, NID_subject_alt_name, names) && add_extension(x, NID_ext_key_usage, "serverAuth") &&
-           X509_sign(x, key, EVP_sha256()) > 0;
+    return X509_set_version(x, 2) && set_serial(x) &&
+           X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
+           X509_time_adj_ex(X509_getm_notAfter(x), VALID_DAYS, 0, NULL) &&
+           X509_set_pubkey(x, key) &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)host,
+                                      name_len, -1, 0) &&
+           X509_set_issuer_name(x, name) &&
+           add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(x, NID_subject_alt_name, names) &&
+           add_extension(x, NID_ext_key_usage, "serverAuth") && X509_sign(x, key, EVP_sha256()) > 0;
 }
 
 static bool take_out(BIO *memory, struct buf *out)
@@ -64,7 +69,8 @@ int tls_self_signed(const char *host, struct buf *certificate, struct buf *key_o
     EVP_PKEY *key = EVP_RSA_gen(2048);
     X509 *x = X509_new();
     BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_secmem());
-    bool ok = key && x && cert_pem && key_pem && fill(x, key, host) && PEM_write_bio_X509(cert_pem, x) &&
+    bool ok = key && x && cert_pem && key_pem && fill(x, key, host) &&
+              PEM_write_bio_X509(cert_pem, x) &&
               PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL);
     if (!ok)
         tls_error(err, ERR_TLS, "self-signed certificate");

@@ -6,8 +6,8 @@
 
 #include "io/tls_internal.h"
 
-/* One certificate can have several faults. The most telling is named, and always the same one: a certificate that expired is mentioned
- * before its unknown issuer, that before a wrong name. */
+/* One certificate can have several faults. The most telling is named, and always the same one: a
+ * certificate that expired is mentioned before its unknown issuer, that before a wrong name. */
 static int rank(enum tls_fault fault)
 {
     switch (fault) {
@@ -55,32 +55,42 @@ static void say_dates(struct tls_facts *f, int code, int depth)
 {
     char text[16];
     if (depth > 0)
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate of an issuer in the chain is %s",
+        snprintf(f->fault_words, sizeof f->fault_words,
+                 "the certificate of an issuer in the chain is %s",
                  code == X509_V_ERR_CERT_HAS_EXPIRED ? "expired" : "not valid yet");
     else if (code == X509_V_ERR_CERT_HAS_EXPIRED)
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate expired on %s", day(f->not_after, text));
+        snprintf(f->fault_words, sizeof f->fault_words, "the certificate expired on %s",
+                 day(f->not_after, text));
     else
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate is valid only from %s on (is our clock right?)",
+        snprintf(f->fault_words, sizeof f->fault_words,
+                 "the certificate is valid only from %s on (is our clock right?)",
                  day(f->not_before, text));
 }
 
 static void say_name(struct tls_facts *f, const char *wanted)
 {
     if (f->names[0])
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate is for %.80s, not %.50s", f->names, wanted);
+        snprintf(f->fault_words, sizeof f->fault_words, "the certificate is for %.80s, not %.50s",
+                 f->names, wanted);
     else
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate names no host at all, not %.80s either", wanted);
+        snprintf(f->fault_words, sizeof f->fault_words,
+                 "the certificate names no host at all, not %.80s either", wanted);
 }
 
 static void say_untrusted(struct tls_facts *f, int code)
 {
     if (code == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate is signed by itself, not by a known authority");
-    else if (code == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-             code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY || code == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate's issuer is not a known authority: %.90s", f->issuer);
+        snprintf(f->fault_words, sizeof f->fault_words,
+                 "the certificate is signed by itself, not by a known authority");
+    else if (code == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+             code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+             code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+             code == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)
+        snprintf(f->fault_words, sizeof f->fault_words,
+                 "the certificate's issuer is not a known authority: %.90s", f->issuer);
     else
-        snprintf(f->fault_words, sizeof f->fault_words, "the certificate's chain is broken: %.100s", X509_verify_cert_error_string(code));
+        snprintf(f->fault_words, sizeof f->fault_words, "the certificate's chain is broken: %.100s",
+                 X509_verify_cert_error_string(code));
 }
 
 static void note_fault(struct tls_session *s, int code, int depth)
@@ -94,7 +104,10 @@ static void note_fault(struct tls_session *s, int code, int depth)
     case TLS_FAULT_EXPIRED: say_dates(f, code, depth); break;
     case TLS_FAULT_NAME: say_name(f, s->ctx->name ? s->ctx->name : "-"); break;
     case TLS_FAULT_UNTRUSTED: say_untrusted(f, code); break;
-    default: snprintf(f->fault_words, sizeof f->fault_words, "%.150s", X509_verify_cert_error_string(code)); break;
+    default:
+        snprintf(f->fault_words, sizeof f->fault_words, "%.150s",
+                 X509_verify_cert_error_string(code));
+        break;
     }
 }
 
@@ -104,11 +117,13 @@ static struct tls_session *session_of(X509_STORE_CTX *store)
     return SSL_get_app_data(ssl);
 }
 
-/* Notes each fault and lets the check go on, so that all are seen. The verdict falls in tls_verify_chain. */
+/* Notes each fault and lets the check go on, so that all are seen. The verdict falls in
+ * tls_verify_chain. */
 static int on_fault(int ok, X509_STORE_CTX *store)
 {
     if (!ok)
-        note_fault(session_of(store), X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+        note_fault(session_of(store), X509_STORE_CTX_get_error(store),
+                   X509_STORE_CTX_get_error_depth(store));
     return 1;
 }
 
@@ -130,8 +145,8 @@ static void check_pins(struct tls_session *s, X509 *certificate)
         return;
     }
     s->facts.fault = TLS_FAULT_PIN;
-    snprintf(s->facts.fault_words, sizeof s->facts.fault_words, "the certificate's fingerprint is not a pinned one: it is %s",
-             s->facts.sha256);
+    snprintf(s->facts.fault_words, sizeof s->facts.fault_words,
+             "the certificate's fingerprint is not a pinned one: it is %s", s->facts.sha256);
 }
 
 int tls_verify_chain(X509_STORE_CTX *store, void *unused)
@@ -152,7 +167,8 @@ int tls_verify_chain(X509_STORE_CTX *store, void *unused)
             note_fault(s, X509_V_ERR_UNSPECIFIED, 0);
         s->facts.verified = s->facts.fault == TLS_FAULT_NONE;
     }
-    /* The last error becomes the session's verify result, which a resumed handshake will look at, and chooses the alert that the peer gets. */
+    /* The last error becomes the session's verify result, which a resumed handshake will look at,
+     * and chooses the alert that the peer gets. */
     if (s->facts.verified)
         X509_STORE_CTX_set_error(store, X509_V_OK);
     else if (X509_STORE_CTX_get_error(store) == X509_V_OK)
@@ -166,8 +182,10 @@ static bool name_matches(const struct tls_context *ctx, X509 *certificate)
         return true;
     if (ctx->name_is_address)
         return X509_check_ip_asc(certificate, ctx->name, 0) == 1;
-    return X509_check_host(certificate, ctx->name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
-           1;
+    return X509_check_host(certificate, ctx->name, 0,
+                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
+                           NULL) == 1;
 }
 
 bool tls_verify_resumed(struct tls_session *s)

@@ -1,4 +1,5 @@
-/* A transport over a descriptor: what the clear and the TLS table share. transport_tcp.c makes it; transport_tls.c swaps in its own table. */
+/* A transport over a descriptor: what the clear and the TLS table share. transport_tcp.c makes it;
+ * transport_tls.c swaps in its own table. */
 #ifndef IO_TRANSPORT_FD_H
 #define IO_TRANSPORT_FD_H
 
@@ -13,10 +14,12 @@ struct tls_session;
 struct fd_transport {
     struct transport base;
     ev_io watcher;
-    struct deferred ready; /* in the loop's queue from the event to the wake */
+    /* in the loop's queue from the event to the wake */
+    struct deferred ready;
     int fd;
     bool connected;
-    struct tls_session *tls; /* owned by transport_tls.c; NULL while clear */
+    /* owned by transport_tls.c; NULL while clear */
+    struct tls_session *tls;
 };
 
 static inline struct fd_transport *fd_transport(const struct transport *t)
@@ -26,12 +29,17 @@ static inline struct fd_transport *fd_transport(const struct transport *t)
 
 /* Takes an accepted, non-blocking, close-on-exec descriptor. Gives. */
 struct transport *transport_accepted(struct loop *loop, int fd);
-void fd_transport_watch(struct fd_transport *t, int events); /* EV_READ | EV_WRITE, or 0 */
+/* EV_READ | EV_WRITE, or 0 */
+void fd_transport_watch(struct fd_transport *t, int events);
 void fd_transport_gather(struct transport *t, bool on);
-void fd_transport_close(struct fd_transport *t); /* closes, and frees at the end of the turn */
-int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err);
+/* closes, and frees at the end of the turn */
+void fd_transport_close(struct fd_transport *t);
+int fd_transport_start_tls(struct transport *t, struct tls_context *ctx, bool as_server,
+                           const char *resume_key, struct err *err);
 
-socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out); /* the way back: addr_from_sockaddr of listener.h */
-void socket_keep_alive(int fd);                                              /* no Nagle, keepalive: for both ends that we have */
+/* the way back: addr_from_sockaddr of listener.h */
+socklen_t sockaddr_from(const struct addr *a, struct sockaddr_storage *out);
+/* no Nagle, keepalive: for both ends that we have */
+void socket_keep_alive(int fd);
 
 #endif

@@ -201,7 +201,8 @@ static void on_ready(struct ev_loop *ev, ev_io *watcher, int events)
 static void on_turn(void *arg)
 {
     struct fd_transport *t = arg;
-    t->base.wake(t->base.stream); /* t may be closed now; its memory lasts until the end of the turn */
+    /* t may be closed now; its memory lasts until the end of the turn */
+    t->base.wake(t->base.stream);
 }
 
 void fd_transport_watch(struct fd_transport *t, int events)
@@ -210,7 +211,8 @@ void fd_transport_watch(struct fd_transport *t, int events)
     if (ev_is_active(&t->watcher) && (t->watcher.events & (EV_READ | EV_WRITE)) == events)
         return;
     ev_io_stop(ev, &t->watcher);
-    ev_io_modify(&t->watcher, events); /* unlike ev_io_set: what changes and changes back within a turn costs no system call */
+    /* unlike ev_io_set: what changes and changes back within a turn costs no system call */
+    ev_io_modify(&t->watcher, events);
     if (events)
         ev_io_start(ev, &t->watcher);
     else
@@ -236,18 +238,25 @@ static struct fd_transport *fd_transport_new(struct loop *loop, int fd)
 }
 
 /* Netfilter's headers clash with libc's: their two numbers stand here. */
-enum { ORIGINAL_DESTINATION_V4 = 80 /* SO_ORIGINAL_DST */, ORIGINAL_DESTINATION_V6 = 80 /* IP6T_SO_ORIGINAL_DST */ };
+enum {
+    ORIGINAL_DESTINATION_V4 = 80 /* SO_ORIGINAL_DST */,
+    /* IP6T_SO_ORIGINAL_DST */
+    ORIGINAL_DESTINATION_V6 = 80
+};
 
-/* With connection tracking every connection has one; it means something only where it is not simply our own end. Any error: it was not turned. */
+/* With connection tracking every connection has one; it means something only where it is not simply
+ * our own end. Any error: it was not turned. */
 static struct addr original_destination(int fd, const struct addr *local)
 {
     struct sockaddr_storage sa = {0};
     socklen_t len = sizeof sa;
     bool v4 = local->family == ADDR_V4;
-    if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? ORIGINAL_DESTINATION_V4 : ORIGINAL_DESTINATION_V6, &sa, &len) < 0)
+    if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                   v4 ? ORIGINAL_DESTINATION_V4 : ORIGINAL_DESTINATION_V6, &sa, &len) < 0)
         return (struct addr){0};
     struct addr original = addr_from_sockaddr((struct sockaddr *)&sa);
-    return addr_equal(&original, local) && original.port == local->port ? (struct addr){0} : original;
+    return addr_equal(&original, local) && original.port == local->port ? (struct addr){0}
+                                                                        : original;
 }
 
 struct transport *transport_accepted(struct loop *loop, int fd)
@@ -264,7 +273,8 @@ struct transport *transport_accepted(struct loop *loop, int fd)
     return &t->base;
 }
 
-/* The port of the source may be 0: Linux then picks it at connect, by both ends, so that many connections from one address are possible. */
+/* The port of the source may be 0: Linux then picks it at connect, by both ends, so that many
+ * connections from one address are possible. */
 static int bind_source(int fd, const struct addr *source, struct err *err)
 {
     struct sockaddr_storage sa;
@@ -282,7 +292,8 @@ static int bind_source(int fd, const struct addr *source, struct err *err)
     return -1;
 }
 
-struct transport *transport_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct err *err)
+struct transport *transport_connect(struct loop *loop, const struct addr *to,
+                                    const struct addr *source, struct err *err)
 {
     struct sockaddr_storage sa;
     socklen_t len = sockaddr_from(to, &sa);

@@ -12,8 +12,10 @@ static struct tls_session *session_of(const struct transport *base)
     return fd_transport(base)->tls;
 }
 
-/* What OpenSSL said about a call that did not succeed. The queue is thread-wide: it was emptied before the call and is read right after. */
-static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing, struct err *err)
+/* What OpenSSL said about a call that did not succeed. The queue is thread-wide: it was emptied
+ * before the call and is read right after. */
+static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing,
+                         struct err *err)
 {
     if (code == SSL_ERROR_ZERO_RETURN) {
         err_set(err, ERR_CLOSED, "the peer closed the connection");
@@ -37,7 +39,8 @@ static ssize_t failed_io(struct tls_session *s, int code, int number, const char
     return -1;
 }
 
-/* close_notify, then FIN. A full socket makes the first wait: tls_want asks for room, and the next read tries again. */
+/* close_notify, then FIN. A full socket makes the first wait: tls_want asks for room, and the next
+ * read tries again. */
 static void say_goodbye(struct transport *base)
 {
     struct tls_session *s = session_of(base);
@@ -118,20 +121,25 @@ static void note_connection(struct tls_session *s)
     s->facts.resumed = SSL_session_reused(s->ssl);
 }
 
-static enum transport_step handshake_failed(struct tls_session *s, int code, int number, struct err *err)
+static enum transport_step handshake_failed(struct tls_session *s, int code, int number,
+                                            struct err *err)
 {
     unsigned long reason = tls_error_peek();
     s->broken = true;
-    if (s->resume_key) /* perhaps the remembered session is to blame */
+    /* perhaps the remembered session is to blame */
+    if (s->resume_key)
         tls_context_forget_session(s->ctx, s->resume_key);
     if (!s->as_server && s->ctx->verify && s->facts.fault != TLS_FAULT_NONE)
         err_set(err, ERR_CERTIFICATE, "%s", s->facts.fault_words);
     else if (code == SSL_ERROR_SYSCALL && number)
         err_set_errno(err, number, "TLS handshake");
-    else if (code == SSL_ERROR_SYSCALL || code == SSL_ERROR_ZERO_RETURN || ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    else if (code == SSL_ERROR_SYSCALL || code == SSL_ERROR_ZERO_RETURN ||
+             ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         err_set(err, ERR_CLOSED, "the peer closed the connection during the TLS handshake");
-    else if (ERR_GET_REASON(reason) == SSL_R_WRONG_VERSION_NUMBER && !s->facts.version[0] && !s->as_server)
-        err_set(err, ERR_TLS, "TLS handshake: the peer does not speak TLS here (wrong version number)");
+    else if (ERR_GET_REASON(reason) == SSL_R_WRONG_VERSION_NUMBER && !s->facts.version[0] &&
+             !s->as_server)
+        err_set(err, ERR_TLS,
+                "TLS handshake: the peer does not speak TLS here (wrong version number)");
     else
         tls_error(err, ERR_TLS, "TLS handshake");
     ERR_clear_error();
@@ -194,7 +202,8 @@ static bool tls_has_pending(const struct transport *base)
     return s->established && !s->broken && !s->starved && SSL_has_pending(s->ssl);
 }
 
-/* While much is written the buffer of a record is kept; the first write that is not gathered any more gives it back. */
+/* While much is written the buffer of a record is kept; the first write that is not gathered any
+ * more gives it back. */
 static void tls_gather(struct transport *base, bool on)
 {
     SSL *ssl = session_of(base)->ssl;
@@ -215,8 +224,8 @@ static void tls_shutdown(struct transport *base)
 static void tls_close(struct transport *base)
 {
     struct tls_session *s = session_of(base);
-    /* Without this, SSL_free makes the session of a connection that ended without goodbyes unusable: an old rule (RFC 2246) that later ones
-     * dropped. */
+    /* Without this, SSL_free makes the session of a connection that ended without goodbyes
+     * unusable: an old rule (RFC 2246) that later ones dropped. */
     if (s->established && !s->broken)
         SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
@@ -251,7 +260,8 @@ static void prepare_client(struct tls_session *s)
         SSL_set_session(s->ssl, session);
 }
 
-int fd_transport_start_tls(struct transport *base, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+int fd_transport_start_tls(struct transport *base, struct tls_context *ctx, bool as_server,
+                           const char *resume_key, struct err *err)
 {
     struct fd_transport *t = fd_transport(base);
     ERR_clear_error();

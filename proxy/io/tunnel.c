@@ -8,30 +8,37 @@
 #include "base/mem.h"
 
 enum {
-    HEADER_CAP = 8192,  /* octets of an HTTP proxy's answer */
-    REQUEST_CAP = 2048, /* octets of anything that we say to a proxy */
+    /* octets of an HTTP proxy's answer */
+    HEADER_CAP = 8192,
+    /* octets of anything that we say to a proxy */
+    REQUEST_CAP = 2048,
 };
 
-enum { SOCKS_VERSION = 5, SOCKS_AUTH_VERSION = 1, SOCKS_CONNECT = 1 }; /* RFC 1928, RFC 1929 */
+/* RFC 1928, RFC 1929 */
+enum { SOCKS_VERSION = 5, SOCKS_AUTH_VERSION = 1, SOCKS_CONNECT = 1 };
 enum { METHOD_NONE = 0, METHOD_PASSWORD = 2, METHOD_REFUSED = 0xff };
 enum { TYPE_V4 = 1, TYPE_NAME = 3, TYPE_V6 = 4 };
 
-/* Judges what is in the view. 0: it needs more, or asked the next question; 1: the tunnel stands; -1: refused (err is set). */
+/* Judges what is in the view. 0: it needs more, or asked the next question; 1: the tunnel stands;
+ * -1: refused (err is set). */
 typedef int judge_fn(struct tunnel *t);
 
 struct tunnel {
     struct stream *stream;
-    struct tunnel_target target; /* its strings are borrowed */
+    /* its strings are borrowed */
+    struct tunnel_target target;
     tunnel_fn *fn;
     void *ctx;
     judge_fn *judge;
-    struct deferred stillborn; /* what failed in tunnel_start is told later */
+    /* what failed in tunnel_start is told later */
+    struct deferred stillborn;
     struct err err;
 };
 
 static int refuse(struct tunnel *t, enum err_kind kind, const char *words)
 {
-    err_set(&t->err, kind, "%s proxy: %s", t->target.kind == TUNNEL_SOCKS5 ? "SOCKS" : "HTTP", words);
+    err_set(&t->err, kind, "%s proxy: %s", t->target.kind == TUNNEL_SOCKS5 ? "SOCKS" : "HTTP",
+            words);
     return -1;
 }
 
@@ -64,14 +71,16 @@ static unsigned byte_at(struct slice s, size_t at)
 static const char *socks_words(unsigned code)
 {
     static const char *const words[] = {
-        [1] = "general failure",    [2] = "not allowed by its rules", [3] = "network unreachable",   [4] = "host unreachable",
-        [5] = "connection refused", [6] = "time to live expired",     [7] = "command not supported", [8] = "address type not supported",
+        [1] = "general failure",       [2] = "not allowed by its rules",
+        [3] = "network unreachable",   [4] = "host unreachable",
+        [5] = "connection refused",    [6] = "time to live expired",
+        [7] = "command not supported", [8] = "address type not supported",
     };
     return code < sizeof words / sizeof *words && words[code] ? words[code] : "unknown refusal";
 }
 
-/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an octet beyond is consumed: the next one is
- * SMTP. */
+/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an
+ * octet beyond is consumed: the next one is SMTP. */
 static int judge_socks_reply(struct tunnel *t)
 {
     struct slice view = stream_view(t->stream);
@@ -104,7 +113,8 @@ static int ask_socks_connect(struct tunnel *t)
     struct buf b;
     struct addr literal;
     buf_init(&b, REQUEST_CAP);
-    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, SOCKS_CONNECT) && append_byte(&b, 0);
+    bool ok =
+        append_byte(&b, SOCKS_VERSION) && append_byte(&b, SOCKS_CONNECT) && append_byte(&b, 0);
     if (addr_parse(slice_of(t->target.host), &literal))
         ok = ok && append_byte(&b, literal.family == ADDR_V4 ? TYPE_V4 : TYPE_V6) &&
              buf_append(&b, literal.bytes, literal.family == ADDR_V4 ? 4 : 16);
@@ -138,7 +148,8 @@ static int ask_socks_login(struct tunnel *t)
 {
     struct buf b;
     buf_init(&b, REQUEST_CAP);
-    if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target.user)) && append_short(&b, password_of(&t->target)))
+    if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target.user)) &&
+        append_short(&b, password_of(&t->target)))
         return ask(t, &b, judge_socks_login);
     buf_wipe(&b);
     return refuse(t, ERR_INVALID, "user name and password must have 1 to 255 octets");
@@ -160,16 +171,19 @@ static int judge_socks_method(struct tunnel *t)
         return ask_socks_connect(t);
     if (method == METHOD_PASSWORD && t->target.user)
         return ask_socks_login(t);
-    return refuse(t, ERR_PROXY, t->target.user ? "it accepts no way to log in that we have" : "it wants a user name and a password");
+    return refuse(t, ERR_PROXY,
+                  t->target.user ? "it accepts no way to log in that we have"
+                                 : "it wants a user name and a password");
 }
 
 static int ask_socks_method(struct tunnel *t)
 {
     struct buf b;
     buf_init(&b, REQUEST_CAP);
-    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target.user ? 2 : 1) && append_byte(&b, METHOD_NONE) &&
-              (!t->target.user || append_byte(&b, METHOD_PASSWORD));
-    (void)ok; /* four octets fit */
+    bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target.user ? 2 : 1) &&
+              append_byte(&b, METHOD_NONE) && (!t->target.user || append_byte(&b, METHOD_PASSWORD));
+    /* four octets fit */
+    (void)ok;
     return ask(t, &b, judge_socks_method);
 }
 
@@ -183,14 +197,16 @@ static bool append_base64(struct buf *b, struct slice in)
             v |= (unsigned long)byte_at(in, i + 1) << 8;
         if (i + 2 < in.len)
             v |= byte_at(in, i + 2);
-        char four[4] = {digits[v >> 18 & 63], digits[v >> 12 & 63], i + 1 < in.len ? digits[v >> 6 & 63] : '=',
+        char four[4] = {digits[v >> 18 & 63], digits[v >> 12 & 63],
+                        i + 1 < in.len ? digits[v >> 6 & 63] : '=',
                         i + 2 < in.len ? digits[v & 63] : '='};
         ok = buf_append(b, four, sizeof four);
     }
     return ok;
 }
 
-/* Copies the status line for the error's words: controls would forge log lines elsewhere, and it can be long. */
+/* Copies the status line for the error's words: controls would forge log lines elsewhere, and it
+ * can be long. */
 static int refuse_with_status(struct tunnel *t, struct slice line)
 {
     char words[160];
@@ -201,7 +217,8 @@ static int refuse_with_status(struct tunnel *t, struct slice line)
     return refuse(t, ERR_PROXY, words);
 }
 
-/* The length of the header section with its empty line (CRLF, or LF from the simple-minded); 0: it is not complete. */
+/* The length of the header section with its empty line (CRLF, or LF from the simple-minded); 0: it
+ * is not complete. */
 static size_t header_length(struct slice view)
 {
     for (size_t i = 0; i < view.len; i++) {
@@ -215,7 +232,8 @@ static size_t header_length(struct slice view)
     return 0;
 }
 
-/* RFC 9110 section 9.3.6: any 2xx means that the tunnel stands right behind the header section; 1xx announces another answer. */
+/* RFC 9110 section 9.3.6: any 2xx means that the tunnel stands right behind the header section; 1xx
+ * announces another answer. */
 static int judge_http_reply(struct tunnel *t)
 {
     static const char protocol[] = "HTTP/1.";
@@ -253,17 +271,21 @@ static int ask_http(struct tunnel *t)
     for (const char *c = target->host; *c; c++)
         if (*c == ' ' || ascii_is_control(*c))
             return refuse(t, ERR_INVALID, "the host name holds a blank or a control character");
-    bool is_v6 = addr_parse(slice_of(target->host), &literal) && literal.family == ADDR_V6 && target->host[0] != '[';
-    int n = snprintf(where, sizeof where, is_v6 ? "[%s]:%u" : "%s:%u", target->host, (unsigned)target->port);
+    bool is_v6 = addr_parse(slice_of(target->host), &literal) && literal.family == ADDR_V6 &&
+                 target->host[0] != '[';
+    int n = snprintf(where, sizeof where, is_v6 ? "[%s]:%u" : "%s:%u", target->host,
+                     (unsigned)target->port);
     if (n < 0 || (size_t)n >= sizeof where)
         return refuse(t, ERR_INVALID, "the host name is too long for it");
     buf_init(&b, REQUEST_CAP);
     bool ok = buf_printf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", where, where);
-    if (target->user) { /* RFC 7617 */
+    /* RFC 7617 */
+    if (target->user) {
         struct buf login;
         buf_init(&login, REQUEST_CAP);
         ok = ok && buf_append_slice(&login, slice_of(target->user)) && buf_append(&login, ":", 1) &&
-             buf_append_slice(&login, password_of(target)) && buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
+             buf_append_slice(&login, password_of(target)) &&
+             buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
              append_base64(&b, buf_view(&login)) && buf_append(&b, "\r\n", 2);
         buf_wipe(&login);
     }
@@ -288,7 +310,8 @@ static void on_event(void *arg, struct stream *s, enum stream_event event)
 {
     struct tunnel *t = arg;
     int verdict = 0;
-    if (!link_is_alone(&t->stillborn.link)) /* refused already; the owner hears it at the end of the turn */
+    /* refused already; the owner hears it at the end of the turn */
+    if (!link_is_alone(&t->stillborn.link))
         return;
     switch (event) {
     case STREAM_INPUT: verdict = t->judge(t); break;
@@ -307,7 +330,8 @@ static void on_stillborn(void *arg)
     finish(arg, false);
 }
 
-struct tunnel *tunnel_start(struct loop *loop, struct stream *s, const struct tunnel_target *target, tunnel_fn *fn, void *ctx)
+struct tunnel *tunnel_start(struct loop *loop, struct stream *s, const struct tunnel_target *target,
+                            tunnel_fn *fn, void *ctx)
 {
     struct tunnel *t = NEW(struct tunnel);
     t->stream = s;

@@ -20,13 +20,14 @@ bool admission_is_balancer(const struct listen_config *l, const struct addr *pee
     return is_in(&l->proxy_protocol, peer);
 }
 
-static bool is_own_listener(const struct config *config, const struct addr *a, const struct addr *local)
+static bool is_own_listener(const struct config *config, const struct addr *a,
+                            const struct addr *local)
 {
     for (size_t i = 0; i < config->nlistens; i++)
         for (size_t k = 0; k < config->listens[i].address.n; k++) {
             const struct addr *own = &config->listens[i].address.items[k];
-            bool here =
-                addr_equal(own, a) || (addr_is_any(own) && own->family == a->family && (addr_is_loopback(a) || addr_equal(local, a)));
+            bool here = addr_equal(own, a) || (addr_is_any(own) && own->family == a->family &&
+                                               (addr_is_loopback(a) || addr_equal(local, a)));
             if (own->port == a->port && here)
                 return true;
         }
@@ -34,7 +35,8 @@ static bool is_own_listener(const struct config *config, const struct addr *a, c
 }
 
 /* Our own connection to an upstream, turned back by a filter that does not except our user. */
-static bool is_own_upstream(const struct config *config, const struct names *names, const struct addr *a)
+static bool is_own_upstream(const struct config *config, const struct names *names,
+                            const struct addr *a)
 {
     for (size_t i = 0; i < config->nupstreams; i++) {
         const struct upstream_config *u = &config->upstreams[i];
@@ -45,8 +47,8 @@ static bool is_own_upstream(const struct config *config, const struct names *nam
     return false;
 }
 
-enum own admission_judge(const struct relay *relay, const struct listener_view *view, const struct listener_count *count,
-                         const struct arrival *a)
+enum own admission_judge(const struct relay *relay, const struct listener_view *view,
+                         const struct listener_count *count, const struct arrival *a)
 {
     const struct listen_config *l = view->config;
     if (relay->draining)
@@ -60,14 +62,16 @@ enum own admission_judge(const struct relay *relay, const struct listener_view *
     if (!l->intercept || a->original.family == ADDR_NONE)
         return OWN_COUNT;
     const struct config *config = relay->current->config;
-    if (is_own_listener(config, &a->original, &a->local) || is_own_upstream(config, relay->names, &a->original))
+    if (is_own_listener(config, &a->original, &a->local) ||
+        is_own_upstream(config, relay->names, &a->original))
         return OWN_TURNED_BACK;
     return OWN_COUNT;
 }
 
 /* ------------------------------------------------------------------ what is told */
 
-enum { LINES_PER_SECOND = 20 }; /* of one listener: a flood of connections is no flood of lines */
+/* of one listener: a flood of connections is no flood of lines */
+enum { LINES_PER_SECOND = 20 };
 
 /* Which key of the configuration decided so; NULL: none. */
 static const char *hint(const struct listen_config *l, enum own why, char *out, size_t size)
@@ -78,12 +82,13 @@ static const char *hint(const struct listen_config *l, enum own why, char *out, 
     else if (why == OWN_TOO_MANY_CLIENTS)
         snprintf(out, size, "[listen %s] max_clients = %u is reached", l->name, l->max_clients);
     else if (why == OWN_TOO_MANY_OF_ONE)
-        snprintf(out, size, "[listen %s] max_clients_per_ip = %u is reached", l->name, l->max_clients_per_ip);
+        snprintf(out, size, "[listen %s] max_clients_per_ip = %u is reached", l->name,
+                 l->max_clients_per_ip);
     return *out ? out : NULL;
 }
 
-void admission_tell_refused(struct relay *relay, const struct listen_config *l, struct listener_count *count, const struct arrival *a,
-                            enum own why)
+void admission_tell_refused(struct relay *relay, const struct listen_config *l,
+                            struct listener_count *count, const struct arrival *a, enum own why)
 {
     usec now = loop_now(relay->io->loop);
     char client[ADDR_TEXT], original[ADDR_TEXT], words[160];
@@ -97,19 +102,24 @@ void admission_tell_refused(struct relay *relay, const struct listen_config *l, 
     }
     bool meant = a->original.family != ADDR_NONE;
     log_event(relay->io->log, why == OWN_TURNED_BACK ? LOG_ERROR : LOG_WARN, "client refused",
-              log_str("client", addr_text(&a->peer, client)), log_str("listener", count->name), log_num("status", failure_code(why)),
-              log_str("reply", failure_text(why)), log_str("hint", hint(l, why, words, sizeof words)), log_num("untold", count->silent),
+              log_str("client", addr_text(&a->peer, client)), log_str("listener", count->name),
+              log_num("status", failure_code(why)), log_str("reply", failure_text(why)),
+              log_str("hint", hint(l, why, words, sizeof words)), log_num("untold", count->silent),
               log_str("original", meant ? addr_text_with_port(&a->original, original) : NULL));
     count->silent = 0;
 }
 
-enum { GATEWAY_CLIENTS = 20 }; /* so many, all from one address */
+/* so many, all from one address */
+enum { GATEWAY_CLIENTS = 20 };
 
-/* Once per listener. In a container whose ports are published through NAT everybody comes from the gateway, and what is decided by address is decided wrongly. */
-void admission_watch_gateway(struct relay *relay, struct listener_count *count, const struct arrival *a)
+/* Once per listener. In a container whose ports are published through NAT everybody comes from the
+ * gateway, and what is decided by address is decided wrongly. */
+void admission_watch_gateway(struct relay *relay, struct listener_count *count,
+                             const struct arrival *a)
 {
     char client[ADDR_TEXT];
-    if (count->from_one > GATEWAY_CLIENTS || addr_is_loopback(&a->peer) || addr_is_loopback(&a->local))
+    if (count->from_one > GATEWAY_CLIENTS || addr_is_loopback(&a->peer) ||
+        addr_is_loopback(&a->local))
         return;
     if (count->from_one == 0)
         count->one = a->peer;
@@ -122,9 +132,11 @@ void admission_watch_gateway(struct relay *relay, struct listener_count *count, 
     count->from_one = GATEWAY_CLIENTS + 1;
     if (gateway_is(&a->peer))
         log_say(relay->io->log, LOG_WARN,
-                "all clients of listener %s come from %s, this machine's gateway: address translation, as of published container ports, "
+                "all clients of listener %s come from %s, this machine's gateway: address "
+                "translation, as of published container ports, "
                 "hides who "
-                "they are, and allow, max_clients_per_ip and rate take them for one; use the host's network, or a load balancer with "
+                "they are, and allow, max_clients_per_ip and rate take them for one; use the "
+                "host's network, or a load balancer with "
                 "proxy_protocol",
                 count->name, addr_text(&a->peer, client));
 }

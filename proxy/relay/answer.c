@@ -1,15 +1,20 @@
-/* From a reply as we keep it to an answer of the server half. RFC 2034: every 2xx, 4xx and 5xx carries an enhanced code, so one that is missing becomes x.0.0. */
+/* From a reply as we keep it to an answer of the server half. RFC 2034: every 2xx, 4xx and 5xx
+ * carries an enhanced code, so one that is missing becomes x.0.0. */
 #include <stdio.h>
 
 #include "relay/relay_private.h"
 
-static struct answer answer_of(const struct reply *reply, bool from_upstream, char enhanced[ENHANCED_MAX])
+static struct answer answer_of(const struct reply *reply, bool from_upstream,
+                               char enhanced[ENHANCED_MAX])
 {
     if (reply->enhanced[0])
         snprintf(enhanced, ENHANCED_MAX, "%s", reply->enhanced);
     else
         snprintf(enhanced, ENHANCED_MAX, "%c.0.0", (char)('0' + reply->code / 100));
-    return (struct answer){.code = reply->code, .enhanced = enhanced, .text = buf_view(&reply->text), .from_upstream = from_upstream};
+    return (struct answer){.code = reply->code,
+                           .enhanced = enhanced,
+                           .text = buf_view(&reply->text),
+                           .from_upstream = from_upstream};
 }
 
 void answer_with(struct server_command *cmd, const struct reply *reply, bool from_upstream)

@@ -1,8 +1,10 @@
-/* The message's octets on their way from client to upstream: looked at, rewritten (rewrite.h), kept for a replay, given on as fast as the upstream takes them. */
+/* The message's octets on their way from client to upstream: looked at, rewritten (rewrite.h), kept
+ * for a replay, given on as fast as the upstream takes them. */
 #include "relay/relay_private.h"
 #include "relay/rewrite_lines.h"
 
-enum { RECEIVED_MAX = 50 }; /* PRODUCT 7; RFC 5321 6.3 */
+/* PRODUCT 7; RFC 5321 6.3 */
+enum { RECEIVED_MAX = 50 };
 
 static bool is_all_here(const struct transaction *t)
 {
@@ -39,7 +41,8 @@ void body_pump(struct transaction *t)
     body_hold(t);
 }
 
-/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. What is not kept for one goes straight on. */
+/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. What is
+ * not kept for one goes straight on. */
 static void put(void *ctx, struct slice octets)
 {
     struct transaction *t = ctx;
@@ -98,8 +101,10 @@ void transaction_body_end(struct transaction *t, struct server_command *cmd)
 {
     rewrite_end(&t->rewrite);
     if (t->rewrite.too_long)
-        log_event(t->relay->io->log, LOG_WARN, "a From or Sender of this message is too long to be rewritten, it kept its address",
-                  log_str("id", t->message.id), log_str("upstream", t->upstream->name));
+        log_event(
+            t->relay->io->log, LOG_WARN,
+            "a From or Sender of this message is too long to be rewritten, it kept its address",
+            log_str("id", t->message.id), log_str("upstream", t->upstream->name));
     t->front = FRONT_END;
     t->cmd = cmd;
     transaction_advance(t);

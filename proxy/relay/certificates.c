@@ -12,16 +12,20 @@
 
 enum { PEM_MAX = 64 * 1024 };
 
-struct shown {                         /* one listener's */
-    char *name, *cert_file, *key_file; /* NULL: self-signed, in cert_file */
-    struct tls_context *tls;           /* NULL: tls = off */
+/* one listener's */
+struct shown {
+    /* NULL: self-signed, in cert_file */
+    char *name, *cert_file, *key_file;
+    /* NULL: tls = off */
+    struct tls_context *tls;
 };
 
 struct certificates {
     unsigned refs;
     struct shown *listeners;
     size_t n;
-    struct secret *self_signed; /* certificate and key; NULL: not needed so far */
+    /* certificate and key; NULL: not needed so far */
+    struct secret *self_signed;
     char *written;
 };
 
@@ -39,13 +43,15 @@ static bool same_or_null(const char *a, const char *b)
 
 static struct tls_context *load_own(const struct listen_config *l, struct err *err)
 {
-    struct tls_server_settings settings = {.cert_file = l->tls_cert, .key_file = l->tls_key, .min = (enum tls_version)l->tls_min};
+    struct tls_server_settings settings = {
+        .cert_file = l->tls_cert, .key_file = l->tls_key, .min = (enum tls_version)l->tls_min};
     return tls_context_server(&settings, err);
 }
 
 int certificates_try(const struct listen_config *listener, struct err *err)
 {
-    struct tls_context *tls = listener->tls != LISTEN_TLS_OFF && listener->tls_cert ? load_own(listener, err) : NULL;
+    struct tls_context *tls =
+        listener->tls != LISTEN_TLS_OFF && listener->tls_cert ? load_own(listener, err) : NULL;
     if (!tls && listener->tls != LISTEN_TLS_OFF && listener->tls_cert)
         return -1;
     tls_context_unref(&tls);
@@ -62,16 +68,20 @@ static bool is_forbidden(const char *file)
     return forbidden;
 }
 
-static struct tls_context *keep(const struct certificates *old, const struct listen_config *l, struct log *log)
+static struct tls_context *keep(const struct certificates *old, const struct listen_config *l,
+                                struct log *log)
 {
     if (!old || (!is_forbidden(l->tls_cert) && !is_forbidden(l->tls_key)))
         return NULL;
     for (size_t i = 0; i < old->n; i++) {
         const struct shown *before = &old->listeners[i];
-        if (!before->tls || strcmp(before->name, l->name) != 0 || !same_or_null(before->cert_file, l->tls_cert) ||
+        if (!before->tls || strcmp(before->name, l->name) != 0 ||
+            !same_or_null(before->cert_file, l->tls_cert) ||
             !same_or_null(before->key_file, l->tls_key))
             continue;
-        log_say(log, LOG_WARN, "[listen %s] certificate and key cannot be read any more: they stay what they were, and tls_min too",
+        log_say(log, LOG_WARN,
+                "[listen %s] certificate and key cannot be read any more: they stay what they "
+                "were, and tls_min too",
                 l->name);
         return tls_context_ref(before->tls);
     }
@@ -90,7 +100,8 @@ static bool is_usable(struct slice pem)
     return usable;
 }
 
-static int make(struct certificates *f, const struct config *config, const char *path, struct log *log, struct err *err)
+static int make(struct certificates *f, const struct config *config, const char *path,
+                struct log *log, struct err *err)
 {
     struct err why = {0};
     struct buf pem, key;
@@ -105,18 +116,21 @@ static int make(struct certificates *f, const struct config *config, const char 
         f->self_signed = secret_new(buf_view(&pem));
     if (result == 0 && file_replace(path, buf_view(&pem), 0600, &why) == 0) {
         f->written = mem_string(path);
-        log_say(log, LOG_INFO, "made a self-signed certificate for %s: %s", config->server.hostname, path);
+        log_say(log, LOG_INFO, "made a self-signed certificate for %s: %s", config->server.hostname,
+                path);
     } else if (result == 0) {
-        log_say(log, LOG_WARN, "the self-signed certificate is lost at the next start: %s", why.words);
+        log_say(log, LOG_WARN, "the self-signed certificate is lost at the next start: %s",
+                why.words);
     }
     buf_wipe(&pem);
     buf_wipe(&key);
     return result;
 }
 
-/* From the old ones, else from state_dir, else made. Devices may have pinned it: so it stays, whatever the host is called by now. */
-static int need_self_signed(struct certificates *f, const struct config *config, const struct certificates *old, struct log *log,
-                            struct err *err)
+/* From the old ones, else from state_dir, else made. Devices may have pinned it: so it stays,
+ * whatever the host is called by now. */
+static int need_self_signed(struct certificates *f, const struct config *config,
+                            const struct certificates *old, struct log *log, struct err *err)
 {
     char path[1024];
     struct err why = {0};
@@ -136,8 +150,9 @@ static int need_self_signed(struct certificates *f, const struct config *config,
 
 /* ------------------------------------------------------------------ all of them */
 
-static struct tls_context *load(struct certificates *f, const struct config *config, const struct listen_config *l,
-                                const struct certificates *old, struct log *log, struct err *err)
+static struct tls_context *load(struct certificates *f, const struct config *config,
+                                const struct listen_config *l, const struct certificates *old,
+                                struct log *log, struct err *err)
 {
     if (l->tls_cert) {
         struct tls_context *tls = keep(old, l, log);
@@ -145,11 +160,13 @@ static struct tls_context *load(struct certificates *f, const struct config *con
     }
     if (need_self_signed(f, config, old, log, err) != 0)
         return NULL;
-    struct tls_server_settings settings = {.pem = secret_reveal(f->self_signed), .min = (enum tls_version)l->tls_min};
+    struct tls_server_settings settings = {.pem = secret_reveal(f->self_signed),
+                                           .min = (enum tls_version)l->tls_min};
     return tls_context_server(&settings, err);
 }
 
-struct certificates *certificates_new(const struct config *config, const struct certificates *old, struct log *log, struct err *err)
+struct certificates *certificates_new(const struct config *config, const struct certificates *old,
+                                      struct log *log, struct err *err)
 {
     struct err why = {0};
     struct certificates *f = NEW(struct certificates);
@@ -159,7 +176,8 @@ struct certificates *certificates_new(const struct config *config, const struct 
         const struct listen_config *l = &config->listens[f->n];
         struct shown *shown = &f->listeners[f->n];
         if (l->tls != LISTEN_TLS_OFF && !(shown->tls = load(f, config, l, old, log, &why))) {
-            err_set(err, why.kind, "[listen %s] %s: %s", l->name, l->tls_cert ? "tls_cert" : "tls", why.words);
+            err_set(err, why.kind, "[listen %s] %s: %s", l->name, l->tls_cert ? "tls_cert" : "tls",
+                    why.words);
             certificates_unref(&f);
             return NULL;
         }

@@ -1,4 +1,5 @@
-/* The certificates that the listeners of one configuration show to their clients. Made apart from the relay, so that what fails fails before anything is swapped. */
+/* The certificates that the listeners of one configuration show to their clients. Made apart from
+ * the relay, so that what fails fails before anything is swapped. */
 #ifndef RELAY_CERTIFICATES_H
 #define RELAY_CERTIFICATES_H
 
@@ -9,16 +10,20 @@
 struct certificates;
 struct log;
 
-/* Reads every tls_cert and tls_key; a listener with TLS and without a certificate gets the self-signed one of state_dir, which is made if it is not there (100 ms), or kept
- * in memory where nothing can be written. old: of the configuration before this one, or NULL: what may no longer be read (root is gone) is taken from there, with a warning. Gives
- * one reference; NULL with words that name the section. */
-struct certificates *certificates_new(const struct config *config, const struct certificates *old, struct log *log,
-                                      struct err *err) MUST_USE;
+/* Reads every tls_cert and tls_key; a listener with TLS and without a certificate gets the
+ * self-signed one of state_dir, which is made if it is not there (100 ms), or kept in memory where
+ * nothing can be written. old: of the configuration before this one, or NULL: what may no longer be
+ * read (root is gone) is taken from there, with a warning. Gives one reference; NULL with words
+ * that name the section. */
+struct certificates *certificates_new(const struct config *config, const struct certificates *old,
+                                      struct log *log, struct err *err) MUST_USE;
 struct certificates *certificates_ref(struct certificates *f);
 void certificates_unref(struct certificates **f);
 
-struct tls_context *certificates_tls(const struct certificates *f, size_t listener); /* borrows; NULL: tls = off */
-/* Where the self-signed certificate was written by this very call of certificates_new; NULL: nowhere. Whoever changes the user of the process gives him the file. */
+/* borrows; NULL: tls = off */
+struct tls_context *certificates_tls(const struct certificates *f, size_t listener);
+/* Where the self-signed certificate was written by this very call of certificates_new; NULL:
+ * nowhere. Whoever changes the user of the process gives him the file. */
 const char *certificates_written(const struct certificates *f);
 
 /* Whether a listener's own certificate and key can be used; for `check`. */

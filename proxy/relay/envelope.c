@@ -1,4 +1,5 @@
-/* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text (PRODUCT 6). */
+/* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text
+ * (PRODUCT 6). */
 #include "relay/relay_private.h"
 #include "relay/rewrite_lines.h"
 
@@ -16,7 +17,8 @@ static void send_mail(struct transaction *t, struct client *c)
     struct client_mail mail = {
         .from = slice_of(t->sender),
         .has_size = t->has_size,
-        .size = rewrite_size(t->upstream, t->size, client_ehlo(c)->has_size ? client_ehlo(c)->size : 0),
+        .size =
+            rewrite_size(t->upstream, t->size, client_ehlo(c)->has_size ? client_ehlo(c)->size : 0),
         .eightbit = t->eightbit,
         .smtputf8 = t->mail_utf8,
         .ret = slice_of(t->ret),
@@ -38,7 +40,8 @@ void envelope_send(struct transaction *t)
     struct client *c = lease_client(t->lease);
     if (t->back == BACK_READY && recipients_any_to_ask(&t->recipients))
         send_mail(t, c);
-    for (struct recipient *r = recipients_next(&t->recipients); r; r = recipients_next(&t->recipients)) {
+    for (struct recipient *r = recipients_next(&t->recipients); r;
+         r = recipients_next(&t->recipients)) {
         /* RFC 6531 3.1: not without the parameter on MAIL. */
         if (r->has_utf8 && !t->mail_utf8 && r->told == TOLD_NOTHING) {
             envelope_refuse(t, r, OWN_RECIPIENT_UTF8);
@@ -52,7 +55,8 @@ void envelope_send(struct transaction *t)
 
 void envelope_answer_waiting(struct transaction *t)
 {
-    for (struct recipient *r = recipients_waiting(&t->recipients); r; r = recipients_waiting(&t->recipients))
+    for (struct recipient *r = recipients_waiting(&t->recipients); r;
+         r = recipients_waiting(&t->recipients))
         answer_with(recipients_tell(&t->recipients, r, false), &t->answer, t->answer_is_upstreams);
 }
 
@@ -60,8 +64,10 @@ static void log_change(struct transaction *t, const char *to, const struct reply
 {
     char words[512];
     log_event(t->relay->io->log, LOG_WARN,
-              "on the session that replaced a lost one the upstream refuses what it took before, nothing is sent",
-              log_str("id", t->message.id), log_str("to", to), log_str("reply", reply_words(reply, words, sizeof words)));
+              "on the session that replaced a lost one the upstream refuses what it took before, "
+              "nothing is sent",
+              log_str("id", t->message.id), log_str("to", to),
+              log_str("reply", reply_words(reply, words, sizeof words)));
 }
 
 void envelope_mail_reply(struct transaction *t, const struct reply *reply)
@@ -78,11 +84,13 @@ void envelope_mail_reply(struct transaction *t, const struct reply *reply)
 }
 
 /* The message's own line names one recipient: who asks after another must find him too. */
-static void log_refusal(const struct transaction *t, const struct recipient *r, const struct reply *reply)
+static void log_refusal(const struct transaction *t, const struct recipient *r,
+                        const struct reply *reply)
 {
     char words[1024];
-    log_event(t->relay->io->log, LOG_INFO, "recipient refused", log_str("id", t->message.id), log_str("to", r->to),
-              log_str("upstream", t->upstream->name), log_num("status", reply->code),
+    log_event(t->relay->io->log, LOG_INFO, "recipient refused", log_str("id", t->message.id),
+              log_str("to", r->to), log_str("upstream", t->upstream->name),
+              log_num("status", reply->code),
               log_str("reply", reply_words(reply, words, sizeof words)));
 }
 
@@ -99,7 +107,8 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
         reply_copy(&t->refusal, reply);
         log_refusal(t, r, reply);
     } else if (t->recipients.accepted == 0 && t->recipients.refused > 0) {
-        message_set_to(&t->message, slice_of(r->to)); /* the first one was refused: the line must not say that it went to him */
+        /* the first one was refused: the line must not say that it went to him */
+        message_set_to(&t->message, slice_of(r->to));
     }
     answer_with(recipients_tell(&t->recipients, r, accepted), reply, true);
 }

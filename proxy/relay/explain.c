@@ -2,29 +2,34 @@
 
 enum cure { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
 
-/* What services say, as far as it tells them apart; ASCII case is ignored. The first row that fits counts. */
+/* What services say, as far as it tells them apart; ASCII case is ignored. The first row that fits
+ * counts. */
 static const struct row {
     const char *words;
     enum cure cure;
 } rows[] = {
-    /* Microsoft 365 and Exchange: 550 5.7.60 SMTP; Client does not have permissions to send as this sender; 554 5.2.252 SendAsDenied */
+    /* Microsoft 365 and Exchange: 550 5.7.60 SMTP; Client does not have permissions to send as this
+     * sender; 554 5.2.252 SendAsDenied */
     {"5.7.60", BOTH},
     {"SendAsDenied", BOTH},
     {"send as this sender", BOTH},
     {"not allowed to send as", BOTH},
-    /* SendGrid: 550 The from address does not match a verified Sender Identity; Postmark: ... is not a Sender Signature; SparkPost: Unconfigured Sending Domain */
+    /* SendGrid: 550 The from address does not match a verified Sender Identity; Postmark: ... is
+     * not a Sender Signature; SparkPost: Unconfigured Sending Domain */
     {"verified Sender Identity", AUTHOR},
     {"Sender Signature", AUTHOR},
     {"Unconfigured Sending Domain", AUTHOR},
     {"domain is not verified", AUTHOR},
     {"domain not verified", AUTHOR},
     {"domain must be verified", AUTHOR},
-    /* Amazon SES: 554 Message rejected: Email address is not verified; the others in words of their own */
+    /* Amazon SES: 554 Message rejected: Email address is not verified; the others in words of their
+     * own */
     {"not verified", BOTH},
     {"must be verified", BOTH},
     {"not a verified sender", BOTH},
     {"unverified sender", BOTH},
-    /* Postfix: 553 5.7.1 Sender address rejected: not owned by user me; mailboxes of the same mind */
+    /* Postfix: 553 5.7.1 Sender address rejected: not owned by user me; mailboxes of the same
+     * mind */
     {"not owned by", SENDER},
     {"must equal authorized user", BOTH},
     {"not same as SMTP authenticate username", SENDER},
@@ -62,8 +67,12 @@ static bool says(const struct reply *reply, const char *words)
 static const char *advice(enum cure cure, const struct upstream_config *u)
 {
     switch (cure) {
-    case SENDER: return u->envelope_from ? "envelope_from is set, and " SET : "envelope_from = an address that this account may send from";
-    case AUTHOR: return u->header_from ? "header_from is set, and " SET : "header_from = an address that this account may send from";
+    case SENDER:
+        return u->envelope_from ? "envelope_from is set, and " SET
+                                : "envelope_from = an address that this account may send from";
+    case AUTHOR:
+        return u->header_from ? "header_from is set, and " SET
+                              : "header_from = an address that this account may send from";
     case BOTH:
         if (u->envelope_from && u->header_from)
             return "envelope_from and header_from are set, and " SET;

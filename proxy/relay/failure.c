@@ -7,48 +7,77 @@
 static const struct own_row {
     int code;
     const char *enhanced;
-    const char *before; /* the words, or those before the host's name */
-    const char *after;  /* NULL: no host is named */
-    bool detail;        /* the detail ends it */
+    /* the words, or those before the host's name */
+    const char *before;
+    /* NULL: no host is named */
+    const char *after;
+    /* the detail ends it */
+    bool detail;
     enum result result;
 } own_rows[OWN_COUNT] = {
-    [OWN_NOT_ALLOWED] = {554, "5.7.1", "your address may not send mail through this server", NULL, false, RESULT_REFUSED},
-    [OWN_TOO_MANY_CLIENTS] = {421, "4.7.0", "too many clients, try again later", NULL, false, RESULT_DEFERRED},
-    [OWN_TOO_MANY_OF_ONE] = {421, "4.7.0", "too many clients from your address, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_NOT_ALLOWED] = {554, "5.7.1", "your address may not send mail through this server", NULL,
+                         false, RESULT_REFUSED},
+    [OWN_TOO_MANY_CLIENTS] = {421, "4.7.0", "too many clients, try again later", NULL, false,
+                              RESULT_DEFERRED},
+    [OWN_TOO_MANY_OF_ONE] = {421, "4.7.0", "too many clients from your address, try again later",
+                             NULL, false, RESULT_DEFERRED},
     [OWN_TURNED_BACK] = {451, "4.3.5",
-                         "this connection was meant for this proxy itself or for its upstream: a packet filter turned it back", NULL, false,
-                         RESULT_DEFERRED},
-    [OWN_CLOSING] = {421, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
-    [OWN_RATE] = {450, "4.7.1", "too many messages from your address, try again later", NULL, false, RESULT_DEFERRED},
-    [OWN_NO_ROUTE_YET] = {451, "4.4.3", "the names that decide about your destination are not resolved yet", NULL, false, RESULT_DEFERRED},
-    [OWN_NO_ROUTE] = {550, "5.7.1", "no account takes mail from this sender", NULL, false, RESULT_REFUSED},
-    [OWN_BAD_SENDER] = {501, "5.1.7", "the sender address has no domain, and no qualify is set to complete it", NULL, false,
-                        RESULT_REFUSED},
-    [OWN_SENDER_UTF8] = {553, "5.6.7", "the sender address is not ASCII, and ", " does not offer SMTPUTF8", false, RESULT_REFUSED},
+                         "this connection was meant for this proxy itself or for its upstream: a "
+                         "packet filter turned it back",
+                         NULL, false, RESULT_DEFERRED},
+    [OWN_CLOSING] = {421, "4.3.2", "this server is shutting down, try again later", NULL, false,
+                     RESULT_DEFERRED},
+    [OWN_RATE] = {450, "4.7.1", "too many messages from your address, try again later", NULL, false,
+                  RESULT_DEFERRED},
+    [OWN_NO_ROUTE_YET] = {451, "4.4.3",
+                          "the names that decide about your destination are not resolved yet", NULL,
+                          false, RESULT_DEFERRED},
+    [OWN_NO_ROUTE] = {550, "5.7.1", "no account takes mail from this sender", NULL, false,
+                      RESULT_REFUSED},
+    [OWN_BAD_SENDER] = {501, "5.1.7",
+                        "the sender address has no domain, and no qualify is set to complete it",
+                        NULL, false, RESULT_REFUSED},
+    [OWN_SENDER_UTF8] = {553, "5.6.7", "the sender address is not ASCII, and ",
+                         " does not offer SMTPUTF8", false, RESULT_REFUSED},
     [OWN_TOO_BIG] = {552, "5.3.4", "the message is larger than ", " takes", false, RESULT_REFUSED},
     [OWN_NO_UTF8] = {550, "5.6.7", "", " does not offer SMTPUTF8", false, RESULT_REFUSED},
-    [OWN_BAD_RECIPIENT] = {501, "5.1.3", "the recipient address has no domain, and neither qualify nor aliases completes it", NULL, false,
-                           RESULT_REFUSED},
-    [OWN_RECIPIENT_UTF8] = {553, "5.6.7", "the recipient address is not ASCII, and SMTPUTF8 was not asked for or is not offered by ", "",
-                            false, RESULT_REFUSED},
-    [OWN_CREDENTIALS] = {451, "4.3.5", "", " refuses the configured credentials", false, RESULT_DEFERRED},
-    [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false, RESULT_DEFERRED},
+    [OWN_BAD_RECIPIENT] =
+        {501, "5.1.3",
+         "the recipient address has no domain, and neither qualify nor aliases completes it", NULL,
+         false, RESULT_REFUSED},
+    [OWN_RECIPIENT_UTF8] =
+        {553, "5.6.7",
+         "the recipient address is not ASCII, and SMTPUTF8 was not asked for or is not offered by ",
+         "", false, RESULT_REFUSED},
+    [OWN_CREDENTIALS] = {451, "4.3.5", "", " refuses the configured credentials", false,
+                         RESULT_DEFERRED},
+    [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false,
+                            RESULT_DEFERRED},
     [OWN_TLS] = {451, "4.7.5", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_NO_PORT] = {451, "4.4.1", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time: ", true, RESULT_DEFERRED},
-    [OWN_ACCOUNT_RATE] = {451, "4.4.5", "too many messages for ", ", try again later", false, RESULT_DEFERRED},
+    [OWN_ACCOUNT_RATE] = {451, "4.4.5", "too many messages for ", ", try again later", false,
+                          RESULT_DEFERRED},
     [OWN_LOOP] = {451, "4.3.5", "the upstream ", " is this proxy itself", false, RESULT_DEFERRED},
-    [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false, RESULT_DEFERRED},
+    [OWN_SHUTDOWN] = {451, "4.3.2", "this server is shutting down, try again later", NULL, false,
+                      RESULT_DEFERRED},
     [OWN_MALFORMED] = {451, "4.4.2", "", " sent a malformed reply", false, RESULT_LOST_LINK},
     [OWN_LOST_TWICE] = {451, "4.4.2", "the link to ", " was lost twice", false, RESULT_LOST_LINK},
-    [OWN_NOT_REPLAYABLE] = {451, "4.4.2", "the link to ", " was lost, and the message is too large to be kept for another try", false,
+    [OWN_NOT_REPLAYABLE] = {451, "4.4.2", "the link to ",
+                            " was lost, and the message is too large to be kept for another try",
+                            false, RESULT_LOST_LINK},
+    [OWN_CHANGED] = {451, "4.4.2", "the link to ",
+                     " was lost, and on another it takes less than before", false,
+                     RESULT_LOST_LINK},
+    [OWN_NO_REPLACEMENT] = {451, "4.4.2", "the link to ", " was lost, and there is no other", false,
                             RESULT_LOST_LINK},
-    [OWN_CHANGED] = {451, "4.4.2", "the link to ", " was lost, and on another it takes less than before", false, RESULT_LOST_LINK},
-    [OWN_NO_REPLACEMENT] = {451, "4.4.2", "the link to ", " was lost, and there is no other", false, RESULT_LOST_LINK},
-    [OWN_LOST_SENT] = {451, "4.4.2", "the link to ", " was lost after the message was sent, and it may have been taken", false,
+    [OWN_LOST_SENT] = {451, "4.4.2", "the link to ",
+                       " was lost after the message was sent, and it may have been taken", false,
                        RESULT_LOST_LINK},
-    [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false, RESULT_REFUSED},
-    [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles", NULL, false, RESULT_REFUSED},
+    [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false,
+                     RESULT_REFUSED},
+    [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles",
+                  NULL, false, RESULT_REFUSED},
 };
 
 const char *result_name(enum result r)
@@ -82,13 +111,15 @@ enum result failure_result(enum own which)
     return own_rows[which].result;
 }
 
-/* A line of a reply is cut at 500 octets (wire/reply.h): the words end before, so that the id always fits behind them. */
+/* A line of a reply is cut at 500 octets (wire/reply.h): the words end before, so that the id
+ * always fits behind them. */
 enum { WORDS_MAX = 460 };
 
 static bool append(struct buf *out, const char *text)
 {
     size_t there = buf_view(out).len;
-    return buf_append_slice(out, slice_head(slice_of(text), there < WORDS_MAX ? WORDS_MAX - there : 0));
+    return buf_append_slice(out,
+                            slice_head(slice_of(text), there < WORDS_MAX ? WORDS_MAX - there : 0));
 }
 
 void failure_say(struct reply *out, enum own which, const char *id, const struct own_words *words)
@@ -104,7 +135,8 @@ void failure_say(struct reply *out, enum own which, const char *id, const struct
         fits = fits && append(&out->text, words->detail);
     if (id)
         fits = fits && buf_printf(&out->text, " [%s]", id);
-    (void)fits; /* CAP_REPLY_TEXT holds any of them */
+    /* CAP_REPLY_TEXT holds any of them */
+    (void)fits;
     out->lines = 1;
 }
 
@@ -127,7 +159,8 @@ enum own failure_of_refusal(enum refusal why)
 
 bool failure_is_worth_another_account(enum own which)
 {
-    return which == OWN_NO_PORT || which == OWN_TLS || which == OWN_AUTH_TEMPORARY || which == OWN_CREDENTIALS || which == OWN_LOOP;
+    return which == OWN_NO_PORT || which == OWN_TLS || which == OWN_AUTH_TEMPORARY ||
+           which == OWN_CREDENTIALS || which == OWN_LOOP;
 }
 
 bool failure_is_about_credentials(int code)
@@ -146,7 +179,8 @@ static enum kind kind_of(enum client_fault fault)
     case CLIENT_FAULT_TIMEOUT: return KIND_TIMEOUT;
     case CLIENT_FAULT_REPLY: return KIND_CLOSING;
     case CLIENT_FAULT_PROTOCOL: return KIND_PROTOCOL;
-    /* These belong to the time before a session is ready, which is the account's business; of a leased session they could only mean a link that broke. */
+    /* These belong to the time before a session is ready, which is the account's business; of a
+     * leased session they could only mean a link that broke. */
     case CLIENT_FAULT_NO_STARTTLS:
     case CLIENT_FAULT_TLS:
     case CLIENT_FAULT_CERTIFICATE:
@@ -157,8 +191,9 @@ static enum kind kind_of(enum client_fault fault)
 
 enum { NEVER = 0, ONCE = 1 };
 
-/* How often a session lost like this is replaced, and what is said when it is not (any more). A malformed reply would only be malformed again; stray
- * bytes at rest (STAGE_REST) are the session's own trouble. After *sent* nothing is resent blindly (RFC 1047). */
+/* How often a session lost like this is replaced, and what is said when it is not (any more). A
+ * malformed reply would only be malformed again; stray bytes at rest (STAGE_REST) are the session's
+ * own trouble. After *sent* nothing is resent blindly (RFC 1047). */
 static const struct loss_row {
     int replaced;
     enum own say;
@@ -185,7 +220,8 @@ static const struct loss_row {
                     [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT}},
 };
 
-/* Sessions of the pool that were dead when taken do not count, but neither may they be taken for ever. */
+/* Sessions of the pool that were dead when taken do not count, but neither may they be taken for
+ * ever. */
 enum { FIRST_USES_MAX = 20 };
 
 struct decision failure_judge(const struct loss *loss)

@@ -1,4 +1,5 @@
-/* Another account for a message whose own does not work (PRODUCT `fallback`): followed once, and only while the client was promised nothing. */
+/* Another account for a message whose own does not work (PRODUCT `fallback`): followed once, and
+ * only while the client was promised nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "relay/rewrite_envelope.h"
 #include "wire/utf8.h"
 
-static struct account *find(const struct transaction *t, const char *name, const struct upstream_config **upstream_r)
+static struct account *find(const struct transaction *t, const char *name,
+                            const struct upstream_config **upstream_r)
 {
     const struct generation *g = t->generation;
     for (size_t i = 0; g->accounts && i < g->config->nupstreams; i++)
@@ -18,7 +20,8 @@ static struct account *find(const struct transaction *t, const char *name, const
     return NULL;
 }
 
-/* The fallback's own rewriting, from what the client said; a bare name that it does not complete stays as the first account completed it. */
+/* The fallback's own rewriting, from what the client said; a bare name that it does not complete
+ * stays as the first account completed it. */
 static void rewrite_anew(struct transaction *t)
 {
     struct address from = {0};
@@ -36,12 +39,15 @@ static void rewrite_anew(struct transaction *t)
 bool transaction_fall_back(struct transaction *t, enum own own, const char *detail)
 {
     const struct upstream_config *next = NULL;
-    bool may = failure_is_worth_another_account(own) && t->upstream->fallback && !t->fell_back && !transaction_promised(t);
+    bool may = failure_is_worth_another_account(own) && t->upstream->fallback && !t->fell_back &&
+               !transaction_promised(t);
     struct account *account = may ? find(t, t->upstream->fallback, &next) : NULL;
     if (!account)
         return false;
-    log_event(t->relay->io->log, LOG_WARN, "the account does not work: its fallback takes the message", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_str("why", detail && detail[0] ? detail : "credentials refused"),
+    log_event(t->relay->io->log, LOG_WARN,
+              "the account does not work: its fallback takes the message",
+              log_str("id", t->message.id), log_str("upstream", t->upstream->name),
+              log_str("why", detail && detail[0] ? detail : "credentials refused"),
               log_str("fallback", next->name));
     account_ref(account);
     account_unref(&t->account);

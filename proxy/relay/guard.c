@@ -7,10 +7,12 @@
 #include "base/mem.h"
 
 struct entry {
-    struct link link; /* the newest first */
+    /* the newest first */
+    struct link link;
     struct addr from;
     unsigned under_way;
-    unsigned n; /* failures in `at`, the oldest first */
+    /* failures in `at`, the oldest first */
+    unsigned n;
     usec at[GUARD_FAILURES];
 };
 

@@ -1,5 +1,6 @@
-/* A connection of a load balancer, before the server half exists: it must say who the client is (PROXY v1, v2) and has three seconds for it. Not an octet behind
- * the header is read here, for TLS may begin there. */
+/* A connection of a load balancer, before the server half exists: it must say who the client is
+ * (PROXY v1, v2) and has three seconds for it. Not an octet behind the header is read here, for TLS
+ * may begin there. */
 #include <stdlib.h>
 
 #include "base/caps.h"
@@ -10,7 +11,8 @@
 #define PATIENCE (3 * USEC_PER_SEC)
 
 struct introduction {
-    struct link link; /* in relay.introductions */
+    /* in relay.introductions */
+    struct link link;
     struct relay *relay;
     struct listener_count *count;
     struct stream *stream;
@@ -27,13 +29,16 @@ static void over(struct introduction *i)
     loop_free_later(i->relay->io->loop, i, free);
 }
 
-/* Without a word: it did not speak to a mail server yet. A balancer that only looks whether the port is open is no news. */
+/* Without a word: it did not speak to a mail server yet. A balancer that only looks whether the
+ * port is open is no news. */
 static void refuse(struct introduction *i, const char *why)
 {
     char balancer[ADDR_TEXT];
     bool only_looked = stream_is_at_eof(i->stream) && !stream_view(i->stream).len;
-    log_event(i->relay->io->log, only_looked ? LOG_DEBUG : LOG_WARN, "a connection of a load balancer was closed",
-              log_str("client", addr_text(stream_peer(i->stream), balancer)), log_str("listener", i->count->name), log_str("reason", why));
+    log_event(i->relay->io->log, only_looked ? LOG_DEBUG : LOG_WARN,
+              "a connection of a load balancer was closed",
+              log_str("client", addr_text(stream_peer(i->stream), balancer)),
+              log_str("listener", i->count->name), log_str("reason", why));
     over(i);
 }
 
@@ -45,7 +50,8 @@ static void on_deadline(void *arg)
 static void hand_over(struct introduction *i, const struct proxy_header *header)
 {
     struct relay *relay = i->relay;
-    struct arrival a = {.stream = i->stream, .peer = *stream_peer(i->stream), .local = *stream_local(i->stream)};
+    struct arrival a = {
+        .stream = i->stream, .peer = *stream_peer(i->stream), .local = *stream_local(i->stream)};
     stream_consume(i->stream, header->length);
     if (header->has_addresses) {
         a.peer = header->source;
@@ -92,7 +98,8 @@ void introduction_begin(struct relay *relay, struct listener_count *count, struc
     i->deadline = timer_new(relay->io->loop, on_deadline, i);
     timer_arm(i->deadline, PATIENCE);
     (void)proxy_header_parse(slice_of(""), &first);
-    i->stream = stream_accepted(t, (struct stream_caps){.input = first.need, .output = CAP_CLIENT_OUTPUT}, on_stream, i);
+    i->stream = stream_accepted(
+        t, (struct stream_caps){.input = first.need, .output = CAP_CLIENT_OUTPUT}, on_stream, i);
 }
 
 void introductions_end(struct relay *relay)

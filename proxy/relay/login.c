@@ -1,4 +1,5 @@
-/* AUTH with auth = required: a name and a password against the listener's users. An unknown name costs the time of a known one, and each failure is answered a second later. */
+/* AUTH with auth = required: a name and a password against the listener's users. An unknown name
+ * costs the time of a known one, and each failure is answered a second later. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,14 @@
 
 #define FAILURE_DELAY USEC_PER_SEC
 
-struct login { /* one AUTH, until it is answered */
+/* one AUTH, until it is answered */
+struct login {
     struct session *session;
     struct server_command *cmd;
-    const struct user *user;      /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
-    struct password_check *check; /* NULL once it has ended */
+    /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
+    const struct user *user;
+    /* NULL once it has ended */
+    struct password_check *check;
     struct timer *delay;
 };
 
@@ -32,7 +36,8 @@ void login_abandon(struct login **login)
     *login = NULL;
     if (!l)
         return;
-    if (l->check) { /* nobody learns of its result: it counts for nothing */
+    /* nobody learns of its result: it counts for nothing */
+    if (l->check) {
         password_cancel(l->check);
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
     }
@@ -56,15 +61,19 @@ static void delay_over(void *arg)
 static void log_login(const struct login *l, enum log_level level, const char *what)
 {
     char client[ADDR_TEXT];
-    log_event(l->session->relay->io->log, level, what, log_str("client", addr_text(client_of(l), client)),
-              log_str("listener", l->session->listener->config->name), log_str("user", l->user ? l->user->name : NULL));
+    log_event(l->session->relay->io->log, level, what,
+              log_str("client", addr_text(client_of(l), client)),
+              log_str("listener", l->session->listener->config->name),
+              log_str("user", l->user ? l->user->name : NULL));
 }
 
 static void refuse(struct login *l)
 {
     log_login(l, LOG_WARN, "login refused");
     if (guard_end(&l->session->relay->guard, client_of(l), true, loop_now(loop_of(l))))
-        log_login(l, LOG_WARN, "too many failed logins from one address: it is locked out for up to ten minutes");
+        log_login(
+            l, LOG_WARN,
+            "too many failed logins from one address: it is locked out for up to ten minutes");
     timer_arm(l->delay, FAILURE_DELAY);
 }
 
@@ -78,7 +87,8 @@ static void on_checked(void *ctx, enum password_verdict verdict)
         answer(l, SERVER_LOGIN_RIGHT);
     } else if (verdict == PASSWORD_UNCHECKED) {
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
-        log_login(l, LOG_ERROR, "a hash in users_file is of a kind that this system's crypt(3) does not know");
+        log_login(l, LOG_ERROR,
+                  "a hash in users_file is of a kind that this system's crypt(3) does not know");
         answer(l, SERVER_LOGIN_BUSY);
     } else {
         refuse(l);
@@ -99,10 +109,12 @@ static const struct user *find(const struct users *users, struct slice name)
     return NULL;
 }
 
-/* Whose hash an unknown name is checked against: always the same one's for one name, so that its kind tells nothing. NULL: all are locked. */
+/* Whose hash an unknown name is checked against: always the same one's for one name, so that its
+ * kind tells nothing. NULL: all are locked. */
 static const struct user *stand_in(const struct users *users, struct slice name)
 {
-    uint32_t sum = 2166136261u; /* FNV-1a */
+    /* FNV-1a */
+    uint32_t sum = 2166136261u;
     for (size_t i = 0; i < name.len; i++)
         sum = (sum ^ (unsigned char)name.data[i]) * 16777619u;
     for (size_t i = 0; i < users->n; i++) {
@@ -113,10 +125,12 @@ static const struct user *stand_in(const struct users *users, struct slice name)
     return NULL;
 }
 
-void login_begin(struct session *s, struct server_command *cmd, struct slice user, struct slice password)
+void login_begin(struct session *s, struct server_command *cmd, struct slice user,
+                 struct slice password)
 {
     const struct users *users = &s->listener->config->users;
-    enum guard_word word = guard_begin(&s->relay->guard, &server_client(s->server)->peer, loop_now(s->relay->io->loop));
+    enum guard_word word = guard_begin(&s->relay->guard, &server_client(s->server)->peer,
+                                       loop_now(s->relay->io->loop));
     if (word != GUARD_GO) {
         server_answer_login(cmd, word == GUARD_SHUT ? SERVER_LOGIN_LOCKED_OUT : SERVER_LOGIN_BUSY);
         return;

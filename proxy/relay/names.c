@@ -10,12 +10,16 @@
 #include "io/loop.h"
 
 #define REFRESH (60 * USEC_PER_SEC)
-#define RETRY (5 * USEC_PER_SEC) /* while nothing is known of some name */
+/* while nothing is known of some name */
+#define RETRY (5 * USEC_PER_SEC)
 
-struct question { /* one family of a name */
+/* one family of a name */
+struct question {
     struct name *name;
-    struct dns_query *query; /* NULL: not under way */
-    bool answered;           /* once, if only that there is none */
+    /* NULL: not under way */
+    struct dns_query *query;
+    /* once, if only that there is none */
+    bool answered;
 };
 
 struct name {
@@ -24,7 +28,8 @@ struct name {
     struct names *names;
     bool wanted;
     struct question v4, v6;
-    struct addr lately[CAP_NAME_ADDRESSES]; /* the newest first */
+    /* the newest first */
+    struct addr lately[CAP_NAME_ADDRESSES];
     size_t n;
 };
 

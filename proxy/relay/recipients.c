@@ -22,10 +22,12 @@ void recipients_free(struct recipients *rs)
 
 enum { WORTH_LOOKING = 64 };
 
-/* Leaves out those who were told no, but for those whom the session may still say something about. */
+/* Leaves out those who were told no, but for those whom the session may still say something
+ * about. */
 static void forget_refused(struct recipients *rs)
 {
-    size_t *place = mem_alloc(rs->n * sizeof *place), kept = 0, cursor = rs->cursor, over = rs->answered - rs->dropped;
+    size_t *place = mem_alloc(rs->n * sizeof *place), kept = 0, cursor = rs->cursor,
+           over = rs->answered - rs->dropped;
     for (size_t i = over; i < rs->nasked; i++)
         place[rs->asked[i]] = 1;
     for (size_t i = 0; i < rs->n; i++) {
@@ -47,12 +49,14 @@ static void forget_refused(struct recipients *rs)
     free(place);
 }
 
-void recipients_add(struct recipients *rs, const struct address *to, const struct rcpt_params *params, struct server_command *cmd)
+void recipients_add(struct recipients *rs, const struct address *to,
+                    const struct rcpt_params *params, struct server_command *cmd)
 {
     bool is_full = rs->n == rs->room;
     if (is_full && rs->n >= WORTH_LOOKING)
         forget_refused(rs);
-    if (is_full && rs->n * 2 >= rs->room) { /* where few were left out: or a list full of accepted ones would be looked through each time */
+    /* where few were left out: or a list full of accepted ones would be looked through each time */
+    if (is_full && rs->n * 2 >= rs->room) {
         rs->room = rs->room ? rs->room * 2 : 4;
         rs->items = mem_resize(rs->items, rs->room * sizeof *rs->items);
     }

@@ -1,5 +1,6 @@
-/* The recipients of one message: what the client was told about each, and what the session at hand was asked and has answered. A session that
- * replaces a lost one is asked again for those that were accepted; its answers are compared with what was told (PRODUCT 6, replay). */
+/* The recipients of one message: what the client was told about each, and what the session at hand
+ * was asked and has answered. A session that replaces a lost one is asked again for those that were
+ * accepted; its answers are compared with what was told (PRODUCT 6, replay). */
 #ifndef RELAY_RECIPIENTS_H
 #define RELAY_RECIPIENTS_H
 
@@ -12,43 +13,61 @@ struct server_command;
 enum told { TOLD_NOTHING, TOLD_ACCEPTED, TOLD_REFUSED };
 
 struct recipient {
-    char *to, *notify, *orcpt; /* "" for none */
+    /* "" for none */
+    char *to, *notify, *orcpt;
     bool has_utf8;
-    struct server_command *cmd; /* waits for an answer while TOLD_NOTHING */
+    /* waits for an answer while TOLD_NOTHING */
+    struct server_command *cmd;
     enum told told;
 };
 
 struct recipients {
-    struct recipient
-        *items; /* in the order of the client; refused ones are left out sooner or later, or a client could name them without end */
+    /* in the order of the client; refused ones are left out sooner or later, or a client could name
+     * them without end */
+    struct recipient *items;
     size_t n, room;
-    size_t accepted, refused; /* ever */
-    size_t waiting;           /* tickets */
-    size_t cursor;            /* those before were considered for the session at hand */
-    size_t *asked;            /* indexes in `items`, in the order in which the session was asked, from the dropped-th on */
+    /* ever */
+    size_t accepted, refused;
+    /* tickets */
+    size_t waiting;
+    /* those before were considered for the session at hand */
+    size_t cursor;
+    /* indexes in `items`, in the order in which the session was asked, from the dropped-th on */
+    size_t *asked;
     size_t nasked, asked_room;
-    size_t answered, dropped; /* of those asked: how many have their answer, how many of these left the list */
+    /* of those asked: how many have their answer, how many of these left the list */
+    size_t answered, dropped;
 };
 
-void recipients_free(struct recipients *rs); /* zero-initialised is empty */
+/* zero-initialised is empty */
+void recipients_free(struct recipients *rs);
 /* Copies address and parameters; keeps cmd. */
-void recipients_add(struct recipients *rs, const struct address *to, const struct rcpt_params *params, struct server_command *cmd);
-void recipients_restart(struct recipients *rs); /* a new session: nobody was asked */
+void recipients_add(struct recipients *rs, const struct address *to,
+                    const struct rcpt_params *params, struct server_command *cmd);
+/* a new session: nobody was asked */
+void recipients_restart(struct recipients *rs);
 bool recipients_any_to_ask(const struct recipients *rs);
-struct recipient *recipients_next(struct recipients *rs); /* the next to ask the session for, or NULL: refused ones are left out */
+/* the next to ask the session for, or NULL: refused ones are left out */
+struct recipient *recipients_next(struct recipients *rs);
 void recipients_asked(struct recipients *rs, const struct recipient *r);
-struct recipient *recipients_of_answer(struct recipients *rs, size_t index); /* the index-th that this session was asked for; NULL beyond */
+/* the index-th that this session was asked for; NULL beyond */
+struct recipient *recipients_of_answer(struct recipients *rs, size_t index);
 
 enum comparison {
-    COMPARE_FIRST,   /* the client has not been told yet: tell */
-    COMPARE_SAME,    /* accepted before, accepted now */
-    COMPARE_CHANGED, /* accepted before, not now: nothing may be sent */
+    /* the client has not been told yet: tell */
+    COMPARE_FIRST,
+    /* accepted before, accepted now */
+    COMPARE_SAME,
+    /* accepted before, not now: nothing may be sent */
+    COMPARE_CHANGED,
 };
 enum comparison recipients_compare(const struct recipient *r, const struct reply *reply);
 
-struct server_command *recipients_tell(struct recipients *rs, struct recipient *r,
-                                       bool accepted);       /* gives the ticket back, to be answered now */
-bool recipients_promised_utf8(const struct recipients *rs);  /* one who is not ASCII was accepted */
-struct recipient *recipients_waiting(struct recipients *rs); /* the first whose ticket waits, or NULL */
+/* gives the ticket back, to be answered now */
+struct server_command *recipients_tell(struct recipients *rs, struct recipient *r, bool accepted);
+/* one who is not ASCII was accepted */
+bool recipients_promised_utf8(const struct recipients *rs);
+/* the first whose ticket waits, or NULL */
+struct recipient *recipients_waiting(struct recipients *rs);
 
 #endif

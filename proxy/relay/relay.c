@@ -32,7 +32,8 @@ static enum server_auth auth_of(const struct listen_config *l)
     return SERVER_AUTH_OFF;
 }
 
-static struct generation *generation_new(struct config *config, struct accounts *accounts, struct certificates *certificates)
+static struct generation *generation_new(struct config *config, struct accounts *accounts,
+                                         struct certificates *certificates)
 {
     struct generation *g = NEW(struct generation);
     g->refs = 1;
@@ -125,7 +126,8 @@ static void tell_drained(void *arg)
     relay->drained(relay->drained_ctx);
 }
 
-struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts, struct certificates *certificates)
+struct relay *relay_new(const struct io *io, struct config *config, struct accounts *accounts,
+                        struct certificates *certificates)
 {
     struct relay *relay = NEW(struct relay);
     relay->refs = 1;
@@ -156,7 +158,8 @@ void relay_unref(struct relay *relay)
     free(relay);
 }
 
-void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts, struct certificates *certificates)
+void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts,
+                  struct certificates *certificates)
 {
     generation_unref(&relay->current);
     relay->current = generation_new(config, accounts, certificates);
@@ -178,7 +181,8 @@ void relay_free(struct relay **relay)
     LIST_EACH (&r->sessions, it) {
         struct session *s = CONTAINER(it, struct session, link);
         session_abandon(s);
-        let_accounts_go(s->generation); /* they do not outlive us, even where the server halves do for a moment */
+        /* they do not outlive us, even where the server halves do for a moment */
+        let_accounts_go(s->generation);
     }
     passwords_free(&r->passwords);
     guard_free(&r->guard);
@@ -213,11 +217,13 @@ static void hear_nothing(void *ctx, struct stream *s, enum stream_event event)
 static void cut_off(const struct arrival *a)
 {
     const struct stream_caps caps = {.input = 1, .output = 1};
-    struct stream *s = a->stream ? a->stream : stream_accepted(a->transport, caps, hear_nothing, NULL);
+    struct stream *s =
+        a->stream ? a->stream : stream_accepted(a->transport, caps, hear_nothing, NULL);
     stream_close(&s);
 }
 
-static void let_in_or_refuse(struct relay *relay, const struct listener_view *view, const struct arrival *a, enum own refuse)
+static void let_in_or_refuse(struct relay *relay, const struct listener_view *view,
+                             const struct arrival *a, enum own refuse)
 {
     struct listener_count *count = count_of(relay, view->config->name);
     if (refuse != OWN_COUNT) {
@@ -233,7 +239,8 @@ void relay_admit(struct relay *relay, const char *listener, const struct arrival
 {
     const struct listener_view *view = listener_named(relay->current, listener);
     if (view)
-        let_in_or_refuse(relay, view, a, admission_judge(relay, view, count_of(relay, listener), a));
+        let_in_or_refuse(relay, view, a,
+                         admission_judge(relay, view, count_of(relay, listener), a));
     else
         cut_off(a);
 }
@@ -241,7 +248,8 @@ void relay_admit(struct relay *relay, const char *listener, const struct arrival
 void relay_accept(struct relay *relay, const char *listener, struct transport *t)
 {
     const struct listener_view *view = listener_named(relay->current, listener);
-    const struct arrival a = {.transport = t, .peer = t->peer, .local = t->local, .original = t->original};
+    const struct arrival a = {
+        .transport = t, .peer = t->peer, .local = t->local, .original = t->original};
     if (!view || relay->draining || !admission_is_balancer(view->config, &t->peer)) {
         relay_admit(relay, listener, &a);
         return;
@@ -297,5 +305,6 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
 void relay_send_away(struct relay *relay)
 {
     LIST_EACH (&relay->sessions, it)
-        server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2", "this server is shutting down, try again later");
+        server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2",
+                     "this server is shutting down, try again later");
 }

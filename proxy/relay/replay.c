@@ -1,12 +1,14 @@
-/* A session died under a message: what failure.c decides is done here. Before *sent* it is replaced, once, and the transaction walks its way again from MAIL on. */
+/* A session died under a message: what failure.c decides is done here. Before *sent* it is
+ * replaced, once, and the transaction walks its way again from MAIL on. */
 #include "relay/relay_private.h"
 
 static enum loss_stage stage_of(const struct transaction *t, const struct client_failure *failure)
 {
     switch (t->back) {
+    /* there is no session that could be lost */
     case BACK_NONE:
     case BACK_SETTLED:
-    case BACK_ACQUIRING: /* there is no session that could be lost */
+    case BACK_ACQUIRING:
     case BACK_READY: return STAGE_REST;
     case BACK_ENVELOPE: return t->unanswered && !failure->unasked ? STAGE_ENVELOPE : STAGE_REST;
     case BACK_GO_AHEAD: return failure->unasked ? STAGE_REST : STAGE_GO_AHEAD;
@@ -40,15 +42,19 @@ static const char *cure_words(const struct decision *d)
     return "";
 }
 
-static void log_loss(const struct transaction *t, const struct client_failure *failure, const struct decision *d)
+static void log_loss(const struct transaction *t, const struct client_failure *failure,
+                     const struct decision *d)
 {
-    log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO, "upstream session lost", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_num("port", t->message.port), log_str("why", failure->err.words),
-              log_str("then", cure_words(d)));
+    log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO,
+              "upstream session lost", log_str("id", t->message.id),
+              log_str("upstream", t->upstream->name), log_num("port", t->message.port),
+              log_str("why", failure->err.words), log_str("then", cure_words(d)));
     if (d->say == OWN_LOST_SENT && d->cure == CURE_ANSWER)
         log_event(t->relay->io->log, LOG_WARN,
-                  "duplicate possible: the upstream may have taken the message, and the client will send it again (RFC 1047)",
-                  log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_num("port", t->message.port));
+                  "duplicate possible: the upstream may have taken the message, and the client "
+                  "will send it again (RFC 1047)",
+                  log_str("id", t->message.id), log_str("upstream", t->upstream->name),
+                  log_num("port", t->message.port));
 }
 
 /* From MAIL on again; what the client has sent of its body is fed anew when the time comes. */
@@ -85,7 +91,8 @@ void replay_lost(struct transaction *t, const struct client_failure *failure)
         .awaited = client_waits(t),
     };
     struct decision d = failure_judge(&loss);
-    uint16_t avoid = d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
+    uint16_t avoid =
+        d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
     t->message.rtts += client_flights(lease_client(t->lease));
     lease_drop(&t->lease, failure->end_of_data_sent, failure);
     t->back = BACK_NONE;

@@ -5,7 +5,8 @@
 #include "base/caps.h"
 #include "wire/mailbox.h"
 
-enum { NAME_MAX_OCTETS = 998 }; /* of a line (RFC 5322 2.1.1): what is longer before its colon is no field */
+/* of a line (RFC 5322 2.1.1): what is longer before its colon is no field */
+enum { NAME_MAX_OCTETS = 998 };
 
 static void flush(struct rewrite *r)
 {
@@ -53,11 +54,13 @@ static void keep_original(struct rewrite *r, struct slice value, bool has_addres
     if (is_blank(value))
         return;
     bool fits = buf_append_slice(&r->original, value);
-    (void)fits; /* it is part of what was held under the same cap */
+    /* it is part of what was held under the same cap */
+    (void)fits;
     r->original_has_address = has_address;
 }
 
-/* The name stays as it is, folding and all; only the address changes. Of several mailboxes the first stays. */
+/* The name stays as it is, folding and all; only the address changes. Of several mailboxes the
+ * first stays. */
 static void emit_readdressed(struct rewrite *r, struct slice value, const struct first_mailbox *m)
 {
     emit(r, slice_head(value, m->from));
@@ -109,8 +112,8 @@ static void complete_plan(struct rewrite *r)
 
 static bool adds_at_end(const struct rewrite *r)
 {
-    return (r->plan.date && !r->has_date) || (r->plan.message_id && !r->has_message_id) || (r->plan.from && !r->has_from) ||
-           buf_view(&r->original).len > 0;
+    return (r->plan.date && !r->has_date) || (r->plan.message_id && !r->has_message_id) ||
+           (r->plan.from && !r->has_from) || buf_view(&r->original).len > 0;
 }
 
 static void emit_copy(struct rewrite *r, const char *name)
@@ -206,12 +209,14 @@ static void begin_mbox_line(struct rewrite *r)
 
 /* ------------------------------------------------------------------ octets */
 
-/* Adds an octet to what is held. What grows beyond reason is not what it seemed to be: false, it was put. */
+/* Adds an octet to what is held. What grows beyond reason is not what it seemed to be: false, it
+ * was put. */
 static bool hold(struct rewrite *r, char c)
 {
     bool address = r->mode == REWRITE_FROM || r->mode == REWRITE_SENDER;
     bool fits = buf_append(&r->held, &c, 1);
-    (void)fits; /* the buffer takes one more than the larger cap */
+    /* the buffer takes one more than the larger cap */
+    (void)fits;
     if (buf_view(&r->held).len <= (address ? CAP_HEADER_LINE : NAME_MAX_OCTETS))
         return true;
     if (address) {
@@ -241,7 +246,8 @@ static void in_name(struct rewrite *r, const char *at)
     if (!hold(r, *at))
         return;
     switch (r->scan.place) {
-    case HEADER_OVER: finish_section(r, false); break; /* a line that is no field */
+    /* a line that is no field */
+    case HEADER_OVER: finish_section(r, false); break;
     case HEADER_VALUE:
         if (r->scan.in_mbox_line)
             begin_mbox_line(r);
@@ -267,7 +273,8 @@ static void at_line_start(struct rewrite *r, const char *at)
         r->mode = REWRITE_NAME;
         (void)hold(r, *at);
         break;
-    case HEADER_VALUE: in_value(r, at); break; /* the field goes on */
+    /* the field goes on */
+    case HEADER_VALUE: in_value(r, at); break;
     case HEADER_AFTER_NAME:
     case HEADER_LINE_START: break;
     }
@@ -285,7 +292,8 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
     size_t i = 0;
     begin(r);
     for (; i < octets.len && !header_scan_is_over(&r->scan); i++) {
-        if (r->scan.place == HEADER_VALUE && r->mode == REWRITE_PASS) { /* most of a header: nothing happens before the line's end */
+        /* most of a header: nothing happens before the line's end */
+        if (r->scan.place == HEADER_VALUE && r->mode == REWRITE_PASS) {
             size_t n = slice_find(slice_from(octets, i), '\n');
             if (n)
                 pass(r, octets.data + i, n);
@@ -309,9 +317,11 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
 
 /* ------------------------------------------------------------------ begin and end */
 
-void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan, void (*put)(void *ctx, struct slice octets), void *ctx)
+void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan,
+                   void (*put)(void *ctx, struct slice octets), void *ctx)
 {
-    *r = (struct rewrite){.plan = *plan, .put = put, .ctx = ctx, .mode = REWRITE_PASS, .run = slice_of("")};
+    *r = (struct rewrite){
+        .plan = *plan, .put = put, .ctx = ctx, .mode = REWRITE_PASS, .run = slice_of("")};
     *plan = (struct rewrite_plan){0};
     buf_init(&r->held, CAP_HEADER_LINE + 1);
     buf_init(&r->original, CAP_HEADER_LINE);
@@ -324,7 +334,8 @@ void rewrite_end(struct rewrite *r)
     begin(r);
     if (header_scan_is_over(&r->scan))
         return;
-    bool is_field = r->mode != REWRITE_NAME && (r->mode != REWRITE_MBOX || header_is_mbox_line(buf_view(&r->held)));
+    bool is_field = r->mode != REWRITE_NAME &&
+                    (r->mode != REWRITE_MBOX || header_is_mbox_line(buf_view(&r->held)));
     if (!is_field) {
         finish_section(r, false);
         return;

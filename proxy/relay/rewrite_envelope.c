@@ -15,7 +15,8 @@ static char *qualified(const struct upstream_config *u, struct slice local)
     if (!u->qualify)
         return NULL;
     buf_init(&b, CAP_ADDRESS);
-    if (buf_append_slice(&b, local) && buf_printf(&b, "@%s", u->qualify) && address_parse(buf_view(&b), &whole))
+    if (buf_append_slice(&b, local) && buf_printf(&b, "@%s", u->qualify) &&
+        address_parse(buf_view(&b), &whole))
         text = slice_string(buf_view(&b));
     buf_free(&b);
     return text;
@@ -42,7 +43,8 @@ static const char *alias_of(const struct aliases *aliases, struct slice local)
     return rest;
 }
 
-char *rewrite_recipient(const struct aliases *aliases, const struct upstream_config *u, const struct address *to)
+char *rewrite_recipient(const struct aliases *aliases, const struct upstream_config *u,
+                        const struct address *to)
 {
     if (to->domain.len)
         return slice_string(to->text);

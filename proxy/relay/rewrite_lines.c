@@ -7,9 +7,12 @@
 #include "wire/date.h"
 
 enum {
-    HELO_MAX = 255,    /* of a domain (RFC 5321 4.5.3.1.2) */
-    LINE_CAP = 4096,   /* any of our lines: a sender and a host name and a few words */
-    SIZE_MARGIN = 1024 /* a trace line, Date, Message-ID and From of usual length */
+    /* of a domain (RFC 5321 4.5.3.1.2) */
+    HELO_MAX = 255,
+    /* any of our lines: a sender and a host name and a few words */
+    LINE_CAP = 4096,
+    /* a trace line, Date, Message-ID and From of usual length */
+    SIZE_MARGIN = 1024
 };
 
 static char *give(struct buf *b)
@@ -48,11 +51,13 @@ static char *message_id_line(const struct rewrite_facts *f)
     struct buf b;
     buf_init(&b, LINE_CAP);
     /* The id is unique for a year; the second makes it so for good. */
-    bool fits = buf_printf(&b, "Message-ID: <%" PRId64 ".%s@%s>\r\n", f->seconds, f->id, f->hostname);
+    bool fits =
+        buf_printf(&b, "Message-ID: <%" PRId64 ".%s@%s>\r\n", f->seconds, f->id, f->hostname);
     return fits ? give(&b) : NULL;
 }
 
-/* What a client says of itself is written where programs read it: nothing but names and address literals. */
+/* What a client says of itself is written where programs read it: nothing but names and address
+ * literals. */
 static void put_helo(struct buf *b, const char *helo)
 {
     struct slice in = slice_head(slice_of(helo), HELO_MAX);
@@ -74,12 +79,15 @@ static char *trace_line(const struct rewrite_facts *f)
     buf_init(&b, LINE_CAP);
     bool fits = buf_printf(&b, "Received: from ");
     put_helo(&b, f->helo);
-    fits = fits && buf_printf(&b, " ([%s%s])\r\n\tby %s with ", f->client->family == ADDR_V6 ? "IPv6:" : "", addr_text(f->client, client),
-                              f->hostname);
+    fits = fits &&
+           buf_printf(&b, " ([%s%s])\r\n\tby %s with ", f->client->family == ADDR_V6 ? "IPv6:" : "",
+                      addr_text(f->client, client), f->hostname);
     if (f->esmtp)
-        fits = fits && buf_printf(&b, "%s%s%s", f->utf8 ? "UTF8SMTP" : "ESMTP", f->tls ? "S" : "", f->authenticated ? "A" : "");
+        fits = fits && buf_printf(&b, "%s%s%s", f->utf8 ? "UTF8SMTP" : "ESMTP", f->tls ? "S" : "",
+                                  f->authenticated ? "A" : "");
+    /* no other name of the kind is registered for HELO */
     else
-        fits = fits && buf_printf(&b, "SMTP"); /* no other name of the kind is registered for HELO */
+        fits = fits && buf_printf(&b, "SMTP");
     fits = fits && buf_printf(&b, " id %s;\r\n\t%s\r\n", f->id, date_text(f->seconds, date));
     return fits ? give(&b) : NULL;
 }

@@ -21,7 +21,8 @@ bool route_sender_matches(const char *pattern, const struct address *from)
         return from->text.len == 0;
     if (from->text.len == 0)
         return false;
-    const char *at = strrchr(pattern, '@'); /* the last one: a quoted local part may hold another */
+    /* the last one: a quoted local part may hold another */
+    const char *at = strrchr(pattern, '@');
     if (!at)
         return false;
     struct slice local = slice_head(p, (size_t)(at - pattern));
@@ -62,7 +63,8 @@ static bool user_may_fit(const struct route_question *q, const struct upstream_c
 }
 
 /* An account for certain destinations takes nobody who had none. */
-static enum names_verdict destination_fits(const struct route_question *q, const struct upstream_config *u)
+static enum names_verdict destination_fits(const struct route_question *q,
+                                           const struct upstream_config *u)
 {
     enum names_verdict verdict = NAMES_NO;
     if (u->destinations.n == 0)
@@ -71,7 +73,7 @@ static enum names_verdict destination_fits(const struct route_question *q, const
         return NAMES_NO;
     for (size_t i = 0; i < u->destinations.n && verdict != NAMES_YES; i++) {
         const struct destination *d = &u->destinations.items[i];
-        enum names_verdict one = d->name                                      ? names_have(q->names, d->name, q->original)
+        enum names_verdict one = d->name ? names_have(q->names, d->name, q->original)
                                  : network_contains(&d->network, q->original) ? NAMES_YES
                                                                               : NAMES_NO;
         if (one != NAMES_NO)
@@ -86,7 +88,8 @@ static bool is_pinned_to(const struct route_question *q, size_t index)
     return strcmp(q->listener->upstream, q->config->upstreams[index].name) == 0;
 }
 
-enum route_miss route_judge(const struct route_question *q, size_t index, const struct address *from)
+enum route_miss route_judge(const struct route_question *q, size_t index,
+                            const struct address *from)
 {
     const struct upstream_config *u = &q->config->upstreams[index];
     if (q->listener->upstream)
@@ -122,7 +125,8 @@ bool route_takes_all(const struct route_question *q, size_t index)
     const struct upstream_config *u = &q->config->upstreams[index];
     if (q->listener->upstream)
         return is_pinned_to(q, index);
-    return u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) && destination_fits(q, u) == NAMES_YES;
+    return u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) &&
+           destination_fits(q, u) == NAMES_YES;
 }
 
 bool route_may_take(const struct route_question *q, size_t index)

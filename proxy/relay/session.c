@@ -1,4 +1,5 @@
-/* One client: fills the server half's handler table. What concerns a message goes to its transaction. */
+/* One client: fills the server half's handler table. What concerns a message goes to its
+ * transaction. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -25,11 +26,12 @@ static bool may_send(const struct session *s)
 {
     const struct server_client *c = server_client(s->server);
     const struct listen_config *l = s->listener->config;
-    return (l->auth != LISTEN_AUTH_REQUIRED || c->user) && (l->tls != LISTEN_TLS_REQUIRED || c->tls);
+    return (l->auth != LISTEN_AUTH_REQUIRED || c->user) &&
+           (l->tls != LISTEN_TLS_REQUIRED || c->tls);
 }
 
-/* SIZE: the largest that some account of this client takes, before its first EHLO what its provider documents; DSN, SMTPUTF8: only what all of them
- * have. What is unknown promises nothing. */
+/* SIZE: the largest that some account of this client takes, before its first EHLO what its provider
+ * documents; DSN, SMTPUTF8: only what all of them have. What is unknown promises nothing. */
 static void on_hello(void *ctx, struct server_offer *offer_r)
 {
     struct session *s = ctx;
@@ -48,7 +50,9 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
         const struct account_facts *facts = account_facts(only);
         offer.dsn = offer.dsn && facts->known && facts->dsn;
         offer.smtputf8 = offer.smtputf8 && facts->known && facts->smtputf8;
-        uint64_t size = !facts->known ? account_config(only)->size_hint : facts->has_size ? facts->size : 0;
+        uint64_t size = !facts->known     ? account_config(only)->size_hint
+                        : facts->has_size ? facts->size
+                                          : 0;
         if (!size)
             unlimited = true;
         else if (size > offer.size)
@@ -66,12 +70,15 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
 
 /* ------------------------------------------------------------------ MAIL */
 
-/* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream yet is checked when a session is there. */
-static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender, const struct address *from,
-                              const struct mail_params *params)
+/* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a
+ * domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream
+ * yet is checked when a session is there. */
+static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender,
+                              const struct address *from, const struct mail_params *params)
 {
     const struct rate_limit *rate = &s->listener->config->rate;
-    if (rate->messages && s->visitor && !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
+    if (rate->messages && s->visitor &&
+        !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
         return OWN_RATE;
     if (!sender && from->text.len && !from->domain.len)
         return OWN_BAD_SENDER;
@@ -80,7 +87,8 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     if (upstream == ROUTE_LATER)
         return OWN_NO_ROUTE_YET;
     const struct account_facts *facts = account_facts(s->generation->accounts[upstream]);
-    if (params->has_size && facts->known && facts->has_size && facts->size && params->size > facts->size)
+    if (params->has_size && facts->known && facts->has_size && facts->size &&
+        params->size > facts->size)
         return OWN_TOO_BIG;
     if (params->has_size && params->size > server_client(s->server)->size_offered)
         return OWN_OVERRUN;
@@ -93,12 +101,15 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     return OWN_COUNT;
 }
 
-static void report(struct session *s, struct message *m, enum result result, const struct reply *reply)
+static void report(struct session *s, struct message *m, enum result result,
+                   const struct reply *reply)
 {
-    message_report(m, s->relay->io->log, &s->relay->watch, result, reply, loop_now(s->relay->io->loop));
+    message_report(m, s->relay->io->log, &s->relay->watch, result, reply,
+                   loop_now(s->relay->io->loop));
 }
 
-static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m, enum own why, const char *host)
+static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m,
+                        enum own why, const char *host)
 {
     struct reply reply;
     reply_init(&reply);
@@ -118,14 +129,16 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     if (number % DRAWN == 0)
         loop_random(loop, s->relay->chances, sizeof s->relay->chances);
     message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
-    message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name, loop_now(loop));
+    message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name,
+                  loop_now(loop));
     m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
     if (s->listener->config->intercept && s->original.family != ADDR_NONE)
         m->original = mem_string(addr_text_with_port(&s->original, original));
     server_set_message_id(s->server, id);
 }
 
-/* The server half has refused it, for its syntax or its size, or because TLS or a login comes first. */
+/* The server half has refused it, for its syntax or its size, or because TLS or a login comes
+ * first. */
 static void on_mail_refused(void *ctx, struct slice from, const struct answer *answer)
 {
     struct session *s = ctx;
@@ -139,7 +152,8 @@ static void on_mail_refused(void *ctx, struct slice from, const struct answer *a
     message_free(&m);
 }
 
-static void on_mail(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *params)
+static void on_mail(void *ctx, struct server_command *cmd, const struct address *from,
+                    const struct mail_params *params)
 {
     struct session *s = ctx;
     struct route_question q = question(s);
@@ -159,13 +173,16 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
         refuse_mail(s, cmd, &m, fault, host);
         return;
     }
-    s->transaction = transaction_begin(s, upstream, &m, sender, params, params->smtputf8 || utf8_has_high(slice_of(sender)));
-    server_answer(cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
+    s->transaction = transaction_begin(s, upstream, &m, sender, params,
+                                       params->smtputf8 || utf8_has_high(slice_of(sender)));
+    server_answer(
+        cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
 }
 
 /* ------------------------------------------------------------------ the rest of a message */
 
-static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to, const struct rcpt_params *params)
+static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to,
+                    const struct rcpt_params *params)
 {
     transaction_rcpt(((struct session *)ctx)->transaction, cmd, to, params);
 }
@@ -185,7 +202,8 @@ static void on_body_end(void *ctx, struct server_command *cmd)
     transaction_body_end(((struct session *)ctx)->transaction, cmd);
 }
 
-static void on_login(void *ctx, struct server_command *cmd, struct slice user, struct slice password)
+static void on_login(void *ctx, struct server_command *cmd, struct slice user,
+                     struct slice password)
 {
     login_begin(ctx, cmd, user, password);
 }
@@ -223,7 +241,8 @@ static void on_closed(void *ctx, const char *why)
         relay->clients--;
     }
     if (!relay->freed)
-        log_say(relay->io->log, LOG_DEBUG, "a client of listener %s is gone: %s", s->listener->config->name, why);
+        log_say(relay->io->log, LOG_DEBUG, "a client of listener %s is gone: %s",
+                s->listener->config->name, why);
     link_remove(&s->link);
     generation_unref(&s->generation);
     relay_ended(relay);
@@ -245,8 +264,8 @@ static const struct server_handlers handlers = {
     .told = on_told,
 };
 
-void session_begin(struct relay *relay, const struct listener_view *listener, struct listener_count *count, const struct arrival *a,
-                   enum own refuse)
+void session_begin(struct relay *relay, const struct listener_view *listener,
+                   struct listener_count *count, const struct arrival *a, enum own refuse)
 {
     struct session *s = NEW(struct session);
     s->relay = relay;
@@ -262,15 +281,18 @@ void session_begin(struct relay *relay, const struct listener_view *listener, st
     }
     list_push_back(&relay->sessions, &s->link);
     if (a->stream)
-        s->server = server_new_on_stream(relay->io, a->stream, &a->peer, &a->local, &listener->settings, &handlers, s);
+        s->server = server_new_on_stream(relay->io, a->stream, &a->peer, &a->local,
+                                         &listener->settings, &handlers, s);
     else
         s->server = server_new(relay->io, a->transport, &listener->settings, &handlers, s);
     if (refuse != OWN_COUNT)
-        server_close(s->server, failure_code(refuse), failure_enhanced(refuse), failure_text(refuse));
+        server_close(s->server, failure_code(refuse), failure_enhanced(refuse),
+                     failure_text(refuse));
 }
 
 void session_abandon(struct session *s)
 {
     login_abandon(&s->login);
-    server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING), failure_text(OWN_CLOSING));
+    server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING),
+                 failure_text(OWN_CLOSING));
 }

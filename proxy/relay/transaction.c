@@ -1,5 +1,6 @@
-/* One message, from MAIL to its verdict. Where it stands are two phases, the client's (front) and the upstream's (back); every function here is a switch over one
- * of them without a default, so that a fault that nobody thought of does not compile. */
+/* One message, from MAIL to its verdict. Where it stands are two phases, the client's (front) and
+ * the upstream's (back); every function here is a switch over one of them without a default, so
+ * that a fault that nobody thought of does not compile. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@ const char *transaction_identity(const struct upstream_config *u, const char *se
 
 /* ------------------------------------------------------------------ begin and end */
 
-struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message, char *sender,
-                                      const struct mail_params *params, bool wants_utf8)
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message,
+                                      char *sender, const struct mail_params *params,
+                                      bool wants_utf8)
 {
     struct transaction *t = NEW(struct transaction);
     t->relay = s->relay;
@@ -71,16 +73,19 @@ static void destroy(void *arg)
     free(t);
 }
 
-/* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account must know; else it may be about this message alone. */
+/* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account
+ * must know; else it may be about this message alone. */
 static void drop_unfit(struct transaction *t, struct client *c, bool judged)
 {
-    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &t->unfit, .saw_bytes = true};
+    struct client_failure failure = {
+        .stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &t->unfit, .saw_bytes = true};
     err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit.code);
     client_quit(&c);
     lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
 }
 
-/* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged: the upstream has answered for the message. */
+/* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged:
+ * the upstream has answered for the message. */
 static void leave_upstream(struct transaction *t, bool judged)
 {
     struct client *c;
@@ -128,7 +133,8 @@ static void end(struct transaction *t)
 static void report(struct transaction *t, enum result result, const struct reply *reply)
 {
     t->message.nrcpt = t->recipients.accepted;
-    message_report(&t->message, t->relay->io->log, &t->relay->watch, result, reply, loop_now(t->relay->io->loop));
+    message_report(&t->message, t->relay->io->log, &t->relay->watch, result, reply,
+                   loop_now(t->relay->io->loop));
 }
 
 static void report_refusal(struct transaction *t, const struct reply *reply)
@@ -136,7 +142,8 @@ static void report_refusal(struct transaction *t, const struct reply *reply)
     report(t, reply->code >= 500 ? RESULT_REFUSED : RESULT_DEFERRED, reply);
 }
 
-/* A message that ends without a verdict does not end without its line where every recipient was refused, or where its client was told the id. */
+/* A message that ends without a verdict does not end without its line where every recipient was
+ * refused, or where its client was told the id. */
 static void report_unfinished(struct transaction *t)
 {
     if (!t->recipients.accepted && t->recipients.refused)
@@ -155,7 +162,8 @@ bool transaction_promised(const struct transaction *t)
 void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
 {
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid, had_turn, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid,
+                               had_turn, &transaction_lease_events, t);
 }
 
 static void ask_envelope(struct transaction *t)
@@ -177,10 +185,11 @@ void transaction_advance(struct transaction *t)
     case BACK_READY:
     case BACK_ENVELOPE: ask_envelope(t); break;
     case BACK_BODY: body_pump(t); break;
+    /* an event of the upstream's comes next */
     case BACK_SETTLED:
     case BACK_ACQUIRING:
     case BACK_GO_AHEAD:
-    case BACK_END: break; /* an event of the upstream's comes next */
+    case BACK_END: break;
     }
 }
 
@@ -199,7 +208,8 @@ static void settle(struct transaction *t, bool judged)
         envelope_answer_waiting(t);
         break;
     case FRONT_DATA:
-        t->front = FRONT_ENVELOPE; /* after a refused DATA the server half keeps the transaction open */
+        /* after a refused DATA the server half keeps the transaction open */
+        t->front = FRONT_ENVELOPE;
         t->cmd = NULL;
         report(t, t->result, &t->answer);
         answer_with(cmd, &t->answer, t->answer_is_upstreams);
@@ -220,7 +230,8 @@ static void settle(struct transaction *t, bool judged)
         report(t, t->result, &t->answer);
         end(t);
         break;
-    case FRONT_REFUSING: break; /* it was settled before */
+    /* it was settled before */
+    case FRONT_REFUSING: break;
     }
 }
 
@@ -230,8 +241,9 @@ void transaction_explain(struct transaction *t, const struct reply *reply)
     if (!help || t->explained)
         return;
     t->explained = true;
-    log_event(t->relay->io->log, LOG_WARN, "the upstream's refusal has a cure in the configuration", log_str("id", t->message.id),
-              log_str("upstream", t->upstream->name), log_num("status", reply->code), log_str("help", help));
+    log_event(t->relay->io->log, LOG_WARN, "the upstream's refusal has a cure in the configuration",
+              log_str("id", t->message.id), log_str("upstream", t->upstream->name),
+              log_num("status", reply->code), log_str("help", help));
 }
 
 void transaction_note_unfit(struct transaction *t, const struct reply *reply)
@@ -241,15 +253,18 @@ void transaction_note_unfit(struct transaction *t, const struct reply *reply)
     if (!t->unfit.code)
         log_event(t->relay->io->log, LOG_WARN,
                   logs_in ? "the upstream let us log in, and yet answers as if we had not"
-                          : "the upstream wants a login, and this account has none: set username and password_file",
-                  log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_num("status", reply->code),
+                          : "the upstream wants a login, and this account has none: set username "
+                            "and password_file",
+                  log_str("id", t->message.id), log_str("upstream", t->upstream->name),
+                  log_num("status", reply->code),
                   log_str("reply", reply_words(reply, words, sizeof words)));
     reply_copy(&t->unfit, reply);
 }
 
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail)
 {
-    failure_say(&t->answer, own, t->message.id, &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
+    failure_say(&t->answer, own, t->message.id,
+                &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
     t->answer_is_upstreams = false;
     t->result = failure_result(own);
     settle(t, false);
@@ -260,7 +275,8 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
     bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
     if (failure_is_about_credentials(reply->code)) {
         transaction_note_unfit(t, reply);
-        t->unfit_at_mail = t->back == BACK_ENVELOPE; /* a refused RCPT does not come here */
+        /* a refused RCPT does not come here */
+        t->unfit_at_mail = t->back == BACK_ENVELOPE;
         if (t->unfit_at_mail && !transaction_promised(t)) {
             leave_upstream(t, false);
             t->back = BACK_NONE;
@@ -273,13 +289,16 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
     transaction_explain(t, reply);
     reply_copy(&t->answer, reply);
     t->answer_is_upstreams = true;
-    t->result = reply_is(reply, 2) ? RESULT_DELIVERED : reply_is(reply, 5) ? RESULT_REFUSED : RESULT_DEFERRED;
+    t->result = reply_is(reply, 2)   ? RESULT_DELIVERED
+                : reply_is(reply, 5) ? RESULT_REFUSED
+                                     : RESULT_DEFERRED;
     settle(t, judged);
 }
 
 /* ------------------------------------------------------------------ what the client says */
 
-void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to, const struct rcpt_params *params)
+void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to,
+                      const struct rcpt_params *params)
 {
     if (!t->message.to)
         message_set_to(&t->message, to->text);
@@ -316,14 +335,16 @@ void transaction_reset(struct transaction *t, enum server_end why)
         failure_say(&t->answer, OWN_OVERRUN, t->message.id, NULL);
         report(t, RESULT_REFUSED, &t->answer);
         break;
-    case SERVER_REFUSED: break; /* reported when it was */
+    /* reported when it was */
+    case SERVER_REFUSED: break;
     }
     end(t);
 }
 
 void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye)
 {
-    if (t->told.code && !goodbye) /* the first says more: what follows is often its consequence */
+    /* the first says more: what follows is often its consequence */
+    if (t->told.code && !goodbye)
         return;
     answer_keep(&t->told, answer, t->message.id);
     t->said_goodbye = goodbye;
@@ -340,11 +361,14 @@ void transaction_client_gone(struct transaction *t, const char *why)
             report_refusal(t, &t->told);
             break;
         }
-        log_event(t->relay->io->log, LOG_INFO, "the client left before the end of its message, nothing was sent",
-                  log_str("id", t->message.id), log_str("client", t->message.client), log_str("why", why));
+        log_event(t->relay->io->log, LOG_INFO,
+                  "the client left before the end of its message, nothing was sent",
+                  log_str("id", t->message.id), log_str("client", t->message.client),
+                  log_str("why", why));
         break;
     case FRONT_END:
-        t->front = FRONT_GONE; /* PRODUCT 6: the upstream's answer is awaited and logged */
+        /* PRODUCT 6: the upstream's answer is awaited and logged */
+        t->front = FRONT_GONE;
         detach_session(t);
         return;
     case FRONT_GONE: return;
@@ -359,9 +383,11 @@ void transaction_abandon(struct transaction *t)
                     &(struct own_words){.host = t->upstream->host});
         report(t, t->back == BACK_END ? RESULT_LOST_LINK : RESULT_DEFERRED, &t->answer);
     } else {
-        failure_say(&t->answer, OWN_CLOSING, t->message.id, NULL); /* its client is told so at once */
+        /* its client is told so at once */
+        failure_say(&t->answer, OWN_CLOSING, t->message.id, NULL);
         report(t, RESULT_DEFERRED, &t->answer);
     }
     end(t);
-    let_go(t); /* not at the end of the turn: the accounts may be freed before */
+    /* not at the end of the turn: the accounts may be freed before */
+    let_go(t);
 }

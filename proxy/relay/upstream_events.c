@@ -1,11 +1,13 @@
-/* The client half's event table, and the lease's: what the upstream does, told to the transaction. */
+/* The client half's event table, and the lease's: what the upstream does, told to the
+ * transaction. */
 #include <stdio.h>
 
 #include "relay/relay_private.h"
 
 /* ------------------------------------------------------------------ the lease */
 
-/* What this session lacks that the client asked for at MAIL, when the upstream was not known yet; OWN_COUNT: nothing. A missing DSN is dropped by the client half. */
+/* What this session lacks that the client asked for at MAIL, when the upstream was not known yet;
+ * OWN_COUNT: nothing. A missing DSN is dropped by the client half. */
 static enum own shortcoming(const struct transaction *t, const struct ehlo *ehlo)
 {
     if (t->has_size && ehlo->has_size && ehlo->size && t->size > ehlo->size)
@@ -36,7 +38,8 @@ static void on_acquired(void *ctx, struct lease *lease)
         transaction_settle_own(t, transaction_promised(t) ? OWN_CHANGED : lacks, NULL);
 }
 
-/* Nobody waits for an answer: what comes next asks anew, or a client that thinks between two commands would hear of an outage that is long over. */
+/* Nobody waits for an answer: what comes next asks anew, or a client that thinks between two
+ * commands would hear of an outage that is long over. */
 static bool nothing_asked(struct transaction *t)
 {
     return t->front == FRONT_ENVELOPE && !recipients_waiting(&t->recipients);
@@ -49,17 +52,22 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
     t->lease = NULL;
     t->back = BACK_NONE;
     if (own == OWN_LOOP)
-        log_event(t->relay->io->log, LOG_ERROR, "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
-                  log_str("id", t->message.id), log_str("upstream", t->upstream->name), log_str("host", t->upstream->host));
+        log_event(
+            t->relay->io->log, LOG_ERROR,
+            "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
+            log_str("id", t->message.id), log_str("upstream", t->upstream->name),
+            log_str("host", t->upstream->host));
     if (transaction_fall_back(t, own, words))
         return;
     if (nothing_asked(t))
         return;
-    /* What the client was told of its recipients cannot be taken back: this is then about the lost session, not about the ports. */
+    /* What the client was told of its recipients cannot be taken back: this is then about the lost
+     * session, not about the ports. */
     transaction_settle_own(t, transaction_promised(t) ? OWN_NO_REPLACEMENT : own, words);
 }
 
-const struct lease_events transaction_lease_events = {.acquired = on_acquired, .refused = on_refused};
+const struct lease_events transaction_lease_events = {.acquired = on_acquired,
+                                                      .refused = on_refused};
 
 /* ------------------------------------------------------------------ the session */
 
@@ -79,24 +87,29 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
     envelope_rcpt_reply(ctx, index, reply);
 }
 
-/* A message can meet several ports, each of which refuses its first empty chunk; one that refuses for ever is believed in the end. */
+/* A message can meet several ports, each of which refuses its first empty chunk; one that refuses
+ * for ever is believed in the end. */
 enum { PROBES_MAX = 3 };
 
-/* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT there are none. */
+/* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT
+ * there are none. */
 static void let_client_speak(struct transaction *t)
 {
     struct server_command *cmd = t->cmd;
     t->cmd = NULL;
     t->front = FRONT_BODY;
     body_begin(t);
-    server_answer(cmd, &(struct answer){.code = 354, .enhanced = "", .text = slice_of("end the message with <CRLF>.<CRLF>")});
+    server_answer(cmd, &(struct answer){.code = 354,
+                                        .enhanced = "",
+                                        .text = slice_of("end the message with <CRLF>.<CRLF>")});
 }
 
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
     const struct client *c = lease_client(t->lease);
-    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN && t->probes < PROBES_MAX) {
+    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN &&
+        t->probes < PROBES_MAX) {
         replay_after_probe(t);
         return;
     }

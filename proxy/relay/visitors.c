@@ -11,16 +11,20 @@
 enum { BUCKETS = 1024 };
 
 struct visitor {
-    struct visitor *next; /* in its bucket */
-    struct link idle;     /* in visitors.idle when it has no connection */
+    /* in its bucket */
+    struct visitor *next;
+    /* in visitors.idle when it has no connection */
+    struct link idle;
     struct addr addr;
     unsigned clients;
-    struct window *window; /* NULL: nothing was counted */
+    /* NULL: nothing was counted */
+    struct window *window;
 };
 
 struct visitors {
     uint64_t seed;
-    struct link idle; /* who left first stands first */
+    /* who left first stands first */
+    struct link idle;
     size_t nidle;
     struct visitor *buckets[BUCKETS];
 };

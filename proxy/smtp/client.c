@@ -1,11 +1,14 @@
-/* The life of a session: made, hearing replies, watched by a clock. What a reply means is judged in the other files. */
+/* The life of a session: made, hearing replies, watched by a clock. What a reply means is judged in
+ * the other files. */
 #include "smtp/client_private.h"
 
 #include "base/log.h"
 
 enum {
-    EXCESS_PATIENCE = 2, /* seconds for the rest of a reply that nobody asked for: is it a 421? */
-    PROGRESS_CHECKS = 8, /* looks at the output queue per timeout */
+    /* seconds for the rest of a reply that nobody asked for: is it a 421? */
+    EXCESS_PATIENCE = 2,
+    /* looks at the output queue per timeout */
+    PROGRESS_CHECKS = 8,
 };
 
 enum client_state client_now(const struct client *c)
@@ -23,7 +26,8 @@ static void say_change(const struct client *c, enum client_state from, enum clie
 {
     char peer[ADDR_TEXT];
     if (from != to && c->io.log && log_wants(c->io.log, LOG_DEBUG))
-        log_event(c->io.log, LOG_DEBUG, "upstream session", log_str("peer", addr_text_with_port(stream_peer(c->stream), peer)),
+        log_event(c->io.log, LOG_DEBUG, "upstream session",
+                  log_str("peer", addr_text_with_port(stream_peer(c->stream), peer)),
                   log_str("from", client_rows[from].name), log_str("to", client_rows[to].name));
 }
 
@@ -44,7 +48,8 @@ bool client_is_mute(const struct client *c)
 
 /* ---- the clock ---- */
 
-/* After the end of data an upstream may take its time, even where it is a chunk before the last that it answers late. */
+/* After the end of data an upstream may take its time, even where it is a chunk before the last
+ * that it answers late. */
 static enum client_clock clock_now(const struct client *c)
 {
     enum client_state now = client_now(c);
@@ -77,15 +82,20 @@ void client_watch(struct client *c)
         timer_stop(c->timer);
     else if (clock == CLOCK_REPLY)
         timer_arm(c->timer, allowed(c, clock));
-    else /* what was just queued leaves in a moment: looked at soon, so that the deadline counts from about then */
-        timer_arm(c->timer, allowed(c, clock) / PROGRESS_CHECKS < USEC_PER_SEC ? allowed(c, clock) / PROGRESS_CHECKS : USEC_PER_SEC);
+    else
+        /* what was just queued leaves in a moment: looked at soon, so that the deadline counts from
+         * about then */
+        timer_arm(c->timer, allowed(c, clock) / PROGRESS_CHECKS < USEC_PER_SEC
+                                ? allowed(c, clock) / PROGRESS_CHECKS
+                                : USEC_PER_SEC);
 }
 
 static void on_timer(void *arg)
 {
     struct client *c = arg;
     if (c->excess) {
-        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "sent bytes that no command asked for");
+        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
+                    "sent bytes that no command asked for");
         return;
     }
     enum client_state now = client_now(c);
@@ -101,7 +111,8 @@ static void on_timer(void *arg)
     if (left > 0)
         arm(c, clock, left);
     else
-        client_lose(c, CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s", (long long)(allowed(c, clock) / USEC_PER_SEC));
+        client_lose(c, CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s",
+                    (long long)(allowed(c, clock) / USEC_PER_SEC));
 }
 
 /* ---- hearing ---- */
@@ -111,11 +122,13 @@ enum client_state client_judge_unasked(struct client *c, const struct reply *rep
     char words[200];
     if (reply->code == 421)
         return client_lose_to_reply(c, reply);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL, "a reply that no command asked for: %s",
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
+                       "a reply that no command asked for: %s",
                        reply_words(reply, words, sizeof words));
 }
 
-/* A reply to a command of which not every byte has left yet: the early verdict on a body is one, everything else is a forgery or a mix-up. */
+/* A reply to a command of which not every byte has left yet: the early verdict on a body is one,
+ * everything else is a forgery or a mix-up. */
 static bool is_premature(const struct client *c, enum client_state now, const struct reply *r)
 {
     const struct asked *oldest = client_oldest(c);
@@ -138,7 +151,8 @@ static void hear(struct client *c, const struct reply *r)
     if (asked)
         client_answered(c);
     c->fresh_from_pool = false;
-    /* What follows the last reply that is due was not asked for; only a body that may begin can get its verdict at once. */
+    /* What follows the last reply that is due was not asked for; only a body that may begin can get
+     * its verdict at once. */
     if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
         c->excess = true;
     client_enter(c, judge(c, r));
@@ -195,7 +209,8 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
     struct client *c = ctx;
     (void)s;
     switch (event) {
-    case STREAM_CONNECTED: break; /* the stream came connected */
+    /* the stream came connected */
+    case STREAM_CONNECTED: break;
     case STREAM_SECURED: client_secured(c); break;
     case STREAM_INPUT: on_input(c); break;
     case STREAM_LOW:
@@ -217,8 +232,9 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
 
 /* ---- making, asking ---- */
 
-struct client *client_new(const struct io *io, struct stream *s, const struct client_settings *settings, const struct client_events *events,
-                          void *ctx)
+struct client *client_new(const struct io *io, struct stream *s,
+                          const struct client_settings *settings,
+                          const struct client_events *events, void *ctx)
 {
     struct client *c = NEW(struct client);
     c->io = *io;

@@ -1,5 +1,6 @@
-/* Commands and the replies they are owed: matched by count and order (RFC 2920 section 3.1). With PIPELINING a command leaves at once,
- * else when the one before it is answered. The stream makes one write of what one turn queues. */
+/* Commands and the replies they are owed: matched by count and order (RFC 2920 section 3.1). With
+ * PIPELINING a command leaves at once, else when the one before it is answered. The stream makes
+ * one write of what one turn queues. */
 #include "smtp/client_private.h"
 
 #include <stdlib.h>
@@ -48,14 +49,16 @@ static void mark_sent(struct client *c, struct asked *a)
 {
     a->waiting = 0;
     a->end = stream_position(c->stream);
-    stream_gather(c->stream, false); /* its answer is waited for */
+    /* its answer is waited for */
+    stream_gather(c->stream, false);
     if (c->nsent++ == 0) {
         c->flights++;
         client_watch(c);
     }
 }
 
-/* Bytes that lie there before the question can't be its answer: taking them for it would shift every reply by one from then on. */
+/* Bytes that lie there before the question can't be its answer: taking them for it would shift
+ * every reply by one from then on. */
 bool client_may_speak(struct client *c)
 {
     if (c->rest != CS_GONE && c->nsent == 0 && c->rest != CS_BODY && stream_view(c->stream).len)
@@ -75,7 +78,8 @@ void client_expect(struct client *c, enum client_state state)
     mark_sent(c, push(c, state));
 }
 
-/* The greeting answers no question: it may lie there already, having come through a tunnel or with the end of the handshake. */
+/* The greeting answers no question: it may lie there already, having come through a tunnel or with
+ * the end of the handshake. */
 void client_expect_greeting(struct client *c)
 {
     mark_sent(c, push(c, CS_GREETING));
@@ -93,7 +97,8 @@ enum client_state client_ask(struct client *c, enum client_state state, struct s
         a->waiting = (uint16_t)line.len;
     } else {
         c->nasked--;
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_LIMIT, "too many commands wait for this upstream");
+        client_fail_later(c, CLIENT_FAULT_LINK, ERR_LIMIT,
+                          "too many commands wait for this upstream");
     }
     return state;
 }
@@ -104,7 +109,8 @@ void client_send_waiting(struct client *c)
     while (!client_is_mute(c) && c->nsent < c->nasked) {
         struct asked *a = asked_at(c, c->nsent);
         size_t len = a->waiting;
-        if (!may_send(c, len) || !stream_write_slice(c->stream, slice_head(buf_view(&c->lines), len)))
+        if (!may_send(c, len) ||
+            !stream_write_slice(c->stream, slice_head(buf_view(&c->lines), len)))
             return;
         buf_consume(&c->lines, len);
         mark_sent(c, a);

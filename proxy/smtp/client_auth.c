@@ -1,4 +1,5 @@
-/* The AUTH machine (RFC 4954): which mechanism, the exchange, what its end means. AUTH is never begun on a connection that has not earned it. */
+/* The AUTH machine (RFC 4954): which mechanism, the exchange, what its end means. AUTH is never
+ * begun on a connection that has not earned it. */
 #include "smtp/client_private.h"
 
 #include <stdlib.h>
@@ -7,13 +8,17 @@
 #include "smtp/sasl.h"
 
 enum {
-    MOST_ROUNDS = 8,    /* 334s per mechanism; none of ours needs more than 3 */
-    INITIAL_LINE = 510, /* RFC 4954 section 4: an initial response only if the command fits 512 octets with its CRLF */
+    /* 334s per mechanism; none of ours needs more than 3 */
+    MOST_ROUNDS = 8,
+    /* RFC 4954 section 4: an initial response only if the command fits 512 octets with its CRLF */
+    INITIAL_LINE = 510,
 };
 
-/* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the session may end before it does. */
+/* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the
+ * session may end before it does. */
 struct auth_job {
-    struct client *client; /* NULL: it is gone */
+    /* NULL: it is gone */
+    struct client *client;
     struct sasl *sasl;
     char *challenge;
     struct buf response;
@@ -24,8 +29,10 @@ struct auth_job {
 /* In the order in which `auto` tries them. */
 static const struct offer {
     enum sasl_mechanism mechanism;
-    unsigned bit;                   /* in ehlo.mechanisms */
-    enum client_auth_choice choice; /* the setting that names it */
+    /* in ehlo.mechanisms */
+    unsigned bit;
+    /* the setting that names it */
+    enum client_auth_choice choice;
     bool automatic;
 } offers[] = {
     {SASL_SCRAM_SHA_256, MECH_SCRAM_SHA_256, CLIENT_AUTH_SCRAM_SHA_256, true},
@@ -39,7 +46,8 @@ static const struct offer *choose(const struct client *c)
 {
     for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
         const struct offer *o = &offers[i];
-        bool wanted = c->settings->auth == o->choice || (c->settings->auth == CLIENT_AUTH_AUTO && o->automatic);
+        bool wanted = c->settings->auth == o->choice ||
+                      (c->settings->auth == CLIENT_AUTH_AUTO && o->automatic);
         if (wanted && (c->ehlo.mechanisms & o->bit) && !(c->login.tried & o->bit))
             return o;
     }
@@ -49,8 +57,9 @@ static const struct offer *choose(const struct client *c)
 void client_forget_login(struct client *c)
 {
     struct client_login *l = &c->login;
+    /* it frees itself, and the exchange with it */
     if (l->job)
-        l->job->client = NULL; /* it frees itself, and the exchange with it */
+        l->job->client = NULL;
     else
         sasl_free(&l->sasl);
     secret_free(&l->password);
@@ -58,7 +67,8 @@ void client_forget_login(struct client *c)
     *l = (struct client_login){0};
 }
 
-/* PRODUCT: no credential over a connection that isn't TLS with a verified name, unless the configuration says so in as many words. */
+/* PRODUCT: no credential over a connection that isn't TLS with a verified name, unless the
+ * configuration says so in as many words. */
 static bool has_earned_it(const struct client *c)
 {
     const struct tls_facts *facts = stream_tls(c->stream);
@@ -69,12 +79,13 @@ enum client_state client_want_auth(struct client *c)
 {
     if (!has_earned_it(c))
         return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PERMISSION,
-                           "credentials only go over TLS with a verified certificate, and this connection has none");
+                           "credentials only go over TLS with a verified certificate, and this "
+                           "connection has none");
     if (!c->ehlo.auth)
         return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL, "AUTH is not offered");
     if (!choose(c))
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL, "none of the offered mechanisms is ours: %s",
-                           c->ehlo.mechanisms_text);
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
+                           "none of the offered mechanisms is ours: %s", c->ehlo.mechanisms_text);
     client_enter(c, CS_AUTH_WANTED);
     if (!client_is_mute(c))
         c->events->auth_wanted(c->ctx);
@@ -82,17 +93,20 @@ enum client_state client_want_auth(struct client *c)
 }
 
 /* Nothing of a line that holds a credential stays behind in our memory. */
-static enum client_state say(struct client *c, const char *command, const char *mechanism, struct slice response)
+static enum client_state say(struct client *c, const char *command, const char *mechanism,
+                             struct slice response)
 {
     struct buf line;
     buf_init(&line, CAP_AUTH_LINE);
-    bool fits = buf_printf(&line, "%s%s%s", command, mechanism, mechanism[0] && response.len ? " " : "") &&
-                buf_append_slice(&line, response) && buf_append(&line, "\r\n", 2);
+    bool fits =
+        buf_printf(&line, "%s%s%s", command, mechanism, mechanism[0] && response.len ? " " : "") &&
+        buf_append_slice(&line, response) && buf_append(&line, "\r\n", 2);
     enum client_state next = CS_AUTH;
     if (fits)
         next = client_ask(c, CS_AUTH, buf_view(&line));
     else
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_LIMIT, "the credentials don't fit an AUTH line");
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_LIMIT,
+                          "the credentials don't fit an AUTH line");
     buf_wipe(&line);
     return next;
 }
@@ -127,7 +141,8 @@ static void begin(struct client *c, const struct offer *o)
     size_t room = INITIAL_LINE - before;
     struct slice name = slice_of(l->user);
     bool short_enough = (name.len + secret_reveal(l->password).len + 64) / 3 * 4 <= room;
-    if (short_enough && sasl_speaks_first(l->sasl) && sasl_step(l->sasl, slice_of(""), &response, &err) < 0)
+    if (short_enough && sasl_speaks_first(l->sasl) &&
+        sasl_step(l->sasl, slice_of(""), &response, &err) < 0)
         client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
     else
         say(c, "AUTH ", c->mechanism, buf_view(&response));
@@ -142,7 +157,8 @@ void client_auth(struct client *c, const struct client_credential *credential)
     client_forget_login(c);
     const struct offer *o = choose(c);
     if (!o || !has_earned_it(c)) {
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION, "this connection may not carry credentials");
+        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION,
+                          "this connection may not carry credentials");
         return;
     }
     c->login.user = mem_string(credential->user);
@@ -152,7 +168,8 @@ void client_auth(struct client *c, const struct client_credential *credential)
 
 /* ---- rounds ---- */
 
-static enum client_state answer(struct client *c, int rc, const struct buf *response, const struct err *err)
+static enum client_state answer(struct client *c, int rc, const struct buf *response,
+                                const struct err *err)
 {
     if (rc < 0)
         return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, err->kind, "%s", err->words);
@@ -200,7 +217,8 @@ static enum client_state judge_challenge(struct client *c, const struct reply *r
     struct err err;
     struct slice challenge = slice_trim(buf_view(&r->text));
     if (++l->rounds > MOST_ROUNDS)
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "the server never stops asking");
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
+                           "the server never stops asking");
     if (sasl_next_is_slow(l->sasl))
         return derive_elsewhere(c, challenge);
     buf_init(&response, CAP_AUTH_LINE);
@@ -210,7 +228,8 @@ static enum client_state judge_challenge(struct client *c, const struct reply *r
     return next;
 }
 
-/* The server announced a mechanism that it doesn't take (RFC 4954 section 4): the next one, on the same session. */
+/* The server announced a mechanism that it doesn't take (RFC 4954 section 4): the next one, on the
+ * same session. */
 static enum client_state judge_unknown(struct client *c, const struct reply *r)
 {
     char words[200];
@@ -219,7 +238,8 @@ static enum client_state judge_unknown(struct client *c, const struct reply *r)
             c->login.tried |= offers[i].bit;
     const struct offer *next = choose(c);
     if (!next)
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL, "no mechanism is left: %s", reply_words(r, words, sizeof words));
+        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL,
+                           "no mechanism is left: %s", reply_words(r, words, sizeof words));
     begin(c, next);
     return CS_AUTH;
 }
@@ -231,7 +251,9 @@ static enum client_state judge(struct client *c, const struct reply *r)
     if (reply_is(r, 2)) {
         if (!sasl_is_satisfied(c->login.sasl))
             return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                               "the server says yes before %s is through, without a proof that it knows the password", c->mechanism);
+                               "the server says yes before %s is through, without a proof that it "
+                               "knows the password",
+                               c->mechanism);
         client_forget_login(c);
         return client_settle(c);
     }
@@ -249,7 +271,8 @@ enum client_state client_judge_auth(struct client *c, const struct reply *r)
     reply_init(&quiet);
     reply_copy(&quiet, r);
     buf_clear(&quiet.text);
-    enum client_state next = buf_append(&quiet.text, instead, sizeof instead - 1) ? judge(c, &quiet) : CS_AUTH;
+    enum client_state next =
+        buf_append(&quiet.text, instead, sizeof instead - 1) ? judge(c, &quiet) : CS_AUTH;
     reply_free(&quiet);
     return next;
 }

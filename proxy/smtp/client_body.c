@@ -1,5 +1,6 @@
-/* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the verdict. The end of the message is sent by client_end_body alone; whatever ends
- * a session earlier leaves the upstream without a dot and without LAST. */
+/* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the
+ * verdict. The end of the message is sent by client_end_body alone; whatever ends a session earlier
+ * leaves the upstream without a dot and without LAST. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
@@ -38,7 +39,8 @@ void client_begin_body(struct client *c)
     if (client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
         return;
     c->body_begun = true;
-    stream_wipe(c->stream, false); /* logins are over on this connection */
+    /* logins are over on this connection */
+    stream_wipe(c->stream, false);
     c->uses_bdat = c->ehlo.chunking && c->chunking != CHUNKING_BROKEN;
     if (!c->uses_bdat) {
         ask_data(c);
@@ -73,8 +75,9 @@ enum client_state client_judge_data(struct client *c, const struct reply *r)
     return r->code >= 400 ? refuse_body(c, r) : client_lose_out_of_step(c, r);
 }
 
-/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands; this one was empty. Postfix knows BDAT and
- * refuses an empty chunk (551 5.7.1 Null BDAT request), and with it the transaction: what it says is not about the message. */
+/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands;
+ * this one was empty. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT request),
+ * and with it the transaction: what it says is not about the message. */
 enum client_state client_judge_probe(struct client *c, const struct reply *r)
 {
     bool unknown = r->code >= 500 && r->code <= 504, dislikes_empty = r->code > 504;
@@ -99,11 +102,14 @@ static size_t put_dotted(struct client *c, struct slice octets)
     struct buf out;
     size_t got, taken;
     buf_init(&out, stream_room(c->stream));
-    buf_space(&out, octets.len + FOR_DOTS, &got); /* one allocation, not a series */
+    /* one allocation, not a series */
+    buf_space(&out, octets.len + FOR_DOTS, &got);
     taken = dot_encode(&c->dots, octets, &out);
+    /* the link is dead; STREAM_FAILED follows */
     if (!stream_write_slice(c->stream, buf_view(&out)))
-        taken = 0;                                /* the link is dead; STREAM_FAILED follows */
-    stream_gather(c->stream, c->body_octets > 0); /* of a body that comes in one piece the end follows at once */
+        taken = 0;
+    /* of a body that comes in one piece the end follows at once */
+    stream_gather(c->stream, c->body_octets > 0);
     buf_free(&out);
     return taken;
 }
@@ -111,7 +117,8 @@ static size_t put_dotted(struct client *c, struct slice octets)
 /* Although replies are due. */
 static bool may_send_more_chunks(const struct client *c)
 {
-    return c->pipelining && c->chunks_out < (c->body_octets > CAP_REPLAY ? CHUNKS_BEYOND_REPLAY : CHUNKS_OUTSTANDING);
+    return c->pipelining && c->chunks_out < (c->body_octets > CAP_REPLAY ? CHUNKS_BEYOND_REPLAY
+                                                                         : CHUNKS_OUTSTANDING);
 }
 
 static bool chunk_may_go(struct client *c)
@@ -126,8 +133,8 @@ static bool send_chunk(struct client *c, bool last)
 {
     char command[CHUNK_COMMAND];
     int n = snprintf(command, sizeof command, "BDAT %zu%s\r\n", c->stage.len, last ? " LAST" : "");
-    if (c->stage.len + (size_t)n > stream_room(c->stream) || !buf_prepend(&c->stage, command, (size_t)n) ||
-        !stream_write_buf(c->stream, &c->stage))
+    if (c->stage.len + (size_t)n > stream_room(c->stream) ||
+        !buf_prepend(&c->stage, command, (size_t)n) || !stream_write_buf(c->stream, &c->stage))
         return false;
     if (last) {
         c->end_at = stream_position(c->stream) - 1;
@@ -153,7 +160,8 @@ static size_t put_staged(struct client *c, struct slice octets)
         struct slice part = slice_head(slice_from(octets, taken), stage_room(c));
         if (part.len && !c->stage.len)
             buf_reserve(&c->stage, CHUNK_COMMAND, CAP_CHUNK - CHUNK_COMMAND);
-        if (part.len ? !buf_append_slice(&c->stage, part) : !(chunk_may_go(c) && send_chunk(c, false)))
+        if (part.len ? !buf_append_slice(&c->stage, part)
+                     : !(chunk_may_go(c) && send_chunk(c, false)))
             break;
         taken += part.len;
     }
@@ -205,7 +213,8 @@ void client_pump_body(struct client *c)
             send_chunk(c, true);
         return;
     }
-    bool room = c->rest == CS_BODY ? stream_queued(c->stream) <= LOW_MARK : stage_room(c) || chunk_may_go(c);
+    bool room = c->rest == CS_BODY ? stream_queued(c->stream) <= LOW_MARK
+                                   : stage_room(c) || chunk_may_go(c);
     if (c->wants_low && room) {
         c->wants_low = false;
         c->events->low(c->ctx);
@@ -223,7 +232,8 @@ void client_end_body(struct client *c)
 
 /* ---- verdicts ---- */
 
-/* The message is judged. If the reply came before its command had left whole, the upstream may not read the rest as we mean it: no RSET then. */
+/* The message is judged. If the reply came before its command had left whole, the upstream may not
+ * read the rest as we mean it: no RSET then. */
 static enum client_state tell_verdict(struct client *c, const struct reply *r, bool clean)
 {
     bool knows_no_bdat = c->uses_bdat && (r->code == 500 || r->code == 502);
@@ -238,12 +248,14 @@ static enum client_state tell_verdict(struct client *c, const struct reply *r, b
     return client_now(c);
 }
 
-/* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't be meant for it. */
+/* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't
+ * be meant for it. */
 enum client_state client_judge_body(struct client *c, const struct reply *r)
 {
     if (r->code >= 400)
         return tell_verdict(c, r, false);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "the upstream answered a message that it had not seen the end of");
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                       "the upstream answered a message that it had not seen the end of");
 }
 
 enum client_state client_judge_chunk(struct client *c, const struct reply *r)
@@ -260,10 +272,12 @@ enum client_state client_judge_end(struct client *c, const struct reply *r)
 {
     if (reply_is(r, 3))
         return client_lose_out_of_step(c, r);
-    if (c->judged) { /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
+    /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
+    if (c->judged) {
         if (r->code >= 400)
             return client_now(c);
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "the upstream accepted a message of which it had refused a part");
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                           "the upstream accepted a message of which it had refused a part");
     }
     if (c->uses_bdat && reply_is(r, 2))
         c->chunking = CHUNKING_PROVEN;

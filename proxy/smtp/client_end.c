@@ -1,11 +1,13 @@
-/* The end of a session, whoever wants it: `lost`, client_close, client_quit. And what was found inside of a call of the owner's and must wait for the loop. */
+/* The end of a session, whoever wants it: `lost`, client_close, client_quit. And what was found
+ * inside of a call of the owner's and must wait for the loop. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "smtp/client_private.h"
 
-enum { QUIT_PATIENCE = 2 }; /* seconds: QUIT, goodbye, close */
+/* seconds: QUIT, goodbye, close */
+enum { QUIT_PATIENCE = 2 };
 
 static void destroy(void *p)
 {
@@ -36,7 +38,8 @@ static bool can_hear_quit(const struct client *c)
         return false;
     if (c->nasked)
         return c->pipelining && c->clean && (!c->end_queued || c->judged);
-    return now != CS_HANDSHAKE && now != CS_BODY && now != CS_AUTH_WORKING && now != CS_GONE && (now != CS_JUDGED || c->clean);
+    return now != CS_HANDSHAKE && now != CS_BODY && now != CS_AUTH_WORKING && now != CS_GONE &&
+           (now != CS_JUDGED || c->clean);
 }
 
 static void part_politely(struct client *c, bool quit)
@@ -50,7 +53,8 @@ static void part_politely(struct client *c, bool quit)
 static bool peer_was_there(const struct client *c, enum client_fault fault, enum err_kind kind)
 {
     const struct tls_facts *facts = stream_tls(c->stream);
-    bool handshake_spoke = (fault == CLIENT_FAULT_TLS && kind == ERR_TLS) || fault == CLIENT_FAULT_CERTIFICATE;
+    bool handshake_spoke =
+        (fault == CLIENT_FAULT_TLS && kind == ERR_TLS) || fault == CLIENT_FAULT_CERTIFICATE;
     return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
 }
 
@@ -69,9 +73,12 @@ static enum client_state lose(struct client *c, enum client_fault fault, const s
         .first_use = c->fresh_from_pool,
         .err = c->err,
     };
-    /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the link can't be trusted to carry it. */
+    /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the
+     * link can't be trusted to carry it. */
     bool heard_421 = reply && reply->code == 421;
-    bool polite = (fault == CLIENT_FAULT_REPLY || fault == CLIENT_FAULT_NO_STARTTLS || fault == CLIENT_FAULT_NO_MECHANISM) && !heard_421;
+    bool polite = (fault == CLIENT_FAULT_REPLY || fault == CLIENT_FAULT_NO_STARTTLS ||
+                   fault == CLIENT_FAULT_NO_MECHANISM) &&
+                  !heard_421;
     bool quit = polite && can_hear_quit(c);
     retire(c);
     c->events->lost(c->ctx, &failure);
@@ -82,8 +89,8 @@ static enum client_state lose(struct client *c, enum client_fault fault, const s
     return CS_GONE;
 }
 
-enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply, enum err_kind kind, const char *fmt,
-                              ...)
+enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply,
+                              enum err_kind kind, const char *fmt, ...)
 {
     char words[sizeof c->err.words];
     va_list args;
@@ -100,17 +107,20 @@ enum client_state client_lose(struct client *c, enum client_fault fault, const s
 enum client_state client_lose_to_reply(struct client *c, const struct reply *reply)
 {
     char words[256];
-    return client_lose(c, CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s", reply_words(reply, words, sizeof words));
+    return client_lose(c, CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s",
+                       reply_words(reply, words, sizeof words));
 }
 
 enum client_state client_lose_out_of_step(struct client *c, const struct reply *reply)
 {
     char words[200];
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL, "an answer that makes no sense: %s",
+    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
+                       "an answer that makes no sense: %s",
                        reply_words(reply, words, sizeof words));
 }
 
-void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind, const char *words)
+void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind,
+                       const char *words)
 {
     if (client_is_mute(c))
         return;

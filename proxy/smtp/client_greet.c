@@ -1,4 +1,5 @@
-/* The connection machine: greeting, EHLO, STARTTLS, handshake, EHLO again, up to the point where AUTH or the first message may begin. */
+/* The connection machine: greeting, EHLO, STARTTLS, handshake, EHLO again, up to the point where
+ * AUTH or the first message may begin. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ void client_start(struct client *c)
     struct err err;
     if (c->settings->tls != CLIENT_TLS_IMPLICIT)
         client_expect_greeting(c);
-    else if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
+    else if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key,
+                              &err) < 0)
         client_fail_later(c, CLIENT_FAULT_TLS, err.kind, err.words);
 }
 
@@ -42,7 +44,8 @@ static const char *stranger(struct slice first)
     return "the port does not speak SMTP";
 }
 
-/* The greeting's first bytes are kept until they tell SMTP from something else, however they are cut into segments. */
+/* The greeting's first bytes are kept until they tell SMTP from something else, however they are
+ * cut into segments. */
 bool client_knows_peer(struct client *c, struct slice view, size_t *used_r)
 {
     enum { ENOUGH = 5 };
@@ -54,7 +57,8 @@ bool client_knows_peer(struct client *c, struct slice view, size_t *used_r)
         c->first[c->nfirst++] = view.data[*used_r];
     struct slice first = slice_make(c->first, c->nfirst);
     stream_consume(c->stream, *used_r);
-    bool is_told = first.len >= ENOUGH || slice_find(first, '\n') < first.len || (first.len >= 2 && !ascii_is_alpha(first.data[0]));
+    bool is_told = first.len >= ENOUGH || slice_find(first, '\n') < first.len ||
+                   (first.len >= 2 && !ascii_is_alpha(first.data[0]));
     if (is_told)
         client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", stranger(first));
     return false;
@@ -70,7 +74,8 @@ static enum client_state say_ehlo(struct client *c, enum client_state state)
         helo = addr_text_literal(stream_local(c->stream), literal);
     int n = snprintf(line, sizeof line, "EHLO %s\r\n", helo);
     if (n < 0 || (size_t)n >= sizeof line || !client_is_safe(slice_of(helo)))
-        return client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_INVALID, "our own name can't be said in EHLO");
+        return client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_INVALID,
+                           "our own name can't be said in EHLO");
     return client_ask(c, state, slice_make(line, (size_t)n));
 }
 
@@ -106,8 +111,9 @@ static enum client_state want_tls(struct client *c)
     if (optional)
         return after_ehlo(c);
     return client_lose(c, CLIENT_FAULT_NO_STARTTLS, NULL, ERR_PROTOCOL, "%s",
-                       c->ehlo.starttls_mangled ? "STARTTLS was overwritten on the way (a firewall's mail inspection)"
-                                                : "STARTTLS is not offered");
+                       c->ehlo.starttls_mangled
+                           ? "STARTTLS was overwritten on the way (a firewall's mail inspection)"
+                           : "STARTTLS is not offered");
 }
 
 enum client_state client_judge_ehlo(struct client *c, const struct reply *r)
@@ -140,8 +146,10 @@ enum client_state client_judge_starttls(struct client *c, const struct reply *r)
         return after_ehlo(c);
     if (r->code != 220)
         return refused(c, r);
-    if (c->excess) /* RFC 3207 section 6: whoever sits on the line would have spoken under our TLS */
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL, "unprotected bytes came after the answer to STARTTLS");
+    /* RFC 3207 section 6: whoever sits on the line would have spoken under our TLS */
+    if (c->excess)
+        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                           "unprotected bytes came after the answer to STARTTLS");
     tell_step(c, CLIENT_STEP_STARTTLS);
     if (c->rest == CS_GONE)
         return CS_GONE;

@@ -1,10 +1,12 @@
-/* The transaction up to its recipients, and RSET. Replies to MAIL and RCPT are matched by count and order; a refused MAIL does not spare the replies to the RCPTs that
- * left with it. */
+/* The transaction up to its recipients, and RSET. Replies to MAIL and RCPT are matched by count and
+ * order; a refused MAIL does not spare the replies to the RCPTs that left with it. */
 #include "smtp/client_private.h"
 
-struct line { /* one command, built without the heap */
+/* one command, built without the heap */
+struct line {
     size_t len;
-    bool ok; /* everything fitted, and no value could end the line early */
+    /* everything fitted, and no value could end the line early */
+    bool ok;
     char text[LINE_ROOM];
 };
 
@@ -47,7 +49,8 @@ static void ask_line(struct client *c, enum client_state state, struct line *l)
     if (l->ok)
         client_ask(c, state, slice_make(l->text, l->len));
     else
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_INVALID, "an address or parameter can't be sent");
+        client_fail_later(c, CLIENT_FAULT_LINK, ERR_INVALID,
+                          "an address or parameter can't be sent");
 }
 
 void client_mark_pooled(struct client *c)
@@ -59,7 +62,8 @@ static void begin_transaction(struct client *c)
 {
     c->flights = 0;
     c->rcpts_answered = 0;
-    c->given_up = c->judged = c->wants_low = c->ending = c->end_queued = c->uses_bdat = c->body_begun = false;
+    c->given_up = c->judged = c->wants_low = c->ending = c->end_queued = c->uses_bdat =
+        c->body_begun = false;
     c->clean = true;
     c->body_octets = 0;
     c->chunks_out = 0;
@@ -135,8 +139,9 @@ enum client_state client_judge_rcpt(struct client *c, const struct reply *r)
 static void say_rset(struct client *c)
 {
     enum client_state now = client_now(c);
+    /* a RSET is under way already */
     if (c->given_up && now != CS_IDLE && client_oldest(c))
-        return; /* a RSET is under way already */
+        return;
     client_drop_waiting(c);
     c->given_up = true;
     c->ending = c->wants_low = c->go_ahead_due = false;
@@ -153,7 +158,8 @@ bool client_can_reset(const struct client *c)
         return false;
     if (now == CS_IDLE || now == CS_RSET)
         return true;
-    return c->clean && (!c->end_queued || c->judged) && (c->rest == CS_ENVELOPE || c->rest == CS_CHUNKS || c->rest == CS_JUDGED);
+    return c->clean && (!c->end_queued || c->judged) &&
+           (c->rest == CS_ENVELOPE || c->rest == CS_CHUNKS || c->rest == CS_JUDGED);
 }
 
 bool client_abort(struct client *c)
@@ -176,7 +182,8 @@ void client_rset(struct client *c)
     if (client_can_reset(c))
         say_rset(c);
     else
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_CLOSED, "the upstream is left in mid-message; the session can't be used again");
+        client_fail_later(c, CLIENT_FAULT_LINK, ERR_CLOSED,
+                          "the upstream is left in mid-message; the session can't be used again");
 }
 
 enum client_state client_judge_rset(struct client *c, const struct reply *r)

@@ -10,11 +10,13 @@
 
 struct sasl {
     enum sasl_mechanism mechanism;
-    unsigned steps; /* taken so far */
+    /* taken so far */
+    unsigned steps;
     bool satisfied;
     char *user;
     struct secret *password;
-    Gsasl *library; /* CRAM-MD5 and SCRAM only; one per exchange: no global state */
+    /* CRAM-MD5 and SCRAM only; one per exchange: no global state */
+    Gsasl *library;
     Gsasl_session *session;
 };
 
@@ -30,12 +32,14 @@ const char *sasl_name(enum sasl_mechanism m)
     return names[m];
 }
 
-/* SCRAM hashes text in the one form that RFC 4013 gives it: not UTF-8, control characters and unassigned code points have none. */
+/* SCRAM hashes text in the one form that RFC 4013 gives it: not UTF-8, control characters and
+ * unassigned code points have none. */
 static bool scram_carries(const char *text)
 {
     char *prepared = NULL;
-    int rc = gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared,
-                            NULL); /* whatever it is called: in libgsasl 2.2 this is the stricter of the two, and as strict as its SCRAM */
+    /* whatever it is called: in libgsasl 2.2 this is the stricter of the two, and as strict as its
+     * SCRAM */
+    int rc = gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL);
     if (prepared)
         secret_erase(prepared, strlen(prepared));
     gsasl_free(prepared);
@@ -44,8 +48,11 @@ static bool scram_carries(const char *text)
 
 static int start_library(struct sasl *s, struct err *err)
 {
-    if (s->mechanism == SASL_SCRAM_SHA_256 && (!scram_carries(s->user) || !scram_carries(secret_reveal(s->password).data))) {
-        err_set(err, ERR_INVALID, "SCRAM cannot carry this user name or password: it is not UTF-8, or holds control characters");
+    if (s->mechanism == SASL_SCRAM_SHA_256 &&
+        (!scram_carries(s->user) || !scram_carries(secret_reveal(s->password).data))) {
+        err_set(err, ERR_INVALID,
+                "SCRAM cannot carry this user name or password: it is not UTF-8, or holds control "
+                "characters");
         return -1;
     }
     int rc = gsasl_init(&s->library);
@@ -61,7 +68,8 @@ static int start_library(struct sasl *s, struct err *err)
     return -1;
 }
 
-struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password, struct err *err)
+struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password,
+                      struct err *err)
 {
     struct slice secret = secret_reveal(password);
     if (memchr(secret.data, '\0', secret.len)) {
@@ -78,7 +86,8 @@ struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secr
     return s;
 }
 
-/* The library frees its copies without overwriting them, so we do that; its own pointers are the only way there. */
+/* The library frees its copies without overwriting them, so we do that; its own pointers are the
+ * only way there. */
 static void wipe_property(Gsasl_session *session, Gsasl_property property)
 {
     const char *value = gsasl_property_fast(session, property);
@@ -135,8 +144,8 @@ static int step_plain(struct sasl *s, struct buf *response, struct err *err)
 {
     struct buf raw;
     buf_init(&raw, CAP_AUTH_LINE);
-    bool fits = buf_append(&raw, "", 1) && buf_append_slice(&raw, slice_of(s->user)) && buf_append(&raw, "", 1) &&
-                buf_append_slice(&raw, secret_reveal(s->password));
+    bool fits = buf_append(&raw, "", 1) && buf_append_slice(&raw, slice_of(s->user)) &&
+                buf_append(&raw, "", 1) && buf_append_slice(&raw, secret_reveal(s->password));
     int rc = fits ? encode(buf_view(&raw), response, err) : too_long(err);
     buf_wipe(&raw);
     s->satisfied = rc == 0;
@@ -167,15 +176,18 @@ static int check_iterations(struct slice server_first, struct err *err)
         }
         if (n >= SASL_LEAST_ITERATIONS && n <= SASL_MOST_ITERATIONS)
             return 0;
-        err_set(err, ERR_PROTOCOL, "the server asks for an unreasonable number of SCRAM iterations (%d to %d are taken)",
-                SASL_LEAST_ITERATIONS, SASL_MOST_ITERATIONS);
+        err_set(
+            err, ERR_PROTOCOL,
+            "the server asks for an unreasonable number of SCRAM iterations (%d to %d are taken)",
+            SASL_LEAST_ITERATIONS, SASL_MOST_ITERATIONS);
         return -1;
     }
     err_set(err, ERR_PROTOCOL, "the server's SCRAM challenge names no iterations");
     return -1;
 }
 
-static int step_library(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
+static int step_library(struct sasl *s, struct slice challenge, struct buf *response,
+                        struct err *err)
 {
     bool scram = s->mechanism == SASL_SCRAM_SHA_256;
     if (scram && s->steps == 1 && check_iterations(challenge, err) < 0)
@@ -183,7 +195,8 @@ static int step_library(struct sasl *s, struct slice challenge, struct buf *resp
     /* The server's error ("e=...") is not a proof: an empty line lets it say its 535. */
     if (scram && s->steps >= 1 && slice_starts(challenge, "e="))
         return 0;
-    char *input = slice_string(challenge); /* the SCRAM parser of the library wants a NUL behind the bytes */
+    /* the SCRAM parser of the library wants a NUL behind the bytes */
+    char *input = slice_string(challenge);
     char *output = NULL;
     size_t length = 0;
     int rc = gsasl_step(s->session, input, challenge.len, &output, &length);
@@ -191,7 +204,8 @@ static int step_library(struct sasl *s, struct slice challenge, struct buf *resp
     if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE) {
         gsasl_free(output);
         if (scram && s->steps == 2)
-            err_set(err, ERR_PROTOCOL, "the server could not prove that it knows the password (%s)", gsasl_strerror(rc));
+            err_set(err, ERR_PROTOCOL, "the server could not prove that it knows the password (%s)",
+                    gsasl_strerror(rc));
         else
             err_set(err, ERR_PROTOCOL, "%s: %s", names[s->mechanism], gsasl_strerror(rc));
         return -1;
@@ -219,7 +233,8 @@ static unsigned most_steps(enum sasl_mechanism m)
 int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
     if (s->steps >= most_steps(s->mechanism)) {
-        err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say", names[s->mechanism]);
+        err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say",
+                names[s->mechanism]);
         return -1;
     }
     int rc = -1;

@@ -1,5 +1,6 @@
-/* The client's side of SASL: one exchange, bytes in, bytes out, no network. PLAIN and LOGIN are built here, CRAM-MD5 and SCRAM-SHA-256 by libgsasl (which
- * draws its own nonce). Challenges and responses are base64 as they stand on the SMTP line (RFC 4954 section 4). */
+/* The client's side of SASL: one exchange, bytes in, bytes out, no network. PLAIN and LOGIN are
+ * built here, CRAM-MD5 and SCRAM-SHA-256 by libgsasl (which draws its own nonce). Challenges and
+ * responses are base64 as they stand on the SMTP line (RFC 4954 section 4). */
 #ifndef SMTP_SASL_H
 #define SMTP_SASL_H
 
@@ -12,27 +13,37 @@
 
 enum sasl_mechanism { SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_SCRAM_SHA_256, SASL_COUNT };
 
-#define SASL_LEAST_ITERATIONS 4096   /* RFC 7677 section 4: fewer makes guessing the password too cheap for whoever reads along */
-#define SASL_MOST_ITERATIONS 1000000 /* more is a server that wants to keep us busy */
+/* RFC 7677 section 4: fewer makes guessing the password too cheap for whoever reads along */
+#define SASL_LEAST_ITERATIONS 4096
+/* more is a server that wants to keep us busy */
+#define SASL_MOST_ITERATIONS 1000000
 
-const char *sasl_name(enum sasl_mechanism m); /* as in EHLO */
+/* as in EHLO */
+const char *sasl_name(enum sasl_mechanism m);
 
 struct sasl;
 
-/* Copies user and password; sasl_free wipes both. NULL with ERR_INVALID (a name or password that the mechanism can't carry). Gives. */
-struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password, struct err *err) MUST_USE;
+/* Copies user and password; sasl_free wipes both. NULL with ERR_INVALID (a name or password that
+ * the mechanism can't carry). Gives. */
+struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password,
+                      struct err *err) MUST_USE;
 void sasl_free(struct sasl **s);
 
-bool sasl_speaks_first(const struct sasl *s); /* has an initial response: the first step may be taken before any challenge, with "" */
+/* has an initial response: the first step may be taken before any challenge, with "" */
+bool sasl_speaks_first(const struct sasl *s);
 
-/* Answers one challenge: appends the response to `response` (nothing: an empty line). The wording of LOGIN's and PLAIN's prompts is not looked at. -1 with
- * ERR_PROTOCOL: a challenge that is wrong, one too many, or a server that can't prove that it knows the password. */
-int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err) MUST_USE;
+/* Answers one challenge: appends the response to `response` (nothing: an empty line). The wording
+ * of LOGIN's and PLAIN's prompts is not looked at. -1 with ERR_PROTOCOL: a challenge that is wrong,
+ * one too many, or a server that can't prove that it knows the password. */
+int sasl_step(struct sasl *s, struct slice challenge, struct buf *response,
+              struct err *err) MUST_USE;
 
-/* The next step derives a key, which takes from 2 ms to a second: not on the loop. A step touches nothing but `s` and its arguments. */
+/* The next step derives a key, which takes from 2 ms to a second: not on the loop. A step touches
+ * nothing but `s` and its arguments. */
 bool sasl_next_is_slow(const struct sasl *s);
 
-/* Everything was said, and the server has proved itself where the mechanism has such a proof (SCRAM's signature): only now may a 235 be believed. */
+/* Everything was said, and the server has proved itself where the mechanism has such a proof
+ * (SCRAM's signature): only now may a 235 be believed. */
 bool sasl_is_satisfied(const struct sasl *s);
 
 #endif

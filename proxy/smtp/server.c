@@ -15,7 +15,8 @@
 /* And, at shutdown, to get through the handshake that it has begun. */
 #define DRAIN_HANDSHAKE (1 * USEC_PER_SEC)
 
-/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows unasked, as with Postfix. */
+/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows
+ * unasked, as with Postfix. */
 enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
 
 static void destroy(void *arg)
@@ -51,7 +52,8 @@ void server_schedule(struct server *s)
 static void begin_end(struct server *s, const char *why)
 {
     s->why = mem_string(why);
-    s->client.tls_facts = NULL; /* they belong to the stream */
+    /* they belong to the stream */
+    s->client.tls_facts = NULL;
     timer_stop(s->clock);
     server_schedule(s);
 }
@@ -61,7 +63,8 @@ void server_end(struct server *s, const char *why)
     if (s->why)
         return;
     begin_end(s, why);
-    /* Input that nobody took would turn our goodbye into a reset, and the client might never see the last reply. */
+    /* Input that nobody took would turn our goodbye into a reset, and the client might never see
+     * the last reply. */
     stream_consume(s->stream, stream_view(s->stream).len);
     stream_finish(&s->stream, FINISH_PATIENCE);
 }
@@ -74,15 +77,18 @@ void server_cut(struct server *s, const char *why)
     stream_close(&s->stream);
 }
 
-static void say_goodbye(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+static void say_goodbye(struct server *s, int code, const char *enhanced, const char *text,
+                        const char *why)
 {
     if (s->why)
         return;
     if (s->tls == TLS_BEGUN || (s->settings->tls == SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
-        server_cut(s, why); /* in clear it would be taken for a broken handshake */
+        /* in clear it would be taken for a broken handshake */
+        server_cut(s, why);
         return;
     }
-    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421 stand in any place. */
+    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421
+     * stand in any place. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (server_format_own(s, &reply, code, enhanced, text))
@@ -91,7 +97,8 @@ static void say_goodbye(struct server *s, int code, const char *enhanced, const 
     server_end(s, why);
 }
 
-void server_farewell(struct server *s, int code, const char *enhanced, const char *text, const char *why)
+void server_farewell(struct server *s, int code, const char *enhanced, const char *text,
+                     const char *why)
 {
     if (!s->why)
         server_note(s, code, enhanced, text, true);
@@ -104,9 +111,11 @@ static bool is_sent_away(struct server *s)
     if (s->pending || s->body)
         return false;
     if (s->draining && !s->transaction)
-        server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later", "shutdown");
+        server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
+                        "shutdown");
     else if (s->junk >= JUNK_LIMIT)
-        server_farewell(s, 421, "4.7.0", "too many commands without a message", "too many commands without a message");
+        server_farewell(s, 421, "4.7.0", "too many commands without a message",
+                        "too many commands without a message");
     else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
         server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
     else if (s->errors >= ERROR_LIMIT)
@@ -134,7 +143,8 @@ static void greet(struct server *s)
     buf_init(&text, CAP_REPLY_LINE);
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
-    if (buf_printf(&text, "%s ESMTP smtp-detour", s->settings->hostname) && reply_write(&reply, 220, "", buf_view(&text)))
+    if (buf_printf(&text, "%s ESMTP smtp-detour", s->settings->hostname) &&
+        reply_write(&reply, 220, "", buf_view(&text)))
         server_write(s, buf_view(&reply));
     buf_free(&text);
     buf_free(&reply);
@@ -154,8 +164,9 @@ static void pump(struct server *s)
     enum server_step step = STEP_DONE;
     while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !is_sent_away(s))
         step = s->body ? server_read_body(s) : server_read_command(s);
+    /* it has a clock of its own */
     if (s->tls == TLS_BEGUN)
-        return; /* it has a clock of its own */
+        return;
     if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
         end_at_eof(s);
     if (!s->why)
@@ -184,7 +195,8 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
             break;
         }
         char why[sizeof((struct err *)0)->words + 64];
-        snprintf(why, sizeof why, "the link to the client failed%s: %s", s->body ? " in mid-message" : "", stream_error(stream)->words);
+        snprintf(why, sizeof why, "the link to the client failed%s: %s",
+                 s->body ? " in mid-message" : "", stream_error(stream)->words);
         server_cut(s, why);
         break;
     }
@@ -192,8 +204,8 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     }
 }
 
-static struct server *server_make(const struct io *io, const struct server_settings *settings, const struct server_handlers *handlers,
-                                  void *ctx)
+static struct server *server_make(const struct io *io, const struct server_settings *settings,
+                                  const struct server_handlers *handlers, void *ctx)
 {
     struct server *s = NEW(struct server);
     s->io = io;
@@ -205,7 +217,8 @@ static struct server *server_make(const struct io *io, const struct server_setti
     s->clock = timer_new(io->loop, server_clock_fired, s);
     s->client.helo = mem_string("");
     s->quiet_since = loop_now(io->loop);
-    server_schedule(s); /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
+    /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
+    server_schedule(s);
     return s;
 }
 
@@ -216,19 +229,24 @@ static void secure_at_once(struct server *s)
         server_tls_begin(s);
 }
 
-struct server *server_new(const struct io *io, struct transport *t, const struct server_settings *settings,
+struct server *server_new(const struct io *io, struct transport *t,
+                          const struct server_settings *settings,
                           const struct server_handlers *handlers, void *ctx)
 {
     struct server *s = server_make(io, settings, handlers, ctx);
-    s->stream = stream_accepted(t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream, s);
+    s->stream = stream_accepted(
+        t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream,
+        s);
     s->client.peer = *stream_peer(s->stream);
     s->client.local = *stream_local(s->stream);
     secure_at_once(s);
     return s;
 }
 
-struct server *server_new_on_stream(const struct io *io, struct stream *stream, const struct addr *peer, const struct addr *local,
-                                    const struct server_settings *settings, const struct server_handlers *handlers, void *ctx)
+struct server *server_new_on_stream(const struct io *io, struct stream *stream,
+                                    const struct addr *peer, const struct addr *local,
+                                    const struct server_settings *settings,
+                                    const struct server_handlers *handlers, void *ctx)
 {
     struct server *s = server_make(io, settings, handlers, ctx);
     s->stream = stream;
@@ -248,7 +266,8 @@ const struct server_client *server_client(const struct server *s)
 void server_drain(struct server *s)
 {
     s->draining = true;
-    if (s->tls == TLS_BEGUN) /* it cannot be told in clear, and may never end its handshake */
+    /* it cannot be told in clear, and may never end its handshake */
+    if (s->tls == TLS_BEGUN)
         timer_arm(s->clock, DRAIN_HANDSHAKE);
     server_schedule(s);
 }
@@ -256,7 +275,8 @@ void server_drain(struct server *s)
 void server_close(struct server *s, int code, const char *enhanced, const char *text)
 {
     assert(code == 421 || code == 451 || code == 554);
-    say_goodbye(s, code, enhanced, text, text); /* whoever calls this knows it: told() is for what is decided here */
+    /* whoever calls this knows it: told() is for what is decided here */
+    say_goodbye(s, code, enhanced, text, text);
 }
 
 void server_set_message_id(struct server *s, const char *id)

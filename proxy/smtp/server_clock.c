@@ -1,10 +1,12 @@
-/* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client is the one who owes something: a command, octets of a body, or the
- * reading of its answers. A partial command line is silence too, or one octet a minute would hold a session for ever. */
+/* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client is the one who owes
+ * something: a command, octets of a body, or the reading of its answers. A partial command line is
+ * silence too, or one octet a minute would hold a session for ever. */
 #include <stdio.h>
 
 #include "smtp/server_private.h"
 
-/* PRODUCT [listen] timeout: a body slower than this over a minute counts as silence. A window in which nothing came at all is left to the plain timeout. */
+/* PRODUCT [listen] timeout: a body slower than this over a minute counts as silence. A window in
+ * which nothing came at all is left to the plain timeout. */
 #define WINDOW (60 * USEC_PER_SEC)
 enum { OCTETS_PER_WINDOW = 60 * 500 };
 
@@ -55,8 +57,9 @@ void server_clock_update(struct server *s, enum server_step waits_for)
         timer_stop(s->clock);
         return;
     }
+    /* it looks at quiet_since when it fires: cheaper than arming it anew with every segment */
     if (timer_is_armed(s->clock))
-        return; /* it looks at quiet_since when it fires: cheaper than arming it anew with every segment */
+        return;
     s->quiet_since = loop_now(s->io->loop);
     if (s->body) {
         s->body->window_start = s->quiet_since;

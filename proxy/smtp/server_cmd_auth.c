@@ -1,5 +1,6 @@
-/* AUTH PLAIN and LOGIN (RFC 4954, RFC 4616). With SERVER_AUTH_ACCEPT anything well-formed is taken and wiped unseen; with SERVER_AUTH_REQUIRED the handler decides.
- * What is decoded here is wiped here, and stands in no log and no reply. */
+/* AUTH PLAIN and LOGIN (RFC 4954, RFC 4616). With SERVER_AUTH_ACCEPT anything well-formed is taken
+ * and wiped unseen; with SERVER_AUTH_REQUIRED the handler decides. What is decoded here is wiped
+ * here, and stands in no log and no reply. */
 #include <stdlib.h>
 
 #include "base/caps.h"
@@ -10,7 +11,8 @@
 bool server_auth_offered(const struct server *s)
 {
     bool secure = s->tls == TLS_SECURE;
-    if (s->settings->auth == SERVER_AUTH_OFF || (s->settings->tls == SERVER_TLS_REQUIRED && !secure))
+    if (s->settings->auth == SERVER_AUTH_OFF ||
+        (s->settings->tls == SERVER_TLS_REQUIRED && !secure))
         return false;
     return s->settings->auth == SERVER_AUTH_ACCEPT || secure || addr_is_loopback(&s->client.peer);
 }
@@ -62,10 +64,13 @@ void server_login_verdict(struct server *s, enum server_login verdict)
         s->failed_logins++;
         server_sasl_over(s, 535, "5.7.8", "wrong user name or password");
         break;
-    case SERVER_LOGIN_BUSY: server_sasl_over(s, 454, "4.7.0", "the login cannot be checked now, try again later"); break;
+    case SERVER_LOGIN_BUSY:
+        server_sasl_over(s, 454, "4.7.0", "the login cannot be checked now, try again later");
+        break;
     case SERVER_LOGIN_LOCKED_OUT:
         end_exchange(s);
-        server_farewell(s, 421, "4.7.0", "too many failed logins from your address, try again later",
+        server_farewell(s, 421, "4.7.0",
+                        "too many failed logins from your address, try again later",
                         "too many failed logins from its address");
         break;
     }
@@ -81,7 +86,8 @@ static void check(struct server *s, struct slice user, struct slice password)
         server_sasl_over(s, 501, "5.5.2", "a NUL is in it");
         return;
     }
-    struct secret *name = secret_new(user); /* user may be the old one's bytes */
+    /* user may be the old one's bytes */
+    struct secret *name = secret_new(user);
     end_exchange(s);
     s->sasl_user = name;
     s->handlers->login(s->ctx, server_ticket(s, TICKET_LOGIN), secret_reveal(name), password);
@@ -94,8 +100,9 @@ static void take_plain(struct server *s, struct slice message)
         accept_login(s, message);
     else if (!auth_split_plain(message, &plain))
         server_sasl_over(s, 501, "5.5.2", "this is not what PLAIN asks for");
+    /* nobody here may act for another: refused as any wrong login is, as late and as counted */
     else if (plain.authzid.len && !slice_equal(plain.authzid, plain.user))
-        check(s, slice_of(""), plain.password); /* nobody here may act for another: refused as any wrong login is, as late and as counted */
+        check(s, slice_of(""), plain.password);
     else
         check(s, plain.user, plain.password);
 }
@@ -111,7 +118,8 @@ static void take_response(struct server *s, struct slice text, bool initial)
         take_plain(s, buf_view(&message));
     } else if (s->sasl == SASL_USER) {
         s->sasl_user = secret_new(buf_view(&message));
-        prompt(s, SASL_PASSWORD, "UGFzc3dvcmQ6"); /* "Password:" */
+        /* "Password:" */
+        prompt(s, SASL_PASSWORD, "UGFzc3dvcmQ6");
     } else {
         check(s, secret_reveal(s->sasl_user), buf_view(&message));
     }
@@ -132,8 +140,9 @@ static void begin_exchange(struct server *s, const struct auth_request *request)
     s->sasl = plain ? SASL_PLAIN : SASL_USER;
     if (request->has_initial)
         take_response(s, request->initial, true);
+    /* "Username:" */
     else
-        prompt(s, s->sasl, plain ? "" : "VXNlcm5hbWU6"); /* "Username:" */
+        prompt(s, s->sasl, plain ? "" : "VXNlcm5hbWU6");
 }
 
 void server_do_auth(struct server *s, const struct command *command)
@@ -144,11 +153,13 @@ void server_do_auth(struct server *s, const struct command *command)
     else if (!s->said_hello)
         server_say(s, 503, "5.5.1", "send EHLO first");
     else if (s->logged_in || s->transaction)
-        server_say(s, 503, "5.5.1", s->transaction ? "not within a transaction" : "you are logged in already");
+        server_say(s, 503, "5.5.1",
+                   s->transaction ? "not within a transaction" : "you are logged in already");
     else if (!server_auth_offered(s))
         server_say(s, 538, "5.7.11",
-                   server_tls_offered(s) ? "no password in clear: say STARTTLS first"
-                                         : "no password in clear, and this port does not offer TLS");
+                   server_tls_offered(s)
+                       ? "no password in clear: say STARTTLS first"
+                       : "no password in clear, and this port does not offer TLS");
     else if (request.mechanism == AUTH_MECHANISM_NONE || request.too_many)
         server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
     else if (request.mechanism == AUTH_MECHANISM_UNKNOWN)

@@ -13,16 +13,20 @@ void server_do_data(struct server *s, const struct command *command)
         s->handlers->data(s->ctx, server_ticket(s, TICKET_DATA));
         return;
     }
-    /* A client that pipelines says DATA before it knows. In an outage that must not look like a client that makes nothing but errors. */
-    (s->refused_by_others ? server_say_blameless : server_say)(s, 554, "5.5.1", "no valid recipients");
+    /* A client that pipelines says DATA before it knows. In an outage that must not look like a
+     * client that makes nothing but errors. */
+    (s->refused_by_others ? server_say_blameless : server_say)(s, 554, "5.5.1",
+                                                               "no valid recipients");
     s->data_refused = true;
 }
 
-/* CHUNKING is not offered, and how long the payload is nobody knows who did not read the command right: it is never read as commands. */
+/* CHUNKING is not offered, and how long the payload is nobody knows who did not read the command
+ * right: it is never read as commands. */
 void server_do_bdat(struct server *s, const struct command *command)
 {
     (void)command;
-    server_farewell(s, 502, "5.5.1", "CHUNKING was not offered", "the client sent BDAT, which was not offered");
+    server_farewell(s, 502, "5.5.1", "CHUNKING was not offered",
+                    "the client sent BDAT, which was not offered");
 }
 
 void server_body_begin(struct server *s)
@@ -32,7 +36,8 @@ void server_body_begin(struct server *s)
     buf_init(&s->body->refusal, CAP_CLIENT_OUTPUT);
     s->held = false;
     stream_wipe(s->stream, false);
-    timer_stop(s->clock); /* it runs in windows of a minute from here on */
+    /* it runs in windows of a minute from here on */
+    timer_stop(s->clock);
     s->quiet_since = s->body->window_start = loop_now(s->io->loop);
 }
 
@@ -43,8 +48,9 @@ void server_body_free(struct server *s)
     buf_free(&s->body->refusal);
     free(s->body);
     s->body = NULL;
+    /* the next line may be an AUTH */
     if (s->stream)
-        stream_wipe(s->stream, true); /* the next line may be an AUTH */
+        stream_wipe(s->stream, true);
 }
 
 void server_hold_body(struct server *s, bool hold)
@@ -61,7 +67,8 @@ void server_refuse_body(struct server *s, const struct answer *answer)
     body->fate = BODY_REFUSED;
     body->refusal_code = answer->code;
     body->refusal_is_ours = !answer->from_upstream;
-    if (!reply_write(&body->refusal, answer->code, answer->enhanced ? answer->enhanced : "", answer->text))
+    if (!reply_write(&body->refusal, answer->code, answer->enhanced ? answer->enhanced : "",
+                     answer->text))
         server_cut(s, "an answer was too long");
     server_schedule(s);
 }
@@ -103,7 +110,8 @@ static void take_body(struct server *s, size_t used, struct slice octets)
 {
     server_clock_heard(s, used);
     deliver(s, octets);
-    if (s->stream) /* a session that is cut has none */
+    /* a session that is cut has none */
+    if (s->stream)
         stream_consume(s->stream, used);
 }
 
@@ -111,7 +119,8 @@ static void decode_body(struct server *s, struct slice view)
 {
     struct buf out;
     buf_init(&out, CAP_CHUNK);
-    size_t used, reserved; /* in one piece, instead of growing with every line */
+    /* in one piece, instead of growing with every line */
+    size_t used, reserved;
     buf_space(&out, view.len + 8, &reserved);
     s->body->over = dot_decode(&s->body->decoder, view, &used, &out);
     take_body(s, used, buf_view(&out));

@@ -5,7 +5,8 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-/* The name is the client's own word for itself: kept for the log and the trace line, believed by nobody. */
+/* The name is the client's own word for itself: kept for the log and the trace line, believed by
+ * nobody. */
 static bool take_name(struct server *s, const struct command *command, bool esmtp)
 {
     if (!command->args.len) {
@@ -22,11 +23,12 @@ static bool take_name(struct server *s, const struct command *command, bool esmt
 
 static void list_extensions(struct server *s, const struct server_offer *offer, struct buf *text)
 {
-    bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu", s->settings->hostname,
-                         (unsigned long long)s->client.size_offered);
+    bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu",
+                         s->settings->hostname, (unsigned long long)s->client.size_offered);
     if (server_tls_offered(s))
         ok = ok && buf_printf(text, "\nSTARTTLS");
-    if (s->offered.auth) /* twice: software older than RFC 2554 looks for the second */
+    /* twice: software older than RFC 2554 looks for the second */
+    if (s->offered.auth)
         ok = ok && buf_printf(text, "\nAUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN");
     if (offer->dsn)
         ok = ok && buf_printf(text, "\nDSN");
@@ -40,10 +42,14 @@ static void remember_offer(struct server *s, const struct server_offer *offer)
 {
     uint64_t own = s->settings->max_message_size;
     s->client.size_offered = offer->size && offer->size < own ? offer->size : own;
-    s->offered = (struct params_offer){0}; /* to a HELO client nothing was listed */
+    /* to a HELO client nothing was listed */
+    s->offered = (struct params_offer){0};
     if (s->client.esmtp)
-        s->offered = (struct params_offer){
-            .size = true, .eightbit = true, .smtputf8 = offer->smtputf8, .dsn = offer->dsn, .auth = server_auth_offered(s)};
+        s->offered = (struct params_offer){.size = true,
+                                           .eightbit = true,
+                                           .smtputf8 = offer->smtputf8,
+                                           .dsn = offer->dsn,
+                                           .auth = server_auth_offered(s)};
 }
 
 static void hello(struct server *s, const struct command *command, bool esmtp)

@@ -1,7 +1,8 @@
 /* The envelope: MAIL, RCPT, RSET (RFC 5321 4.1.1.2, 4.1.1.3, 4.1.1.5). */
 #include "smtp/server_private.h"
 
-void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced, const char *text)
+void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced,
+                   const char *text)
 {
     struct address from;
     struct slice rest, shown = command->args;
@@ -9,7 +10,9 @@ void server_refuse(struct server *s, const struct command *command, int code, co
     if (is_message) {
         if (command->keyword_ok && address_parse_path(command->args, &from, &rest))
             shown = from.text;
-        s->handlers->mail_refused(s->ctx, shown, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)});
+        s->handlers->mail_refused(
+            s->ctx, shown,
+            &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)});
     }
     server_say(s, code, enhanced, text);
     if (is_message)
@@ -17,7 +20,8 @@ void server_refuse(struct server *s, const struct command *command, int code, co
 }
 
 /* true: the parameters are in order; otherwise the command was answered. */
-static bool params_are_good(struct server *s, const struct command *command, enum params_fault fault)
+static bool params_are_good(struct server *s, const struct command *command,
+                            enum params_fault fault)
 {
     if (fault == PARAMS_UNKNOWN)
         server_refuse(s, command, 555, "5.5.4", "a parameter that was not offered to you");
@@ -63,7 +67,8 @@ void server_do_rcpt(struct server *s, const struct command *command)
     }
     if (!params_are_good(s, command, params_parse_rcpt(rest, &s->offered, &params)))
         return;
-    /* A 452 here is final for this recipient only: the client sends the rest in another message (RFC 5321 4.5.3.1.10). */
+    /* A 452 here is final for this recipient only: the client sends the rest in another message
+     * (RFC 5321 4.5.3.1.10). */
     if (s->recipients + s->recipients_pending >= s->settings->max_recipients) {
         server_say(s, 452, "4.5.3", "too many recipients in one message");
         return;

@@ -29,5 +29,6 @@ void server_do_quit(struct server *s, const struct command *command)
 {
     (void)command;
     server_say(s, 221, "2.0.0", "goodbye");
-    server_end(s, s->transaction ? "the client said QUIT before its message was complete" : "the client said QUIT");
+    server_end(s, s->transaction ? "the client said QUIT before its message was complete"
+                                 : "the client said QUIT");
 }

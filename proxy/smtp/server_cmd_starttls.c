@@ -1,4 +1,5 @@
-/* STARTTLS (RFC 3207), and TLS from the first byte on (RFC 8314). What a client said in clear is forgotten: anybody may have said it. */
+/* STARTTLS (RFC 3207), and TLS from the first byte on (RFC 8314). What a client said in clear is
+ * forgotten: anybody may have said it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 bool server_tls_offered(const struct server *s)
 {
-    return s->tls == TLS_CLEAR && (s->settings->tls == SERVER_TLS_OFFERED || s->settings->tls == SERVER_TLS_REQUIRED);
+    return s->tls == TLS_CLEAR &&
+           (s->settings->tls == SERVER_TLS_OFFERED || s->settings->tls == SERVER_TLS_REQUIRED);
 }
 
 void server_do_starttls(struct server *s, const struct command *command)
@@ -26,14 +28,19 @@ void server_do_starttls(struct server *s, const struct command *command)
         s->tls = TLS_DUE;
 }
 
-/* What came behind STARTTLS before the handshake was written by whoever sits on the line, to be taken for the client's own words (CVE-2011-0411). */
+/* What came behind STARTTLS before the handshake was written by whoever sits on the line, to be
+ * taken for the client's own words (CVE-2011-0411). */
 static void refuse_injection(struct server *s)
 {
     char peer[ADDR_TEXT];
-    log_event(s->io->log, LOG_WARN, "commands came behind STARTTLS without waiting for its answer: an attack, or a broken client",
-              log_str("client", addr_text(&s->client.peer, peer)), log_str("listener", s->settings->listener));
+    log_event(s->io->log, LOG_WARN,
+              "commands came behind STARTTLS without waiting for its answer: an attack, or a "
+              "broken client",
+              log_str("client", addr_text(&s->client.peer, peer)),
+              log_str("listener", s->settings->listener));
     s->tls = TLS_CLEAR;
-    server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer", "commands came behind STARTTLS");
+    server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer",
+                    "commands came behind STARTTLS");
 }
 
 void server_tls_begin(struct server *s)
@@ -57,7 +64,8 @@ void server_tls_begin(struct server *s)
         server_tls_failed(s, err.words);
         return;
     }
-    timer_arm(s->clock, s->settings->timeout < HANDSHAKE_PATIENCE ? s->settings->timeout : HANDSHAKE_PATIENCE);
+    timer_arm(s->clock, s->settings->timeout < HANDSHAKE_PATIENCE ? s->settings->timeout
+                                                                  : HANDSHAKE_PATIENCE);
 }
 
 void server_tls_done(struct server *s)
@@ -77,8 +85,10 @@ static const char *advice(const char *words)
 {
     if (strstr(words, "unsupported protocol") || strstr(words, "unsupported_protocol"))
         return "an old device? tls_min = 1.0 on this listener lets it in";
-    if (strstr(words, "unknown ca") || strstr(words, "bad certificate") || strstr(words, "certificate unknown"))
-        return "the client does not trust the certificate: give it one that it knows, or switch its check off";
+    if (strstr(words, "unknown ca") || strstr(words, "bad certificate") ||
+        strstr(words, "certificate unknown"))
+        return "the client does not trust the certificate: give it one that it knows, or switch "
+               "its check off";
     if (strstr(words, "http request") || strstr(words, "wrong version number"))
         return "the client did not speak TLS where TLS was due";
     return NULL;
@@ -88,7 +98,9 @@ void server_tls_failed(struct server *s, const char *words)
 {
     char peer[ADDR_TEXT], why[400];
     snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", words);
-    log_event(s->io->log, LOG_WARN, "TLS handshake with a client failed", log_str("client", addr_text(&s->client.peer, peer)),
-              log_str("listener", s->settings->listener), log_str("reason", words), log_str("hint", advice(words)));
+    log_event(s->io->log, LOG_WARN, "TLS handshake with a client failed",
+              log_str("client", addr_text(&s->client.peer, peer)),
+              log_str("listener", s->settings->listener), log_str("reason", words),
+              log_str("hint", advice(words)));
     server_cut(s, why);
 }

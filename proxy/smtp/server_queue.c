@@ -1,4 +1,5 @@
-/* Commands that wait for their answers, and the answers: they leave in the order of the commands, whoever answers first. */
+/* Commands that wait for their answers, and the answers: they leave in the order of the commands,
+ * whoever answers first. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -8,11 +9,13 @@
 #include "wire/reply.h"
 
 struct server_command {
-    struct link link; /* in server.commands */
+    /* in server.commands */
+    struct link link;
     struct server *server;
     enum ticket kind;
     bool answered;
-    struct buf reply; /* once answered, until those before it are */
+    /* once answered, until those before it are */
+    struct buf reply;
 };
 
 struct server_command *server_ticket(struct server *s, enum ticket kind)
@@ -48,7 +51,8 @@ enum server_step server_queue_state(const struct server *s)
     /* Only RCPTs and our own answers among them stand side by side, so the first speaks for all. */
     if (s->pending && first_of(s)->kind != TICKET_RCPT)
         return STEP_NEEDS_ANSWER;
-    bool counting = s->recipients_pending && s->recipients + s->recipients_pending >= s->settings->max_recipients;
+    bool counting = s->recipients_pending &&
+                    s->recipients + s->recipients_pending >= s->settings->max_recipients;
     return counting || s->pending >= CAP_PENDING_COMMANDS ? STEP_NEEDS_ANSWER : STEP_DONE;
 }
 
@@ -64,23 +68,27 @@ void server_write(struct server *s, struct slice reply)
         server_cut(s, "the client does not read its answers");
 }
 
-/* An upstream may answer hundreds of RCPTs in one turn: what does not fit into the stream waits here until the client has read. */
+/* An upstream may answer hundreds of RCPTs in one turn: what does not fit into the stream waits
+ * here until the client has read. */
 void server_queue_flush(struct server *s)
 {
-    while (!s->why && s->pending && first_of(s)->answered && first_of(s)->reply.len <= stream_room(s->stream)) {
+    while (!s->why && s->pending && first_of(s)->answered &&
+           first_of(s)->reply.len <= stream_room(s->stream)) {
         struct server_command *first = first_of(s);
         server_write(s, buf_view(&first->reply));
         drop(first);
     }
 }
 
-bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced, const char *text)
+bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced,
+                       const char *text)
 {
     if (!s->message_id || code < 400)
         return reply_write(out, code, enhanced, slice_of(text));
     struct buf line;
     buf_init(&line, CAP_REPLY_TEXT);
-    bool ok = buf_printf(&line, "%s [%s]", text, s->message_id) && reply_write(out, code, enhanced, buf_view(&line));
+    bool ok = buf_printf(&line, "%s [%s]", text, s->message_id) &&
+              reply_write(out, code, enhanced, buf_view(&line));
     buf_free(&line);
     return ok;
 }
@@ -102,7 +110,9 @@ void server_say(struct server *s, int code, const char *enhanced, const char *te
 void server_note(struct server *s, int code, const char *enhanced, const char *text, bool goodbye)
 {
     if (s->transaction && code >= 400)
-        s->handlers->told(s->ctx, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)}, goodbye);
+        s->handlers->told(
+            s->ctx, &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)},
+            goodbye);
 }
 
 void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text)
@@ -144,7 +154,8 @@ static void heed(struct server *s, enum ticket kind, const struct answer *answer
             s->transaction = true;
         } else {
             server_transaction_over(s);
-            s->junk++; /* or a client that is told "later" could ask for ever */
+            /* or a client that is told "later" could ask for ever */
+            s->junk++;
         }
         break;
     case TICKET_RCPT:
@@ -179,7 +190,8 @@ void server_answer_login(struct server_command *cmd, enum server_login verdict)
         cmd->answered = true;
         return;
     }
-    drop(cmd); /* it stood alone: the answer goes straight out */
+    /* it stood alone: the answer goes straight out */
+    drop(cmd);
     server_login_verdict(s, verdict);
     server_schedule(s);
 }
@@ -188,11 +200,13 @@ void server_answer(struct server_command *cmd, const struct answer *answer)
 {
     struct server *s = cmd->server;
     assert(!s->told && !cmd->answered);
-    if (s->why) { /* it ended a moment ago, and the handler has not been told yet */
+    /* it ended a moment ago, and the handler has not been told yet */
+    if (s->why) {
         cmd->answered = true;
         return;
     }
-    if (!reply_write(&cmd->reply, answer->code, answer->enhanced ? answer->enhanced : "", answer->text)) {
+    if (!reply_write(&cmd->reply, answer->code, answer->enhanced ? answer->enhanced : "",
+                     answer->text)) {
         server_cut(s, "an answer was too long");
         return;
     }

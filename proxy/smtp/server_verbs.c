@@ -1,4 +1,5 @@
-/* From bytes to a verb: command lines, the verb table with the gate that is tested once, and those who do not speak SMTP at all. */
+/* From bytes to a verb: command lines, the verb table with the gate that is tested once, and those
+ * who do not speak SMTP at all. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,17 +8,26 @@
 #include "smtp/server_private.h"
 #include "wire/auth.h"
 
-/* What the gate looks at, before the verb's function runs. Every verb but those that go alongside waits until all before it are answered, and nothing after it is
- * read before it is answered itself: it is the last of its pipelined group (RFC 2920 3.1). */
+/* What the gate looks at, before the verb's function runs. Every verb but those that go alongside
+ * waits until all before it are answered, and nothing after it is read before it is answered
+ * itself: it is the last of its pipelined group (RFC 2920 3.1). */
 enum {
-    ALONGSIDE = 1 << 0,      /* may be read while RCPTs before it wait for their answers */
-    AFTER_HELLO = 1 << 1,    /* 503 before EHLO or HELO */
-    IN_TRANSACTION = 1 << 2, /* 503 before MAIL */
-    NO_ARGUMENTS = 1 << 3,   /* 501 with any */
-    JUNK = 1 << 4,           /* brings no message nearer: counted */
-    BEFORE_TLS = 1 << 5,     /* may be said in clear where TLS is required (RFC 3207 section 4) */
-    AFTER_LOGIN = 1 << 6,    /* 530 before AUTH where it is required (RFC 4954 section 6) */
-    GREETS = 1 << 7,         /* the first of them is no junk */
+    /* may be read while RCPTs before it wait for their answers */
+    ALONGSIDE = 1 << 0,
+    /* 503 before EHLO or HELO */
+    AFTER_HELLO = 1 << 1,
+    /* 503 before MAIL */
+    IN_TRANSACTION = 1 << 2,
+    /* 501 with any */
+    NO_ARGUMENTS = 1 << 3,
+    /* brings no message nearer: counted */
+    JUNK = 1 << 4,
+    /* may be said in clear where TLS is required (RFC 3207 section 4) */
+    BEFORE_TLS = 1 << 5,
+    /* 530 before AUTH where it is required (RFC 4954 section 6) */
+    AFTER_LOGIN = 1 << 6,
+    /* the first of them is no junk */
+    GREETS = 1 << 7,
 };
 
 struct verb_row {
@@ -43,16 +53,16 @@ static const struct verb_row verbs[VERB_COUNT] = {
     [VERB_MAIL] = {AFTER_HELLO | AFTER_LOGIN, server_do_mail},
     [VERB_RCPT] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
     [VERB_DATA] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
-    [VERB_BDAT] = {BEFORE_TLS, /* or its payload would be read */
-                   server_do_bdat},
+    /* or its payload would be read */
+    [VERB_BDAT] = {BEFORE_TLS, server_do_bdat},
     [VERB_RSET] = {JUNK, server_do_rset},
     [VERB_NOOP] = {JUNK | BEFORE_TLS, server_do_noop},
     [VERB_VRFY] = {JUNK | AFTER_LOGIN, server_do_vrfy},
     [VERB_EXPN] = {JUNK, server_do_expn},
     [VERB_HELP] = {JUNK, server_do_help},
     [VERB_QUIT] = {BEFORE_TLS, server_do_quit},
-    [VERB_STARTTLS] = {BEFORE_TLS, /* said twice it is an error */
-                       server_do_starttls},
+    /* said twice it is an error */
+    [VERB_STARTTLS] = {BEFORE_TLS, server_do_starttls},
     [VERB_AUTH] = {0, server_do_auth},
     [VERB_HTTP] = {BEFORE_TLS, do_http},
     [VERB_PROXY] = {BEFORE_TLS, do_proxy},
@@ -61,25 +71,32 @@ static const struct verb_row verbs[VERB_COUNT] = {
 static const struct {
     const char *reply, *hint;
 } intruders[] = {
-    [INTRUDER_TLS] =
-        {"this port expects plain SMTP, not TLS",
-         "a client began TLS on a port that expects plain SMTP: set it to \"no encryption\", or set tls = implicit on this listener"},
-    [INTRUDER_PROXY_V2] = {"no PROXY header expected here", "a load balancer sent a PROXY v2 header to a listener that does not expect "
-                                                            "one: switch it off there, or set proxy_protocol on this listener"},
-    [INTRUDER_PROXY_V1] = {"no PROXY header expected here", "a load balancer sent a PROXY v1 line to a listener that does not expect one: "
-                                                            "switch it off there, or set proxy_protocol on this listener"},
-    [INTRUDER_HTTP] = {"this is a mail server, not a web server", "an HTTP client connected to the SMTP port"},
-    [INTRUDER_HEADER] =
-        {"message text where a command belongs",
-         "a client sent a header line where a command belongs: software that sends its message without DATA, or an HTTP client"},
-    [INTRUDER_TEXT] = {"message text where a command belongs", "a client sent its message without waiting for the answer to DATA, which "
-                                                               "was a refusal: it was cut off before its text could be taken for commands"},
+    [INTRUDER_TLS] = {"this port expects plain SMTP, not TLS",
+                      "a client began TLS on a port that expects plain SMTP: set it to \"no "
+                      "encryption\", or set tls = implicit on this listener"},
+    [INTRUDER_PROXY_V2] =
+        {"no PROXY header expected here",
+         "a load balancer sent a PROXY v2 header to a listener that does not expect "
+         "one: switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_PROXY_V1] =
+        {"no PROXY header expected here",
+         "a load balancer sent a PROXY v1 line to a listener that does not expect one: "
+         "switch it off there, or set proxy_protocol on this listener"},
+    [INTRUDER_HTTP] = {"this is a mail server, not a web server",
+                       "an HTTP client connected to the SMTP port"},
+    [INTRUDER_HEADER] = {"message text where a command belongs",
+                         "a client sent a header line where a command belongs: software that sends "
+                         "its message without DATA, or an HTTP client"},
+    [INTRUDER_TEXT] = {"message text where a command belongs",
+                       "a client sent its message without waiting for the answer to DATA, which "
+                       "was a refusal: it was cut off before its text could be taken for commands"},
 };
 
 void server_throw_out(struct server *s, enum intruder who)
 {
     char peer[ADDR_TEXT];
-    log_event(s->io->log, LOG_WARN, intruders[who].hint, log_str("client", addr_text(&s->client.peer, peer)),
+    log_event(s->io->log, LOG_WARN, intruders[who].hint,
+              log_str("client", addr_text(&s->client.peer, peer)),
               log_str("listener", s->settings->listener));
     server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
 }
@@ -87,12 +104,16 @@ void server_throw_out(struct server *s, enum intruder who)
 /* Looks at the start of a line for what has no line ends worth waiting for. */
 static enum intruder recognise(const struct server *s, struct slice view)
 {
-    static const char signature[] =
-        "\r\n\r\n\0\r\nQUIT\n"; /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty lines */
+    /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty
+     * lines */
+    static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
     enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
     if (view.data[0] == 0x16)
-        return view.len == 1 ? INTRUDER_PERHAPS : view.data[1] == 0x03 ? INTRUDER_TLS : INTRUDER_NONE;
-    if ((view.data[0] & 0x80) && view.len >= 4 && view.data[2] == 0x01 && view.data[3] == 0x03) /* a hello of SSL 2 that asks for more */
+        return view.len == 1          ? INTRUDER_PERHAPS
+               : view.data[1] == 0x03 ? INTRUDER_TLS
+                                      : INTRUDER_NONE;
+    /* a hello of SSL 2 that asks for more */
+    if ((view.data[0] & 0x80) && view.len >= 4 && view.data[2] == 0x01 && view.data[3] == 0x03)
         return INTRUDER_TLS;
     if (!s->said_hello && view.len >= SIGNATURE && memcmp(view.data, signature, SIGNATURE) == 0)
         return INTRUDER_PROXY_V2;
@@ -102,8 +123,9 @@ static enum intruder recognise(const struct server *s, struct slice view)
     return INTRUDER_NONE;
 }
 
-/* What is no command we know. After a refused DATA it may be the text of a client that did not wait for the answer. Its first line is a header, and never a
- * verb; the lines after it are whatever its author wished, and he may have wished for MAIL FROM. So nothing more is read from it. */
+/* What is no command we know. After a refused DATA it may be the text of a client that did not wait
+ * for the answer. Its first line is a header, and never a verb; the lines after it are whatever its
+ * author wished, and he may have wished for MAIL FROM. So nothing more is read from it. */
 static void not_a_command(struct server *s, int code, const char *enhanced, const char *text)
 {
     if (s->data_refused)
@@ -114,15 +136,19 @@ static void not_a_command(struct server *s, int code, const char *enhanced, cons
 
 static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
 {
-    if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED && s->tls != TLS_SECURE)
+    if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED &&
+        s->tls != TLS_SECURE)
         server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
     else if ((row->flags & AFTER_HELLO) && !s->said_hello)
         server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
-    else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED && !s->logged_in)
-        server_refuse(s, command, 530, "5.7.0",
-                      server_auth_offered(s)  ? "log in first"
-                      : server_tls_offered(s) ? "log in first, after STARTTLS"
-                                              : "log in first; from your address that takes TLS, which this port does not offer");
+    else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED &&
+             !s->logged_in)
+        server_refuse(
+            s, command, 530, "5.7.0",
+            server_auth_offered(s) ? "log in first"
+            : server_tls_offered(s)
+                ? "log in first, after STARTTLS"
+                : "log in first; from your address that takes TLS, which this port does not offer");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
         server_refuse(s, command, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
@@ -135,7 +161,8 @@ static bool passes_gate(struct server *s, const struct verb_row *row, const stru
 static void dispatch(struct server *s, const struct command *command)
 {
     const struct verb_row *row = &verbs[command->verb];
-    if (s->data_refused && command->verb == VERB_HTTP) { /* what looks like a header is more likely one of a message */
+    /* what looks like a header is more likely one of a message */
+    if (s->data_refused && command->verb == VERB_HTTP) {
         server_throw_out(s, INTRUDER_TEXT);
         return;
     }
@@ -166,7 +193,8 @@ static void refuse_long_line(struct server *s, bool of_auth)
 static bool take_line(struct server *s, struct slice line)
 {
     struct command command;
-    if (s->sasl) { /* nothing else is pending */
+    /* nothing else is pending */
+    if (s->sasl) {
         if (line.len > CAP_AUTH_LINE)
             refuse_long_line(s, true);
         else
@@ -175,7 +203,8 @@ static bool take_line(struct server *s, struct slice line)
     }
     size_t longest = longest_line(s, line);
     enum command_fault fault = command_parse(line, &command);
-    bool bdat = command.verb == VERB_BDAT; /* whatever is wrong with the line, a payload follows it */
+    /* whatever is wrong with the line, a payload follows it */
+    bool bdat = command.verb == VERB_BDAT;
     bool known = (fault == COMMAND_OK || bdat) && verbs[command.verb].run;
     if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
         return false;
@@ -244,7 +273,8 @@ enum server_step server_read_command(struct server *s)
         s->swallowing = longest == CAP_AUTH_LINE ? SWALLOW_AUTH : SWALLOW_COMMAND;
         return STEP_DONE;
     }
-    size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end; /* a bare LF ends a command too */
+    /* a bare LF ends a command too */
+    size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end;
     if (!take_line(s, slice_head(view, length)))
         return STEP_NEEDS_ANSWER;
     server_clock_heard(s, 0);

@@ -1,4 +1,5 @@
-/* The glue: one account's credential, gate, ladder and pool; all accounts of one config; what a reload keeps. */
+/* The glue: one account's credential, gate, ladder and pool; all accounts of one config; what a
+ * reload keeps. */
 #include "upstream/account.h"
 
 #include <stdlib.h>
@@ -17,9 +18,12 @@
 
 struct account {
     unsigned refs;
-    struct config *born;                   /* the config that env.cfg and all that was made from it borrows from */
-    struct config *newest;                 /* where the routing is read */
-    const struct upstream_config *current; /* in newest */
+    /* the config that env.cfg and all that was made from it borrows from */
+    struct config *born;
+    /* where the routing is read */
+    struct config *newest;
+    /* in newest */
+    const struct upstream_config *current;
     char *helo;
     struct upstream_env env;
     struct gate gate;
@@ -43,7 +47,8 @@ struct accounts {
 /* ---- one account ---- */
 
 /* Takes tls. */
-static struct account *account_new(const struct io *io, struct config *config, const struct upstream_config *cfg, struct memory *memory,
+static struct account *account_new(const struct io *io, struct config *config,
+                                   const struct upstream_config *cfg, struct memory *memory,
                                    struct tls_context *tls)
 {
     struct account *a = NEW(struct account);
@@ -55,7 +60,8 @@ static struct account *account_new(const struct io *io, struct config *config, c
     a->tls = tls;
     gate_init(&a->gate);
     a->credential = credential_new(io, cfg);
-    a->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
+    a->env = (struct upstream_env){
+        .io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
     a->pool = pool_new(&a->env, a);
     a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
     pool_set_ladder(a->pool, a->ladder);
@@ -96,13 +102,15 @@ static void account_retire(struct account *a)
     account_unref(&a);
 }
 
-static bool account_fits(const struct account *a, const struct config *config, const struct upstream_config *cfg)
+static bool account_fits(const struct account *a, const struct config *config,
+                         const struct upstream_config *cfg)
 {
     return settings_equal(a->env.cfg, cfg) && strcmp(a->helo, settings_helo(config, cfg)) == 0;
 }
 
 /* Takes tls. */
-static void account_renew(struct account *a, struct config *config, const struct upstream_config *cfg, struct tls_context *tls)
+static void account_renew(struct account *a, struct config *config,
+                          const struct upstream_config *cfg, struct tls_context *tls)
 {
     config_unref(&a->newest);
     a->newest = config_ref(config);
@@ -162,8 +170,8 @@ const char *account_summary(const struct account *a, char *out, size_t size)
     return rungs_summary(rungs, n, out, size);
 }
 
-struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
-                              void *ctx)
+struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid,
+                              bool had_turn, const struct lease_events *events, void *ctx)
 {
     return pool_acquire(a->pool, identity, avoid, had_turn, events, ctx);
 }
@@ -211,13 +219,16 @@ static void discard(struct accounts *all)
     accounts_destroy(all);
 }
 
-struct renewal { /* per account of the new config, until nothing can fail any more */
+/* per account of the new config, until nothing can fail any more */
+struct renewal {
     struct account *kept;
-    size_t place; /* of `kept`, in the old generation */
+    /* of `kept`, in the old generation */
+    size_t place;
     struct tls_context *tls;
 };
 
-/* On a reload root is gone, and with it perhaps the right to read a key: what was made of the same files stays (config has said so). */
+/* On a reload root is gone, and with it perhaps the right to read a key: what was made of the same
+ * files stays (config has said so). */
 static struct tls_context *keep_tls(const struct accounts *old, const struct upstream_config *cfg)
 {
     for (size_t i = 0; old && i < old->n; i++)
@@ -227,8 +238,8 @@ static struct tls_context *keep_tls(const struct accounts *old, const struct ups
 }
 
 /* The context for the next account of `all`. Gives. */
-static int find_tls(const struct accounts *all, const struct contexts *contexts, const struct accounts *old, struct tls_context **tls_r,
-                    struct err *err)
+static int find_tls(const struct accounts *all, const struct contexts *contexts,
+                    const struct accounts *old, struct tls_context **tls_r, struct err *err)
 {
     if (contexts_get(contexts, all->n, tls_r, err) == 0)
         return 0;
@@ -252,10 +263,10 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
     return NULL;
 }
 
-/* The account of the old generation that the new config describes too goes to *r, where there is one. Most files keep their order: the search begins where it
- * ended last. */
-static void find_equal(const struct accounts *old, const struct config *config, const struct upstream_config *cfg, size_t *next,
-                       struct renewal *r)
+/* The account of the old generation that the new config describes too goes to *r, where there is
+ * one. Most files keep their order: the search begins where it ended last. */
+static void find_equal(const struct accounts *old, const struct config *config,
+                       const struct upstream_config *cfg, size_t *next, struct renewal *r)
 {
     for (size_t i = 0; i < old->n; i++) {
         size_t place = (*next + i) % old->n;
@@ -269,8 +280,8 @@ static void find_equal(const struct accounts *old, const struct config *config, 
 }
 
 /* Makes whatever may fail. Kept accounts are not touched: their place in `all` stays empty. */
-static int prepare(struct accounts *all, const struct accounts *old, const struct contexts *contexts, struct renewal *renewals,
-                   struct err *err)
+static int prepare(struct accounts *all, const struct accounts *old,
+                   const struct contexts *contexts, struct renewal *renewals, struct err *err)
 {
     bool same_memory = all->memory == old->memory;
     size_t next = 0;
@@ -292,7 +303,8 @@ static int prepare(struct accounts *all, const struct accounts *old, const struc
     return 0;
 }
 
-/* An account that is made anew goes on where that of its name stood: its counters, and the rest of a refused password. */
+/* An account that is made anew goes on where that of its name stood: its counters, and the rest of
+ * a refused password. */
 static void carry_over(struct account *a, const struct accounts *old)
 {
     for (size_t k = 0; k < old->n; k++) {
@@ -320,12 +332,14 @@ static void commit(struct accounts *all, struct accounts *old, struct renewal *r
     }
 }
 
-struct accounts *accounts_reload(struct accounts **old, struct config *config, struct contexts *contexts, struct err *err)
+struct accounts *accounts_reload(struct accounts **old, struct config *config,
+                                 struct contexts *contexts, struct err *err)
 {
     struct accounts *before = *old, *all = accounts_empty(before->io, config);
     struct renewal *renewals = mem_alloc((config->nupstreams + 1) * sizeof *renewals);
     bool stays = memory_is_in(before->memory, config->server.state_dir);
-    all->memory = stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
+    all->memory =
+        stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
     memcpy(all->own, before->own, sizeof all->own);
     all->nown = before->nown;
     if (prepare(all, before, contexts, renewals, err) == 0) {

@@ -15,8 +15,10 @@
 enum phase {
     PHASE_CONNECT,
     PHASE_TUNNEL,
-    PHASE_GREETING, /* until EHLO is answered */
-    PHASE_TLS,      /* from STARTTLS, or from the first byte */
+    /* until EHLO is answered */
+    PHASE_GREETING,
+    /* from STARTTLS, or from the first byte */
+    PHASE_TLS,
     PHASE_AUTH,
     PHASE_OVER,
 };
@@ -28,13 +30,17 @@ struct attempt {
     const char *identity;
     const struct attempt_events *events;
     void *ctx;
-    struct stream *stream; /* until the client takes it */
+    /* until the client takes it */
+    struct stream *stream;
     struct tunnel *tunnel;
     struct client *client;
     struct timer *timer;
-    usec left;               /* of the clock, while it stands still */
-    struct deferred failing; /* found inside attempt_new */
-    struct err why;          /* ... and what */
+    /* of the clock, while it stands still */
+    usec left;
+    /* found inside attempt_new */
+    struct deferred failing;
+    /* ... and what */
+    struct err why;
     struct credential_request secret;
     enum phase phase;
     bool waits, greeted, logging_in;
@@ -76,7 +82,8 @@ static void count_auth(struct attempt *a, enum finding finding)
 static enum finding timeout_finding(const struct attempt *a)
 {
     switch (a->phase) {
-    case PHASE_CONNECT: return a->env->cfg->proxy.kind == PROXY_NONE ? FINDING_TIMEOUT_CONNECT : FINDING_PROXY;
+    case PHASE_CONNECT:
+        return a->env->cfg->proxy.kind == PROXY_NONE ? FINDING_TIMEOUT_CONNECT : FINDING_PROXY;
     case PHASE_TUNNEL: return FINDING_PROXY;
     case PHASE_GREETING: return FINDING_TIMEOUT_GREETING;
     case PHASE_TLS: return FINDING_TIMEOUT_TLS;
@@ -94,7 +101,8 @@ static void look(const struct client *c, struct sight *sight)
     snprintf(sight->mechanism, sizeof sight->mechanism, "%s", client_mechanism(c));
 }
 
-static void describe(const struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err,
+static void describe(const struct attempt *a, enum finding finding,
+                     const struct client_failure *failure, const struct err *err,
                      struct attempt_result *result_r)
 {
     usec now = loop_now(a->env->io->loop);
@@ -146,7 +154,8 @@ static void close_link(struct attempt *a)
         stream_close(&a->stream);
 }
 
-static void fail(struct attempt *a, enum finding finding, const struct client_failure *failure, const struct err *err)
+static void fail(struct attempt *a, enum finding finding, const struct client_failure *failure,
+                 const struct err *err)
 {
     if (a->phase == PHASE_OVER)
         return;
@@ -158,7 +167,8 @@ static void fail(struct attempt *a, enum finding finding, const struct client_fa
     a->events->failed(a->ctx);
 }
 
-/* A refusal of AUTH of which only the beginning arrived: the same credentials must not go to another port. */
+/* A refusal of AUTH of which only the beginning arrived: the same credentials must not go to
+ * another port. */
 static bool is_half_refused(const struct attempt *a)
 {
     int code = a->client && a->phase == PHASE_AUTH ? client_code_so_far(a->client) : 0;
@@ -195,7 +205,8 @@ static void on_step(void *ctx, enum client_step step)
     switch (step) {
     case CLIENT_STEP_GREETING: a->greeted = true; break;
     case CLIENT_STEP_EHLO:
-        if (a->rung->settings.tls == CLIENT_TLS_STARTTLS || (a->rung->settings.tls == CLIENT_TLS_MAY && client_ehlo(a->client)->starttls))
+        if (a->rung->settings.tls == CLIENT_TLS_STARTTLS ||
+            (a->rung->settings.tls == CLIENT_TLS_MAY && client_ehlo(a->client)->starttls))
             a->phase = PHASE_TLS;
         else
             a->phase = PHASE_AUTH;
@@ -238,19 +249,23 @@ static void on_ready(void *ctx)
 static void on_lost(void *ctx, const struct client_failure *failure)
 {
     struct attempt *a = ctx;
-    enum finding finding = is_half_refused(a) && !failure->reply ? FINDING_AUTH_REFUSED : finding_of_failure(failure, timeout_finding(a));
+    enum finding finding = is_half_refused(a) && !failure->reply
+                               ? FINDING_AUTH_REFUSED
+                               : finding_of_failure(failure, timeout_finding(a));
     if (a->phase == PHASE_OVER)
         return;
     describe(a, finding, failure, NULL, &a->result);
     count_auth(a, finding);
-    a->client = NULL; /* it frees itself */
+    /* it frees itself */
+    a->client = NULL;
     a->phase = PHASE_OVER;
     a->waits = false;
     close_link(a);
     a->events->failed(a->ctx);
 }
 
-static const struct client_events client_handlers = {.step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .lost = on_lost};
+static const struct client_events client_handlers = {
+    .step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .lost = on_lost};
 
 static void speak(struct attempt *a)
 {
@@ -269,7 +284,8 @@ static void on_tunnel(void *ctx, const struct err *err)
         return;
     }
     usec now = loop_now(a->env->io->loop);
-    if (now - a->last_step > a->rtt) /* the way beyond the proxy counts too */
+    /* the way beyond the proxy counts too */
+    if (now - a->last_step > a->rtt)
         a->rtt = now - a->last_step;
     speak(a);
     take_step(a);
@@ -289,8 +305,9 @@ static void enter_tunnel(struct attempt *a)
     a->tunnel = tunnel_start(a->env->io->loop, a->stream, &target, on_tunnel, a);
 }
 
-/* An upstream that is one of our own listeners would feed us our own mail for ever. A listener on 0.0.0.0 is met at every address of
- * this host: then both ends of the connection have the same address. */
+/* An upstream that is one of our own listeners would feed us our own mail for ever. A listener on
+ * 0.0.0.0 is met at every address of this host: then both ends of the connection have the same
+ * address. */
 static bool is_ourselves(const struct attempt *a)
 {
     const struct addr *local = stream_local(a->stream);
@@ -300,7 +317,8 @@ static bool is_ourselves(const struct attempt *a)
         const struct addr *own = &a->env->own[i];
         if (own->port != a->to.port)
             continue;
-        if (addr_equal(own, &a->to) || (addr_is_any(own) && (addr_is_loopback(&a->to) || (local && addr_equal(local, &a->to)))))
+        if (addr_equal(own, &a->to) || (addr_is_any(own) && (addr_is_loopback(&a->to) ||
+                                                             (local && addr_equal(local, &a->to)))))
             return true;
     }
     return false;
@@ -311,9 +329,10 @@ static void fail_as_loop(struct attempt *a)
     char where[ADDR_TEXT];
     describe(a, FINDING_REFUSED, NULL, NULL, &a->result);
     a->result.loops = true;
-    snprintf(a->result.words, sizeof a->result.words,
-             "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",
-             addr_text_with_port(&a->to, where));
+    snprintf(
+        a->result.words, sizeof a->result.words,
+        "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",
+        addr_text_with_port(&a->to, where));
     a->phase = PHASE_OVER;
     close_link(a);
     a->events->failed(a->ctx);
@@ -340,23 +359,30 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
     if (event == STREAM_CONNECTED)
         on_connected(a);
     else if (event == STREAM_FAILED)
-        fail(a, a->env->cfg->proxy.kind == PROXY_NONE ? finding_of_err(stream_error(s)) : FINDING_PROXY, NULL, stream_error(s));
+        fail(a,
+             a->env->cfg->proxy.kind == PROXY_NONE ? finding_of_err(stream_error(s))
+                                                   : FINDING_PROXY,
+             NULL, stream_error(s));
 }
 
-struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung, const struct addr *to, const char *identity,
-                            usec clock, const struct attempt_events *events, void *ctx)
+struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung,
+                            const struct addr *to, const char *identity, usec clock,
+                            const struct attempt_events *events, void *ctx)
 {
     struct attempt *a = NEW(struct attempt);
     const struct addr *source = env->cfg->source.family != ADDR_NONE ? &env->cfg->source : NULL;
-    *a = (struct attempt){.env = env, .rung = rung, .to = *to, .identity = identity, .events = events, .ctx = ctx};
-    a->to.port = env->cfg->proxy.kind == PROXY_NONE ? rung->report->port.number : env->cfg->proxy.port;
+    *a = (struct attempt){
+        .env = env, .rung = rung, .to = *to, .identity = identity, .events = events, .ctx = ctx};
+    a->to.port =
+        env->cfg->proxy.kind == PROXY_NONE ? rung->report->port.number : env->cfg->proxy.port;
     a->started = a->last_step = loop_now(env->io->loop);
     a->timer = timer_new(env->io->loop, on_timeout, a);
     deferred_init(&a->failing, on_failing, a);
     credential_request_init(&a->secret);
     timer_arm(a->timer, clock);
-    a->stream =
-        stream_connect(env->io->loop, &a->to, source, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT}, on_stream, a, &a->why);
+    a->stream = stream_connect(env->io->loop, &a->to, source,
+                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
+                               on_stream, a, &a->why);
     if (!a->stream)
         loop_defer(env->io->loop, &a->failing);
     return a;
@@ -382,7 +408,8 @@ void attempt_auth(struct attempt *a)
 {
     if (!a->waits)
         return;
-    a->waits = false; /* its clock goes on when the secret is there: a command has a deadline of its own */
+    /* its clock goes on when the secret is there: a command has a deadline of its own */
+    a->waits = false;
     credential_ask(a->env->credential, &a->secret, on_secret, a);
 }
 
@@ -405,7 +432,8 @@ void attempt_result_so_far(const struct attempt *a, struct attempt_result *resul
     struct err err;
     if (a->phase == PHASE_OVER) {
         *result_r = a->result;
-    } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) { /* the port is not to blame for it */
+    } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) {
+        /* the port is not to blame for it */
         err_set(&err, ERR_TIMEOUT, "password_command has not answered yet");
         describe(a, FINDING_AUTH_TEMPORARY, NULL, &err, result_r);
     } else {

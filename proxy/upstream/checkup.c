@@ -11,32 +11,40 @@
 #include "upstream/race.h"
 #include "upstream/settings.h"
 
-#define GRACE (3 * USEC_PER_SEC / 2) /* half a second of the promised two is for beginning and ending */
+/* half a second of the promised two is for beginning and ending */
+#define GRACE (3 * USEC_PER_SEC / 2)
 #define WATCH_EVERY (20 * USEC_PER_MS)
 enum { OUTBOUND_25 = 25 };
 
-struct examined { /* one port; its race is alone on the track */
+/* one port; its race is alone on the track */
+struct examined {
     struct checkup *checkup;
     struct checkup_port *port;
     const struct upstream_env *env;
     struct rung rung;
     struct race *race;
-    struct client *client; /* while MAIL and RCPT are tried */
+    /* while MAIL and RCPT are tried */
+    struct client *client;
     bool over;
 };
 
 struct checkup {
     const struct upstream_config *cfg;
-    struct upstream_config cfg_25; /* the account, but for port 25 and without a login; borrows all else from cfg */
+    /* the account, but for port 25 and without a login; borrows all else from cfg */
+    struct upstream_config cfg_25;
     struct port port_25;
     struct upstream_env env, env_25;
     struct gate gate;
     struct credential *credential;
     struct tls_context *tls;
     struct timer *deadline;
-    struct gate_pass opening; /* holds the gate until the first port is there: a password it refuses must not go to a quicker one */
-    usec opens;               /* at the latest */
-    struct timer *watch;      /* who has come as far as the login? */
+    /* holds the gate until the first port is there: a password it refuses must not go to a quicker
+     * one */
+    struct gate_pass opening;
+    /* at the latest */
+    usec opens;
+    /* who has come as far as the login? */
+    struct timer *watch;
     char refusal[80];
     struct checkup_port *ports;
     struct examined *examined;
@@ -70,7 +78,8 @@ static void on_finished(void *arg)
     c->done(c->ctx);
 }
 
-/* What a port has shown on the way to the gate is kept: its address, its certificate, its mechanisms. */
+/* What a port has shown on the way to the gate is kept: its address, its certificate, its
+ * mechanisms. */
 static void refuse_at_gate(struct examined *x)
 {
     struct port_report *r = &x->port->report;
@@ -118,7 +127,8 @@ static void open_gate(struct checkup *c)
         gate_leave(&c->gate, &c->opening);
 }
 
-/* After a refusal the gate stays shut for good: a port that stands before it has shown all that it will. The others go on to their findings. */
+/* After a refusal the gate stays shut for good: a port that stands before it has shown all that it
+ * will. The others go on to their findings. */
 static void on_watch(void *arg)
 {
     struct checkup *c = arg;
@@ -172,7 +182,8 @@ static void on_ready(void *ctx)
     (void)ctx;
 }
 
-static const struct client_events mail_events = {.ready = on_ready, .mail_reply = on_mail, .rcpt_reply = on_rcpt, .lost = on_lost};
+static const struct client_events mail_events = {
+    .ready = on_ready, .mail_reply = on_mail, .rcpt_reply = on_rcpt, .lost = on_lost};
 
 static void try_mail(struct examined *x)
 {
@@ -190,7 +201,8 @@ static void on_won(void *ctx, struct client *client, struct rung *rung)
     struct examined *x = ctx;
     (void)rung;
     x->client = client;
-    race_free(&x->race); /* opens the gate for the next port */
+    /* opens the gate for the next port */
+    race_free(&x->race);
     if (x->port->is_comparison || !checkup_own_address(x->checkup))
         end(x);
     else
@@ -206,9 +218,11 @@ static void on_refused(void *ctx)
 {
     struct examined *x = ctx;
     struct checkup *c = x->checkup;
-    snprintf(c->refusal, sizeof c->refusal, "was not asked: %u refused the credentials already", (unsigned)x->port->report.port.number);
+    snprintf(c->refusal, sizeof c->refusal, "was not asked: %u refused the credentials already",
+             (unsigned)x->port->report.port.number);
     x->port->sight = x->rung.sight;
-    x->over = true; /* its race keeps the gate shut until checkup_free */
+    /* its race keeps the gate shut until checkup_free */
+    x->over = true;
     if (--c->left == 0)
         loop_defer(x->env->io->loop, &c->finished);
 }
@@ -218,7 +232,8 @@ static void on_stalled(void *ctx)
     (void)ctx;
 }
 
-static const struct race_events race_handlers = {.won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
+static const struct race_events race_handlers = {
+    .won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
 
 /* ---- life ---- */
 
@@ -240,7 +255,8 @@ static void prepare_25(struct checkup *c)
     c->env_25.cfg = &c->cfg_25;
 }
 
-static void examine(struct checkup *c, struct examined *x, const struct upstream_env *env, size_t index, const char *helo)
+static void examine(struct checkup *c, struct examined *x, const struct upstream_env *env,
+                    size_t index, const char *helo)
 {
     x->env = env;
     x->checkup = c;
@@ -250,8 +266,9 @@ static void examine(struct checkup *c, struct examined *x, const struct upstream
     x->race = race_new(env, &only, 1, credential_user(c->credential), &race_handlers, x);
 }
 
-struct checkup *checkup_new(const struct io *io, const struct config *config, const struct upstream_config *cfg, void (*done)(void *ctx),
-                            void *ctx, struct err *err)
+struct checkup *checkup_new(const struct io *io, const struct config *config,
+                            const struct upstream_config *cfg, void (*done)(void *ctx), void *ctx,
+                            struct err *err)
 {
     struct tls_context *tls;
     if (settings_tls(cfg, NULL, &tls, err) < 0)
@@ -263,7 +280,8 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     c->ctx = ctx;
     gate_init(&c->gate);
     c->credential = credential_new(io, cfg);
-    c->env = (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
+    c->env =
+        (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
     c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
     prepare_25(c);
     c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
@@ -280,7 +298,8 @@ struct checkup *checkup_new(const struct io *io, const struct config *config, co
     for (size_t i = 0; i < c->n; i++) {
         bool is_25 = i >= cfg->ports.n;
         c->examined[i].port = &c->ports[i];
-        examine(c, &c->examined[i], is_25 ? &c->env_25 : &c->env, is_25 ? 0 : i, settings_helo(config, cfg));
+        examine(c, &c->examined[i], is_25 ? &c->env_25 : &c->env, is_25 ? 0 : i,
+                settings_helo(config, cfg));
     }
     return c;
 }

@@ -1,6 +1,8 @@
-/* A checkup of one account: every port tried to its end through the same code as the server's, for `doctor`. Beside the configured ports, outbound port 25
- * is tried without credentials, for comparison. One AUTH at a time, in the order of the ports as far as they are quick enough; a refusal ends all of them. On a port that works, the account's own address is
- * offered as sender and recipient, and the transaction is reset. */
+/* A checkup of one account: every port tried to its end through the same code as the server's, for
+ * `doctor`. Beside the configured ports, outbound port 25 is tried without credentials, for
+ * comparison. One AUTH at a time, in the order of the ports as far as they are quick enough; a
+ * refusal ends all of them. On a port that works, the account's own address is offered as sender
+ * and recipient, and the transaction is reset. */
 #ifndef UPSTREAM_CHECKUP_H
 #define UPSTREAM_CHECKUP_H
 
@@ -11,21 +13,28 @@ struct checkup;
 struct checkup_port {
     struct port_report report;
     struct sight sight;
-    bool is_comparison; /* port 25: never used for AUTH */
-    bool mail_tried;    /* MAIL and RCPT with the account's own address */
+    /* port 25: never used for AUTH */
+    bool is_comparison;
+    /* MAIL and RCPT with the account's own address */
+    bool mail_tried;
     bool mail_accepted;
-    char mail_words[240]; /* the reply that refused, or "" */
+    /* the reply that refused, or "" */
+    char mail_words[240];
 };
 
-/* Begins; done(ctx) on the loop when every port has its finding, within connect_timeout + 2 s. Keeps io; borrows config and cfg for its life. NULL with err: the account's
- * TLS settings cannot be used. Gives. */
-struct checkup *checkup_new(const struct io *io, const struct config *config, const struct upstream_config *cfg, void (*done)(void *ctx),
-                            void *ctx, struct err *err) MUST_USE;
+/* Begins; done(ctx) on the loop when every port has its finding, within connect_timeout + 2 s.
+ * Keeps io; borrows config and cfg for its life. NULL with err: the account's TLS settings cannot
+ * be used. Gives. */
+struct checkup *checkup_new(const struct io *io, const struct config *config,
+                            const struct upstream_config *cfg, void (*done)(void *ctx), void *ctx,
+                            struct err *err) MUST_USE;
 void checkup_free(struct checkup **checkup);
 
-/* The configured ports in their order, then 25 where it is not among them. Complete after `done`. */
+/* The configured ports in their order, then 25 where it is not among them. Complete after
+ * `done`. */
 const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r);
 const struct upstream_config *checkup_config(const struct checkup *c);
-const char *checkup_own_address(const struct checkup *c); /* NULL: the account has none, MAIL was not tried */
+/* NULL: the account has none, MAIL was not tried */
+const char *checkup_own_address(const struct checkup *c);
 
 #endif

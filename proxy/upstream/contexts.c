@@ -7,7 +7,8 @@
 #include "upstream/settings.h"
 
 struct made {
-    struct tls_context *tls; /* NULL: not needed, or it failed */
+    /* NULL: not needed, or it failed */
+    struct tls_context *tls;
     struct err err;
     bool failed;
 };
@@ -60,7 +61,8 @@ void contexts_free(struct contexts **contexts)
     free(all);
 }
 
-int contexts_get(const struct contexts *contexts, size_t index, struct tls_context **tls_r, struct err *err)
+int contexts_get(const struct contexts *contexts, size_t index, struct tls_context **tls_r,
+                 struct err *err)
 {
     const struct made *made = &contexts->items[index];
     *tls_r = made->tls ? tls_context_ref(made->tls) : NULL;

@@ -9,30 +9,40 @@
 #include "io/process.h"
 
 #define COMMAND_DEADLINE (10 * USEC_PER_SEC)
-#define FAILURE_REMEMBERED (10 * USEC_PER_SEC) /* of a command: every port of a race would run it anew */
+/* of a command: every port of a race would run it anew */
+#define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 
 struct command {
-    char **argv; /* NULL: the secret stands in the configuration */
+    /* NULL: the secret stands in the configuration */
+    char **argv;
     struct process_run *run;
-    struct link waiting; /* requests */
-    bool stale;          /* the secret it printed was refused, or is from before a reload: the next need asks again */
-    bool second_chance;  /* this refusal's one more AUTH was granted */
-    bool after_refusal;  /* why it runs */
+    /* requests */
+    struct link waiting;
+    /* the secret it printed was refused, or is from before a reload: the next need asks again */
+    bool stale;
+    /* this refusal's one more AUTH was granted */
+    bool second_chance;
+    /* why it runs */
+    bool after_refusal;
     usec failed_until;
-    struct err err; /* of the last failure */
+    /* of the last failure */
+    struct err err;
 };
 
 struct credential {
     const struct io *io;
     char *account, *user;
-    struct secret *secret; /* a command's: the last it printed; NULL: none yet */
+    /* a command's: the last it printed; NULL: none yet */
+    struct secret *secret;
     struct command command;
     void (*fetched)(void *ctx, bool differs);
     void *fetched_ctx;
     usec first, longest;
     bool refused;
-    usec wait;  /* the last wait; 0: none yet */
-    usec until; /* loop time */
+    /* the last wait; 0: none yet */
+    usec wait;
+    /* loop time */
+    usec until;
 };
 
 /* ---- what it is made of ---- */
@@ -113,7 +123,8 @@ void credential_free(struct credential **credential)
     free(c);
 }
 
-void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs), void *ctx)
+void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs),
+                             void *ctx)
 {
     c->fetched = fetched;
     c->fetched_ctx = ctx;
@@ -129,7 +140,8 @@ static usec now_of(const struct credential *c)
 static void answer_all(struct credential *c)
 {
     while (!link_is_alone(&c->command.waiting)) {
-        struct credential_request *r = CONTAINER(c->command.waiting.next, struct credential_request, waiting);
+        struct credential_request *r =
+            CONTAINER(c->command.waiting.next, struct credential_request, waiting);
         link_remove(&r->waiting);
         loop_defer(c->io->loop, &r->later);
     }
@@ -147,12 +159,14 @@ static bool keep(struct credential *c, struct secret *output)
     return differs;
 }
 
-/* What it printed last stays: after a refusal it is worth nothing, on a reload it may still be right. */
+/* What it printed last stays: after a refusal it is worth nothing, on a reload it may still be
+ * right. */
 static void remember_failure(struct credential *c, const struct err *err)
 {
     c->command.err = *err;
     c->command.failed_until = now_of(c) + FAILURE_REMEMBERED;
-    log_event(c->io->log, LOG_ERROR, "password_command failed", log_str("account", c->account), log_str("why", err->words));
+    log_event(c->io->log, LOG_ERROR, "password_command failed", log_str("account", c->account),
+              log_str("why", err->words));
 }
 
 static void on_output(void *ctx, struct secret *output, const struct err *err)
@@ -180,7 +194,8 @@ static void on_output(void *ctx, struct secret *output, const struct err *err)
 static void fetch(struct credential *c)
 {
     if (!c->command.run)
-        c->command.run = process_run(c->io->loop, c->io->offload, c->command.argv, COMMAND_DEADLINE, on_output, c);
+        c->command.run = process_run(c->io->loop, c->io->offload, c->command.argv, COMMAND_DEADLINE,
+                                     on_output, c);
 }
 
 static void update_command(struct credential *c, const struct strings *words)
@@ -200,7 +215,8 @@ static void update_command(struct credential *c, const struct strings *words)
 bool credential_update(struct credential *c, const struct upstream_config *cfg)
 {
     bool had_command = c->command.argv != NULL, has_command = cfg->password_command.n > 0;
-    bool changed = had_command != has_command || (!has_command && !secret_equal(c->secret, cfg->password));
+    bool changed =
+        had_command != has_command || (!has_command && !secret_equal(c->secret, cfg->password));
     if (had_command != has_command)
         secret_free(&c->secret);
     adopt(c, cfg);
@@ -237,9 +253,11 @@ void credential_request_init(struct credential_request *r)
 }
 
 void credential_ask(struct credential *c, struct credential_request *r,
-                    void (*fn)(void *ctx, const struct secret *secret, const struct err *err), void *ctx)
+                    void (*fn)(void *ctx, const struct secret *secret, const struct err *err),
+                    void *ctx)
 {
-    bool at_hand = !c->command.argv || (c->secret && !c->command.stale) || now_of(c) < c->command.failed_until;
+    bool at_hand =
+        !c->command.argv || (c->secret && !c->command.stale) || now_of(c) < c->command.failed_until;
     r->credential = c;
     r->answer = fn;
     r->ctx = ctx;
@@ -264,7 +282,8 @@ const char *credential_user(const struct credential *c)
 
 /* ---- what the upstream thinks of it ---- */
 
-/* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is not doubled. */
+/* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is not
+ * doubled. */
 void credential_refused(struct credential *c)
 {
     struct command *cmd = &c->command;
@@ -293,7 +312,8 @@ void credential_accepted(struct credential *c)
 
 void credential_inherit(struct credential *c, const struct credential *before)
 {
-    if (c->command.argv || before->command.argv || strcmp(c->user, before->user) != 0 || !secret_equal(c->secret, before->secret))
+    if (c->command.argv || before->command.argv || strcmp(c->user, before->user) != 0 ||
+        !secret_equal(c->secret, before->secret))
         return;
     c->refused = before->refused;
     c->wait = before->wait;

@@ -1,6 +1,8 @@
-/* The credential of one account: where the secret comes from, and how long a refused one rests (retry_auth). The secret is asked for and comes
- * later, on the loop: what is in the configuration at the end of the turn, what a command prints when it has ended. A command runs at the first need,
- * at once after a refusal (then one more AUTH may go if its answer differs), at the need after that refusal's wait, and on a reload. */
+/* The credential of one account: where the secret comes from, and how long a refused one rests
+ * (retry_auth). The secret is asked for and comes later, on the loop: what is in the configuration
+ * at the end of the turn, what a command prints when it has ended. A command runs at the first
+ * need, at once after a refusal (then one more AUTH may go if its answer differs), at the need
+ * after that refusal's wait, and on a reload. */
 #ifndef UPSTREAM_CREDENTIAL_H
 #define UPSTREAM_CREDENTIAL_H
 
@@ -12,40 +14,51 @@
 
 struct credential;
 
-struct credential *credential_new(const struct io *io, const struct upstream_config *cfg); /* keeps io, copies the rest. Gives */
+/* keeps io, copies the rest. Gives */
+struct credential *credential_new(const struct io *io, const struct upstream_config *cfg);
 void credential_free(struct credential **c);
-/* An account that a reload made anew, at the same host: what was refused before and is still the same rests on. */
+/* An account that a reload made anew, at the same host: what was refused before and is still the
+ * same rests on. */
 void credential_inherit(struct credential *c, const struct credential *before);
 
-/* Told on the loop when a command that was asked again has answered; differs: with another secret than the refused one, which may be tried. NULL: nobody is. */
-void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs), void *ctx);
+/* Told on the loop when a command that was asked again has answered; differs: with another secret
+ * than the refused one, which may be tried. NULL: nobody is. */
+void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs),
+                             void *ctx);
 
-/* After a reload with equal connection settings. A changed secret ends a retry_auth wait; true: it changed. A command is asked again instead, and the
- * listener told. */
+/* After a reload with equal connection settings. A changed secret ends a retry_auth wait; true: it
+ * changed. A command is asked again instead, and the listener told. */
 bool credential_update(struct credential *c, const struct upstream_config *cfg);
 
 /* One question for the secret. Embedded in the asker; credential_cancel it before it goes. */
 struct credential_request {
     struct deferred later;
-    struct link waiting; /* for the command */
+    /* for the command */
+    struct link waiting;
     struct credential *credential;
-    void (*answer)(void *ctx, const struct secret *secret,
-                   const struct err *err); /* secret borrowed until return; NULL with err: not to be had */
+    /* secret borrowed until return; NULL with err: not to be had */
+    void (*answer)(void *ctx, const struct secret *secret, const struct err *err);
     void *ctx;
 };
 void credential_request_init(struct credential_request *r);
 void credential_ask(struct credential *c, struct credential_request *r,
-                    void (*answer)(void *ctx, const struct secret *secret, const struct err *err), void *ctx);
+                    void (*answer)(void *ctx, const struct secret *secret, const struct err *err),
+                    void *ctx);
 void credential_cancel(struct credential_request *r);
 
-const char *credential_user(const struct credential *c); /* the configured username, "" none */
+/* the configured username, "" none */
+const char *credential_user(const struct credential *c);
 
-void credential_refused(
-    struct credential *c); /* 535, 534, 530: the wait begins, doubling from the first to the longest; a command is asked again */
-void credential_accepted(struct credential *c);         /* the next refusal waits the first wait again */
-usec credential_wait_left(const struct credential *c);  /* 0: it may be tried */
-bool credential_is_refused(const struct credential *c); /* the last answer was a refusal, whether the wait is over or not */
-bool credential_is_asked_again(
-    const struct credential *c); /* after a refusal, and the command has not ended: perhaps the wait ends with it */
+/* 535, 534, 530: the wait begins, doubling from the first to the longest; a command is asked
+ * again */
+void credential_refused(struct credential *c);
+/* the next refusal waits the first wait again */
+void credential_accepted(struct credential *c);
+/* 0: it may be tried */
+usec credential_wait_left(const struct credential *c);
+/* the last answer was a refusal, whether the wait is over or not */
+bool credential_is_refused(const struct credential *c);
+/* after a refusal, and the command has not ended: perhaps the wait ends with it */
+bool credential_is_asked_again(const struct credential *c);
 
 #endif

@@ -16,11 +16,14 @@ struct upstream_env {
     const struct upstream_config *cfg;
     struct credential *credential;
     struct gate *gate;
-    struct upstream_tally *tally; /* or NULL: nobody counts */
-    struct addr own[16];          /* our own listeners: an upstream there is this proxy itself */
+    /* or NULL: nobody counts */
+    struct upstream_tally *tally;
+    /* our own listeners: an upstream there is this proxy itself */
+    struct addr own[16];
     size_t nown;
-    struct addr
-        good[CAP_DNS_ADDRESSES]; /* where a session was last authenticated first, then its name's other addresses; for when DNS fails */
+    /* where a session was last authenticated first, then its name's other addresses; for when DNS
+     * fails */
+    struct addr good[CAP_DNS_ADDRESSES];
     size_t ngood;
 };
 

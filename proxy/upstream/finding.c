@@ -1,4 +1,5 @@
-/* The names of the findings and how a session's end becomes one. The sentences are in finding_words.c. */
+/* The names of the findings and how a session's end becomes one. The sentences are in
+ * finding_words.c. */
 #include "upstream/finding.h"
 
 static const char *const names[FINDING_COUNT] = {
@@ -32,11 +33,12 @@ const char *finding_name(enum finding f)
 
 bool finding_is_tls(enum finding f)
 {
-    return f == FINDING_NO_STARTTLS || f == FINDING_STARTTLS_REFUSED || f == FINDING_TLS_HANDSHAKE || f == FINDING_CERTIFICATE;
+    return f == FINDING_NO_STARTTLS || f == FINDING_STARTTLS_REFUSED ||
+           f == FINDING_TLS_HANDSHAKE || f == FINDING_CERTIFICATE;
 }
 
-/* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the account: hammering the next port with
- * the same credentials would only lock it. */
+/* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the
+ * account: hammering the next port with the same credentials would only lock it. */
 enum finding finding_of_auth_code(int code)
 {
     if (code < 500)
@@ -55,21 +57,25 @@ static enum finding of_reply(enum client_stage stage, const struct reply *reply)
     case CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
     case CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
     case CLIENT_AUTH: return finding_of_auth_code(code);
-    default: return FINDING_RESET; /* 421 out of the blue */
+    /* 421 out of the blue */
+    default: return FINDING_RESET;
     }
 }
 
 static enum finding of_broken_protocol(enum client_stage stage)
 {
     switch (stage) {
+    /* bytes behind the 220: response injection */
     case CLIENT_STARTTLS:
-    case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE; /* bytes behind the 220: response injection */
-    case CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;   /* a challenge that is wrong, a yes without the proof that the mechanism owes */
+    case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE;
+    /* a challenge that is wrong, a yes without the proof that the mechanism owes */
+    case CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;
     default: return FINDING_NOT_SMTP;
     }
 }
 
-/* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a client's certificate after it. */
+/* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a
+ * client's certificate after it. */
 static enum finding of_broken_link(const struct client_failure *failure, enum finding timeout)
 {
     bool begins = failure->stage == CLIENT_GREETING || failure->stage == CLIENT_EHLO_AGAIN;
@@ -100,6 +106,7 @@ enum finding finding_of_err(const struct err *err)
     case ERR_PROXY: return FINDING_PROXY;
     case ERR_RESET:
     case ERR_CLOSED: return FINDING_RESET;
-    default: return FINDING_REFUSED; /* refused, unreachable, administratively prohibited, no local address to come from */
+    /* refused, unreachable, administratively prohibited, no local address to come from */
+    default: return FINDING_REFUSED;
     }
 }

@@ -32,45 +32,65 @@ enum finding {
     FINDING_COUNT
 };
 
-const char *finding_name(enum finding f);    /* "timeout-connect" */
-enum finding finding_of_auth_code(int code); /* of a 4xx or 5xx to AUTH */
-bool finding_is_tls(enum finding f);         /* counts for PRODUCT 7, row 451 4.7.5 */
+/* "timeout-connect" */
+const char *finding_name(enum finding f);
+/* of a 4xx or 5xx to AUTH */
+enum finding finding_of_auth_code(int code);
+/* counts for PRODUCT 7, row 451 4.7.5 */
+bool finding_is_tls(enum finding f);
 
-struct port_report { /* one port of one account, as last seen */
+/* one port of one account, as last seen */
+struct port_report {
     struct port port;
     enum finding finding;
-    struct addr address; /* the one that got furthest; family NONE: none */
-    usec took;           /* from the start of the attempt to the finding */
-    usec proven;         /* loop time of the last session authenticated here; 0: none since the start */
-    int64_t since_ms;    /* wall clock of the last change of finding; 0: never tried */
-    bool saw_bytes;      /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
-    char words[400];     /* a sentence an admin can act on, without secrets, one line */
+    /* the one that got furthest; family NONE: none */
+    struct addr address;
+    /* from the start of the attempt to the finding */
+    usec took;
+    /* loop time of the last session authenticated here; 0: none since the start */
+    usec proven;
+    /* wall clock of the last change of finding; 0: never tried */
+    int64_t since_ms;
+    /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
+    bool saw_bytes;
+    /* a sentence an admin can act on, without secrets, one line */
+    char words[400];
 };
 
 /* What the sentence is made of. All borrowed; what is not known is NULL. */
 struct finding_detail {
     enum finding finding;
     struct port port;
-    const char *host;     /* the upstream's name as configured */
-    const char *expected; /* the name that a certificate must bear, when it is not the host; or NULL */
+    /* the upstream's name as configured */
+    const char *host;
+    /* the name that a certificate must bear, when it is not the host; or NULL */
+    const char *expected;
     const struct addr *address;
-    const struct err *err; /* what the lower rooms said */
+    /* what the lower rooms said */
+    const struct err *err;
     const struct reply *reply;
     const struct tls_facts *facts;
     const struct ehlo *ehlo;
-    enum auth_choice auth;   /* as configured */
-    const char *mechanism;   /* of a port that works; "" none */
-    bool greeted;            /* for timeout-greeting: the greeting came, EHLO went unanswered */
-    bool at_gate;            /* for timeout-auth: another port's login was unanswered, so this one was never asked */
-    enum client_stage stage; /* for reset and not-smtp */
-    int64_t now_s;           /* Unix time, for "expired 3 days ago" */
+    /* as configured */
+    enum auth_choice auth;
+    /* of a port that works; "" none */
+    const char *mechanism;
+    /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    bool greeted;
+    /* for timeout-auth: another port's login was unanswered, so this one was never asked */
+    bool at_gate;
+    /* for reset and not-smtp */
+    enum client_stage stage;
+    /* Unix time, for "expired 3 days ago" */
+    int64_t now_s;
 };
 
 /* The words of a session's error without the stage that stands before them. */
 const char *finding_cause(const struct err *err, enum client_stage stage);
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
-/* The finding of a session that ended short of ready. timeout: what silence means at the point that the attempt had reached. */
+/* The finding of a session that ended short of ready. timeout: what silence means at the point that
+ * the attempt had reached. */
 enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout);
 /* The finding of a connection that died before SMTP began. */
 enum finding finding_of_err(const struct err *err);

@@ -1,5 +1,5 @@
-/* One sentence for each finding, for an admin who has to do something about it. Peer text in it has lost its controls in the reply
- * parser; the log and the pages escape the rest. */
+/* One sentence for each finding, for an admin who has to do something about it. Peer text in it has
+ * lost its controls in the reply parser; the log and the pages escape the rest. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,9 @@ const char *finding_cause(const struct err *err, enum client_stage stage)
 {
     const char *first = client_stage_words(stage);
     size_t len = strlen(first);
-    return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0 ? err->words + len + 2 : err->words;
+    return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0
+               ? err->words + len + 2
+               : err->words;
 }
 
 static const char *err_words(const struct finding_detail *d, const char *otherwise)
@@ -71,7 +73,8 @@ static void say_other_mode(struct sentence *s, const struct finding_detail *d)
     if (d->port.mode == PORT_IMPLICIT)
         say(s, "; or the port begins without TLS: try %u/starttls", (unsigned)d->port.number);
     else
-        say(s, "; or the port wants TLS from the first byte: try %u/implicit", (unsigned)d->port.number);
+        say(s, "; or the port wants TLS from the first byte: try %u/implicit",
+            (unsigned)d->port.number);
 }
 
 static void say_works(struct sentence *s, const struct finding_detail *d)
@@ -79,7 +82,9 @@ static void say_works(struct sentence *s, const struct finding_detail *d)
     say_where(s, d);
     say(s, " works");
     if (d->facts && d->facts->version[0])
-        say(s, ", %s%s", d->facts->version, d->facts->verified ? " with a verified certificate" : " with an unverified certificate");
+        say(s, ", %s%s", d->facts->version,
+            d->facts->verified ? " with a verified certificate"
+                               : " with an unverified certificate");
     else
         say(s, ", without TLS");
     if (d->mechanism && d->mechanism[0])
@@ -90,7 +95,8 @@ static void say_refused(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
     if (d->err && d->err->kind == ERR_UNREACHABLE)
-        say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it", d->err->words);
+        say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it",
+            d->err->words);
     else if (d->err && d->err->kind != ERR_REFUSED && d->err->words[0])
         say(s, " cannot be used: %s", d->err->words);
     else
@@ -108,7 +114,8 @@ static void say_timeout_greeting(struct sentence *s, const struct finding_detail
 static void say_reset(struct sentence *s, const struct finding_detail *d)
 {
     say(s, "%u cuts the connection", (unsigned)d->port.number);
-    if (d->address) /* a stage is known only once SMTP began */
+    /* a stage is known only once SMTP began */
+    if (d->address)
         say(s, " while %s", client_stage_words(d->stage));
     say_reply(s, d);
     if (!d->reply)
@@ -119,33 +126,42 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
 static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
-    if (d->err && strstr(d->err->words, "speaks TLS from the first byte")) /* client_greet.c */
+    /* client_greet.c */
+    if (d->err && strstr(d->err->words, "speaks TLS from the first byte"))
         say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
     else
-        say(s, "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal or a middlebox", port,
-            err_words(d, "malformed reply"));
+        say(s,
+            "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal "
+            "or a middlebox",
+            port, err_words(d, "malformed reply"));
 }
 
 static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->ehlo && d->ehlo->starttls_mangled)
         say(s,
-            "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; switch its SMTP fixup off or use another "
+            "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; "
+            "switch its SMTP fixup off or use another "
             "port",
             (unsigned)d->port.number);
     else
-        say(s, "%u does not offer STARTTLS: a firewall may have removed it, or the server has none; it is never used without TLS",
+        say(s,
+            "%u does not offer STARTTLS: a firewall may have removed it, or the server has none; "
+            "it is never used without TLS",
             (unsigned)d->port.number);
 }
 
 static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->facts && d->facts->version[0]) {
-        say(s, "%u completes the TLS handshake and then never answers EHLO: the server is overloaded, or something on the way interferes",
+        say(s,
+            "%u completes the TLS handshake and then never answers EHLO: the server is overloaded, "
+            "or something on the way interferes",
             (unsigned)d->port.number);
         return;
     }
-    say(s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS", (unsigned)d->port.number);
+    say(s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS",
+        (unsigned)d->port.number);
     if (d->port.mode == PORT_IMPLICIT)
         say_other_mode(s, d);
 }
@@ -153,22 +169,27 @@ static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
 /* The words of OpenSSL for the alerts about our own certificate (RFC 8446 section 6.2). */
 static bool is_about_our_certificate(const struct finding_detail *d)
 {
-    return d->err && (strstr(d->err->words, "certificate required") || strstr(d->err->words, "alert unknown ca") ||
+    return d->err && (strstr(d->err->words, "certificate required") ||
+                      strstr(d->err->words, "alert unknown ca") ||
                       strstr(d->err->words, "alert bad certificate"));
 }
 
 static void say_handshake(struct sentence *s, const struct finding_detail *d)
 {
     if (is_about_our_certificate(d)) {
-        say(s, "%u wants a client certificate that it trusts (%s): tls_cert", (unsigned)d->port.number, err_words(d, ""));
+        say(s, "%u wants a client certificate that it trusts (%s): tls_cert",
+            (unsigned)d->port.number, err_words(d, ""));
         return;
     }
     if (d->err && d->err->kind == ERR_PROTOCOL)
-        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies", (unsigned)d->port.number, err_words(d, ""));
+        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies",
+            (unsigned)d->port.number, err_words(d, ""));
     else
-        say(s, "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes", (unsigned)d->port.number,
-            err_words(d, "no reason given"));
-    if (d->port.mode == PORT_IMPLICIT) /* one that answered STARTTLS is in no doubt */
+        say(s,
+            "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes",
+            (unsigned)d->port.number, err_words(d, "no reason given"));
+    /* one that answered STARTTLS is in no doubt */
+    if (d->port.mode == PORT_IMPLICIT)
         say_other_mode(s, d);
 }
 
@@ -180,7 +201,8 @@ static void say_expired(struct sentence *s, const struct finding_detail *d)
             (long long)((d->facts->not_before - d->now_s) / day + 1));
     else
         say(s, "expired %lld days ago: the server must renew it, or this machine's clock is wrong",
-            (long long)(d->now_s > d->facts->not_after ? (d->now_s - d->facts->not_after) / day : 0));
+            (long long)(d->now_s > d->facts->not_after ? (d->now_s - d->facts->not_after) / day
+                                                       : 0));
 }
 
 static void say_certificate(struct sentence *s, const struct finding_detail *d)
@@ -189,18 +211,26 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
     say(s, "%u presents a certificate that ", (unsigned)d->port.number);
     switch (f ? f->fault : TLS_FAULT_OTHER) {
     case TLS_FAULT_NAME:
-        say(s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set", f->names[0] ? f->names : "no name at all",
+        say(s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set",
+            f->names[0] ? f->names : "no name at all",
             d->expected ? d->expected
             : d->host   ? d->host
                         : "the host");
         return;
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:
-        say(s, "nobody trusted here has signed (issuer %s): somebody intercepts TLS, or its CA belongs into tls_ca",
+        say(s,
+            "nobody trusted here has signed (issuer %s): somebody intercepts TLS, or its CA "
+            "belongs into tls_ca",
             f->issuer[0] ? f->issuer : "unknown");
         break;
-    case TLS_FAULT_PIN: say(s, "matches no tls_fingerprint (it is %s)", f->sha256[0] ? f->sha256 : "unknown"); break;
-    default: say(s, "does not earn trust (%s)", f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given")); break;
+    case TLS_FAULT_PIN:
+        say(s, "matches no tls_fingerprint (it is %s)", f->sha256[0] ? f->sha256 : "unknown");
+        break;
+    default:
+        say(s, "does not earn trust (%s)",
+            f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given"));
+        break;
     }
     if (f && f->names[0] && f->fault != TLS_FAULT_PIN)
         say(s, "; it is for %s", f->names);
@@ -209,8 +239,10 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
 /* Where the configuration is in the way of a mechanism. */
 static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
 {
-    static const char *const named[] = {
-        [AUTH_PLAIN] = "plain", [AUTH_LOGIN] = "login", [AUTH_CRAM_MD5] = "cram-md5", [AUTH_SCRAM_SHA_256] = "scram-sha-256"};
+    static const char *const named[] = {[AUTH_PLAIN] = "plain",
+                                        [AUTH_LOGIN] = "login",
+                                        [AUTH_CRAM_MD5] = "cram-md5",
+                                        [AUTH_SCRAM_SHA_256] = "scram-sha-256"};
     if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE)
         say(s, ", and auth = %s allows nothing else", named[d->auth]);
     else if (d->ehlo->mechanisms & MECH_CRAM_MD5)
@@ -220,10 +252,13 @@ static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
 static void say_auth_unavailable(struct sentence *s, const struct finding_detail *d)
 {
     bool unearned = d->err && d->err->kind == ERR_PERMISSION;
-    const char *offered = d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
+    const char *offered =
+        d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
     bool refused = d->reply && d->reply->code >= 400;
     if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
-        say(s, "%u does not log us in as the protocol has it (%s): the server is broken, or a middlebox interferes",
+        say(s,
+            "%u does not log us in as the protocol has it (%s): the server is broken, or a "
+            "middlebox interferes",
             (unsigned)d->port.number, err_words(d, ""));
         return;
     }
@@ -231,7 +266,8 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (!refused && d->err && d->stage == CLIENT_AUTH && (d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
+    if (!refused && d->err && d->stage == CLIENT_AUTH &&
+        (d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
         say(s, ": %s", err_words(d, ""));
         return;
     }
@@ -257,19 +293,26 @@ static void say_about_auth(struct sentence *s, const struct finding_detail *d)
             say_reply(s, d);
             say(s, ": it is tried again, other ports too");
         } else {
-            say(s, "%u was not asked to log us in: there is no password (%s)", port, err_words(d, "temporary failure"));
+            say(s, "%u was not asked to log us in: there is no password (%s)", port,
+                err_words(d, "temporary failure"));
         }
         break;
     case FINDING_TIMEOUT_AUTH:
         if (d->at_gate)
-            say(s, "%u was not asked to log us in: the login on another port was not answered in time", port);
+            say(s,
+                "%u was not asked to log us in: the login on another port was not answered in time",
+                port);
         else
-            say(s, "%u never answers the login: the server is overloaded, or the connection was swallowed on the way", port);
+            say(s,
+                "%u never answers the login: the server is overloaded, or the connection was "
+                "swallowed on the way",
+                port);
         break;
     default:
         say(s, "%u refuses the configured credentials", port);
         say_reply(s, d);
-        say(s, ": check username and password (some providers want an app password); no other port is tried with them");
+        say(s, ": check username and password (some providers want an app password); no other port "
+               "is tried with them");
         break;
     }
 }
@@ -282,7 +325,8 @@ static void say_proxy(struct sentence *s, const struct finding_detail *d)
     else if (d->err->kind == ERR_PROXY)
         say(s, "says no (%s)", d->err->words);
     else
-        say(s, "cannot be used (%s): check proxy in the config, and whether it is up", d->err->words);
+        say(s, "cannot be used (%s): check proxy in the config, and whether it is up",
+            d->err->words);
 }
 
 static void say_about_connection(struct sentence *s, const struct finding_detail *d)
@@ -290,8 +334,10 @@ static void say_about_connection(struct sentence *s, const struct finding_detail
     unsigned port = d->port.number;
     switch (d->finding) {
     case FINDING_DNS:
-        say(s, "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver", port,
-            d->host ? d->host : "of the host", err_words(d, "no address"));
+        say(s,
+            "%u: the name %s cannot be resolved (%s): check its spelling and this machine's "
+            "resolver",
+            port, d->host ? d->host : "of the host", err_words(d, "no address"));
         break;
     case FINDING_REFUSED: say_refused(s, d); break;
     case FINDING_TIMEOUT_CONNECT:
@@ -334,7 +380,8 @@ void finding_words(const struct finding_detail *d, char *out, size_t size)
     case FINDING_STARTTLS_REFUSED:
         say(&s, "%u offers STARTTLS and then refuses it", port);
         say_reply(&s, d);
-        say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
+        say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without "
+                "TLS");
         break;
     case FINDING_TIMEOUT_TLS: say_timeout_tls(&s, d); break;
     case FINDING_TLS_HANDSHAKE: say_handshake(&s, d); break;
@@ -345,7 +392,8 @@ void finding_words(const struct finding_detail *d, char *out, size_t size)
     case FINDING_AUTH_REFUSED: say_about_auth(&s, d); break;
     default: say_about_connection(&s, d); break;
     }
-    for (char *c = out; *c; c++) /* certificate names and resolver words come from outside */
+    /* certificate names and resolver words come from outside */
+    for (char *c = out; *c; c++)
         if (ascii_is_control(*c))
             *c = '?';
 }

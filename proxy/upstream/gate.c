@@ -10,7 +10,8 @@ void gate_init(struct gate *g)
     link_init(&g->waiting);
 }
 
-void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*granted)(void *ctx), void *ctx)
+void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*granted)(void *ctx),
+                    void *ctx)
 {
     link_init(&p->link);
     p->state = GATE_OUTSIDE;
@@ -49,7 +50,8 @@ static void let_next_in(struct gate *g)
 static void queue(struct gate *g, struct gate_pass *p)
 {
     struct link *behind = &g->waiting;
-    while (behind->prev != &g->waiting && CONTAINER(behind->prev, struct gate_pass, link)->rank > p->rank)
+    while (behind->prev != &g->waiting &&
+           CONTAINER(behind->prev, struct gate_pass, link)->rank > p->rank)
         behind = behind->prev;
     link_insert_before(behind, &p->link);
 }

@@ -13,13 +13,15 @@
 #include "upstream/gate.h"
 #include "upstream/ladder_private.h"
 
-#define PROBE_POSTPONED (10 * USEC_PER_SEC) /* no room for one more session: later */
+/* no room for one more session: later */
+#define PROBE_POSTPONED (10 * USEC_PER_SEC)
 
 static const struct race_events dial_events;
 
 /* ---- dials ---- */
 
-static struct dial *dial_start(struct ladder *l, enum dial_kind kind, const char *identity, struct rung *const *rungs, size_t n)
+static struct dial *dial_start(struct ladder *l, enum dial_kind kind, const char *identity,
+                               struct rung *const *rungs, size_t n)
 {
     struct dial *d = NEW(struct dial);
     d->ladder = l;
@@ -64,7 +66,8 @@ static void dial_end(struct dial *d)
 
 static void end_all(struct ladder *l)
 {
-    gate_clear(l->env->gate); /* nobody is let in by another's leaving */
+    /* nobody is let in by another's leaving */
+    gate_clear(l->env->gate);
     while (!link_is_alone(&l->dials))
         dial_end(CONTAINER(l->dials.next, struct dial, link));
 }
@@ -182,7 +185,9 @@ static void credentials_refused(struct ladder *l)
     gate_doubt(l->env->gate);
     end_all(l);
     if (ladder_awaits_secret(l))
-        log_event(l->env->io->log, LOG_WARN, "the login is refused: password_command is asked whether there is another password by now",
+        log_event(l->env->io->log, LOG_WARN,
+                  "the login is refused: password_command is asked whether there is another "
+                  "password by now",
                   log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
     else
         ladder_set_standing(l, STANDING_AUTH_REFUSED);
@@ -196,7 +201,8 @@ static void on_refused(void *ctx)
     credentials_refused(d->ladder);
 }
 
-/* The port that worked fails or stands still: the rest of the ladder comes into play beside it, once for however many dials. */
+/* The port that worked fails or stands still: the rest of the ladder comes into play beside it,
+ * once for however many dials. */
 static void grow_into_race(struct dial *d)
 {
     struct ladder *l = d->ladder;
@@ -222,7 +228,8 @@ static void on_stalled(void *ctx)
     }
 }
 
-static const struct race_events dial_events = {.won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
+static const struct race_events dial_events = {
+    .won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
 
 /* ---- what the pool wants ---- */
 
@@ -241,7 +248,8 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
 {
     enum refusal why;
     char words[8];
-    if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l) || ladder_is_closed(l, &why, words, sizeof words))
+    if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l) ||
+        ladder_is_closed(l, &why, words, sizeof words))
         return;
     if (!l->env->gate->proven || !l->best) {
         struct rung **order = mem_alloc(l->n * sizeof *order);
@@ -306,7 +314,8 @@ bool ladder_is_dialing_for(const struct ladder *l, const char *identity)
 
 usec ladder_closed_for(const struct ladder *l)
 {
-    usec wait = credential_wait_left(l->env->credential), failed = l->failed_until - loop_now(l->env->io->loop);
+    usec wait = credential_wait_left(l->env->credential),
+         failed = l->failed_until - loop_now(l->env->io->loop);
     return wait > failed ? wait : failed > 0 ? failed : 0;
 }
 
@@ -314,11 +323,13 @@ usec ladder_closed_for(const struct ladder *l)
 
 void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failure *failure)
 {
-    struct attempt_result result = {.finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
+    struct attempt_result result = {
+        .finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
     if (!failure || failure->fault == CLIENT_FAULT_REPLY)
         return;
     snprintf(result.words, sizeof result.words,
-             "%u logs us in and then loses the session (%.200s): something on the way, or the server itself, breaks it off",
+             "%u logs us in and then loses the session (%.200s): something on the way, or the "
+             "server itself, breaks it off",
              (unsigned)rung->report->port.number, failure->err.words);
     rung_report(rung, l->env, &result);
     rung->blamed = true;
@@ -332,11 +343,12 @@ void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struc
     const struct upstream_config *cfg = l->env->cfg;
     snprintf(words, sizeof words,
              cfg->username
-                 ? "%u let us log in, and takes no mail from us all the same (%s): the login is good for something else, or was locked"
+                 ? "%u let us log in, and takes no mail from us all the same (%s): the login is "
+                   "good for something else, or was locked"
                  : "%u takes no mail without a login (%s): set username and password_file",
              (unsigned)rung->report->port.number, reply_words(reply, said, sizeof said));
-    log_event(l->env->io->log, LOG_WARN, words, log_str("account", cfg->name), log_str("host", cfg->host),
-              log_num("port", rung->report->port.number));
+    log_event(l->env->io->log, LOG_WARN, words, log_str("account", cfg->name),
+              log_str("host", cfg->host), log_num("port", rung->report->port.number));
     credentials_refused(l);
 }
 
@@ -390,8 +402,8 @@ static void on_reopen(void *arg)
     l->events->changed(l->ctx);
 }
 
-struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo, struct tls_context *tls,
-                          const struct ladder_events *events, void *ctx)
+struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo,
+                          struct tls_context *tls, const struct ladder_events *events, void *ctx)
 {
     struct ladder *l = NEW(struct ladder);
     l->env = env;

@@ -10,7 +10,8 @@ enum dial_kind {
     DIAL_RACE,
     DIAL_DETOUR,
     DIAL_PROBE,
-    DIAL_LOGIN /* one of them, of which only a login is left (race_keep_login) */
+    /* one of them, of which only a login is left (race_keep_login) */
+    DIAL_LOGIN
 };
 
 struct dial {
@@ -19,9 +20,12 @@ struct dial {
     enum dial_kind kind;
     struct race *race;
     char *identity;
-    struct rung *rung; /* where DIAL_BEST and DIAL_PROBE go */
-    uint16_t avoid;    /* of DIAL_DETOUR */
-    bool stalled;      /* a DIAL_BEST that stands still beside a race: no supply to count on */
+    /* where DIAL_BEST and DIAL_PROBE go */
+    struct rung *rung;
+    /* of DIAL_DETOUR */
+    uint16_t avoid;
+    /* a DIAL_BEST that stands still beside a race: no supply to count on */
+    bool stalled;
 };
 
 struct ladder {
@@ -32,9 +36,11 @@ struct ladder {
     struct rung *rungs;
     struct port_report *reports;
     size_t n;
-    struct rung *best; /* where dials go; NULL: not known */
+    /* where dials go; NULL: not known */
+    struct rung *best;
     struct link dials;
-    struct dial *race, *detour, *probe; /* also in the list; one each at a time */
+    /* also in the list; one each at a time */
+    struct dial *race, *detour, *probe;
     struct timer *reprobe, *reopen;
     usec failed_until;
     enum refusal failed_why;
@@ -46,12 +52,17 @@ struct ladder {
 };
 
 /* ---- ladder_state.c ---- */
-void ladder_recall(struct ladder *l); /* from memory, at start */
-void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses, size_t n);
-void ladder_set_best(struct ladder *l, struct rung *rung); /* NULL: none */
+/* from memory, at start */
+void ladder_recall(struct ladder *l);
+void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses,
+                  size_t n);
+/* NULL: none */
+void ladder_set_best(struct ladder *l, struct rung *rung);
 void ladder_set_standing(struct ladder *l, enum standing standing);
-void ladder_close(struct ladder *l); /* a race failed: remembers why, for a moment */
+/* a race failed: remembers why, for a moment */
+void ladder_close(struct ladder *l);
 void ladder_reopen(struct ladder *l);
-size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out); /* the rungs as a race should try them */
+/* the rungs as a race should try them */
+size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out);
 
 #endif

@@ -1,4 +1,5 @@
-/* What the ladder knows: which port works, what EHLO said, why a race failed; and what of it is said and stored. */
+/* What the ladder knows: which port works, what EHLO said, why a race failed; and what of it is
+ * said and stored. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 #include "upstream/credential.h"
 #include "upstream/ladder_private.h"
 
-#define FAILURE_REMEMBERED (10 * USEC_PER_SEC) /* PRODUCT 5: so that an outage does not cost every message the full wait */
+/* PRODUCT 5: so that an outage does not cost every message the full wait */
+#define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 
 static usec now_of(const struct ladder *l)
 {
@@ -37,8 +39,9 @@ void ladder_recall(struct ladder *l)
 
 static bool facts_equal(const struct account_facts *a, const struct account_facts *b)
 {
-    return a->known == b->known && a->has_size == b->has_size && a->size == b->size && a->dsn == b->dsn && a->smtputf8 == b->smtputf8 &&
-           a->chunking == b->chunking && a->eightbit == b->eightbit;
+    return a->known == b->known && a->has_size == b->has_size && a->size == b->size &&
+           a->dsn == b->dsn && a->smtputf8 == b->smtputf8 && a->chunking == b->chunking &&
+           a->eightbit == b->eightbit;
 }
 
 static bool learn_facts(struct ladder *l, const struct ehlo *e)
@@ -55,8 +58,10 @@ static bool learn_facts(struct ladder *l, const struct ehlo *e)
     return changed;
 }
 
-/* The address that worked first, then what else the name has. Behind a proxy the addresses are the proxy's, and not worth keeping. */
-static bool learn_addresses(struct ladder *l, const struct addr *worked, const struct addr *addresses, size_t n)
+/* The address that worked first, then what else the name has. Behind a proxy the addresses are the
+ * proxy's, and not worth keeping. */
+static bool learn_addresses(struct ladder *l, const struct addr *worked,
+                            const struct addr *addresses, size_t n)
 {
     struct addr list[CAP_DNS_ADDRESSES];
     size_t count = 0;
@@ -77,7 +82,8 @@ static bool learn_addresses(struct ladder *l, const struct addr *worked, const s
     return changed;
 }
 
-void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses, size_t n)
+void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses,
+                  size_t n)
 {
     bool changed = learn_facts(l, client_ehlo(client));
     changed = learn_addresses(l, client_peer(client), addresses, n) || changed;
@@ -94,9 +100,10 @@ void ladder_set_best(struct ladder *l, struct rung *rung)
     const struct port *p = &rung->report->port;
     if (before && before != rung) {
         char words[160];
-        snprintf(words, sizeof words, "new sessions go to port %u now, no longer to %u", (unsigned)p->number,
-                 (unsigned)before->report->port.number);
-        log_event(l->env->io->log, LOG_INFO, words, log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
+        snprintf(words, sizeof words, "new sessions go to port %u now, no longer to %u",
+                 (unsigned)p->number, (unsigned)before->report->port.number);
+        log_event(l->env->io->log, LOG_INFO, words, log_str("account", l->env->cfg->name),
+                  log_str("host", l->env->cfg->host));
     }
     if (p->number == l->record.works.number && p->mode == l->record.works.mode)
         return;
@@ -104,15 +111,18 @@ void ladder_set_best(struct ladder *l, struct rung *rung)
     store(l);
 }
 
-enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung, uint64_t fingerprint)
+enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
+                                     uint64_t fingerprint)
 {
     for (size_t i = 0; i < l->record.nbdat; i++)
-        if (l->record.bdat[i].port == rung->report->port.number && l->record.bdat[i].fingerprint == fingerprint)
+        if (l->record.bdat[i].port == rung->report->port.number &&
+            l->record.bdat[i].fingerprint == fingerprint)
             return l->record.bdat[i].known;
     return CHUNKING_UNPROVEN;
 }
 
-void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint, enum client_chunking known)
+void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint,
+                           enum client_chunking known)
 {
     uint16_t port = rung->report->port.number;
     size_t i = 0;
@@ -133,7 +143,8 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
 /* What the account's host thinks of its login; 530 comes to those too who have none. */
 static const char *refusal_words(const struct ladder *l)
 {
-    return credential_user(l->env->credential)[0] ? "refuses the configured credentials" : "wants a login, and the account has none";
+    return credential_user(l->env->credential)[0] ? "refuses the configured credentials"
+                                                  : "wants a login, and the account has none";
 }
 
 static void say_standing(const struct ladder *l, enum standing before)
@@ -143,21 +154,25 @@ static void say_standing(const struct ladder *l, enum standing before)
     enum log_level level = LOG_ERROR;
     switch (l->standing) {
     case STANDING_NO_PORT:
-        snprintf(words, sizeof words, "no port of %s works: %s", host, rungs_summary(l->rungs, l->n, list, sizeof list));
+        snprintf(words, sizeof words, "no port of %s works: %s", host,
+                 rungs_summary(l->rungs, l->n, list, sizeof list));
         break;
     case STANDING_AUTH_REFUSED:
-        snprintf(words, sizeof words, "%s %s; the next try is in %" PRId64 " s, or after a reload with others", host, refusal_words(l),
-                 credential_wait_left(l->env->credential) / USEC_PER_SEC);
+        snprintf(words, sizeof words,
+                 "%s %s; the next try is in %" PRId64 " s, or after a reload with others", host,
+                 refusal_words(l), credential_wait_left(l->env->credential) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:
-        if (before == STANDING_UNKNOWN) /* the port's own line says it */
+        /* the port's own line says it */
+        if (before == STANDING_UNKNOWN)
             return;
         level = LOG_INFO;
         snprintf(words, sizeof words, "%s works again", host);
         break;
     default: return;
     }
-    log_event(l->env->io->log, level, words, log_str("account", l->env->cfg->name), log_str("host", host));
+    log_event(l->env->io->log, level, words, log_str("account", l->env->cfg->name),
+              log_str("host", host));
 }
 
 void ladder_set_standing(struct ladder *l, enum standing standing)
@@ -257,7 +272,8 @@ bool ladder_is_full(const struct ladder *l)
 
 /* ---- the order of a race ---- */
 
-static bool belongs(const struct ladder *l, const struct rung *r, const struct rung *without, bool blamed)
+static bool belongs(const struct ladder *l, const struct rung *r, const struct rung *without,
+                    bool blamed)
 {
     return r != without && r != l->best && r->blamed == blamed;
 }

@@ -10,7 +10,8 @@
 
 /* ---- the end of a lease ---- */
 
-/* The account may go with its last lease, and the pool with it: nothing of either is touched after. */
+/* The account may go with its last lease, and the pool with it: nothing of either is touched
+ * after. */
 static void lease_free(struct lease *lease)
 {
     struct account *account = lease->account;
@@ -99,7 +100,9 @@ static void serve_again_in(struct pool *p, usec wait)
 static usec rate_wait(struct pool *p)
 {
     const struct rate_limit *rate = &p->env->cfg->rate;
-    return rate->messages ? window_wait(&p->rate, rate->messages, rate->period, loop_now(p->env->io->loop)) : 0;
+    return rate->messages
+               ? window_wait(&p->rate, rate->messages, rate->period, loop_now(p->env->io->loop))
+               : 0;
 }
 
 static void count_message(struct pool *p, struct session *s)
@@ -119,28 +122,32 @@ static void grant(struct lease *lease, struct session *s)
     lease->events->acquired(lease->ctx, lease);
 }
 
-/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is overdue is not waited for. */
+/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is
+ * overdue is not waited for. */
 static unsigned count_missing(struct pool *p, const struct crowd *crowd)
 {
     usec patience = p->env->cfg->port_patience;
-    unsigned waiting = crowd->n, coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
+    unsigned waiting = crowd->n,
+             coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
     if (coming)
         serve_again_in(p, patience);
     return waiting > coming ? waiting - coming : 0;
 }
 
-/* The first in line finds no session under its identity and no slot: somebody else's session that is idle just now goes, or those behind would hand it on
- * among themselves for ever. */
+/* The first in line finds no session under its identity and no slot: somebody else's session that
+ * is idle just now goes, or those behind would hand it on among themselves for ever. */
 static void make_room_for_first(struct pool *p, const struct lease *lease)
 {
     enum refusal why;
     char words[8];
     if (p->waiting.next == &lease->link && !ladder_is_dialing_for(p->ladder, lease->identity) &&
-        !ladder_is_closed(p->ladder, &why, words, sizeof words) && count_missing(p, lease->crowd) > 0)
+        !ladder_is_closed(p->ladder, &why, words, sizeof words) &&
+        count_missing(p, lease->crowd) > 0)
         pool_make_room(p, lease->identity);
 }
 
-/* Serves the first who can be served; the event may change everything, so the search begins anew after each. */
+/* Serves the first who can be served; the event may change everything, so the search begins anew
+ * after each. */
 static bool serve_one(struct pool *p)
 {
     const struct crowd *nothing_for = NULL;
@@ -174,7 +181,8 @@ static void ask_for(struct pool *p, struct lease *lease)
     } else if (room > 0) {
         ladder_detour(p->ladder, lease->identity, lease->avoid);
     } else {
-        lease_stop_avoiding(lease); /* another port was only wanted, a session is needed */
+        /* another port was only wanted, a session is needed */
+        lease_stop_avoiding(lease);
         pool_serve_later(p);
     }
 }
@@ -185,8 +193,10 @@ static void ask_ladder(struct pool *p)
     enum refusal why;
     char words[512];
     if (ladder_is_closed(p->ladder, &why, words, sizeof words)) {
-        /* An upstream that has enough of us still serves the sessions it let in: they will come free. */
-        if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) || p->sessions[SESSION_LEASED].n == 0)
+        /* An upstream that has enough of us still serves the sessions it let in: they will come
+         * free. */
+        if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) ||
+            p->sessions[SESSION_LEASED].n == 0)
             refuse_waiting(p, why, words);
         return;
     }
@@ -219,7 +229,8 @@ void pool_serve(void *arg)
         ask_ladder(p);
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
-    account_unref(&account); /* last: it may be the last */
+    /* last: it may be the last */
+    account_unref(&account);
 }
 
 /* acquire_timeout. A session on the port that was to be avoided is better than none. */
@@ -246,7 +257,8 @@ static void on_late(void *arg)
             if (pool_sessions(p) < p->env->cfg->max_connections)
                 snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
             else
-                snprintf(words, sizeof words, "all %u that max_connections allows are busy", p->env->cfg->max_connections);
+                snprintf(words, sizeof words, "all %u that max_connections allows are busy",
+                         p->env->cfg->max_connections);
         }
     }
     refuse(lease, why, words);
@@ -254,8 +266,8 @@ static void on_late(void *arg)
 
 /* ---- what holders do ---- */
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
-                           void *ctx)
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn,
+                           const struct lease_events *events, void *ctx)
 {
     struct lease *lease = NEW(struct lease);
     lease->pool = p;
@@ -283,7 +295,8 @@ void pool_warm(struct pool *p, const char *identity)
     const char *key = pool_key(p->env, identity);
     enum refusal why;
     char words[512];
-    if (p->retired || p->gone || ladder_is_dialing_for(p->ladder, key) || ladder_is_closed(p->ladder, &why, words, sizeof words))
+    if (p->retired || p->gone || ladder_is_dialing_for(p->ladder, key) ||
+        ladder_is_closed(p->ladder, &why, words, sizeof words))
         return;
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it)
         if (strcmp(CONTAINER(it, struct session, link)->identity, key) == 0)
@@ -350,7 +363,8 @@ void lease_drop(struct lease **lease, bool completed, const struct client_failur
         return;
     struct session *s = l->session;
     struct pool *p = l->pool;
-    s->client = NULL; /* closed by the holder, or gone by itself */
+    /* closed by the holder, or gone by itself */
+    s->client = NULL;
     if (!completed)
         give_back_place(l);
     if (why && is_refused_login(why))

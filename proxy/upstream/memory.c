@@ -11,7 +11,8 @@
 #include "io/loop.h"
 #include "upstream/memory_text.h"
 
-#define WRITE_DELAY (2 * USEC_PER_SEC) /* changes come in bursts */
+/* changes come in bursts */
+#define WRITE_DELAY (2 * USEC_PER_SEC)
 #define FILE_CAP ((size_t)512 * 1024)
 #define FILE_MODE 0600
 #define FILE_NAME "upstreams"
@@ -64,7 +65,8 @@ static void print(const struct memory *m, struct buf *out)
 static void on_write_failed(void *ctx, const struct err *err)
 {
     const struct io *io = ctx;
-    log_event(io->log, LOG_WARN, "what was learnt about the upstreams cannot be stored; it is kept in memory only",
+    log_event(io->log, LOG_WARN,
+              "what was learnt about the upstreams cannot be stored; it is kept in memory only",
               log_str("why", err->words));
 }
 
@@ -75,7 +77,8 @@ static void on_timer(void *arg)
     m->dirty = false;
     print(m, &text);
     if (text.len)
-        file_replace_later(m->io->offload, m->path, buf_view(&text), FILE_MODE, on_write_failed, (void *)m->io);
+        file_replace_later(m->io->offload, m->path, buf_view(&text), FILE_MODE, on_write_failed,
+                           (void *)m->io);
     buf_free(&text);
 }
 
@@ -133,18 +136,21 @@ bool memory_is_in(const struct memory *m, const char *state_dir)
     return strcmp(m->dir, state_dir ? state_dir : "") == 0;
 }
 
-bool memory_get(const struct memory *m, const char *account, const char *host, struct memory_record *record_r)
+bool memory_get(const struct memory *m, const char *account, const char *host,
+                struct memory_record *record_r)
 {
     const struct memory_entry *e = find(m, account, host);
     *record_r = e ? e->record : (struct memory_record){0};
     return e != NULL;
 }
 
-void memory_put(struct memory *m, const char *account, const char *host, const struct memory_record *record)
+void memory_put(struct memory *m, const char *account, const char *host,
+                const struct memory_record *record)
 {
     struct memory_entry *e = find(m, account, host);
     if (!e) {
-        if (m->n == MEMORY_ENTRIES) { /* the oldest makes room */
+        /* the oldest makes room */
+        if (m->n == MEMORY_ENTRIES) {
             memory_entry_free(&m->entries[0]);
             memmove(m->entries, m->entries + 1, --m->n * sizeof *m->entries);
         }

@@ -11,8 +11,10 @@
 #define WORDS_MAX 8
 #define WORD_MAX 1024
 
-static const char *const chunking_names[] = {[CHUNKING_UNPROVEN] = "unproven", [CHUNKING_PROVEN] = "proven", [CHUNKING_BROKEN] = "broken"};
-static const char *const mode_names[] = {[PORT_STARTTLS] = "starttls", [PORT_IMPLICIT] = "implicit", [PORT_PLAIN] = "plain"};
+static const char *const chunking_names[] = {
+    [CHUNKING_UNPROVEN] = "unproven", [CHUNKING_PROVEN] = "proven", [CHUNKING_BROKEN] = "broken"};
+static const char *const mode_names[] = {
+    [PORT_STARTTLS] = "starttls", [PORT_IMPLICIT] = "implicit", [PORT_PLAIN] = "plain"};
 
 void memory_entry_free(struct memory_entry *e)
 {
@@ -89,7 +91,8 @@ static int name_index(struct slice word, const char *const *table, size_t n)
 static void read_works(struct memory_record *r, const struct slice *words, size_t n)
 {
     uint64_t port;
-    int mode = n == 3 ? name_index(words[2], mode_names, sizeof mode_names / sizeof *mode_names) : -1;
+    int mode =
+        n == 3 ? name_index(words[2], mode_names, sizeof mode_names / sizeof *mode_names) : -1;
     if (mode >= 0 && parse_number(words[1], 10, 65535, &port))
         r->works = (struct port){.number = (uint16_t)port, .mode = (enum port_mode)mode};
 }
@@ -117,19 +120,24 @@ static void read_ehlo(struct memory_record *r, const struct slice *words, size_t
 static void read_bdat(struct memory_record *r, const struct slice *words, size_t n)
 {
     uint64_t port, fingerprint;
-    int known = n == 4 ? name_index(words[3], chunking_names, sizeof chunking_names / sizeof *chunking_names) : -1;
+    int known = n == 4 ? name_index(words[3], chunking_names,
+                                    sizeof chunking_names / sizeof *chunking_names)
+                       : -1;
     if (known >= 0 && r->nbdat < MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) &&
         parse_number(words[2], 16, UINT64_MAX, &fingerprint))
-        r->bdat[r->nbdat++] = (struct memory_bdat){(uint16_t)port, fingerprint, (enum client_chunking)known};
+        r->bdat[r->nbdat++] =
+            (struct memory_bdat){(uint16_t)port, fingerprint, (enum client_chunking)known};
 }
 
 static void read_address(struct memory_record *r, const struct slice *words, size_t n)
 {
-    if (n == 2 && r->naddresses < CAP_DNS_ADDRESSES && addr_parse(words[1], &r->addresses[r->naddresses]))
+    if (n == 2 && r->naddresses < CAP_DNS_ADDRESSES &&
+        addr_parse(words[1], &r->addresses[r->naddresses]))
         r->naddresses++;
 }
 
-static struct memory_entry *read_account(const struct slice *words, size_t n, struct memory_entry **entries, size_t *count)
+static struct memory_entry *read_account(const struct slice *words, size_t n,
+                                         struct memory_entry **entries, size_t *count)
 {
     if (n != 3 || *count == MEMORY_ENTRIES)
         return NULL;
@@ -192,17 +200,19 @@ static bool print_record(const struct memory_record *r, struct buf *out)
     char text[ADDR_TEXT];
     bool ok = true;
     if (r->works.number)
-        ok = ok && buf_printf(out, "works %u %s\n", (unsigned)r->works.number, mode_names[r->works.mode]);
+        ok = ok &&
+             buf_printf(out, "works %u %s\n", (unsigned)r->works.number, mode_names[r->works.mode]);
     if (f->known) {
         ok = ok && buf_printf(out, "ehlo");
         if (f->has_size)
             ok = ok && buf_printf(out, " size=%" PRIu64, f->size);
-        ok = ok && buf_printf(out, "%s%s%s%s\n", f->dsn ? " dsn" : "", f->smtputf8 ? " smtputf8" : "", f->chunking ? " chunking" : "",
-                              f->eightbit ? " 8bitmime" : "");
+        ok = ok &&
+             buf_printf(out, "%s%s%s%s\n", f->dsn ? " dsn" : "", f->smtputf8 ? " smtputf8" : "",
+                        f->chunking ? " chunking" : "", f->eightbit ? " 8bitmime" : "");
     }
     for (size_t i = 0; i < r->nbdat; i++)
-        ok = ok && buf_printf(out, "bdat %u %016" PRIx64 " %s\n", (unsigned)r->bdat[i].port, r->bdat[i].fingerprint,
-                              chunking_names[r->bdat[i].known]);
+        ok = ok && buf_printf(out, "bdat %u %016" PRIx64 " %s\n", (unsigned)r->bdat[i].port,
+                              r->bdat[i].fingerprint, chunking_names[r->bdat[i].known]);
     for (size_t i = 0; i < r->naddresses; i++)
         ok = ok && buf_printf(out, "address %s\n", addr_text(&r->addresses[i], text));
     return ok;
@@ -212,8 +222,9 @@ bool memory_print(const struct memory_entry *entries, size_t n, struct buf *out)
 {
     bool ok = buf_printf(out, HEADER "\n");
     for (size_t i = 0; i < n && ok; i++) {
-        ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) && buf_printf(out, " ") &&
-             print_escaped(out, entries[i].host) && buf_printf(out, "\n") && print_record(&entries[i].record, out);
+        ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) &&
+             buf_printf(out, " ") && print_escaped(out, entries[i].host) && buf_printf(out, "\n") &&
+             print_record(&entries[i].record, out);
     }
     return ok;
 }

@@ -9,7 +9,8 @@
 #include "upstream/credential.h"
 #include "upstream/tally.h"
 
-#define SETTLING_PATIENCE (10 * USEC_PER_SEC) /* a session that needs longer to answer RSET is not worth its slot */
+/* a session that needs longer to answer RSET is not worth its slot */
+#define SETTLING_PATIENCE (10 * USEC_PER_SEC)
 
 static const struct client_events idle_events;
 
@@ -60,7 +61,8 @@ void session_end(struct session *s)
     if (s->client)
         client_quit(&s->client);
     loop_free_later(p->env->io->loop, s, session_destroy);
-    pool_serve_later(p); /* a slot is free */
+    /* a slot is free */
+    pool_serve_later(p);
 }
 
 unsigned pool_sessions(const struct pool *p)
@@ -73,7 +75,8 @@ unsigned pool_sessions(const struct pool *p)
 
 unsigned pool_room(const struct pool *p)
 {
-    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder), max = p->env->cfg->max_connections;
+    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder),
+             max = p->env->cfg->max_connections;
     return used < max ? max - used : 0;
 }
 
@@ -81,7 +84,8 @@ bool session_is_worn(const struct session *s)
 {
     const struct pool *p = s->pool;
     const struct upstream_config *cfg = p->env->cfg;
-    return (cfg->max_messages && s->completed >= cfg->max_messages) || now_of(p) - s->opened >= cfg->max_age;
+    return (cfg->max_messages && s->completed >= cfg->max_messages) ||
+           now_of(p) - s->opened >= cfg->max_age;
 }
 
 /* ---- idle sessions ---- */
@@ -90,9 +94,11 @@ static void on_idle_lost(void *ctx, const struct client_failure *failure)
 {
     struct session *s = ctx;
     const struct pool *p = s->pool;
-    s->client = NULL; /* it frees itself */
-    log_event(p->env->io->log, LOG_DEBUG, "a resting session ended", log_str("account", p->env->cfg->name),
-              log_num("port", s->rung->report->port.number), log_str("why", failure->err.words));
+    /* it frees itself */
+    s->client = NULL;
+    log_event(p->env->io->log, LOG_DEBUG, "a resting session ended",
+              log_str("account", p->env->cfg->name), log_num("port", s->rung->report->port.number),
+              log_str("why", failure->err.words));
     session_end(s);
 }
 
@@ -109,7 +115,8 @@ void pool_settle(struct session *s)
 {
     struct pool *p = s->pool;
     client_set_owner(s->client, &idle_events, s);
-    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint, client_chunking(s->client));
+    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint,
+                          client_chunking(s->client));
     if (!client_is_idle(s->client)) {
         session_move(s, SESSION_SETTLING);
         return;
@@ -137,8 +144,8 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
         if (strcmp(s->identity, identity) != 0 || (avoid && s->rung->report->port.number == avoid))
             continue;
         s->rested = s->last_used < now_of(p);
-        if (s->rested &&
-            (session_is_worn(s) || !client_is_idle(s->client))) { /* a fresh one is good whatever the limits: no endless dialling */
+        /* a fresh one is good whatever the limits: no endless dialling */
+        if (s->rested && (session_is_worn(s) || !client_is_idle(s->client))) {
             session_end(s);
             continue;
         }
@@ -146,7 +153,8 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
         count_lease(p, s->rested || s->completed > 0);
         if (s->rested)
             client_mark_pooled(s->client);
-        client_set_chunking(s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
+        client_set_chunking(
+            s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
         return s;
     }
     return NULL;
@@ -171,7 +179,8 @@ void pool_make_room(struct pool *p, const char *identity)
     struct link *head = &p->sessions[SESSION_IDLE].list;
     if (pool_room(p) > 0)
         return;
-    for (struct link *it = head->prev; it != head; it = it->prev) { /* the one that rested longest */
+    /* the one that rested longest */
+    for (struct link *it = head->prev; it != head; it = it->prev) {
         struct session *s = CONTAINER(it, struct session, link);
         if (strcmp(s->identity, identity) == 0)
             continue;
@@ -195,7 +204,8 @@ unsigned pool_settling(const struct pool *p, const char *identity, usec since)
 static usec end_of_rest(const struct session *s)
 {
     const struct upstream_config *cfg = s->pool->env->cfg;
-    usec rest = s->last_used + (s->state == SESSION_SETTLING ? SETTLING_PATIENCE : cfg->idle_timeout);
+    usec rest =
+        s->last_used + (s->state == SESSION_SETTLING ? SETTLING_PATIENCE : cfg->idle_timeout);
     usec age = s->opened + cfg->max_age;
     return s->state == SESSION_IDLE && age < rest ? age : rest;
 }
@@ -274,8 +284,10 @@ static bool on_has_room(void *ctx)
     return pool_room(ctx) > 0;
 }
 
-const struct ladder_events pool_ladder_events = {
-    .session = on_session, .changed = on_changed, .no_detour = on_no_detour, .has_room = on_has_room};
+const struct ladder_events pool_ladder_events = {.session = on_session,
+                                                 .changed = on_changed,
+                                                 .no_detour = on_no_detour,
+                                                 .has_room = on_has_room};
 
 /* ---- life ---- */
 

@@ -1,5 +1,6 @@
-/* The pool of authenticated sessions of one account. A session is in exactly one list (idle, leased, settling), and one function moves it, so the
- * counts are the lists'. Waiting leases are served in order; what is missing is asked of the ladder. Lease events come from the loop only. */
+/* The pool of authenticated sessions of one account. A session is in exactly one list (idle,
+ * leased, settling), and one function moves it, so the counts are the lists'. Waiting leases are
+ * served in order; what is missing is asked of the ladder. Lease events come from the loop only. */
 #ifndef UPSTREAM_POOL_H
 #define UPSTREAM_POOL_H
 
@@ -9,21 +10,28 @@
 
 struct pool;
 
-/* Borrows env; account is what leases keep a reference to. ladder: given by pool_set_ladder at once after. Gives. */
+/* Borrows env; account is what leases keep a reference to. ladder: given by pool_set_ladder at once
+ * after. Gives. */
 struct pool *pool_new(const struct upstream_env *env, struct account *account);
 void pool_set_ladder(struct pool *p, struct ladder *l);
-void pool_free(struct pool **p);      /* no lease is left; QUITs the sessions */
-void pool_retire(struct pool *p);     /* idle sessions are closed, returned ones too; leases go on */
-void pool_refuse_all(struct pool *p); /* shutting down: who waits, and who comes, gets REFUSAL_GONE */
-void pool_drop_idle(struct pool *p);  /* QUITs them: the network changed beneath them */
+/* no lease is left; QUITs the sessions */
+void pool_free(struct pool **p);
+/* idle sessions are closed, returned ones too; leases go on */
+void pool_retire(struct pool *p);
+/* shutting down: who waits, and who comes, gets REFUSAL_GONE */
+void pool_refuse_all(struct pool *p);
+/* QUITs them: the network changed beneath them */
+void pool_drop_idle(struct pool *p);
 
-/* The key that sessions are pooled by, beside the account that the pool belongs to: whose name they were authenticated with. Borrows. */
+/* The key that sessions are pooled by, beside the account that the pool belongs to: whose name they
+ * were authenticated with. Borrows. */
 const char *pool_key(const struct upstream_env *env, const char *identity);
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn, const struct lease_events *events,
-                           void *ctx);
+struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn,
+                           const struct lease_events *events, void *ctx);
 void pool_warm(struct pool *p, const char *identity);
-void pool_prove(struct pool *p); /* one fresh session, whatever there is */
+/* one fresh session, whatever there is */
+void pool_prove(struct pool *p);
 struct pool_counts pool_counts(const struct pool *p);
 
 /* For the ladder. */

@@ -7,9 +7,11 @@
 #include "upstream/pool.h"
 
 enum session_state {
-    SESSION_IDLE, /* ready for a lease; the front was used last */
+    /* ready for a lease; the front was used last */
+    SESSION_IDLE,
     SESSION_LEASED,
-    SESSION_SETTLING, /* returned, and not idle yet: the answer to RSET is due */
+    /* returned, and not idle yet: the answer to RSET is due */
+    SESSION_SETTLING,
     SESSION_STATES
 };
 
@@ -17,13 +19,18 @@ struct session {
     struct link link;
     enum session_state state;
     struct pool *pool;
-    struct client *client; /* NULL once it is dead */
+    /* NULL once it is dead */
+    struct client *client;
     struct rung *rung;
     char *identity;
-    usec opened, last_used; /* last_used: of one that settles, since when */
-    usec granted;           /* when its lease began */
-    unsigned completed;     /* transactions */
-    bool rested;            /* was idle when its lease began */
+    /* last_used: of one that settles, since when */
+    usec opened, last_used;
+    /* when its lease began */
+    usec granted;
+    /* transactions */
+    unsigned completed;
+    /* was idle when its lease began */
+    bool rested;
 };
 
 struct session_list {
@@ -31,23 +38,31 @@ struct session_list {
     unsigned n;
 };
 
-struct crowd { /* those who wait under one identity: thousands of waiters must not be counted again for every message */
+/* those who wait under one identity: thousands of waiters must not be counted again for every
+ * message */
+struct crowd {
     struct link link;
     char *identity;
-    unsigned n; /* > 0 */
+    /* > 0 */
+    unsigned n;
 };
 
 struct lease {
-    struct link link; /* among the waiting; alone after */
+    /* among the waiting; alone after */
+    struct link link;
     struct pool *pool;
     struct account *account;
-    struct session *session; /* NULL: waiting */
+    /* NULL: waiting */
+    struct session *session;
     char *identity;
-    struct crowd *crowd; /* while waiting */
-    uint16_t avoid;      /* a port, 0 none; cleared by lease_stop_avoiding alone */
+    /* while waiting */
+    struct crowd *crowd;
+    /* a port, 0 none; cleared by lease_stop_avoiding alone */
+    uint16_t avoid;
     const struct lease_events *events;
     void *ctx;
-    struct timer *timer; /* acquire_timeout */
+    /* acquire_timeout */
+    struct timer *timer;
 };
 
 struct pool {
@@ -58,25 +73,36 @@ struct pool {
     struct link waiting;
     unsigned nwaiting, navoiding;
     struct link crowds;
-    struct deferred later; /* serve, at the end of the turn */
+    /* serve, at the end of the turn */
+    struct deferred later;
     struct timer *upkeep;
-    struct timer *again; /* serve, when waiting may be worth something: a place in the rate comes free, a session should have settled */
-    struct window rate;  /* leases granted lately */
+    /* serve, when waiting may be worth something: a place in the rate comes free, a session should
+     * have settled */
+    struct timer *again;
+    /* leases granted lately */
+    struct window rate;
     bool retired, gone;
 };
 
 /* ---- pool.c ---- */
 void session_move(struct session *s, enum session_state state);
-void session_end(struct session *s);           /* QUITs what lives, frees */
-bool session_is_worn(const struct session *s); /* max_messages, max_age */
-struct session *pool_take(struct pool *p, const char *identity,
-                          uint16_t avoid);           /* an idle one that is still good, now leased; NULL: none */
-void pool_settle(struct session *s);                 /* a returned session: idle, or on its way there */
-void pool_forget_rested(struct pool *p, usec until); /* idle sessions not used since: the same NAT forgot them too */
+/* QUITs what lives, frees */
+void session_end(struct session *s);
+/* max_messages, max_age */
+bool session_is_worn(const struct session *s);
+/* an idle one that is still good, now leased; NULL: none */
+struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid);
+/* a returned session: idle, or on its way there */
+void pool_settle(struct session *s);
+/* idle sessions not used since: the same NAT forgot them too */
+void pool_forget_rested(struct pool *p, usec until);
 unsigned pool_sessions(const struct pool *p);
-unsigned pool_room(const struct pool *p);                                       /* sessions that may be dialled */
-unsigned pool_settling(const struct pool *p, const char *identity, usec since); /* that began to settle after `since`, and will be good */
-void pool_make_room(struct pool *p, const char *identity); /* an idle session of somebody else's goes when all slots are taken */
+/* sessions that may be dialled */
+unsigned pool_room(const struct pool *p);
+/* that began to settle after `since`, and will be good */
+unsigned pool_settling(const struct pool *p, const char *identity, usec since);
+/* an idle session of somebody else's goes when all slots are taken */
+void pool_make_room(struct pool *p, const char *identity);
 
 /* ---- lease.c ---- */
 void pool_serve_later(struct pool *p);

@@ -10,22 +10,27 @@
 #include "upstream/gate.h"
 #include "upstream/resolve.h"
 
-#define ADDRESS_DELAY (250 * USEC_PER_MS) /* RFC 8305 section 5 */
+/* RFC 8305 section 5 */
+#define ADDRESS_DELAY (250 * USEC_PER_MS)
 #define ROUND_TRIPS_OF_PATIENCE 4
 
 struct race_port {
     struct rung *rung;
-    usec started; /* when its first attempt began: connect_timeout counts from here */
+    /* when its first attempt began: connect_timeout counts from here */
+    usec started;
     usec last_start;
-    usec patience_until; /* pushed forward by every step */
+    /* pushed forward by every step */
+    usec patience_until;
     size_t next_address;
     size_t live;
     bool has_result;
     bool reported;
-    struct attempt_result result; /* of the attempt that got furthest */
+    /* of the attempt that got furthest */
+    struct attempt_result result;
 };
 
-struct runner { /* one attempt in the race */
+/* one attempt in the race */
+struct runner {
     struct link link;
     struct race *race;
     size_t port;
@@ -68,10 +73,13 @@ static void keep_furthest(struct race_port *p, const struct attempt_result *resu
 
 static void report(struct race *r, struct race_port *p)
 {
-    if (!p->has_result) { /* no address was ever tried */
+    /* no address was ever tried */
+    if (!p->has_result) {
         p->result = (struct attempt_result){.finding = FINDING_DNS};
-        struct finding_detail d = {
-            .finding = FINDING_DNS, .port = p->rung->report->port, .host = r->env->cfg->host, .err = resolve_error(r->resolve)};
+        struct finding_detail d = {.finding = FINDING_DNS,
+                                   .port = p->rung->report->port,
+                                   .host = r->env->cfg->host,
+                                   .err = resolve_error(r->resolve)};
         if (r->env->cfg->proxy.kind != PROXY_NONE)
             d.host = r->env->cfg->proxy.host;
         finding_words(&d, p->result.words, sizeof p->result.words);
@@ -80,7 +88,8 @@ static void report(struct race *r, struct race_port *p)
     rung_report(p->rung, r->env, &p->result);
 }
 
-/* What the attempts under way on a port would be found to be if they were given up now. Returns whether one of them is at its login. */
+/* What the attempts under way on a port would be found to be if they were given up now. Returns
+ * whether one of them is at its login. */
 static bool keep_so_far(struct race *r, struct race_port *p)
 {
     bool logging_in = false;
@@ -96,7 +105,8 @@ static bool keep_so_far(struct race *r, struct race_port *p)
     return logging_in;
 }
 
-/* A loser that stood still for port_patience has shown what it is; one that was merely slower has not. */
+/* A loser that stood still for port_patience has shown what it is; one that was merely slower has
+ * not. */
 static void report_losers(struct race *r, const struct race_port *winner)
 {
     usec now = now_of(r);
@@ -194,7 +204,8 @@ static void on_failed(void *ctx)
     pump(r);
 }
 
-static const struct attempt_events runner_events = {.step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .failed = on_failed};
+static const struct attempt_events runner_events = {
+    .step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .failed = on_failed};
 
 static void start_attempt(struct race *r, struct race_port *p, const struct addr *to)
 {
@@ -324,8 +335,8 @@ static void append_ports(struct race *r, struct rung *const *rungs, size_t n)
         r->ports[r->nports++] = (struct race_port){.rung = rungs[i]};
 }
 
-struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n, const char *identity,
-                      const struct race_events *events, void *ctx)
+struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n,
+                      const char *identity, const struct race_events *events, void *ctx)
 {
     struct race *r = NEW(struct race);
     const struct upstream_config *cfg = env->cfg;
@@ -334,7 +345,8 @@ struct race *race_new(const struct upstream_env *env, struct rung *const *rungs,
     link_init(&r->runners);
     append_ports(r, rungs, n);
     r->timer = timer_new(env->io->loop, on_pump, r);
-    r->resolve = resolve_new(env, cfg->proxy.kind == PROXY_NONE ? cfg->host : cfg->proxy.host, family, on_pump, r);
+    r->resolve = resolve_new(env, cfg->proxy.kind == PROXY_NONE ? cfg->host : cfg->proxy.host,
+                             family, on_pump, r);
     return r;
 }
 
@@ -378,7 +390,8 @@ bool race_keep_login(struct race *r)
     close_losers(r, login);
     for (size_t i = 0; i < r->nports; i++) {
         r->ports[i].next_address = SIZE_MAX;
-        r->ports[i].reported = i != login->port; /* of the others nothing was found out */
+        /* of the others nothing was found out */
+        r->ports[i].reported = i != login->port;
     }
     r->nstarted = r->nports;
     r->told_stalled = true;

@@ -1,4 +1,5 @@
-/* The reports of ports as JSON, for `doctor --json` and /status.json (PRODUCT 8): {"port","mode","address","finding","words","ms"}. */
+/* The reports of ports as JSON, for `doctor --json` and /status.json (PRODUCT 8):
+ * {"port","mode","address","finding","words","ms"}. */
 #ifndef UPSTREAM_REPORT_JSON_H
 #define UPSTREAM_REPORT_JSON_H
 
@@ -6,6 +7,7 @@
 
 #include "upstream/finding.h"
 
-json_t *port_report_json(const struct port_report *report); /* gives */
+/* gives */
+json_t *port_report_json(const struct port_report *report);
 
 #endif

@@ -7,12 +7,15 @@
 
 #include <stdlib.h>
 
-#define GRACE (50 * USEC_PER_MS) /* for the other family (RFC 8305 section 3) */
-#define RESERVE 2                /* places kept for a family that has not answered yet */
+/* for the other family (RFC 8305 section 3) */
+#define GRACE (50 * USEC_PER_MS)
+/* places kept for a family that has not answered yet */
+#define RESERVE 2
 
 struct family_answer {
     struct resolve *resolve;
-    struct dns_query *query; /* NULL: not asked, or answered */
+    /* NULL: not asked, or answered */
+    struct dns_query *query;
     struct addr addresses[CAP_DNS_ADDRESSES];
     size_t n;
 };
@@ -26,7 +29,8 @@ struct resolve {
     struct family_answer v6, v4;
     struct addr list[CAP_DNS_ADDRESSES];
     size_t n;
-    bool published; /* the first batch is out; from now on answers are appended */
+    /* the first batch is out; from now on answers are appended */
+    bool published;
     bool done, patience_over;
     struct err err;
     struct timer *grace, *patience, *deadline;
@@ -42,7 +46,8 @@ static void append(struct resolve *r, const struct addr *a, size_t limit)
         r->list[r->n++] = *a;
 }
 
-/* The address that worked last goes first if the name still has it: it saves a family without a route its 250 ms at each dial. */
+/* The address that worked last goes first if the name still has it: it saves a family without a
+ * route its 250 ms at each dial. */
 static void prefer_good(struct resolve *r)
 {
     if (!r->env->ngood)
@@ -150,7 +155,8 @@ static void on_answer(void *ctx, const struct addr *addresses, size_t n, const s
     for (size_t i = 0; i < n && f->n < CAP_DNS_ADDRESSES; i++)
         f->addresses[f->n++] = addresses[i];
     /* "The resolver is broken" says more than "has no IPv6 address". */
-    if (n == 0 && err && (f->resolve->err.kind == ERR_NONE || f->resolve->err.kind == ERR_NOT_FOUND))
+    if (n == 0 && err &&
+        (f->resolve->err.kind == ERR_NONE || f->resolve->err.kind == ERR_NOT_FOUND))
         f->resolve->err = *err;
     consider(f->resolve);
 }
@@ -169,7 +175,9 @@ static void start(struct resolve *r)
         if (r->family == ADDR_NONE || r->family == literal.family)
             r->list[r->n++] = literal;
         else
-            err_set(&r->err, ERR_INVALID, "%s is not an IPv%d address, and the config allows no other", r->host, (int)r->family);
+            err_set(&r->err, ERR_INVALID,
+                    "%s is not an IPv%d address, and the config allows no other", r->host,
+                    (int)r->family);
         loop_defer(r->env->io->loop, &r->literal);
         return;
     }
@@ -181,8 +189,8 @@ static void start(struct resolve *r)
         r->v4.query = dns_lookup(r->env->io->dns, r->host, ADDR_V4, on_answer, &r->v4);
 }
 
-struct resolve *resolve_new(const struct upstream_env *env, const char *host, enum addr_family family, void (*changed)(void *ctx),
-                            void *ctx)
+struct resolve *resolve_new(const struct upstream_env *env, const char *host,
+                            enum addr_family family, void (*changed)(void *ctx), void *ctx)
 {
     struct resolve *r = NEW(struct resolve);
     r->env = env;

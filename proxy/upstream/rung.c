@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "io/loop.h"
 
-#define FIRST_REPLY_TIMEOUT                                                                                                                \
-    (5 * USEC_PER_SEC) /* PRODUCT reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
+/* PRODUCT reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
+#define FIRST_REPLY_TIMEOUT (5 * USEC_PER_SEC)
 
 static enum client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)
 {
@@ -35,13 +35,16 @@ static enum client_auth_choice auth_for(const struct upstream_config *cfg)
     return CLIENT_AUTH_AUTO;
 }
 
-void rung_init(struct rung *r, size_t index, struct port_report *report, const struct upstream_env *env, const char *helo,
-               struct tls_context *tls)
+void rung_init(struct rung *r, size_t index, struct port_report *report,
+               const struct upstream_env *env, const char *helo, struct tls_context *tls)
 {
     const struct upstream_config *cfg = env->cfg;
     const struct port *port = &cfg->ports.items[index];
     size_t room = strlen(cfg->host) + 8;
-    *r = (struct rung){.index = index, .report = report, .tried = loop_now(env->io->loop), .resume_key = mem_alloc(room)};
+    *r = (struct rung){.index = index,
+                       .report = report,
+                       .tried = loop_now(env->io->loop),
+                       .resume_key = mem_alloc(room)};
     snprintf(r->resume_key, room, "%s:%u", cfg->host, (unsigned)port->number);
     enum client_tls mode = tls_for(cfg, port->mode);
     r->settings = (struct client_settings){
@@ -56,7 +59,8 @@ void rung_init(struct rung *r, size_t index, struct port_report *report, const s
         .first_reply_timeout = FIRST_REPLY_TIMEOUT,
     };
     r->report->port = *port;
-    finding_words(&(struct finding_detail){.finding = FINDING_UNTRIED, .port = *port}, r->report->words, sizeof r->report->words);
+    finding_words(&(struct finding_detail){.finding = FINDING_UNTRIED, .port = *port},
+                  r->report->words, sizeof r->report->words);
 }
 
 void rung_free(struct rung *r)
@@ -72,13 +76,16 @@ static void log_change(const struct rung *r, const struct upstream_env *env, enu
     enum log_level level = p->finding == FINDING_WORKS ? LOG_INFO : r->loops ? LOG_ERROR : LOG_WARN;
     if (p->address.family != ADDR_NONE)
         addr_text(&p->address, address);
-    log_event(env->io->log, level, p->words, log_str("account", env->cfg->name), log_str("host", env->cfg->host),
-              log_num("port", p->port.number), log_str("mode", port_mode_name(p->port.mode)),
-              log_str("address", address[0] ? address : NULL), log_str("finding", finding_name(p->finding)),
-              log_str("before", finding_name(before)), log_usec("took", p->took));
+    log_event(env->io->log, level, p->words, log_str("account", env->cfg->name),
+              log_str("host", env->cfg->host), log_num("port", p->port.number),
+              log_str("mode", port_mode_name(p->port.mode)),
+              log_str("address", address[0] ? address : NULL),
+              log_str("finding", finding_name(p->finding)), log_str("before", finding_name(before)),
+              log_usec("took", p->took));
 }
 
-void rung_report(struct rung *r, const struct upstream_env *env, const struct attempt_result *result)
+void rung_report(struct rung *r, const struct upstream_env *env,
+                 const struct attempt_result *result)
 {
     struct port_report *p = r->report;
     enum finding before = p->finding;
@@ -105,7 +112,8 @@ const char *rungs_summary(const struct rung *rungs, size_t n, char *out, size_t 
         out[0] = 0;
     for (size_t i = 0; i < n && len + 1 < size; i++) {
         const struct port_report *p = rungs[i].report;
-        int wrote = snprintf(out + len, size - len, "%s%u %s", i ? ", " : "", (unsigned)p->port.number, finding_name(p->finding));
+        int wrote = snprintf(out + len, size - len, "%s%u %s", i ? ", " : "",
+                             (unsigned)p->port.number, finding_name(p->finding));
         len += wrote > 0 ? (size_t)wrote : 0;
     }
     return out;

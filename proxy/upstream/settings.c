@@ -19,26 +19,32 @@ static bool same_ports(const struct ports *a, const struct ports *b)
 
 static bool same_tls(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return a->tls == b->tls && a->tls_min == b->tls_min && same(a->tls_ca, b->tls_ca) && same(a->tls_name, b->tls_name) &&
-           same(a->tls_cert, b->tls_cert) && same(a->tls_key, b->tls_key) && a->tls_fingerprint.n == b->tls_fingerprint.n &&
-           (a->tls_fingerprint.n == 0 || memcmp(a->tls_fingerprint.items, b->tls_fingerprint.items, a->tls_fingerprint.n * 32) == 0);
+    return a->tls == b->tls && a->tls_min == b->tls_min && same(a->tls_ca, b->tls_ca) &&
+           same(a->tls_name, b->tls_name) && same(a->tls_cert, b->tls_cert) &&
+           same(a->tls_key, b->tls_key) && a->tls_fingerprint.n == b->tls_fingerprint.n &&
+           (a->tls_fingerprint.n == 0 || memcmp(a->tls_fingerprint.items, b->tls_fingerprint.items,
+                                                a->tls_fingerprint.n * 32) == 0);
 }
 
 static bool same_way_out(const struct upstream_config *a, const struct upstream_config *b)
 {
     const struct outbound_proxy *p = &a->proxy, *q = &b->proxy;
-    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) && same(p->user, q->user) &&
-           secret_equal(p->password, q->password) && a->family == b->family && a->source.family == b->source.family &&
+    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) &&
+           same(p->user, q->user) && secret_equal(p->password, q->password) &&
+           a->family == b->family && a->source.family == b->source.family &&
            (a->source.family == ADDR_NONE || addr_equal(&a->source, &b->source));
 }
 
 static bool same_limits(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout && a->final_timeout == b->final_timeout &&
-           a->port_patience == b->port_patience && a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
-           a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout && a->max_age == b->max_age &&
-           a->rate.messages == b->rate.messages && a->rate.period == b->rate.period && a->acquire_timeout == b->acquire_timeout &&
-           a->retry_auth_first == b->retry_auth_first && a->retry_auth_longest == b->retry_auth_longest;
+    return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout &&
+           a->final_timeout == b->final_timeout && a->port_patience == b->port_patience &&
+           a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
+           a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout &&
+           a->max_age == b->max_age && a->rate.messages == b->rate.messages &&
+           a->rate.period == b->rate.period && a->acquire_timeout == b->acquire_timeout &&
+           a->retry_auth_first == b->retry_auth_first &&
+           a->retry_auth_longest == b->retry_auth_longest;
 }
 
 static const char *tls_name(const struct upstream_config *cfg)
@@ -53,15 +59,16 @@ bool settings_share_tls(const struct upstream_config *a, const struct upstream_c
 
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) && same_tls(a, b) &&
-           same(a->username, b->username) && a->auth == b->auth && a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) &&
-           same_limits(a, b);
+    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) &&
+           same_tls(a, b) && same(a->username, b->username) && a->auth == b->auth &&
+           a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) && same_limits(a, b);
 }
 
 /* "localhost.localdomain" has a dot and says no more than "localhost": providers cut both off. */
 static bool names_a_host(const char *hostname)
 {
-    return hostname && strchr(hostname, '.') && !slice_is_word(slice_head(slice_of(hostname), strcspn(hostname, ".")), "localhost");
+    return hostname && strchr(hostname, '.') &&
+           !slice_is_word(slice_head(slice_of(hostname), strcspn(hostname, ".")), "localhost");
 }
 
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg)
@@ -92,7 +99,8 @@ static const char *key_at_fault(const struct upstream_config *cfg, const struct 
     return cfg->tls_cert && strstr(err->words, cfg->tls_cert) ? " tls_cert" : "";
 }
 
-int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of, struct tls_context **context_r, struct err *err)
+int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of,
+                 struct tls_context **context_r, struct err *err)
 {
     struct tls_client_settings s = {
         .verify = cfg->tls == TLS_VERIFY || cfg->tls_fingerprint.n > 0,

@@ -5,20 +5,24 @@
 #include "config/config.h"
 #include "io/tls_context.h"
 
-/* Equal but for routing (senders, clients, users, fallback, identity), the secret and where it comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
+/* Equal but for routing (senders, clients, users, fallback, identity), the secret and where it
+ * comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
 
-/* The name for EHLO: helo, else the server's name if it has a dot and is not localhost, else "" (the literal of the local address). Borrows from the config. */
+/* The name for EHLO: helo, else the server's name if it has a dot and is not localhost, else ""
+ * (the literal of the local address). Borrows from the config. */
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg);
 
 /* Do both trust the same and show the same, so that one TLS context serves both? */
 bool settings_share_tls(const struct upstream_config *a, const struct upstream_config *b);
-/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. trust_of: a context of an account with the same tls_ca, so that the file
- * is not read again, or NULL. The words of err name section and key. Gives. */
-int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of, struct tls_context **context_r,
-                 struct err *err) MUST_USE;
+/* The TLS context for an account; *context_r is NULL where no port ever speaks TLS. trust_of: a
+ * context of an account with the same tls_ca, so that the file is not read again, or NULL. The
+ * words of err name section and key. Gives. */
+int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of,
+                 struct tls_context **context_r, struct err *err) MUST_USE;
 
-/* The addresses on which a server with this config listens: `room` of them at most. An upstream there is that server itself. Gives their number. */
+/* The addresses on which a server with this config listens: `room` of them at most. An upstream
+ * there is that server itself. Gives their number. */
 size_t settings_listeners(const struct config *config, struct addr *out, size_t room);
 
 #endif

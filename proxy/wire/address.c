@@ -10,7 +10,8 @@ static bool is_word_octet(char c)
     return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c > 127;
 }
 
-/* atext of RFC 5322 with UTF-8 (RFC 6531), and dots anywhere: addresses like "a..b" and "a." exist, and carry nothing dangerous. */
+/* atext of RFC 5322 with UTF-8 (RFC 6531), and dots anywhere: addresses like "a..b" and "a." exist,
+ * and carry nothing dangerous. */
 static bool is_local_octet(char c)
 {
     return is_word_octet(c) || (c != 0 && strchr(".!#$%&'*+-/=?^_`{|}~", c));
@@ -44,12 +45,14 @@ static size_t local_len(struct slice s)
 static size_t literal_len(struct slice s)
 {
     size_t n = 1;
-    while (n < s.len && (ascii_is_alpha(s.data[n]) || ascii_is_digit(s.data[n]) || (s.data[n] != 0 && strchr(".:-", s.data[n]))))
+    while (n < s.len && (ascii_is_alpha(s.data[n]) || ascii_is_digit(s.data[n]) ||
+                         (s.data[n] != 0 && strchr(".:-", s.data[n]))))
         n++;
     return n > 1 && n < s.len && s.data[n] == ']' ? n + 1 : 0;
 }
 
-/* Octets of the domain at the start of `s`; 0: none, or one with an empty label. Underscores are seen in local networks. */
+/* Octets of the domain at the start of `s`; 0: none, or one with an empty label. Underscores are
+ * seen in local networks. */
 static size_t domain_len(struct slice s)
 {
     size_t n = 0;
@@ -84,7 +87,8 @@ static size_t read_mailbox(struct slice in, struct address *a)
     return n <= CAP_ADDRESS && utf8_is_valid(a->text) ? n : 0;
 }
 
-/* What follows "@one,@two:" (RFC 5321 appendix C: taken and ignored); `in` itself where there is none. */
+/* What follows "@one,@two:" (RFC 5321 appendix C: taken and ignored); `in` itself where there is
+ * none. */
 static struct slice skip_route(struct slice in)
 {
     struct slice s = in;

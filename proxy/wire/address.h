@@ -1,23 +1,30 @@
-/* A mail address in MAIL and RCPT (RFC 5321 4.1.2), read as kindly as is safe: missing brackets and source routes are taken, anything
- * that could carry a second command or a second address is not. */
+/* A mail address in MAIL and RCPT (RFC 5321 4.1.2), read as kindly as is safe: missing brackets and
+ * source routes are taken, anything that could carry a second command or a second address is
+ * not. */
 #ifndef WIRE_ADDRESS_H
 #define WIRE_ADDRESS_H
 
 #include "base/slice.h"
 
-struct address { /* borrows the line it was read from */
-    struct slice
-        text; /* "local@domain" as the client wrote it, without brackets and source route; "" is the null sender (parse_path only: RCPT must refuse it) */
+/* borrows the line it was read from */
+struct address {
+    /* "local@domain" as the client wrote it, without brackets and source route; "" is the null
+     * sender (parse_path only: RCPT must refuse it) */
+    struct slice text;
     struct slice local;
-    struct slice domain; /* "" where there is none; with brackets for a literal */
-    bool has_utf8;       /* some byte is above 127 (RFC 6531) */
+    /* "" where there is none; with brackets for a literal */
+    struct slice domain;
+    /* some byte is above 127 (RFC 6531) */
+    bool has_utf8;
 };
 
-/* Reads one path at the start of `in`; *rest_r is what follows (parameters), trimmed. false: not an address (CR, LF, NUL, other
- * controls, blanks outside quotes, unbalanced quotes or brackets, longer than CAP_ADDRESS, invalid UTF-8, empty local part). */
+/* Reads one path at the start of `in`; *rest_r is what follows (parameters), trimmed. false: not an
+ * address (CR, LF, NUL, other controls, blanks outside quotes, unbalanced quotes or brackets,
+ * longer than CAP_ADDRESS, invalid UTF-8, empty local part). */
 bool address_parse_path(struct slice in, struct address *address_r, struct slice *rest_r);
 /* The same for a bare address that must be all of `in` (config, command line). */
 bool address_parse(struct slice in, struct address *address_r);
-bool address_is_postmaster(const struct address *a); /* without a domain, any case (RFC 5321 4.5.1) */
+/* without a domain, any case (RFC 5321 4.5.1) */
+bool address_is_postmaster(const struct address *a);
 
 #endif

@@ -49,8 +49,9 @@ bool auth_split_plain(struct slice message, struct auth_plain *plain_r)
     size_t second = slice_find(rest, 0);
     if (second == rest.len)
         return false;
-    *plain_r = (struct auth_plain){
-        .authzid = slice_head(message, first), .user = slice_head(rest, second), .password = slice_from(rest, second + 1)};
+    *plain_r = (struct auth_plain){.authzid = slice_head(message, first),
+                                   .user = slice_head(rest, second),
+                                   .password = slice_from(rest, second + 1)};
     return slice_find(plain_r->password, 0) == plain_r->password.len;
 }
 

@@ -12,7 +12,8 @@ bool base64_encode(struct slice in, struct buf *out)
         return true;
     char *to = buf_space(out, (in.len + 2) / 3 * 4, &got);
     for (size_t left = in.len; left; from += left < 3 ? left : 3, left -= left < 3 ? left : 3) {
-        unsigned bits = (unsigned)from[0] << 16 | (left > 1 ? (unsigned)from[1] << 8 : 0) | (left > 2 ? from[2] : 0u);
+        unsigned bits = (unsigned)from[0] << 16 | (left > 1 ? (unsigned)from[1] << 8 : 0) |
+                        (left > 2 ? from[2] : 0u);
         *to++ = alphabet[bits >> 18];
         *to++ = alphabet[bits >> 12 & 63];
         *to++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
@@ -34,7 +35,8 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Four letters of which the last `pad` are padding become 3 - pad octets. Bits that say nothing must be 0: one text per value. */
+/* Four letters of which the last `pad` are padding become 3 - pad octets. Bits that say nothing
+ * must be 0: one text per value. */
 static bool decode_group(const char *from, unsigned pad, char *to)
 {
     unsigned bits = 0;

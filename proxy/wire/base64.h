@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 bool base64_encode(struct slice in, struct buf *out) MUST_USE;
-bool base64_decode(struct slice in, struct buf *out) MUST_USE; /* false: not base64, or over the cap; out is unchanged then */
+/* false: not base64, or over the cap; out is unchanged then */
+bool base64_decode(struct slice in, struct buf *out) MUST_USE;
 
 #endif

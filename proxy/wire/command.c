@@ -6,11 +6,14 @@ static const struct {
     const char *word;
     enum verb verb;
 } words[] = {
-    {"EHLO", VERB_EHLO},         {"HELO", VERB_HELO},    {"MAIL", VERB_MAIL},    {"RCPT", VERB_RCPT},  {"DATA", VERB_DATA},
-    {"BDAT", VERB_BDAT},         {"RSET", VERB_RSET},    {"NOOP", VERB_NOOP},    {"VRFY", VERB_VRFY},  {"EXPN", VERB_EXPN},
-    {"HELP", VERB_HELP},         {"QUIT", VERB_QUIT},    {"AUTH", VERB_AUTH},    {"GET", VERB_HTTP},   {"POST", VERB_HTTP},
-    {"STARTTLS", VERB_STARTTLS}, {"PUT", VERB_HTTP},     {"HEAD", VERB_HTTP},    {"TRACE", VERB_HTTP}, {"PATCH", VERB_HTTP},
-    {"DELETE", VERB_HTTP},       {"CONNECT", VERB_HTTP}, {"OPTIONS", VERB_HTTP}, {"PRI", VERB_HTTP},
+    {"EHLO", VERB_EHLO},         {"HELO", VERB_HELO},    {"MAIL", VERB_MAIL},
+    {"RCPT", VERB_RCPT},         {"DATA", VERB_DATA},    {"BDAT", VERB_BDAT},
+    {"RSET", VERB_RSET},         {"NOOP", VERB_NOOP},    {"VRFY", VERB_VRFY},
+    {"EXPN", VERB_EXPN},         {"HELP", VERB_HELP},    {"QUIT", VERB_QUIT},
+    {"AUTH", VERB_AUTH},         {"GET", VERB_HTTP},     {"POST", VERB_HTTP},
+    {"STARTTLS", VERB_STARTTLS}, {"PUT", VERB_HTTP},     {"HEAD", VERB_HTTP},
+    {"TRACE", VERB_HTTP},        {"PATCH", VERB_HTTP},   {"DELETE", VERB_HTTP},
+    {"CONNECT", VERB_HTTP},      {"OPTIONS", VERB_HTTP}, {"PRI", VERB_HTTP},
 };
 
 enum { WORDS = sizeof words / sizeof words[0] };
@@ -45,8 +48,8 @@ static enum verb verb_of(struct slice word)
     return VERB_UNKNOWN;
 }
 
-/* "Host:" and any other field name with its colon as a word of its own: no SMTP command looks like that, every line of an HTTP request's
- * header does. */
+/* "Host:" and any other field name with its colon as a word of its own: no SMTP command looks like
+ * that, every line of an HTTP request's header does. */
 static bool is_header_like(struct slice word)
 {
     size_t colon = slice_find(word, ':');
@@ -63,7 +66,8 @@ static bool is_proxy_line(struct slice word, struct slice args)
 {
     struct slice family = first_word(args);
     return slice_is_word(word, "PROXY") &&
-           (slice_is_word(family, "TCP4") || slice_is_word(family, "TCP6") || slice_is_word(family, "UNKNOWN"));
+           (slice_is_word(family, "TCP4") || slice_is_word(family, "TCP6") ||
+            slice_is_word(family, "UNKNOWN"));
 }
 
 /* "FROM:" or "TO:" in front of a path, with blanks around the colon as old software writes them. */
@@ -82,7 +86,10 @@ enum command_fault command_parse(struct slice line, struct command *command_r)
 {
     struct slice trimmed = slice_trim(line);
     struct slice word = first_word(trimmed);
-    struct command c = {.verb = verb_of(word), .word = word, .args = slice_trim(slice_from(trimmed, word.len)), .keyword_ok = true};
+    struct command c = {.verb = verb_of(word),
+                        .word = word,
+                        .args = slice_trim(slice_from(trimmed, word.len)),
+                        .keyword_ok = true};
     if (is_proxy_line(word, c.args))
         c.verb = VERB_PROXY;
     else if (is_header_like(word))

@@ -4,7 +4,8 @@
 #include <time.h>
 
 static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /* RFC 5322 3.3: "-0000" is a time in UTC of which no more is known. */
 static const char *offset(const struct tm *tm, char out[8])
@@ -18,11 +19,13 @@ const char *date_text(int64_t seconds, char out[DATE_TEXT])
     struct tm tm = {0};
     char zone[8];
     tzset();
-    if (!localtime_r(&t, &tm)) { /* a year that does not fit an int */
+    /* a year that does not fit an int */
+    if (!localtime_r(&t, &tm)) {
         t = 0;
         localtime_r(&t, &tm);
     }
-    snprintf(out, DATE_TEXT, "%s, %d %s %d %02d:%02d:%02d %s", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
-             tm.tm_hour, tm.tm_min, tm.tm_sec, offset(&tm, zone));
+    snprintf(out, DATE_TEXT, "%s, %d %s %d %02d:%02d:%02d %s", days[tm.tm_wday], tm.tm_mday,
+             months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
+             offset(&tm, zone));
     return out;
 }

@@ -6,7 +6,8 @@
 
 #define DATE_TEXT 40
 
-/* "Thu, 1 Jan 2026 00:00:00 +0100" for seconds since 1970. The local time zone is the process's (TZ, /etc/localtime). Returns out. */
+/* "Thu, 1 Jan 2026 00:00:00 +0100" for seconds since 1970. The local time zone is the process's
+ * (TZ, /etc/localtime). Returns out. */
 const char *date_text(int64_t seconds, char out[DATE_TEXT]);
 
 #endif

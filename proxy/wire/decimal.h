@@ -6,7 +6,8 @@
 
 #include "base/slice.h"
 
-/* 1 to 20 digits and nothing else. A number beyond 64 bits becomes UINT64_MAX: it is too large for anything it is compared with. */
+/* 1 to 20 digits and nothing else. A number beyond 64 bits becomes UINT64_MAX: it is too large for
+ * anything it is compared with. */
 bool decimal_parse(struct slice in, uint64_t *value_r);
 
 #endif

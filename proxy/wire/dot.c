@@ -4,15 +4,22 @@
 
 #include "base/attr.h"
 
-/* Where the decoder stands. Line ends that were repaired do not begin a line in the sense of RFC 5321: a dot behind them is text. */
+/* Where the decoder stands. Line ends that were repaired do not begin a line in the sense of RFC
+ * 5321: a dot behind them is text. */
 enum {
-    AT_START,    /* at the start of the data or after CRLF: a dot counts */
-    AT_LF_START, /* in LF mode, after a bare LF: a dot counts */
+    /* at the start of the data or after CRLF: a dot counts */
+    AT_START,
+    /* in LF mode, after a bare LF: a dot counts */
+    AT_LF_START,
     IN_TEXT,
-    AFTER_CR,     /* a CR is held back: is it half of a CRLF? */
-    AFTER_DOT,    /* a dot after AT_START is held back */
-    AFTER_LF_DOT, /* a dot after AT_LF_START is held back */
-    AFTER_DOT_CR, /* ".CR" after AT_START is held back */
+    /* a CR is held back: is it half of a CRLF? */
+    AFTER_CR,
+    /* a dot after AT_START is held back */
+    AFTER_DOT,
+    /* a dot after AT_LF_START is held back */
+    AFTER_LF_DOT,
+    /* ".CR" after AT_START is held back */
+    AFTER_DOT_CR,
     AT_END
 };
 
@@ -22,20 +29,25 @@ enum { MODE_UNDECIDED, MODE_LF, MODE_CRLF };
 enum { STEP_ROOM = 4 };
 
 enum {
-    BLOCK = 512, /* octets that are looked at together: a fixed number, so that compilers use vectors */
-    LONG = 1024, /* octets that are better passed where they lie than copied */
+    /* octets that are looked at together: a fixed number, so that compilers use vectors */
+    BLOCK = 512,
+    /* octets that are better passed where they lie than copied */
+    LONG = 1024,
 };
 
-/* The input of one call with the place of its next CR, which is looked for once and not again at every line end: input made of line ends
- * alone costs no more than any other. */
+/* The input of one call with the place of its next CR, which is looked for once and not again at
+ * every line end: input made of line ends alone costs no more than any other. */
 struct scan {
     struct slice in;
-    size_t cr; /* valid while not behind the place looked at; in.len: none is left */
+    /* valid while not behind the place looked at; in.len: none is left */
+    size_t cr;
 };
 
 void dot_decoder_init(struct dot_decoder *d, bool lf_allowed)
 {
-    *d = (struct dot_decoder){.lf_allowed = lf_allowed, .state = AT_START, .mode = lf_allowed ? MODE_UNDECIDED : MODE_CRLF};
+    *d = (struct dot_decoder){.lf_allowed = lf_allowed,
+                              .state = AT_START,
+                              .mode = lf_allowed ? MODE_UNDECIDED : MODE_CRLF};
 }
 
 /* The caller has seen to it that `n` fits. */
@@ -68,12 +80,14 @@ static size_t next_cr(struct scan *s, size_t at)
     return s->cr;
 }
 
-/* Neither a bare CR, a bare LF nor a dot after LF among BLOCK octets, the one behind them known too. */
+/* Neither a bare CR, a bare LF nor a dot after LF among BLOCK octets, the one behind them known
+ * too. */
 static bool is_plain(const char *at)
 {
     unsigned char odd = 0;
     for (size_t i = 0; i < BLOCK; i++) {
-        bool cr = at[i] == '\r', lf = at[i] == '\n', lf_next = at[i + 1] == '\n', dot_next = at[i + 1] == '.';
+        bool cr = at[i] == '\r', lf = at[i] == '\n', lf_next = at[i + 1] == '\n',
+             dot_next = at[i + 1] == '.';
         odd |= (unsigned char)((cr ^ lf_next) | (lf & dot_next));
     }
     return !odd;
@@ -90,8 +104,9 @@ WIDE_VECTORS static size_t leap(const char *data, size_t at, size_t limit)
     return at > from && data[at - 1] == '\r' ? at - 1 : at;
 }
 
-/* Where the octets from `at`, of which there are some, that pass as they are end, `limit` at most: whole lines with their CRLF, up to a
- * bare CR or LF, a dot that begins a line, or a CR whose successor is not there. */
+/* Where the octets from `at`, of which there are some, that pass as they are end, `limit` at most:
+ * whole lines with their CRLF, up to a bare CR or LF, a dot that begins a line, or a CR whose
+ * successor is not there. */
 static size_t run_end(struct scan *s, size_t at, size_t limit, bool at_start)
 {
     const char *data = s->in.data;
@@ -127,14 +142,16 @@ static void text_passed(struct dot_decoder *d, const char *run, size_t n)
     d->state = run[n - 1] == '\n' ? AT_START : IN_TEXT;
 }
 
-/* At a line's start or inside of it. Returns where it stopped: beyond `at`, or there if dot_pass shall take what follows. */
+/* At a line's start or inside of it. Returns where it stopped: beyond `at`, or there if dot_pass
+ * shall take what follows. */
 static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct buf *out)
 {
     size_t room = buf_room(out);
     size_t limit = s->in.len - at < room ? s->in.len : at + room;
     bool may_stop = at > 0 && d->mode == MODE_CRLF && limit - at > LONG;
+    /* to see whether it is long is enough */
     if (may_stop)
-        limit = at + LONG + 1; /* to see whether it is long is enough */
+        limit = at + LONG + 1;
     size_t end = run_end(s, at, limit, d->state != IN_TEXT);
     const char *data = s->in.data;
     if (may_stop && end - at >= LONG)
@@ -188,7 +205,8 @@ static size_t decode_window(struct dot_decoder *d, struct slice in, struct buf *
     size_t at = 0;
     while (at < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
         if (d->state == AT_START || d->state == AT_LF_START || d->state == IN_TEXT) {
-            if (d->state == AT_START && is_stuffed_dot(slice_from(in, at))) { /* most often what follows is there already */
+            /* most often what follows is there already */
+            if (d->state == AT_START && is_stuffed_dot(slice_from(in, at))) {
                 d->state = IN_TEXT;
                 at++;
             }
@@ -218,7 +236,8 @@ size_t dot_pass(struct dot_decoder *d, struct slice in)
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out)
 {
     *used_r = 0;
-    /* No more input is looked at than could fit: a caller with little room must not have the rest searched again and again. */
+    /* No more input is looked at than could fit: a caller with little room must not have the rest
+     * searched again and again. */
     while (*used_r < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
         struct slice window = slice_head(slice_from(in, *used_r), buf_room(out));
         size_t n = decode_window(d, window, out);

@@ -60,8 +60,8 @@ static void add_mechanism(struct ehlo *e, struct slice name)
     e->mechanisms_text[n + gap + name.len] = 0;
 }
 
-/* A word of STARTTLS's length that is nearly STARTTLS, or nearly all X: what firewalls that strip it leave behind, so that the lengths of
- * packets stay as they were. */
+/* A word of STARTTLS's length that is nearly STARTTLS, or nearly all X: what firewalls that strip
+ * it leave behind, so that the lengths of packets stay as they were. */
 static bool is_mangled_starttls(struct slice word)
 {
     static const char starttls[] = "STARTTLS";
@@ -96,8 +96,9 @@ static void take_line(struct ehlo *e, struct slice line)
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (slice_is_word(keyword, flags[i].name))
             known = *flags[i].flag = true;
+    /* there is a limit that we are not told */
     if (slice_is_word(keyword, "SIZE") && !decimal_parse(next_word(&line, '='), &e->size))
-        e->size = 0; /* there is a limit that we are not told */
+        e->size = 0;
     if (slice_is_word(keyword, "AUTH"))
         for (struct slice name = next_word(&line, '='); name.len; name = next_word(&line, '='))
             add_mechanism(e, name);
@@ -108,7 +109,8 @@ static void take_line(struct ehlo *e, struct slice line)
 void ehlo_parse(const struct reply *reply, struct ehlo *ehlo_r)
 {
     struct slice text = buf_view(&reply->text);
-    text = slice_from(text, slice_find(text, '\n') + 1); /* the first line is a greeting */
+    /* the first line is a greeting */
+    text = slice_from(text, slice_find(text, '\n') + 1);
     struct ehlo e = {.fingerprint = fingerprint(text)};
     while (text.len) {
         size_t end = slice_find(text, '\n');

@@ -6,23 +6,29 @@
 
 #include "wire/reply.h"
 
-enum { /* bits of ehlo.mechanisms */
-       MECH_PLAIN = 1 << 0,
-       MECH_LOGIN = 1 << 1,
-       MECH_CRAM_MD5 = 1 << 2,
-       MECH_SCRAM_SHA_256 = 1 << 3,
-       MECH_XOAUTH2 = 1 << 4,
-       MECH_OAUTHBEARER = 1 << 5,
+/* bits of ehlo.mechanisms */
+enum {
+    MECH_PLAIN = 1 << 0,
+    MECH_LOGIN = 1 << 1,
+    MECH_CRAM_MD5 = 1 << 2,
+    MECH_SCRAM_SHA_256 = 1 << 3,
+    MECH_XOAUTH2 = 1 << 4,
+    MECH_OAUTHBEARER = 1 << 5,
 };
 
 struct ehlo {
     bool pipelining, starttls, eightbit, chunking, dsn, smtputf8, enhanced, auth;
-    bool starttls_mangled; /* a keyword like XXXXXXXA or STARTTLX of the same length: a firewall overwrote it */
+    /* a keyword like XXXXXXXA or STARTTLX of the same length: a firewall overwrote it */
+    bool starttls_mangled;
     bool has_size;
-    uint64_t size;             /* 0: announced without a limit */
-    unsigned mechanisms;       /* "AUTH a b" and "AUTH=a b" merged */
-    char mechanisms_text[200]; /* as announced, for doctor */
-    uint64_t fingerprint;      /* of the whole text but its first line: equal as long as the server says the same */
+    /* 0: announced without a limit */
+    uint64_t size;
+    /* "AUTH a b" and "AUTH=a b" merged */
+    unsigned mechanisms;
+    /* as announced, for doctor */
+    char mechanisms_text[200];
+    /* of the whole text but its first line: equal as long as the server says the same */
+    uint64_t fingerprint;
 };
 
 void ehlo_parse(const struct reply *reply, struct ehlo *ehlo_r);

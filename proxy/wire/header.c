@@ -30,9 +30,11 @@ static bool is_name_octet(char c)
 
 static enum header_place at_line_start(struct header_scan *h, char c)
 {
-    if (c == ' ' || c == '\t') /* a continuation needs something to continue */
+    /* a continuation needs something to continue */
+    if (c == ' ' || c == '\t')
         return h->in_first_line ? HEADER_OVER : HEADER_VALUE;
-    if (!is_name_octet(c)) /* the CR of the blank line, a colon, 8-bit, controls */
+    /* the CR of the blank line, a colon, 8-bit, controls */
+    if (!is_name_octet(c))
         return HEADER_OVER;
     h->name_len = 0;
     keep(h, c);
@@ -57,14 +59,16 @@ static enum header_place in_name(struct header_scan *h, char c)
     return c == ' ' || c == '\t' ? HEADER_AFTER_NAME : HEADER_OVER;
 }
 
-/* "From : me" is a field of the old syntax (RFC 5322 4.5), "From me ..." the line that mbox files put before a message. */
+/* "From : me" is a field of the old syntax (RFC 5322 4.5), "From me ..." the line that mbox files
+ * put before a message. */
 static enum header_place after_name(struct header_scan *h, char c)
 {
     if (c == ':')
         return at_colon(h);
     if (c == ' ' || c == '\t')
         return HEADER_AFTER_NAME;
-    h->in_mbox_line = c != '\r' && c != '\n' && h->in_first_line && slice_is(header_scan_name(h), "From");
+    h->in_mbox_line =
+        c != '\r' && c != '\n' && h->in_first_line && slice_is(header_scan_name(h), "From");
     return h->in_mbox_line ? HEADER_VALUE : HEADER_OVER;
 }
 
@@ -72,7 +76,8 @@ static enum header_place in_value(struct header_scan *h, char c)
 {
     if (c != '\n')
         return HEADER_VALUE;
-    h->in_first_line = h->in_mbox_line; /* what follows one begins the section */
+    /* what follows one begins the section */
+    h->in_first_line = h->in_mbox_line;
     h->in_mbox_line = false;
     return HEADER_LINE_START;
 }
@@ -97,7 +102,8 @@ void header_scan(struct header_scan *h, struct slice in)
 
 /* ------------------------------------------------------------------ mbox */
 
-static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 static bool is_month(struct slice word)
 {

@@ -52,20 +52,26 @@ static size_t skip_angle(struct slice s, size_t i)
 static struct slice without_route(struct slice inner)
 {
     size_t colon = slice_find(inner, ':');
-    return inner.len && inner.data[0] == '@' && colon < inner.len ? trim(slice_from(inner, colon + 1)) : inner;
+    return inner.len && inner.data[0] == '@' && colon < inner.len
+               ? trim(slice_from(inner, colon + 1))
+               : inner;
 }
 
-struct element { /* of the list, between two commas */
+/* of the list, between two commas */
+struct element {
     struct slice angle;
-    struct slice bare; /* the word with an "@" in it, or that ends in a quoted string followed by one */
+    /* the word with an "@" in it, or that ends in a quoted string followed by one */
+    struct slice bare;
     bool group;
     size_t end;
 };
 
-/* A run of anything but blanks and what has a meaning of its own; quoted strings are parts of it. */
+/* A run of anything but blanks and what has a meaning of its own; quoted strings are parts of
+ * it. */
 static size_t skip_word(struct slice s, size_t i)
 {
-    while (i < s.len && !is_blank(s.data[i]) && s.data[i] != '<' && s.data[i] != '(' && s.data[i] != ',' && s.data[i] != ';')
+    while (i < s.len && !is_blank(s.data[i]) && s.data[i] != '<' && s.data[i] != '(' &&
+           s.data[i] != ',' && s.data[i] != ';')
         i = s.data[i] == '"' ? skip_quoted(s, i) : i + 1;
     return i;
 }
@@ -113,7 +119,8 @@ static struct element read_element(struct slice s, size_t i)
     return e;
 }
 
-/* "root (Cron Daemon)": one word of a local part's octets and nothing else but comments. Empty: it is not so. */
+/* "root (Cron Daemon)": one word of a local part's octets and nothing else but comments. Empty: it
+ * is not so. */
 static struct slice lone_name(struct slice value)
 {
     struct slice name = slice_of("");
@@ -127,7 +134,8 @@ static struct slice lone_name(struct slice value)
             i = skip_comment(value, i);
             continue;
         }
-        while (i < value.len && (unsigned char)value.data[i] > ' ' && !strchr("()<>@,;:\\\"[]\x7f", value.data[i]))
+        while (i < value.len && (unsigned char)value.data[i] > ' ' &&
+               !strchr("()<>@,;:\\\"[]\x7f", value.data[i]))
             i++;
         if (i == from || name.len)
             return slice_of("");
@@ -163,13 +171,15 @@ bool first_mailbox_read(struct slice value, struct first_mailbox *out_r)
                 out_r->from = (size_t)(word.data - value.data) + bracket;
                 out_r->to = out_r->from + word.len - 2 * bracket;
                 out_r->end = e.end;
-                out_r->address = without_route(trim(slice_head(slice_from(value, out_r->from), out_r->to - out_r->from)));
+                out_r->address = without_route(
+                    trim(slice_head(slice_from(value, out_r->from), out_r->to - out_r->from)));
             }
         }
         i = e.end + 1;
     }
     out_r->several = n > 1;
-    if (!out_r->several) /* words without an address may follow */
+    /* words without an address may follow */
+    if (!out_r->several)
         out_r->end = value.len;
     return n > 0 || read_lone_name(value, out_r);
 }

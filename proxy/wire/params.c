@@ -10,7 +10,8 @@ enum { ENVID_MAX = 100, ORCPT_MAX = 500 };
 
 struct param {
     struct slice name;
-    bool has_value; /* "NAME=", even with nothing behind it */
+    /* "NAME=", even with nothing behind it */
+    bool has_value;
     struct slice value;
 };
 
@@ -75,12 +76,14 @@ static bool notify_is_valid(struct slice value)
 static bool is_atom(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (!ascii_is_alpha(s.data[i]) && !ascii_is_digit(s.data[i]) && (s.data[i] == 0 || !strchr("!#$%&'*+-/?^_`{|}~", s.data[i])))
+        if (!ascii_is_alpha(s.data[i]) && !ascii_is_digit(s.data[i]) &&
+            (s.data[i] == 0 || !strchr("!#$%&'*+-/?^_`{|}~", s.data[i])))
             return false;
     return s.len > 0;
 }
 
-/* RFC 3461 4.2; of type utf-8 where SMTPUTF8 was offered also UTF-8 as it is (RFC 6533 section 3). */
+/* RFC 3461 4.2; of type utf-8 where SMTPUTF8 was offered also UTF-8 as it is (RFC 6533 section
+ * 3). */
 static bool orcpt_is_valid(struct slice value, bool smtputf8)
 {
     size_t semicolon = slice_find(value, ';');
@@ -103,8 +106,10 @@ struct row {
     bool valued;
 };
 
-/* Which row the parameter is (its index), checked for being offered, new and with a value where one belongs; -1 with *fault_r set. */
-static int find_row(const struct param *p, const struct row *rows, int count, unsigned *seen, enum params_fault *fault_r)
+/* Which row the parameter is (its index), checked for being offered, new and with a value where one
+ * belongs; -1 with *fault_r set. */
+static int find_row(const struct param *p, const struct row *rows, int count, unsigned *seen,
+                    enum params_fault *fault_r)
 {
     for (int i = 0; i < count; i++) {
         if (!slice_is_word(p->name, rows[i].name) || !rows[i].offered)
@@ -129,12 +134,17 @@ static bool read_mail_value(int row, struct slice value, struct mail_params *m)
     case MAIL_BODY: return read_body(value, &m->body);
     case MAIL_SMTPUTF8: m->smtputf8 = true; return true;
     case MAIL_AUTH: m->has_auth = true; return auth_is_valid(value);
-    case MAIL_RET: m->ret = value; return slice_is_word(value, "FULL") || slice_is_word(value, "HDRS");
-    default: m->envid = value; return value.len > 0 && value.len <= ENVID_MAX && xtext_is_valid(value);
+    case MAIL_RET:
+        m->ret = value;
+        return slice_is_word(value, "FULL") || slice_is_word(value, "HDRS");
+    default:
+        m->envid = value;
+        return value.len > 0 && value.len <= ENVID_MAX && xtext_is_valid(value);
     }
 }
 
-enum params_fault params_parse_mail(struct slice in, const struct params_offer *offer, struct mail_params *params_r)
+enum params_fault params_parse_mail(struct slice in, const struct params_offer *offer,
+                                    struct mail_params *params_r)
 {
     const struct row rows[MAIL_ROWS] = {
         [MAIL_SIZE] = {"SIZE", offer->size, true},
@@ -159,10 +169,12 @@ enum params_fault params_parse_mail(struct slice in, const struct params_offer *
     return PARAMS_OK;
 }
 
-enum params_fault params_parse_rcpt(struct slice in, const struct params_offer *offer, struct rcpt_params *params_r)
+enum params_fault params_parse_rcpt(struct slice in, const struct params_offer *offer,
+                                    struct rcpt_params *params_r)
 {
     enum { NOTIFY, ORCPT, ROWS };
-    const struct row rows[ROWS] = {[NOTIFY] = {"NOTIFY", offer->dsn, true}, [ORCPT] = {"ORCPT", offer->dsn, true}};
+    const struct row rows[ROWS] = {
+        [NOTIFY] = {"NOTIFY", offer->dsn, true}, [ORCPT] = {"ORCPT", offer->dsn, true}};
     struct rcpt_params r = {.notify = slice_of(""), .orcpt = slice_of("")};
     struct param p;
     unsigned seen = 0;

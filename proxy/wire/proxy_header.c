@@ -7,7 +7,12 @@
 
 static const char v1_prefix[] = "PROXY ";
 static const char v2_signature[] = "\r\n\r\n\0\r\nQUIT\n";
-enum { V1_PREFIX = sizeof v1_prefix - 1, V1_SHORTEST = 15 /* PROXY UNKNOWN CRLF */, V2_SIGNATURE = sizeof v2_signature - 1, V2_FIXED = 16 };
+enum {
+    V1_PREFIX = sizeof v1_prefix - 1,
+    V1_SHORTEST = 15 /* PROXY UNKNOWN CRLF */,
+    V2_SIGNATURE = sizeof v2_signature - 1,
+    V2_FIXED = 16
+};
 
 static enum proxy_header_step bad(struct proxy_header *out, const char *why)
 {
@@ -49,23 +54,32 @@ static bool parse_port(struct slice text, uint16_t *port_r)
 /* addr_parse also takes brackets and zones, which have no place here. */
 static bool parse_bare(struct slice text, enum addr_family family, struct addr *addr_r)
 {
-    return text.len && text.data[0] != '[' && slice_find(text, '%') == text.len && addr_parse(text, addr_r) && addr_r->family == family;
+    return text.len && text.data[0] != '[' && slice_find(text, '%') == text.len &&
+           addr_parse(text, addr_r) && addr_r->family == family;
 }
 
 static enum proxy_header_step parse_line(struct slice line, struct proxy_header *out)
 {
-    struct slice protocol, source, destination, source_port, destination_port, rest = slice_from(line, V1_PREFIX);
-    bool unknown = slice_is(rest, "UNKNOWN") || (rest.len > 7 && memcmp(rest.data, "UNKNOWN ", 8) == 0);
-    if (unknown) /* what follows it is to be ignored */
+    struct slice protocol, source, destination, source_port, destination_port,
+        rest = slice_from(line, V1_PREFIX);
+    bool unknown =
+        slice_is(rest, "UNKNOWN") || (rest.len > 7 && memcmp(rest.data, "UNKNOWN ", 8) == 0);
+    /* what follows it is to be ignored */
+    if (unknown)
         return PROXY_HEADER_DONE;
-    if (!next_field(&rest, &protocol) || !(slice_is(protocol, "TCP4") || slice_is(protocol, "TCP6")))
+    if (!next_field(&rest, &protocol) ||
+        !(slice_is(protocol, "TCP4") || slice_is(protocol, "TCP6")))
         return bad(out, "a PROXY line with a protocol that is not TCP4, TCP6 or UNKNOWN");
     enum addr_family family = protocol.data[3] == '4' ? ADDR_V4 : ADDR_V6;
-    bool fields = next_field(&rest, &source) && next_field(&rest, &destination) && next_field(&rest, &source_port);
-    destination_port = rest; /* to the end of the line: a space in it is no digit */
-    if (!fields || !parse_bare(source, family, &out->source) || !parse_bare(destination, family, &out->destination))
+    bool fields = next_field(&rest, &source) && next_field(&rest, &destination) &&
+                  next_field(&rest, &source_port);
+    /* to the end of the line: a space in it is no digit */
+    destination_port = rest;
+    if (!fields || !parse_bare(source, family, &out->source) ||
+        !parse_bare(destination, family, &out->destination))
         return bad(out, "a PROXY line with a wrong address");
-    if (!parse_port(source_port, &out->source.port) || !parse_port(destination_port, &out->destination.port))
+    if (!parse_port(source_port, &out->source.port) ||
+        !parse_port(destination_port, &out->destination.port))
         return bad(out, "a PROXY line with a wrong port");
     out->has_addresses = true;
     return PROXY_HEADER_DONE;
@@ -95,7 +109,8 @@ enum { FAMILY_NONE = 0, FAMILY_V4 = 1, FAMILY_V6 = 2, FAMILY_UNIX = 3, FAMILY_CO
 enum { PROTOCOL_NONE = 0, PROTOCOL_STREAM = 1, PROTOCOL_DATAGRAM = 2, PROTOCOL_COUNT };
 enum { TLV_HEAD = 3, TLV_CRC32C = 3, CRC_SIZE = 4 };
 
-static const size_t block_sizes[FAMILY_COUNT] = {[FAMILY_NONE] = 0, [FAMILY_V4] = 12, [FAMILY_V6] = 36, [FAMILY_UNIX] = 216};
+static const size_t block_sizes[FAMILY_COUNT] = {
+    [FAMILY_NONE] = 0, [FAMILY_V4] = 12, [FAMILY_V6] = 36, [FAMILY_UNIX] = 216};
 
 static unsigned octet(struct slice s, size_t at)
 {
@@ -126,34 +141,39 @@ static bool sum_is_right(struct slice header, size_t at)
     return short_at(header, at) == crc >> 16 && short_at(header, at + 2) == (crc & UINT16_MAX);
 }
 
-/* The additions behind the addresses: all are skipped but the checksum. NULL: nothing is wrong with them. */
+/* The additions behind the addresses: all are skipped but the checksum. NULL: nothing is wrong with
+ * them. */
 static const char *fault_of_additions(struct slice header, size_t at)
 {
     while (at < header.len) {
         if (header.len - at < TLV_HEAD || header.len - at - TLV_HEAD < short_at(header, at + 1))
             return "a PROXY v2 header with an addition that is cut off";
         size_t length = short_at(header, at + 1);
-        if (octet(header, at) == TLV_CRC32C && (length != CRC_SIZE || !sum_is_right(header, at + TLV_HEAD)))
+        if (octet(header, at) == TLV_CRC32C &&
+            (length != CRC_SIZE || !sum_is_right(header, at + TLV_HEAD)))
             return "a PROXY v2 header with a wrong checksum";
         at += TLV_HEAD + length;
     }
     return NULL;
 }
 
-static struct addr address_at(struct slice header, size_t at, size_t port_at, enum addr_family family)
+static struct addr address_at(struct slice header, size_t at, size_t port_at,
+                              enum addr_family family)
 {
     struct addr a = {.family = family, .port = short_at(header, port_at)};
     memcpy(a.bytes, header.data + at, family == ADDR_V4 ? 4 : 16);
     return addr_unmap(&a);
 }
 
-static enum proxy_header_step take_addresses(struct slice header, unsigned family, unsigned protocol, struct proxy_header *out)
+static enum proxy_header_step take_addresses(struct slice header, unsigned family,
+                                             unsigned protocol, struct proxy_header *out)
 {
     if (family >= FAMILY_COUNT || protocol >= PROTOCOL_COUNT)
         return bad(out, "a PROXY v2 header with an unknown family or protocol");
     if (header.len - V2_FIXED < block_sizes[family])
         return bad(out, "a PROXY v2 header that is too short for its addresses");
-    if (family == FAMILY_NONE) /* nobody knows where its additions begin */
+    /* nobody knows where its additions begin */
+    if (family == FAMILY_NONE)
         return PROXY_HEADER_DONE;
     const char *fault = fault_of_additions(header, V2_FIXED + block_sizes[family]);
     if (fault)
@@ -181,9 +201,11 @@ static enum proxy_header_step parse_v2(struct slice view, struct proxy_header *o
     if (view.len < length)
         return more(out, length - view.len);
     out->length = length;
-    if (command == COMMAND_LOCAL) /* a health check: its family and addresses mean nothing */
+    /* a health check: its family and addresses mean nothing */
+    if (command == COMMAND_LOCAL)
         return PROXY_HEADER_DONE;
-    return take_addresses(slice_head(view, length), octet(view, 13) >> 4, octet(view, 13) & 15, out);
+    return take_addresses(slice_head(view, length), octet(view, 13) >> 4, octet(view, 13) & 15,
+                          out);
 }
 
 static bool begins_like(struct slice view, const char *start, size_t n)

@@ -1,5 +1,6 @@
-/* The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): what a load balancer says about the client before anything else. To the letter: whatever
- * is not exactly a header is refused, because what is believed here decides who may send. */
+/* The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): what a load balancer
+ * says about the client before anything else. To the letter: whatever is not exactly a header is
+ * refused, because what is believed here decides who may send. */
 #ifndef WIRE_PROXY_HEADER_H
 #define WIRE_PROXY_HEADER_H
 
@@ -7,21 +8,31 @@
 #include "base/slice.h"
 
 enum proxy_header_step {
-    PROXY_HEADER_MORE, /* `need` more octets belong to it for certain */
+    /* `need` more octets belong to it for certain */
+    PROXY_HEADER_MORE,
     PROXY_HEADER_DONE,
-    PROXY_HEADER_BAD, /* `why` */
+    /* `why` */
+    PROXY_HEADER_BAD,
 };
 
 struct proxy_header {
-    size_t need;        /* MORE: reading just that many never takes an octet that stands behind the header (TLS may begin there) */
-    size_t length;      /* DONE: octets of the header */
-    bool has_addresses; /* DONE: false for LOCAL, UNKNOWN and families that have no IP address: the connection's own ends count */
-    struct addr source; /* with port; a mapped IPv4 address comes out as IPv4 */
+    /* MORE: reading just that many never takes an octet that stands behind the header (TLS may
+     * begin there) */
+    size_t need;
+    /* DONE: octets of the header */
+    size_t length;
+    /* DONE: false for LOCAL, UNKNOWN and families that have no IP address: the connection's own
+     * ends count */
+    bool has_addresses;
+    /* with port; a mapped IPv4 address comes out as IPv4 */
+    struct addr source;
     struct addr destination;
-    const char *why; /* BAD: in words, for the log */
+    /* BAD: in words, for the log */
+    const char *why;
 };
 
-/* Looks at everything that was read so far, which begins at the first octet of the connection; may be empty. */
+/* Looks at everything that was read so far, which begins at the first octet of the connection; may
+ * be empty. */
 enum proxy_header_step proxy_header_parse(struct slice view, struct proxy_header *out);
 
 #endif

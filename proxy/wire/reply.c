@@ -7,7 +7,8 @@
 #include "base/caps.h"
 #include "wire/utf8.h"
 
-enum { LINE_MAX_OUT = 500 }; /* RFC 5321 4.5.3.1.5 allows 512 with CRLF */
+/* RFC 5321 4.5.3.1.5 allows 512 with CRLF */
+enum { LINE_MAX_OUT = 500 };
 
 void reply_init(struct reply *r)
 {
@@ -29,7 +30,8 @@ void reply_copy(struct reply *to, const struct reply *from)
     to->lines = from->lines;
     memcpy(to->enhanced, from->enhanced, sizeof to->enhanced);
     buf_clear(&to->text);
-    bool fits = buf_append_slice(&to->text, buf_view(&from->text)); /* both are born with the same cap */
+    /* both are born with the same cap */
+    bool fits = buf_append_slice(&to->text, buf_view(&from->text));
     assert(fits);
     (void)fits;
 }
@@ -48,7 +50,8 @@ const char *reply_words(const struct reply *r, char *out, size_t size)
         snprintf(out, size, "no reply");
         return out;
     }
-    int head = snprintf(out, size, "%d%s%s%s", r->code, r->enhanced[0] ? " " : "", r->enhanced, text.len ? " " : "");
+    int head = snprintf(out, size, "%d%s%s%s", r->code, r->enhanced[0] ? " " : "", r->enhanced,
+                        text.len ? " " : "");
     size_t n = head > 0 && (size_t)head < size ? (size_t)head : size - 1;
     for (size_t i = 0; i < text.len && n < size - 1; i++) {
         bool joint = text.data[i] == '\n';
@@ -80,8 +83,10 @@ static size_t write_code(char *line, int code, bool last)
     return 4;
 }
 
-/* Appends one line of output; controls that would break the line are left out, whoever put them there. */
-static bool write_line(struct buf *out, int code, bool last, const char *enhanced, struct slice text)
+/* Appends one line of output; controls that would break the line are left out, whoever put them
+ * there. */
+static bool write_line(struct buf *out, int code, bool last, const char *enhanced,
+                       struct slice text)
 {
     char line[LINE_MAX_OUT + 4];
     struct slice status = slice_of(enhanced);

@@ -9,7 +9,8 @@ void reply_parser_init(struct reply_parser *p)
 {
     *p = (struct reply_parser){0};
     reply_init(&p->reply);
-    buf_init(&p->line, CAP_REPLY_LINE + 1); /* the CR is not counted */
+    /* the CR is not counted */
+    buf_init(&p->line, CAP_REPLY_LINE + 1);
 }
 
 void reply_parser_free(struct reply_parser *p)
@@ -26,8 +27,8 @@ static enum reply_step bad(struct reply_parser *p, const char *words)
     return REPLY_BAD;
 }
 
-/* ^[2-5][0-5][0-9] (RFC 5321 4.2), or as much of it as is there: a peer of another protocol is known by its first octets, before it
- * ever sends a line end. */
+/* ^[2-5][0-5][0-9] (RFC 5321 4.2), or as much of it as is there: a peer of another protocol is
+ * known by its first octets, before it ever sends a line end. */
 static bool code_may_be(struct slice line)
 {
     static const char low[CODE_LEN] = {'2', '0', '0'}, high[CODE_LEN] = {'5', '5', '9'};
@@ -45,7 +46,8 @@ static size_t digits(struct slice s)
     return n;
 }
 
-/* Octets of an enhanced code at the start of the text whose class is `hundred` (RFC 2034 section 4); 0: none. */
+/* Octets of an enhanced code at the start of the text whose class is `hundred` (RFC 2034 section
+ * 4); 0: none. */
 static size_t enhanced_len(struct slice text, char hundred)
 {
     if (hundred == '3' || text.len < 5 || text.data[0] != hundred)
@@ -67,7 +69,8 @@ static int code_of(struct slice line)
     return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
 }
 
-/* Takes the enhanced code off a line's text. The reply's code is that of the first line that has one; another code stays in the text. */
+/* Takes the enhanced code off a line's text. The reply's code is that of the first line that has
+ * one; another code stays in the text. */
 static struct slice take_enhanced(struct reply *r, struct slice text)
 {
     size_t n = enhanced_len(text, (char)('0' + r->code / 100));

@@ -5,8 +5,10 @@
 #include "base/slice.h"
 
 bool utf8_is_valid(struct slice s);
-bool utf8_has_high(struct slice s); /* some octet is above 127 */
-size_t utf8_cut(struct slice s,
-                size_t max); /* the most octets, `max` at most, that split no character; `max` itself where s is not UTF-8 there */
+/* some octet is above 127 */
+bool utf8_has_high(struct slice s);
+/* the most octets, `max` at most, that split no character; `max` itself where s is not UTF-8
+ * there */
+size_t utf8_cut(struct slice s, size_t max);
 
 #endif

@@ -84,7 +84,8 @@ struct sockaddr_in endpoint(const char *text)
     struct sockaddr_in a = {.sin_family = AF_INET};
     char host[64];
     unsigned port;
-    if (!text || sscanf(text, "%63[0-9.]:%u", host, &port) != 2 || port > 65535 || inet_pton(AF_INET, host, &a.sin_addr) != 1)
+    if (!text || sscanf(text, "%63[0-9.]:%u", host, &port) != 2 || port > 65535 ||
+        inet_pton(AF_INET, host, &a.sin_addr) != 1)
         die("not an address with a port: %s", text ? text : "(none)");
     a.sin_port = htons((uint16_t)port);
     return a;
@@ -92,11 +93,13 @@ struct sockaddr_in endpoint(const char *text)
 
 int listen_on(uint16_t port, uint16_t *port_r)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-        listen(fd, 4096) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 4096) != 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         die("cannot listen on 127.0.0.1:%u: %s", port, strerror(errno));
     *port_r = ntohs(a.sin_port);
     return fd;
@@ -125,7 +128,9 @@ int connect_to(const struct sockaddr_in *to, unsigned source_index)
         die("socket: %s", strerror(errno));
     no_nagle(fd);
     if (source_index) {
-        struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + source_index % 250)};
+        struct sockaddr_in from = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr =
+                                       htonl(INADDR_LOOPBACK + 1 + source_index % 250)};
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(fd, (struct sockaddr *)&from, sizeof from) != 0)
             die("bind: %s", strerror(errno));

@@ -1,5 +1,6 @@
-/* What the four tools of the benchmark share: arguments, sockets, a clock. They run on loopback, so a failure of the machine (no memory, no
- * descriptors) ends the program with a message: a benchmark that limps on measures something else. */
+/* What the four tools of the benchmark share: arguments, sockets, a clock. They run on loopback, so
+ * a failure of the machine (no memory, no descriptors) ends the program with a message: a benchmark
+ * that limps on measures something else. */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
@@ -18,7 +19,8 @@ uint64_t now_ns(void);
 void *must_alloc(size_t size);
 void *must_grow(void *old, size_t size);
 
-/* The value of --name, or `otherwise`. Every argument is a pair "--name value"; args_check dies on anything else than the names listed. */
+/* The value of --name, or `otherwise`. Every argument is a pair "--name value"; args_check dies on
+ * anything else than the names listed. */
 const char *arg_text(int argc, char **argv, const char *name, const char *otherwise);
 long arg_number(int argc, char **argv, const char *name, long otherwise);
 void args_check(int argc, char **argv, const char *const *names);
@@ -32,8 +34,9 @@ int listen_on(uint16_t port, uint16_t *port_r);
 /* The next waiting connection, non-blocking and without Nagle; -1 when none waits. */
 int accept_one(int listener);
 
-/* Starts to connect, non-blocking and without Nagle; source_index 0: from 127.0.0.1, otherwise from one of 250 other loopback addresses, so that ten
- * thousand clients a second do not run out of port numbers. Returns the descriptor; the outcome shows as writability. */
+/* Starts to connect, non-blocking and without Nagle; source_index 0: from 127.0.0.1, otherwise from
+ * one of 250 other loopback addresses, so that ten thousand clients a second do not run out of port
+ * numbers. Returns the descriptor; the outcome shows as writability. */
 int connect_to(const struct sockaddr_in *to, unsigned source_index);
 
 /* As many descriptors as the system lets us have. */

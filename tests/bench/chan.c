@@ -138,8 +138,10 @@ static long write_some(struct chan *c)
 {
     size_t first = c->out_len - c->out_done;
     if (!c->ssl) {
-        struct iovec v[2] = {{c->out ? c->out + c->out_done : NULL, first}, {(void *)(uintptr_t)c->tail, c->tail_len}};
-        struct msghdr message = {.msg_iov = first ? v : v + 1, .msg_iovlen = first ? (c->tail_len ? 2 : 1) : 1};
+        struct iovec v[2] = {{c->out ? c->out + c->out_done : NULL, first},
+                             {(void *)(uintptr_t)c->tail, c->tail_len}};
+        struct msghdr message = {.msg_iov = first ? v : v + 1,
+                                 .msg_iovlen = first ? (c->tail_len ? 2 : 1) : 1};
         long sent = sendmsg(c->fd, &message, MSG_NOSIGNAL);
         return sent >= 0 ? sent : errno == EAGAIN ? 0 : -1;
     }
@@ -147,9 +149,11 @@ static long write_some(struct chan *c)
     const char *data = first ? c->out + c->out_done : c->tail;
     size_t len = first ? first : c->tail_len;
     int result = SSL_write(c->ssl, data, (int)(len > 1 << 20 ? 1 << 20 : len));
-    return result > 0                                                                                                      ? result
-           : SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_WRITE || SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_READ ? 0
-                                                                                                                           : -1;
+    return result > 0 ? result
+           : SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_WRITE ||
+                   SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_READ
+               ? 0
+               : -1;
 }
 
 int chan_flush(struct chan *c, void *owner)
@@ -162,7 +166,8 @@ int chan_flush(struct chan *c, void *owner)
             watch(c, owner, EPOLLIN | EPOLLOUT);
             return 0;
         }
-        size_t first = c->out_len - c->out_done, from_first = (size_t)sent < first ? (size_t)sent : first;
+        size_t first = c->out_len - c->out_done,
+               from_first = (size_t)sent < first ? (size_t)sent : first;
         c->out_done += from_first;
         if ((size_t)sent > from_first) {
             c->tail += (size_t)sent - from_first;

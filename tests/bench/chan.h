@@ -1,4 +1,5 @@
-/* A connection of the generator or of the sink: a socket, perhaps TLS on it, what was read and what is to be written. */
+/* A connection of the generator or of the sink: a socket, perhaps TLS on it, what was read and what
+ * is to be written. */
 #ifndef TESTS_BENCH_CHAN_H
 #define TESTS_BENCH_CHAN_H
 
@@ -7,20 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHAN_IN 32768 /* bytes read at once: two TLS records */
+/* bytes read at once: two TLS records */
+#define CHAN_IN 32768
 
 struct chan {
     int fd;
     int epoll;
-    uint32_t events; /* what epoll watches now */
+    /* what epoll watches now */
+    uint32_t events;
     SSL *ssl;
     bool handshaking;
-    bool ssl_wants_write; /* the handshake or a read cannot go on before a write */
+    /* the handshake or a read cannot go on before a write */
+    bool ssl_wants_write;
     char *in;
     size_t in_len;
     char *out;
     size_t out_len, out_cap, out_done;
-    const char *tail; /* borrowed: written after `out`, not copied */
+    /* borrowed: written after `out`, not copied */
+    const char *tail;
     size_t tail_len;
 };
 
@@ -32,7 +37,8 @@ void chan_close(struct chan *c);
 void chan_start_tls(struct chan *c, SSL_CTX *context, bool server, const char *name);
 int chan_handshake(struct chan *c);
 
-/* Reads once into `in`: bytes read, 0 when nothing is there now, -1 at the end of the stream or an error. */
+/* Reads once into `in`: bytes read, 0 when nothing is there now, -1 at the end of the stream or an
+ * error. */
 long chan_fill(struct chan *c);
 void chan_consume(struct chan *c, size_t count);
 
@@ -40,7 +46,8 @@ void chan_consume(struct chan *c, size_t count);
 void chan_queue(struct chan *c, const char *data, size_t len);
 void chan_tail(struct chan *c, const char *data, size_t len);
 
-/* Writes what is queued: 0 all went out or the socket is full (writability is then awaited), -1 an error. */
+/* Writes what is queued: 0 all went out or the socket is full (writability is then awaited), -1 an
+ * error. */
 int chan_flush(struct chan *c, void *owner);
 bool chan_has_output(const struct chan *c);
 

@@ -1,5 +1,7 @@
-/* delay: a relay that makes a line long. Every byte and every end of stream arrives --ms milliseconds after it was sent, each way; a connection
- * itself takes what TCP's handshake would: the other side hears of it after three one-way delays. Prints {"port":N}; ends when stdin does. */
+/* delay: a relay that makes a line long. Every byte and every end of stream arrives --ms
+ * milliseconds after it was sent, each way; a connection itself takes what TCP's handshake would:
+ * the other side hears of it after three one-way delays. Prints {"port":N}; ends when stdin
+ * does. */
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -16,17 +18,21 @@ struct pair;
 struct side {
     struct pair *pair;
     int fd;
-    bool ended; /* its end of stream was read */
+    /* its end of stream was read */
+    bool ended;
     unsigned index;
 };
 
 struct pair {
-    struct side sides[2]; /* 0: who connected to us, 1: the target */
-    int in_flight;        /* parcels that refer to this pair */
+    /* 0: who connected to us, 1: the target */
+    struct side sides[2];
+    /* parcels that refer to this pair */
+    int in_flight;
     bool dead;
 };
 
-/* What is under way: bytes for the other side, its end of stream (len 0), or the connection itself. */
+/* What is under way: bytes for the other side, its end of stream (len 0), or the connection
+ * itself. */
 struct parcel {
     struct parcel *next;
     uint64_t due_ns;
@@ -45,7 +51,8 @@ struct relay {
     int epoll, timer, listener;
     uint64_t delay_ns;
     struct sockaddr_in to;
-    struct queue openings, bytes; /* each in the order of due times, since each has one delay */
+    /* each in the order of due times, since each has one delay */
+    struct queue openings, bytes;
 };
 
 static void post(struct queue *q, struct parcel *p)
@@ -88,8 +95,8 @@ static void accept_all(struct relay *r)
     }
 }
 
-/* Blocking reads and writes would do no harm here, but a full socket must not stop the clock: what cannot be written at once ends the pair. The
- * messages sent through this relay are small. */
+/* Blocking reads and writes would do no harm here, but a full socket must not stop the clock: what
+ * cannot be written at once ends the pair. The messages sent through this relay are small. */
 static void deliver(struct relay *r, struct parcel *p)
 {
     struct side *to = &p->pair->sides[p->to];
@@ -197,7 +204,8 @@ int main(int argc, char **argv)
     r.listener = listen_on(0, &port);
     struct epoll_event in = {.events = EPOLLIN}, timer = {.events = EPOLLIN, .data.ptr = &r.timer},
                        door = {.events = EPOLLIN, .data.ptr = &r.listener};
-    if (epoll_ctl(r.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &in) != 0 || epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.timer, &timer) != 0 ||
+    if (epoll_ctl(r.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &in) != 0 ||
+        epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.timer, &timer) != 0 ||
         epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.listener, &door) != 0)
         die("epoll_ctl: %s", strerror(errno));
     printf("{\"port\":%u}\n", port);

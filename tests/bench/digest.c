@@ -73,7 +73,8 @@ uint64_t digest_words(const char *data, size_t len, uint64_t *power_r)
     return d.sum;
 }
 
-uint64_t digest_join(uint64_t first_sum, uint64_t power_of_rest, uint64_t rest_sum, uint64_t body_len)
+uint64_t digest_join(uint64_t first_sum, uint64_t power_of_rest, uint64_t rest_sum,
+                     uint64_t body_len)
 {
     return mix((first_sum * power_of_rest + rest_sum) ^ mix(body_len));
 }

@@ -1,5 +1,6 @@
-/* hold: keeps many idle clients connected. Each reads the greeting, says EHLO and reads the answer; when all have, one line of JSON says so. Ends
- * when stdin does, with a second line: how many were closed on us meanwhile. */
+/* hold: keeps many idle clients connected. Each reads the greeting, says EHLO and reads the answer;
+ * when all have, one line of JSON says so. Ends when stdin does, with a second line: how many were
+ * closed on us meanwhile. */
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -10,12 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WINDOW 200 /* clients on their way in at once: no server's listen queue overflows */
+/* clients on their way in at once: no server's listen queue overflows */
+#define WINDOW 200
 
 struct holder {
     int fd;
-    unsigned replies; /* 0 waits for the greeting, 1 for EHLO's, 2 idle */
-    char last[4];     /* the beginning of the line that is coming in */
+    /* 0 waits for the greeting, 1 for EHLO's, 2 idle */
+    unsigned replies;
+    /* the beginning of the line that is coming in */
+    char last[4];
     unsigned column;
 };
 

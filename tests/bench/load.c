@@ -29,7 +29,8 @@ static void make_auth(struct load *l, const char *pair)
     const char *colon = pair ? strchr(pair, ':') : NULL;
     if (!colon)
         return;
-    int len = snprintf((char *)plain, sizeof plain, "%c%.*s%c%s", 0, (int)(colon - pair), pair, 0, colon + 1);
+    int len = snprintf((char *)plain, sizeof plain, "%c%.*s%c%s", 0, (int)(colon - pair), pair, 0,
+                       colon + 1);
     if (len < 0 || (size_t)len >= sizeof plain)
         die("--auth is too long");
     EVP_EncodeBlock(coded, plain, len);
@@ -67,13 +68,16 @@ void load_report(struct load *l, uint64_t start_ns, bool timed_out)
     for (char *p = l->complaint; *p; p++)
         if (*p == '"' || *p == '\\' || (unsigned char)*p < 32 || (unsigned char)*p > 126)
             *p = '?';
-    printf("{\"messages\":%ld,\"acked\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"connections\":%" PRIu64
-           ",\"handshakes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\",\"start_ns\":%" PRIu64
-           ",\"last_ack_ns\":%" PRIu64 ",\"seconds\":%.6f,\"rate\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
+    printf("{\"messages\":%ld,\"acked\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"lost\":%" PRIu64
+           ",\"connections\":%" PRIu64 ",\"handshakes\":%" PRIu64 ",\"bytes\":%" PRIu64
+           ",\"digest\":\"%016" PRIx64 "\",\"start_ns\":%" PRIu64 ",\"last_ack_ns\":%" PRIu64
+           ",\"seconds\":%.6f,\"rate\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_"
+           "ms\":%.3f,"
            "\"timed_out\":%s,\"complaint\":\"%s\"}\n",
-           l->messages, n->acked, n->refused, n->lost, n->connections, n->handshakes, n->bytes, n->digest, start_ns, n->last_ack_ns,
-           seconds, seconds > 0 ? (double)n->acked / seconds : 0, percentile(l, 500), percentile(l, 900), percentile(l, 990),
-           percentile(l, 1000), timed_out ? "true" : "false", l->complaint);
+           l->messages, n->acked, n->refused, n->lost, n->connections, n->handshakes, n->bytes,
+           n->digest, start_ns, n->last_ack_ns, seconds,
+           seconds > 0 ? (double)n->acked / seconds : 0, percentile(l, 500), percentile(l, 900),
+           percentile(l, 990), percentile(l, 1000), timed_out ? "true" : "false", l->complaint);
 }
 
 static bool run(struct load *l, uint64_t until_ns)
@@ -92,8 +96,10 @@ static bool run(struct load *l, uint64_t until_ns)
 
 static void configure(struct load *l, int argc, char **argv)
 {
-    static const char *const known[] = {"--to",  "--clients", "--messages", "--per-connection", "--size",  "--recipients", "--senders",
-                                        "--tls", "--ca",      "--name",     "--auth",           "--limit", "--spread",     NULL};
+    static const char *const known[] = {
+        "--to",      "--clients", "--messages", "--per-connection", "--size", "--recipients",
+        "--senders", "--tls",     "--ca",       "--name",           "--auth", "--limit",
+        "--spread",  NULL};
     args_check(argc, argv, known);
     l->to = endpoint(arg_text(argc, argv, "--to", NULL));
     l->messages = arg_number(argc, argv, "--messages", 1);
@@ -122,7 +128,8 @@ int main(int argc, char **argv)
     message_maker_init(&l.maker, l.size);
     l.micros = must_alloc((size_t)(l.messages + 1) * sizeof *l.micros);
     struct load_client *clients = must_alloc((size_t)l.clients * sizeof *clients);
-    uint64_t start = now_ns(), limit = (uint64_t)arg_number(argc, argv, "--limit", 120) * 1000000000u;
+    uint64_t start = now_ns(),
+             limit = (uint64_t)arg_number(argc, argv, "--limit", 120) * 1000000000u;
     l.running = l.clients;
     for (long i = 0; i < l.clients; i++) {
         clients[i] = (struct load_client){.load = &l, .index = (unsigned)i, .chan.fd = -1};

@@ -1,4 +1,5 @@
-/* The load generator: many clients of the legacy kind (one command at a time), each sending messages until all are sent. */
+/* The load generator: many clients of the legacy kind (one command at a time), each sending
+ * messages until all are sent. */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
 
@@ -12,19 +13,23 @@ enum load_tls { LOAD_CLEAR, LOAD_STARTTLS, LOAD_IMPLICIT };
 
 /* The part that all messages share, made once. */
 struct message_maker {
-    char *filler; /* as it goes over the wire: dots stuffed, final dot included */
+    /* as it goes over the wire: dots stuffed, final dot included */
+    char *filler;
     size_t filler_len;
     uint64_t filler_sum, filler_power;
     size_t filler_plain_len;
-    uint64_t run; /* drawn at the start: numbers of two runs differ */
+    /* drawn at the start: numbers of two runs differ */
+    uint64_t run;
 };
 
-#define MESSAGE_HEAD 640 /* room for header fields and the first line of the body */
+/* room for header fields and the first line of the body */
+#define MESSAGE_HEAD 640
 
 /* Bodies such that header and body together have `size` bytes (at least about 400). */
 void message_maker_init(struct message_maker *m, size_t size);
 
-/* Writes header and first body line of message `number` into `head`; returns their length and the body's digest. */
+/* Writes header and first body line of message `number` into `head`; returns their length and the
+ * body's digest. */
 size_t message_head(const struct message_maker *m, uint64_t number, char *head, uint64_t *digest_r);
 
 struct load_counts {
@@ -37,17 +42,24 @@ struct load {
     SSL_CTX *context;
     struct sockaddr_in to;
     enum load_tls tls;
-    const char *name; /* expected in the certificate */
-    char auth[512];   /* the AUTH PLAIN command, or empty */
+    /* expected in the certificate */
+    const char *name;
+    /* the AUTH PLAIN command, or empty */
+    char auth[512];
     long clients, messages, per_connection, recipients, senders;
     uint64_t size;
-    bool spread; /* clients come from many loopback addresses */
+    /* clients come from many loopback addresses */
+    bool spread;
     struct message_maker maker;
-    uint64_t next;    /* the number of the next message to send */
-    long running;     /* clients that have not finished */
-    uint64_t *micros; /* latency of every message acknowledged */
+    /* the number of the next message to send */
+    uint64_t next;
+    /* clients that have not finished */
+    long running;
+    /* latency of every message acknowledged */
+    uint64_t *micros;
     struct load_counts counts;
-    char complaint[256]; /* the first reply or event that was not as hoped */
+    /* the first reply or event that was not as hoped */
+    char complaint[256];
 };
 
 enum load_state {
@@ -71,12 +83,17 @@ struct load_client {
     unsigned index;
     enum load_state state;
     bool finished;
-    long sent_here;   /* messages of this connection */
-    long recipients;  /* of this message, so far */
-    uint64_t number;  /* of this message */
-    bool has_message; /* a number was drawn and its fate is open */
+    /* messages of this connection */
+    long sent_here;
+    /* of this message, so far */
+    long recipients;
+    /* of this message */
+    uint64_t number;
+    /* a number was drawn and its fate is open */
+    bool has_message;
     uint64_t digest;
-    uint64_t started_ns; /* connect for a connection's first message, MAIL for the others */
+    /* connect for a connection's first message, MAIL for the others */
+    uint64_t started_ns;
 };
 
 void load_client_start(struct load_client *c);

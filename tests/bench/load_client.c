@@ -5,12 +5,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define COPY_BELOW 65536 /* smaller messages leave in one write with everything before them */
+/* smaller messages leave in one write with everything before them */
+#define COPY_BELOW 65536
 
 static void complain(struct load *l, const char *what, const char *words, size_t len)
 {
     if (!l->complaint[0])
-        snprintf(l->complaint, sizeof l->complaint, "%s: %.*s", what, (int)(len < 200 ? len : 200), words);
+        snprintf(l->complaint, sizeof l->complaint, "%s: %.*s", what, (int)(len < 200 ? len : 200),
+                 words);
 }
 
 static void say(struct load_client *c, enum load_state next, const char *line)
@@ -63,7 +65,8 @@ static void mail(struct load_client *c)
 {
     char line[128];
     c->recipients = 0;
-    snprintf(line, sizeof line, "MAIL FROM:<scanner@a%llu.test>\r\n", (unsigned long long)(c->number % (uint64_t)c->load->senders));
+    snprintf(line, sizeof line, "MAIL FROM:<scanner@a%llu.test>\r\n",
+             (unsigned long long)(c->number % (uint64_t)c->load->senders));
     say(c, LOAD_MAIL, line);
 }
 
@@ -125,7 +128,8 @@ static void after_hello(struct load_client *c)
         mail(c);
 }
 
-/* A refusal ends the message; QUIT and a new connection for the next one, as simple software does it. */
+/* A refusal ends the message; QUIT and a new connection for the next one, as simple software does
+ * it. */
 static void refused(struct load_client *c, const char *line, size_t len)
 {
     complain(c->load, "refused", line, len);
@@ -162,7 +166,8 @@ static void reply(struct load_client *c, const char *line, size_t len)
     }
 }
 
-/* Works through complete lines; the last line of each reply counts. False: the conversation is over. */
+/* Works through complete lines; the last line of each reply counts. False: the conversation is
+ * over. */
 static bool read_replies(struct load_client *c)
 {
     size_t done = 0;
@@ -216,8 +221,9 @@ void load_client_event(struct load_client *c, uint32_t events)
             hang_up(c, "closed by the server", c->state == LOAD_QUIT);
             return;
         }
+        /* the ClientHello leaves at once */
         if (c->chan.handshaking && got > 0)
-            continue; /* the ClientHello leaves at once */
+            continue;
         if (!c->chan.handshaking && chan_flush(&c->chan, c) != 0) {
             hang_up(c, "write failed", false);
             return;

@@ -12,16 +12,20 @@
 enum sink_kind { SINK_STARTTLS, SINK_IMPLICIT, SINK_PIPE, SINK_PLAIN, SINK_KINDS };
 
 struct sink_counts {
-    uint64_t connections, handshakes, resumed, auths, auths_refused, mails, recipients, messages, bytes, digest, errors;
-    uint64_t first_ns, last_ns; /* when the first and the last message was complete */
+    uint64_t connections, handshakes, resumed, auths, auths_refused, mails, recipients, messages,
+        bytes, digest, errors;
+    /* when the first and the last message was complete */
+    uint64_t first_ns, last_ns;
 };
 
 struct sink {
     int epoll;
     SSL_CTX *context;
-    const char *password; /* what every user's password must be */
+    /* what every user's password must be */
+    const char *password;
     bool chunking;
-    long open; /* connections now */
+    /* connections now */
+    long open;
     struct sink_counts counts;
 };
 
@@ -37,8 +41,10 @@ struct sink_session {
     uint64_t chunk_left;
     struct digest digest;
     uint64_t raw_bytes;
-    char previous[2];   /* the last two bytes of DATA before what comes next */
-    unsigned dot_state; /* see sink_body.c */
+    /* the last two bytes of DATA before what comes next */
+    char previous[2];
+    /* see sink_body.c */
+    unsigned dot_state;
 };
 
 void sink_session_start(struct sink *sink, int fd, enum sink_kind kind);
@@ -46,7 +52,8 @@ void sink_session_start(struct sink *sink, int fd, enum sink_kind kind);
 /* After every event: reads, answers, writes; ends and frees the session when it is over. */
 void sink_session_event(struct sink_session *s);
 
-/* Takes DATA bytes up to the final dot: how many of `len` were used; *complete_r: the dot was seen. */
+/* Takes DATA bytes up to the final dot: how many of `len` were used; *complete_r: the dot was
+ * seen. */
 size_t sink_body_data(struct sink_session *s, const char *data, size_t len, bool *complete_r);
 
 #endif

@@ -1,9 +1,11 @@
-/* DATA: finds the final dot and takes stuffed dots away, a run of bytes at a time: only dots are looked for, and most bytes are none. */
+/* DATA: finds the final dot and takes stuffed dots away, a run of bytes at a time: only dots are
+ * looked for, and most bytes are none. */
 #include "bench/sink.h"
 
 #include <string.h>
 
-enum { BETWEEN, LINE_DOT, LINE_DOT_CR }; /* dot_state: after a dot that begins a line, what follows decides what it was */
+/* dot_state: after a dot that begins a line, what follows decides what it was */
+enum { BETWEEN, LINE_DOT, LINE_DOT_CR };
 
 static void take(struct sink_session *s, const char *data, size_t len)
 {
@@ -36,7 +38,8 @@ static bool after_dot(struct sink_session *s, const char **at)
         (*at)++;
         s->dot_state = LINE_DOT_CR;
     } else {
-        s->previous[0] = s->previous[1] = 0; /* a second dot is content, it begins no line */
+        /* a second dot is content, it begins no line */
+        s->previous[0] = s->previous[1] = 0;
         s->dot_state = BETWEEN;
     }
     return false;

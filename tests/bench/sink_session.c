@@ -60,8 +60,10 @@ static void auth_plain(struct sink_session *s, const char *text, size_t len)
     bool good = false;
     if (len && len % 4 == 0 && len / 4 * 3 < sizeof decoded) {
         int got = EVP_DecodeBlock(decoded, (const unsigned char *)text, (int)len);
-        size_t end = got < 0 ? 0 : (size_t)got - (text[len - 1] == '=') - (len > 1 && text[len - 2] == '=');
-        good = end > want && decoded[end - want - 1] == 0 && memcmp(decoded + end - want, s->sink->password, want) == 0;
+        size_t end =
+            got < 0 ? 0 : (size_t)got - (text[len - 1] == '=') - (len > 1 && text[len - 2] == '=');
+        good = end > want && decoded[end - want - 1] == 0 &&
+               memcmp(decoded + end - want, s->sink->password, want) == 0;
     }
     s->state = SINK_LINE;
     s->authenticated = good;
@@ -115,7 +117,8 @@ static void bdat(struct sink_session *s, const char *argument, size_t len)
     s->chunk_left = strtoull(text, &rest, 10);
     s->last_chunk = strncasecmp(rest, " LAST", 5) == 0;
     s->state = SINK_CHUNK;
-    if (!s->sink->chunking || !s->recipient) { /* its bytes would be read as commands: better to hang up */
+    /* its bytes would be read as commands: better to hang up */
+    if (!s->sink->chunking || !s->recipient) {
         say(s, "503 5.5.1 no\r\n");
         s->sink->counts.errors++;
         s->state = SINK_END;
@@ -140,7 +143,8 @@ static void command(struct sink_session *s, const char *line, size_t len)
         say(s, s->recipient ? "354 go ahead\r\n" : "503 5.5.1 RCPT first\r\n");
     } else if (!strcasecmp(name, "EHLO")) {
         ehlo(s);
-    } else if (!strcasecmp(name, "HELO")) { /* stunnel says it before AUTH and reads one line */
+    } else if (!strcasecmp(name, "HELO")) {
+        /* stunnel says it before AUTH and reads one line */
         forget_message(s);
         say(s, "250 sink.test\r\n");
     } else if (!strcasecmp(name, "AUTH")) {
@@ -269,7 +273,8 @@ void sink_session_event(struct sink_session *s)
         if (got > 0)
             work(s);
         if (got <= 0 || s->chan.in_len == CHAN_IN || s->tls_next || s->state == SINK_END) {
-            if (chan_flush(&s->chan, s) != 0 || got < 0 || (s->state == SINK_END && !chan_has_output(&s->chan))) {
+            if (chan_flush(&s->chan, s) != 0 || got < 0 ||
+                (s->state == SINK_END && !chan_has_output(&s->chan))) {
                 end(s);
                 return;
             }

@@ -1,5 +1,6 @@
-/* One SMTP conversation read again from both directions, as plain as can be: everything in memory, each command matched with the reply of
- * the same number. The fuzzer holds what the product said to one side against what it was told by the other. */
+/* One SMTP conversation read again from both directions, as plain as can be: everything in memory,
+ * each command matched with the reply of the same number. The fuzzer holds what the product said to
+ * one side against what it was told by the other. */
 #ifndef FUZZ_CONVERSATION_H
 #define FUZZ_CONVERSATION_H
 
@@ -12,26 +13,37 @@
 
 enum { CONVERSATION_CAP = 64 * 1024 * 1024 };
 
-struct conversation_end { /* an end of data */
+/* an end of data */
+struct conversation_end {
     size_t unit, first_rcpt, nrcpts;
 };
 
 struct conversation {
-    bool ours_asks;  /* the product says the commands: they must be commands of ours, and BDAT has a payload */
-    struct buf said; /* by the side that gives commands; `read` octets of it are understood */
-    struct buf told; /* by the side that replies */
+    /* the product says the commands: they must be commands of ours, and BDAT has a payload */
+    bool ours_asks;
+    /* by the side that gives commands; `read` octets of it are understood */
+    struct buf said;
+    /* by the side that replies */
+    struct buf told;
     size_t read, heard;
-    int *codes;            /* of the replies, the greeting first */
-    size_t replies, units; /* units: commands, chunks, bodies: all that gets a reply of its own, the greeting included */
-    bool in_body, broken;  /* broken: what was told is no reply; nothing more can be matched */
+    /* of the replies, the greeting first */
+    int *codes;
+    /* units: commands, chunks, bodies: all that gets a reply of its own, the greeting included */
+    size_t replies, units;
+    /* broken: what was told is no reply; nothing more can be matched */
+    bool in_body, broken;
     bool in_chunk, chunk_is_last;
     size_t chunk_left;
-    size_t searched; /* octets of the body at hand in which its end was looked for */
-    size_t *rcpts;   /* the units that were RCPTs; those of the transaction at hand begin at `first_rcpt` */
+    /* octets of the body at hand in which its end was looked for */
+    size_t searched;
+    /* the units that were RCPTs; those of the transaction at hand begin at `first_rcpt` */
+    size_t *rcpts;
     size_t nrcpts, first_rcpt;
     struct conversation_end *ends;
-    size_t nends, taken; /* how many; how many of them were answered 2xx */
-    size_t served;       /* recipients accepted for these, all together */
+    /* how many; how many of them were answered 2xx */
+    size_t nends, taken;
+    /* recipients accepted for these, all together */
+    size_t served;
 };
 
 static inline void conversation_init(struct conversation *c, bool ours_asks)
@@ -96,14 +108,16 @@ static inline void conversation_hear(struct conversation *c)
 /* What may go upstream as a command, whatever a client said. */
 static inline void conversation_check_command(struct slice line, bool in_auth)
 {
-    static const char *const verbs[] = {"EHLO ", "HELO ", "STARTTLS", "AUTH ", "MAIL FROM:<", "RCPT TO:<",
-                                        "DATA",  "BDAT ", "RSET",     "NOOP",  "QUIT"};
+    static const char *const verbs[] = {"EHLO ",       "HELO ",     "STARTTLS", "AUTH ",
+                                        "MAIL FROM:<", "RCPT TO:<", "DATA",     "BDAT ",
+                                        "RSET",        "NOOP",      "QUIT"};
     bool known = in_auth;
     CHECK(line.len > 0 && line.data[line.len - 1] == '\r');
     for (size_t i = 0; i + 1 < line.len; i++)
         CHECK((unsigned char)line.data[i] >= 0x20 && line.data[i] != 0x7f);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        known = known || (line.len > strlen(verbs[i]) && strncmp(line.data, verbs[i], strlen(verbs[i])) == 0);
+        known = known || (line.len > strlen(verbs[i]) &&
+                          strncmp(line.data, verbs[i], strlen(verbs[i])) == 0);
     CHECK(known);
 }
 
@@ -114,22 +128,27 @@ static inline void conversation_ended(struct conversation *c)
     c->first_rcpt = c->nrcpts;
 }
 
-/* Whether the octets from `at` on begin with `what`, and the ones before it, not counted from before the body, end with `before`. */
-static inline bool conversation_stands(struct slice body, size_t at, const char *before, const char *what)
+/* Whether the octets from `at` on begin with `what`, and the ones before it, not counted from
+ * before the body, end with `before`. */
+static inline bool conversation_stands(struct slice body, size_t at, const char *before,
+                                       const char *what)
 {
     size_t n = strlen(before), len = strlen(what);
     bool begins = at == 0 || (at >= n && memcmp(body.data + at - n, before, n) == 0);
     return begins && body.len - at >= len && memcmp(body.data + at, what, len) == 0;
 }
 
-/* CRLF.CRLF, or LF.LF where the first line ends so. Where it was not found before it is not looked for again. */
+/* CRLF.CRLF, or LF.LF where the first line ends so. Where it was not found before it is not looked
+ * for again. */
 static inline bool conversation_read_body(struct conversation *c, bool lf)
 {
     struct slice body = slice_from(buf_view(&c->said), c->read);
     size_t first = slice_find(body, '\n');
     bool lf_mode = lf && first < body.len && (first == 0 || body.data[first - 1] != '\r');
     for (size_t at = c->searched > 3 ? c->searched - 3 : 0; at < body.len; at++) {
-        size_t end = conversation_stands(body, at, "\r\n", ".\r\n") ? 3 : lf_mode && conversation_stands(body, at, "\n", ".\n") ? 2 : 0;
+        size_t end = conversation_stands(body, at, "\r\n", ".\r\n")          ? 3
+                     : lf_mode && conversation_stands(body, at, "\n", ".\n") ? 2
+                                                                             : 0;
         if (end == 0)
             continue;
         c->read += at + end;
@@ -174,7 +193,8 @@ static inline bool conversation_read_line(struct conversation *c, size_t ends_al
         return false;
     struct slice line = slice_head(rest, end);
     bool is_data = line.len >= 4 && strncasecmp(line.data, "DATA", 4) == 0;
-    if (!c->ours_asks || is_data) { /* whether a body follows, only the reply says */
+    /* whether a body follows, only the reply says */
+    if (!c->ours_asks || is_data) {
         if (code == 0)
             return false;
         c->in_body = code == 354;
@@ -187,18 +207,22 @@ static inline bool conversation_read_line(struct conversation *c, size_t ends_al
         c->in_chunk = true;
         c->chunk_left = strtoul(line.data + 5, NULL, 10);
         c->chunk_is_last = line.len > 5 && line.data[line.len - 2] == 'T';
-        CHECK(!c->chunk_is_last || ends_allowed > c->nends); /* LAST is written only when the client has ended its body */
+        /* LAST is written only when the client has ended its body */
+        CHECK(!c->chunk_is_last || ends_allowed > c->nends);
         return true;
     }
     c->units++;
     return true;
 }
 
-/* Reads on. ends_allowed: as many ends of data may have been said at most. lf: LF.LF ends a body whose first line ends so. */
+/* Reads on. ends_allowed: as many ends of data may have been said at most. lf: LF.LF ends a body
+ * whose first line ends so. */
 static inline void conversation_follow(struct conversation *c, size_t ends_allowed, bool lf)
 {
     conversation_hear(c);
-    while (c->in_chunk ? conversation_read_chunk(c) : c->in_body ? conversation_read_body(c, lf) : conversation_read_line(c, ends_allowed))
+    while (c->in_chunk  ? conversation_read_chunk(c)
+           : c->in_body ? conversation_read_body(c, lf)
+                        : conversation_read_line(c, ends_allowed))
         continue;
     c->taken = c->served = 0;
     for (size_t i = 0; i < c->nends; i++) {

@@ -1,5 +1,6 @@
-/* End of data and dot transparency once more, as slow and plain as can be: the whole message in memory, each octet judged by looking at
- * its neighbours. Unit test and fuzzer hold proxy/wire/dot.c against it. */
+/* End of data and dot transparency once more, as slow and plain as can be: the whole message in
+ * memory, each octet judged by looking at its neighbours. Unit test and fuzzer hold
+ * proxy/wire/dot.c against it. */
 #ifndef FUZZ_DOT_REFERENCE_H
 #define FUZZ_DOT_REFERENCE_H
 
@@ -8,8 +9,10 @@
 
 struct dot_reference {
     bool ended;
-    size_t used; /* octets of the input up to and with the end of data; all of them without one */
-    size_t len;  /* octets written */
+    /* octets of the input up to and with the end of data; all of them without one */
+    size_t used;
+    /* octets written */
+    size_t len;
 };
 
 static inline bool dot_reference_at(const char *in, size_t n, size_t i, const char *what)
@@ -18,8 +21,10 @@ static inline bool dot_reference_at(const char *in, size_t n, size_t i, const ch
     return n - i >= len && memcmp(in + i, what, len) == 0;
 }
 
-/* `out` has room for 2 * n octets. A CR or dot at the very end of the input counts as followed by some letter. */
-static inline struct dot_reference dot_reference_decode(const char *in, size_t n, bool lf_allowed, char *out)
+/* `out` has room for 2 * n octets. A CR or dot at the very end of the input counts as followed by
+ * some letter. */
+static inline struct dot_reference dot_reference_decode(const char *in, size_t n, bool lf_allowed,
+                                                        char *out)
 {
     struct dot_reference r = {false, n, 0};
     const char *first_lf = n ? memchr(in, '\n', n) : NULL;

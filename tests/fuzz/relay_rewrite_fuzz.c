@@ -1,5 +1,6 @@
-/* The header pipeline: cuts change nothing; what nobody asked to change keeps order and bytes; what was asked for is there afterwards, and asking
- * twice changes nothing more. The first octet says what is asked for, the second how the input is cut. */
+/* The header pipeline: cuts change nothing; what nobody asked to change keeps order and bytes; what
+ * was asked for is there afterwards, and asking twice changes nothing more. The first octet says
+ * what is asked for, the second how the input is cut. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -84,7 +85,8 @@ static struct fields read_header(struct slice m, bool readdressed)
         address = address && !ends;
         if (h.place == HEADER_OVER)
             break;
-        if (i == m.len || before == HEADER_VALUE || before == HEADER_LINE_START || h.place != HEADER_VALUE || h.in_mbox_line)
+        if (i == m.len || before == HEADER_VALUE || before == HEADER_LINE_START ||
+            h.place != HEADER_VALUE || h.in_mbox_line)
             continue;
         struct slice name = header_scan_name(&h);
         f.from += slice_is_word(name, "From");

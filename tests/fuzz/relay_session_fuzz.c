@@ -1,9 +1,11 @@
-/* Whole sessions: the unmodified relay in the simulated world, between a client and an upstream that say whatever the input says. The input
- * is a little program: octets and lines to either side, ends of connections, time, an upstream that does as it should for once.
+/* Whole sessions: the unmodified relay in the simulated world, between a client and an upstream
+ * that say whatever the input says. The input is a little program: octets and lines to either side,
+ * ends of connections, time, an upstream that does as it should for once.
  *
- * For any input: nobody is told 2xx for a message, nor for a recipient of it, that no upstream said 2xx to; nothing ends a message upstream
- * before the client ended its own, and not more often; nothing but commands of ours goes upstream as a command; replies to the client are
- * replies; memory stays bounded; at the end nothing is left. */
+ * For any input: nobody is told 2xx for a message, nor for a recipient of it, that no upstream said
+ * 2xx to; nothing ends a message upstream before the client ended its own, and not more often;
+ * nothing but commands of ours goes upstream as a command; replies to the client are replies;
+ * memory stays bounded; at the end nothing is left. */
 #include <sanitizer/allocator_interface.h>
 #include <string.h>
 
@@ -16,14 +18,19 @@
 #include "upstream/account.h"
 
 enum {
-    UPSTREAMS = 6,       /* connections to the upstream that are followed; more are closed at once */
-    FLOOD = 1536 * 1024, /* octets of floods in a run: more than a replay copy */
+    /* connections to the upstream that are followed; more are closed at once */
+    UPSTREAMS = 6,
+    /* octets of floods in a run: more than a replay copy */
+    FLOOD = 1536 * 1024,
     FLOOD_PIECE = 16 * 1024,
-    BOUND = 2 * 1024 * 1024,           /* one replay copy (its buffer grows by doubling), one session, and */
-    BOUND_PER_CONNECTION = 384 * 1024, /* what the simulated network holds of each connection */
+    /* one replay copy (its buffer grows by doubling), one session, and */
+    BOUND = 2 * 1024 * 1024,
+    /* what the simulated network holds of each connection */
+    BOUND_PER_CONNECTION = 384 * 1024,
 };
 
-/* Floods fill the sanitizer's quarantine of freed memory: a small one, so that the process stays small. */
+/* Floods fill the sanitizer's quarantine of freed memory: a small one, so that the process stays
+ * small. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -34,8 +41,10 @@ struct peer {
     struct world *w;
     struct sim_end *end;
     struct conversation talk;
-    uint64_t seen;      /* octets of the product that are in `talk` */
-    size_t silent_from; /* octets of ours when a reply too many had been read: only a QUIT may follow; 0: none */
+    /* octets of the product that are in `talk` */
+    uint64_t seen;
+    /* octets of ours when a reply too many had been read: only a QUIT may follow; 0: none */
+    size_t silent_from;
     bool is_client, is_deaf;
 };
 
@@ -47,19 +56,27 @@ struct world {
     struct listener *listener;
     struct sim_listening *listening;
     struct peer client, upstreams[UPSTREAMS];
-    size_t nupstreams, at;          /* at: the upstream that the input speaks for */
-    unsigned offers;                /* what its EHLO reply says */
-    bool lf, floods, drained, shut; /* floods: large ones, beyond every cap; they take long */
-    bool blind;                     /* an upstream said yes in advance and left: what it was sent meanwhile nobody knows */
+    /* at: the upstream that the input speaks for */
+    size_t nupstreams, at;
+    /* what its EHLO reply says */
+    unsigned offers;
+    /* floods: large ones, beyond every cap; they take long */
+    bool lf, floods, drained, shut;
+    /* an upstream said yes in advance and left: what it was sent meanwhile nobody knows */
+    bool blind;
     size_t flooded, before;
 };
 
 static const char *const configs[] = {
-    "[upstream]\nhost = 10.0.0.1\nports = 587/plain\ntls = off\nauth = none\nacquire_timeout = 5s\n",
-    "[upstream]\nhost = 10.0.0.1\nports = 587\nusername = me\npassword = secret\ntls = encrypt\nplaintext_auth = yes\n",
-    "[listen]\nline_endings = lf\n[upstream]\nhost = 10.0.0.1\nports = 587/plain 2525/plain\ntls = off\nauth = none\nmax_messages = "
+    "[upstream]\nhost = 10.0.0.1\nports = 587/plain\ntls = off\nauth = none\nacquire_timeout = "
+    "5s\n",
+    "[upstream]\nhost = 10.0.0.1\nports = 587\nusername = me\npassword = secret\ntls = "
+    "encrypt\nplaintext_auth = yes\n",
+    "[listen]\nline_endings = lf\n[upstream]\nhost = 10.0.0.1\nports = 587/plain 2525/plain\ntls = "
+    "off\nauth = none\nmax_messages = "
     "2\nmax_connections = 1\n",
-    "[listen]\nmax_message_size = 20K\n[upstream]\nhost = 10.0.0.1\nports = 587/plain\ntls = off\nusername = me\npassword = "
+    "[listen]\nmax_message_size = 20K\n[upstream]\nhost = 10.0.0.1\nports = 587/plain\ntls = "
+    "off\nusername = me\npassword = "
     "secret\nplaintext_auth = yes\n",
 };
 
@@ -140,13 +157,15 @@ static void take(struct peer *p, const struct sim_chunk *c, uint64_t *at)
         return;
     size_t known = p->seen > *at ? (size_t)(p->seen - *at) : 0;
     if (known < len) {
-        CHECK(buf_append(p->is_client ? &p->talk.told : &p->talk.said, c->data + c->taken + known, len - known));
+        CHECK(buf_append(p->is_client ? &p->talk.told : &p->talk.said, c->data + c->taken + known,
+                         len - known));
         p->seen = *at + len;
     }
     *at += len;
 }
 
-/* What the product handed to the network counts, read or under way: only so nothing seems to be answered before it was said. */
+/* What the product handed to the network counts, read or under way: only so nothing seems to be
+ * answered before it was said. */
 static void observe(struct peer *p)
 {
     if (!p->end)
@@ -158,14 +177,16 @@ static void observe(struct peer *p)
         take(p, CONTAINER(it, struct sim_chunk, link), &at);
 }
 
-/* Ends of data that the client has said. Once it is gone nobody hears whether a body was asked for: then whatever looks like one. */
+/* Ends of data that the client has said. Once it is gone nobody hears whether a body was asked for:
+ * then whatever looks like one. */
 static size_t client_ends(const struct world *w)
 {
     const struct conversation *c = &w->client.talk;
     size_t ends = c->nends;
     for (size_t i = c->read; !w->client.end && i + 1 < c->said.len; i++)
-        ends += c->said.data[c->said.head + i] == '.' &&
-                (c->said.data[c->said.head + i + 1] == '\r' || c->said.data[c->said.head + i + 1] == '\n');
+        ends +=
+            c->said.data[c->said.head + i] == '.' && (c->said.data[c->said.head + i + 1] == '\r' ||
+                                                      c->said.data[c->said.head + i + 1] == '\n');
     return ends;
 }
 
@@ -177,7 +198,8 @@ static void check_silence(struct peer *p)
     if (p->silent_from)
         CHECK(slice_from(buf_view(&c->said), p->silent_from).len == 0 ||
               slice_starts(slice_from(buf_view(&c->said), p->silent_from), "QUIT\r\n"));
-    else if (p->end && at_rest && c->replies > c->units && sim_end_other(p->end)->read == c->told.len)
+    else if (p->end && at_rest && c->replies > c->units &&
+             sim_end_other(p->end)->read == c->told.len)
         p->silent_from = c->said.len;
 }
 
@@ -269,7 +291,8 @@ static void begin(struct world *w, uint8_t kind, uint8_t offers)
     if (kind & 4)
         sim_path_default(w->sim)->window = 2000;
     sim_path_default(w->sim)->shred = kind & 8;
-    static struct config *read_once[4]; /* nobody changes a configuration: only the first run reads it */
+    /* nobody changes a configuration: only the first run reads it */
+    static struct config *read_once[4];
     if (!read_once[kind % 4])
         read_once[kind % 4] = sim_config(configs[kind % 4]);
     w->config = config_ref(read_once[kind % 4]);
@@ -289,12 +312,14 @@ static void begin(struct world *w, uint8_t kind, uint8_t offers)
 
 static size_t own_memory(const struct peer *p)
 {
-    return p->talk.said.size + p->talk.told.size + p->talk.replies * sizeof(int) + (p->talk.nrcpts + 3 * p->talk.nends) * sizeof(size_t);
+    return p->talk.said.size + p->talk.told.size + p->talk.replies * sizeof(int) +
+           (p->talk.nrcpts + 3 * p->talk.nends) * sizeof(size_t);
 }
 
 static void check_memory(const struct world *w)
 {
-    size_t bound = w->before + BOUND + (1 + w->nupstreams) * BOUND_PER_CONNECTION + own_memory(&w->client);
+    size_t bound =
+        w->before + BOUND + (1 + w->nupstreams) * BOUND_PER_CONNECTION + own_memory(&w->client);
     for (size_t i = 0; i < w->nupstreams; i++)
         bound += own_memory(&w->upstreams[i]);
     CHECK(__sanitizer_get_current_allocated_bytes() <= bound);
@@ -308,7 +333,9 @@ static bool answer_kindly(struct world *w, struct peer *up)
     const char *reply = "250 2.0.0 fine\r\n";
     struct slice said = buf_view(&c->said);
     size_t start = c->read;
-    if (!up->end || c->broken || (c->units <= c->replies && c->replies > 0 && (c->in_body || c->in_chunk || start >= said.len)))
+    if (!up->end || c->broken ||
+        (c->units <= c->replies && c->replies > 0 &&
+         (c->in_body || c->in_chunk || start >= said.len)))
         return false;
     if (c->replies == 0)
         reply = "220 up ESMTP\r\n";
@@ -318,10 +345,12 @@ static bool answer_kindly(struct world *w, struct peer *up)
         return false;
     else if (slice_starts(said, "EHLO") && (c->replies == 1 || c->replies == 3)) {
         bool sealed = sim_end_is_sealed(up->end);
-        snprintf(ehlo, sizeof ehlo, "250-up\r\n%s%s%s%s%s%s%s250 HELP\r\n", w->offers & 1 ? "250-PIPELINING\r\n" : "",
-                 w->offers & 2 ? "250-CHUNKING\r\n" : "", w->offers & 4 ? "250-SIZE 30000\r\n" : "",
-                 w->offers & 8 ? "250-8BITMIME\r\n250-SMTPUTF8\r\n" : "", w->offers & 16 ? "250-DSN\r\n" : "",
-                 sealed ? "" : "250-STARTTLS\r\n", w->offers & 32 ? "250-AUTH PLAIN LOGIN\r\n" : "250-AUTH LOGIN PLAIN CRAM-MD5\r\n");
+        snprintf(ehlo, sizeof ehlo, "250-up\r\n%s%s%s%s%s%s%s250 HELP\r\n",
+                 w->offers & 1 ? "250-PIPELINING\r\n" : "", w->offers & 2 ? "250-CHUNKING\r\n" : "",
+                 w->offers & 4 ? "250-SIZE 30000\r\n" : "",
+                 w->offers & 8 ? "250-8BITMIME\r\n250-SMTPUTF8\r\n" : "",
+                 w->offers & 16 ? "250-DSN\r\n" : "", sealed ? "" : "250-STARTTLS\r\n",
+                 w->offers & 32 ? "250-AUTH PLAIN LOGIN\r\n" : "250-AUTH LOGIN PLAIN CRAM-MD5\r\n");
         reply = ehlo;
         if (c->replies == 3 && !sealed)
             reply = "250 2.0.0 fine\r\n";
@@ -330,7 +359,9 @@ static bool answer_kindly(struct world *w, struct peer *up)
     speak(up, reply, strlen(reply));
     if (reply[0] == '2' && reply[1] == '2' && c->replies > 0 && !sim_end_tls(up->end)) {
         static const struct sim_tls_server tls = {
-            .certificate = {.names = "up.test", .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
+            .certificate = {.names = "up.test", .issuer = "public"},
+            .newest = TLS_V1_3,
+            .oldest = TLS_V1_2};
         sim_end_tls_as_server(up->end, &tls);
     }
     sim_run_for(w->sim, 2 * USEC_PER_MS + USEC_PER_MS / 2);
@@ -357,7 +388,8 @@ static void leave(struct peer *p, unsigned how)
 
 static void flood(struct world *w, struct peer *p, unsigned kind)
 {
-    static const char *const patterns[] = {"a", "line\r\n", ".", "\r\n", "250-x\r\n", "\0", "RCPT TO:<x@example.test>\r\n", "x\n.\n"};
+    static const char *const patterns[] = {
+        "a", "line\r\n", ".", "\r\n", "250-x\r\n", "\0", "RCPT TO:<x@example.test>\r\n", "x\n.\n"};
     const char *pattern = patterns[kind % 8];
     size_t len = pattern[0] ? strlen(pattern) : 1;
     char piece[FLOOD_PIECE];
@@ -469,8 +501,8 @@ static bool has_drained(void *ctx)
 static void check_nothing_left(const struct world *w)
 {
     const struct sim_living left = sim_living(w->sim);
-    CHECK(left.timers == 0 && left.transports == 0 && left.queries == 0 && left.jobs == 0 && left.processes == 0 && left.listeners == 0 &&
-          left.contexts == 0);
+    CHECK(left.timers == 0 && left.transports == 0 && left.queries == 0 && left.jobs == 0 &&
+          left.processes == 0 && left.listeners == 0 && left.contexts == 0);
     CHECK(sim_conn_open_ends(w->sim) == 0);
 }
 
@@ -479,7 +511,8 @@ static void finish(struct world *w, bool patiently)
     w->client.is_deaf = false;
     hear(&w->client);
     leave(&w->client, 2);
-    if (!patiently) { /* else nobody answers any more, and the product's own deadlines end it */
+    /* else nobody answers any more, and the product's own deadlines end it */
+    if (!patiently) {
         for (size_t i = 0; i < w->nupstreams; i++)
             leave(&w->upstreams[i], 2);
     }

@@ -1,4 +1,5 @@
-/* A path: what is taken as an address is one address, holds nothing that ends a command, and is read the same inside of brackets. */
+/* A path: what is taken as an address is one address, holds nothing that ends a command, and is
+ * read the same inside of brackets. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -38,7 +39,8 @@ static void check_again(const struct address *a)
     struct slice rest;
     int n = snprintf(line, sizeof line, "<%.*s> SIZE=1", (int)a->text.len, a->text.data);
     CHECK(address_parse_path(slice_make(line, (size_t)n), &again, &rest));
-    CHECK(slice_equal(again.text, a->text) && slice_equal(again.local, a->local) && slice_equal(again.domain, a->domain));
+    CHECK(slice_equal(again.text, a->text) && slice_equal(again.local, a->local) &&
+          slice_equal(again.domain, a->domain));
     CHECK(slice_is(rest, "SIZE=1"));
 }
 

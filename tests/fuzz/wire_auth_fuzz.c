@@ -1,4 +1,5 @@
-/* AUTH lines: the request, its base64, the message of PLAIN. Slices stay inside of what came, and what was taken has one spelling only. */
+/* AUTH lines: the request, its base64, the message of PLAIN. Slices stay inside of what came, and
+ * what was taken has one spelling only. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -11,7 +12,8 @@ static void check_plain(struct slice message)
     struct auth_plain p;
     if (!auth_split_plain(message, &p))
         return;
-    CHECK(lies_inside(p.authzid, message) && lies_inside(p.user, message) && lies_inside(p.password, message));
+    CHECK(lies_inside(p.authzid, message) && lies_inside(p.user, message) &&
+          lies_inside(p.password, message));
     CHECK(p.authzid.len + p.user.len + p.password.len + 2 == message.len);
     CHECK(slice_find(p.user, 0) == p.user.len && slice_find(p.password, 0) == p.password.len);
 }
@@ -31,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&text, CAP_AUTH_LINE * 2);
     if (r.has_initial && auth_decode(r.initial, true, &message)) {
         CHECK(base64_encode(buf_view(&message), &text));
-        CHECK(slice_is(r.initial, "=") ? message.len == 0 : slice_equal(buf_view(&text), r.initial));
+        CHECK(slice_is(r.initial, "=") ? message.len == 0
+                                       : slice_equal(buf_view(&text), r.initial));
         check_plain(buf_view(&message));
     }
     buf_wipe(&message);

@@ -1,4 +1,5 @@
-/* Base64 both ways: what is taken has exactly one spelling, and a refusal leaves the buffer as it was. */
+/* Base64 both ways: what is taken has exactly one spelling, and a refusal leaves the buffer as it
+ * was. */
 #include "fuzz.h"
 #include "wire/base64.h"
 

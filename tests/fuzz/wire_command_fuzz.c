@@ -1,4 +1,5 @@
-/* A command line: word and arguments lie in it, controls never pass as fine, and what was read reads the same when written plainly. */
+/* A command line: word and arguments lie in it, controls never pass as fine, and what was read
+ * reads the same when written plainly. */
 #include "base/buf.h"
 #include "fuzz.h"
 #include "wire/command.h"
@@ -16,9 +17,12 @@ static void check_again(const struct command *c)
 {
     struct buf line;
     struct command again;
-    const char *keyword = c->verb == VERB_MAIL && c->keyword_ok ? "FROM:" : c->verb == VERB_RCPT && c->keyword_ok ? "TO:" : "";
+    const char *keyword = c->verb == VERB_MAIL && c->keyword_ok   ? "FROM:"
+                          : c->verb == VERB_RCPT && c->keyword_ok ? "TO:"
+                                                                  : "";
     buf_init(&line, c->word.len + c->args.len + 8);
-    CHECK(buf_printf(&line, "%.*s %s", (int)c->word.len, c->word.data, keyword) && buf_append_slice(&line, c->args));
+    CHECK(buf_printf(&line, "%.*s %s", (int)c->word.len, c->word.data, keyword) &&
+          buf_append_slice(&line, c->args));
     CHECK(command_parse(buf_view(&line), &again) == COMMAND_OK);
     CHECK(again.verb == c->verb && again.keyword_ok == c->keyword_ok);
     CHECK(slice_equal(again.word, c->word) && slice_equal(again.args, c->args));

@@ -1,5 +1,6 @@
-/* End of data. Whatever comes in, what comes out is canonical; pieces and room change nothing; a plain second implementation agrees; and
- * what we would send of it holds exactly one end of data, for the strictest and for the most careless of receivers. */
+/* End of data. Whatever comes in, what comes out is canonical; pieces and room change nothing; a
+ * plain second implementation agrees; and what we would send of it holds exactly one end of data,
+ * for the strictest and for the most careless of receivers. */
 #include <string.h>
 
 #include "dot_reference.h"
@@ -61,10 +62,12 @@ static bool is_newline(char c)
     return c == '\r' || c == '\n';
 }
 
-/* Where a receiver that takes CR, LF and CRLF for the same thing would see the end of data; NULs are nothing to it. */
+/* Where a receiver that takes CR, LF and CRLF for the same thing would see the end of data; NULs
+ * are nothing to it. */
 static size_t careless_end(struct slice stuffed)
 {
-    char before[2] = {'\n', '\n'}; /* the two octets before, NULs left out */
+    /* the two octets before, NULs left out */
+    char before[2] = {'\n', '\n'};
     for (size_t i = 0; i < stuffed.len; i++) {
         if (stuffed.data[i] == 0)
             continue;
@@ -136,7 +139,8 @@ static void check_all(struct slice in, bool lf)
 static void check_passing(const uint8_t *data, size_t size)
 {
     enum { ESC = 27, FILL = 1100, FILLS = 4 };
-    static const char line[] = "this passes as it is, and nobody looks at it but in large pieces\r\n";
+    static const char line[] =
+        "this passes as it is, and nobody looks at it but in large pieces\r\n";
     static char in[512 + FILLS * FILL], want[2 * sizeof in];
     size_t n = 0, fills = 0;
     for (size_t i = 0; i < size; i++) {
@@ -169,26 +173,30 @@ static void check_passing(const uint8_t *data, size_t size)
                     text = buf_view(&step);
                     CHECK(took > 0);
                 }
-                CHECK(given + text.len <= expected.len && (text.len == 0 || memcmp(want + given, text.data, text.len) == 0));
+                CHECK(given + text.len <= expected.len &&
+                      (text.len == 0 || memcmp(want + given, text.data, text.len) == 0));
                 given += text.len;
                 used += took;
                 pieces[i] = slice_from(pieces[i], took);
                 buf_clear(&step);
             }
         }
-        CHECK(ended == expected.ended && used == expected.used && given == expected.len && d.octets == given);
+        CHECK(ended == expected.ended && used == expected.used && given == expected.len &&
+              d.octets == given);
         buf_free(&step);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum { LONGEST = 256 }; /* every split of every input is tried */
+    /* every split of every input is tried */
+    enum { LONGEST = 256 };
     char in[LONGEST + 1];
     if (size > LONGEST)
         return 0;
     memcpy(in, data, size);
-    in[size] = 'x'; /* nothing stays held back */
+    /* nothing stays held back */
+    in[size] = 'x';
     check_all(slice_make(in, size + 1), false);
     check_all(slice_make(in, size + 1), true);
     check_passing(data, size);

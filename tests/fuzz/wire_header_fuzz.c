@@ -1,4 +1,5 @@
-/* A header section: cuts change nothing, the end stays the end, and hops are as a plain second reading of whole lines counts them (canonical input). */
+/* A header section: cuts change nothing, the end stays the end, and hops are as a plain second
+ * reading of whole lines counts them (canonical input). */
 #include <string.h>
 
 #include "fuzz.h"
@@ -12,11 +13,13 @@ static bool is_name(struct slice s)
     return s.len > 0;
 }
 
-/* "From me Thu Jan  1 ...": not "From : me", which is a field of the old syntax, and not "From" alone. */
+/* "From me Thu Jan 1 ...": not "From : me", which is a field of the old syntax, and not "From"
+ * alone. */
 static bool is_mbox_line(struct slice line)
 {
     struct slice rest = slice_from(line, 4);
-    if (!slice_is(slice_head(line, 4), "From") || !rest.len || (rest.data[0] != ' ' && rest.data[0] != '\t'))
+    if (!slice_is(slice_head(line, 4), "From") || !rest.len ||
+        (rest.data[0] != ' ' && rest.data[0] != '\t'))
         return false;
     rest = slice_trim(rest);
     return rest.len > 0 && rest.data[0] != ':' && rest.data[0] != '\r';
@@ -33,7 +36,8 @@ static unsigned hops(struct slice in)
         bool folded = line.len && (line.data[0] == ' ' || line.data[0] == '\t');
         if (folded && !first)
             continue;
-        if (first && is_mbox_line(line)) /* what follows one begins the section */
+        /* what follows one begins the section */
+        if (first && is_mbox_line(line))
             continue;
         name = slice_head(line, slice_find(line, ':'));
         if (folded || name.len == line.len || !is_name(slice_trim(name)))
@@ -57,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         header_scan(&parts, slice_head(slice_from(in, at), step));
         CHECK(!over || (header_scan_is_over(&parts) && parts.received == received));
     }
-    CHECK(whole.received == parts.received && header_scan_is_over(&whole) == header_scan_is_over(&parts));
+    CHECK(whole.received == parts.received &&
+          header_scan_is_over(&whole) == header_scan_is_over(&parts));
     size_t lines = in.len;
     while (lines && in.data[lines - 1] != '\n')
         lines--;

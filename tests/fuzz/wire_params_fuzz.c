@@ -1,5 +1,5 @@
-/* MAIL and RCPT parameters. The first octet is the offer; what passes carries only values that may be sent on, and only what was
- * offered. */
+/* MAIL and RCPT parameters. The first octet is the offer; what passes carries only values that may
+ * be sent on, and only what was offered. */
 #include "fuzz.h"
 #include "wire/params.h"
 #include "wire/xtext.h"
@@ -51,8 +51,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    const struct params_offer offer = {
-        .size = data[0] & 1, .eightbit = data[0] & 2, .smtputf8 = data[0] & 4, .dsn = data[0] & 8, .auth = data[0] & 16};
+    const struct params_offer offer = {.size = data[0] & 1,
+                                       .eightbit = data[0] & 2,
+                                       .smtputf8 = data[0] & 4,
+                                       .dsn = data[0] & 8,
+                                       .auth = data[0] & 16};
     struct slice in = slice_make(data + 1, size - 1);
     check_mail(in, &offer);
     check_rcpt(in, &offer);

@@ -1,5 +1,6 @@
-/* PROXY headers: what is taken is whole, within the caps and made of valid addresses; what is asked for is never more than belongs to it; a header that was
- * read in the pieces that it asked for gives the same. */
+/* PROXY headers: what is taken is whole, within the caps and made of valid addresses; what is asked
+ * for is never more than belongs to it; a header that was read in the pieces that it asked for
+ * gives the same. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -9,7 +10,8 @@
 static void check_taken(const struct proxy_header *h, size_t size)
 {
     CHECK(h->length > 0 && h->length <= size && h->length <= CAP_PROXY_HEADER);
-    CHECK(h->has_addresses == (h->source.family != ADDR_NONE) && h->has_addresses == (h->destination.family != ADDR_NONE));
+    CHECK(h->has_addresses == (h->source.family != ADDR_NONE) &&
+          h->has_addresses == (h->destination.family != ADDR_NONE));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -29,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (step == PROXY_HEADER_DONE) {
         CHECK(had == whole.length);
         CHECK(proxy_header_parse(slice_head(in, had), &part) == PROXY_HEADER_DONE);
-        CHECK(part.length == whole.length && addr_equal(&part.source, &whole.source) && part.source.port == whole.source.port);
+        CHECK(part.length == whole.length && addr_equal(&part.source, &whole.source) &&
+              part.source.port == whole.source.port);
     }
     return 0;
 }

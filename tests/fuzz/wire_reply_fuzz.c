@@ -1,5 +1,6 @@
-/* An upstream's octets as replies. The first octet is the size of the pieces they arrive in: pieces change nothing, memory stays bounded,
- * a reply keeps its promises and, written by us, reads the same again. */
+/* An upstream's octets as replies. The first octet is the size of the pieces they arrive in: pieces
+ * change nothing, memory stays bounded, a reply keeps its promises and, written by us, reads the
+ * same again. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -35,7 +36,8 @@ static void check_reply(const struct reply *r)
     struct slice text = buf_view(&r->text);
     unsigned lines = 1;
     CHECK(r->code >= 200 && r->code <= 559 && r->code / 10 % 10 <= 5);
-    CHECK(strlen(r->enhanced) < ENHANCED_MAX && (r->enhanced[0] == 0 || r->enhanced[0] - '0' == r->code / 100));
+    CHECK(strlen(r->enhanced) < ENHANCED_MAX &&
+          (r->enhanced[0] == 0 || r->enhanced[0] - '0' == r->code / 100));
     for (size_t i = 0; i < text.len; i++) {
         CHECK(text.data[i] == '\n' || !ascii_is_control(text.data[i]));
         lines += text.data[i] == '\n';
@@ -53,7 +55,8 @@ static void check_words(const struct reply *r)
     }
 }
 
-/* What we write of it: complete lines of legal length, which we read as the same reply where no line was cut. */
+/* What we write of it: complete lines of legal length, which we read as the same reply where no
+ * line was cut. */
 static void check_written(const struct reply *r)
 {
     struct buf out;
@@ -72,8 +75,10 @@ static void check_written(const struct reply *r)
     }
     reply_parser_init(&again);
     size_t used = feed(&again, buf_view(&out), out.len, &step);
-    CHECK(step == REPLY_DONE && used == out.len && again.reply.code == r->code && again.reply.lines == r->lines);
-    CHECK(cut || (strcmp(again.reply.enhanced, r->enhanced) == 0 && slice_equal(buf_view(&again.reply.text), buf_view(&r->text))));
+    CHECK(step == REPLY_DONE && used == out.len && again.reply.code == r->code &&
+          again.reply.lines == r->lines);
+    CHECK(cut || (strcmp(again.reply.enhanced, r->enhanced) == 0 &&
+                  slice_equal(buf_view(&again.reply.text), buf_view(&r->text))));
     reply_parser_free(&again);
     buf_free(&out);
 }
@@ -83,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct slice in = slice_make(data + 1, size - 1);
-    struct reply_parser whole, pieces; /* one for each reply, one for all of them */
+    /* one for each reply, one for all of them */
+    struct reply_parser whole, pieces;
     enum reply_step step = REPLY_DONE, step_pieces;
     reply_parser_init(&pieces);
     while (step == REPLY_DONE && in.len) {

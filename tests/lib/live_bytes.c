@@ -1,5 +1,6 @@
-/* Preloaded into a program under test: writes the bytes that are allocated and not freed to the file $LIVE_BYTES_FILE, as decimal text, ten times a second. Under
- * the address sanitizer its own count is asked, else glibc's. Built by tests/e2e/test_front_hostile.py. */
+/* Preloaded into a program under test: writes the bytes that are allocated and not freed to the
+ * file $LIVE_BYTES_FILE, as decimal text, ten times a second. Under the address sanitizer its own
+ * count is asked, else glibc's. Built by tests/e2e/test_front_hostile.py. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>

@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "sim_world.h"
 
-static _Thread_local struct sim *current; /* see sim.h: files are found without a loop */
+/* see sim.h: files are found without a loop */
+static _Thread_local struct sim *current;
 
 struct sim *sim_current(void)
 {
@@ -19,8 +20,10 @@ static void keep_line(void *ctx, enum log_level level, const char *line, size_t 
 {
     struct sim *sim = ctx;
     (void)level;
-    if ((sim->nlines & (sim->nlines - 1)) == 0) /* full at every power of two */
-        sim->lines = mem_resize(sim->lines, (sim->nlines ? sim->nlines * 2 : 1) * sizeof *sim->lines);
+    /* full at every power of two */
+    if ((sim->nlines & (sim->nlines - 1)) == 0)
+        sim->lines =
+            mem_resize(sim->lines, (sim->nlines ? sim->nlines * 2 : 1) * sizeof *sim->lines);
     sim->lines[sim->nlines++] = mem_copy(line, len);
     sim_trace_bytes(sim, line, len);
     if (sim->verbose)
@@ -48,7 +51,8 @@ struct sim *sim_new(uint64_t seed)
     sim->script_rng.state = sim_rng_next(&seeder);
     sim->trace = UINT64_C(0xcbf29ce484222325);
     sim->next_port = 40000;
-    struct link *const heads[] = {&sim->names, &sim->files, &sim->programs, &sim->paths, &sim->listenings, &sim->watches};
+    struct link *const heads[] = {&sim->names, &sim->files,      &sim->programs,
+                                  &sim->paths, &sim->listenings, &sim->watches};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         link_init(heads[i]);
     default_path(&sim->path_default);
@@ -67,7 +71,8 @@ void sim_free(struct sim **world)
     if (!sim)
         return;
     *world = NULL;
-    usec deadline = sim->loop->now + USEC_PER_SEC; /* what a helper is writing gets written */
+    /* what a helper is writing gets written */
+    usec deadline = sim->loop->now + USEC_PER_SEC;
     while (sim->living.jobs > 0 && sim_loop_turn(sim->loop, deadline))
         continue;
     sim_loop_end_patience(sim->loop);
@@ -128,7 +133,8 @@ bool sim_run_until(struct sim *sim, bool (*done)(void *ctx), void *ctx, usec lim
     return true;
 }
 
-uint64_t sim_rng_next(struct sim_rng *rng) /* splitmix64 */
+/* splitmix64 */
+uint64_t sim_rng_next(struct sim_rng *rng)
 {
     uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

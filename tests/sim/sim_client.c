@@ -10,7 +10,16 @@
 
 enum { QUEUE = 256, KEEP = 1024 * 1024, PATIENCE = 600, LINGER = 120, HELD = 1800 };
 
-enum awaited { AWAIT_GREETING, AWAIT_HELLO, AWAIT_RSET, AWAIT_MAIL, AWAIT_RCPT, AWAIT_DATA, AWAIT_FINAL, AWAIT_QUIT };
+enum awaited {
+    AWAIT_GREETING,
+    AWAIT_HELLO,
+    AWAIT_RSET,
+    AWAIT_MAIL,
+    AWAIT_RCPT,
+    AWAIT_DATA,
+    AWAIT_FINAL,
+    AWAIT_QUIT
+};
 
 struct expectation {
     enum awaited what;
@@ -25,9 +34,11 @@ struct sim_client {
     struct expectation queue[QUEUE];
     size_t first, count;
     struct buf out, in, replies;
-    size_t message; /* the one under way, or the next */
+    /* the one under way, or the next */
+    size_t message;
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
-    uint64_t sent, dot_at[SIM_CLIENT_MESSAGES]; /* octets handed over; where each message's end of data ends */
+    /* octets handed over; where each message's end of data ends */
+    uint64_t sent, dot_at[SIM_CLIENT_MESSAGES];
     int last_code;
     bool cut_off;
     bool has_dsn, has_utf8, quit_said, finished, lost;
@@ -64,7 +75,8 @@ static void hurry(struct sim_client *c)
 static void out_of_patience(void *arg)
 {
     struct sim_client *c = arg;
-    if (c->script.junk || c->script.deaf) { /* it was to be thrown out long ago */
+    /* it was to be thrown out long ago */
+    if (c->script.junk || c->script.deaf) {
         if (c->end && !sim_end_other(c->end)->closed)
             complain(c, "still holds the connection of a client that says or hears nothing", "");
         finish(c);
@@ -106,10 +118,12 @@ static void send_some(void *arg)
     struct sim_client *c = arg;
     struct err err;
     while (c->end && c->out.len > 0) {
-        size_t n = c->script.piece > 0 && c->out.len > c->script.piece ? c->script.piece : c->out.len;
+        size_t n =
+            c->script.piece > 0 && c->out.len > c->script.piece ? c->script.piece : c->out.len;
         ssize_t done = sim_end_write(c->end, c->out.data + c->out.head, n, &err);
+        /* a wake, or the end, will come */
         if (done <= 0)
-            return; /* a wake, or the end, will come */
+            return;
         c->sent += (uint64_t)done;
         buf_consume(&c->out, (size_t)done);
         mark_dots(c);
@@ -178,7 +192,8 @@ static void say_mail(struct sim_client *c)
     const struct sim_message *m = &c->script.messages[c->message];
     c->outcomes[c->message].began = true;
     const struct sim_outcome *before = c->message > 0 ? &c->outcomes[c->message - 1] : NULL;
-    bool open = before && before->mail / 100 == 2 && before->data != 354; /* a transaction that never came to its end */
+    /* a transaction that never came to its end */
+    bool open = before && before->mail / 100 == 2 && before->data != 354;
     if (m->rset_before || open) {
         say(c, "RSET");
         await(c, AWAIT_RSET, c->message, 0);
@@ -186,8 +201,9 @@ static void say_mail(struct sim_client *c)
     struct sim_outcome *o = &c->outcomes[c->message];
     o->used_dsn = m->dsn_mail && c->has_dsn;
     o->used_utf8 = m->utf8 && c->has_utf8;
-    say(c, "MAIL FROM:<%s>%s%s%s%s%s", m->from, m->parameters ? " " : "", m->parameters ? m->parameters : "", o->used_dsn ? " " : "",
-        o->used_dsn ? m->dsn_mail : "", o->used_utf8 ? " SMTPUTF8" : "");
+    say(c, "MAIL FROM:<%s>%s%s%s%s%s", m->from, m->parameters ? " " : "",
+        m->parameters ? m->parameters : "", o->used_dsn ? " " : "", o->used_dsn ? m->dsn_mail : "",
+        o->used_utf8 ? " SMTPUTF8" : "");
     await(c, AWAIT_MAIL, c->message, 0);
     if (parts(c, SIM_CLIENT_SENT_MAIL) || !c->script.pipelining)
         return;
@@ -301,7 +317,8 @@ static void heard_in_flight(struct sim_client *c, const struct expectation *e, i
     case AWAIT_RCPT: o->rcpt[e->index] = code; break;
     case AWAIT_DATA:
         o->data = code;
-        c->lost = code != 354; /* its body is read as commands now: what is answered from here on means nothing */
+        /* its body is read as commands now: what is answered from here on means nothing */
+        c->lost = code != 354;
         break;
     case AWAIT_FINAL:
         o->final = code;
@@ -336,11 +353,13 @@ static void heard_rcpt(struct sim_client *c, size_t index)
         message_is_over(c);
 }
 
-static void keep_text(struct sim_client *c, const struct expectation *e, int code, struct slice text)
+static void keep_text(struct sim_client *c, const struct expectation *e, int code,
+                      struct slice text)
 {
     struct sim_outcome *o = &c->outcomes[e->message];
+    /* a reply ends in CRLF: it is bounded */
     if (e->what >= AWAIT_MAIL && e->what <= AWAIT_FINAL && (code >= 400 || e->what == AWAIT_FINAL))
-        snprintf(o->text, sizeof o->text, "%.*s", (int)strcspn(text.data, "\r\n"), text.data); /* a reply ends in CRLF: it is bounded */
+        snprintf(o->text, sizeof o->text, "%.*s", (int)strcspn(text.data, "\r\n"), text.data);
 }
 
 static void heard(struct sim_client *c, const struct expectation *e, int code)
@@ -385,7 +404,8 @@ static void heard(struct sim_client *c, const struct expectation *e, int code)
         if (!c->closing && c->message == e->message)
             message_is_over(c);
         break;
-    case AWAIT_QUIT: break; /* the server closes */
+    /* the server closes */
+    case AWAIT_QUIT: break;
     }
 }
 
@@ -409,7 +429,8 @@ static void take_reply(struct sim_client *c, int code, struct slice text)
     c->first = (c->first + 1) % QUEUE;
     c->count--;
     keep_text(c, &e, code, text);
-    if (code == 421 && e.what != AWAIT_GREETING) { /* it answers what was open, and closes */
+    /* it answers what was open, and closes */
+    if (code == 421 && e.what != AWAIT_GREETING) {
         if (e.what == AWAIT_FINAL)
             c->outcomes[e.message].final = code;
         return;
@@ -433,7 +454,8 @@ static bool take_one(struct sim_client *c)
         if (at + n >= view.len)
             return false;
         const char *line = view.data + at;
-        if (n < 5 || line[n - 1] != '\r' || line[0] < '2' || line[0] > '5' || (line[3] != ' ' && line[3] != '-')) {
+        if (n < 5 || line[n - 1] != '\r' || line[0] < '2' || line[0] > '5' ||
+            (line[3] != ' ' && line[3] != '-')) {
             complain(c, "not a reply", line);
             buf_clear(&c->in);
             return false;
@@ -468,7 +490,8 @@ static void wakes(void *ctx)
             continue;
     }
     if (c->end && n < 0) {
-        c->cut_off = c->last_code != 0 && c->count > 0 && !c->lost && !c->script.junk && !c->leaving && c->last_code != 421;
+        c->cut_off = c->last_code != 0 && c->count > 0 && !c->lost && !c->script.junk &&
+                     !c->leaving && c->last_code != 421;
         finish(c);
     }
     if (c->end && c->out.len > 0 && !c->send.slot)
@@ -479,7 +502,8 @@ static void start(void *arg)
 {
     struct sim_client *c = arg;
     struct addr at, source = {0};
-    if (!addr_parse_with_port(slice_of(c->script.at), &at) || (c->script.source && !addr_parse(slice_of(c->script.source), &source)))
+    if (!addr_parse_with_port(slice_of(c->script.at), &at) ||
+        (c->script.source && !addr_parse(slice_of(c->script.source), &source)))
         abort();
     c->end = sim_connect(c->sim, &at, &source, wakes, c);
     if (c->script.junk || c->script.deaf)
@@ -493,7 +517,8 @@ static void start(void *arg)
         say_all(c);
 }
 
-struct sim_client *sim_client_new(struct sim *sim, const struct sim_client_script *script, usec delay)
+struct sim_client *sim_client_new(struct sim *sim, const struct sim_client_script *script,
+                                  usec delay)
 {
     struct sim_client *c = NEW(struct sim_client);
     c->sim = sim;
@@ -540,7 +565,8 @@ const struct sim_outcome *sim_client_outcome(const struct sim_client *c, size_t 
 const char *sim_client_replies(const struct sim_client *c)
 {
     struct buf *b = &((struct sim_client *)(uintptr_t)c)->replies;
-    if (buf_room(b) > 0 && buf_append(b, "", 1)) /* a NUL behind, not counted */
+    /* a NUL behind, not counted */
+    if (buf_room(b) > 0 && buf_append(b, "", 1))
         b->len--;
     return b->data ? b->data + b->head : "";
 }
@@ -574,7 +600,8 @@ char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r)
 {
     char *out = mem_alloc(2 * len + 3);
     size_t n = 0;
-    bool whole = len == 0 || (octets[len - 1] == '\n' && (lf || (len > 1 && octets[len - 2] == '\r')));
+    bool whole =
+        len == 0 || (octets[len - 1] == '\n' && (lf || (len > 1 && octets[len - 2] == '\r')));
     for (size_t i = 0; i < len; i++) {
         if (octets[i] != '\r' && octets[i] != '\n') {
             out[n++] = octets[i];
@@ -585,7 +612,8 @@ char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r)
         out[n++] = '\r';
         out[n++] = '\n';
     }
-    if (!whole) { /* the client's own line end before its dot */
+    /* the client's own line end before its dot */
+    if (!whole) {
         out[n++] = '\r';
         out[n++] = '\n';
     }

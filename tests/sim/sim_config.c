@@ -14,7 +14,8 @@ static void put(int fd, const char *text)
         abort();
 }
 
-/* The oracle compares octets: headers are left alone, unless the text says what is to become of them. */
+/* The oracle compares octets: headers are left alone, unless the text says what is to become of
+ * them. */
 static void put_ini(int fd, const char *ini)
 {
     bool has_rule = strstr(ini, "fix_headers") != NULL;

@@ -5,16 +5,19 @@
 #include "sim_net.h"
 #include "sim_world.h"
 
-enum { SYN_PATIENCE = 127 }; /* seconds: Linux with tcp_syn_retries 6 */
+/* seconds: Linux with tcp_syn_retries 6 */
+enum { SYN_PATIENCE = 127 };
 
 struct path_entry {
-    struct link link; /* first: see sim_net_free */
+    /* first: see sim_net_free */
+    struct link link;
     struct addr at;
     struct sim_path path;
 };
 
 struct sim_listening {
-    struct link link; /* first: see sim_net_free */
+    /* first: see sim_net_free */
+    struct link link;
     struct sim *sim;
     struct addr at;
     bool paused;
@@ -63,7 +66,8 @@ static struct sim_listening *find_listening(const struct sim *sim, const struct 
 {
     LIST_EACH (&sim->listenings, it) {
         struct sim_listening *l = CONTAINER(it, struct sim_listening, link);
-        if (is_same_place(&l->at, to) || (addr_is_any(&l->at) && l->at.family == to->family && l->at.port == to->port))
+        if (is_same_place(&l->at, to) ||
+            (addr_is_any(&l->at) && l->at.family == to->family && l->at.port == to->port))
             return l;
     }
     return NULL;
@@ -74,7 +78,8 @@ bool sim_is_listening(const struct sim *sim, const struct addr *at)
     return find_listening(sim, at) != NULL;
 }
 
-struct sim_listening *sim_listen(struct sim *sim, const struct addr *at, void (*accepted)(void *ctx, struct sim_end *e), void *ctx)
+struct sim_listening *sim_listen(struct sim *sim, const struct addr *at,
+                                 void (*accepted)(void *ctx, struct sim_end *e), void *ctx)
 {
     struct sim_listening *l = NEW(struct sim_listening);
     *l = (struct sim_listening){.sim = sim, .at = *at, .accepted = accepted, .ctx = ctx};
@@ -92,8 +97,9 @@ static void accept_now(void *arg)
         sim_end_reset(e);
         return;
     }
+    /* sim_listening_pause comes back to it */
     if (l->paused)
-        return; /* sim_listening_pause comes back to it */
+        return;
     e->connected = true;
     l->accepted(l->ctx, e);
 }
@@ -145,7 +151,9 @@ static void connect_ends(void *arg)
 static struct addr local_for(struct sim *sim, const struct addr *to, const struct addr *source)
 {
     struct addr a = {0};
-    const char *text = to->family == ADDR_V6 ? (addr_is_loopback(to) ? "::1" : "fd00::2") : addr_is_loopback(to) ? "127.0.0.1" : "10.0.0.2";
+    const char *text = to->family == ADDR_V6  ? (addr_is_loopback(to) ? "::1" : "fd00::2")
+                       : addr_is_loopback(to) ? "127.0.0.1"
+                                              : "10.0.0.2";
     if (source && source->family != ADDR_NONE)
         a = *source;
     else if (!addr_parse(slice_of(text), &a))
@@ -169,7 +177,8 @@ static void end_init(struct sim_conn *c, enum sim_direction d, struct addr local
     buf_init(&e->clear, 65536);
 }
 
-struct sim_end *sim_connect(struct sim *sim, const struct addr *to, const struct addr *source, sim_notify *fn, void *ctx)
+struct sim_end *sim_connect(struct sim *sim, const struct addr *to, const struct addr *source,
+                            sim_notify *fn, void *ctx)
 {
     struct sim_conn *c = NEW(struct sim_conn);
     c->sim = sim;
@@ -181,7 +190,8 @@ struct sim_end *sim_connect(struct sim *sim, const struct addr *to, const struct
     sim_event_init(&c->connected, connect_ends, c);
     sim_event_init(&c->accepted, accept_now, c);
     if ((sim->nconns & (sim->nconns - 1)) == 0)
-        sim->conns = mem_resize(sim->conns, (sim->nconns ? sim->nconns * 2 : 1) * sizeof(struct sim_conn *));
+        sim->conns =
+            mem_resize(sim->conns, (sim->nconns ? sim->nconns * 2 : 1) * sizeof(struct sim_conn *));
     sim->conns[sim->nconns++] = c;
     struct sim_end *e = &c->ends[SIM_UP];
     e->fn = fn;

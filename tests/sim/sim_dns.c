@@ -14,10 +14,11 @@ struct name {
     char *host;
     struct addr addresses[ADDRESSES];
     size_t n;
+    /* IPv4, IPv6 */
     struct {
         enum sim_dns_manner manner;
         usec delay;
-    } of[2]; /* IPv4, IPv6 */
+    } of[2];
     unsigned questions;
 };
 
@@ -69,7 +70,8 @@ void sim_name(struct sim *sim, const char *host, const char *addresses)
     }
 }
 
-void sim_name_manner(struct sim *sim, const char *host, enum addr_family family, enum sim_dns_manner manner, usec delay)
+void sim_name_manner(struct sim *sim, const char *host, enum addr_family family,
+                     enum sim_dns_manner manner, usec delay)
 {
     struct name *n = find_or_make(sim, host);
     n->of[family == ADDR_V6].manner = manner;
@@ -134,18 +136,21 @@ static void answer(void *arg)
     fn(ctx, found, n, n == 0 ? &err : NULL);
 }
 
-struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn, void *ctx)
+struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn,
+                             void *ctx)
 {
     struct dns_query *q = NEW(struct dns_query);
     struct name *name = find(dns->sim, host);
-    *q = (struct dns_query){.sim = dns->sim, .host = mem_string(host), .family = family, .fn = fn, .ctx = ctx};
+    *q = (struct dns_query){
+        .sim = dns->sim, .host = mem_string(host), .family = family, .fn = fn, .ctx = ctx};
     q->manner = name ? name->of[family == ADDR_V6].manner : SIM_DNS_NXDOMAIN;
     sim_event_init(&q->due, answer, q);
     dns->sim->living.queries++;
     if (name)
         name->questions++;
     if (q->manner != SIM_DNS_SILENT)
-        sim_event_arm(dns->sim->loop, &q->due, name ? name->of[family == ADDR_V6].delay : 3 * USEC_PER_MS);
+        sim_event_arm(dns->sim->loop, &q->due,
+                      name ? name->of[family == ADDR_V6].delay : 3 * USEC_PER_MS);
     return q;
 }
 

@@ -1,4 +1,5 @@
-/* io/files.h in memory. Files are found by path in the current world, for the real calls have no loop either. */
+/* io/files.h in memory. Files are found by path in the current world, for the real calls have no
+ * loop either. */
 #include "io/files.h"
 
 #include <stdlib.h>
@@ -129,8 +130,12 @@ void file_replace_later(struct offload *off, const char *path, struct slice data
                         void (*failed)(void *ctx, const struct err *err), void *ctx)
 {
     struct replacement *r = NEW(struct replacement);
-    *r = (struct replacement){
-        .path = mem_string(path), .data = mem_copy(data.data, data.len), .len = data.len, .mode = mode, .failed = failed, .ctx = ctx};
+    *r = (struct replacement){.path = mem_string(path),
+                              .data = mem_copy(data.data, data.len),
+                              .len = data.len,
+                              .mode = mode,
+                              .failed = failed,
+                              .ctx = ctx};
     offload_submit(off, replace, replaced, r);
 }
 

@@ -1,4 +1,5 @@
-/* Histories from a seed: the network and the servers. What clients do is in sim_generate_clients.c. */
+/* Histories from a seed: the network and the servers. What clients do is in
+ * sim_generate_clients.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,8 @@ static const char host[] = "mail.example.com";
 static const char user[] = "me@example.com";
 static const char password[] = "open-Sesame#42,please";
 
-/* What a network, or a server, makes of a port: the findings of PRODUCT 5, each in its natural form. */
+/* What a network, or a server, makes of a port: the findings of PRODUCT 5, each in its natural
+ * form. */
 enum profile {
     GOOD,
     REFUSED,
@@ -42,22 +44,25 @@ enum profile {
     PROFILES
 };
 
-static const char *const profile_names[] = {"good",       "refused",      "dropped",      "unreachable", "silent",      "greets-5xx",
-                                            "greets-4xx", "not-smtp",     "deaf-to-ehlo", "no-starttls", "mangled",     "starttls-454",
-                                            "injects",    "tls-alerts",   "tls-silent",   "tls-resets",  "tls-babbles", "tls-too-old",
-                                            "cert-name",  "cert-expired", "untrusted",    "impostor",    "mtu-hole",    "reset-early",
-                                            "hole-early", "no-mechanism", "auth-454",     "auth-stalls", "slow"};
+static const char *const profile_names[] = {
+    "good",       "refused",      "dropped",      "unreachable", "silent",      "greets-5xx",
+    "greets-4xx", "not-smtp",     "deaf-to-ehlo", "no-starttls", "mangled",     "starttls-454",
+    "injects",    "tls-alerts",   "tls-silent",   "tls-resets",  "tls-babbles", "tls-too-old",
+    "cert-name",  "cert-expired", "untrusted",    "impostor",    "mtu-hole",    "reset-early",
+    "hole-early", "no-mechanism", "auth-454",     "auth-stalls", "slow"};
 
 static bool chance(struct sim_rng *rng, unsigned percent)
 {
     return sim_rng_chance(rng, percent);
 }
 
-static void fault(struct sim_place *p, enum sim_step step, enum sim_fault what, const char *text, usec delay)
+static void fault(struct sim_place *p, enum sim_step step, enum sim_fault what, const char *text,
+                  usec delay)
 {
     for (size_t i = 0; i < SIM_RULES; i++)
         if (p->script.faults[i].fault == SIM_FAULT_NONE) {
-            p->script.faults[i] = (struct sim_fault_rule){.step = step, .fault = what, .text = text, .delay = delay};
+            p->script.faults[i] =
+                (struct sim_fault_rule){.step = step, .fault = what, .text = text, .delay = delay};
             return;
         }
 }
@@ -89,11 +94,13 @@ static void spoil_tls(struct sim_place *p, enum profile what)
     case CERT_UNTRUSTED: t->certificate.issuer = "somebody"; break;
     case IMPOSTOR:
         t->certificate.issuer = "gateway";
-        p->script.user = p->script.password = NULL; /* lets everybody in */
+        /* lets everybody in */
+        p->script.user = p->script.password = NULL;
         break;
     default: return;
     }
-    p->script.genuine = false; /* nothing that is told to it may be a secret */
+    /* nothing that is told to it may be a secret */
+    p->script.genuine = false;
 }
 
 static void spoil_dialog(struct sim_place *p, enum profile what, struct sim_rng *rng)
@@ -114,12 +121,16 @@ static void spoil_dialog(struct sim_place *p, enum profile what, struct sim_rng 
         s->genuine = s->implicit;
         s->extra = "XXXXXXXA";
         break;
-    case STARTTLS_454: fault(p, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 TLS not available\r\n", 0); break;
+    case STARTTLS_454:
+        fault(p, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 TLS not available\r\n", 0);
+        break;
     case INJECTS: s->injects = true; break;
     case NO_MECHANISM: s->mechanisms = "GSSAPI NTLM"; break;
     case AUTH_454: s->auth_reply = "454 4.7.0 temporary authentication failure"; break;
     case AUTH_STALLS: fault(p, SIM_AT_AUTH, SIM_FAULT_STALL, NULL, 0); break;
-    case SLOW: fault(p, SIM_AT_GREETING, SIM_FAULT_SLOW, NULL, (usec)sim_rng_below(rng, 3000000)); break;
+    case SLOW:
+        fault(p, SIM_AT_GREETING, SIM_FAULT_SLOW, NULL, (usec)sim_rng_below(rng, 3000000));
+        break;
     default: break;
     }
 }
@@ -138,7 +149,8 @@ static void some_rules(struct sim_upstream_script *s)
 {
     s->rcpt[0] = (struct sim_address_rule){"@bad.example", "550 5.1.1 no such user here"};
     s->rcpt[1] = (struct sim_address_rule){"@later.example", "450 4.2.1 mailbox busy"};
-    s->rcpt[2] = (struct sim_address_rule){"@moved.example", "251 2.1.5 user not local; will forward"};
+    s->rcpt[2] =
+        (struct sim_address_rule){"@moved.example", "251 2.1.5 user not local; will forward"};
     s->mail[0] = (struct sim_address_rule){"blocked@", "550 5.7.1 sender blocked"};
     s->mail[1] = (struct sim_address_rule){"slow@", "451 4.3.0 try later"};
 }
@@ -157,7 +169,9 @@ static struct sim_upstream_script some_server(struct sim_rng *rng)
     s.size = chance(rng, 20) ? 0 : 2000000;
     s.loose = chance(rng, 20);
     s.delay = (usec)sim_rng_below(rng, chance(rng, 10) ? 200000 : 3000);
-    s.mechanisms = chance(rng, 70) ? "PLAIN LOGIN" : chance(rng, 50) ? "LOGIN" : "LOGIN CRAM-MD5 PLAIN";
+    s.mechanisms = chance(rng, 70)   ? "PLAIN LOGIN"
+                   : chance(rng, 50) ? "LOGIN"
+                                     : "LOGIN CRAM-MD5 PLAIN";
     s.tls.newest = chance(rng, 70) ? TLS_V1_3 : TLS_V1_2;
     some_rules(&s);
     return s;
@@ -165,19 +179,23 @@ static struct sim_upstream_script some_server(struct sim_rng *rng)
 
 /* ---- faults in the middle of a session ---- */
 
-/* A reply too many can be told from the next command's only when it comes before that command: in one segment with the right one. */
+/* A reply too many can be told from the next command's only when it comes before that command: in
+ * one segment with the right one. */
 static bool may_answer_twice(const struct sim_place *p, enum sim_step step)
 {
-    return !p->path.shred && p->path.segment == 1460 && step != SIM_AT_MAIL && step != SIM_AT_RCPT && step != SIM_AT_CHUNK;
+    return !p->path.shred && p->path.segment == 1460 && step != SIM_AT_MAIL &&
+           step != SIM_AT_RCPT && step != SIM_AT_CHUNK;
 }
 
 static void some_fault(struct sim_place *p, struct sim_rng *rng)
 {
-    static const char *const replies[] = {"421 4.3.2 shutting down\r\n", "451 4.3.0 local trouble\r\n",    "452 4.3.1 full\r\n",
-                                          "550 5.7.1 policy\r\n",        "554 5.6.0 content rejected\r\n", "what?\r\n",
-                                          "250-half a reply\r\n",        "999 7.7.7 nonsense\r\n",         "250 2.0.0 too early\r\n"};
-    static const enum sim_step steps[] = {SIM_AT_EHLO_AGAIN, SIM_AT_MAIL,    SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY,
-                                          SIM_AT_CHUNK,      SIM_AT_VERDICT, SIM_AT_RSET, SIM_AT_QUIT, SIM_AT_IDLE};
+    static const char *const replies[] = {
+        "421 4.3.2 shutting down\r\n", "451 4.3.0 local trouble\r\n",    "452 4.3.1 full\r\n",
+        "550 5.7.1 policy\r\n",        "554 5.6.0 content rejected\r\n", "what?\r\n",
+        "250-half a reply\r\n",        "999 7.7.7 nonsense\r\n",         "250 2.0.0 too early\r\n"};
+    static const enum sim_step steps[] = {
+        SIM_AT_EHLO_AGAIN, SIM_AT_MAIL,    SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY,
+        SIM_AT_CHUNK,      SIM_AT_VERDICT, SIM_AT_RSET, SIM_AT_QUIT, SIM_AT_IDLE};
     for (size_t i = 0; i < SIM_RULES; i++) {
         struct sim_fault_rule *r = &p->script.faults[i];
         if (r->fault != SIM_FAULT_NONE)
@@ -189,35 +207,44 @@ static void some_fault(struct sim_place *p, struct sim_rng *rng)
         r->skip = (unsigned)sim_rng_below(rng, 4);
         r->times = (unsigned)sim_rng_below(rng, 4);
         r->commits = r->fault < SIM_FAULT_REPLY && chance(rng, 50);
-        /* A 250 in mid-body can be told from the verdict only while the body is not all on its way. */
-        r->text = replies[sim_rng_below(rng, r->step == SIM_AT_BODY ? 6 : sizeof replies / sizeof *replies)];
-        if (strncmp(r->text, "250-", 4) == 0 && (r->step == SIM_AT_MAIL || r->step == SIM_AT_RCPT || r->step == SIM_AT_CHUNK))
-            r->text = replies[0]; /* the next command's answer would complete it, and all after would be one off */
+        /* A 250 in mid-body can be told from the verdict only while the body is not all on its
+         * way. */
+        r->text = replies[sim_rng_below(
+            rng, r->step == SIM_AT_BODY ? 6 : sizeof replies / sizeof *replies)];
+        /* the next command's answer would complete it, and all after would be one off */
+        if (strncmp(r->text, "250-", 4) == 0 &&
+            (r->step == SIM_AT_MAIL || r->step == SIM_AT_RCPT || r->step == SIM_AT_CHUNK))
+            r->text = replies[0];
         r->delay = (usec)sim_rng_below(rng, r->step == SIM_AT_IDLE ? 20000000 : 8000000);
         r->bytes = sim_rng_below(rng, 3000);
         return;
     }
 }
 
-/* A recipient is accepted, the session dies, and its replacement refuses the recipient: nothing may be sent then. */
+/* A recipient is accepted, the session dies, and its replacement refuses the recipient: nothing may
+ * be sent then. */
 static void some_change_of_mind(struct sim_place *p, struct sim_rng *rng)
 {
     static const enum sim_step steps[] = {SIM_AT_DATA, SIM_AT_BODY, SIM_AT_CHUNK};
-    fault(p, steps[sim_rng_below(rng, 3)], chance(rng, 50) ? SIM_FAULT_CLOSE : SIM_FAULT_RESET, NULL, 0);
-    fault(p, SIM_AT_RCPT, SIM_FAULT_REPLY, chance(rng, 50) ? "550 5.1.1 gone since\r\n" : "450 4.2.1 busy since\r\n", 0);
+    fault(p, steps[sim_rng_below(rng, 3)], chance(rng, 50) ? SIM_FAULT_CLOSE : SIM_FAULT_RESET,
+          NULL, 0);
+    fault(p, SIM_AT_RCPT, SIM_FAULT_REPLY,
+          chance(rng, 50) ? "550 5.1.1 gone since\r\n" : "450 4.2.1 busy since\r\n", 0);
     for (size_t i = 0; i < SIM_RULES; i++) {
         struct sim_fault_rule *r = &p->script.faults[i];
         if (r->fault == SIM_FAULT_NONE)
             continue;
         r->times = 1 + (unsigned)sim_rng_below(rng, 2);
-        r->skip = r->step == SIM_AT_RCPT ? 1 + (unsigned)sim_rng_below(rng, 4) : (unsigned)sim_rng_below(rng, 2);
+        r->skip = r->step == SIM_AT_RCPT ? 1 + (unsigned)sim_rng_below(rng, 4)
+                                         : (unsigned)sim_rng_below(rng, 2);
     }
 }
 
 /* The account's own credentials are wrong, or its user is locked: every genuine server says so. */
 static void refuse_credentials(struct sim_plan *plan, struct sim_rng *rng)
 {
-    static const char *const replies[] = {"535 5.7.8 bad credentials", "534 5.7.9 use an application password",
+    static const char *const replies[] = {"535 5.7.8 bad credentials",
+                                          "534 5.7.9 use an application password",
                                           "530 5.7.0 authenticate first"};
     const char *reply = replies[sim_rng_below(rng, 3)];
     for (size_t i = 0; i < plan->nplaces; i++)
@@ -228,7 +255,8 @@ static void refuse_credentials(struct sim_plan *plan, struct sim_rng *rng)
 
 static void some_cut(struct sim_place *p, struct sim_rng *rng)
 {
-    uint64_t *const places[] = {&p->path.hole_up, &p->path.hole_down, &p->path.reset_up, &p->path.reset_down};
+    uint64_t *const places[] = {&p->path.hole_up, &p->path.hole_down, &p->path.reset_up,
+                                &p->path.reset_down};
     *places[sim_rng_below(rng, 4)] = sim_rng_below(rng, 8000);
 }
 
@@ -236,7 +264,9 @@ static void some_cut(struct sim_place *p, struct sim_rng *rng)
 
 static void some_names(struct sim_plan *plan, struct sim_rng *rng, unsigned *naddresses_r)
 {
-    static const char *const addresses[] = {"192.0.2.1", "192.0.2.1 192.0.2.2", "192.0.2.1 2001:db8::1", "192.0.2.1 2001:db8::1 192.0.2.2"};
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.1 192.0.2.2",
+                                            "192.0.2.1 2001:db8::1",
+                                            "192.0.2.1 2001:db8::1 192.0.2.2"};
     static const unsigned counts[] = {1, 2, 2, 3};
     size_t which = chance(rng, 60) ? 0 : sim_rng_below(rng, 4);
     struct sim_plan_name *n = &plan->names[plan->nnames++];
@@ -244,8 +274,9 @@ static void some_names(struct sim_plan *plan, struct sim_rng *rng, unsigned *nad
     n->addresses = addresses[which];
     n->delay[0] = (usec)sim_rng_below(rng, 40000);
     n->delay[1] = (usec)sim_rng_below(rng, 40000);
+    /* a bad router and AAAA: costs nothing */
     if (chance(rng, 8))
-        n->manner[1] = chance(rng, 50) ? SIM_DNS_SILENT : SIM_DNS_FAILS; /* a bad router and AAAA: costs nothing */
+        n->manner[1] = chance(rng, 50) ? SIM_DNS_SILENT : SIM_DNS_FAILS;
     *naddresses_r = counts[which];
 }
 
@@ -262,11 +293,13 @@ static const struct policy policies[] = {
 
 static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char *ports)
 {
-    /* A client that vanishes holds its session until the client's timeout: with few of them others may wait in vain. */
+    /* A client that vanishes holds its session until the client's timeout: with few of them others
+     * may wait in vain. */
     unsigned connect_timeout = (unsigned)(4 + sim_rng_below(rng, 7)), stalls = 0;
     for (size_t i = 0; i < plan->nplaces; i++)
         stalls += plan->places[i].script.faults[0].step == SIM_AT_AUTH;
-    if (stalls * connect_timeout > 15) /* one after the other, each may take so long: more than acquire_timeout altogether */
+    /* one after the other, each may take so long: more than acquire_timeout altogether */
+    if (stalls * connect_timeout > 15)
         plan->must_arrive = false;
     unsigned slots = plan->must_arrive ? SIM_CLIENTS : (unsigned)(1 + sim_rng_below(rng, 4));
     plan->lf = chance(rng, 10);
@@ -277,16 +310,19 @@ static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char 
     plan->needs_genuine = p->needs_genuine;
     plan->ini =
         sim_plan_text(plan,
-                      "[log]\nlevel = debug\n[listen]\naddress = %s\nallow = 127.0.0.0/8\nmax_message_size = 1500000\nline_endings = %s\n"
+                      "[log]\nlevel = debug\n[listen]\naddress = %s\nallow = "
+                      "127.0.0.0/8\nmax_message_size = 1500000\nline_endings = %s\n"
                       "[upstream]\nhost = %s\nports = %s\nusername = %s\npassword = %s\n%s"
-                      "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %u\nmax_messages = %u\nconnect_timeout = %us\n",
-                      plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password, p->lines, slots,
-                      (unsigned)(1 + sim_rng_below(rng, 6)), connect_timeout);
+                      "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = "
+                      "%u\nmax_messages = %u\nconnect_timeout = %us\n",
+                      plan->listener, plan->lf ? "lf" : "strict", host, ports, user, password,
+                      p->lines, slots, (unsigned)(1 + sim_rng_below(rng, 6)), connect_timeout);
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.may_be_clear = p->may_be_clear;
 }
 
-static void some_ports(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind kind, unsigned naddresses)
+static void some_ports(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind kind,
+                       unsigned naddresses)
 {
     static const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "[2001:db8::1]"};
     static const unsigned which[3][3] = {{0}, {0, 1}, {0, 1, 2}};
@@ -296,7 +332,9 @@ static void some_ports(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
     char ports[80] = "";
     bool some_good = false;
     for (unsigned i = 0; i < nports; i++) {
-        enum profile profile = kind == SIM_KIND_RELAY || chance(rng, 35) ? GOOD : (enum profile)(1 + sim_rng_below(rng, PROFILES - 1));
+        enum profile profile = kind == SIM_KIND_RELAY || chance(rng, 35)
+                                   ? GOOD
+                                   : (enum profile)(1 + sim_rng_below(rng, PROFILES - 1));
         struct sim_upstream_script script = some_server(rng);
         unsigned number = chance(rng, 10) && i == 0 ? 465 : numbers[i];
         script.implicit = number == 465;
@@ -304,7 +342,8 @@ static void some_ports(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
         some_good = some_good || profile == GOOD;
         for (unsigned a = 0; a < naddresses; a++) {
             unsigned slot = v6 && naddresses == 2 && a == 1 ? 2 : which[naddresses - 1][a];
-            struct sim_place *p = sim_plan_place(plan, sim_plan_text(plan, "%s:%u", addresses[slot], number), &script);
+            struct sim_place *p = sim_plan_place(
+                plan, sim_plan_text(plan, "%s:%u", addresses[slot], number), &script);
             some_path(&p->path, rng);
             spoil_network(p, profile, rng);
             spoil_tls(p, profile);
@@ -312,7 +351,8 @@ static void some_ports(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
         }
         size_t n = strlen(ports);
         snprintf(ports + n, sizeof ports - n, "%s%u", n ? " " : "", number);
-        plan->notes = sim_plan_text(plan, "%s%s%u %s", plan->notes ? plan->notes : "", n ? ", " : "", number, profile_names[profile]);
+        plan->notes = sim_plan_text(plan, "%s%s%u %s", plan->notes ? plan->notes : "",
+                                    n ? ", " : "", number, profile_names[profile]);
     }
     plan->must_arrive = some_good && kind == SIM_KIND_LADDER;
     write_config(plan, rng, ports);

@@ -1,4 +1,5 @@
-/* Histories from a seed: what goes beyond one account and plain clients. A stream of chance of its own: what the other files draw stays the same. */
+/* Histories from a seed: what goes beyond one account and plain clients. A stream of chance of its
+ * own: what the other files draw stays the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static void prepend(struct sim_plan *plan, struct sim_message *m, const char *te
     free(all);
 }
 
-static void some_header(struct sim_plan *plan, struct sim_message *m, const char *end, struct sim_rng *rng)
+static void some_header(struct sim_plan *plan, struct sim_message *m, const char *end,
+                        struct sim_rng *rng)
 {
     static const char *const lines[] = {"Date: Thu, 1 Jan 2026 00:00:00 +0000",
                                         "date : yesterday",
@@ -58,12 +60,14 @@ static void with_headers(struct sim_plan *plan, struct sim_rng *rng)
     plan->ini = sim_plan_text(plan, "%sfix_headers = yes\n", plan->ini);
     for (size_t i = 0; i < plan->nclients; i++)
         for (size_t k = 0; k < plan->clients[i].n && plan->clients[i].piece == 0; k++)
-            some_header(plan, &plan->clients[i].messages[k], plan->clients[i].lf ? "\n" : "\r\n", rng);
+            some_header(plan, &plan->clients[i].messages[k], plan->clients[i].lf ? "\n" : "\r\n",
+                        rng);
 }
 
 /* ---- accounts ---- */
 
-/* A second provider, whose only port works: mail from @c1.example is its, and what the first one cannot take if it is the fallback. */
+/* A second provider, whose only port works: mail from @c1.example is its, and what the first one
+ * cannot take if it is the fallback. */
 static void with_two_accounts(struct sim_plan *plan, struct sim_rng *rng)
 {
     bool falls_back = chance(rng, 50);
@@ -71,13 +75,17 @@ static void with_two_accounts(struct sim_plan *plan, struct sim_rng *rng)
     plan->accounts[0] = (struct sim_account){plan->user, plan->password, NULL, falls_back};
     plan->accounts[1] = (struct sim_account){other_user, other_password, "@c1.example", false};
     plan->naccounts = 2;
-    plan->ini = sim_plan_text(plan,
-                              "%.*s[upstream other]\nsenders = @c1.example\nhost = %s\nports = 587\nusername = %s\npassword = %s\n"
-                              "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %d\nfix_headers = %s\n%s%s%s",
-                              (int)(first - plan->ini), plan->ini, other_host, other_user, other_password, SIM_CLIENTS,
-                              plan->fix_headers ? "yes" : "no", first, falls_back ? "fallback = other\n" : "",
-                              plan->fix_headers ? "" : "fix_headers = no\n"); /* it stands in `first` already, or must be said */
-    struct sim_upstream_script script = plan->places[0].script, kind = sim_upstream_kind(other_host, other_user, other_password);
+    /* it stands in `first` already, or must be said */
+    plan->ini = sim_plan_text(
+        plan,
+        "%.*s[upstream other]\nsenders = @c1.example\nhost = %s\nports = 587\nusername = "
+        "%s\npassword = %s\n"
+        "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %d\nfix_headers = %s\n%s%s%s",
+        (int)(first - plan->ini), plan->ini, other_host, other_user, other_password, SIM_CLIENTS,
+        plan->fix_headers ? "yes" : "no", first, falls_back ? "fallback = other\n" : "",
+        plan->fix_headers ? "" : "fix_headers = no\n");
+    struct sim_upstream_script script = plan->places[0].script,
+                               kind = sim_upstream_kind(other_host, other_user, other_password);
     memcpy(kind.mail, script.mail, sizeof kind.mail);
     memcpy(kind.rcpt, script.rcpt, sizeof kind.rcpt);
     kind.size = 2000000;
@@ -85,7 +93,8 @@ static void with_two_accounts(struct sim_plan *plan, struct sim_rng *rng)
     kind.chunking = chance(rng, 50);
     kind.dsn = chance(rng, 50);
     sim_plan_place(plan, "198.51.100.1:587", &kind);
-    plan->names[plan->nnames++] = (struct sim_plan_name){.host = other_host, .addresses = "198.51.100.1"};
+    plan->names[plan->nnames++] =
+        (struct sim_plan_name){.host = other_host, .addresses = "198.51.100.1"};
 }
 
 /* ---- turns ---- */
@@ -105,13 +114,18 @@ static void some_turns(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
         at += (usec)sim_rng_below(rng, chance(rng, 70) ? 300000 : 40000000);
         static const enum sim_turn calm[] = {SIM_TURN_RELOAD, SIM_TURN_NETWORK, SIM_TURN_RESTART};
         enum sim_turn what = (enum sim_turn)sim_rng_below(rng, SIM_TURN_COUNT);
-        *c = (struct sim_change){.what = kind == SIM_KIND_LADDER ? calm[sim_rng_below(rng, 3)] : what, .at = at, .ini = plan->ini};
+        *c = (struct sim_change){.what =
+                                     kind == SIM_KIND_LADDER ? calm[sim_rng_below(rng, 3)] : what,
+                                 .at = at,
+                                 .ini = plan->ini};
+        /* who comes then is told to come later */
         if (c->what == SIM_TURN_RESTART)
-            plan->must_arrive = false; /* who comes then is told to come later */
+            plan->must_arrive = false;
         if (c->what == SIM_TURN_RELOAD && chance(rng, 60))
             c->ini = changed_ini(plan, rng);
+        /* one end is enough */
         if (c->what > SIM_TURN_NETWORK)
-            plan->drain_at = 0; /* one end is enough */
+            plan->drain_at = 0;
     }
 }
 
@@ -120,7 +134,8 @@ static void some_turns(struct sim_plan *plan, struct sim_rng *rng, enum sim_kind
 static void with_parameters(struct sim_client_script *c, struct sim_rng *rng)
 {
     static const char *const mail[] = {"RET=HDRS", "RET=FULL ENVID=QQ314159", "ENVID=a+2Bb"};
-    static const char *const rcpt[] = {"NOTIFY=NEVER", "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2Bb@c.example", "NOTIFY=DELAY"};
+    static const char *const rcpt[] = {
+        "NOTIFY=NEVER", "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2Bb@c.example", "NOTIFY=DELAY"};
     for (size_t i = 0; i < c->n && !c->helo; i++) {
         if (chance(rng, 50)) {
             c->messages[i].dsn_mail = mail[sim_rng_below(rng, 3)];
@@ -137,8 +152,10 @@ static void plain_bodies(struct sim_plan *plan, struct sim_client_script *c, str
     for (size_t i = 0; i < c->n; i++) {
         const char *end = c->lf ? "\n" : "\r\n";
         int n = snprintf(text, sizeof text, "Subject: in one flight%s%s", end, end);
-        for (unsigned lines = (unsigned)sim_rng_below(rng, chance(rng, 50) ? 5 : 90); lines > 0; lines--)
-            n += snprintf(text + n, sizeof text - (size_t)n, "%sa line of plain text%s", chance(rng, 10) ? "." : "", end);
+        for (unsigned lines = (unsigned)sim_rng_below(rng, chance(rng, 50) ? 5 : 90); lines > 0;
+             lines--)
+            n += snprintf(text + n, sizeof text - (size_t)n, "%sa line of plain text%s",
+                          chance(rng, 10) ? "." : "", end);
         c->messages[i].body = sim_plan_octets(plan, text, (size_t)n);
         c->messages[i].len = (size_t)n;
         c->messages[i].rset_before = false;
@@ -152,13 +169,15 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
     for (size_t i = 0; i < c->n; i++)
         longest = c->messages[i].len > longest ? c->messages[i].len : longest;
     switch (sim_rng_below(rng, 6)) {
-    case 0: /* one octet per segment */
+    /* one octet per segment */
+    case 0:
         if (longest < 3000) {
             c->piece = 1;
             c->gap = (usec)sim_rng_below(rng, 1500);
         }
         break;
-    case 1: /* everything in one flight */
+    /* everything in one flight */
+    case 1:
     case 2:
         plain_bodies(plan, c, rng);
         c->blast = true;
@@ -173,7 +192,8 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
         c->quit_behind = true;
         c->half = chance(rng, 50);
         break;
-    case 4: /* slower than a body may be, at last: then it is silence */
+    /* slower than a body may be, at last: then it is silence */
+    case 4:
         if (longest < 400) {
             c->piece = 1 + sim_rng_below(rng, 8);
             c->gap = (usec)sim_rng_below(rng, 900000);
@@ -183,15 +203,17 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
     case 5:
         c->helo = true;
         c->pipelining = c->eager = false;
+        /* HELO was answered with none */
         for (size_t i = 0; i < c->n; i++)
-            c->messages[i].parameters = NULL; /* HELO was answered with none */
+            c->messages[i].parameters = NULL;
         break;
     }
 }
 
 static void some_pest(struct sim_plan *plan, struct sim_rng *rng)
 {
-    /* Each many times what it takes to reach the limits of PRODUCT 7 and every cap; more would only cost other histories their time. */
+    /* Each many times what it takes to reach the limits of PRODUCT 7 and every cap; more would only
+     * cost other histories their time. */
     static const struct {
         const char *text;
         size_t n;
@@ -209,7 +231,8 @@ static void some_pest(struct sim_plan *plan, struct sim_rng *rng)
                 {"", 0, 0}};
     struct sim_client_script *c = &plan->clients[plan->nclients];
     size_t i = sim_rng_below(rng, sizeof junk / sizeof *junk);
-    *c = (struct sim_client_script){.at = plan->listener, .parts_at = SIM_CLIENT_NEVER, .excused = true};
+    *c = (struct sim_client_script){
+        .at = plan->listener, .parts_at = SIM_CLIENT_NEVER, .excused = true};
     c->junk = junk[i].text;
     c->junk_len = junk[i].n;
     c->junk_times = junk[i].times;

@@ -1,13 +1,22 @@
-/* A history: a plan (network, config, servers, clients, all data), its play in a world with the unmodified product inside, and what the oracle says of it. */
+/* A history: a plan (network, config, servers, clients, all data), its play in a world with the
+ * unmodified product inside, and what the oracle says of it. */
 #ifndef SIM_SIM_HISTORY_H
 #define SIM_SIM_HISTORY_H
 
 #include "sim_client.h"
 #include "sim_upstream.h"
 
-enum { SIM_CHANGES = 3, SIM_ACCOUNTS = 2, SIM_PLACES = 16, SIM_CLIENTS = 6, SIM_NAMES = 4, SIM_FINDINGS = 12 };
+enum {
+    SIM_CHANGES = 3,
+    SIM_ACCOUNTS = 2,
+    SIM_PLACES = 16,
+    SIM_CLIENTS = 6,
+    SIM_NAMES = 4,
+    SIM_FINDINGS = 12
+};
 
-struct sim_place { /* one "address:port" of the upstream's side of the network */
+/* one "address:port" of the upstream's side of the network */
+struct sim_place {
     char at[64];
     bool listens;
     struct sim_path path;
@@ -16,35 +25,49 @@ struct sim_place { /* one "address:port" of the upstream's side of the network *
 
 struct sim_plan_name {
     const char *host, *addresses;
-    enum sim_dns_manner manner[2]; /* IPv4, IPv6 */
+    /* IPv4, IPv6 */
+    enum sim_dns_manner manner[2];
     usec delay[2];
 };
 
-enum sim_turn {                   /* what may befall the product in mid-history */
-                SIM_TURN_RELOAD,  /* of `ini` */
-                SIM_TURN_NETWORK, /* the system says that the network changed */
-                SIM_TURN_CUT,     /* it says so, and every connection to an upstream is dead */
-                SIM_TURN_RESTART, /* in order: SIGTERM, the end of all sessions, a new process with the old state_dir and `ini` */
-                SIM_TURN_KILL,    /* at once */
-                SIM_TURN_COUNT
+/* what may befall the product in mid-history */
+enum sim_turn {
+    /* of `ini` */
+    SIM_TURN_RELOAD,
+    /* the system says that the network changed */
+    SIM_TURN_NETWORK,
+    /* it says so, and every connection to an upstream is dead */
+    SIM_TURN_CUT,
+    /* in order: SIGTERM, the end of all sessions, a new process with the old state_dir
+                 * and `ini` */
+    SIM_TURN_RESTART,
+    /* at once */
+    SIM_TURN_KILL,
+    SIM_TURN_COUNT
 };
 
 struct sim_change {
     enum sim_turn what;
-    usec at; /* of the history; changes stand in their order */
+    /* of the history; changes stand in their order */
+    usec at;
     const char *ini;
 };
 
-struct sim_account { /* the accounts that a plan's senders go to: [0] takes whom no other takes */
+/* the accounts that a plan's senders go to: [0] takes whom no other takes */
+struct sim_account {
     const char *user, *password;
-    const char *senders; /* how its senders' addresses end; NULL: all */
-    bool falls_back;     /* its mail may go to the other one */
+    /* how its senders' addresses end; NULL: all */
+    const char *senders;
+    /* its mail may go to the other one */
+    bool falls_back;
 };
 
 struct sim_plan {
-    uint64_t seed; /* of the world */
+    /* of the world */
+    uint64_t seed;
     const char *ini;
-    const char *listener; /* "address:port" the relay is opened on */
+    /* "address:port" the relay is opened on */
+    const char *listener;
     struct sim_path client_path;
     struct sim_plan_name names[SIM_NAMES];
     size_t nnames;
@@ -54,35 +77,53 @@ struct sim_plan {
     usec delays[SIM_CLIENTS];
     size_t nclients;
     struct sim_account accounts[SIM_ACCOUNTS];
-    size_t naccounts; /* 0: one, without a sender's rule */
+    /* 0: one, without a sender's rule */
+    size_t naccounts;
     struct sim_change changes[SIM_CHANGES];
     size_t nchanges;
     bool fix_headers;
-    const char *user, *password;      /* what may never go clear or into the log; NULL: none. accounts[0]'s */
-    bool needs_sealed, needs_genuine; /* what a connection must have earned before mail or credentials go over it */
-    bool lf;                          /* the listener takes LF.LF as an end of data too */
-    bool calm;         /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client that waits */
-    bool must_arrive;  /* some port works and nothing else is wrong: every message of a patient client is acked (or refused by a rule) */
-    bool must_finish;  /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
-    const char *notes; /* what is wrong where, for a person; or NULL */
-    usec drain_at;     /* SIGTERM at this point of the history; 0: when all clients are done */
-    char **texts;      /* what the strings above point into */
+    /* what may never go clear or into the log; NULL: none. accounts[0]'s */
+    const char *user, *password;
+    /* what a connection must have earned before mail or credentials go over it */
+    bool needs_sealed, needs_genuine;
+    /* the listener takes LF.LF as an end of data too */
+    bool lf;
+    /* no fault strikes within a transaction: what was answered 250 upstream must be 250 to a client
+     * that waits */
+    bool calm;
+    /* some port works and nothing else is wrong: every message of a patient client is acked (or
+     * refused by a rule) */
+    bool must_arrive;
+    /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
+    bool must_finish;
+    /* what is wrong where, for a person; or NULL */
+    const char *notes;
+    /* SIGTERM at this point of the history; 0: when all clients are done */
+    usec drain_at;
+    /* what the strings above point into */
+    char **texts;
     size_t ntexts;
 };
 
-void sim_plan_init(struct sim_plan *plan, uint64_t seed); /* everything kind: paths with 5 ms, no place, no client */
+/* everything kind: paths with 5 ms, no place, no client */
+void sim_plan_init(struct sim_plan *plan, uint64_t seed);
 void sim_plan_free(struct sim_plan *plan);
-const char *sim_plan_text(struct sim_plan *plan, const char *fmt, ...) PRINTF_LIKE(2, 3); /* borrows from the plan */
+/* borrows from the plan */
+const char *sim_plan_text(struct sim_plan *plan, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n);
 /* A place with a server as the script says; its path may be changed until the play begins. */
-struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const struct sim_upstream_script *script);
+struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at,
+                                 const struct sim_upstream_script *script);
 
 enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
-void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind); /* initialises; sim_generate.c */
-void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);       /* sim_generate_clients.c */
-void sim_generate_turns(struct sim_plan *plan, uint64_t seed,
-                        enum sim_kind kind);      /* what goes beyond one account and plain clients; sim_generate_turns.c */
-void sim_plan_print(const struct sim_plan *plan); /* on stderr, for a person */
+/* initialises; sim_generate.c */
+void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
+/* sim_generate_clients.c */
+void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);
+/* what goes beyond one account and plain clients; sim_generate_turns.c */
+void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
+/* on stderr, for a person */
+void sim_plan_print(const struct sim_plan *plan);
 
 /* ---- the play ---- */
 struct sim_play {
@@ -97,26 +138,35 @@ struct sim_play {
     struct listener *listener;
     struct netwatch *netwatch;
     bool drained, draining, restarted;
-    usec ended; /* when the last client was done */
+    /* when the last client was done */
+    usec ended;
 };
 
 void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose);
-bool sim_play_run(struct sim_play *play);   /* until all clients are done and the relay has drained; false: it never came to that */
-void sim_play_close(struct sim_play *play); /* frees the product and the servers; ledger, clients and world stay for the oracle */
+/* until all clients are done and the relay has drained; false: it never came to that */
+bool sim_play_run(struct sim_play *play);
+/* frees the product and the servers; ledger, clients and world stay for the oracle */
+void sim_play_close(struct sim_play *play);
 void sim_play_free(struct sim_play *play);
 
 /* ---- the oracle ---- */
 struct sim_verdict {
-    char *findings[SIM_FINDINGS];                             /* what is wrong, in words */
-    size_t n;                                                 /* may exceed SIM_FINDINGS: the rest is only counted */
-    unsigned acked, refused, deferred, unanswered, committed; /* messages */
+    /* what is wrong, in words */
+    char *findings[SIM_FINDINGS];
+    /* may exceed SIM_FINDINGS: the rest is only counted */
+    size_t n;
+    /* messages */
+    unsigned acked, refused, deferred, unanswered, committed;
 };
 
-void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_verdict *verdict_r); /* after sim_play_close */
+/* after sim_play_close */
+void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_verdict *verdict_r);
 void sim_verdict_free(struct sim_verdict *v);
 void sim_accuse(struct sim_verdict *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
-const char *sim_judge_body(struct slice sent, struct slice got); /* both canonical; what is wrong, or NULL; sim_oracle_header.c */
-void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v); /* sim_oracle_secrets.c */
+/* both canonical; what is wrong, or NULL; sim_oracle_header.c */
+const char *sim_judge_body(struct slice sent, struct slice got);
+/* sim_oracle_secrets.c */
+void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v);
 
 /* Plays a plan from beginning to end. Returns the trace's hash. */
 uint64_t sim_play_whole(const struct sim_plan *plan, bool verbose, struct sim_verdict *verdict_r);

@@ -50,7 +50,8 @@ void up_complain(struct up_session *s, const char *fmt, ...)
 {
     struct sim_ledger *l = s->u->ledger;
     char text[400], at[ADDR_TEXT];
-    int n = snprintf(text, sizeof text, "session %zu at %s: ", s->number, addr_text_with_port(&s->u->at, at));
+    int n = snprintf(text, sizeof text, "session %zu at %s: ", s->number,
+                     addr_text_with_port(&s->u->at, at));
     va_list args;
     va_start(args, fmt);
     vsnprintf(text + n, sizeof text - (size_t)n, fmt, args);
@@ -65,8 +66,10 @@ struct sim_login *ledger_login(struct up_session *s, const char *user, const cha
     struct sim_ledger *l = s->u->ledger;
     l->logins = mem_resize(l->logins, (l->nlogins + 1) * sizeof *l->logins);
     struct sim_login *login = &l->logins[l->nlogins++];
-    *login =
-        (struct sim_login){.user = mem_string(user), .password = mem_string(password), .when = sim_now(s->u->sim), .port = s->u->at.port};
+    *login = (struct sim_login){.user = mem_string(user),
+                                .password = mem_string(password),
+                                .when = sim_now(s->u->sim),
+                                .port = s->u->at.port};
     login->account = s->u->script.account;
     login->sealed = s->sealed;
     login->genuine = s->u->script.genuine;
@@ -97,7 +100,8 @@ void up_take_mail(struct up_session *s)
     l->mails = mem_resize(l->mails, (l->nmails + 1) * sizeof *l->mails);
     l->mails[l->nmails++] = s->mail;
     s->mail_taken = l->nmails;
-    sim_say(s->u->sim, "session %zu takes mail %zu: %zu recipients, %zu bytes", s->number, l->nmails, s->mail.nto, s->mail.body.len);
+    sim_say(s->u->sim, "session %zu takes mail %zu: %zu recipients, %zu bytes", s->number,
+            l->nmails, s->mail.nto, s->mail.body.len);
     s->mail = (struct sim_mail){0};
     up_reset_transaction(s);
 }

@@ -9,7 +9,8 @@
 #include "sim_transport.h"
 #include "sim_world.h"
 
-enum { WATCH_DELAY = 2 }; /* seconds from the first change of a burst to the call */
+/* seconds from the first change of a burst to the call */
+enum { WATCH_DELAY = 2 };
 
 struct listener {
     struct sim *sim;
@@ -25,7 +26,8 @@ static void accepted(void *ctx, struct sim_end *e)
     l->fn(l->ctx, sim_transport_of(l->sim, e));
 }
 
-struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx, struct err *err)
+struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx,
+                               struct err *err)
 {
     char text[ADDR_TEXT];
     struct addr where = *at;
@@ -42,7 +44,8 @@ struct listener *listener_open(struct loop *loop, const struct addr *at, accept_
     return l;
 }
 
-struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx, struct err *err)
+struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx,
+                                struct err *err)
 {
     (void)loop;
     (void)fn;

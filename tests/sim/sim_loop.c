@@ -1,4 +1,5 @@
-/* io/loop.h over a virtual clock: a heap of events. A turn runs what is due at one moment, then what was deferred, then the frees. */
+/* io/loop.h over a virtual clock: a heap of events. A turn runs what is due at one moment, then
+ * what was deferred, then the frees. */
 #include "sim_world.h"
 
 #include <stdio.h>
@@ -8,13 +9,16 @@
 #include "base/mem.h"
 
 enum {
-    STANDSTILL = 200000, /* turns at one moment: something wakes itself for ever */
-    ROUNDS = 4,          /* as the real loop: how often one turn looks for newly deferred work */
+    /* turns at one moment: something wakes itself for ever */
+    STANDSTILL = 200000,
+    /* as the real loop: how often one turn looks for newly deferred work */
+    ROUNDS = 4,
 };
 
 struct timer {
     struct loop *loop;
-    struct link link; /* in the loop's list of all timers */
+    /* in the loop's list of all timers */
+    struct link link;
     struct sim_event event;
     timer_fn *fn;
     void *arg;
@@ -100,7 +104,8 @@ static void run_deferred(struct loop *loop)
         link_remove(l);
         list_push_back(&batch, l);
     }
-    while (!link_is_alone(&batch)) { /* one that cancels another takes it out of here */
+    /* one that cancels another takes it out of here */
+    while (!link_is_alone(&batch)) {
         struct deferred *d = CONTAINER(batch.next, struct deferred, link);
         link_remove(&d->link);
         d->fn(d->arg);
@@ -122,7 +127,8 @@ static void watch_standstill(struct loop *loop, usec before)
     loop->turns_now = loop->now == before ? loop->turns_now + 1 : 0;
     if (loop->turns_now < STANDSTILL)
         return;
-    fprintf(stderr, "sim: %d turns and the clock has not moved from %lld us\n", STANDSTILL, (long long)loop->now);
+    fprintf(stderr, "sim: %d turns and the clock has not moved from %lld us\n", STANDSTILL,
+            (long long)loop->now);
     abort();
 }
 
@@ -136,7 +142,8 @@ bool sim_loop_turn(struct loop *loop, usec deadline)
             loop->now = loop->heap[1]->when;
     }
     watch_standstill(loop, before);
-    uint64_t limit = loop->order; /* what is armed now comes in a later turn */
+    /* what is armed now comes in a later turn */
+    uint64_t limit = loop->order;
     while (loop->events > 0 && loop->heap[1]->when <= loop->now && loop->heap[1]->order < limit) {
         struct sim_event *e = loop->heap[1];
         sim_event_stop(loop, e);
@@ -159,7 +166,8 @@ struct loop *sim_loop_make(struct sim *sim)
     return loop;
 }
 
-/* As loop_free of the real one: streams that are still saying goodbye have a timer each; their patience is over. */
+/* As loop_free of the real one: streams that are still saying goodbye have a timer each; their
+ * patience is over. */
 void sim_loop_end_patience(struct loop *loop)
 {
     while (!link_is_alone(&loop->timers)) {
@@ -276,7 +284,9 @@ bool timer_is_armed(const struct timer *timer)
 
 usec timer_left(const struct timer *timer)
 {
-    return timer_is_armed(timer) && timer->event.when > timer->loop->now ? timer->event.when - timer->loop->now : 0;
+    return timer_is_armed(timer) && timer->event.when > timer->loop->now
+               ? timer->event.when - timer->loop->now
+               : 0;
 }
 
 void deferred_init(struct deferred *d, defer_fn *fn, void *arg)

@@ -19,9 +19,11 @@ struct totals {
 
 static int usage(void)
 {
-    fputs("usage: detour-sim [--seeds FROM..TO] [--kind ladder|relay|all] [--replay SEED] [-v] [--twice] [--keep-going]\n"
+    fputs("usage: detour-sim [--seeds FROM..TO] [--kind ladder|relay|all] [--replay SEED] [-v] "
+          "[--twice] [--keep-going]\n"
           "  --seeds     histories to play (default 1..1000); prints the seeds that fail\n"
-          "  --kind      ladder: ports broken in every way, calm transactions; relay: faults within sessions; all: both (default)\n"
+          "  --kind      ladder: ports broken in every way, calm transactions; relay: faults "
+          "within sessions; all: both (default)\n"
           "  --replay    one history; -v prints every segment, log line and event\n"
           "  --twice     plays each history twice and compares the traces\n"
           "  --keep-going  does not stop after twenty failures\n",
@@ -51,9 +53,10 @@ static bool parse_seeds(const char *text, struct options *o)
 
 static bool parse(int argc, char **argv, struct options *o)
 {
-    static const struct option longs[] = {{"seeds", required_argument, NULL, 's'},  {"kind", required_argument, NULL, 'k'},
-                                          {"replay", required_argument, NULL, 'r'}, {"twice", no_argument, NULL, 't'},
-                                          {"keep-going", no_argument, NULL, 'g'},   {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"seeds", required_argument, NULL, 's'},  {"kind", required_argument, NULL, 'k'},
+        {"replay", required_argument, NULL, 'r'}, {"twice", no_argument, NULL, 't'},
+        {"keep-going", no_argument, NULL, 'g'},   {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "v", longs, NULL)) != -1;) {
         bool good = true;
         switch (c) {
@@ -114,8 +117,10 @@ int main(int argc, char **argv)
         return usage();
     for (uint64_t seed = o.from; seed <= o.to && (t.bad < 20 || o.keep_going); seed++)
         play_one(seed, &o, &t);
-    printf("%llu histories, %llu bad; messages: %llu acked, %llu deferred, %llu refused, %llu unanswered; %llu committed\n",
-           (unsigned long long)t.histories, (unsigned long long)t.bad, (unsigned long long)t.acked, (unsigned long long)t.deferred,
-           (unsigned long long)t.refused, (unsigned long long)t.unanswered, (unsigned long long)t.committed);
+    printf("%llu histories, %llu bad; messages: %llu acked, %llu deferred, %llu refused, %llu "
+           "unanswered; %llu committed\n",
+           (unsigned long long)t.histories, (unsigned long long)t.bad, (unsigned long long)t.acked,
+           (unsigned long long)t.deferred, (unsigned long long)t.refused,
+           (unsigned long long)t.unanswered, (unsigned long long)t.committed);
     return t.bad > 0 ? 1 : 0;
 }

@@ -1,4 +1,5 @@
-/* Segments on their way: sending, arriving, reading, and what the network does to them. Opening and listening are in sim_connect.c. */
+/* Segments on their way: sending, arriving, reading, and what the network does to them. Opening and
+ * listening are in sim_connect.c. */
 #include "sim_net.h"
 
 #include <stdio.h>
@@ -8,7 +9,8 @@
 #include "base/mem.h"
 #include "sim_world.h"
 
-static const char *const mark_names[] = {"clear", "sealed", "hello", "flight", "finished", "alert", "close_notify", "FIN", "RST", "ack"};
+static const char *const mark_names[] = {"clear", "sealed",       "hello", "flight", "finished",
+                                         "alert", "close_notify", "FIN",   "RST",    "ack"};
 
 static void show(const struct sim_chunk *c)
 {
@@ -24,8 +26,9 @@ static void show(const struct sim_chunk *c)
                                                    : "\\x%02x",
                               ch);
     }
-    fprintf(stderr, "%12.6f  c%zu %s %-8s %5zu  %.*s\n", (double)sim->loop->now / 1e6, c->to->conn->id,
-            c->to->sends == SIM_UP ? "<-" : "->", mark_names[c->mark], c->len, (int)n, text);
+    fprintf(stderr, "%12.6f  c%zu %s %-8s %5zu  %.*s\n", (double)sim->loop->now / 1e6,
+            c->to->conn->id, c->to->sends == SIM_UP ? "<-" : "->", mark_names[c->mark], c->len,
+            (int)n, text);
 }
 
 static void tell(struct sim_end *e)
@@ -63,7 +66,8 @@ static void arrive(void *arg)
     struct sim_chunk *c = arg;
     struct sim_end *e = c->to;
     struct sim *sim = e->conn->sim;
-    sim_trace_number(sim, (uint64_t)sim->loop->now ^ ((uint64_t)e->conn->id << 40) ^ ((uint64_t)c->mark << 60) ^ c->len);
+    sim_trace_number(sim, (uint64_t)sim->loop->now ^ ((uint64_t)e->conn->id << 40) ^
+                              ((uint64_t)c->mark << 60) ^ c->len);
     if (c->mark <= SIM_SEALED)
         sim_trace_bytes(sim, c->data, c->len);
     if (sim->verbose && c->mark != SIM_ACK)
@@ -89,8 +93,10 @@ static void arrive(void *arg)
     tell(e);
 }
 
-/* Puts one segment on the wire of `from`, in order behind what it sent before (an acknowledgement may overtake). */
-static struct sim_chunk *dispatch(struct sim_end *from, enum sim_mark mark, const void *data, size_t len)
+/* Puts one segment on the wire of `from`, in order behind what it sent before (an acknowledgement
+ * may overtake). */
+static struct sim_chunk *dispatch(struct sim_end *from, enum sim_mark mark, const void *data,
+                                  size_t len)
 {
     struct sim *sim = from->conn->sim;
     size_t room = mark <= SIM_SEALED ? len : 0;
@@ -102,7 +108,8 @@ static struct sim_chunk *dispatch(struct sim_end *from, enum sim_mark mark, cons
         memcpy(c->data, data, len);
     sim_event_init(&c->event, arrive, c);
     const struct sim_path *p = &from->conn->path;
-    usec delay = p->latency + (p->jitter > 0 ? (usec)sim_rng_below(&sim->net_rng, (uint64_t)p->jitter) : 0);
+    usec delay =
+        p->latency + (p->jitter > 0 ? (usec)sim_rng_below(&sim->net_rng, (uint64_t)p->jitter) : 0);
     if (mark != SIM_ACK) {
         usec behind = from->last_arrival - sim->loop->now;
         delay = delay > behind ? delay : behind;
@@ -117,7 +124,8 @@ static struct sim_chunk *dispatch(struct sim_end *from, enum sim_mark mark, cons
 static size_t pass(struct sim_end *e, size_t wire)
 {
     const struct sim_path *p = &e->conn->path;
-    uint64_t hole = e->sends == SIM_UP ? p->hole_up : p->hole_down, reset = e->sends == SIM_UP ? p->reset_up : p->reset_down;
+    uint64_t hole = e->sends == SIM_UP ? p->hole_up : p->hole_down,
+             reset = e->sends == SIM_UP ? p->reset_up : p->reset_down;
     uint64_t limit = hole < reset ? hole : reset, before = e->carried;
     e->carried += wire;
     if (p->mtu > 0 && wire > p->mtu) {
@@ -134,7 +142,8 @@ static void after_pass(struct sim_end *e, bool all)
     if (all)
         return;
     const struct sim_path *p = &e->conn->path;
-    if ((e->sends == SIM_UP ? p->reset_up <= p->hole_up : p->reset_down <= p->hole_down) && !e->hole) {
+    if ((e->sends == SIM_UP ? p->reset_up <= p->hole_up : p->reset_down <= p->hole_down) &&
+        !e->hole) {
         dispatch(e, SIM_RST, NULL, 0);
         dispatch(sim_end_other(e), SIM_RST, NULL, 0);
     }
@@ -152,7 +161,8 @@ static void send_segment(struct sim_end *e, enum sim_mark mark, const char *data
     after_pass(e, through == n);
 }
 
-void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire, const struct sim_hello *hello)
+void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire,
+                       const struct sim_hello *hello)
 {
     if (e->hole)
         return;
@@ -175,8 +185,9 @@ void sim_end_drop_front(struct sim_end *e)
     struct sim_chunk *c = sim_end_front(e);
     size_t n = c->len;
     bool counts = c->mark <= SIM_SEALED;
+    /* what a failed handshake swallows */
     if (counts)
-        e->read += c->len - c->taken; /* what a failed handshake swallows */
+        e->read += c->len - c->taken;
     chunk_free(c);
     if (counts && !e->hole)
         dispatch(e, SIM_ACK, NULL, n);
@@ -207,7 +218,8 @@ ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err)
         return nothing_to_read(e, err);
     if (n == 0)
         return 0;
-    if (c->mark == SIM_FIN || (c->mark == SIM_NOTIFY && e->tls)) { /* stays, so that every later read says so too */
+    /* stays, so that every later read says so too */
+    if (c->mark == SIM_FIN || (c->mark == SIM_NOTIFY && e->tls)) {
         err_set(err, ERR_CLOSED, "closed by peer");
         return -1;
     }
@@ -215,7 +227,8 @@ ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err)
     if (c->mark != (sealed ? SIM_SEALED : SIM_CLEAR)) {
         if (!sealed)
             return read_records(e, out, n);
-        err_set(err, ERR_TLS, c->mark == SIM_ALERT ? "TLS alert from peer" : "TLS record of a wrong kind");
+        err_set(err, ERR_TLS,
+                c->mark == SIM_ALERT ? "TLS alert from peer" : "TLS record of a wrong kind");
         return -1;
     }
     size_t got = c->len - c->taken < n ? c->len - c->taken : n;
@@ -230,7 +243,8 @@ ssize_t sim_end_read(struct sim_end *e, void *out, size_t n, struct err *err)
 ssize_t sim_end_write(struct sim_end *e, const void *data, size_t n, struct err *err)
 {
     if (e->reset || e->fin_sent) {
-        err_set(err, e->reset ? ERR_RESET : ERR_CLOSED, e->reset ? "connection reset by peer" : "already closed for writing");
+        err_set(err, e->reset ? ERR_RESET : ERR_CLOSED,
+                e->reset ? "connection reset by peer" : "already closed for writing");
         return -1;
     }
     const struct sim_path *p = &e->conn->path;
@@ -263,7 +277,8 @@ bool sim_end_is_readable(const struct sim_end *e)
 {
     if (e->reset || e->fin_seen)
         return true;
-    return sim_end_has_pending(e) ? e->arrived.next != e->arrived.prev : !link_is_alone(&e->arrived);
+    return sim_end_has_pending(e) ? e->arrived.next != e->arrived.prev
+                                  : !link_is_alone(&e->arrived);
 }
 
 bool sim_end_is_writable(const struct sim_end *e)
@@ -335,8 +350,9 @@ void sim_net_free(struct sim *sim)
         free(c);
     }
     free(sim->conns);
+    /* the link is the first member */
     LIST_EACH (&sim->paths, it)
-        free(it); /* the link is the first member */
+        free(it);
     LIST_EACH (&sim->listenings, it)
         free(it);
     LIST_EACH (&sim->watches, it)

@@ -1,4 +1,5 @@
-/* io/offload.h: the helper threads are the loop itself, a moment later. Up to CAP_HELPER_THREADS jobs at a time, each taking up to 2 ms. */
+/* io/offload.h: the helper threads are the loop itself, a moment later. Up to CAP_HELPER_THREADS
+ * jobs at a time, each taking up to 2 ms. */
 #include "io/offload.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* The oracle: what must hold after any history. Each check names the promise (PRODUCT 1 and 6) that it stands for. */
+/* The oracle: what must hold after any history. Each check names the promise (PRODUCT 1 and 6) that
+ * it stands for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,8 @@ struct case_file {
 
 static void accuse(const struct case_file *f, const char *what)
 {
-    sim_accuse(f->v, "client %zu message %zu (told MAIL %d, DATA %d, final %d; %zu committed): %s", f->client, f->message, f->o->mail,
-               f->o->data, f->o->final, f->ncommits, what);
+    sim_accuse(f->v, "client %zu message %zu (told MAIL %d, DATA %d, final %d; %zu committed): %s",
+               f->client, f->message, f->o->mail, f->o->data, f->o->final, f->ncommits, what);
 }
 
 static bool is_recipient(const struct sim_message *m, const char *address, size_t *index_r)
@@ -126,7 +127,8 @@ static void check_parameters(const struct case_file *f, const struct sim_mail *m
 {
     if (f->o->used_dsn && mail->dsn && !has_words(mail->parameters, f->m->dsn_mail))
         accuse(f, "the DSN parameters of its MAIL are gone or others");
-    if (f->o->used_dsn && mail->dsn && mail->nto > 0 && f->m->dsn_rcpt && !has_words(mail->to_parameters, f->m->dsn_rcpt))
+    if (f->o->used_dsn && mail->dsn && mail->nto > 0 && f->m->dsn_rcpt &&
+        !has_words(mail->to_parameters, f->m->dsn_rcpt))
         accuse(f, "the DSN parameters of its RCPT are gone or others");
     if (f->o->used_utf8 && !has_words(mail->parameters, "SMTPUTF8"))
         accuse(f, "its SMTPUTF8 is gone");
@@ -168,7 +170,8 @@ static bool client_waited(const struct case_file *f)
 {
     bool last = f->message + 1 == f->script->n || f->script->eager;
     const struct sim_client *c = f->play->clients[f->client];
-    return !sim_client_gave_up(c) && !f->script->excused && !sim_client_is_lost(c) && !(last && f->script->parts_at != SIM_CLIENT_NEVER);
+    return !sim_client_gave_up(c) && !f->script->excused && !sim_client_is_lost(c) &&
+           !(last && f->script->parts_at != SIM_CLIENT_NEVER);
 }
 
 static void check_count(const struct case_file *f)
@@ -198,12 +201,14 @@ static int code_of(const struct sim_address_rule *rules, const char *address)
     return 250;
 }
 
-/* What a recipient must be told when nothing is wrong: the servers of a history have the same rules. */
+/* What a recipient must be told when nothing is wrong: the servers of a history have the same
+ * rules. */
 static int due_code(const struct case_file *f, size_t recipient)
 {
     const struct sim_upstream_script *s = &f->play->plan->places[0].script;
     int mail = code_of(s->mail, f->m->from);
-    return mail / 100 == 2 ? code_of(s->rcpt, f->m->to[recipient]) : mail; /* MAIL refused: the refusal answers each RCPT */
+    /* MAIL refused: the refusal answers each RCPT */
+    return mail / 100 == 2 ? code_of(s->rcpt, f->m->to[recipient]) : mail;
 }
 
 /* Whether some fault says such a code. */
@@ -227,19 +232,24 @@ static bool lacks_utf8(const struct sim_plan *plan)
     return false;
 }
 
-/* "Replies to RCPT are never invented": a 2xx or 5xx is the upstream's, any fault of ours is 4xx. */
+/* "Replies to RCPT are never invented": a 2xx or 5xx is the upstream's, any fault of ours is
+ * 4xx. */
 static void check_told(const struct case_file *f, size_t recipient)
 {
     int told = f->o->rcpt[recipient], due = due_code(f, recipient);
     if (told == 0 || told == due || (f->o->used_utf8 && told == 550 && lacks_utf8(f->play->plan)))
         return;
-    if (told == code_of(f->play->plan->places[0].script.rcpt, f->m->to[recipient]) && is_scripted(f->play->plan, 250))
-        return; /* a fault said 250 to a MAIL that the rule refuses */
+    /* a fault said 250 to a MAIL that the rule refuses */
+    if (told == code_of(f->play->plan->places[0].script.rcpt, f->m->to[recipient]) &&
+        is_scripted(f->play->plan, 250))
+        return;
     if (told / 100 != 4 && f->o->mail / 100 == 2 && !is_scripted(f->play->plan, told))
-        sim_accuse(f->v, "client %zu message %zu: recipient %zu was told %d, but %d is due", f->client, f->message, recipient, told, due);
+        sim_accuse(f->v, "client %zu message %zu: recipient %zu was told %d, but %d is due",
+                   f->client, f->message, recipient, told, due);
     else if (f->play->plan->must_arrive && client_waited(f))
-        sim_accuse(f->v, "client %zu message %zu: recipient %zu was told %d although a port works: %s", f->client, f->message, recipient,
-                   told, f->o->text);
+        sim_accuse(f->v,
+                   "client %zu message %zu: recipient %zu was told %d although a port works: %s",
+                   f->client, f->message, recipient, told, f->o->text);
 }
 
 static void check_truth(const struct case_file *f)
@@ -250,15 +260,19 @@ static void check_truth(const struct case_file *f)
         check_told(f, i);
         nobody = nobody && o->rcpt[i] / 100 != 2;
     }
-    if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 && !is_scripted(f->play->plan, o->final))
+    if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 &&
+        !is_scripted(f->play->plan, o->final))
         accuse(f, "it was refused for good, and no upstream did");
-    if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 && o->final != 552)
+    if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 &&
+        o->final != 552)
         accuse(f, "its body was asked for and it was not finished");
-    if (f->play->plan->must_arrive && client_waited(f) && !o->began && f->message == 0 && f->play->plan->drain_at == 0)
+    if (f->play->plan->must_arrive && client_waited(f) && !o->began && f->message == 0 &&
+        f->play->plan->drain_at == 0)
         accuse(f, "its client was sent away before it could begin");
     if (f->play->plan->must_arrive && client_waited(f) && o->began &&
         (o->mail != 250 || (!nobody && o->final / 100 != 2 && o->final != 552)))
-        sim_accuse(f->v, "client %zu message %zu was not accepted although a port works: %s", f->client, f->message, o->text);
+        sim_accuse(f->v, "client %zu message %zu was not accepted although a port works: %s",
+                   f->client, f->message, o->text);
 }
 
 static void count(struct sim_verdict *v, const struct sim_message *m, const struct sim_outcome *o)
@@ -278,9 +292,14 @@ static void count(struct sim_verdict *v, const struct sim_message *m, const stru
         v->unanswered++;
 }
 
-static void judge_message(const struct sim_play *play, size_t client, size_t message, struct sim_verdict *v)
+static void judge_message(const struct sim_play *play, size_t client, size_t message,
+                          struct sim_verdict *v)
 {
-    struct case_file f = {.play = play, .v = v, .client = client, .message = message, .script = sim_client_script(play->clients[client])};
+    struct case_file f = {.play = play,
+                          .v = v,
+                          .client = client,
+                          .message = message,
+                          .script = sim_client_script(play->clients[client])};
     f.m = &f.script->messages[message];
     f.o = sim_client_outcome(play->clients[client], message);
     gather(&f);
@@ -306,7 +325,8 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
         if (!sim_client_got_in(c) && play->plan->drain_at == 0 && !play->restarted)
             sim_accuse(v, "client %zu could not connect", i);
         if (!sim_client_is_done(c))
-            sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i, sim_client_replies(c));
+            sim_accuse(v, "client %zu's session never ended; it was told: %.500s", i,
+                       sim_client_replies(c));
         if (sim_client_gave_up(c) && play->plan->clients[i].patience == 0)
             sim_accuse(v, "client %zu waited ten minutes for an answer", i);
         if (sim_client_was_cut_off(c) && play->plan->calm && !play->plan->clients[i].excused &&
@@ -324,12 +344,15 @@ static void judge_leftovers(const struct sim_play *play, struct sim_verdict *v)
 {
     struct sim_living l = sim_living(play->sim);
     if (sim_most_held(play->sim) > CAP)
-        sim_accuse(v, "%zu octets were held in one direction of a session: more than 64 KiB", sim_most_held(play->sim));
+        sim_accuse(v, "%zu octets were held in one direction of a session: more than 64 KiB",
+                   sim_most_held(play->sim));
     const struct {
         const char *what;
         size_t n;
-    } left[] = {{"timers", l.timers},      {"connections", l.transports}, {"lookups", l.queries},    {"jobs", l.jobs},
-                {"children", l.processes}, {"TLS contexts", l.contexts},  {"listeners", l.listeners}};
+    } left[] = {{"timers", l.timers},      {"connections", l.transports},
+                {"lookups", l.queries},    {"jobs", l.jobs},
+                {"children", l.processes}, {"TLS contexts", l.contexts},
+                {"listeners", l.listeners}};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         if (left[i].n > 0)
             sim_accuse(v, "%zu %s are left over at the end", left[i].n, left[i].what);
@@ -339,7 +362,8 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
 {
     *v = (struct sim_verdict){0};
     if (!came_to_its_end)
-        sim_accuse(v, play->drained ? "some client's session never ended" : "the relay never drained");
+        sim_accuse(v,
+                   play->drained ? "some client's session never ended" : "the relay never drained");
     judge_clients(play, v);
     judge_leftovers(play, v);
     sim_judge_secrets(play, v);

@@ -1,4 +1,5 @@
-/* "Existing headers keep order and bytes": what fix_headers may do to a message, read without the product's own header code. */
+/* "Existing headers keep order and bytes": what fix_headers may do to a message, read without the
+ * product's own header code. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +73,8 @@ const char *sim_judge_body(struct slice sent, struct slice got)
     while (at < until) {
         size_t n = line_len(got, at), name = name_len(got.data + at, n);
         unsigned bit = bit_of(got.data + at, name);
-        if (n == 2 && !has_blank && at + n == until) { /* the blank line that it lacked */
+        /* the blank line that it lacked */
+        if (n == 2 && !has_blank && at + n == until) {
             has_blank = true;
         } else if (!(missing & bit)) {
             return "a line was added that is none of those that its header lacks";
@@ -82,6 +84,7 @@ const char *sim_judge_body(struct slice sent, struct slice got)
     }
     if (missing)
         return "its header still lacks Date, Message-ID or From";
-    bool is_header_alone = rest == 0 && got.len == sent.len; /* complete as it was, and RFC 5322 2.1 lets a message end there */
+    /* complete as it was, and RFC 5322 2.1 lets a message end there */
+    bool is_header_alone = rest == 0 && got.len == sent.len;
     return has_blank || is_header_alone ? NULL : "it has no blank line behind its header";
 }

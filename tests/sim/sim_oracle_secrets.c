@@ -1,5 +1,6 @@
-/* "No credential leaves unprotected": the password is searched for, raw and in base64 at each of its three alignments, in everything that
- * went clear, in the log, in files and in what clients were told. */
+/* "No credential leaves unprotected": the password is searched for, raw and in base64 at each of
+ * its three alignments, in everything that went clear, in the log, in files and in what clients
+ * were told. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,28 +10,33 @@
 enum { NEEDLE = 200 };
 
 struct needles {
-    char text[4][NEEDLE]; /* raw, then base64 at offsets 0, 1, 2 of a group */
+    /* raw, then base64 at offsets 0, 1, 2 of a group */
+    char text[4][NEEDLE];
 };
 
 static void encode(const unsigned char *in, size_t n, char *out)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (; n >= 3; n -= 3, in += 3) {
         unsigned bits = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
         for (int shift = 18; shift >= 0; shift -= 6)
             *out++ = alphabet[bits >> shift & 63];
     }
-    *out = '\0'; /* whole groups only: what is sure to appear whatever follows */
+    /* whole groups only: what is sure to appear whatever follows */
+    *out = '\0';
 }
 
 static void make_needles(struct needles *n, const char *secret)
 {
     snprintf(n->text[0], NEEDLE, "%s", secret);
-    for (size_t offset = 0; offset < 3; offset++) { /* the secret begins in the middle of a group: its first whole group counts */
+    /* the secret begins in the middle of a group: its first whole group counts */
+    for (size_t offset = 0; offset < 3; offset++) {
         size_t skip = (3 - offset) % 3;
         n->text[1 + offset][0] = '\0';
         if (strlen(secret) > skip + 5)
-            encode((const unsigned char *)secret + skip, strlen(secret) - skip, n->text[1 + offset]);
+            encode((const unsigned char *)secret + skip, strlen(secret) - skip,
+                   n->text[1 + offset]);
     }
 }
 
@@ -46,13 +52,15 @@ static bool may_be_clear_at(const struct sim_plan *plan, const struct addr *to)
 {
     for (size_t i = 0; i < plan->nplaces; i++) {
         struct addr at;
-        if (addr_parse_with_port(slice_of(plan->places[i].at), &at) && at.port == to->port && addr_equal(&at, to))
+        if (addr_parse_with_port(slice_of(plan->places[i].at), &at) && at.port == to->port &&
+            addr_equal(&at, to))
             return plan->places[i].script.may_be_clear;
     }
     return false;
 }
 
-static void search_connections(const struct sim_play *play, const struct needles *n, struct sim_verdict *v)
+static void search_connections(const struct sim_play *play, const struct needles *n,
+                               struct sim_verdict *v)
 {
     for (size_t i = 0; i < sim_conn_count(play->sim); i++) {
         char text[ADDR_TEXT];
@@ -60,7 +68,8 @@ static void search_connections(const struct sim_play *play, const struct needles
             continue;
         for (int d = SIM_UP; d <= SIM_DOWN; d++)
             if (find(n, sim_conn_clear(play->sim, i, (enum sim_direction)d)))
-                sim_accuse(v, "the password went clear over connection %zu to %s", i, addr_text_with_port(sim_conn_to(play->sim, i), text));
+                sim_accuse(v, "the password went clear over connection %zu to %s", i,
+                           addr_text_with_port(sim_conn_to(play->sim, i), text));
     }
 }
 
@@ -70,35 +79,43 @@ static void check_logins(const struct sim_play *play, struct sim_verdict *v)
     for (size_t i = 0; i < play->ledger->nlogins; i++) {
         const struct sim_login *l = &play->ledger->logins[i];
         if ((plan->needs_sealed && !l->sealed) || (plan->needs_genuine && !l->genuine))
-            sim_accuse(v, "credentials were given to port %u, which had not earned them (%s, %s)", l->port, l->sealed ? "sealed" : "clear",
+            sim_accuse(v, "credentials were given to port %u, which had not earned them (%s, %s)",
+                       l->port, l->sealed ? "sealed" : "clear",
                        l->genuine ? "genuine" : "an impostor");
         const struct sim_account *a = &plan->accounts[l->account];
-        const char *user = plan->naccounts > 0 ? a->user : plan->user, *password = plan->naccounts > 0 ? a->password : plan->password;
+        const char *user = plan->naccounts > 0 ? a->user : plan->user,
+                   *password = plan->naccounts > 0 ? a->password : plan->password;
         if (strcmp(l->user, user) != 0 || strcmp(l->password, password) != 0)
             sim_accuse(v, "wrong credentials were sent to port %u", l->port);
     }
 }
 
-/* A new process knows nothing of the refusal, nor does an account whose settings a reload changed; what the old one was dialing then may end beside it. A reload
- * that changes nothing forgives nothing. */
+/* A new process knows nothing of the refusal, nor does an account whose settings a reload changed;
+ * what the old one was dialing then may end beside it. A reload that changes nothing forgives
+ * nothing. */
 static bool begins_anew_between(const struct sim_plan *plan, usec from, usec to)
 {
-    enum { UNDER_WAY = 30 }; /* seconds: acquire_timeout, and the AUTH itself */
+    /* seconds: acquire_timeout, and the AUTH itself */
+    enum { UNDER_WAY = 30 };
     const char *in_force = plan->ini;
     for (size_t i = 0; i < plan->nchanges; i++) {
         const struct sim_change *c = &plan->changes[i];
-        usec at = c->at + USEC_PER_SEC; /* the clock starts at one second; a restart may come later still */
+        /* the clock starts at one second; a restart may come later still */
+        usec at = c->at + USEC_PER_SEC;
         if (c->what == SIM_TURN_NETWORK || c->what == SIM_TURN_CUT)
             continue;
         bool changed = strcmp(c->ini, in_force) != 0;
         in_force = c->ini;
-        if (c->what != SIM_TURN_RELOAD ? to >= at : changed && to >= at && from <= at + UNDER_WAY * USEC_PER_SEC)
+        if (c->what != SIM_TURN_RELOAD
+                ? to >= at
+                : changed && to >= at && from <= at + UNDER_WAY * USEC_PER_SEC)
             return true;
     }
     return false;
 }
 
-/* All links died about when it was given: nobody heard it, and after silence the next one may try. */
+/* All links died about when it was given: nobody heard it, and after silence the next one may
+ * try. */
 static bool answer_was_lost(const struct sim_plan *plan, usec when)
 {
     for (size_t i = 0; i < plan->nchanges; i++) {
@@ -110,10 +127,12 @@ static bool answer_was_lost(const struct sim_plan *plan, usec when)
     return false;
 }
 
-/* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under way at that moment may still end. */
+/* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under
+ * way at that moment may still end. */
 static void check_refused_logins(const struct sim_play *play, struct sim_verdict *v)
 {
-    enum { RETRY = 300, UNDER_WAY = 1 }; /* seconds */
+    /* seconds */
+    enum { RETRY = 300, UNDER_WAY = 1 };
     const struct sim_ledger *l = play->ledger;
     for (size_t i = 0; i < l->nlogins; i++) {
         if ((l->logins[i].code != 535 && l->logins[i].code != 534 && l->logins[i].code != 530) ||
@@ -121,11 +140,13 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
             continue;
         for (size_t k = i + 1; k < l->nlogins; k++) {
             usec after = l->logins[k].when - l->logins[i].when;
-            if (l->logins[k].account != l->logins[i].account || begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when))
+            if (l->logins[k].account != l->logins[i].account ||
+                begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when))
                 continue;
             if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
-                sim_accuse(v, "credentials refused at port %u were sent again after %lld ms to port %u", l->logins[i].port,
-                           (long long)(after / USEC_PER_MS), l->logins[k].port);
+                sim_accuse(
+                    v, "credentials refused at port %u were sent again after %lld ms to port %u",
+                    l->logins[i].port, (long long)(after / USEC_PER_MS), l->logins[k].port);
         }
     }
 }

@@ -14,13 +14,15 @@
 #include "upstream/account.h"
 #include "upstream/contexts.h"
 
-enum { LONGEST = 4 * 3600 }; /* seconds of virtual time that a history may take */
+/* seconds of virtual time that a history may take */
+enum { LONGEST = 4 * 3600 };
 
 void sim_plan_init(struct sim_plan *plan, uint64_t seed)
 {
     *plan = (struct sim_plan){.seed = seed, .listener = "127.0.0.1:25"};
     plan->client_path = (struct sim_path){.latency = USEC_PER_MS, .window = 65536, .segment = 1460};
-    plan->client_path.hole_up = plan->client_path.hole_down = plan->client_path.reset_up = plan->client_path.reset_down = SIM_NEVER;
+    plan->client_path.hole_up = plan->client_path.hole_down = plan->client_path.reset_up =
+        plan->client_path.reset_down = SIM_NEVER;
     plan->needs_sealed = plan->needs_genuine = true;
 }
 
@@ -54,7 +56,8 @@ const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n)
     return keep(plan, mem_copy(data, n));
 }
 
-struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at, const struct sim_upstream_script *script)
+struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at,
+                                 const struct sim_upstream_script *script)
 {
     struct sim_place *p = &plan->places[plan->nplaces++];
     snprintf(p->at, sizeof p->at, "%s", at);
@@ -93,7 +96,8 @@ static void build_network(struct sim_play *play)
 static struct certificates *make_certificates(struct sim_play *play, const struct config *config)
 {
     struct err err;
-    struct certificates *certificates = certificates_new(config, NULL, sim_io(play->sim)->log, &err);
+    struct certificates *certificates =
+        certificates_new(config, NULL, sim_io(play->sim)->log, &err);
     if (!certificates) {
         fprintf(stderr, "certificates: %s\n", err.words);
         abort();
@@ -203,15 +207,19 @@ static void cut_upstreams(struct sim_play *play)
 
 static void turn(struct sim_play *play, const struct sim_change *c)
 {
-    static const char *const names[] = {"reload", "network change", "network change, all links dead", "restart", "kill"};
+    static const char *const names[] = {"reload", "network change",
+                                        "network change, all links dead", "restart", "kill"};
     sim_say(play->sim, "%s", names[c->what]);
     switch (c->what) {
     case SIM_TURN_RELOAD: product_reload(play, c->ini); break;
-    case SIM_TURN_CUT: cut_upstreams(play); /* fall through */
+    case SIM_TURN_CUT:
+        cut_upstreams(play);
+        /* fall through */
     case SIM_TURN_NETWORK: sim_network_change(play->sim); break;
     case SIM_TURN_RESTART:
         drain(play);
-        (void)sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC); /* never: the end says so */
+        /* never: the end says so */
+        (void)sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC);
         if (!play->drained)
             return;
         /* fall through */
@@ -230,7 +238,8 @@ bool sim_play_run(struct sim_play *play)
 {
     for (size_t i = 0; i < play->plan->nchanges; i++) {
         const struct sim_change *c = &play->plan->changes[i];
-        usec now = sim_now(play->sim) - USEC_PER_SEC; /* the clock starts at one second */
+        /* the clock starts at one second */
+        usec now = sim_now(play->sim) - USEC_PER_SEC;
         if (c->at > now)
             sim_run_for(play->sim, c->at - now);
         turn(play, c);
@@ -249,7 +258,8 @@ bool sim_play_run(struct sim_play *play)
 void sim_play_close(struct sim_play *play)
 {
     product_free(play);
-    sim_run_for(play->sim, 30 * USEC_PER_SEC); /* goodbyes, state files */
+    /* goodbyes, state files */
+    sim_run_for(play->sim, 30 * USEC_PER_SEC);
     for (size_t i = 0; i < play->plan->nplaces; i++)
         sim_upstream_free(&play->upstreams[i]);
     sim_run_for(play->sim, USEC_PER_SEC);

@@ -10,7 +10,8 @@
 struct program {
     struct link link;
     char *path;
-    char *output; /* NULL: fails */
+    /* NULL: fails */
+    char *output;
     usec delay;
     unsigned runs;
 };
@@ -91,12 +92,14 @@ static void ended(void *arg)
     fn(ctx, output, output ? NULL : &err);
 }
 
-struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[], usec deadline, process_fn *fn, void *ctx)
+struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
+                                usec deadline, process_fn *fn, void *ctx)
 {
     (void)off;
     struct process_run *run = NEW(struct process_run);
     struct program *p = find(loop->sim, argv[0]);
-    *run = (struct process_run){.sim = loop->sim, .path = mem_string(argv[0]), .fn = fn, .ctx = ctx};
+    *run =
+        (struct process_run){.sim = loop->sim, .path = mem_string(argv[0]), .fn = fn, .ctx = ctx};
     sim_event_init(&run->due, ended, run);
     loop->sim->living.processes++;
     if (p)

@@ -1,5 +1,6 @@
-/* TLS as a fact: the round trips, the verdict and the mark on each byte are real, the mathematics is not. A certificate is a few words.
- * Messages: client HELLO, server FLIGHT (certificate), client FINISHED; below TLS 1.3 the server's FINISHED too. */
+/* TLS as a fact: the round trips, the verdict and the mark on each byte are real, the mathematics
+ * is not. A certificate is a few words. Messages: client HELLO, server FLIGHT (certificate), client
+ * FINISHED; below TLS 1.3 the server's FINISHED too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +16,24 @@ struct tls_context {
     unsigned refs;
     struct sim *sim;
     bool is_server, verify;
-    char *authorities; /* what ca_file lists; NULL: "public" */
+    /* what ca_file lists; NULL: "public" */
+    char *authorities;
     char *name;
     uint8_t (*pins)[32];
     size_t npins;
     enum tls_version min;
-    char *certificate; /* a server's: the names in its cert_file */
-    char *keys[KEYS];  /* peers with a session to resume */
+    /* a server's: the names in its cert_file */
+    char *certificate;
+    /* peers with a session to resume */
+    char *keys[KEYS];
 };
 
 enum tls_state { NEW_CLIENT, WAIT_FLIGHT, WAIT_HELLO, WAIT_FINISHED, DONE, DEAD };
 
 struct sim_tls {
     enum tls_state state;
-    struct tls_context *ctx; /* NULL: a scripted peer */
+    /* NULL: a scripted peer */
+    struct tls_context *ctx;
     char *resume_key;
     struct sim_tls_server server;
     enum tls_version version;
@@ -65,7 +70,8 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     const char *authorities = NULL;
     if (settings->ca_file && !(authorities = need_file(settings->ca_file, err)))
         return NULL;
-    if ((settings->cert_file && !need_file(settings->cert_file, err)) || (settings->key_file && !need_file(settings->key_file, err)))
+    if ((settings->cert_file && !need_file(settings->cert_file, err)) ||
+        (settings->key_file && !need_file(settings->key_file, err)))
         return NULL;
     struct tls_context *ctx = context_new(false, settings->min);
     ctx->verify = settings->verify;
@@ -79,7 +85,9 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
 
 struct tls_context *tls_context_server(const struct tls_server_settings *settings, struct err *err)
 {
-    char *pem = settings->cert_file ? NULL : slice_string(slice_head(settings->pem, slice_find(settings->pem, '\n')));
+    char *pem = settings->cert_file
+                    ? NULL
+                    : slice_string(slice_head(settings->pem, slice_find(settings->pem, '\n')));
     const char *names = pem ? pem : need_file(settings->cert_file, err);
     if (!names || (settings->key_file && !need_file(settings->key_file, err)))
         return NULL;
@@ -122,7 +130,8 @@ void tls_context_unref(struct tls_context **context)
 
 int64_t tls_context_expires(const struct tls_context *ctx)
 {
-    (void)ctx; /* the simulator's certificates of our own have no end */
+    /* the simulator's certificates of our own have no end */
+    (void)ctx;
     return 0;
 }
 
@@ -209,8 +218,12 @@ static const char *const version_names[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv
 
 static void learn(struct sim_end *e, const struct sim_hello *flight)
 {
-    static const char *const words[] = {
-        "", "certificate is for other names", "certificate has expired", "issuer is not trusted", "no pin matches", ""};
+    static const char *const words[] = {"",
+                                        "certificate is for other names",
+                                        "certificate has expired",
+                                        "issuer is not trusted",
+                                        "no pin matches",
+                                        ""};
     struct sim_tls *tls = e->tls;
     struct tls_facts *f = &tls->facts;
     const struct sim_certificate *cert = &flight->certificate;
@@ -234,7 +247,8 @@ static void learn(struct sim_end *e, const struct sim_hello *flight)
 
 /* ---- the steps ---- */
 
-static enum transport_step fail(struct sim_end *e, enum err_kind kind, const char *words, struct err *err)
+static enum transport_step fail(struct sim_end *e, enum err_kind kind, const char *words,
+                                struct err *err)
 {
     e->tls->state = DEAD;
     err_set(err, kind, "%s", words);
@@ -246,7 +260,8 @@ static enum transport_step done(struct sim_end *e)
     e->tls->state = DONE;
     if (e->tls->ctx && !e->tls->ctx->is_server)
         remember_key(e->tls->ctx, e->tls->resume_key);
-    sim_say(e->conn->sim, "c%zu %s secured %s", e->conn->id, e->sends == SIM_UP ? "client" : "server", version_names[e->tls->version]);
+    sim_say(e->conn->sim, "c%zu %s secured %s", e->conn->id,
+            e->sends == SIM_UP ? "client" : "server", version_names[e->tls->version]);
     return TRANSPORT_DONE;
 }
 
@@ -261,7 +276,8 @@ static enum transport_step client_begins(struct sim_end *e)
     return TRANSPORT_AGAIN;
 }
 
-static enum transport_step client_got_flight(struct sim_end *e, const struct sim_hello *flight, struct err *err)
+static enum transport_step client_got_flight(struct sim_end *e, const struct sim_hello *flight,
+                                             struct err *err)
 {
     learn(e, flight);
     struct tls_context *ctx = e->tls->ctx;
@@ -276,7 +292,8 @@ static enum transport_step client_got_flight(struct sim_end *e, const struct sim
     return TRANSPORT_AGAIN;
 }
 
-static enum transport_step server_got_hello(struct sim_end *e, const struct sim_hello *hello, struct err *err)
+static enum transport_step server_got_hello(struct sim_end *e, const struct sim_hello *hello,
+                                            struct err *err)
 {
     struct sim_tls *tls = e->tls;
     const struct sim_tls_server *s = &tls->server;
@@ -325,7 +342,10 @@ static enum transport_step got_message(struct sim_end *e, struct err *err)
         return server_got_hello(e, &hello, err);
     if (mark == SIM_FINISHED && state == WAIT_FINISHED)
         return got_finished(e);
-    return fail(e, ERR_TLS, mark == SIM_CLEAR ? "wrong version number: the peer does not speak TLS" : "unexpected TLS message", err);
+    return fail(e, ERR_TLS,
+                mark == SIM_CLEAR ? "wrong version number: the peer does not speak TLS"
+                                  : "unexpected TLS message",
+                err);
 }
 
 enum transport_step sim_end_handshake(struct sim_end *e, struct err *err)
@@ -338,7 +358,8 @@ enum transport_step sim_end_handshake(struct sim_end *e, struct err *err)
         return client_begins(e);
     if (sim_end_front(e))
         return got_message(e, err);
-    return e->reset ? fail(e, ERR_RESET, "connection reset by peer in the TLS handshake", err) : TRANSPORT_AGAIN;
+    return e->reset ? fail(e, ERR_RESET, "connection reset by peer in the TLS handshake", err)
+                    : TRANSPORT_AGAIN;
 }
 
 void sim_end_tls_as_server(struct sim_end *e, const struct sim_tls_server *server)
@@ -354,13 +375,16 @@ void sim_end_tls_as_client(struct sim_end *e)
     e->tls->state = NEW_CLIENT;
 }
 
-int sim_end_tls_with_context(struct sim_end *e, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+int sim_end_tls_with_context(struct sim_end *e, struct tls_context *ctx, bool as_server,
+                             const char *resume_key, struct err *err)
 {
     if (e->tls || ctx->is_server != as_server) {
         err_set(err, ERR_INVALID, "TLS cannot begin here");
         return -1;
     }
-    struct sim_tls_server server = {.newest = TLS_V1_3, .oldest = ctx->min, .certificate = {.names = ctx->certificate, .issuer = "self"}};
+    struct sim_tls_server server = {.newest = TLS_V1_3,
+                                    .oldest = ctx->min,
+                                    .certificate = {.names = ctx->certificate, .issuer = "self"}};
     if (as_server)
         sim_end_tls_as_server(e, &server);
     else

@@ -10,14 +10,17 @@
 #include "sim_transport.h"
 #include "sim_world.h"
 
-enum { RECORD = 16384 }; /* the longest TLS record: what one write hands over at most */
+/* the longest TLS record: what one write hands over at most */
+enum { RECORD = 16384 };
 
 struct sim_transport {
     struct transport base;
     struct sim_end *end;
     bool want_read, want_write, was_connecting;
-    struct sim_event wake; /* level-triggered: what is ready already wakes again next turn */
-    struct buf retry;      /* TLS said "not now" to these bytes and must see them again first */
+    /* level-triggered: what is ready already wakes again next turn */
+    struct sim_event wake;
+    /* TLS said "not now" to these bytes and must see them again first */
+    struct buf retry;
 };
 
 static struct sim_transport *of(const struct transport *t)
@@ -29,8 +32,10 @@ static bool is_ready(const struct sim_transport *t)
 {
     struct err ignored;
     if (t->was_connecting)
-        return (t->want_read || t->want_write) && sim_end_connect_step(t->end, &ignored) != TRANSPORT_AGAIN;
-    return (t->want_read && sim_end_is_readable(t->end)) || (t->want_write && sim_end_is_writable(t->end));
+        return (t->want_read || t->want_write) &&
+               sim_end_connect_step(t->end, &ignored) != TRANSPORT_AGAIN;
+    return (t->want_read && sim_end_is_readable(t->end)) ||
+           (t->want_write && sim_end_is_writable(t->end));
 }
 
 static void wake_now(void *arg)
@@ -63,19 +68,23 @@ static ssize_t do_read(struct transport *base, void *out, size_t n, struct err *
     return sim_end_read(of(base)->end, out, n, err);
 }
 
-/* OpenSSL refuses a retry with other bytes ("bad write retry"); a stream that does that is caught here. */
+/* OpenSSL refuses a retry with other bytes ("bad write retry"); a stream that does that is caught
+ * here. */
 static void check_retry(const struct sim_transport *t, const void *data, size_t n)
 {
     if (n >= t->retry.len && memcmp(data, t->retry.data + t->retry.head, t->retry.len) == 0)
         return;
-    fprintf(stderr, "sim: bad write retry under TLS: %zu bytes were offered first, now %zu others\n", t->retry.len, n);
+    fprintf(stderr,
+            "sim: bad write retry under TLS: %zu bytes were offered first, now %zu others\n",
+            t->retry.len, n);
     abort();
 }
 
 static void measure(const struct transport *base)
 {
     struct sim *sim = base->loop->sim;
-    size_t in = stream_view(base->stream).len, out = stream_queued(base->stream), most = in > out ? in : out;
+    size_t in = stream_view(base->stream).len, out = stream_queued(base->stream),
+           most = in > out ? in : out;
     if (most > sim->most_held)
         sim->most_held = most;
 }
@@ -102,7 +111,8 @@ static bool write_is_uncertain(const struct transport *base)
     return of(base)->retry.len > 0;
 }
 
-static int start_tls(struct transport *base, struct tls_context *ctx, bool as_server, const char *resume_key, struct err *err)
+static int start_tls(struct transport *base, struct tls_context *ctx, bool as_server,
+                     const char *resume_key, struct err *err)
 {
     return sim_end_tls_with_context(of(base)->end, ctx, as_server, resume_key, err);
 }
@@ -172,7 +182,8 @@ static struct sim_transport *transport_new(struct loop *loop)
     return t;
 }
 
-struct transport *transport_connect(struct loop *loop, const struct addr *to, const struct addr *source, struct err *err)
+struct transport *transport_connect(struct loop *loop, const struct addr *to,
+                                    const struct addr *source, struct err *err)
 {
     if (to->family == ADDR_NONE || to->port == 0) {
         err_set(err, ERR_INVALID, "connect: no address");

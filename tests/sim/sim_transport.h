@@ -4,6 +4,7 @@
 
 #include "sim_net.h"
 
-struct transport *sim_transport_of(struct sim *sim, struct sim_end *e); /* takes the end; gives */
+/* takes the end; gives */
+struct transport *sim_transport_of(struct sim *sim, struct sim_end *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* The scripted server's life: accepting, answering, and the faults that strike instead of an answer. */
+/* The scripted server's life: accepting, answering, and the faults that strike instead of an
+ * answer. */
 #include "sim_upstream.h"
 
 #include <stdio.h>
@@ -12,8 +13,9 @@ enum { IN_CAP = 1024 * 1024, OUT_CAP = 2 * IN_CAP, LINES = 10000, FLOOD = 1024 *
 
 const char *sim_step_name(enum sim_step step)
 {
-    static const char *const names[] = {"greeting", "EHLO", "STARTTLS", "second EHLO", "AUTH", "MAIL", "RCPT",
-                                        "DATA",     "body", "chunk",    "verdict",     "RSET", "QUIT", "idle"};
+    static const char *const names[] = {"greeting", "EHLO", "STARTTLS", "second EHLO", "AUTH",
+                                        "MAIL",     "RCPT", "DATA",     "body",        "chunk",
+                                        "verdict",  "RSET", "QUIT",     "idle"};
     return names[step];
 }
 
@@ -24,7 +26,8 @@ const char *sim_fault_name(enum sim_fault fault)
     return names[fault];
 }
 
-struct sim_upstream_script sim_upstream_kind(const char *name, const char *user, const char *password)
+struct sim_upstream_script sim_upstream_kind(const char *name, const char *user,
+                                             const char *password)
 {
     struct sim_upstream_script s = {.delay = USEC_PER_MS,
                                     .greeting = "220 upstream.example.com ESMTP",
@@ -41,7 +44,8 @@ struct sim_upstream_script sim_upstream_kind(const char *name, const char *user,
                                     .user = user,
                                     .password = password,
                                     .genuine = true};
-    s.tls = (struct sim_tls_server){.certificate = {.names = name, .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
+    s.tls = (struct sim_tls_server){
+        .certificate = {.names = name, .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
     return s;
 }
 
@@ -80,7 +84,8 @@ static const struct sim_fault_rule *step_comes(struct up_session *s, enum sim_st
     if (!r)
         return NULL;
     s->u->struck++;
-    sim_say(s->u->sim, "session %zu: %s at %s", s->number, sim_fault_name(r->fault), sim_step_name(step));
+    sim_say(s->u->sim, "session %zu: %s at %s", s->number, sim_fault_name(r->fault),
+            sim_step_name(step));
     return r;
 }
 
@@ -167,8 +172,9 @@ static void flood(struct up_session *s)
 static void strike(struct up_session *s, const struct sim_fault_rule *r, usec *delay)
 {
     switch (r->fault) {
+    /* done by up_answer */
     case SIM_FAULT_CLOSE:
-    case SIM_FAULT_RESET: break; /* done by up_answer */
+    case SIM_FAULT_RESET: break;
     case SIM_FAULT_STALL:
     case SIM_FAULT_HOLE:
         if (r->fault == SIM_FAULT_HOLE)
@@ -206,7 +212,8 @@ static void end_by(struct up_session *s, enum sim_fault fault)
         sim_end_close(s->end);
     s->end = NULL;
     s->state = UP_DEAF;
-    sim_event_arm(s->u->sim->loop, &s->due, 0); /* the session goes when nobody stands in it any more */
+    /* the session goes when nobody stands in it any more */
+    sim_event_arm(s->u->sim->loop, &s->due, 0);
 }
 
 static void dispatch_answer(struct up_session *s, const struct sim_fault_rule *r)
@@ -252,9 +259,10 @@ bool up_strikes_body(struct up_session *s)
         return false;
     s->body_struck = true;
     r = step_comes(s, SIM_AT_BODY);
-    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW || r->fault == SIM_FAULT_LAST ||
-        r->fault == SIM_FAULT_LINES)
-        return false; /* there is no answer to disturb here */
+    /* there is no answer to disturb here */
+    if (r->fault == SIM_FAULT_DRIP || r->fault == SIM_FAULT_TWICE || r->fault == SIM_FAULT_SLOW ||
+        r->fault == SIM_FAULT_LAST || r->fault == SIM_FAULT_LINES)
+        return false;
     buf_clear(&s->out);
     s->after = AFTER_NOTHING;
     dispatch_answer(s, r);
@@ -279,8 +287,8 @@ static void idle_is_over(void *arg)
     if (!r)
         return;
     buf_clear(&s->out);
-    if (r->fault == SIM_FAULT_REPLY || r->fault == SIM_FAULT_CLOSE || r->fault == SIM_FAULT_RESET || r->fault == SIM_FAULT_HOLE ||
-        r->fault == SIM_FAULT_STALL || r->fault == SIM_FAULT_FLOOD)
+    if (r->fault == SIM_FAULT_REPLY || r->fault == SIM_FAULT_CLOSE || r->fault == SIM_FAULT_RESET ||
+        r->fault == SIM_FAULT_HOLE || r->fault == SIM_FAULT_STALL || r->fault == SIM_FAULT_FLOOD)
         dispatch_answer(s, r);
 }
 
@@ -288,7 +296,8 @@ static void greet(struct up_session *s)
 {
     s->greeted = true;
     bool closes = s->u->script.greeting[0] != '2';
-    up_answer(s, SIM_AT_GREETING, closes ? AFTER_CLOSE : AFTER_NOTHING, "%s\r\n", s->u->script.greeting);
+    up_answer(s, SIM_AT_GREETING, closes ? AFTER_CLOSE : AFTER_NOTHING, "%s\r\n",
+              s->u->script.greeting);
 }
 
 /* False: the session is gone. */
@@ -358,7 +367,8 @@ static void accepted(void *ctx, struct sim_end *e)
     }
 }
 
-struct sim_upstream *sim_upstream_new(struct sim *sim, struct sim_ledger *ledger, const char *at, const struct sim_upstream_script *script)
+struct sim_upstream *sim_upstream_new(struct sim *sim, struct sim_ledger *ledger, const char *at,
+                                      const struct sim_upstream_script *script)
 {
     struct sim_upstream *u = NEW(struct sim_upstream);
     u->sim = sim;

@@ -1,4 +1,5 @@
-/* The scripted server's commands: RFC 5321 with its extensions, as a strict reader would have it. */
+/* The scripted server's commands: RFC 5321 with its extensions, as a strict reader would have
+ * it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,13 @@
 
 enum { LINE = 4096 };
 
-/* ---- small things of our own, so that a fault in the product's readers cannot hide itself here ---- */
+/* ---- small things of our own, so that a fault in the product's readers cannot hide itself here
+ * ---- */
 
 static size_t decode_base64(const char *in, char *out)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned bits = 0, have = 0;
     size_t n = 0;
     for (; *in && *in != '='; in++) {
@@ -70,7 +73,8 @@ static bool says_yes(const char *reply, const struct sim_fault_rule *r)
 static void check_last_in_group(struct up_session *s, const char *verb, bool may_be_followed)
 {
     if (s->in.len > 0 && !(s->u->script.pipelining && s->extended && may_be_followed))
-        up_complain(s, "%zu bytes sent on after %s without waiting for its answer", s->in.len, verb);
+        up_complain(s, "%zu bytes sent on after %s without waiting for its answer", s->in.len,
+                    verb);
 }
 
 /* ---- AUTH ---- */
@@ -79,10 +83,15 @@ static void judge_login(struct up_session *s, const char *user, const char *pass
 {
     const struct sim_upstream_script *script = &s->u->script;
     struct sim_login *login = ledger_login(s, user, password);
-    bool right = !script->user || (strcmp(user, script->user) == 0 && strcmp(password, script->password) == 0);
-    const char *reply = !right ? "535 5.7.8 authentication failed" : script->auth_reply ? script->auth_reply : "235 2.7.0 welcome";
+    bool right = !script->user ||
+                 (strcmp(user, script->user) == 0 && strcmp(password, script->password) == 0);
+    const char *reply = !right               ? "535 5.7.8 authentication failed"
+                        : script->auth_reply ? script->auth_reply
+                                             : "235 2.7.0 welcome";
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_AUTH);
-    login->code = r && r->fault == SIM_FAULT_REPLY ? atoi(r->text) : r && r->fault < SIM_FAULT_REPLY ? 0 : atoi(reply);
+    login->code = r && r->fault == SIM_FAULT_REPLY  ? atoi(r->text)
+                  : r && r->fault < SIM_FAULT_REPLY ? 0
+                                                    : atoi(reply);
     s->authenticated = login->code == 235;
     s->state = UP_COMMANDS;
     up_answer(s, SIM_AT_AUTH, AFTER_NOTHING, "%s\r\n", reply);
@@ -92,7 +101,8 @@ static void sasl_plain(struct up_session *s, const char *response)
 {
     char plain[LINE] = "";
     size_t n = decode_base64(response, plain);
-    const char *user = memchr(plain, '\0', n), *password = user ? memchr(user + 1, '\0', n - (size_t)(user + 1 - plain)) : NULL;
+    const char *user = memchr(plain, '\0', n),
+               *password = user ? memchr(user + 1, '\0', n - (size_t)(user + 1 - plain)) : NULL;
     if (password)
         judge_login(s, user + 1, password + 1);
     else
@@ -167,11 +177,15 @@ static void do_ehlo(struct up_session *s, bool extended)
         up_answer(s, SIM_AT_EHLO, AFTER_NOTHING, "250 upstream.example.com\r\n");
         return;
     }
-    snprintf(size, sizeof size, p->size > 0 ? "250-SIZE %llu\r\n" : "250-SIZE\r\n", (unsigned long long)p->size);
-    int n = snprintf(text, sizeof text, "250-upstream.example.com at your service\r\n%s%s%s%s%s%s%s%s",
-                     p->starttls && !s->sealed ? "250-STARTTLS\r\n" : "", p->pipelining ? "250-PIPELINING\r\n" : "",
-                     p->chunking ? "250-CHUNKING\r\n" : "", p->eightbit ? "250-8BITMIME\r\n" : "", p->smtputf8 ? "250-SMTPUTF8\r\n" : "",
-                     p->dsn ? "250-DSN\r\n" : "", p->enhanced ? "250-ENHANCEDSTATUSCODES\r\n" : "", p->has_size ? size : "");
+    snprintf(size, sizeof size, p->size > 0 ? "250-SIZE %llu\r\n" : "250-SIZE\r\n",
+             (unsigned long long)p->size);
+    int n =
+        snprintf(text, sizeof text, "250-upstream.example.com at your service\r\n%s%s%s%s%s%s%s%s",
+                 p->starttls && !s->sealed ? "250-STARTTLS\r\n" : "",
+                 p->pipelining ? "250-PIPELINING\r\n" : "", p->chunking ? "250-CHUNKING\r\n" : "",
+                 p->eightbit ? "250-8BITMIME\r\n" : "", p->smtputf8 ? "250-SMTPUTF8\r\n" : "",
+                 p->dsn ? "250-DSN\r\n" : "", p->enhanced ? "250-ENHANCEDSTATUSCODES\r\n" : "",
+                 p->has_size ? size : "");
     for (const char *e = p->extra; e && *e;) {
         size_t len = strcspn(e, "\n");
         n += snprintf(text + n, sizeof text - (size_t)n, "250-%.*s\r\n", (int)len, e);
@@ -180,7 +194,8 @@ static void do_ehlo(struct up_session *s, bool extended)
     if (p->mechanisms && (s->sealed || clear_server))
         n += snprintf(text + n, sizeof text - (size_t)n, "250-AUTH %s\r\n", p->mechanisms);
     snprintf(text + n, sizeof text - (size_t)n, "250 HELP\r\n");
-    up_answer(s, s->sealed && !p->implicit ? SIM_AT_EHLO_AGAIN : SIM_AT_EHLO, AFTER_NOTHING, "%s", text);
+    up_answer(s, s->sealed && !p->implicit ? SIM_AT_EHLO_AGAIN : SIM_AT_EHLO, AFTER_NOTHING, "%s",
+              text);
 }
 
 static void do_starttls(struct up_session *s)
@@ -191,7 +206,8 @@ static void do_starttls(struct up_session *s)
         up_answer_plain(s, "502 5.5.1 not offered\r\n");
         return;
     }
-    up_answer(s, SIM_AT_STARTTLS, AFTER_TLS, "220 2.0.0 go ahead\r\n%s", s->u->script.injects ? "250 injected.example.com\r\n" : "");
+    up_answer(s, SIM_AT_STARTTLS, AFTER_TLS, "220 2.0.0 go ahead\r\n%s",
+              s->u->script.injects ? "250 injected.example.com\r\n" : "");
 }
 
 /* ---- transactions ---- */
@@ -211,7 +227,8 @@ static void check_parameters(struct up_session *s, const char *rest)
         up_complain(s, "8BITMIME was not announced");
     if (has_parameter(rest, "SMTPUTF8") && !p->smtputf8)
         up_complain(s, "SMTPUTF8 was not announced");
-    if ((has_parameter(rest, "RET=") || has_parameter(rest, "ENVID=") || has_parameter(rest, "NOTIFY=") || has_parameter(rest, "ORCPT=")) &&
+    if ((has_parameter(rest, "RET=") || has_parameter(rest, "ENVID=") ||
+         has_parameter(rest, "NOTIFY=") || has_parameter(rest, "ORCPT=")) &&
         !p->dsn)
         up_complain(s, "DSN was not announced");
 }
@@ -261,7 +278,8 @@ static void do_rcpt(struct up_session *s, const char *args)
         return;
     }
     check_parameters(s, rest);
-    if (!s->has_mail) { /* pipelined behind a MAIL that was refused, or a mistake: a strict server cannot tell */
+    /* pipelined behind a MAIL that was refused, or a mistake: a strict server cannot tell */
+    if (!s->has_mail) {
         up_answer_plain(s, "503 5.5.1 MAIL first\r\n");
         return;
     }
@@ -306,7 +324,8 @@ static void verdict(struct up_session *s)
     else
         up_reset_transaction(s);
     s->verdict_is_good = !lost;
-    up_answer(s, SIM_AT_VERDICT, AFTER_NOTHING, "250 2.0.0 queued as %zu\r\n", s->u->ledger->nmails);
+    up_answer(s, SIM_AT_VERDICT, AFTER_NOTHING, "250 2.0.0 queued as %zu\r\n",
+              s->u->ledger->nmails);
 }
 
 static void do_bdat(struct up_session *s, const char *args)
@@ -320,7 +339,8 @@ static void do_bdat(struct up_session *s, const char *args)
         return;
     }
     if (s->u->script.bdat_unknown) {
-        up_answer_plain(s, "500 5.5.1 unknown command\r\n"); /* the payload is read as commands: what the empty first chunk saves us from */
+        /* the payload is read as commands: what the empty first chunk saves us from */
+        up_answer_plain(s, "500 5.5.1 unknown command\r\n");
         return;
     }
     s->chunk_left = n;
@@ -418,7 +438,8 @@ static bool take_body_line(struct up_session *s)
         buf_consume(&s->in, n + 1);
         if (!s->body_struck)
             check_last_in_group(s, "the end of data", true);
-        if (s->body_struck) { /* it has been answered already */
+        /* it has been answered already */
+        if (s->body_struck) {
             up_reset_transaction(s);
             s->state = UP_COMMANDS;
         } else {

@@ -11,8 +11,10 @@
 /* Something that happens at a point of virtual time; embedded. */
 struct sim_event {
     usec when;
-    uint64_t order; /* events of one moment happen in the order they were armed */
-    size_t slot;    /* place in the heap, counted from 1; 0: not armed */
+    /* events of one moment happen in the order they were armed */
+    uint64_t order;
+    /* place in the heap, counted from 1; 0: not armed */
+    size_t slot;
     void (*fn)(void *arg);
     void *arg;
 };
@@ -21,13 +23,17 @@ struct loop {
     struct sim *sim;
     usec now;
     uint64_t order;
-    struct sim_event **heap; /* heap[1] is the next */
+    /* heap[1] is the next */
+    struct sim_event **heap;
     size_t events, heap_size;
     struct link deferred;
-    struct link corpses; /* loop_free_later */
-    struct link timers;  /* all of them */
+    /* loop_free_later */
+    struct link corpses;
+    /* all of them */
+    struct link timers;
     bool stopped;
-    size_t turns_now; /* turns since the clock moved: a world that stands still is a bug */
+    /* turns since the clock moved: a world that stands still is a bug */
+    size_t turns_now;
 };
 
 struct sim {
@@ -37,7 +43,8 @@ struct sim {
     uint64_t trace;
     bool verbose;
     struct sim_living living;
-    size_t most_held; /* by one stream of the product, one way */
+    /* by one stream of the product, one way */
+    size_t most_held;
     char **lines;
     size_t nlines;
     struct link names, files, programs, paths, listenings, watches;
@@ -57,7 +64,8 @@ void sim_event_stop(struct loop *loop, struct sim_event *e);
 struct loop *sim_loop_make(struct sim *sim);
 void sim_loop_end_patience(struct loop *loop);
 void sim_loop_destroy(struct loop *loop);
-bool sim_loop_turn(struct loop *loop, usec deadline); /* false: nothing is due until the deadline */
+/* false: nothing is due until the deadline */
+bool sim_loop_turn(struct loop *loop, usec deadline);
 
 void sim_trace_number(struct sim *sim, uint64_t n);
 void sim_trace_bytes(struct sim *sim, const void *data, size_t n);
@@ -69,16 +77,30 @@ void sim_files_free(struct sim *sim);
 void sim_programs_free(struct sim *sim);
 
 /* ---- connections ---- */
-enum sim_mark { SIM_CLEAR, SIM_SEALED, SIM_HELLO, SIM_FLIGHT, SIM_FINISHED, SIM_ALERT, SIM_NOTIFY, SIM_FIN, SIM_RST, SIM_ACK };
+enum sim_mark {
+    SIM_CLEAR,
+    SIM_SEALED,
+    SIM_HELLO,
+    SIM_FLIGHT,
+    SIM_FINISHED,
+    SIM_ALERT,
+    SIM_NOTIFY,
+    SIM_FIN,
+    SIM_RST,
+    SIM_ACK
+};
 
-struct sim_hello { /* what a handshake message carries */
+/* what a handshake message carries */
+struct sim_hello {
     enum tls_version oldest, version;
     bool resume;
     struct sim_certificate certificate;
 };
 
-struct sim_chunk {    /* one segment */
-    struct link link; /* in to->flying, then to->arrived */
+/* one segment */
+struct sim_chunk {
+    /* in to->flying, then to->arrived */
+    struct link link;
     struct sim_event event;
     struct sim_end *to;
     enum sim_mark mark;
@@ -91,27 +113,37 @@ struct sim_tls;
 
 struct sim_end {
     struct sim_conn *conn;
-    enum sim_direction sends; /* SIM_UP: the end that connected */
+    /* SIM_UP: the end that connected */
+    enum sim_direction sends;
     struct addr local, peer;
-    struct link flying, arrived; /* on the way to here; here and unread */
-    size_t unacked;              /* bytes sent and not yet read and acknowledged */
-    uint64_t carried;            /* bytes sent since the beginning, as the network counts them */
-    uint64_t handed, read;       /* octets of data: written to this end; read at this end */
-    usec last_arrival;           /* of what this end sent: nothing overtakes it */
-    bool hole;                   /* what this end sends vanishes */
+    /* on the way to here; here and unread */
+    struct link flying, arrived;
+    /* bytes sent and not yet read and acknowledged */
+    size_t unacked;
+    /* bytes sent since the beginning, as the network counts them */
+    uint64_t carried;
+    /* octets of data: written to this end; read at this end */
+    uint64_t handed, read;
+    /* of what this end sent: nothing overtakes it */
+    usec last_arrival;
+    /* what this end sends vanishes */
+    bool hole;
     bool connected, fin_sent, fin_seen, reset, closed;
-    struct err failure; /* of the connect */
+    /* of the connect */
+    struct err failure;
     struct sim_tls *tls;
     sim_notify *fn;
     void *ctx;
-    struct buf clear; /* what it sent clear, for the oracle */
+    /* what it sent clear, for the oracle */
+    struct buf clear;
 };
 
 struct sim_conn {
     struct sim *sim;
     size_t id;
     struct sim_path path;
-    struct sim_end ends[2]; /* [SIM_UP] connected, [SIM_DOWN] listened */
+    /* [SIM_UP] connected, [SIM_DOWN] listened */
+    struct sim_end ends[2];
     struct sim_event connected, accepted;
 };
 
@@ -120,9 +152,12 @@ static inline struct sim_end *sim_end_other(struct sim_end *e)
     return &e->conn->ends[e->sends == SIM_UP ? SIM_DOWN : SIM_UP];
 }
 
-struct sim_chunk *sim_end_front(const struct sim_end *e); /* the oldest unread, or NULL */
-void sim_end_drop_front(struct sim_end *e);               /* read it: the sender gets its acknowledgement */
-void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire, const struct sim_hello *hello);
+/* the oldest unread, or NULL */
+struct sim_chunk *sim_end_front(const struct sim_end *e);
+/* read it: the sender gets its acknowledgement */
+void sim_end_drop_front(struct sim_end *e);
+void sim_end_send_mark(struct sim_end *e, enum sim_mark mark, size_t wire,
+                       const struct sim_hello *hello);
 void sim_tls_free(struct sim_tls **tls);
 bool sim_tls_is_done(const struct sim_tls *tls);
 

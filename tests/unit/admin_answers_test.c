@@ -1,4 +1,5 @@
-/* The answers, made from snapshots that never ran: counters, chart, readiness, warnings, hostile content. PAGE=file writes the page to look at. */
+/* The answers, made from snapshots that never ran: counters, chart, readiness, warnings, hostile
+ * content. PAGE=file writes the page to look at. */
 #include <jansson.h>
 
 #include "admin/metrics.h"
@@ -40,10 +41,16 @@ static void counters(void **state)
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
     add_port(a, a_port(587, FINDING_WORKS, "587 works"));
-    a->tally = (struct upstream_tally){
-        .sessions = 3, .leases = 9, .leases_reused = 7, .handshakes = 5, .resumptions = 2, .auth_accepted = 3, .auth_refused = 1};
+    a->tally = (struct upstream_tally){.sessions = 3,
+                                       .leases = 9,
+                                       .leases_reused = 7,
+                                       .handshakes = 5,
+                                       .resumptions = 2,
+                                       .auth_accepted = 3,
+                                       .auth_refused = 1};
     note(s, m);
-    m.delay = 10 * USEC_PER_MS; /* on the bound: belongs to it */
+    /* on the bound: belongs to it */
+    m.delay = 10 * USEC_PER_MS;
     note(s, m);
     m.delay = 1000 * USEC_PER_SEC;
     m.port = 2525;
@@ -54,8 +61,10 @@ static void counters(void **state)
     assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"delivered\"} 2\n");
     assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"lost_link\"} 1\n");
     assert_has(text, "\nsmtp_detour_messages_total{account=\"\",result=\"refused\"} 1\n");
-    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"587\",result=\"delivered\"} 2\n");
-    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"2525\",result=\"lost_link\"} 1\n");
+    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"587\",result="
+                     "\"delivered\"} 2\n");
+    assert_has(text, "\nsmtp_detour_port_messages_total{account=\"work\",port=\"2525\",result="
+                     "\"lost_link\"} 1\n");
     assert_has(text, "\nsmtp_detour_delivered_bytes_total{account=\"work\"} 2468\n");
     assert_has(text, "_bucket{account=\"work\",le=\"0.01\"} 1\n");
     assert_has(text, "_bucket{account=\"work\",le=\"0.25\"} 1\n");
@@ -81,12 +90,14 @@ static void readiness(void **state)
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
     assert_true(snapshot_is_ready(s, 100 * USEC_PER_SEC, why, sizeof why));
-    assert_false(snapshot_is_ready(s, 100 * USEC_PER_SEC + 1, why, sizeof why)); /* too old */
+    /* too old */
+    assert_false(snapshot_is_ready(s, 100 * USEC_PER_SEC + 1, why, sizeof why));
     assert_has(why, "too old");
     s->draining = true;
     assert_false(snapshot_is_ready(s, 0, why, sizeof why));
     s->draining = false;
-    add_account(s, "home", STANDING_AUTH_REFUSED); /* every account must */
+    /* every account must */
+    add_account(s, "home", STANDING_AUTH_REFUSED);
     assert_false(snapshot_is_ready(s, 0, why, sizeof why));
     assert_has(why, "home");
     assert_has(why, "credentials");
@@ -120,7 +131,8 @@ static void warnings(void **state)
     assert_int_equal(s->nwarnings, 0);
     a->ports[0].expires--;
     add_port(a, a_port(2525, FINDING_WORKS, "2525 works"));
-    a->ports[1].expires = a->ports[0].expires; /* the same one: told once */
+    /* the same one: told once */
+    a->ports[1].expires = a->ports[0].expires;
     s->listeners[0].expires = NOW_MS / 1000 - 1;
     s->reloads.last_failed = true;
     snapshot_warn(s);
@@ -139,14 +151,18 @@ static void warnings(void **state)
     snapshot_warn(s);
     assert_int_equal(s->nwarnings, 2);
     assert_true(warns(s, "account work (tls_cert) expires in 1 day."));
-    assert_true(warns(s, "work logs in by password, which Microsoft 365 has announced to end in 35 days"));
+    assert_true(
+        warns(s, "work logs in by password, which Microsoft 365 has announced to end in 35 days"));
     char *text = metrics(s);
-    assert_has(text, "\nsmtp_detour_client_certificate_expires_timestamp_seconds{account=\"work\"} 1800086400\n");
-    assert_has(text, "\nsmtp_detour_password_login_ends_timestamp_seconds{account=\"work\"} 1803024000\n");
+    assert_has(text, "\nsmtp_detour_client_certificate_expires_timestamp_seconds{account=\"work\"} "
+                     "1800086400\n");
+    assert_has(
+        text, "\nsmtp_detour_password_login_ends_timestamp_seconds{account=\"work\"} 1803024000\n");
     free(text);
     s->nwarnings = 0;
     a->certificate_expires = 0;
-    a->password_until = NOW_MS / 1000 - 1; /* over: the upstream's answer says what holds */
+    /* over: the upstream's answer says what holds */
+    a->password_until = NOW_MS / 1000 - 1;
     snapshot_warn(s);
     assert_int_equal(s->nwarnings, 0);
     snapshot_free(s);
@@ -180,7 +196,8 @@ static void the_last_hour(void **state)
     struct tally t = {0};
     (void)state;
     struct admin_message m = a_message("a", ADMIN_DELIVERED, NOW_MS - 60 * MINUTE_MS);
-    tally_message(&t, &m); /* its place is taken by the newest */
+    /* its place is taken by the newest */
+    tally_message(&t, &m);
     m.wall_ms = NOW_MS - 59 * MINUTE_MS;
     m.result = ADMIN_DEFERRED;
     tally_message(&t, &m);
@@ -232,8 +249,11 @@ static void nothing_hostile_gets_through(void **state)
     assert_non_null(text);
     json_t *json = json_loads(text, 0, NULL);
     assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "recent"), 0), "from")), HOSTILE);
-    json_t *port = json_array_get(json_object_get(json_array_get(json_object_get(json, "accounts"), 0), "ports"), 0);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(json, "recent"), 0), "from")),
+                        HOSTILE);
+    json_t *port = json_array_get(
+        json_object_get(json_array_get(json_object_get(json, "accounts"), 0), "ports"), 0);
     assert_string_equal(json_string_value(json_object_get(port, "words")), HOSTILE);
     assert_string_equal(json_string_value(json_object_get(port, "finding")), "not-smtp");
     json_decref(json);
@@ -248,9 +268,12 @@ static void a_busy_page(void **state)
     unsigned seed = 7;
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
-    add_port(
-        a, a_port(587, FINDING_TIMEOUT_CONNECT, "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping the connection"));
-    add_port(a, a_port(2525, FINDING_WORKS, "2525 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with SCRAM-SHA-256"));
+    add_port(a, a_port(587, FINDING_TIMEOUT_CONNECT,
+                       "587 at 192.0.2.1 does not answer at all: a firewall is probably dropping "
+                       "the connection"));
+    add_port(a, a_port(2525, FINDING_WORKS,
+                       "2525 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in "
+                       "with SCRAM-SHA-256"));
     add_port(a, a_port(1025, FINDING_UNTRIED, "1025 has not been tried yet"));
     a->ports[1].next = true;
     a->ports[1].expires = NOW_MS / 1000 + 9 * DAY_S;
@@ -283,8 +306,9 @@ static void a_busy_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters),    cmocka_unit_test(readiness),     cmocka_unit_test(warnings),
-        cmocka_unit_test(spans),       cmocka_unit_test(the_last_hour), cmocka_unit_test(nothing_hostile_gets_through),
+        cmocka_unit_test(counters),      cmocka_unit_test(readiness),
+        cmocka_unit_test(warnings),      cmocka_unit_test(spans),
+        cmocka_unit_test(the_last_hour), cmocka_unit_test(nothing_hostile_gets_through),
         cmocka_unit_test(a_busy_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

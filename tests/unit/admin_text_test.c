@@ -20,17 +20,24 @@ static void cleaned(void **state)
     CLEAN("Grüße 日本 \xF0\x9F\x93\xAC", "Grüße 日本 \xF0\x9F\x93\xAC");
     CLEAN("a\nb\rc\td\x1b[1m", "a" BAD "b" BAD "c" BAD "d" BAD "[1m");
     CLEAN("\0x\x7f", BAD "x" BAD);
-    CLEAN("\xC2\x85", BAD);     /* a control of the second block */
-    CLEAN("\xC0\xAF", BAD BAD); /* not the shortest form */
+    /* a control of the second block */
+    CLEAN("\xC2\x85", BAD);
+    /* not the shortest form */
+    CLEAN("\xC0\xAF", BAD BAD);
     CLEAN("\xE0\x80\xAF", BAD BAD BAD);
-    CLEAN("\xED\xA0\x80", BAD BAD BAD);         /* a surrogate */
-    CLEAN("\xF4\x90\x80\x80", BAD BAD BAD BAD); /* beyond 10FFFF */
-    CLEAN("\xE2\x82", BAD BAD);                 /* cut short */
+    /* a surrogate */
+    CLEAN("\xED\xA0\x80", BAD BAD BAD);
+    /* beyond 10FFFF */
+    CLEAN("\xF4\x90\x80\x80", BAD BAD BAD BAD);
+    /* cut short */
+    CLEAN("\xE2\x82", BAD BAD);
     CLEAN("\xFF\xFEx", BAD BAD "x");
-    CLEAN("user\xE2\x80\xAEmoc.live@", "user" BAD "moc.live@"); /* writes from right to left */
+    /* writes from right to left */
+    CLEAN("user\xE2\x80\xAEmoc.live@", "user" BAD "moc.live@");
+    /* invisible */
     CLEAN("a\xE2\x80\x8B"
           "b\xEF\xBB\xBF",
-          "a" BAD "b" BAD); /* invisible */
+          "a" BAD "b" BAD);
 }
 
 static void cut_between_characters(void **state)

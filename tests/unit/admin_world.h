@@ -23,7 +23,9 @@
 
 static inline struct port_view a_port(uint16_t number, enum finding finding, const char *words)
 {
-    struct port_view p = {.report = {.port = {number, PORT_STARTTLS}, .finding = finding, .since_ms = NOW_MS - 3 * MINUTE_MS}};
+    struct port_view p = {.report = {.port = {number, PORT_STARTTLS},
+                                     .finding = finding,
+                                     .since_ms = NOW_MS - 3 * MINUTE_MS}};
     snprintf(p.report.words, sizeof p.report.words, "%s", words);
     if (finding == FINDING_WORKS) {
         p.proven_ms = NOW_MS - MINUTE_MS;
@@ -32,12 +34,15 @@ static inline struct port_view a_port(uint16_t number, enum finding finding, con
     return p;
 }
 
-static inline struct account_view *add_account(struct snapshot *s, const char *name, enum standing standing)
+static inline struct account_view *add_account(struct snapshot *s, const char *name,
+                                               enum standing standing)
 {
     s->accounts = mem_resize(s->accounts, (s->naccounts + 1) * sizeof *s->accounts);
     struct account_view *a = &s->accounts[s->naccounts++];
-    *a = (struct account_view){
-        .standing = standing, .works = standing == STANDING_WORKS, .fresh_until = 100 * USEC_PER_SEC, .max_connections = 20};
+    *a = (struct account_view){.standing = standing,
+                               .works = standing == STANDING_WORKS,
+                               .fresh_until = 100 * USEC_PER_SEC,
+                               .max_connections = 20};
     snprintf(a->name, sizeof a->name, "%s", name);
     snprintf(a->host, sizeof a->host, "smtp.%s.example", name);
     tally_account(&s->tally, name);
@@ -50,10 +55,16 @@ static inline void add_port(struct account_view *a, struct port_view p)
     a->ports[a->nports++] = p;
 }
 
-static inline struct admin_message a_message(const char *account, enum admin_result result, int64_t wall_ms)
+static inline struct admin_message a_message(const char *account, enum admin_result result,
+                                             int64_t wall_ms)
 {
-    struct admin_message m = {
-        .wall_ms = wall_ms, .result = result, .nrcpt = 1, .size = 1234, .port = 587, .status = 250, .delay = 300 * USEC_PER_MS};
+    struct admin_message m = {.wall_ms = wall_ms,
+                              .result = result,
+                              .nrcpt = 1,
+                              .size = 1234,
+                              .port = 587,
+                              .status = 250,
+                              .delay = 300 * USEC_PER_MS};
     snprintf(m.id, sizeof m.id, "g4wd6002jng");
     snprintf(m.from, sizeof m.from, "scanner@office.example");
     snprintf(m.to, sizeof m.to, "you@example.com");
@@ -72,7 +83,8 @@ static inline struct snapshot *a_snapshot(void)
     s->started_ms = s->reloads.last_good_ms = NOW_MS - 3600 * 1000;
     snprintf(s->nonce, sizeof s->nonce, "0123456789abcdef");
     s->listeners = mem_alloc(sizeof *s->listeners);
-    s->listeners[0] = (struct listener_view){.name = "default", .address = "127.0.0.1:25", .clients = 1, .max_clients = 1000};
+    s->listeners[0] = (struct listener_view){
+        .name = "default", .address = "127.0.0.1:25", .clients = 1, .max_clients = 1000};
     s->nlisteners = 1;
     return s;
 }

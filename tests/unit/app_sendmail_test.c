@@ -1,4 +1,5 @@
-/* What `sendmail` reads out of headers: address lists as people write them, blind copies dropped, what is missing added. */
+/* What `sendmail` reads out of headers: address lists as people write them, blind copies dropped,
+ * what is missing added. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +64,8 @@ static void address_lists(void **state)
         char found[500];
         int status = mailboxes_read(&list, slice_of(rows[i].list), &err);
         join(&list, found, sizeof found);
-        if ((status == 0) != (rows[i].found != NULL) || (status == 0 && strcmp(found, rows[i].found) != 0))
+        if ((status == 0) != (rows[i].found != NULL) ||
+            (status == 0 && strcmp(found, rows[i].found) != 0))
             fail_msg("<%s>: status %d, found <%s>, %s", rows[i].list, status, found, err.words);
         mailboxes_free(&list);
     }
@@ -101,19 +103,27 @@ static void rewritten(const char *in, const char *name, const char *out, const c
 static void headers(void **state)
 {
     (void)state;
-    rewritten("From: x@y.test\r\nTo: a@b.test\r\nBcc: c@d.test,\r\n e@f.test\r\ncc: g@h.test\r\n\r\nBcc: text\r\n", NULL,
-              "From: x@y.test\r\nTo: a@b.test\r\ncc: g@h.test\r\n\r\nBcc: text\r\n", "a@b.test c@d.test e@f.test g@h.test");
-    rewritten("From: x@y.test\r\nTo: not an address\r\n\r\n", NULL, "From: x@y.test\r\nTo: not an address\r\n\r\n", NULL);
-    rewritten("To: a@b.test\r\n\r\nx\r\n", NULL, "To: a@b.test\r\nFrom: <me@host.test>\r\n\r\nx\r\n", "a@b.test");
-    rewritten("To: a@b.test\r\n\r\nx\r\n", "Cron \"D\" \\", "To: a@b.test\r\nFrom: \"Cron \\\"D\\\" \\\\\" <me@host.test>\r\n\r\nx\r\n",
+    rewritten("From: x@y.test\r\nTo: a@b.test\r\nBcc: c@d.test,\r\n e@f.test\r\ncc: "
+              "g@h.test\r\n\r\nBcc: text\r\n",
+              NULL, "From: x@y.test\r\nTo: a@b.test\r\ncc: g@h.test\r\n\r\nBcc: text\r\n",
+              "a@b.test c@d.test e@f.test g@h.test");
+    rewritten("From: x@y.test\r\nTo: not an address\r\n\r\n", NULL,
+              "From: x@y.test\r\nTo: not an address\r\n\r\n", NULL);
+    rewritten("To: a@b.test\r\n\r\nx\r\n", NULL,
+              "To: a@b.test\r\nFrom: <me@host.test>\r\n\r\nx\r\n", "a@b.test");
+    rewritten("To: a@b.test\r\n\r\nx\r\n", "Cron \"D\" \\",
+              "To: a@b.test\r\nFrom: \"Cron \\\"D\\\" \\\\\" <me@host.test>\r\n\r\nx\r\n",
               "a@b.test");
-    rewritten("To: a@b.test\r\n\r\n", "a\r\nBcc: x", "To: a@b.test\r\nFrom: \"aBcc: x\" <me@host.test>\r\n\r\n", "a@b.test");
-    rewritten("To: a@b.test\r\n\r\n", "J\xc3\xb6", "To: a@b.test\r\nFrom: =?UTF-8?B?SsO2?= <me@host.test>\r\n\r\n", "a@b.test");
-    rewritten("just a line\r\nand: more\r\n", NULL, "From: <me@host.test>\r\n\r\njust a line\r\nand: more\r\n", NULL);
+    rewritten("To: a@b.test\r\n\r\n", "a\r\nBcc: x",
+              "To: a@b.test\r\nFrom: \"aBcc: x\" <me@host.test>\r\n\r\n", "a@b.test");
+    rewritten("To: a@b.test\r\n\r\n", "J\xc3\xb6",
+              "To: a@b.test\r\nFrom: =?UTF-8?B?SsO2?= <me@host.test>\r\n\r\n", "a@b.test");
+    rewritten("just a line\r\nand: more\r\n", NULL,
+              "From: <me@host.test>\r\n\r\njust a line\r\nand: more\r\n", NULL);
     rewritten("", NULL, "From: <me@host.test>\r\n\r\n", NULL);
     rewritten("From me Sat Jan  3\r\nFrom: x\r\n\r\ny\r\n", NULL, "From: x\r\n\r\ny\r\n", NULL);
-    rewritten("From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\nResent-Bcc: t@u.test\r\n\r\n", NULL,
-              "From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\n\r\n", "r@s.test t@u.test");
+    rewritten("From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\nResent-Bcc: t@u.test\r\n\r\n",
+              NULL, "From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\n\r\n", "r@s.test t@u.test");
 }
 
 int main(void)

@@ -40,42 +40,51 @@ static struct page one_line(bool json, const struct log_field *fields, const cha
     log_write(log, LOG_DEBUG, "not wanted", fields);
     log_free(&log);
     assert_int_equal(page.writes, 1);
-    assert_ptr_equal(strchr(page.text, '\n'), page.text + page.len - 1); /* one newline, at the end */
+    /* one newline, at the end */
+    assert_ptr_equal(strchr(page.text, '\n'), page.text + page.len - 1);
     return page;
 }
 
 static void logfmt(void **state)
 {
     (void)state;
-    const struct log_field fields[] = {
-        log_str("from", "a@b.test"), log_str("reply", "250 ok"), log_num("size", -3), log_usec("delay", 1234567),
-        log_str("none", NULL),       log_str("empty", ""),       {.key = NULL}};
+    const struct log_field fields[] = {log_str("from", "a@b.test"),
+                                       log_str("reply", "250 ok"),
+                                       log_num("size", -3),
+                                       log_usec("delay", 1234567),
+                                       log_str("none", NULL),
+                                       log_str("empty", ""),
+                                       {.key = NULL}};
     struct page page = one_line(false, fields, "delivered");
-    assert_string_equal(
-        page.text,
-        "time=2026-11-22T09:00:00.123Z level=info msg=delivered from=a@b.test reply=\"250 ok\" size=-3 delay=1.234 empty=\"\"\n");
+    assert_string_equal(page.text,
+                        "time=2026-11-22T09:00:00.123Z level=info msg=delivered from=a@b.test "
+                        "reply=\"250 ok\" size=-3 delay=1.234 empty=\"\"\n");
 }
 
 static void json(void **state)
 {
     (void)state;
-    const struct log_field fields[] = {log_str("from", "a\"b\\"), log_num("size", 3), {.key = NULL}};
+    const struct log_field fields[] = {
+        log_str("from", "a\"b\\"), log_num("size", 3), {.key = NULL}};
     struct page page = one_line(true, fields, "delivered");
-    assert_string_equal(
-        page.text, "{\"time\":\"2026-11-22T09:00:00.123Z\",\"level\":\"info\",\"msg\":\"delivered\",\"from\":\"a\\\"b\\\\\",\"size\":3}\n");
+    assert_string_equal(page.text, "{\"time\":\"2026-11-22T09:00:00.123Z\",\"level\":\"info\","
+                                   "\"msg\":\"delivered\",\"from\":\"a\\\"b\\\\\",\"size\":3}\n");
 }
 
 static void nobody_forges_a_line(void **state)
 {
     (void)state;
-    static const char evil[] = "x\r\ntime=now msg=delivered\x1b[31m\0\x7f \xc2\x85 \xe2\x80\xa8 \xff\xfe \xc3\xa9";
+    static const char evil[] =
+        "x\r\ntime=now msg=delivered\x1b[31m\0\x7f \xc2\x85 \xe2\x80\xa8 \xff\xfe \xc3\xa9";
     for (int as_json = 0; as_json < 2; as_json++) {
-        const struct log_field fields[] = {log_slice("helo", slice_make(evil, sizeof evil - 1)), {.key = NULL}};
+        const struct log_field fields[] = {log_slice("helo", slice_make(evil, sizeof evil - 1)),
+                                           {.key = NULL}};
         struct page page = one_line(as_json, fields, "x");
         for (size_t i = 0; i + 1 < page.len; i++)
             assert_true((unsigned char)page.text[i] >= 32 && page.text[i] != 127);
         assert_non_null(strstr(page.text, "\\r\\ntime"));
-        assert_non_null(strstr(page.text, "\xc3\xa9")); /* honest UTF-8 stays readable */
+        /* honest UTF-8 stays readable */
+        assert_non_null(strstr(page.text, "\xc3\xa9"));
         assert_null(strstr(page.text, "\xe2\x80\xa8"));
         assert_null(strstr(page.text, "\xc2\x85"));
     }
@@ -95,7 +104,8 @@ static void long_values_are_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logfmt), cmocka_unit_test(json), cmocka_unit_test(nobody_forges_a_line),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(logfmt), cmocka_unit_test(json),
+                                       cmocka_unit_test(nobody_forges_a_line),
                                        cmocka_unit_test(long_values_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,8 @@ static void buf_keeps_its_cap(void **state)
     buf_consume(&b, 9);
     assert_true(slice_is(buf_view(&b), "b"));
     buf_consume(&b, 1);
-    assert_null(b.data); /* an empty queue holds no memory */
+    /* an empty queue holds no memory */
+    assert_null(b.data);
     buf_free(&b);
 }
 
@@ -106,8 +107,10 @@ static void addresses_round_trip(void **state)
 static void addresses_that_are_none(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"",       ":25",          "1.2.3.4",  "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4: 25",
-                                       "::1:25", "[1.2.3.4]:25", "1.2.3:25", "host:25",  "1.2.3.4:025"};
+    static const char *const rows[] = {
+        "",           ":25",         "1.2.3.4", "1.2.3.4:",     "1.2.3.4:65536",
+        "1.2.3.4:-1", "1.2.3.4: 25", "::1:25",  "[1.2.3.4]:25", "1.2.3:25",
+        "host:25",    "1.2.3.4:025"};
     struct addr a;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_false(addr_parse_with_port(slice_of(rows[i]), &a));
@@ -140,7 +143,8 @@ static void networks_contain(void **state)
         assert_int_equal(network_contains(&n, &a), rows[i].inside);
     }
     struct network n;
-    assert_false(network_parse(slice_of("10.0.0.1/8"), &n)); /* host bits */
+    /* host bits */
+    assert_false(network_parse(slice_of("10.0.0.1/8"), &n));
     assert_false(network_parse(slice_of("10.0.0.0/33"), &n));
     assert_false(network_parse(slice_of("10.0.0.0/"), &n));
 }
@@ -148,7 +152,8 @@ static void networks_contain(void **state)
 static void secrets_compare(void **state)
 {
     (void)state;
-    struct secret *a = secret_new(slice_of("sesame")), *b = secret_new(slice_of("sesame")), *c = secret_new(slice_of("sesamf"));
+    struct secret *a = secret_new(slice_of("sesame")), *b = secret_new(slice_of("sesame")),
+                  *c = secret_new(slice_of("sesamf"));
     assert_true(secret_equal(a, b));
     assert_false(secret_equal(a, c));
     assert_false(secret_equal(a, NULL));
@@ -173,8 +178,10 @@ static void test_buf_before_the_first(void **state)
     assert_true(buf_append(&b, "payload", 7) && buf_prepend(&b, "abcd", 4));
     assert_ptr_equal(b.data, memory);
     assert_true(slice_is(buf_view(&b), "abcdpayload"));
-    assert_true(buf_prepend(&b, "0", 1));  /* no room in front: it is made */
-    assert_false(buf_prepend(&b, "1", 1)); /* the cap */
+    /* no room in front: it is made */
+    assert_true(buf_prepend(&b, "0", 1));
+    /* the cap */
+    assert_false(buf_prepend(&b, "1", 1));
     assert_true(slice_is(buf_view(&b), "0abcdpayload"));
     buf_free(&b);
 }
@@ -187,7 +194,8 @@ static void test_buf_move(void **state)
     buf_init(&to, 8);
     assert_true(buf_append(&from, "first", 5));
     const char *memory = from.data;
-    assert_true(buf_move(&to, &from)); /* the memory itself, but not its cap */
+    /* the memory itself, but not its cap */
+    assert_true(buf_move(&to, &from));
     assert_ptr_equal(to.data, memory);
     assert_true(from.len == 0 && from.data == NULL && from.cap == 16 && to.cap == 8);
     assert_true(buf_append(&from, "last", 4));
@@ -198,7 +206,8 @@ static void test_buf_move(void **state)
     assert_true(slice_is(buf_view(&to), "irstlast") && from.len == 0);
     assert_true(buf_append(&from, "nine bytes", 10));
     buf_free(&to);
-    assert_false(buf_move(&to, &from)); /* over the cap of an empty one */
+    /* over the cap of an empty one */
+    assert_false(buf_move(&to, &from));
     buf_free(&from);
     buf_free(&to);
 }

@@ -31,9 +31,11 @@ static void what_did_not_happen(void **state)
     assert_true(window_take(&w, 1, MINUTE, MINUTE));
     window_give_back(&w, MINUTE, MINUTE + 5 * USEC_PER_SEC);
     assert_true(window_take(&w, 1, MINUTE, MINUTE + 5 * USEC_PER_SEC));
-    window_give_back(&w, MINUTE, MINUTE + 6 * USEC_PER_SEC); /* twice: nothing is there to take back */
+    /* twice: nothing is there to take back */
+    window_give_back(&w, MINUTE, MINUTE + 6 * USEC_PER_SEC);
     assert_int_equal(window_count(&w, MINUTE + 6 * USEC_PER_SEC), 1);
-    window_give_back(&w, MINUTE + 5 * USEC_PER_SEC, 9 * MINUTE); /* long gone */
+    /* long gone */
+    window_give_back(&w, MINUTE + 5 * USEC_PER_SEC, 9 * MINUTE);
     assert_int_equal(window_count(&w, 9 * MINUTE), 0);
 }
 
@@ -77,7 +79,8 @@ static void by_lot(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_many_as_the_limit), cmocka_unit_test(what_did_not_happen),
-                                       cmocka_unit_test(another_period_begins_anew), cmocka_unit_test(by_lot)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_many_as_the_limit), cmocka_unit_test(what_did_not_happen),
+        cmocka_unit_test(another_period_begins_anew), cmocka_unit_test(by_lot)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* proxy.ini.example is what the table prints, and is itself a config without fault. UPDATE=1 writes it anew. Run at the top of the tree. */
+/* proxy.ini.example is what the table prints, and is itself a config without fault. UPDATE=1 writes
+ * it anew. Run at the top of the tree. */
 #include "config_support.h"
 
 #include "config/table.h"
@@ -57,7 +58,8 @@ static void test_example_is_sound(void **state)
     size_t len;
     char *text = printed(&len), path[256];
     (void)state;
-    test_write("p", "abcdefghijklmnop\n", 17, 0600); /* the look of an app password */
+    /* the look of an app password */
+    test_write("p", "abcdefghijklmnop\n", 17, 0600);
     put_password_file(text, test_path("p", path));
     struct config *c = LOAD(text, &report);
     for (size_t i = 0; i < report.n; i++)
@@ -69,7 +71,8 @@ static void test_example_is_sound(void **state)
     free(text);
 }
 
-/* Each commented default or sample, on its own, is a value that its type takes; the rules between keys are another matter. */
+/* Each commented default or sample, on its own, is a value that its type takes; the rules between
+ * keys are another matter. */
 static void test_every_row(void **state)
 {
     size_t len;
@@ -89,7 +92,8 @@ static void test_every_row(void **state)
             fail_msg("%s: %s", key->name, err.words);
         if (key->type->clear)
             key->type->clear(field);
-        assert_true(keys_row(key->section, key->name) == row); /* no name twice */
+        /* no name twice */
+        assert_true(keys_row(key->section, key->name) == row);
     }
     free(text);
 }

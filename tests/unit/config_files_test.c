@@ -1,5 +1,6 @@
-/* Every pair in tests/configs: NAME.ini is loaded, and all that is said about it must be NAME.expected, byte for byte. Run at the top of the
- * tree. UPDATE=1 writes the .expected files anew: read the difference before you keep it. */
+/* Every pair in tests/configs: NAME.ini is loaded, and all that is said about it must be
+ * NAME.expected, byte for byte. Run at the top of the tree. UPDATE=1 writes the .expected files
+ * anew: read the difference before you keep it. */
 #include "config_support.h"
 
 #include <dirent.h>
@@ -117,10 +118,13 @@ static int make_files(void **state)
     test_write("key.pem", "key", 3, 0600);
     test_write("open-key.pem", "key", 3, 0604);
     static const char users[] =
-        "# who may\n\nscanner:$6$hunter2hunter2$abc./DEF\r\nold:hunter2hunter\nlocked:!$6$hunter2hunter2$x\nshadow:$y$j9T$hunter2$x:1::\n";
+        "# who "
+        "may\n\nscanner:$6$hunter2hunter2$abc./"
+        "DEF\r\nold:hunter2hunter\nlocked:!$6$hunter2hunter2$x\nshadow:$y$j9T$hunter2$x:1::\n";
     static const char bad_users[] =
         "hunter2\n:$6$hunter2hunter2$abc\nplain:hunter2\nplain2:{SHA}hunter2hunter2=\n"
-        "twice:$6$hunter2hunter2$abc\ntwice:$6$hunter2hunter2$abc\nb lank:$6$hunter2hunter2$abc\nshort:$6$hunter2\n";
+        "twice:$6$hunter2hunter2$abc\ntwice:$6$hunter2hunter2$abc\nb "
+        "lank:$6$hunter2hunter2$abc\nshort:$6$hunter2\n";
     test_write("users", users, sizeof users - 1, 0640);
     test_write("open-users", users, sizeof users - 1, 0644);
     test_write("bad-users", bad_users, sizeof bad_users - 1, 0600);

@@ -29,10 +29,17 @@ static void test_odd_bytes(void **state)
     ASSERT_SAID("\xEF\xBB\xBF[upstream]\r\nhost = smtp.example.com\r\n\r\n# x\r\n", "");
     ASSERT_SAID("[upstream]\nhost = smtp.example.com", "");
     ASSERT_SAID("[upstream]\nhost\t=\tsmtp.example.com\t; comment\n", "");
-    ASSERT_SAID(HOST "helo = a\0b\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
-    ASSERT_SAID(HOST "helo = a\rb\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
-    ASSERT_SAID(HOST "helo = \033[31m\n", "3: [upstream]: a control character on this line; allowed: printable text and tabs");
-    ASSERT_SAID(HOST "[listen\tlan]\nmax_clients = x\n", "4: [listen\tlan] max_clients: \"x\" is not a number");
+    ASSERT_SAID(
+        HOST "helo = a\0b\n",
+        "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(
+        HOST "helo = a\rb\n",
+        "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(
+        HOST "helo = \033[31m\n",
+        "3: [upstream]: a control character on this line; allowed: printable text and tabs");
+    ASSERT_SAID(HOST "[listen\tlan]\nmax_clients = x\n",
+                "4: [listen\tlan] max_clients: \"x\" is not a number");
 }
 
 static void test_values_are_read_whole(void **state)
@@ -40,7 +47,8 @@ static void test_values_are_read_whole(void **state)
     struct config_report report;
     char text[400], value[188];
     (void)state;
-    memset(value, 'x', sizeof value - 1); /* "username = " and 187 make 198 */
+    /* "username = " and 187 make 198 */
+    memset(value, 'x', sizeof value - 1);
     value[sizeof value - 1] = 0;
     snprintf(text, sizeof text, HOST "auth = none\nusername = %s\n", value);
     struct config *c = LOAD(text, &report);
@@ -73,7 +81,9 @@ static void test_sorted_by_line(void **state)
 {
     struct config_report report;
     (void)state;
-    assert_null(LOAD("[upstream a]\nusername = me\n[upstream b]\nhost = h\nnonsense\n[log]\nlevel = x\n", &report));
+    assert_null(
+        LOAD("[upstream a]\nusername = me\n[upstream b]\nhost = h\nnonsense\n[log]\nlevel = x\n",
+             &report));
     int before = 0;
     for (size_t i = 0; i < report.n; i++) {
         int line = atoi(report.lines[i] + strlen(test_dir) + strlen("/t.ini:"));
@@ -81,14 +91,16 @@ static void test_sorted_by_line(void **state)
         before = line;
     }
     assert_int_equal(before, 7);
-    assert_int_equal(report.n, 5); /* host and password missing, out of reach, no "=", level */
+    /* host and password missing, out of reach, no "=", level */
+    assert_int_equal(report.n, 5);
     assert_int_equal(report.errors, 4);
     config_report_free(&report);
 }
 
 static void test_config_readable_by_everyone(void **state)
 {
-    static const char proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h:1\n", bad_proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h\n";
+    static const char proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h:1\n",
+                      bad_proxy[] = HOST "proxy = http://me:" SECRET_WORD "@h\n";
     struct config_report report;
     char path[256], folder[256];
     (void)state;
@@ -118,7 +130,8 @@ static void test_config_readable_by_everyone(void **state)
     setenv("CREDENTIALS_DIRECTORY", folder, 1);
     test_write("credentials/open.ini", LOGIN, strlen(LOGIN), 0644);
     assert_non_null(c = config_load(test_path("credentials/open.ini", path), &report));
-    assert_true(report_has(&report, "/open.ini:4: warning: [upstream] password: everybody may read "));
+    assert_true(
+        report_has(&report, "/open.ini:4: warning: [upstream] password: everybody may read "));
     assert_int_equal(report.errors, 0);
     config_report_free(&report);
     config_unref(&c);
@@ -137,11 +150,13 @@ static void test_credential(void **state)
     assert_non_null(c);
     assert_true(slice_is(secret_reveal(c->upstreams[0].password), SECRET_WORD));
     assert_string_equal(c->upstreams[0].password_file, "credential:smtp");
-    assert_true(report_has(&report, "t.ini:4: warning: [upstream] password_file: everybody may read "));
+    assert_true(
+        report_has(&report, "t.ini:4: warning: [upstream] password_file: everybody may read "));
     config_report_free(&report);
     config_unref(&c);
     assert_null(LOAD(HOST "username = me\npassword_file = credential:other\n", &report));
-    assert_true(report_has(&report, "/credentials/other cannot be read: No such file or directory"));
+    assert_true(
+        report_has(&report, "/credentials/other cannot be read: No such file or directory"));
     config_report_free(&report);
     /* a name that begins like the folder's is not below it; nor is a link that leads out of it */
     assert_int_equal(mkdir(test_path("credentials-too", path), 0755), 0);
@@ -172,7 +187,8 @@ static int reload_without_rights(struct config *old, const char *file)
     int rc = secret_equal(c->upstreams[0].password, old->upstreams[0].password) ? 0 : 4;
     config_report_free(&report);
     config_unref(&c);
-    free(old->upstreams[0].name); /* another account: nothing is kept for it */
+    /* another account: nothing is kept for it */
+    free(old->upstreams[0].name);
     old->upstreams[0].name = strdup("other");
     if (config_reload(file, old, &report))
         rc = 5;

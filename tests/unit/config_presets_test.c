@@ -1,4 +1,5 @@
-/* The presets: every service is there, the ten best known are complete, nothing in the table contradicts itself, and an account gets what its provider gives. */
+/* The presets: every service is there, the ten best known are complete, nothing in the table
+ * contradicts itself, and an account gets what its provider gives. */
 #include "config_support.h"
 
 #include "config/presets.h"
@@ -66,19 +67,23 @@ static void assert_sound(const struct preset *p)
     char value[PRESET_VALUE];
     bool spare = false;
     size_t tried = 0;
-    assert_true(p->title && p->host.text && p->user_words.text && p->user_sample && p->secret && p->mechanisms[0].text);
+    assert_true(p->title && p->host.text && p->user_words.text && p->user_sample && p->secret &&
+                p->mechanisms[0].text);
     assert_true((p->password == PASSWORD_WORKS) == (p->password_words == NULL));
     assert_true(p->password_until == 0 || p->password == PASSWORD_ENDING);
     for (const struct preset_port *port = p->ports; port->number; port++) {
-        assert_true(port->mode == (port->number == 465 || port->number == 2465 || port->number == 8465 || port->number == 443
+        assert_true(port->mode == (port->number == 465 || port->number == 2465 ||
+                                           port->number == 8465 || port->number == 443
                                        ? PORT_IMPLICIT
                                        : PORT_STARTTLS) ||
                     port->trust == TRUST_UNCONFIRMED);
-        assert_true(port->spare || !spare); /* the ladder comes first */
+        /* the ladder comes first */
+        assert_true(port->spare || !spare);
         spare = port->spare;
         tried += !port->spare;
         assert_true(port->number != 25 || port->spare);
-        assert_true(port->number != 1025 || strcmp(p->host.text, "127.0.0.1") == 0); /* nobody's public submission port */
+        /* nobody's public submission port */
+        assert_true(port->number != 1025 || strcmp(p->host.text, "127.0.0.1") == 0);
     }
     assert_true(tried >= 1);
     for (const struct preset_setting *s = p->settings; s->key; s++)
@@ -97,7 +102,8 @@ static void test_every_row_is_sound(void **state)
     }
 }
 
-/* The section that `providers NAME` shows is taken without an error, and its own sample name without a warning. */
+/* The section that `providers NAME` shows is taken without an error, and its own sample name
+ * without a warning. */
 static void test_every_sample_is_taken(void **state)
 {
     (void)state;
@@ -105,12 +111,15 @@ static void test_every_sample_is_taken(void **state)
         const struct preset *p = presets_at(i);
         struct config_report report;
         char text[512];
-        snprintf(text, sizeof text, "[upstream]\nprovider = %s%s%s\nusername = %s\npassword = abcdefghijklmnop\n", p->name,
-                 p->needs_region ? ":" : "", p->needs_region ? p->regions[0].name : "", p->user_sample);
+        snprintf(text, sizeof text,
+                 "[upstream]\nprovider = %s%s%s\nusername = %s\npassword = abcdefghijklmnop\n",
+                 p->name, p->needs_region ? ":" : "", p->needs_region ? p->regions[0].name : "",
+                 p->user_sample);
         struct config *c = LOAD(text, &report);
         if (!c || report_has(&report, "] username: "))
             fail_msg("%s: %s", p->name, report.lines[0]);
-        assert_int_equal(report.n, p->password == PASSWORD_ENDING || p->password == PASSWORD_GONE || p->pinned);
+        assert_int_equal(report.n, p->password == PASSWORD_ENDING || p->password == PASSWORD_GONE ||
+                                       p->pinned);
         config_report_free(&report);
         config_unref(&c);
     }
@@ -122,40 +131,49 @@ static void test_every_sample_is_taken(void **state)
 
 static const struct expected {
     const char *provider, *host, *ports, *auth;
-    uint64_t size_hint; /* 0: nobody could confirm one */
+    /* 0: nobody could confirm one */
+    uint64_t size_hint;
     unsigned connections, messages;
     usec idle;
-    const char *spare, *mechanisms; /* as the table has them; a ? behind what is unconfirmed */
+    /* as the table has them; a ? behind what is unconfirmed */
+    const char *spare, *mechanisms;
     const char *good_user, *bad_user;
     unsigned recipients;
     enum password_login password;
 } ten[] = {
-    {"gmail", "smtp.gmail.com", "587/starttls 465/implicit", "auto", 35882577, 20, 100, 30, "", "OAUTHBEARER? XOAUTH2 PLAIN? LOGIN?",
-     "me@gmail.com", "me", 100, PASSWORD_APP},
-    {"office365", "smtp.office365.com", "587/starttls", "login", 0, 3, 100, 30, "25/starttls", "XOAUTH2 LOGIN", "me@example.com", "me", 500,
-     PASSWORD_ENDING},
-    {"yahoo", "smtp.mail.yahoo.com", "587/starttls 465/implicit", "auto", 0, 20, 100, 30, "", "XOAUTH2 PLAIN? LOGIN?", "me@yahoo.com", "me",
-     100, PASSWORD_APP},
-    {"mailgun", "smtp.mailgun.org", "587/starttls 2525/starttls 465/implicit", "auto", 25 * MEGA, 20, 100, 30, "25/starttls", "PLAIN LOGIN",
-     "postmaster@mg.example.com", "postmaster", 1000, PASSWORD_WORKS},
-    {"mailgun-eu", "smtp.eu.mailgun.org", "587/starttls 2525/starttls 465/implicit", "auto", 25 * MEGA, 20, 100, 30, "25/starttls",
-     "PLAIN LOGIN", "postmaster@mg.example.com", "postmaster", 1000, PASSWORD_WORKS},
-    {"ses:eu-west-1", "email-smtp.eu-west-1.amazonaws.com", "587/starttls 2587/starttls 465/implicit 2465/implicit", "auto", 40 * MEGA, 20,
-     100, 30, "25/starttls", "PLAIN? LOGIN", "AKIAIOSFODNN7EXAMPLE", "me@example.com", 50, PASSWORD_WORKS},
-    {"ses:us-gov-west-1", "email-smtp.us-gov-west-1.amazonaws.com", "587/starttls 2587/starttls 465/implicit 2465/implicit", "auto",
-     40 * MEGA, 20, 100, 30, "25/starttls", "PLAIN? LOGIN", "AKIAIOSFODNN7EXAMPLE", "me@example.com", 50, PASSWORD_WORKS},
-    {"mandrill", "smtp.mandrillapp.com", "587/starttls 2525/starttls 465/implicit", "auto", 0, 20, 100, 30, "25/starttls", "PLAIN? LOGIN?",
-     "whatever", NULL, 1000, PASSWORD_WORKS},
-    {"sparkpost", "smtp.sparkpostmail.com", "587/starttls 2525/starttls", "auto", 20 * MEGA, 10, 100, 45, "", "LOGIN PLAIN?",
-     "SMTP_Injection", "smtp_injection@example.com", 0, PASSWORD_WORKS},
-    {"sparkpost-eu", "smtp.eu.sparkpostmail.com", "587/starttls 2525/starttls", "auto", 20 * MEGA, 10, 100, 45, "", "LOGIN PLAIN?",
-     "SMTP_Injection", "me@example.com", 0, PASSWORD_WORKS},
-    {"sendgrid", "smtp.sendgrid.net", "587/starttls 2525/starttls 465/implicit", "auto", 30 * MEGA, 20, 5000, 30, "25/starttls",
-     "PLAIN? LOGIN", "apikey", "me@example.com", 1000, PASSWORD_WORKS},
-    {"mailjet", "in-v3.mailjet.com", "587/starttls 2525/starttls 465/implicit", "auto", 0, 20, 100, 30,
-     "25/starttls 588/starttls? 80/starttls?", "PLAIN LOGIN", "0123456789abcdef", "me@example.com", 50, PASSWORD_WORKS},
-    {"postmark", "smtp.postmarkapp.com", "587/starttls 2525/starttls", "auto", 10 * MEGA, 10, 100, 30, "25/starttls",
-     "PLAIN? LOGIN? CRAM-MD5?", "11111111-2222-3333-4444-555555555555", "me@example.com", 50, PASSWORD_WORKS},
+    {"gmail", "smtp.gmail.com", "587/starttls 465/implicit", "auto", 35882577, 20, 100, 30, "",
+     "OAUTHBEARER? XOAUTH2 PLAIN? LOGIN?", "me@gmail.com", "me", 100, PASSWORD_APP},
+    {"office365", "smtp.office365.com", "587/starttls", "login", 0, 3, 100, 30, "25/starttls",
+     "XOAUTH2 LOGIN", "me@example.com", "me", 500, PASSWORD_ENDING},
+    {"yahoo", "smtp.mail.yahoo.com", "587/starttls 465/implicit", "auto", 0, 20, 100, 30, "",
+     "XOAUTH2 PLAIN? LOGIN?", "me@yahoo.com", "me", 100, PASSWORD_APP},
+    {"mailgun", "smtp.mailgun.org", "587/starttls 2525/starttls 465/implicit", "auto", 25 * MEGA,
+     20, 100, 30, "25/starttls", "PLAIN LOGIN", "postmaster@mg.example.com", "postmaster", 1000,
+     PASSWORD_WORKS},
+    {"mailgun-eu", "smtp.eu.mailgun.org", "587/starttls 2525/starttls 465/implicit", "auto",
+     25 * MEGA, 20, 100, 30, "25/starttls", "PLAIN LOGIN", "postmaster@mg.example.com",
+     "postmaster", 1000, PASSWORD_WORKS},
+    {"ses:eu-west-1", "email-smtp.eu-west-1.amazonaws.com",
+     "587/starttls 2587/starttls 465/implicit 2465/implicit", "auto", 40 * MEGA, 20, 100, 30,
+     "25/starttls", "PLAIN? LOGIN", "AKIAIOSFODNN7EXAMPLE", "me@example.com", 50, PASSWORD_WORKS},
+    {"ses:us-gov-west-1", "email-smtp.us-gov-west-1.amazonaws.com",
+     "587/starttls 2587/starttls 465/implicit 2465/implicit", "auto", 40 * MEGA, 20, 100, 30,
+     "25/starttls", "PLAIN? LOGIN", "AKIAIOSFODNN7EXAMPLE", "me@example.com", 50, PASSWORD_WORKS},
+    {"mandrill", "smtp.mandrillapp.com", "587/starttls 2525/starttls 465/implicit", "auto", 0, 20,
+     100, 30, "25/starttls", "PLAIN? LOGIN?", "whatever", NULL, 1000, PASSWORD_WORKS},
+    {"sparkpost", "smtp.sparkpostmail.com", "587/starttls 2525/starttls", "auto", 20 * MEGA, 10,
+     100, 45, "", "LOGIN PLAIN?", "SMTP_Injection", "smtp_injection@example.com", 0,
+     PASSWORD_WORKS},
+    {"sparkpost-eu", "smtp.eu.sparkpostmail.com", "587/starttls 2525/starttls", "auto", 20 * MEGA,
+     10, 100, 45, "", "LOGIN PLAIN?", "SMTP_Injection", "me@example.com", 0, PASSWORD_WORKS},
+    {"sendgrid", "smtp.sendgrid.net", "587/starttls 2525/starttls 465/implicit", "auto", 30 * MEGA,
+     20, 5000, 30, "25/starttls", "PLAIN? LOGIN", "apikey", "me@example.com", 1000, PASSWORD_WORKS},
+    {"mailjet", "in-v3.mailjet.com", "587/starttls 2525/starttls 465/implicit", "auto", 0, 20, 100,
+     30, "25/starttls 588/starttls? 80/starttls?", "PLAIN LOGIN", "0123456789abcdef",
+     "me@example.com", 50, PASSWORD_WORKS},
+    {"postmark", "smtp.postmarkapp.com", "587/starttls 2525/starttls", "auto", 10 * MEGA, 10, 100,
+     30, "25/starttls", "PLAIN? LOGIN? CRAM-MD5?", "11111111-2222-3333-4444-555555555555",
+     "me@example.com", 50, PASSWORD_WORKS},
 };
 
 static void add_port(char out[256], unsigned number, enum port_mode mode, const char *mark)
@@ -166,7 +184,8 @@ static void add_port(char out[256], unsigned number, enum port_mode mode, const 
 
 static void assert_account(const struct expected *e, const struct upstream_config *u)
 {
-    static const char *const auths[] = {[AUTH_AUTO] = "auto", [AUTH_NONE] = "none", [AUTH_PLAIN] = "plain", [AUTH_LOGIN] = "login"};
+    static const char *const auths[] = {
+        [AUTH_AUTO] = "auto", [AUTH_NONE] = "none", [AUTH_PLAIN] = "plain", [AUTH_LOGIN] = "login"};
     char ports[256] = "";
     for (size_t i = 0; i < u->ports.n; i++)
         add_port(ports, u->ports.items[i].number, u->ports.items[i].mode, "");
@@ -188,7 +207,8 @@ static void assert_facts(const struct expected *e, const struct preset *p)
         if (port->spare)
             add_port(spare, port->number, port->mode, port->trust == TRUST_UNCONFIRMED ? "?" : "");
     for (const struct preset_word *m = p->mechanisms; m->text; m++)
-        snprintf(mechanisms + strlen(mechanisms), 60, "%s%s%s", *mechanisms ? " " : "", m->text, m->trust == TRUST_UNCONFIRMED ? "?" : "");
+        snprintf(mechanisms + strlen(mechanisms), 60, "%s%s%s", *mechanisms ? " " : "", m->text,
+                 m->trust == TRUST_UNCONFIRMED ? "?" : "");
     assert_string_equal(spare, e->spare);
     assert_string_equal(mechanisms, e->mechanisms);
     assert_int_equal(p->recipients.value, e->recipients);
@@ -196,7 +216,8 @@ static void assert_facts(const struct expected *e, const struct preset *p)
     assert_non_null(p->notes[0].text);
 }
 
-static struct config *load_account(const char *provider, const char *more, struct config_report *report)
+static struct config *load_account(const char *provider, const char *more,
+                                   struct config_report *report)
 {
     char text[512];
     snprintf(text, sizeof text, "[upstream]\nprovider = %s\n%s\n", provider, more);
@@ -211,10 +232,12 @@ static void test_the_ten(void **state)
         struct config_report report;
         char login[200];
         for (int bad = 0; bad <= (e->bad_user != NULL); bad++) {
-            snprintf(login, sizeof login, "username = %s\npassword = abcdefghijklmnop", bad ? e->bad_user : e->good_user);
+            snprintf(login, sizeof login, "username = %s\npassword = abcdefghijklmnop",
+                     bad ? e->bad_user : e->good_user);
             struct config *c = load_account(e->provider, login, &report);
             assert_non_null(c);
-            assert_int_equal(report_has(&report, "t.ini:3: warning: [upstream] username: not what "), bad);
+            assert_int_equal(
+                report_has(&report, "t.ini:3: warning: [upstream] username: not what "), bad);
             assert_account(e, &c->upstreams[0]);
             config_report_free(&report);
             config_unref(&c);
@@ -244,7 +267,8 @@ static void test_keys_win(void **state)
 {
     struct config_report report;
     struct config *c = load_account("office365",
-                                    "host = smtp.partner.outlook.cn\nports = 2525\nauth = plain\nmax_connections = 2\nidle_timeout = 5s\n"
+                                    "host = smtp.partner.outlook.cn\nports = 2525\nauth = "
+                                    "plain\nmax_connections = 2\nidle_timeout = 5s\n"
                                     "username = me@example.com\npassword = " SECRET_WORD,
                                     &report);
     (void)state;
@@ -285,7 +309,8 @@ static void test_nearest(void **state)
     assert_near("mailchimp:us", "mandrill");
     assert_near("gmx", "gmx-com gmx-net");
     assert_near("", "");
-    assert_near("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "");
+    assert_near("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                "");
 }
 
 static void test_regions(void **state)
@@ -302,8 +327,9 @@ static void test_regions(void **state)
     assert_int_equal(preset_choose(slice_of("smtp2go:eu"), false, &choice, &err), 0);
     assert_string_equal(choice.host, "mail-eu.smtp2go.com");
     assert_int_equal(preset_choose(slice_of("ses"), true, &choice, &err), 0);
-    static const char *const wrong[] = {"ses",    "ses:",     "ses:-x",    "ses:a.b", "ses:a@b", "ses:a:b",
-                                        "gmail:", "gmail:eu", "zoho:mars", "",        ":",       "gmail "};
+    static const char *const wrong[] = {"ses",       "ses:",    "ses:-x", "ses:a.b",
+                                        "ses:a@b",   "ses:a:b", "gmail:", "gmail:eu",
+                                        "zoho:mars", "",        ":",      "gmail "};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (preset_choose(slice_of(wrong[i]), false, &choice, &err) == 0)
             fail_msg("\"%s\" is taken", wrong[i]);

@@ -1,4 +1,5 @@
-/* What the tests of the config room share: a folder of their own with files that configs may name. */
+/* What the tests of the config room share: a folder of their own with files that configs may
+ * name. */
 #ifndef TESTS_UNIT_CONFIG_SUPPORT_H
 #define TESTS_UNIT_CONFIG_SUPPORT_H
 
@@ -19,7 +20,8 @@
 #include "base/caps.h"
 #include "config/config.h"
 
-#define SECRET_WORD "hunter2" /* every secret in a test holds it, and no message may */
+/* every secret in a test holds it, and no message may */
+#define SECRET_WORD "hunter2"
 
 static char test_dir[] = "/tmp/detour-XXXXXX";
 

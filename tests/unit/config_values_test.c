@@ -80,7 +80,8 @@ static void test_upstream_defaults(void **state)
     assert_port(&u->ports.items[2], 1025, "starttls");
     assert_int_equal(u->tls, TLS_VERIFY);
     assert_int_equal(u->tls_min, 2);
-    assert_true(!u->tls_ca && !u->tls_name && !u->tls_cert && !u->tls_key && !u->username && !u->password && !u->helo);
+    assert_true(!u->tls_ca && !u->tls_name && !u->tls_cert && !u->tls_key && !u->username &&
+                !u->password && !u->helo);
     assert_int_equal(u->tls_fingerprint.n + u->senders.n + u->clients.n, 0);
     assert_int_equal(u->auth, AUTH_AUTO);
     assert_false(u->plaintext_auth);
@@ -124,8 +125,10 @@ static void test_server_and_log_defaults(void **state)
 static void test_listen_values(void **state)
 {
     struct config *c =
-        load_good("[upstream work]\nhost = h\n[listen lan]\naddress = 192.0.2.1:25,[2001:db8::1]:2525\nallow=192.0.2.0/24, 198.51.100.7\n"
-                  "open_relay = On\nupstream = work\nmax_clients = 10\nmax_message_size = 25m\nmax_recipients = 5\n"
+        load_good("[upstream work]\nhost = h\n[listen lan]\naddress = "
+                  "192.0.2.1:25,[2001:db8::1]:2525\nallow=192.0.2.0/24, 198.51.100.7\n"
+                  "open_relay = On\nupstream = work\nmax_clients = 10\nmax_message_size = "
+                  "25m\nmax_recipients = 5\n"
                   "line_endings = lf ; old cameras\ntimeout = 90s\n");
     const struct listen_config *l = &c->listens[0];
     (void)state;
@@ -150,15 +153,19 @@ static void test_listen_values(void **state)
 
 static void test_upstream_values(void **state)
 {
-    struct config *c = load_good(
-        "[upstream]\nhost = [2001:db8::25]\nports = 587/starttls 2525,465 10465/implicit 443 2465\ntls = encrypt\ntls_min = 1.3\n"
-        "tls_fingerprint = 00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\nusername = me\npassword = " SECRET_WORD
-        ";x = : #y\n"
-        "auth = login\nhelo = 2001:db8::1\nsenders = @example.com, <>\nclients = 192.0.2.0/24\nproxy = socks5://m%65:" SECRET_WORD
-        "%40%3A@[2001:db8::9]:1080\n"
-        "source = 2001:db8::2\nfamily = ipv6\nport_patience = 300ms\nreprobe = 5d\nretry_auth = 2m,2h\n");
+    struct config *c =
+        load_good("[upstream]\nhost = [2001:db8::25]\nports = 587/starttls 2525,465 10465/implicit "
+                  "443 2465\ntls = encrypt\ntls_min = 1.3\n"
+                  "tls_fingerprint = "
+                  "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\nusername = "
+                  "me\npassword = " SECRET_WORD ";x = : #y\n"
+                  "auth = login\nhelo = 2001:db8::1\nsenders = @example.com, <>\nclients = "
+                  "192.0.2.0/24\nproxy = socks5://m%65:" SECRET_WORD "%40%3A@[2001:db8::9]:1080\n"
+                  "source = 2001:db8::2\nfamily = ipv6\nport_patience = 300ms\nreprobe = "
+                  "5d\nretry_auth = 2m,2h\n");
     const struct upstream_config *u = &c->upstreams[0];
-    static const char *const modes[] = {"starttls", "starttls", "implicit", "implicit", "implicit", "implicit"};
+    static const char *const modes[] = {"starttls", "starttls", "implicit",
+                                        "implicit", "implicit", "implicit"};
     static const unsigned numbers[] = {587, 2525, 465, 10465, 443, 2465};
     (void)state;
     assert_string_equal(u->host, "2001:db8::25");
@@ -194,15 +201,18 @@ static void test_upstream_values(void **state)
 
 static void test_more_values(void **state)
 {
-    struct config *c =
-        load_good("[upstream]\nhost = mail.example.com.\ntls = off\nports = 25 1025/plain\nhelo = [192.0.2.1]\nproxy = "
-                  "http://proxy.example.com:3128/\n"
-                  "family = ipv4\n[server]\nhostname = gw.example.com\nstate_dir = /x\ndrain_timeout = 0s\nuser = daemon\ngroup = bin\n"
-                  "[log]\nlevel = debug\nformat = json\ntarget = /var/log/x\n[listen]\nmax_message_size = 1000\n");
+    struct config *c = load_good("[upstream]\nhost = mail.example.com.\ntls = off\nports = 25 "
+                                 "1025/plain\nhelo = [192.0.2.1]\nproxy = "
+                                 "http://proxy.example.com:3128/\n"
+                                 "family = ipv4\n[server]\nhostname = gw.example.com\nstate_dir = "
+                                 "/x\ndrain_timeout = 0s\nuser = daemon\ngroup = bin\n"
+                                 "[log]\nlevel = debug\nformat = json\ntarget = "
+                                 "/var/log/x\n[listen]\nmax_message_size = 1000\n");
     const struct upstream_config *u = &c->upstreams[0];
     (void)state;
     assert_string_equal(u->host, "mail.example.com");
-    assert_port(&u->ports.items[0], 25, "plain"); /* tls = off leaves nothing else */
+    /* tls = off leaves nothing else */
+    assert_port(&u->ports.items[0], 25, "plain");
     assert_port(&u->ports.items[1], 1025, "plain");
     assert_string_equal(u->helo, "[192.0.2.1]");
     assert_int_equal(u->proxy.kind, PROXY_HTTP);
@@ -250,8 +260,12 @@ static void test_hostname(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listen_defaults), cmocka_unit_test(test_upstream_defaults), cmocka_unit_test(test_server_and_log_defaults),
-        cmocka_unit_test(test_listen_values),   cmocka_unit_test(test_upstream_values),   cmocka_unit_test(test_more_values),
+        cmocka_unit_test(test_listen_defaults),
+        cmocka_unit_test(test_upstream_defaults),
+        cmocka_unit_test(test_server_and_log_defaults),
+        cmocka_unit_test(test_listen_values),
+        cmocka_unit_test(test_upstream_values),
+        cmocka_unit_test(test_more_values),
         cmocka_unit_test(test_hostname),
     };
     return cmocka_run_group_tests(tests, test_dir_make, test_dir_remove);

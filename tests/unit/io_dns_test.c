@@ -1,4 +1,5 @@
-/* Lookups behind a resolver that drops AAAA questions: getaddrinfo is our own here, and keeps these waiting until they are let go. */
+/* Lookups behind a resolver that drops AAAA questions: getaddrinfo is our own here, and keeps these
+ * waiting until they are let go. */
 #include "io_help.h"
 
 #include <netdb.h>
@@ -16,7 +17,8 @@ static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
 static bool dropping;
 static unsigned asked_v6, answered_v6;
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **list_r)
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list_r)
 {
     static const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {0x010200c0}};
     (void)node;
@@ -78,7 +80,8 @@ static void world_close(struct world *w)
     dns_free(&w->dns);
     answer_all();
     spin_until(w->loop, all_are_answered, NULL);
-    spin_some(w->loop); /* what had begun is freed when it comes back */
+    /* what had begun is freed when it comes back */
+    spin_some(w->loop);
     offload_free(&w->off);
     loop_free(&w->loop);
 }
@@ -133,7 +136,8 @@ static void dropped_aaaa_questions_hold_up_nobody(void **state)
     spin_until(w.loop, has_all_v4, &a);
     assert_int_equal(a.v6, 0);
     answer_all();
-    spin_until(w.loop, has_all_v6, &a); /* each got its turn */
+    /* each got its turn */
+    spin_until(w.loop, has_all_v6, &a);
     assert_int_equal(asked_v6, HOSTS);
     world_close(&w);
 }
@@ -176,7 +180,8 @@ static void the_end_forgets_those_that_wait_for_their_turn(void **state)
         dns_cancel(&v6[i]);
     world_close(&w);
     assert_int_equal(a.v6, 0);
-    dns_cancel(&v6[HOSTS - 1]); /* of a resolver that is gone: only freed */
+    /* of a resolver that is gone: only freed */
+    dns_cancel(&v6[HOSTS - 1]);
 }
 
 int main(void)

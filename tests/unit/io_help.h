@@ -1,4 +1,5 @@
-/* For the io tests: a loop that runs until something is true, a stream that notes its events, descriptors without a stream as the far end. */
+/* For the io tests: a loop that runs until something is true, a stream that notes its events,
+ * descriptors without a stream as the far end. */
 #ifndef UNIT_IO_HELP_H
 #define UNIT_IO_HELP_H
 
@@ -65,15 +66,19 @@ UNUSED static void spin_some(struct loop *loop)
     timer_free(&s.timer);
 }
 
-/* A stream's owner that takes in all bytes and writes down the events: C(onnected) S(ecured) I(nput) L(ow) E(of) F(ailed). */
+/* A stream's owner that takes in all bytes and writes down the events: C(onnected) S(ecured)
+ * I(nput) L(ow) E(of) F(ailed). */
 struct owner {
     struct stream *s;
-    char events[1000]; /* the first of them; `seen` has all */
+    /* the first of them; `seen` has all */
+    char events[1000];
     size_t nevents;
     bool seen[128];
-    bool greedy; /* consumes what comes */
+    /* consumes what comes */
+    bool greedy;
     struct buf got;
-    void (*hook)(struct owner *o, enum stream_event event); /* after noting; may be NULL */
+    /* after noting; may be NULL */
+    void (*hook)(struct owner *o, enum stream_event event);
     void *arg;
 };
 
@@ -122,7 +127,8 @@ UNUSED static struct loop *new_loop(void)
 static const struct stream_caps usual_caps = {.input = 16384, .output = 65536};
 
 /* A stream on one end of a socket pair; returns the other end, which is non-blocking. */
-UNUSED static int owner_open(struct owner *o, struct loop *loop, int type, struct stream_caps caps, bool greedy)
+UNUSED static int owner_open(struct owner *o, struct loop *loop, int type, struct stream_caps caps,
+                             bool greedy)
 {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
@@ -132,7 +138,8 @@ UNUSED static int owner_open(struct owner *o, struct loop *loop, int type, struc
 }
 
 /* Two streams that face each other. */
-UNUSED static void owners_open(struct owner *a, struct owner *b, struct loop *loop, struct stream_caps caps)
+UNUSED static void owners_open(struct owner *a, struct owner *b, struct loop *loop,
+                               struct stream_caps caps)
 {
     int fd = owner_open(a, loop, SOCK_STREAM, caps, true);
     owner_init(b, true);
@@ -144,7 +151,8 @@ UNUSED static void send_text(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
-struct far_end { /* a descriptor whose bytes are collected */
+/* a descriptor whose bytes are collected */
+struct far_end {
     int fd;
     char got[1 << 20];
     size_t n, want;
@@ -165,10 +173,10 @@ UNUSED static bool far_end_read(void *arg)
     return f->want ? f->n >= f->want : f->eof;
 }
 
-#define HAS_EVENT(letter)                                                                                                                  \
-    UNUSED static bool has_##letter(void *arg)                                                                                             \
-    {                                                                                                                                      \
-        return owner_has(arg, #letter[0]);                                                                                                 \
+#define HAS_EVENT(letter)                                                                          \
+    UNUSED static bool has_##letter(void *arg)                                                     \
+    {                                                                                              \
+        return owner_has(arg, #letter[0]);                                                         \
     }
 HAS_EVENT(C)
 HAS_EVENT(S)

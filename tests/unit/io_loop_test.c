@@ -44,7 +44,8 @@ static void stop(void *arg)
     loop_stop(t->loop);
 }
 
-/* Work deferred by deferred work still runs in this turn; frees come last; deferring twice is one run; cancelled work does not run. */
+/* Work deferred by deferred work still runs in this turn; frees come last; deferring twice is one
+ * run; cancelled work does not run. */
 static void test_deferred_order(void **state)
 {
     struct trace t = {.loop = new_loop()};
@@ -106,7 +107,8 @@ static void test_deferred_wakes_itself(void **state)
     (void)state;
     deferred_init(&t.a, again_until_twenty, &t);
     loop_defer(t.loop, &t.a);
-    t.timer = timer_new(t.loop, stop, &t); /* lest a failure hang */
+    /* lest a failure hang */
+    t.timer = timer_new(t.loop, stop, &t);
     timer_arm(t.timer, 20 * USEC_PER_SEC);
     loop_run(t.loop);
     assert_string_equal(t.text, "");
@@ -136,7 +138,8 @@ static void test_timers(void **state)
     assert_int_equal(timer_left(never), 0);
     timer_arm(last, 3600 * USEC_PER_SEC);
     assert_true(timer_left(last) > 3500 * USEC_PER_SEC);
-    timer_arm(last, 30 * USEC_PER_MS); /* replaces */
+    /* replaces */
+    timer_arm(last, 30 * USEC_PER_MS);
     timer_arm(t.timer, -5);
     usec before = loop_now(t.loop);
     loop_run(t.loop);
@@ -173,12 +176,15 @@ static void test_clocks_and_chance(void **state)
 
 /* ---- turns that get long ---- */
 
-struct slow { /* an end of a connection that has something to read, and takes its time over it */
+/* an end of a connection that has something to read, and takes its time over it */
+struct slow {
     struct transport *transport;
     int far;
-    usec woken; /* at the beginning of which turn; 0: not yet */
+    /* at the beginning of which turn; 0: not yet */
+    usec woken;
     usec takes;
-    bool insists; /* is ready again at once */
+    /* is ready again at once */
+    bool insists;
     int times;
 };
 
@@ -197,7 +203,8 @@ static void slow_begin(struct slow *s, struct loop *loop, usec takes)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    *s = (struct slow){.transport = transport_accepted(loop, ends[0]), .far = ends[1], .takes = takes};
+    *s = (struct slow){
+        .transport = transport_accepted(loop, ends[0]), .far = ends[1], .takes = takes};
     s->transport->wake = on_slow_wake;
     s->transport->stream = s;
     s->transport->ops->want(s->transport, true, false);
@@ -241,7 +248,8 @@ static void test_a_long_turn_leaves_the_rest_to_the_next(void **state)
 struct long_work {
     struct deferred deferred;
     struct loop *loop;
-    usec ran; /* in which turn; 0: not yet */
+    /* in which turn; 0: not yet */
+    usec ran;
     int *order, place;
 };
 
@@ -311,10 +319,14 @@ static void test_long_turns_starve_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deferred_order),           cmocka_unit_test(test_deferred_cannot_starve),
-        cmocka_unit_test(test_deferred_wakes_itself),    cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_clocks_and_chance),        cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
-        cmocka_unit_test(test_long_turns_starve_nobody), cmocka_unit_test(test_long_deferred_work_is_spread),
+        cmocka_unit_test(test_deferred_order),
+        cmocka_unit_test(test_deferred_cannot_starve),
+        cmocka_unit_test(test_deferred_wakes_itself),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_clocks_and_chance),
+        cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
+        cmocka_unit_test(test_long_turns_starve_nobody),
+        cmocka_unit_test(test_long_deferred_work_is_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

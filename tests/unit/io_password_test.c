@@ -61,7 +61,8 @@ static enum password_verdict verdict_of(struct world *w, const char *hash, const
 
 static void verdicts(void **state)
 {
-    static const char *const settings[] = {"$6$saltsalt$", "$5$saltsalt$", "$2b$04$abcdefghijklmnopqrstuu", "$1$saltsalt$", "ab"};
+    static const char *const settings[] = {"$6$saltsalt$", "$5$saltsalt$",
+                                           "$2b$04$abcdefghijklmnopqrstuu", "$1$saltsalt$", "ab"};
     struct world w;
     char longest[600];
     (void)state;
@@ -100,7 +101,8 @@ static void too_many(void **state)
     for (int i = 0; i < CAP_PASSWORDS_RUNNING + CAP_PASSWORDS_WAITING; i++)
         assert_non_null(last = ask(&w, "$6$saltsalt$x", "sesame"));
     assert_null(ask(&w, "$6$saltsalt$x", "sesame"));
-    password_cancel(last); /* makes room at once */
+    /* makes room at once */
+    password_cancel(last);
     assert_non_null(ask(&w, "$6$saltsalt$x", "sesame"));
     assert_null(ask(&w, "$6$saltsalt$x", "sesame"));
     spin_until(w.loop, all_counted, &w);
@@ -137,7 +139,8 @@ static void freed_while_they_run(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(too_many), cmocka_unit_test(cancelled),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(too_many),
+                                       cmocka_unit_test(cancelled),
                                        cmocka_unit_test(freed_while_they_run)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

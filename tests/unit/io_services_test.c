@@ -85,7 +85,8 @@ static bool all_jobs_done(void *arg)
     return ((struct jobs *)arg)->done == JOBS;
 }
 
-static void run_jobs(struct jobs *jobs, void submit(struct offload *, void (*)(void *), void (*)(void *), void *))
+static void run_jobs(struct jobs *jobs,
+                     void submit(struct offload *, void (*)(void *), void (*)(void *), void *))
 {
     struct world w;
     world_open(&w);
@@ -175,12 +176,15 @@ static void test_dns(void **state)
     dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &one);
     dns_lookup(w.dns, "LocalHost", ADDR_V4, on_answer, &two);
     struct dns_query *q = dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &three);
-    assert_true(offload_waiting(w.off) <= 1); /* joined */
-    two.cancels = &q;                         /* in the callback before its own */
+    /* joined */
+    assert_true(offload_waiting(w.off) <= 1);
+    /* in the callback before its own */
+    two.cancels = &q;
     spin_until(w.loop, answered, &two);
     assert_int_equal(one.calls, 1);
     assert_int_equal(three.calls, 0);
-    assert_true(one.n >= 1 && addr_is_loopback(&one.first) && one.first.family == ADDR_V4 && one.first.port == 0);
+    assert_true(one.n >= 1 && addr_is_loopback(&one.first) && one.first.family == ADDR_V4 &&
+                one.first.port == 0);
     dns_lookup(w.dns, "bad..name", ADDR_V6, on_answer, &bad);
     spin_until(w.loop, answered, &bad);
     assert_int_equal(bad.n, 0);
@@ -222,7 +226,8 @@ static struct result shell(const char *script, usec deadline)
     snprintf(copy, sizeof copy, "%s", script);
     world_open(&w);
     process_run(w.loop, w.off, argv, deadline, on_result, &r);
-    memset(copy, 0, sizeof copy); /* the arguments were copied */
+    /* the arguments were copied */
+    memset(copy, 0, sizeof copy);
     spin_until(w.loop, has_result, &r);
     spin_some(w.loop);
     assert_int_equal(r.calls, 1);
@@ -264,10 +269,12 @@ static void test_process(void **state)
     (void)state;
     assert_string_equal(shell("printf 's3cret\\r\\nmore\\n'", long_enough).text, "s3cret");
     assert_string_equal(shell("printf 'no line end'", long_enough).text, "no line end");
-    assert_string_equal(shell("sleep 0.05; cat; echo late", long_enough).text, "late"); /* stdin is at its end */
+    /* stdin is at its end */
+    assert_string_equal(shell("sleep 0.05; cat; echo late", long_enough).text, "late");
     setenv("NOTIFY_SOCKET", "/x", 1);
     setenv("SOMETHING_ELSE", "kept", 1);
-    assert_string_equal(shell("echo \"[$NOTIFY_SOCKET]$SOMETHING_ELSE\"", long_enough).text, "[]kept");
+    assert_string_equal(shell("echo \"[$NOTIFY_SOCKET]$SOMETHING_ELSE\"", long_enough).text,
+                        "[]kept");
     /* Somebody in the background who holds the output does not hold us. */
     assert_string_equal(shell("sleep 2 & echo here", long_enough).text, "here");
 
@@ -372,7 +379,8 @@ static void test_files(void **state)
     assert_int_equal(st.st_mode & 0777, 0644);
     assert_int_equal(file_read(path, &b, &err), 0);
     assert_true(slice_is(buf_view(&b), "0123456789"));
-    assert_int_equal(symlink("/tmp/elsewhere-io-files", temporary), 0); /* left over, or planted: not followed */
+    /* left over, or planted: not followed */
+    assert_int_equal(symlink("/tmp/elsewhere-io-files", temporary), 0);
     assert_int_equal(file_replace(path, slice_of("01234567890"), 0600, &err), 0);
     assert_int_equal(access("/tmp/elsewhere-io-files", F_OK), -1);
     assert_int_equal(stat(path, &st), 0);
@@ -395,12 +403,14 @@ static void test_files(void **state)
     spin_until(w.loop, one_failure, NULL);
     buf_clear(&b);
     assert_int_equal(file_read(path, &b, &err), 0);
-    assert_true(slice_is(buf_view(&b), "19")); /* the newest wins */
+    /* the newest wins */
+    assert_true(slice_is(buf_view(&b), "19"));
     world_close(&w);
     buf_free(&b);
     unlink(path);
     rmdir(sub);
-    assert_int_equal(rmdir(directory), 0); /* and no temporary is left */
+    /* and no temporary is left */
+    assert_int_equal(rmdir(directory), 0);
 }
 
 /* --- listener --- */
@@ -422,7 +432,8 @@ static bool somebody_is_in(void *arg)
     return ((struct door *)arg)->accepted == 1;
 }
 
-/* Without a free descriptor a client is told so instead of waiting; once there is one, the next comes in. */
+/* Without a free descriptor a client is told so instead of waiting; once there is one, the next
+ * comes in. */
 static void test_listener_out_of_descriptors(void **state)
 {
     struct loop *loop = new_loop();
@@ -504,7 +515,8 @@ static void test_signals(void **state)
     bool hup = false;
     struct signal_watch *w = signal_watch_new(loop, SIGHUP, set, &hup);
     (void)state;
-    raise(SIGPIPE); /* ignored */
+    /* ignored */
+    raise(SIGPIPE);
     raise(SIGHUP);
     assert_false(hup);
     spin_until(loop, is_set, &hup);

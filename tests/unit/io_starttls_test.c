@@ -1,10 +1,13 @@
-/* How TLS begins on a stream, and what can be wrong before: leftover bytes, a plain answer, files. */
+/* How TLS begins on a stream, and what can be wrong before: leftover bytes, a plain answer,
+ * files. */
 #include "io_tls_help.h"
 
-/* STARTTLS injection: no handshake above bytes that came in clear; as a client, none above bytes that still wait to leave. */
+/* STARTTLS injection: no handshake above bytes that came in clear; as a client, none above bytes
+ * that still wait to leave. */
 static void test_start_tls_wants_empty_buffers(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct loop *loop = new_loop();
     struct owner o;
     struct err err;
@@ -28,7 +31,8 @@ static void test_start_tls_wants_empty_buffers(void **state)
     forget(&client, &server);
 }
 
-/* What is injected a moment later, before our ClientHello is answered, is read as TLS and breaks the handshake. */
+/* What is injected a moment later, before our ClientHello is answered, is read as TLS and breaks
+ * the handshake. */
 static void test_plain_answer_to_handshake(void **state)
 {
     struct tls_context *client = client_for("smtp.example.com", true);
@@ -71,10 +75,12 @@ static void answer_and_start(struct owner *o, enum stream_event event)
     }
 }
 
-/* As a server the 220 may still be queued: it leaves in clear, then the handshake begins, and what is queued after it leaves protected. */
+/* As a server the 220 may still be queued: it leaves in clear, then the handshake begins, and what
+ * is queued after it leaves protected. */
 static void test_server_says_220_first(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct pair p = {.loop = new_loop()};
     (void)state;
     owners_open(&p.client, &p.server, p.loop, usual_caps);
@@ -91,10 +97,12 @@ static void test_server_says_220_first(void **state)
     forget(&client, &server);
 }
 
-/* TLS may have sent what it says it could not send: handed runs ahead of what was taken, by one record at most. */
+/* TLS may have sent what it says it could not send: handed runs ahead of what was taken, by one
+ * record at most. */
 static void test_uncertain_writes(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct stream_caps caps = {.input = 1000, .output = 4 << 20};
     struct pair p;
     static char block[4 << 20];
@@ -123,14 +131,16 @@ static void test_bad_files(void **state)
     (void)state;
     fputs("hello\n", f);
     fclose(f);
-    struct tls_server_settings server = {.cert_file = path_of("none.pem"), .key_file = odd, .min = TLS_V1_2};
+    struct tls_server_settings server = {
+        .cert_file = path_of("none.pem"), .key_file = odd, .min = TLS_V1_2};
     assert_null(tls_context_server(&server, &err));
     assert_non_null(strstr(err.words, "none.pem: No such file"));
     assert_int_equal(err.kind, ERR_NOT_FOUND);
     server.cert_file = authority_file;
     assert_null(tls_context_server(&server, &err));
     assert_non_null(strstr(err.words, "odd.pem: "));
-    struct tls_client_settings client = {.verify = true, .ca_file = odd, .name = "a", .min = TLS_V1_2};
+    struct tls_client_settings client = {
+        .verify = true, .ca_file = odd, .name = "a", .min = TLS_V1_2};
     assert_null(tls_context_client(&client, &err));
     assert_non_null(strstr(err.words, "odd.pem: "));
 }
@@ -149,10 +159,13 @@ static void test_self_signed(void **state)
     fwrite(buf_view(&key).data, 1, key.len, f);
     fclose(f);
     struct tls_server_settings server = {.cert_file = path, .key_file = path, .min = TLS_V1_0};
-    struct tls_client_settings client = {.verify = true, .ca_file = path, .name = "gateway.example.com", .min = TLS_V1_2};
-    struct tls_context *s = tls_context_server(&server, &err), *c = tls_context_client(&client, &err);
+    struct tls_client_settings client = {
+        .verify = true, .ca_file = path, .name = "gateway.example.com", .min = TLS_V1_2};
+    struct tls_context *s = tls_context_server(&server, &err),
+                       *c = tls_context_client(&client, &err);
     struct pair p;
-    shake_hands(&p, c, s, NULL, usual_caps); /* trusted, since the file with it is named */
+    /* trusted, since the file with it is named */
+    shake_hands(&p, c, s, NULL, usual_caps);
     assert_string_equal(p.client.events, "S");
     assert_string_equal(stream_tls(p.client.s)->names, "gateway.example.com");
     part(&p);

@@ -5,7 +5,8 @@
 #include "base/caps.h"
 #include "io/listener.h"
 
-/* The socket is not read beyond the cap; consuming makes room; the end is told after the last byte. */
+/* The socket is not read beyond the cap; consuming makes room; the end is told after the last
+ * byte. */
 static void test_input_cap_and_eof_order(void **state)
 {
     static char text[30000];
@@ -37,7 +38,8 @@ static void test_consume_outside_of_events(void **state)
 {
     struct loop *loop = new_loop();
     struct owner o;
-    int fd = owner_open(&o, loop, SOCK_STREAM, (struct stream_caps){.input = 4, .output = 4}, false);
+    int fd =
+        owner_open(&o, loop, SOCK_STREAM, (struct stream_caps){.input = 4, .output = 4}, false);
     (void)state;
     send_text(fd, "12345678");
     spin_some(loop);
@@ -73,7 +75,8 @@ static void test_end_waits_for_a_slow_reader(void **state)
     assert_string_equal(o.events, "IIIE");
     owner_close(&o);
 
-    fd = owner_open(&o, loop, SOCK_STREAM, usual_caps, false); /* the same for a link that breaks */
+    /* the same for a link that breaks */
+    fd = owner_open(&o, loop, SOCK_STREAM, usual_caps, false);
     o.hook = take_one;
     send_text(fd, "abc");
     close(fd);
@@ -99,7 +102,8 @@ static void test_whole_flight_in_one_write(void **state)
     assert_int_equal(stream_position(o.s), 22);
     assert_int_equal(stream_handed(o.s), 0);
     char packet[64];
-    assert_int_equal(recv(f.fd, packet, sizeof packet, 0), -1); /* nothing leaves inside the call */
+    /* nothing leaves inside the call */
+    assert_int_equal(recv(f.fd, packet, sizeof packet, 0), -1);
     spin_some(loop);
     assert_int_equal(recv(f.fd, packet, sizeof packet, 0), 22);
     assert_int_equal(stream_handed(o.s), 22);
@@ -113,11 +117,13 @@ static void write_more(struct owner *o, enum stream_event event)
 {
     char block[10000];
     memset(block, 'x', sizeof block);
-    while (event == STREAM_LOW && stream_position(o->s) < 300000 && stream_room(o->s) >= sizeof block)
+    while (event == STREAM_LOW && stream_position(o->s) < 300000 &&
+           stream_room(o->s) >= sizeof block)
         assert_true(stream_write(o->s, block, sizeof block));
 }
 
-/* Partial writes through a narrow socket: the cap is all or nothing, STREAM_LOW asks for more, no byte is lost or doubled. */
+/* Partial writes through a narrow socket: the cap is all or nothing, STREAM_LOW asks for more, no
+ * byte is lost or doubled. */
 static void test_output_cap_and_low_mark(void **state)
 {
     struct loop *loop = new_loop();
@@ -128,7 +134,8 @@ static void test_output_cap_and_low_mark(void **state)
     (void)state;
     memset(block, 'x', sizeof block);
     f = (struct far_end){0};
-    f.fd = owner_open(&o, loop, SOCK_STREAM, (struct stream_caps){.input = 100, .output = 40000}, true);
+    f.fd = owner_open(&o, loop, SOCK_STREAM, (struct stream_caps){.input = 100, .output = 40000},
+                      true);
     setsockopt(f.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     o.hook = write_more;
     assert_true(stream_write(o.s, block, sizeof block));
@@ -222,7 +229,8 @@ static void close_here(struct owner *o, enum stream_event event)
     stream_close(&o->s);
 }
 
-/* A stream may be closed in any of its events; none follows, although an end and a write are due. */
+/* A stream may be closed in any of its events; none follows, although an end and a write are
+ * due. */
 static void test_close_in_callback(void **state)
 {
     struct loop *loop = new_loop();
@@ -261,7 +269,8 @@ static void test_new_owner_hears_what_is_there(void **state)
     loop_free(&loop);
 }
 
-/* Finish: all that is queued arrives, then the end, although nobody owns the stream and the peer goes on talking. */
+/* Finish: all that is queued arrives, then the end, although nobody owns the stream and the peer
+ * goes on talking. */
 static void test_finish_flushes(void **state)
 {
     struct loop *loop = new_loop();
@@ -296,22 +305,28 @@ static void test_finish_patience(void **state)
     int other = owner_open(&b, loop, SOCK_STREAM, usual_caps, true);
     stream_finish(&a.s, USEC_PER_MS);
     stream_finish(&b.s, 3600 * USEC_PER_SEC);
-    spin_until(loop, far_end_read, &f); /* FIN */
+    /* FIN */
+    spin_until(loop, far_end_read, &f);
     spin_some(loop);
-    assert_int_equal(send(f.fd, "x", 1, MSG_NOSIGNAL), -1); /* and gone */
+    /* and gone */
+    assert_int_equal(send(f.fd, "x", 1, MSG_NOSIGNAL), -1);
     close(f.fd);
     loop_free(&loop);
     assert_int_equal(send(other, "x", 1, MSG_NOSIGNAL), -1);
     close(other);
 }
 
-/* A transport of which only the wishes count: what it is not asked for cannot wake anybody, or keep the loop spinning. */
+/* A transport of which only the wishes count: what it is not asked for cannot wake anybody, or keep
+ * the loop spinning. */
 struct wishes {
-    char did[16]; /* w: a write; G, g: gather, and no more */
+    /* w: a write; G, g: gather, and no more */
+    char did[16];
     struct transport base;
-    const char *input; /* what one read gives; NULL: nothing */
+    /* what one read gives; NULL: nothing */
+    const char *input;
     bool at_end, blocked;
-    enum err_kind write_fails, last_words; /* how the next write, and the read after the input, end; ERR_NONE: not so */
+    /* how the next write, and the read after the input, end; ERR_NONE: not so */
+    enum err_kind write_fails, last_words;
     bool want_read, want_write;
 };
 
@@ -386,7 +401,8 @@ static const struct transport_ops wishes_ops = {.read = wishes_read,
                                                 .gather = wishes_gather,
                                                 .close = wishes_close};
 
-/* The transport hears of a wish before what it is about, once, and of its end even when nothing more is written. */
+/* The transport hears of a wish before what it is about, once, and of its end even when nothing
+ * more is written. */
 static void test_gathering(void **state)
 {
     struct loop *loop = new_loop();
@@ -400,7 +416,8 @@ static void test_gathering(void **state)
     assert_string_equal(w.did, "w");
     for (int i = 0; i < 2; i++) {
         assert_true(stream_write(o.s, "x", 1));
-        stream_gather(o.s, false); /* only what is wished at the end of the turn counts */
+        /* only what is wished at the end of the turn counts */
+        stream_gather(o.s, false);
         stream_gather(o.s, true);
         spin_some(loop);
     }
@@ -436,7 +453,8 @@ static void test_wanted_events(void **state)
     w.input = "12345";
     spin_some(loop);
     assert_int_equal(stream_view(o.s).len, 4);
-    assert_false(w.want_read); /* full */
+    /* full */
+    assert_false(w.want_read);
     stream_consume(o.s, 1);
     w.at_end = true;
     spin_some(loop);
@@ -444,7 +462,8 @@ static void test_wanted_events(void **state)
     stream_consume(o.s, 4);
     spin_some(loop);
     assert_string_equal(o.events, "IIE");
-    assert_true(!w.want_read && !w.want_write); /* at the end */
+    /* at the end */
+    assert_true(!w.want_read && !w.want_write);
     owner_close(&o);
     loop_free(&loop);
 }
@@ -453,7 +472,8 @@ static void test_wanted_events(void **state)
 static void expect_cause(enum err_kind of_write, enum err_kind of_read, const char *words)
 {
     struct loop *loop = new_loop();
-    struct wishes w = {.base = {.ops = &wishes_ops, .loop = loop}, .write_fails = of_write, .last_words = of_read};
+    struct wishes w = {
+        .base = {.ops = &wishes_ops, .loop = loop}, .write_fails = of_write, .last_words = of_read};
     struct owner o;
     owner_init(&o, false);
     o.s = stream_accepted(&w.base, (struct stream_caps){.input = 4, .output = 10}, owner_event, &o);
@@ -465,13 +485,15 @@ static void expect_cause(enum err_kind of_write, enum err_kind of_read, const ch
     loop_free(&loop);
 }
 
-/* TLS 1.3 refuses a certificate after the handshake: by then we write, meet a reset, and only the alert that waits tells why. */
+/* TLS 1.3 refuses a certificate after the handshake: by then we write, meet a reset, and only the
+ * alert that waits tells why. */
 static void test_an_alert_explains_a_reset(void **state)
 {
     (void)state;
     expect_cause(ERR_RESET, ERR_TLS, "read");
     expect_cause(ERR_RESET, ERR_RESET, "write");
-    expect_cause(ERR_TLS, ERR_TLS, "write"); /* after an error of its own OpenSSL knows no more */
+    /* after an error of its own OpenSSL knows no more */
+    expect_cause(ERR_TLS, ERR_TLS, "write");
 }
 
 static void accept_into(void *ctx, struct transport *t)
@@ -497,7 +519,8 @@ static void test_connect_and_listen(void **state)
     assert_int_not_equal(at.port, 0);
     client.s = stream_connect(loop, &at, &source, usual_caps, owner_event, &client, &err);
     assert_non_null(client.s);
-    assert_true(stream_write(client.s, "early", 5)); /* leaves once connected */
+    /* leaves once connected */
+    assert_true(stream_write(client.s, "early", 5));
     spin_until(loop, has_I, &server);
     assert_string_equal(client.events, "C");
     assert_true(addr_equal(stream_peer(server.s), &source));
@@ -533,14 +556,16 @@ static void test_mapped_peer(void **state)
     struct sockaddr_in6 any = {.sin6_family = AF_INET6};
     int off = 0, fd = socket(AF_INET6, SOCK_STREAM, 0);
     (void)state;
-    if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0) {
+    if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0 ||
+        bind(fd, (struct sockaddr *)&any, sizeof any) < 0) {
         close(fd);
         loop_free(&loop);
         skip();
     }
     owner_init(&server, true);
     owner_init(&client, true);
-    assert_null(listener_adopt(loop, fd, accept_into, &server, &err)); /* it does not listen yet */
+    /* it does not listen yet */
+    assert_null(listener_adopt(loop, fd, accept_into, &server, &err));
     assert_int_equal(err.kind, ERR_INVALID);
     assert_int_equal(listen(fd, 5), 0);
     struct listener *l = listener_adopt(loop, fd, accept_into, &server, &err);

@@ -31,9 +31,11 @@ static UNUSED const char *path_of(const char *name)
 }
 
 struct certificate {
-    const char *names; /* "DNS:a,IP:b"; NULL: no extension */
+    /* "DNS:a,IP:b"; NULL: no extension */
+    const char *names;
     const char *common_name;
-    long from, until; /* days from now */
+    /* days from now */
+    long from, until;
     bool self_signed, rsa;
 };
 
@@ -44,10 +46,14 @@ static UNUSED X509 *certify(const struct certificate *c, EVP_PKEY *key, bool is_
     X509_NAME *name = X509_get_subject_name(x);
     bool by_itself = c->self_signed || is_authority;
     X509V3_CTX ctx;
-    assert_true(X509_set_version(x, 2) && ASN1_INTEGER_set(X509_get_serialNumber(x), serial++) && X509_set_pubkey(x, key));
-    assert_true(X509_gmtime_adj(X509_getm_notBefore(x), c->from * DAY) && X509_gmtime_adj(X509_getm_notAfter(x), c->until * DAY));
-    assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)c->common_name, -1, -1, 0));
-    assert_true(X509_set_issuer_name(x, by_itself ? name : X509_get_subject_name(authority.certificate)));
+    assert_true(X509_set_version(x, 2) && ASN1_INTEGER_set(X509_get_serialNumber(x), serial++) &&
+                X509_set_pubkey(x, key));
+    assert_true(X509_gmtime_adj(X509_getm_notBefore(x), c->from * DAY) &&
+                X509_gmtime_adj(X509_getm_notAfter(x), c->until * DAY));
+    assert_true(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                           (const unsigned char *)c->common_name, -1, -1, 0));
+    assert_true(
+        X509_set_issuer_name(x, by_itself ? name : X509_get_subject_name(authority.certificate)));
     X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
     X509V3_set_ctx_nodb(&ctx);
     const char *values[] = {is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE", c->names};
@@ -97,7 +103,8 @@ static UNUSED int drop_authority(void **state)
 }
 
 /* A server context with such a certificate; its SHA-256 goes to pin_r, which may be NULL. */
-static UNUSED struct tls_context *server_with(const struct certificate *c, enum tls_version min, uint8_t pin_r[32])
+static UNUSED struct tls_context *server_with(const struct certificate *c, enum tls_version min,
+                                              uint8_t pin_r[32])
 {
     struct err err = {0};
     const char *path = path_of("server.pem");
@@ -118,13 +125,17 @@ static UNUSED struct tls_context *server_with(const struct certificate *c, enum 
 static UNUSED struct tls_context *client_for(const char *name, bool verify)
 {
     struct err err = {0};
-    struct tls_client_settings settings = {.verify = verify, .ca_file = authority_file, .name = name, .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = verify, .ca_file = authority_file, .name = name, .min = TLS_V1_2};
     struct tls_context *ctx = tls_context_client(&settings, &err);
     assert_string_equal(err.words, "");
     return ctx;
 }
 
-static const struct certificate good = {.names = "DNS:smtp.example.com,DNS:mail.example.com", .common_name = "x", .from = -1, .until = 5};
+static const struct certificate good = {.names = "DNS:smtp.example.com,DNS:mail.example.com",
+                                        .common_name = "x",
+                                        .from = -1,
+                                        .until = 5};
 
 static UNUSED void forget(struct tls_context **client, struct tls_context **server)
 {
@@ -140,11 +151,12 @@ struct pair {
 static UNUSED bool both_decided(void *arg)
 {
     struct pair *p = arg;
-    return (owner_has(&p->client, 'S') || owner_has(&p->client, 'F')) && (owner_has(&p->server, 'S') || owner_has(&p->server, 'F'));
+    return (owner_has(&p->client, 'S') || owner_has(&p->client, 'F')) &&
+           (owner_has(&p->server, 'S') || owner_has(&p->server, 'F'));
 }
 
-static UNUSED void shake_hands(struct pair *p, struct tls_context *client, struct tls_context *server, const char *key,
-                               struct stream_caps caps)
+static UNUSED void shake_hands(struct pair *p, struct tls_context *client,
+                               struct tls_context *server, const char *key, struct stream_caps caps)
 {
     struct err err;
     p->loop = new_loop();

@@ -3,7 +3,8 @@
 
 static void test_talk_and_goodbye(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct stream_caps caps = {.input = 999, .output = 200000};
     struct pair p;
     static char text[150000];
@@ -28,7 +29,8 @@ static void test_talk_and_goodbye(void **state)
     assert_false(owner_has(&p.server, 'F'));
     part(&p);
 
-    shake_hands(&p, client, server, NULL, caps); /* the other way, with the reader's queue always full */
+    /* the other way, with the reader's queue always full */
+    shake_hands(&p, client, server, NULL, caps);
     assert_true(stream_write(p.server.s, text, sizeof text));
     stream_finish(&p.server.s, 3600 * USEC_PER_SEC);
     spin_until(p.loop, has_E, &p.client);
@@ -40,7 +42,8 @@ static void test_talk_and_goodbye(void **state)
 /* A FIN without close_notify may be somebody's scissors: not an orderly end. */
 static void test_truncation_is_failure(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct pair p;
     (void)state;
     shake_hands(&p, client, server, NULL, usual_caps);
@@ -55,17 +58,22 @@ static void test_truncation_is_failure(void **state)
 
 struct verdict {
     struct certificate certificate;
-    const char *name; /* that the client expects */
-    bool foreign;     /* the client does not know our authority */
+    /* that the client expects */
+    const char *name;
+    /* the client does not know our authority */
+    bool foreign;
     enum tls_fault fault;
-    const char *words; /* part of them */
+    /* part of them */
+    const char *words;
 };
 
 static void check_verdict(const struct verdict *v, bool verify)
 {
     struct tls_context *server = server_with(&v->certificate, TLS_V1_2, NULL), *client;
-    struct tls_client_settings settings = {
-        .verify = verify, .ca_file = v->foreign ? NULL : authority_file, .name = v->name, .min = TLS_V1_2};
+    struct tls_client_settings settings = {.verify = verify,
+                                           .ca_file = v->foreign ? NULL : authority_file,
+                                           .name = v->name,
+                                           .min = TLS_V1_2};
     struct err err;
     struct pair p;
     client = tls_context_client(&settings, &err);
@@ -83,7 +91,8 @@ static void check_verdict(const struct verdict *v, bool verify)
         assert_string_equal(p.client.events, "F");
         assert_int_equal(stream_error(p.client.s)->kind, ERR_CERTIFICATE);
         assert_string_equal(stream_error(p.client.s)->words, f->fault_words);
-        spin_until(p.loop, has_F, &p.server); /* it hears an alert */
+        /* it hears an alert */
+        spin_until(p.loop, has_F, &p.server);
     }
     part(&p);
     forget(&client, &server);
@@ -112,7 +121,11 @@ static void test_verdicts(void **state)
          true,
          TLS_FAULT_UNTRUSTED,
          "Test Authority"},
-        {{.names = "DNS:other", .common_name = "x", .from = -9, .until = -2}, "smtp.example.com", true, TLS_FAULT_EXPIRED, "expired on 20"},
+        {{.names = "DNS:other", .common_name = "x", .from = -9, .until = -2},
+         "smtp.example.com",
+         true,
+         TLS_FAULT_EXPIRED,
+         "expired on 20"},
         {{.names = "DNS:other", .common_name = "x", .from = -1, .until = 5, .self_signed = true},
          "smtp.example.com",
          false,
@@ -123,16 +136,36 @@ static void test_verdicts(void **state)
          false,
          TLS_FAULT_NAME,
          "names no host"},
-        {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NONE, ""},
+        {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_NONE,
+         ""},
         {{.names = "DNS:*.example.com", .common_name = "x", .from = -1, .until = 5},
          "a.smtp.example.com",
          false,
          TLS_FAULT_NAME,
          "*.example.com"},
-        {{.names = "DNS:s*.example.com", .common_name = "x", .from = -1, .until = 5}, "smtp.example.com", false, TLS_FAULT_NAME, ""},
-        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5}, "SMTP.Example.COM.", false, TLS_FAULT_NONE, ""},
-        {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "192.0.2.7", false, TLS_FAULT_NONE, ""},
-        {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5}, "[2001:db8::1]", false, TLS_FAULT_NONE, ""},
+        {{.names = "DNS:s*.example.com", .common_name = "x", .from = -1, .until = 5},
+         "smtp.example.com",
+         false,
+         TLS_FAULT_NAME,
+         ""},
+        {{.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5},
+         "SMTP.Example.COM.",
+         false,
+         TLS_FAULT_NONE,
+         ""},
+        {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5},
+         "192.0.2.7",
+         false,
+         TLS_FAULT_NONE,
+         ""},
+        {{.names = "IP:192.0.2.7,IP:2001:db8::1", .common_name = "x", .from = -1, .until = 5},
+         "[2001:db8::1]",
+         false,
+         TLS_FAULT_NONE,
+         ""},
         {{.names = "IP:192.0.2.7", .common_name = "x", .from = -1, .until = 5},
          "192.0.2.8",
          false,
@@ -143,7 +176,11 @@ static void test_verdicts(void **state)
          false,
          TLS_FAULT_NAME,
          "for evil?host?level=error b, not"},
-        {{.names = "DNS:192.0.2.8", .common_name = "x", .from = -1, .until = 5}, "192.0.2.8", false, TLS_FAULT_NAME, ""},
+        {{.names = "DNS:192.0.2.8", .common_name = "x", .from = -1, .until = 5},
+         "192.0.2.8",
+         false,
+         TLS_FAULT_NAME,
+         ""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
@@ -154,7 +191,8 @@ static void test_verdicts(void **state)
 
 static void test_pins(void **state)
 {
-    static const struct certificate odd = {.names = "DNS:wrong", .common_name = "x", .from = -9, .until = -2, .self_signed = true};
+    static const struct certificate odd = {
+        .names = "DNS:wrong", .common_name = "x", .from = -9, .until = -2, .self_signed = true};
     uint8_t pins[2][32] = {{1, 2, 3}};
     struct tls_context *server = server_with(&odd, TLS_V1_2, pins[1]);
     struct err err;
@@ -173,15 +211,18 @@ static void test_pins(void **state)
         assert_int_equal(f->verified, npins == 2);
         assert_int_equal(f->fault, npins == 2 ? TLS_FAULT_NONE : TLS_FAULT_PIN);
         assert_true(owner_has(&p.client, npins == 2 ? 'S' : 'F'));
-        assert_int_equal(strstr(f->fault_words, "fingerprint is not a pinned one: it is ") != NULL, npins == 1);
+        assert_int_equal(strstr(f->fault_words, "fingerprint is not a pinned one: it is ") != NULL,
+                         npins == 1);
         part(&p);
         tls_context_unref(&client);
     }
     tls_context_unref(&server);
 }
 
-/* One handshake, one line back so that a TLS 1.3 ticket can come, goodbye. Returns whether it was resumed. */
-static bool visit(struct tls_context *client, struct tls_context *server, const char *key, bool *ok_r)
+/* One handshake, one line back so that a TLS 1.3 ticket can come, goodbye. Returns whether it was
+ * resumed. */
+static bool visit(struct tls_context *client, struct tls_context *server, const char *key,
+                  bool *ok_r)
 {
     struct pair p;
     shake_hands(&p, client, server, key, usual_caps);
@@ -209,15 +250,18 @@ static void test_resumption(void **state)
         assert_true(ok);
         assert_true(visit(client, server, "a:587", &ok));
         assert_true(ok);
-        assert_false(visit(client, server, "b:587", &ok)); /* another key, another session */
+        /* another key, another session */
+        assert_false(visit(client, server, "b:587", &ok));
         assert_false(visit(client, server, NULL, &ok));
         assert_int_equal(client->nsessions, 2);
-        /* A resumed handshake shows no certificate: the remembered one is checked against the name again. */
+        /* A resumed handshake shows no certificate: the remembered one is checked against the name
+         * again. */
         free(client->name);
         client->name = strdup("other.example.com");
         assert_true(visit(client, server, "a:587", &ok));
         assert_false(ok);
-        assert_int_equal(client->nsessions, 1); /* and it is not tried a third time */
+        /* and it is not tried a third time */
+        assert_int_equal(client->nsessions, 1);
         char key[16];
         for (int i = 0; i < SESSIONS_KEPT + 3; i++) {
             SSL_SESSION *session = tls_context_session(client, "b:587");
@@ -225,7 +269,8 @@ static void test_resumption(void **state)
             SSL *ssl = SSL_new(client->ssl);
             SSL_set_app_data(ssl, &s);
             snprintf(key, sizeof key, "c%d:587", i);
-            if (session && SSL_SESSION_up_ref(session) && !SSL_CTX_sess_get_new_cb(client->ssl)(ssl, session))
+            if (session && SSL_SESSION_up_ref(session) &&
+                !SSL_CTX_sess_get_new_cb(client->ssl)(ssl, session))
                 SSL_SESSION_free(session);
             SSL_free(ssl);
         }
@@ -235,12 +280,14 @@ static void test_resumption(void **state)
     tls_context_unref(&server);
 }
 
-/* The certificate was wrong but nobody minded: such a session is no proof for a context that does. Within one context this cannot happen;
- * its facts must still say the truth after resumption. */
+/* The certificate was wrong but nobody minded: such a session is no proof for a context that does.
+ * Within one context this cannot happen; its facts must still say the truth after resumption. */
 static void test_unverified_stays_unverified(void **state)
 {
-    static const struct certificate self = {.names = "DNS:a", .common_name = "x", .from = -1, .until = 5, .self_signed = true};
-    struct tls_context *server = server_with(&self, TLS_V1_2, NULL), *client = client_for("a", false);
+    static const struct certificate self = {
+        .names = "DNS:a", .common_name = "x", .from = -1, .until = 5, .self_signed = true};
+    struct tls_context *server = server_with(&self, TLS_V1_2, NULL),
+                       *client = client_for("a", false);
     struct pair p;
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -257,10 +304,13 @@ static void test_unverified_stays_unverified(void **state)
 
 static void test_versions(void **state)
 {
-    static const struct certificate rsa = {.names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5, .rsa = true};
-    struct tls_context *modern = server_with(&rsa, TLS_V1_2, NULL), *lenient = server_with(&rsa, TLS_V1_0, NULL);
+    static const struct certificate rsa = {
+        .names = "DNS:smtp.example.com", .common_name = "x", .from = -1, .until = 5, .rsa = true};
+    struct tls_context *modern = server_with(&rsa, TLS_V1_2, NULL),
+                       *lenient = server_with(&rsa, TLS_V1_0, NULL);
     struct err err;
-    struct tls_client_settings settings = {.verify = true, .ca_file = authority_file, .name = "smtp.example.com", .min = TLS_V1_0};
+    struct tls_client_settings settings = {
+        .verify = true, .ca_file = authority_file, .name = "smtp.example.com", .min = TLS_V1_0};
     struct tls_context *old = tls_context_client(&settings, &err);
     struct pair p;
     (void)state;
@@ -281,7 +331,8 @@ static void test_versions(void **state)
 
 static void test_strict_alpn(void **state)
 {
-    struct tls_context *server = server_with(&good, TLS_V1_2, NULL), *client = client_for("smtp.example.com", true);
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL),
+                       *client = client_for("smtp.example.com", true);
     struct pair p;
     (void)state;
     SSL_CTX_set_alpn_protos(client->ssl, (const unsigned char *)"\x02h2\x08http/1.1", 12);

@@ -3,7 +3,8 @@
 
 #include "io/tunnel.h"
 
-struct line { /* what the proxy expects next, and what it then says */
+/* what the proxy expects next, and what it then says */
+struct line {
     const char *expect;
     size_t nexpect;
     const char *answer;
@@ -11,17 +12,19 @@ struct line { /* what the proxy expects next, and what it then says */
 };
 
 #define BYTES(text) text, sizeof(text) - 1
-#define SAY(expect, answer)                                                                                                                \
-    {                                                                                                                                      \
-        BYTES(expect), BYTES(answer)                                                                                                       \
+#define SAY(expect, answer)                                                                        \
+    {                                                                                              \
+        BYTES(expect), BYTES(answer)                                                               \
     }
 
 struct scene {
     struct tunnel_target target;
     struct line lines[4];
     bool close_at_end;
-    enum err_kind kind; /* ERR_NONE: the tunnel stands */
-    const char *words;  /* part of the refusal; for one that stands: what is in the view then */
+    /* ERR_NONE: the tunnel stands */
+    enum err_kind kind;
+    /* part of the refusal; for one that stands: what is in the view then */
+    const char *words;
 };
 
 struct show {
@@ -32,7 +35,8 @@ struct show {
     const struct scene *scene;
     size_t step, seen, said;
     int fd;
-    bool slow; /* the proxy answers one octet at a time */
+    /* the proxy answers one octet at a time */
+    bool slow;
 };
 
 static void on_tunnel(void *ctx, const struct err *err)
@@ -51,9 +55,11 @@ static bool play(void *arg)
     struct show *show = arg;
     const struct line *l = &show->scene->lines[show->step];
     char c;
-    while (show->step < 4 && l->expect && show->seen < l->nexpect && recv(show->fd, &c, 1, 0) == 1) {
+    while (show->step < 4 && l->expect && show->seen < l->nexpect &&
+           recv(show->fd, &c, 1, 0) == 1) {
         if (c != l->expect[show->seen])
-            fail_msg("step %zu, octet %zu: %d instead of %d", show->step, show->seen, c, l->expect[show->seen]);
+            fail_msg("step %zu, octet %zu: %d instead of %d", show->step, show->seen, c,
+                     l->expect[show->seen]);
         show->seen++;
     }
     if (show->step < 4 && l->expect && show->seen == l->nexpect && show->said < l->nanswer) {
@@ -66,7 +72,8 @@ static bool play(void *arg)
     if (show->step < 4 && l->expect && show->seen == l->nexpect && show->said == l->nanswer) {
         show->step++;
         show->seen = show->said = 0;
-        if (show->scene->close_at_end && (show->step == 4 || !show->scene->lines[show->step].expect))
+        if (show->scene->close_at_end &&
+            (show->step == 4 || !show->scene->lines[show->step].expect))
             shutdown(show->fd, SHUT_WR);
     }
     return show->over;
@@ -82,12 +89,14 @@ static void perform(const struct scene *scene, bool slow)
     spin_until(show.loop, play, &show);
     spin_some(show.loop);
     char more;
-    assert_int_equal(recv(show.fd, &more, 1, 0), -1); /* it said no more than the script has */
+    /* it said no more than the script has */
+    assert_int_equal(recv(show.fd, &more, 1, 0), -1);
     assert_int_equal(show.err.kind, scene->kind);
     if (scene->kind != ERR_NONE) {
         if (!strstr(show.err.words, scene->words))
             fail_msg("\"%s\" is not in \"%s\"", scene->words, show.err.words);
-    } else if (!slow) { /* octet by octet the tunnel stands before the greeting has begun */
+    } else if (!slow) {
+        /* octet by octet the tunnel stands before the greeting has begun */
         assert_true(show.step == 4 || !scene->lines[show.step].expect);
         assert_true(slice_is(stream_view(show.owner.s), scene->words));
         assert_string_equal(show.owner.events, scene->words[0] ? "I" : "");
@@ -111,32 +120,55 @@ static void test_socks(void **state)
     char long_name[300];
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = 0;
-    const struct tunnel_target name = {.kind = TUNNEL_SOCKS5, .host = "smtp.example.com", .port = 587};
+    const struct tunnel_target name = {
+        .kind = TUNNEL_SOCKS5, .host = "smtp.example.com", .port = 587};
     const struct tunnel_target v4 = {.kind = TUNNEL_SOCKS5, .host = "192.0.2.1", .port = 25};
     const struct tunnel_target v6 = {.kind = TUNNEL_SOCKS5, .host = "2001:db8::1", .port = 25};
-    const struct tunnel_target login = {.kind = TUNNEL_SOCKS5, .host = "h", .port = 25, .user = "joe", .password = password};
-    const struct tunnel_target no_password = {.kind = TUNNEL_SOCKS5, .host = "h", .port = 25, .user = "joe"};
+    const struct tunnel_target login = {
+        .kind = TUNNEL_SOCKS5, .host = "h", .port = 25, .user = "joe", .password = password};
+    const struct tunnel_target no_password = {
+        .kind = TUNNEL_SOCKS5, .host = "h", .port = 25, .user = "joe"};
     const struct tunnel_target too_long = {.kind = TUNNEL_SOCKS5, .host = long_name, .port = 25};
     const struct scene scenes[] = {
         {.target = name,
-         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\3\x10smtp.example.com\x02\x4b", "\5\0\0\1\x7f\0\0\1\x10\x01"
-                                                                                      "220 hi\r\n")},
+         .lines = {SAY("\5\1\0", "\5\0"),
+                   SAY("\5\1\0\3\x10smtp.example.com\x02\x4b", "\5\0\0\1\x7f\0\0\1\x10\x01"
+                                                               "220 hi\r\n")},
          .words = "220 hi\r\n"},
-        {.target = v4, .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\3\5proxy\x10\x01")}, .words = ""},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "\5\0"),
+                   SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\3\5proxy\x10\x01")},
+         .words = ""},
         {.target = v6,
-         .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\x19", "\5\0\0\4"
-                                                                                                      "0123456789abcdef"
-                                                                                                      "\x10\x01"
-                                                                                                      "2")},
+         .lines = {SAY("\5\1\0", "\5\0"),
+                   SAY("\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\x19", "\5\0\0\4"
+                                                                               "0123456789abcdef"
+                                                                               "\x10\x01"
+                                                                               "2")},
          .words = "2"},
         {.target = login,
-         .lines = {SAY("\5\2\0\2", "\5\2"), SAY("\1\3joe\2pw", "\1\0"), SAY("\5\1\0\3\1h\0\x19", "\5\0\0\1\0\0\0\0\0\0")},
+         .lines = {SAY("\5\2\0\2", "\5\2"), SAY("\1\3joe\2pw", "\1\0"),
+                   SAY("\5\1\0\3\1h\0\x19", "\5\0\0\1\0\0\0\0\0\0")},
          .words = ""},
-        {.target = login, .lines = {SAY("\5\2\0\2", "\5\0"), SAY("\5\1\0\3\1h\0\x19", "\5\0\0\1\0\0\0\0\0\0")}, .words = ""},
-        {.target = login, .lines = {SAY("\5\2\0\2", "\5\2"), SAY("\1\3joe\2pw", "\1\1")}, .kind = ERR_PROXY, .words = "password refused"},
-        {.target = no_password, .lines = {SAY("\5\2\0\2", "\5\2")}, .kind = ERR_INVALID, .words = "1 to 255 octets"},
-        {.target = name, .lines = {SAY("\5\1\0", "\5\2")}, .kind = ERR_PROXY, .words = "wants a user name"},
-        {.target = login, .lines = {SAY("\5\2\0\2", "\5\xff")}, .kind = ERR_PROXY, .words = "no way to log in"},
+        {.target = login,
+         .lines = {SAY("\5\2\0\2", "\5\0"), SAY("\5\1\0\3\1h\0\x19", "\5\0\0\1\0\0\0\0\0\0")},
+         .words = ""},
+        {.target = login,
+         .lines = {SAY("\5\2\0\2", "\5\2"), SAY("\1\3joe\2pw", "\1\1")},
+         .kind = ERR_PROXY,
+         .words = "password refused"},
+        {.target = no_password,
+         .lines = {SAY("\5\2\0\2", "\5\2")},
+         .kind = ERR_INVALID,
+         .words = "1 to 255 octets"},
+        {.target = name,
+         .lines = {SAY("\5\1\0", "\5\2")},
+         .kind = ERR_PROXY,
+         .words = "wants a user name"},
+        {.target = login,
+         .lines = {SAY("\5\2\0\2", "\5\xff")},
+         .kind = ERR_PROXY,
+         .words = "no way to log in"},
         {.target = v4,
          .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\5")},
          .kind = ERR_PROXY,
@@ -149,9 +181,19 @@ static void test_socks(void **state)
          .lines = {SAY("\5\1\0", "\5\0"), SAY("\5\1\0\1\xc0\0\2\1\0\x19", "\5\0\0\7\1")},
          .kind = ERR_PROXY,
          .words = "type of address"},
-        {.target = v4, .lines = {SAY("\5\1\0", "HTTP/1.1 400")}, .kind = ERR_PROXY, .words = "does not speak SOCKS5"},
-        {.target = v4, .lines = {SAY("\5\1\0", "\5")}, .close_at_end = true, .kind = ERR_CLOSED, .words = "SOCKS proxy: it closed"},
-        {.target = too_long, .lines = {SAY("\5\1\0", "\5\0")}, .kind = ERR_INVALID, .words = "too long"},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "HTTP/1.1 400")},
+         .kind = ERR_PROXY,
+         .words = "does not speak SOCKS5"},
+        {.target = v4,
+         .lines = {SAY("\5\1\0", "\5")},
+         .close_at_end = true,
+         .kind = ERR_CLOSED,
+         .words = "SOCKS proxy: it closed"},
+        {.target = too_long,
+         .lines = {SAY("\5\1\0", "\5\0")},
+         .kind = ERR_INVALID,
+         .words = "too long"},
     };
     (void)state;
     perform_all(scenes, sizeof scenes / sizeof *scenes);
@@ -164,29 +206,49 @@ static void test_http(void **state)
     static char endless[9000];
     memcpy(endless, "HTTP/1.1 200 ", 13);
     memset(endless + 13, 'x', sizeof endless - 13);
-    const struct tunnel_target name = {.kind = TUNNEL_HTTP, .host = "smtp.example.com", .port = 587};
+    const struct tunnel_target name = {
+        .kind = TUNNEL_HTTP, .host = "smtp.example.com", .port = 587};
     const struct tunnel_target v6 = {.kind = TUNNEL_HTTP, .host = "2001:db8::1", .port = 25};
-    const struct tunnel_target login = {.kind = TUNNEL_HTTP, .host = "h", .port = 25, .user = "Aladdin", .password = password};
-    const struct tunnel_target forged = {.kind = TUNNEL_HTTP, .host = "h HTTP/1.1\r\nX:", .port = 25};
+    const struct tunnel_target login = {
+        .kind = TUNNEL_HTTP, .host = "h", .port = 25, .user = "Aladdin", .password = password};
+    const struct tunnel_target forged = {
+        .kind = TUNNEL_HTTP, .host = "h HTTP/1.1\r\nX:", .port = 25};
 #define ASK "CONNECT smtp.example.com:587 HTTP/1.1\r\nHost: smtp.example.com:587\r\n\r\n"
     const struct scene scenes[] = {
-        {.target = name, .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n220 hi\r\n")}, .words = "220 hi\r\n"},
+        {.target = name,
+         .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n220 hi\r\n")},
+         .words = "220 hi\r\n"},
         {.target = name, .lines = {SAY(ASK, "HTTP/1.0 204 Fine\n\n")}, .words = ""},
-        {.target = name, .lines = {SAY(ASK, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n2")}, .words = "2"},
+        {.target = name,
+         .lines = {SAY(ASK, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n2")},
+         .words = "2"},
         {.target = v6,
-         .lines = {SAY("CONNECT [2001:db8::1]:25 HTTP/1.1\r\nHost: [2001:db8::1]:25\r\n\r\n", "HTTP/1.1 200\r\n\r\n")},
+         .lines = {SAY("CONNECT [2001:db8::1]:25 HTTP/1.1\r\nHost: [2001:db8::1]:25\r\n\r\n",
+                       "HTTP/1.1 200\r\n\r\n")},
          .words = ""},
         {.target = login,
-         .lines = {SAY("CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n",
+         .lines = {SAY("CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\nProxy-Authorization: Basic "
+                       "QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n",
                        "HTTP/1.1 200 OK\r\n\r\n")},
          .words = ""},
         {.target = name,
-         .lines = {SAY(ASK, "HTTP/1.1 407 Proxy Authentication\033Required\r\nContent-Length: 5\r\n\r\nhello")},
+         .lines = {SAY(
+             ASK,
+             "HTTP/1.1 407 Proxy Authentication\033Required\r\nContent-Length: 5\r\n\r\nhello")},
          .kind = ERR_PROXY,
          .words = "HTTP proxy: HTTP/1.1 407 Proxy Authentication?Required"},
-        {.target = name, .lines = {SAY(ASK, "HTTP/1.1 301 Moved\r\n\r\n")}, .kind = ERR_PROXY, .words = "301 Moved"},
-        {.target = name, .lines = {SAY(ASK, "HTTP/1.1 2\r\n\r\n")}, .kind = ERR_PROXY, .words = "HTTP/1.1 2"},
-        {.target = name, .lines = {SAY(ASK, "220 mail.example.com\r\n")}, .kind = ERR_PROXY, .words = "does not speak HTTP"},
+        {.target = name,
+         .lines = {SAY(ASK, "HTTP/1.1 301 Moved\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = "301 Moved"},
+        {.target = name,
+         .lines = {SAY(ASK, "HTTP/1.1 2\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = "HTTP/1.1 2"},
+        {.target = name,
+         .lines = {SAY(ASK, "220 mail.example.com\r\n")},
+         .kind = ERR_PROXY,
+         .words = "does not speak HTTP"},
         {.target = name,
          .lines = {SAY(ASK, "HTTP/1.1 200 OK\r\n")},
          .close_at_end = true,
@@ -194,7 +256,10 @@ static void test_http(void **state)
          .words = "HTTP proxy: it closed"},
         {.target = forged, .lines = {{0}}, .kind = ERR_INVALID, .words = "control character"},
     };
-    const struct scene flood = {.target = name, .lines = {{BYTES(ASK), endless, sizeof endless}}, .kind = ERR_PROXY, .words = "too long"};
+    const struct scene flood = {.target = name,
+                                .lines = {{BYTES(ASK), endless, sizeof endless}},
+                                .kind = ERR_PROXY,
+                                .words = "too long"};
     (void)state;
     perform_all(scenes, sizeof scenes / sizeof *scenes);
     perform(&flood, false);

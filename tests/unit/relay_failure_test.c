@@ -10,12 +10,14 @@
 
 #include "relay/failure.h"
 
-static const enum client_fault faults[] = {CLIENT_FAULT_LINK, CLIENT_FAULT_TIMEOUT, CLIENT_FAULT_REPLY, CLIENT_FAULT_PROTOCOL};
+static const enum client_fault faults[] = {CLIENT_FAULT_LINK, CLIENT_FAULT_TIMEOUT,
+                                           CLIENT_FAULT_REPLY, CLIENT_FAULT_PROTOCOL};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 static struct loss loss(enum loss_stage stage, enum client_fault fault)
 {
-    return (struct loss){.stage = stage, .fault = fault, .replayable = true, .promised = true, .awaited = true};
+    return (struct loss){
+        .stage = stage, .fault = fault, .replayable = true, .promised = true, .awaited = true};
 }
 
 static void nothing_is_resent_after_sent(void **state)
@@ -75,7 +77,8 @@ static void dead_on_first_use_does_not_count_but_ends(void **state)
     l.first_use = l.replaced = true;
     assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
     assert_false(failure_judge(&l).other_port);
-    l.fault = CLIENT_FAULT_PROTOCOL; /* leftovers of the pooled session, not an answer to us */
+    /* leftovers of the pooled session, not an answer to us */
+    l.fault = CLIENT_FAULT_PROTOCOL;
     assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
     l.fault = CLIENT_FAULT_LINK;
     l.first_uses = 1000;
@@ -98,12 +101,15 @@ static void replies(void **state)
     struct reply r;
     char words[1024];
     reply_init(&r);
-    struct own_words w = {.host = "smtp.example.com", .detail = "587 timeout-connect, 2525 refused"};
+    struct own_words w = {.host = "smtp.example.com",
+                          .detail = "587 timeout-connect, 2525 refused"};
     failure_say(&r, OWN_NO_PORT, "abc", &w);
-    assert_string_equal(reply_words(&r, words, sizeof words),
-                        "451 4.4.1 no port of smtp.example.com works: 587 timeout-connect, 2525 refused [abc]");
+    assert_string_equal(
+        reply_words(&r, words, sizeof words),
+        "451 4.4.1 no port of smtp.example.com works: 587 timeout-connect, 2525 refused [abc]");
     failure_say(&r, OWN_CREDENTIALS, "abc", &w);
-    assert_string_equal(reply_words(&r, words, sizeof words), "451 4.3.5 smtp.example.com refuses the configured credentials [abc]");
+    assert_string_equal(reply_words(&r, words, sizeof words),
+                        "451 4.3.5 smtp.example.com refuses the configured credentials [abc]");
     for (enum own own = 0; own < OWN_COUNT; own++) {
         failure_say(&r, own, "abc", &w);
         assert_in_range(r.code, 421, 554);
@@ -149,10 +155,14 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_resent_after_sent),     cmocka_unit_test(a_lost_link_is_replaced_once),
-        cmocka_unit_test(a_body_too_large_is_not_replayed), cmocka_unit_test(dead_on_first_use_does_not_count_but_ends),
-        cmocka_unit_test(nothing_owed_nothing_done),        cmocka_unit_test(replies),
-        cmocka_unit_test(the_id_survives_long_words),       cmocka_unit_test(refusals),
+        cmocka_unit_test(nothing_is_resent_after_sent),
+        cmocka_unit_test(a_lost_link_is_replaced_once),
+        cmocka_unit_test(a_body_too_large_is_not_replayed),
+        cmocka_unit_test(dead_on_first_use_does_not_count_but_ends),
+        cmocka_unit_test(nothing_owed_nothing_done),
+        cmocka_unit_test(replies),
+        cmocka_unit_test(the_id_survives_long_words),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

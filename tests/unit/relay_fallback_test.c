@@ -1,17 +1,21 @@
-/* fallback: another account when the first does not work or its credentials are refused; never on a refusal of the message; once. */
+/* fallback: another account when the first does not work or its credentials are refused; never on a
+ * refusal of the message; once. */
 #include "relay_world.h"
 
 #define SPARE "spare.example.com"
-#define TWO                                                                                                                                \
-    "[upstream work]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = spare\nsenders = *\n"             \
-    "[upstream spare]\nhost = " SPARE "\nports = 587\nusername = me\npassword = hunter2hunter2\nsenders = nobody@example.com\n"
+#define TWO                                                                                        \
+    "[upstream work]\nhost = " HOST                                                                \
+    "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = spare\nsenders = *\n"     \
+    "[upstream spare]\nhost = " SPARE                                                              \
+    "\nports = 587\nusername = me\npassword = hunter2hunter2\nsenders = nobody@example.com\n"
 
 #define BODY "Subject: x\r\n\r\nbody\r\n"
 
 static void begin(struct scene *s)
 {
     stage_init(s, TWO);
-    s->plan.names[s->plan.nnames++] = (struct sim_plan_name){.host = SPARE, .addresses = "192.0.2.2"};
+    s->plan.names[s->plan.nnames++] =
+        (struct sim_plan_name){.host = SPARE, .addresses = "192.0.2.2"};
     s->plan.calm = false;
 }
 
@@ -56,7 +60,8 @@ static void the_credentials_are_refused(void **state)
     struct scene s;
     (void)state;
     begin(&s);
-    work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 no\r\n"};
+    work(&s)->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 no\r\n"};
     spare(&s);
     stage_message(&s, "b@example.org", BODY);
     stage_message(&s, "c@example.org", "Subject: y\r\n\r\nanother\r\n");
@@ -70,7 +75,8 @@ static void login_is_worth_nothing_at_mail(void **state)
     struct scene s;
     (void)state;
     begin(&s);
-    work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_MAIL, .fault = SIM_FAULT_REPLY, .text = "530 5.7.0 log in first\r\n"};
+    work(&s)->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_MAIL, .fault = SIM_FAULT_REPLY, .text = "530 5.7.0 log in first\r\n"};
     spare(&s);
     stage_message(&s, "b@example.org", BODY);
     stage_play(&s);
@@ -89,7 +95,9 @@ static void a_refusal_of_the_message_is_no_reason(void **state)
             struct scene s;
             begin(&s);
             work(&s)->faults[0] = (struct sim_fault_rule){
-                .step = steps[i], .fault = SIM_FAULT_REPLY, .text = temporary ? "450 4.7.1 later\r\n" : "550 5.7.1 not like this\r\n"};
+                .step = steps[i],
+                .fault = SIM_FAULT_REPLY,
+                .text = temporary ? "450 4.7.1 later\r\n" : "550 5.7.1 not like this\r\n"};
             spare(&s);
             stage_message(&s, "b@example.org", BODY);
             stage_play(&s);
@@ -100,7 +108,8 @@ static void a_refusal_of_the_message_is_no_reason(void **state)
         }
 }
 
-/* The client was told 250 by the first: its message cannot change over to another account any more. */
+/* The client was told 250 by the first: its message cannot change over to another account any
+ * more. */
 static void not_after_a_recipient_was_accepted(void **state)
 {
     struct scene s;
@@ -108,7 +117,8 @@ static void not_after_a_recipient_was_accepted(void **state)
     begin(&s);
     work(&s)->faults[0] = (struct sim_fault_rule){.step = SIM_AT_DATA, .fault = SIM_FAULT_RESET};
     s.plan.places[0].script.chunking = false;
-    s.plan.places[0].script.faults[1] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_RESET, .skip = 1};
+    s.plan.places[0].script.faults[1] =
+        (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_RESET, .skip = 1};
     spare(&s);
     stage_message(&s, "b@example.org", BODY);
     stage_play(&s);
@@ -122,8 +132,10 @@ static void it_is_followed_once(void **state)
     struct scene s;
     (void)state;
     begin(&s);
-    s.plan.ini = "[upstream work]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = spare\n"
-                 "[upstream spare]\nhost = " SPARE "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = work\n";
+    s.plan.ini = "[upstream work]\nhost = " HOST
+                 "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = spare\n"
+                 "[upstream spare]\nhost = " SPARE
+                 "\nports = 587\nusername = me\npassword = hunter2hunter2\nfallback = work\n";
     stage_message(&s, "b@example.org", BODY);
     stage_play(&s);
     assert_int_equal(arrived(&s), 0);
@@ -144,7 +156,8 @@ static void what_the_fallback_lacks_is_said_at_rcpt(void **state)
     stage_play(&s);
     assert_int_equal(arrived(&s), 0);
     assert_true(stage_said(&s, "552 5.3.4"));
-    assert_int_equal(s.verdict.n, 1); /* the oracle knows servers' own rules only: it holds that the 552 is not due */
+    /* the oracle knows servers' own rules only: it holds that the 552 is not due */
+    assert_int_equal(s.verdict.n, 1);
     sim_verdict_free(&s.verdict);
     sim_play_free(&s.play);
     sim_plan_free(&s.plan);

@@ -1,16 +1,20 @@
-/* A fault at every step of a transaction, fresh and pooled, with and without CHUNKING and PIPELINING: what the client is told, what was committed, what the log says; the
- * oracle looks on. */
+/* A fault at every step of a transaction, fresh and pooled, with and without CHUNKING and
+ * PIPELINING: what the client is told, what was committed, what the log says; the oracle looks
+ * on. */
 #include "relay_world.h"
 
 struct fault_case {
     enum sim_step step;
     enum sim_fault fault;
-    const char *text; /* of SIM_FAULT_REPLY */
+    /* of SIM_FAULT_REPLY */
+    const char *text;
     bool chunking, pipelining, pooled;
     unsigned times;
     bool commits;
-    size_t size;   /* of the body */
-    size_t window; /* of the way to the upstream; 0: as it is */
+    /* of the body */
+    size_t size;
+    /* of the way to the upstream; 0: as it is */
+    size_t window;
 };
 
 static char large[2 * 1024 * 1024];
@@ -18,7 +22,8 @@ static char large[2 * 1024 * 1024];
 static void fill(void)
 {
     for (size_t i = 0; i < sizeof large; i += 64)
-        memcpy(large + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n", 64);
+        memcpy(large + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n",
+               64);
 }
 
 static void play(struct scene *s, const struct fault_case *c)
@@ -31,15 +36,22 @@ static void play(struct scene *s, const struct fault_case *c)
     up->pipelining = c->pipelining;
     /* The very first chunk is the empty one that asks whether BDAT is known. */
     unsigned skip = c->step == SIM_AT_CHUNK || (c->pooled && c->step != SIM_AT_BODY) ? 1 : 0;
-    up->faults[0] = (struct sim_fault_rule){
-        .step = c->step, .fault = c->fault, .text = c->text, .times = c->times, .skip = skip, .commits = c->commits, .bytes = 10000};
+    up->faults[0] = (struct sim_fault_rule){.step = c->step,
+                                            .fault = c->fault,
+                                            .text = c->text,
+                                            .times = c->times,
+                                            .skip = skip,
+                                            .commits = c->commits,
+                                            .bytes = 10000};
     s->plan.clients[0].pipelining = true;
-    s->plan.clients[0].pause = c->pooled ? USEC_PER_SEC : 0; /* a session that rested is pooled */
+    /* a session that rested is pooled */
+    s->plan.clients[0].pause = c->pooled ? USEC_PER_SEC : 0;
     s->plan.clients[0].patience = 3600 * USEC_PER_SEC;
     for (int i = 0; i < 2; i++) {
         struct sim_message *m = stage_message(s, i ? "c@example.org" : "b@example.org", "");
         m->body = large;
-        m->len = i == c->pooled ? c->size : 640; /* the other one is too short for a fault in its body */
+        /* the other one is too short for a fault in its body */
+        m->len = i == c->pooled ? c->size : 640;
     }
     stage_play(s);
 }
@@ -47,9 +59,9 @@ static void play(struct scene *s, const struct fault_case *c)
 static const char *name(const struct fault_case *c)
 {
     static char text[200];
-    snprintf(text, sizeof text, "%s at %s %s%s%s%s, %u times, %zu octets", sim_fault_name(c->fault), sim_step_name(c->step),
-             c->text ? c->text : "", c->chunking ? " chunking" : "", c->pipelining ? " pipelining" : "", c->pooled ? " pooled" : "",
-             c->times, c->size);
+    snprintf(text, sizeof text, "%s at %s %s%s%s%s, %u times, %zu octets", sim_fault_name(c->fault),
+             sim_step_name(c->step), c->text ? c->text : "", c->chunking ? " chunking" : "",
+             c->pipelining ? " pipelining" : "", c->pooled ? " pooled" : "", c->times, c->size);
     return text;
 }
 
@@ -58,10 +70,15 @@ static void expect(const struct fault_case *c, int code, const char *logged)
 {
     struct scene s;
     play(&s, c);
-    const struct sim_outcome *struck = stage_outcome(&s, c->pooled ? 1 : 0), *other = stage_outcome(&s, c->pooled ? 0 : 1);
-    int last = struck->rcpt[0] / 100 != 2 ? struck->rcpt[0] : struck->data != 354 ? struck->data : struck->final;
-    if (last != code || other->final != 250 || s.verdict.n || (logged && !sim_log_has(s.play.sim, logged)) || !s.struck) {
-        fprintf(stderr, "%s: told %d instead of %d; the other %d\n", name(c), last, code, other->final);
+    const struct sim_outcome *struck = stage_outcome(&s, c->pooled ? 1 : 0),
+                             *other = stage_outcome(&s, c->pooled ? 0 : 1);
+    int last = struck->rcpt[0] / 100 != 2 ? struck->rcpt[0]
+               : struck->data != 354      ? struck->data
+                                          : struck->final;
+    if (last != code || other->final != 250 || s.verdict.n ||
+        (logged && !sim_log_has(s.play.sim, logged)) || !s.struck) {
+        fprintf(stderr, "%s: told %d instead of %d; the other %d\n", name(c), last, code,
+                other->final);
         stage_show(&s);
         assert_true(s.struck);
         assert_int_equal(last, code);
@@ -83,14 +100,16 @@ static void each_way(const struct fault_case *what, int code, const char *logged
     }
 }
 
-static const enum sim_step before_sent[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY, SIM_AT_CHUNK};
+static const enum sim_step before_sent[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY,
+                                            SIM_AT_CHUNK};
 enum { BEFORE_SENT = sizeof before_sent / sizeof *before_sent };
 
-static const struct fault_case links[] = {{.fault = SIM_FAULT_CLOSE},
-                                          {.fault = SIM_FAULT_RESET},
-                                          {.fault = SIM_FAULT_STALL},
-                                          {.fault = SIM_FAULT_HOLE},
-                                          {.fault = SIM_FAULT_REPLY, .text = "421 4.3.2 going down\r\n"}};
+static const struct fault_case links[] = {
+    {.fault = SIM_FAULT_CLOSE},
+    {.fault = SIM_FAULT_RESET},
+    {.fault = SIM_FAULT_STALL},
+    {.fault = SIM_FAULT_HOLE},
+    {.fault = SIM_FAULT_REPLY, .text = "421 4.3.2 going down\r\n"}};
 enum { LINKS = sizeof links / sizeof *links };
 
 /* The client notices nothing but time. */
@@ -103,8 +122,9 @@ static void lost_before_sent_is_replayed(void **state)
             c.step = before_sent[s];
             c.times = 1;
             c.size = 512 * 1024;
+            /* it reads on to the end: that is lost after *sent* */
             if (c.step == SIM_AT_BODY && c.fault == SIM_FAULT_STALL)
-                continue; /* it reads on to the end: that is lost after *sent* */
+                continue;
             each_way(&c, 250, "upstream session lost");
         }
 }
@@ -122,7 +142,8 @@ static void lost_twice_is_said(void **state)
                 c.chunking = bits & 1;
                 c.pipelining = bits & 2;
                 c.times = 2;
-                if ((c.step == SIM_AT_DATA && c.chunking) || (c.step == SIM_AT_CHUNK && !c.chunking))
+                if ((c.step == SIM_AT_DATA && c.chunking) ||
+                    (c.step == SIM_AT_CHUNK && !c.chunking))
                     continue;
                 expect(&c, 451, "msg=lost-link");
             }
@@ -132,20 +153,23 @@ static void lost_twice_is_said(void **state)
 static void too_large_to_replay(void **state)
 {
     (void)state;
-    struct fault_case c = {.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .size = sizeof large};
+    struct fault_case c = {
+        .step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .size = sizeof large};
     for (unsigned bits = 0; bits < 2; bits++) {
         struct scene s;
         c.chunking = bits;
         stage_init(&s, ONE_PORT);
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->chunking = c.chunking;
-        up->faults[0] = (struct sim_fault_rule){.step = c.step, .fault = c.fault, .times = 1, .bytes = 1536 * 1024};
+        up->faults[0] = (struct sim_fault_rule){
+            .step = c.step, .fault = c.fault, .times = 1, .bytes = 1536 * 1024};
         struct sim_message *m = stage_message(&s, "b@example.org", "");
         m->body = large;
         m->len = c.size;
         stage_play(&s);
         assert_int_equal(stage_outcome(&s, 0)->final, 451);
-        assert_true(stage_said(&s, "451 4.4.2 the link to " HOST " was lost, and the message is too large"));
+        assert_true(stage_said(&s, "451 4.4.2 the link to " HOST
+                                   " was lost, and the message is too large"));
         assert_int_equal(s.play.ledger->nmails, 0);
         stage_end(&s);
     }
@@ -169,10 +193,15 @@ static void refusals_are_passed_on(void **state)
 {
     (void)state;
     static const char *const texts[] = {"452 4.2.2 full\r\n", "550 5.7.1 no\r\n"};
-    static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_BODY, SIM_AT_CHUNK, SIM_AT_VERDICT};
+    static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT,  SIM_AT_DATA,
+                                          SIM_AT_BODY, SIM_AT_CHUNK, SIM_AT_VERDICT};
     for (size_t t = 0; t < 2; t++)
         for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-            struct fault_case c = {.step = steps[i], .fault = SIM_FAULT_REPLY, .text = texts[t], .times = 1, .size = 64 * 1024};
+            struct fault_case c = {.step = steps[i],
+                                   .fault = SIM_FAULT_REPLY,
+                                   .text = texts[t],
+                                   .times = 1,
+                                   .size = 64 * 1024};
             each_way(&c, atoi(texts[t]), texts[t][0] == '5' ? "msg=refused" : "msg=deferred");
         }
 }
@@ -184,7 +213,11 @@ static void nonsense_is_451(void **state)
     static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_VERDICT};
     for (size_t t = 0; t < 3; t++)
         for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-            struct fault_case c = {.step = steps[i], .fault = SIM_FAULT_REPLY, .text = texts[t], .times = 1, .size = 4096};
+            struct fault_case c = {.step = steps[i],
+                                   .fault = SIM_FAULT_REPLY,
+                                   .text = texts[t],
+                                   .times = 1,
+                                   .size = 4096};
             for (unsigned bits = 0; bits < 4; bits++) {
                 c.chunking = bits & 1;
                 c.pipelining = bits & 2;
@@ -198,26 +231,40 @@ static void nonsense_is_451(void **state)
 static void an_early_yes_is_an_error(void **state)
 {
     (void)state;
-    struct fault_case c = {
-        .step = SIM_AT_BODY, .fault = SIM_FAULT_REPLY, .text = "250 2.0.0 taken already\r\n", .times = 1, .size = 512 * 1024};
+    struct fault_case c = {.step = SIM_AT_BODY,
+                           .fault = SIM_FAULT_REPLY,
+                           .text = "250 2.0.0 taken already\r\n",
+                           .times = 1,
+                           .size = 512 * 1024};
     expect(&c, 451, "msg=lost-link");
-    /* To the last chunk, of which a part is still on our side: TLS has it, but its record has not left whole. */
+    /* To the last chunk, of which a part is still on our side: TLS has it, but its record has not
+     * left whole. */
     c.chunking = c.pipelining = true;
     c.size = 14000;
     c.window = 1500;
     expect(&c, 451, "msg=lost-link");
-    c = (struct fault_case){.step = SIM_AT_DATA, .fault = SIM_FAULT_REPLY, .text = "250 2.0.0 fine\r\n", .times = 1, .size = 4096};
+    c = (struct fault_case){.step = SIM_AT_DATA,
+                            .fault = SIM_FAULT_REPLY,
+                            .text = "250 2.0.0 fine\r\n",
+                            .times = 1,
+                            .size = 4096};
     expect(&c, 451, "msg=lost-link");
-    c = (struct fault_case){.step = SIM_AT_RCPT, .fault = SIM_FAULT_REPLY, .text = "354 go\r\n", .times = 1, .size = 4096};
+    c = (struct fault_case){.step = SIM_AT_RCPT,
+                            .fault = SIM_FAULT_REPLY,
+                            .text = "354 go\r\n",
+                            .times = 1,
+                            .size = 4096};
     expect(&c, 451, "msg=lost-link");
 }
 
 static void slow_and_dripping_is_no_fault(void **state)
 {
     (void)state;
-    static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_CHUNK, SIM_AT_VERDICT};
+    static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_CHUNK,
+                                          SIM_AT_VERDICT};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        struct fault_case c = {.step = steps[i], .fault = SIM_FAULT_DRIP, .times = 0, .size = 64 * 1024};
+        struct fault_case c = {
+            .step = steps[i], .fault = SIM_FAULT_DRIP, .times = 0, .size = 64 * 1024};
         each_way(&c, 250, "msg=delivered");
     }
 }
@@ -230,7 +277,11 @@ static void dead_in_the_pool_is_replaced_silently(void **state)
         struct scene s;
         stage_init(&s, ONE_PORT);
         stage_port(&s, "192.0.2.1:587")->faults[0] =
-            (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = faults[f], .times = 1, .delay = 500 * USEC_PER_MS, .skip = 1};
+            (struct sim_fault_rule){.step = SIM_AT_IDLE,
+                                    .fault = faults[f],
+                                    .times = 1,
+                                    .delay = 500 * USEC_PER_MS,
+                                    .skip = 1};
         s.plan.clients[0].pause = USEC_PER_SEC;
         stage_message(&s, "b@example.org", "x\r\n");
         stage_message(&s, "c@example.org", "y\r\n");

@@ -45,7 +45,8 @@ static void ten_in_ten_minutes(void **state)
     assert_int_equal(ask(&g, "::ffff:192.0.2.1", 300 * USEC_PER_SEC), GUARD_SHUT);
     assert_int_equal(ask(&g, "192.0.2.2", 300 * USEC_PER_SEC), GUARD_GO);
     assert_int_equal(ask(&g, "192.0.2.1", 600 * USEC_PER_SEC - 1), GUARD_SHUT);
-    assert_true(fail_once(&g, "192.0.2.1", 600 * USEC_PER_SEC)); /* the first is forgotten, and this is the tenth again */
+    /* the first is forgotten, and this is the tenth again */
+    assert_true(fail_once(&g, "192.0.2.1", 600 * USEC_PER_SEC));
     assert_int_equal(ask(&g, "192.0.2.1", 601 * USEC_PER_SEC), GUARD_SHUT);
     assert_int_equal(ask(&g, "192.0.2.1", 631 * USEC_PER_SEC), GUARD_GO);
     guard_free(&g);
@@ -96,18 +97,22 @@ static void the_oldest_is_forgotten(void **state)
         fail_once(&g, from, 1);
     }
     assert_int_equal(g.n, CAP_LOGIN_FAILURES);
-    assert_int_equal(ask(&g, "192.0.2.1", 2), GUARD_SHUT); /* and is the newest by that */
+    /* and is the newest by that */
+    assert_int_equal(ask(&g, "192.0.2.1", 2), GUARD_SHUT);
     fail_once(&g, "10.9.0.1", 2);
     assert_int_equal(g.n, CAP_LOGIN_FAILURES);
     assert_int_equal(ask(&g, "192.0.2.1", 2), GUARD_SHUT);
-    assert_int_equal(ask(&g, "198.51.100.1", 2), GUARD_GO); /* a success leaves nothing behind */
+    /* a success leaves nothing behind */
+    assert_int_equal(ask(&g, "198.51.100.1", 2), GUARD_GO);
     assert_int_equal(g.n, CAP_LOGIN_FAILURES - 1);
     guard_free(&g);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ten_in_ten_minutes), cmocka_unit_test(a_whole_network_of_ipv6_counts_as_one),
-                                       cmocka_unit_test(many_at_once), cmocka_unit_test(the_oldest_is_forgotten)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ten_in_ten_minutes),
+                                       cmocka_unit_test(a_whole_network_of_ipv6_counts_as_one),
+                                       cmocka_unit_test(many_at_once),
+                                       cmocka_unit_test(the_oldest_is_forgotten)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

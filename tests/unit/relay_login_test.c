@@ -20,7 +20,8 @@ static void on_client(void *ctx)
     struct login_stage *l = ctx;
     struct err err;
     ssize_t n;
-    while (l->n < sizeof l->heard - 1 && (n = sim_end_read(l->end, l->heard + l->n, sizeof l->heard - 1 - l->n, &err)) > 0)
+    while (l->n < sizeof l->heard - 1 &&
+           (n = sim_end_read(l->end, l->heard + l->n, sizeof l->heard - 1 - l->n, &err)) > 0)
         l->n += (size_t)n;
     l->heard[l->n] = 0;
 }
@@ -36,7 +37,8 @@ static void say(struct login_stage *l, const char *text)
 static void come(struct login_stage *l)
 {
     struct addr at, from;
-    assert_true(addr_parse_with_port(slice_of("127.0.0.1:25"), &at) && addr_parse(slice_of("127.0.0.1"), &from));
+    assert_true(addr_parse_with_port(slice_of("127.0.0.1:25"), &at) &&
+                addr_parse(slice_of("127.0.0.1"), &from));
     l->end = sim_connect(l->s.play.sim, &at, &from, on_client, l);
     sim_run_for(l->s.play.sim, USEC_PER_SEC / 10);
     say(l, "EHLO scanner\r\n");
@@ -54,7 +56,8 @@ static void begin(struct login_stage *l)
     const char *hash = crypt_r("sesame", "$5$rounds=1000$saltsalt$", &data);
     dprintf(fd, "scanner:%s\nlocked:!%s\n", hash, hash);
     close(fd);
-    snprintf(l->ini, sizeof l->ini, "[listen]\nauth = required\nusers_file = %s\n%s", l->users, ONE_PORT);
+    snprintf(l->ini, sizeof l->ini, "[listen]\nauth = required\nusers_file = %s\n%s", l->users,
+             ONE_PORT);
     stage_init(&l->s, l->ini);
     l->s.plan.nclients = 0;
     stage_port(&l->s, "192.0.2.1:587");
@@ -73,10 +76,12 @@ static void end(struct login_stage *l)
     sim_plan_free(&l->s.plan);
 }
 
-#define RIGHT "AUTH PLAIN AHNjYW5uZXIAc2VzYW1l\r\n" /* scanner, sesame */
+/* scanner, sesame */
+#define RIGHT "AUTH PLAIN AHNjYW5uZXIAc2VzYW1l\r\n"
 #define WRONG "AUTH PLAIN AHNjYW5uZXIAc2VzYW0=\r\n"
 #define LOCKED "AUTH PLAIN AGxvY2tlZABzZXNhbWU=\r\n"
-#define NOBODY "AUTH PLAIN AG5vYm9keQBzZXNhbWU=\r\n" /* a name that is not there, with a password that is */
+/* a name that is not there, with a password that is */
+#define NOBODY "AUTH PLAIN AG5vYm9keQBzZXNhbWU=\r\n"
 
 static void right_at_once_wrong_a_second_later(void **state)
 {
@@ -91,7 +96,8 @@ static void right_at_once_wrong_a_second_later(void **state)
         sim_run_for(l.s.play.sim, USEC_PER_SEC * 2 / 10);
         assert_int_equal(strncmp(l.heard, "535 5.7.8 ", 10), 0);
     }
-    sim_end_close(l.end); /* that was the third */
+    /* that was the third */
+    sim_end_close(l.end);
     come(&l);
     say(&l, RIGHT);
     sim_run_for(l.s.play.sim, USEC_PER_SEC / 10);
@@ -168,7 +174,9 @@ static void ten_lock_the_address_out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(right_at_once_wrong_a_second_later), cmocka_unit_test(the_client_goes_meanwhile),
-                                       cmocka_unit_test(the_server_ends_meanwhile), cmocka_unit_test(ten_lock_the_address_out)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(right_at_once_wrong_a_second_later),
+                                       cmocka_unit_test(the_client_goes_meanwhile),
+                                       cmocka_unit_test(the_server_ends_meanwhile),
+                                       cmocka_unit_test(ten_lock_the_address_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Mail that providers accept: the addresses that the upstream hears, the lines that are added, refusals explained; pure parts first, then whole
- * transactions in the simulated world. */
+/* Mail that providers accept: the addresses that the upstream hears, the lines that are added,
+ * refusals explained; pure parts first, then whole transactions in the simulated world. */
 #include "relay_world.h"
 
 #include "base/caps.h"
@@ -19,7 +19,8 @@ static struct address address(const char *text)
     return a;
 }
 
-static void assert_sender(const char *envelope_from, const char *qualify, const char *said, const char *heard)
+static void assert_sender(const char *envelope_from, const char *qualify, const char *said,
+                          const char *heard)
 {
     struct upstream_config u = {.envelope_from = (char *)envelope_from, .qualify = (char *)qualify};
     struct address from = address(said);
@@ -53,9 +54,11 @@ static void a_sender_too_long_to_be_completed(void **state)
     assert_sender(NULL, "q.example", said, NULL);
 }
 
-static void assert_recipient(const struct aliases *aliases, const char *qualify, const char *said, const char *heard)
+static void assert_recipient(const struct aliases *aliases, const char *qualify, const char *said,
+                             const char *heard)
 {
-    struct upstream_config u = {.qualify = (char *)qualify, .envelope_from = (char *)"me@x.example"};
+    struct upstream_config u = {.qualify = (char *)qualify,
+                                .envelope_from = (char *)"me@x.example"};
     struct address to = address(said);
     char *text = rewrite_recipient(aliases, &u, &to);
     if (heard)
@@ -68,8 +71,9 @@ static void assert_recipient(const struct aliases *aliases, const char *qualify,
 static void recipients(void **state)
 {
     (void)state;
-    struct alias items[] = {
-        {(char *)"*", (char *)"ops@e.example"}, {(char *)"root", (char *)"admin@e.example"}, {(char *)"Postmaster", (char *)"p@e.example"}};
+    struct alias items[] = {{(char *)"*", (char *)"ops@e.example"},
+                            {(char *)"root", (char *)"admin@e.example"},
+                            {(char *)"Postmaster", (char *)"p@e.example"}};
     struct aliases all = {items, 3}, named = {items + 1, 2}, none = {NULL, 0};
     assert_recipient(&all, "q.example", "<root@b.c>", "root@b.c");
     assert_recipient(&all, "q.example", "<root>", "admin@e.example");
@@ -83,7 +87,8 @@ static void recipients(void **state)
 
 /* ------------------------------------------------------------------ lines */
 
-static struct rewrite_plan plan_of(const struct upstream_config *u, const char *sender, const char *helo, const char *client, int how)
+static struct rewrite_plan plan_of(const struct upstream_config *u, const char *sender,
+                                   const char *helo, const char *client, int how)
 {
     struct addr a;
     struct rewrite_plan plan;
@@ -155,13 +160,16 @@ static void trace_lines(void **state)
     (void)state;
     assert_trace("pc", "192.0.2.7", 0, "Received: from pc ([192.0.2.7])" ENDS "SMTP" TAIL);
     assert_trace("pc", "192.0.2.7", 2, "Received: from pc ([192.0.2.7])" ENDS "SMTP" TAIL);
-    assert_trace("pc.lan", "2001:db8::7", 1, "Received: from pc.lan ([IPv6:2001:db8::7])" ENDS "ESMTP" TAIL);
+    assert_trace("pc.lan", "2001:db8::7", 1,
+                 "Received: from pc.lan ([IPv6:2001:db8::7])" ENDS "ESMTP" TAIL);
     assert_trace("pc", "192.0.2.7", 3, "Received: from pc ([192.0.2.7])" ENDS "ESMTPS" TAIL);
     assert_trace("pc", "192.0.2.7", 5, "Received: from pc ([192.0.2.7])" ENDS "ESMTPA" TAIL);
     assert_trace("pc", "192.0.2.7", 7, "Received: from pc ([192.0.2.7])" ENDS "ESMTPSA" TAIL);
     assert_trace("pc", "192.0.2.7", 15, "Received: from pc ([192.0.2.7])" ENDS "UTF8SMTPSA" TAIL);
-    assert_trace("[192.0.2.7]", "192.0.2.7", 1, "Received: from [192.0.2.7] ([192.0.2.7])" ENDS "ESMTP" TAIL);
-    assert_trace("a (b) <c>\r\nX: \xc3\xa4;", "192.0.2.7", 1, "Received: from a?\?b?\??c?\??X:?\??\? ([192.0.2.7])" ENDS "ESMTP" TAIL);
+    assert_trace("[192.0.2.7]", "192.0.2.7", 1,
+                 "Received: from [192.0.2.7] ([192.0.2.7])" ENDS "ESMTP" TAIL);
+    assert_trace("a (b) <c>\r\nX: \xc3\xa4;", "192.0.2.7", 1,
+                 "Received: from a?\?b?\??c?\??X:?\??\? ([192.0.2.7])" ENDS "ESMTP" TAIL);
     assert_trace("", "192.0.2.7", 1, "Received: from unknown ([192.0.2.7])" ENDS "ESMTP" TAIL);
 }
 
@@ -194,7 +202,8 @@ static void a_copy_that_is_not_whole_takes_what_is_added(void **state)
 
 /* ------------------------------------------------------------------ refusals */
 
-static void assert_help(int code, const char *enhanced, const char *text, const struct upstream_config *u, const char *part)
+static void assert_help(int code, const char *enhanced, const char *text,
+                        const struct upstream_config *u, const char *part)
 {
     struct reply reply;
     reply_init(&reply);
@@ -212,27 +221,43 @@ static void assert_help(int code, const char *enhanced, const char *text, const 
 static void refusals_explained(void **state)
 {
     (void)state;
-    struct upstream_config u = {0},
-                           set = {
-                               .envelope_from = (char *)"a@b", .header_from = (char *)"a@b", .fix_headers = true, .qualify = (char *)"b"};
+    struct upstream_config u = {0}, set = {.envelope_from = (char *)"a@b",
+                                           .header_from = (char *)"a@b",
+                                           .fix_headers = true,
+                                           .qualify = (char *)"b"};
     const char *denied = "SMTP; Client does not have permissions to send as this sender";
     assert_help(550, "5.7.60", denied, &u, "envelope_from and header_from = ");
     assert_help(550, "5.7.60", "whatever", &u, "envelope_from and header_from = ");
     assert_help(550, "5.7.60", denied, &set, "at the provider");
-    assert_help(554, "5.2.252", "SendAsDenied; me@example.com not allowed to send as you@example.com", &u, "envelope_from");
-    assert_help(554, "", "Message rejected: Email address is not verified. The following identities failed", &u, "header_from");
+    assert_help(554, "5.2.252",
+                "SendAsDenied; me@example.com not allowed to send as you@example.com", &u,
+                "envelope_from");
+    assert_help(554, "",
+                "Message rejected: Email address is not verified. The following identities failed",
+                &u, "header_from");
     assert_help(550, "5.7.1", "Domain not verified", &u, "header_from = an");
-    assert_help(450, "", "The from.email domain must be verified in your account to send emails. #MS42207", &u, "header_from = an");
-    assert_help(550, "5.7.0", "This sender has not been confirmed: unverified sender", &u, "envelope_from and header_from = ");
-    assert_help(553, "", "Sender is not allowed to relay emails", &u, "envelope_from and header_from = ");
-    assert_help(550, "5.1.1", "Recipient address rejected: unverified address: mailbox full", &u, NULL);
-    assert_help(550, "", "The from address does not match a verified Sender Identity.", &u, "header_from = ");
+    assert_help(450, "",
+                "The from.email domain must be verified in your account to send emails. #MS42207",
+                &u, "header_from = an");
+    assert_help(550, "5.7.0", "This sender has not been confirmed: unverified sender", &u,
+                "envelope_from and header_from = ");
+    assert_help(553, "", "Sender is not allowed to relay emails", &u,
+                "envelope_from and header_from = ");
+    assert_help(550, "5.1.1", "Recipient address rejected: unverified address: mailbox full", &u,
+                NULL);
+    assert_help(550, "", "The from address does not match a verified Sender Identity.", &u,
+                "header_from = ");
     assert_help(550, "5.7.1", "Unconfigured Sending Domain <example.com>", &u, "header_from = ");
-    assert_help(553, "5.7.1", "<a@b.c>: Sender address rejected: not owned by user me", &u, "envelope_from = ");
-    assert_help(553, "5.7.1", "<a@b.c>: SENDER ADDRESS REJECTED: NOT OWNED BY USER ME", &set, "at the provider");
-    assert_help(504, "5.5.2", "<root>: Sender address rejected: need fully-qualified address", &u, "qualify = ");
-    assert_help(504, "5.5.2", "<root>: Sender address rejected: need fully-qualified address", &set, NULL);
-    assert_help(550, "5.7.1", "Messages missing a valid messageId header are not accepted.", &u, "fix_headers = yes");
+    assert_help(553, "5.7.1", "<a@b.c>: Sender address rejected: not owned by user me", &u,
+                "envelope_from = ");
+    assert_help(553, "5.7.1", "<a@b.c>: SENDER ADDRESS REJECTED: NOT OWNED BY USER ME", &set,
+                "at the provider");
+    assert_help(504, "5.5.2", "<root>: Sender address rejected: need fully-qualified address", &u,
+                "qualify = ");
+    assert_help(504, "5.5.2", "<root>: Sender address rejected: need fully-qualified address", &set,
+                NULL);
+    assert_help(550, "5.7.1", "Messages missing a valid messageId header are not accepted.", &u,
+                "fix_headers = yes");
     assert_help(550, "5.1.1", "no such user", &u, NULL);
     assert_help(550, "", "", &u, NULL);
 }
@@ -284,11 +309,14 @@ static void headers_are_completed(void **state)
         assert_body(&s, 1, "Date: d\r\nMessage-ID: m\r\nFrom: f\r\n\r\nbody\r\n");
         struct slice first = buf_view(&taken(&s, 0)->body), third = buf_view(&taken(&s, 2)->body);
         assert_true(slice_starts(first, "Subject: x\r\nDate: Thu, 1 Jan 2026 00:00:"));
-        assert_int_equal(count(first, "@proxy.example.com>\r\nFrom: a@example.com\r\n\r\nbody\r\n"), 1);
+        assert_int_equal(count(first, "@proxy.example.com>\r\nFrom: a@example.com\r\n\r\nbody\r\n"),
+                         1);
         assert_true(slice_starts(third, "Date: "));
         assert_int_equal(count(third, "\r\nFrom: a@example.com\r\n\r\nno header here\r\n"), 1);
-        assert_int_equal(count(buf_view(&taken(&s, 3)->body), "\r\nFrom: a@example.com\r\n\r\n"), 1);
-        assert_true(sim_log_has(s.play.sim, " size=20 ")); /* as the client sent it */
+        assert_int_equal(count(buf_view(&taken(&s, 3)->body), "\r\nFrom: a@example.com\r\n\r\n"),
+                         1);
+        /* as the client sent it */
+        assert_true(sim_log_has(s.play.sim, " size=20 "));
         end(&s);
     }
 }
@@ -307,7 +335,8 @@ static void a_replay_adds_nothing_twice(void **state)
         stage_init(&s, ONE_PORT "fix_headers = yes\nreceived = yes\nheader_from = me@x.example\n");
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->chunking = chunking;
-        up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 20000};
+        up->faults[0] = (struct sim_fault_rule){
+            .step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 20000};
         struct sim_message *m = stage_message(&s, "b@example.org", "");
         m->body = large;
         m->len = sizeof large;
@@ -315,9 +344,12 @@ static void a_replay_adds_nothing_twice(void **state)
         assert_int_equal(s.struck, 1);
         assert_int_equal(stage_outcome(&s, 0)->final, 250);
         struct slice body = buf_view(&taken(&s, 0)->body);
-        static const char *const once[] = {
-            "Received: from ", "From: me@x.example\r\n",      "Date: ",
-            "Message-ID: ",    "Reply-To: a@example.com\r\n", "X-Original-From: a@example.com\r\n\r\nbody\r\n"};
+        static const char *const once[] = {"Received: from ",
+                                           "From: me@x.example\r\n",
+                                           "Date: ",
+                                           "Message-ID: ",
+                                           "Reply-To: a@example.com\r\n",
+                                           "X-Original-From: a@example.com\r\n\r\nbody\r\n"};
         assert_true(slice_starts(body, once[0]));
         for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
             assert_int_equal(count(body, once[i]), 1);
@@ -330,15 +362,17 @@ static void the_upstream_hears_other_addresses(void **state)
     (void)state;
     struct scene s;
     /* the simulator's file begins in [server] */
-    stage_init(&s, "aliases = root=admin@example.net *=ops@example.net\n" ONE_PORT
-                   "senders = root@* a@example.com <>\nenvelope_from = me@x.example\nfix_headers = no\n");
+    stage_init(
+        &s, "aliases = root=admin@example.net *=ops@example.net\n" ONE_PORT
+            "senders = root@* a@example.com <>\nenvelope_from = me@x.example\nfix_headers = no\n");
     stage_port(&s, "192.0.2.1:587");
     struct sim_message *m = stage_message(&s, "Root", "x\r\n");
     m->to[1] = "cron";
     m->to[2] = "c@example.org";
     m->nto = 3;
     stage_message(&s, "b@example.org", "x\r\n")->from = "";
-    stage_message(&s, "b@example.org", "x\r\n")->from = "me@x.example"; /* patterns see what the client said */
+    /* patterns see what the client said */
+    stage_message(&s, "b@example.org", "x\r\n")->from = "me@x.example";
     stage_play(&s);
     assert_string_equal(taken(&s, 0)->from, "me@x.example");
     assert_string_equal(taken(&s, 0)->to[0], "admin@example.net");
@@ -346,7 +380,8 @@ static void the_upstream_hears_other_addresses(void **state)
     assert_string_equal(taken(&s, 0)->to[2], "c@example.org");
     assert_string_equal(taken(&s, 1)->from, "");
     assert_int_equal(stage_outcome(&s, 2)->mail, 550);
-    assert_true(sim_log_has(s.play.sim, " from=a@example.com sent_as=me@x.example to=Root nrcpt=3 "));
+    assert_true(
+        sim_log_has(s.play.sim, " from=a@example.com sent_as=me@x.example to=Root nrcpt=3 "));
     assert_true(sim_log_has(s.play.sim, " from=\"\" to=b@example.org "));
     end(&s);
 }
@@ -405,7 +440,9 @@ static void a_refusal_goes_on_word_for_word_and_is_explained_once(void **state)
         struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
         up->chunking = false;
         up->faults[0] = (struct sim_fault_rule){
-            .step = steps[i], .fault = SIM_FAULT_REPLY, .text = "554 5.2.252 SendAsDenied; me not allowed to send as you\r\n"};
+            .step = steps[i],
+            .fault = SIM_FAULT_REPLY,
+            .text = "554 5.2.252 SendAsDenied; me not allowed to send as you\r\n"};
         struct sim_message *m = stage_message(&s, "b@example.org", "x\r\n");
         m->to[1] = "c@example.org";
         m->nto = 2;
@@ -413,7 +450,8 @@ static void a_refusal_goes_on_word_for_word_and_is_explained_once(void **state)
         assert_true(stage_said(&s, "554 5.2.252 SendAsDenied; me not allowed to send as you\r\n"));
         size_t lines = 0;
         for (size_t k = 0; k < sim_log_count(s.play.sim); k++)
-            lines += strstr(sim_log_line(s.play.sim, k), "help=\"envelope_from and header_from = ") != NULL;
+            lines += strstr(sim_log_line(s.play.sim, k),
+                            "help=\"envelope_from and header_from = ") != NULL;
         assert_int_equal(lines, 1);
         end(&s);
     }

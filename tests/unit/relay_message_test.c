@@ -1,4 +1,5 @@
-/* Whole messages on good days: what the client is told, what the upstream gets, what the log says. */
+/* Whole messages on good days: what the client is told, what the upstream gets, what the log
+ * says. */
 #include "relay_world.h"
 
 static bool log_has(const struct scene *s, const char *text)
@@ -19,7 +20,8 @@ static void delivered(void **state)
     assert_int_equal(stage_outcome(&s, 0)->final, 250);
     assert_int_equal(s.play.ledger->nmails, 1);
     assert_true(log_has(&s, "msg=delivered id="));
-    assert_true(log_has(&s, " from=a@example.com to=b@example.org nrcpt=1 size=25 client=127.0.0.1 listener=default upstream=default "
+    assert_true(log_has(&s, " from=a@example.com to=b@example.org nrcpt=1 size=25 client=127.0.0.1 "
+                            "listener=default upstream=default "
                             "port=587 tls=TLSv1.3 status=250 "));
     stage_end(&s);
 }
@@ -35,7 +37,8 @@ static void one_session_serves_many(void **state)
     stage_play(&s);
     assert_int_equal(s.play.ledger->nmails, 3);
     assert_int_equal(s.play.ledger->sessions, 1);
-    assert_true(log_has(&s, "rtts=2")); /* PROVEN BDAT: envelope, then the whole message */
+    /* PROVEN BDAT: envelope, then the whole message */
+    assert_true(log_has(&s, "rtts=2"));
     stage_end(&s);
 }
 
@@ -67,7 +70,8 @@ static void nobody_accepted(void **state)
     (void)state;
     struct scene s;
     stage_init(&s, ONE_PORT);
-    stage_port(&s, "192.0.2.1:587")->rcpt[0] = (struct sim_address_rule){"nobody", "550 5.1.1 no such person here"};
+    stage_port(&s, "192.0.2.1:587")->rcpt[0] =
+        (struct sim_address_rule){"nobody", "550 5.1.1 no such person here"};
     stage_message(&s, "nobody@example.org", "x\r\n");
     stage_message(&s, "b@example.org", "y\r\n")->rset_before = true;
     stage_play(&s);
@@ -82,7 +86,8 @@ static void mail_refused_upstream(void **state)
     (void)state;
     struct scene s;
     stage_init(&s, ONE_PORT);
-    stage_port(&s, "192.0.2.1:587")->mail[0] = (struct sim_address_rule){"a@", "553 5.7.1 not your address"};
+    stage_port(&s, "192.0.2.1:587")->mail[0] =
+        (struct sim_address_rule){"a@", "553 5.7.1 not your address"};
     stage_message(&s, "b@example.org", "x\r\n");
     stage_play(&s);
     assert_int_equal(stage_outcome(&s, 0)->mail, 250);
@@ -97,7 +102,8 @@ static void credentials_are_never_the_clients_trouble(void **state)
     (void)state;
     struct scene s;
     stage_init(&s, ONE_PORT);
-    stage_port(&s, "192.0.2.1:587")->mail[0] = (struct sim_address_rule){"a@", "530 5.7.0 authenticate first"};
+    stage_port(&s, "192.0.2.1:587")->mail[0] =
+        (struct sim_address_rule){"a@", "530 5.7.0 authenticate first"};
     stage_message(&s, "b@example.org", "x\r\n");
     stage_play(&s);
     assert_int_equal(stage_outcome(&s, 0)->rcpt[0], 451);
@@ -110,13 +116,15 @@ static void no_port_works(void **state)
 {
     (void)state;
     struct scene s;
-    stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
+    stage_init(&s, "[upstream]\nhost = " HOST
+                   "\nports = 587 2525\nusername = me\npassword = hunter2hunter2\n");
     stage_port(&s, "192.0.2.1:2525")->starttls = false;
     sim_plan_place(&s.plan, "192.0.2.1:587", NULL);
     stage_message(&s, "b@example.org", "x\r\n");
     stage_play(&s);
     assert_int_equal(stage_outcome(&s, 0)->rcpt[0], 451);
-    assert_true(stage_said(&s, "451 4.7.5 no port of " HOST " works: 587 refused, 2525 no-starttls ["));
+    assert_true(
+        stage_said(&s, "451 4.7.5 no port of " HOST " works: 587 refused, 2525 no-starttls ["));
     assert_true(log_has(&s, "msg=deferred"));
     stage_end(&s);
 }
@@ -132,10 +140,13 @@ static void size_unknown_at_mail(void **state)
     stage_play(&s);
     assert_int_equal(stage_outcome(&s, 0)->mail, 250);
     assert_int_equal(stage_outcome(&s, 0)->rcpt[0], 552);
-    assert_int_equal(stage_outcome(&s, 1)->mail, 552); /* by then it is known */
-    assert_false(log_has(&s, "rtts=1"));               /* the upstream was not even asked */
+    /* by then it is known */
+    assert_int_equal(stage_outcome(&s, 1)->mail, 552);
+    /* the upstream was not even asked */
+    assert_false(log_has(&s, "rtts=1"));
     assert_true(stage_said(&s, "552 5.3.4 the message is larger than " HOST " takes ["));
-    sim_verdict_free(&s.verdict); /* a refusal of ours */
+    /* a refusal of ours */
+    sim_verdict_free(&s.verdict);
     stage_end(&s);
 }
 
@@ -156,7 +167,8 @@ static void too_many_hops(void **state)
     assert_true(stage_said(&s, "554 5.4.6"));
     assert_int_equal(stage_outcome(&s, 1)->final, 250);
     assert_int_equal(s.play.ledger->nmails, 1);
-    sim_verdict_free(&s.verdict); /* the oracle knows only refusals of upstreams */
+    /* the oracle knows only refusals of upstreams */
+    sim_verdict_free(&s.verdict);
     stage_end(&s);
 }
 
@@ -182,7 +194,8 @@ static void too_many_clients(void **state)
     stage_port(&s, "192.0.2.1:587");
     stage_message(&s, "b@example.org", "x\r\n");
     s.plan.clients[0].pause = 2 * USEC_PER_SEC;
-    s.plan.clients[1] = (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_NEVER};
+    s.plan.clients[1] =
+        (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_NEVER};
     s.plan.delays[1] = 2 * USEC_PER_SEC;
     s.plan.nclients = 2;
     stage_play(&s);
@@ -202,7 +215,8 @@ static void no_route(void **state)
     assert_int_equal(stage_outcome(&s, 0)->mail, 550);
     assert_true(stage_said(&s, "550 5.7.1 "));
     assert_true(log_has(&s, "msg=refused"));
-    sim_verdict_free(&s.verdict); /* a refusal of ours */
+    /* a refusal of ours */
+    sim_verdict_free(&s.verdict);
     stage_end(&s);
 }
 
@@ -226,7 +240,9 @@ static void ehlo_warms_a_session(void **state)
     stage_init(&s, ONE_PORT);
     stage_port(&s, "192.0.2.1:587");
     s.plan.clients[0].parts_at = SIM_CLIENT_SAID_HELLO;
-    s.plan.clients[1] = (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_GREETED}; /* the world goes on that long */
+    /* the world goes on that long */
+    s.plan.clients[1] =
+        (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_GREETED};
     s.plan.delays[1] = 3 * USEC_PER_SEC;
     s.plan.nclients = 2;
     stage_message(&s, "b@example.org", "x\r\n");
@@ -242,7 +258,8 @@ static void large_body(void **state)
     enum { SIZE = 3 * 1024 * 1024 };
     static char body[SIZE];
     for (size_t i = 0; i < SIZE; i += 64)
-        memcpy(body + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n", 64);
+        memcpy(body + i, ".23456789012345678901234567890123456789012345678901234567890\r\n\r\n",
+               64);
     for (int chunking = 0; chunking < 2; chunking++) {
         stage_init(&s, ONE_PORT);
         stage_port(&s, "192.0.2.1:587")->chunking = chunking;

@@ -1,4 +1,5 @@
-/* Names of `destinations` in the simulated world: resolved in the background, rotation remembered, silence of the resolver told apart from "no such name". */
+/* Names of `destinations` in the simulated world: resolved in the background, rotation remembered,
+ * silence of the resolver told apart from "no such name". */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static void life_of_a_name(void **state)
     names_watch(n, hosts, 0);
     assert_int_equal(have(n, "mail.provider.test", "192.0.2.1"), NAMES_UNKNOWN);
     names_watch(n, hosts, 1);
-    names_free(&n); /* with questions under way */
+    /* with questions under way */
+    names_free(&n);
     sim_run_for(sim, 2 * USEC_PER_SEC);
     assert_int_equal(sim_living(sim).timers, 0);
     sim_free(&sim);
@@ -77,6 +79,7 @@ static void no_more_than_the_cap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(life_of_a_name), cmocka_unit_test(no_more_than_the_cap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(life_of_a_name),
+                                       cmocka_unit_test(no_more_than_the_cap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Replay bookkeeping: the copy with its caps, and the recipients of a session that replaces a lost one. */
+/* Replay bookkeeping: the copy with its caps, and the recipients of a session that replaces a lost
+ * one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,7 +111,8 @@ static void only_those_accepted_are_asked_again(void **state)
     recipients_restart(&rs);
     add(&rs, "d@x", 3);
     assert_string_equal(ask(&rs)->to, "a@x");
-    assert_string_equal(ask(&rs)->to, "c@x"); /* its answer got lost with the session */
+    /* its answer got lost with the session */
+    assert_string_equal(ask(&rs)->to, "c@x");
     assert_string_equal(ask(&rs)->to, "d@x");
     assert_null(ask(&rs));
     assert_string_equal(recipients_of_answer(&rs, 1)->to, "c@x");
@@ -120,7 +122,8 @@ static void only_those_accepted_are_asked_again(void **state)
     recipients_free(&rs);
 }
 
-/* A client that names recipients without end while each is refused: what is kept stays small, and answers find their recipients. */
+/* A client that names recipients without end while each is refused: what is kept stays small, and
+ * answers find their recipients. */
 static void refused_ones_are_left_out(void **state)
 {
     enum { MANY = 20000, FLIGHT = 100 };
@@ -145,7 +148,8 @@ static void refused_ones_are_left_out(void **state)
     }
     assert_int_equal(rs.accepted, accepted);
     assert_int_equal(rs.waiting, FLIGHT);
-    while (rs.waiting) /* the upstream refused MAIL: all are told at once, before the session's own answers come */
+    /* the upstream refused MAIL: all are told at once, before the session's own answers come */
+    while (rs.waiting)
         recipients_tell(&rs, recipients_waiting(&rs), false);
     for (int i = 0; i < 2000; i++) {
         add(&rs, "late@x", 1);
@@ -154,7 +158,8 @@ static void refused_ones_are_left_out(void **state)
     assert_true(rs.n <= 1024);
     snprintf(name, sizeof name, "n%zu@x", answers);
     assert_string_equal(recipients_of_answer(&rs, answers)->to, name);
-    recipients_restart(&rs); /* another session is asked for the accepted ones, in their order */
+    /* another session is asked for the accepted ones, in their order */
+    recipients_restart(&rs);
     for (size_t i = 0; i < accepted; i++) {
         snprintf(name, sizeof name, "n%zu@x", i * 1000 + 7);
         assert_string_equal(ask(&rs)->to, name);

@@ -75,8 +75,8 @@ static void expect(int what, const char *in, const char *out)
         begin(&r, what, &result);
         feed(&r, slice_of(in), cut);
         if (!slice_is(buf_view(&result.out), out)) {
-            printf("cut at %zu of:\n%s\n--- made:\n%.*s\n--- instead of:\n%s\n", cut, in, (int)result.out.len,
-                   result.out.len ? buf_view(&result.out).data : "", out);
+            printf("cut at %zu of:\n%s\n--- made:\n%.*s\n--- instead of:\n%s\n", cut, in,
+                   (int)result.out.len, result.out.len ? buf_view(&result.out).data : "", out);
             fail();
         }
         rewrite_free(&r);
@@ -100,11 +100,14 @@ static void adds_what_is_missing(void **state)
     (void)state;
     static const struct row rows[] = {
         {"Subject: x\r\n\r\nbody\r\n", "Subject: x\r\n" DATE ID FROM "\r\nbody\r\n"},
-        {"From: a@b\r\nDate: now\r\n\r\nDate: x\r\n", "From: a@b\r\nDate: now\r\n" ID "\r\nDate: x\r\n"},
-        {"date: x\r\nMESSAGE-id : y\r\nfrom:z\r\n\r\nb", "date: x\r\nMESSAGE-id : y\r\nfrom:z\r\n\r\nb"},
+        {"From: a@b\r\nDate: now\r\n\r\nDate: x\r\n",
+         "From: a@b\r\nDate: now\r\n" ID "\r\nDate: x\r\n"},
+        {"date: x\r\nMESSAGE-id : y\r\nfrom:z\r\n\r\nb",
+         "date: x\r\nMESSAGE-id : y\r\nfrom:z\r\n\r\nb"},
         {"Dates: x\r\nX-Date: x\r\nSubject: y\r\n Date: folded\r\n\r\n",
          "Dates: x\r\nX-Date: x\r\nSubject: y\r\n Date: folded\r\n" DATE ID FROM "\r\n"},
-        {"Date:\r\nMessage-ID:\r\nFrom:\r\n\r\n", "Date:\r\nMessage-ID:\r\nFrom:\r\n\r\n"}, /* there, and none of our business */
+        /* there, and none of our business */
+        {"Date:\r\nMessage-ID:\r\nFrom:\r\n\r\n", "Date:\r\nMessage-ID:\r\nFrom:\r\n\r\n"},
         {"Resent-Date: x\r\nResent-From: y\r\nResent-Message-ID: z\r\n\r\n",
          "Resent-Date: x\r\nResent-From: y\r\nResent-Message-ID: z\r\n" DATE ID FROM "\r\n"},
         {"\r\nbody\r\n", DATE ID FROM "\r\nbody\r\n"},
@@ -128,10 +131,14 @@ static void separates_header_and_body(void **state)
         {" indented\r\n", DATE ID FROM "\r\n indented\r\n"},
         {": x\r\n", DATE ID FROM "\r\n: x\r\n"},
         {"\xc3\xa4: x\r\n", DATE ID FROM "\r\n\xc3\xa4: x\r\n"},
-        {"http://x\r\n", "http://x\r\n" DATE ID FROM "\r\n"}, /* by its form a field */
-        {"Subject: x\r\nno field here\r\nDate: y\r\n", "Subject: x\r\n" DATE ID FROM "\r\nno field here\r\nDate: y\r\n"},
-        {"From: a\r\nDate: b\r\nMessage-ID: c\r\nno field\r\n", "From: a\r\nDate: b\r\nMessage-ID: c\r\n\r\nno field\r\n"},
-        {"Subject: x\r\nFrom me Thu Jan  1 00:00:00 2026\r\n", "Subject: x\r\n" DATE ID FROM "\r\nFrom me Thu Jan  1 00:00:00 2026\r\n"},
+        /* by its form a field */
+        {"http://x\r\n", "http://x\r\n" DATE ID FROM "\r\n"},
+        {"Subject: x\r\nno field here\r\nDate: y\r\n",
+         "Subject: x\r\n" DATE ID FROM "\r\nno field here\r\nDate: y\r\n"},
+        {"From: a\r\nDate: b\r\nMessage-ID: c\r\nno field\r\n",
+         "From: a\r\nDate: b\r\nMessage-ID: c\r\n\r\nno field\r\n"},
+        {"Subject: x\r\nFrom me Thu Jan  1 00:00:00 2026\r\n",
+         "Subject: x\r\n" DATE ID FROM "\r\nFrom me Thu Jan  1 00:00:00 2026\r\n"},
     };
     EXPECT_ROWS(FIX, rows);
 }
@@ -140,26 +147,36 @@ static void drops_mbox_lines(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\nb", "Subject: x\r\n" DATE ID FROM "\r\nb"},
+        {"From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\nb",
+         "Subject: x\r\n" DATE ID FROM "\r\nb"},
         {"From me@x Thu Jan  1 00:00:00 2026\r\n", DATE ID FROM "\r\n"},
         {"From me@x Thu Jan  1 00:00:00 2026", DATE ID FROM "\r\n"},
         {"From me@x Thu Jan  1 00:00:00 2026\r\nHello\r\n", DATE ID FROM "\r\nHello\r\n"},
         {"From me@x Thu Jan  1 00:00:00 2026\r\n indented\r\n", DATE ID FROM "\r\n indented\r\n"},
-        {"From now on, may we meet at 12:30?\r\nMe\r\n", DATE ID FROM "\r\nFrom now on, may we meet at 12:30?\r\nMe\r\n"},
+        {"From now on, may we meet at 12:30?\r\nMe\r\n",
+         DATE ID FROM "\r\nFrom now on, may we meet at 12:30?\r\nMe\r\n"},
         {"From Jan\r\n", DATE ID FROM "\r\nFrom Jan\r\n"},
         {"From now on", DATE ID FROM "\r\nFrom now on"},
-        {"From : a@b\r\n\r\n", "From : a@b\r\n" DATE ID "\r\n"}, /* RFC 5322 4.5 */
+        /* RFC 5322 4.5 */
+        {"From : a@b\r\n\r\n", "From : a@b\r\n" DATE ID "\r\n"},
     };
     EXPECT_ROWS(FIX, rows);
-    expect(0, "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n", "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n");
-    expect(TRACED, "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n", TRACE "Subject: x\r\n\r\n");
+    expect(0, "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n",
+           "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n");
+    expect(TRACED, "From me@x Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n",
+           TRACE "Subject: x\r\n\r\n");
 }
 
 static void changes_nothing_unasked(void **state)
 {
     (void)state;
-    static const char *const same[] = {
-        "", "x", "Subject: x\r\n\r\nb\r\n", "Hello there\r\n", "\r\nb", "From a@b\r\n b\r\n\r\n", "From: a\r\nFrom: b\r\n\r\n"};
+    static const char *const same[] = {"",
+                                       "x",
+                                       "Subject: x\r\n\r\nb\r\n",
+                                       "Hello there\r\n",
+                                       "\r\nb",
+                                       "From a@b\r\n b\r\n\r\n",
+                                       "From: a\r\nFrom: b\r\n\r\n"};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         expect(0, same[i], same[i]);
 }
@@ -168,7 +185,8 @@ static void puts_the_trace_line_first(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"Received: old\r\nSubject: x\r\n\r\nb\r\n", TRACE "Received: old\r\nSubject: x\r\n\r\nb\r\n"},
+        {"Received: old\r\nSubject: x\r\n\r\nb\r\n",
+         TRACE "Received: old\r\nSubject: x\r\n\r\nb\r\n"},
         {"Hello there\r\n", TRACE "\r\nHello there\r\n"},
         {"Subject: x\r\nno field\r\n", TRACE "Subject: x\r\nno field\r\n"},
         {"\r\nb", TRACE "\r\nb"},
@@ -185,30 +203,45 @@ static void readdresses_from(void **state)
     (void)state;
     static const struct row rows[] = {
         {"From: old@x\r\nTo: y\r\n\r\nb", "From: " OURS "\r\nTo: y\r\n" ORIGINAL(" old@x") "\r\nb"},
-        {"From: The Scanner <old@x>\r\n\r\n", "From: The Scanner <" OURS ">\r\n" ORIGINAL(" The Scanner <old@x>") "\r\n"},
-        {"from:old@x (Scanner)\r\n\r\n", "from:" OURS " (Scanner)\r\n" ORIGINAL("old@x (Scanner)") "\r\n"},
+        {"From: The Scanner <old@x>\r\n\r\n",
+         "From: The Scanner <" OURS ">\r\n" ORIGINAL(" The Scanner <old@x>") "\r\n"},
+        {"from:old@x (Scanner)\r\n\r\n",
+         "from:" OURS " (Scanner)\r\n" ORIGINAL("old@x (Scanner)") "\r\n"},
         {"From: =?utf-8?Q?B=C3=BCro?=\r\n\t<old@x>\r\n\r\n",
-         "From: =?utf-8?Q?B=C3=BCro?=\r\n\t<" OURS ">\r\n" ORIGINAL(" =?utf-8?Q?B=C3=BCro?=\r\n\t<old@x>") "\r\n"},
+         "From: =?utf-8?Q?B=C3=BCro?=\r\n\t<" OURS
+         ">\r\n" ORIGINAL(" =?utf-8?Q?B=C3=BCro?=\r\n\t<old@x>") "\r\n"},
         {"From:\r\n old@x\r\n\r\n", "From:\r\n " OURS "\r\n" ORIGINAL("\r\n old@x") "\r\n"},
-        {"From: \"a, <b@c>\" <old@x>\r\n\r\n", "From: \"a, <b@c>\" <" OURS ">\r\n" ORIGINAL(" \"a, <b@c>\" <old@x>") "\r\n"},
+        {"From: \"a, <b@c>\" <old@x>\r\n\r\n",
+         "From: \"a, <b@c>\" <" OURS ">\r\n" ORIGINAL(" \"a, <b@c>\" <old@x>") "\r\n"},
         {"From: (a (b@c), d) <@r,@s:old@x> (e)\r\n\r\n",
-         "From: (a (b@c), d) <" OURS "> (e)\r\n" ORIGINAL(" (a (b@c), d) <@r,@s:old@x> (e)") "\r\n"},
-        {"From: Doe, John <j@x>\r\n\r\n", "From: Doe, John <" OURS ">\r\n" ORIGINAL(" Doe, John <j@x>") "\r\n"},
+         "From: (a (b@c), d) <" OURS
+         "> (e)\r\n" ORIGINAL(" (a (b@c), d) <@r,@s:old@x> (e)") "\r\n"},
+        {"From: Doe, John <j@x>\r\n\r\n",
+         "From: Doe, John <" OURS ">\r\n" ORIGINAL(" Doe, John <j@x>") "\r\n"},
         {"From: j@x <k@x>\r\n\r\n", "From: j@x <" OURS ">\r\n" ORIGINAL(" j@x <k@x>") "\r\n"},
         {"From: \"a b\"@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" \"a b\"@x") "\r\n"},
-        {"From: A <a@x>, B <b@x>\r\n\r\n", "From: A <" OURS ">\r\n" ORIGINAL(" A <a@x>, B <b@x>") "\r\n"},
+        {"From: A <a@x>, B <b@x>\r\n\r\n",
+         "From: A <" OURS ">\r\n" ORIGINAL(" A <a@x>, B <b@x>") "\r\n"},
         {"From: a@x,\r\n b@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" a@x,\r\n b@x") "\r\n"},
-        {"From: J <a@x>, Doe\r\n\r\n", "From: J <" OURS ">, Doe\r\n" ORIGINAL(" J <a@x>, Doe") "\r\n"},
-        {"From: \xc3\xa4 <\xc3\xa4@x>\r\n\r\n", "From: \xc3\xa4 <" OURS ">\r\n" ORIGINAL(" \xc3\xa4 <\xc3\xa4@x>") "\r\n"},
-        {"From: \"never closed <old@x>\r\n\r\n", "From: " OURS "\r\nX-Original-From: \"never closed <old@x>\r\n\r\n"},
-        {"From: a@x\"never closed\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" a@x\"never closed") "\r\n"},
+        {"From: J <a@x>, Doe\r\n\r\n",
+         "From: J <" OURS ">, Doe\r\n" ORIGINAL(" J <a@x>, Doe") "\r\n"},
+        {"From: \xc3\xa4 <\xc3\xa4@x>\r\n\r\n",
+         "From: \xc3\xa4 <" OURS ">\r\n" ORIGINAL(" \xc3\xa4 <\xc3\xa4@x>") "\r\n"},
+        {"From: \"never closed <old@x>\r\n\r\n",
+         "From: " OURS "\r\nX-Original-From: \"never closed <old@x>\r\n\r\n"},
+        {"From: a@x\"never closed\r\n\r\n",
+         "From: " OURS "\r\n" ORIGINAL(" a@x\"never closed") "\r\n"},
         {"From: me <old@x\r\n\r\n", "From: " OURS "\r\nX-Original-From: me <old@x\r\n\r\n"},
         {"From: " OURS ", b@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" " OURS ", b@x") "\r\n"},
-        {"From: (a (b) c@d) old@x\r\n\r\n", "From: (a (b) c@d) " OURS "\r\n" ORIGINAL(" (a (b) c@d) old@x") "\r\n"},
+        {"From: (a (b) c@d) old@x\r\n\r\n",
+         "From: (a (b) c@d) " OURS "\r\n" ORIGINAL(" (a (b) c@d) old@x") "\r\n"},
         {"From: root\r\n\r\n", "From: " OURS "\r\nX-Original-From: root\r\n\r\n"},
-        {"From: root (Cron Daemon)\r\n\r\n", "From: " OURS " (Cron Daemon)\r\nX-Original-From: root (Cron Daemon)\r\n\r\n"},
-        {"From: (UPS\r\n (2)) ups.2\r\n\r\n", "From: (UPS\r\n (2)) " OURS "\r\nX-Original-From: (UPS\r\n (2)) ups.2\r\n\r\n"},
-        {"From: Cron <root>\r\n\r\n", "From: Cron <" OURS ">\r\nX-Original-From: Cron <root>\r\n\r\n"},
+        {"From: root (Cron Daemon)\r\n\r\n",
+         "From: " OURS " (Cron Daemon)\r\nX-Original-From: root (Cron Daemon)\r\n\r\n"},
+        {"From: (UPS\r\n (2)) ups.2\r\n\r\n",
+         "From: (UPS\r\n (2)) " OURS "\r\nX-Original-From: (UPS\r\n (2)) ups.2\r\n\r\n"},
+        {"From: Cron <root>\r\n\r\n",
+         "From: Cron <" OURS ">\r\nX-Original-From: Cron <root>\r\n\r\n"},
         {"From: The Scanner\r\n\r\n", "From: " OURS "\r\nX-Original-From: The Scanner\r\n\r\n"},
         {"From: root, me\r\n\r\n", "From: " OURS "\r\nX-Original-From: root, me\r\n\r\n"},
         {"From: root (x\r\n\r\n", "From: " OURS " (x\r\nX-Original-From: root (x\r\n\r\n"},
@@ -223,7 +256,8 @@ static void readdresses_from(void **state)
 static void leaves_what_is_right(void **state)
 {
     (void)state;
-    static const char *const same[] = {"From: " OURS "\r\n\r\n", "From: Me <NEW@ACC.example>\r\n\r\n",
+    static const char *const same[] = {"From: " OURS "\r\n\r\n",
+                                       "From: Me <NEW@ACC.example>\r\n\r\n",
                                        "From: Me\r\n <" OURS ">\r\nSender: <" OURS ">\r\n\r\n"};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         expect(READDRESSED, same[i], same[i]);
@@ -235,16 +269,24 @@ static void keeps_one_from_and_the_sender_with_it(void **state)
     static const struct row rows[] = {
         {"Subject: x\r\n\r\n", "Subject: x\r\nFrom: " OURS "\r\n\r\n"},
         {"Hello there\r\n", "From: " OURS "\r\n\r\nHello there\r\n"},
-        {"From: a@x\r\nFrom: b@x\r\n\r\n", "From: " OURS "\r\nX-Original-From: b@x\r\n" ORIGINAL(" a@x") "\r\n"},
-        {"From: " OURS "\r\nFrom: b@x\r\n y\r\n\r\n", "From: " OURS "\r\nX-Original-From: b@x\r\n y\r\n\r\n"},
-        {"Reply-To: r@x\r\nFrom: a@x\r\n\r\n", "Reply-To: r@x\r\nFrom: " OURS "\r\nX-Original-From: a@x\r\n\r\n"},
-        {"From: a@x\r\nreply-to: r@x\r\n\r\n", "From: " OURS "\r\nreply-to: r@x\r\nX-Original-From: a@x\r\n\r\n"},
-        {"Sender: S <s@x>\r\nFrom: " OURS "\r\n\r\n", "Sender: S <" OURS ">\r\nFrom: " OURS "\r\n\r\n"},
-        {"From: a@x\r\nSender: nobody\r\n\r\n", "From: " OURS "\r\nSender: " OURS "\r\n" ORIGINAL(" a@x") "\r\n"},
-        {"Resent-From: a@x\r\nX-Sender: b\r\nFrom: " OURS "\r\n\r\n", "Resent-From: a@x\r\nX-Sender: b\r\nFrom: " OURS "\r\n\r\n"},
+        {"From: a@x\r\nFrom: b@x\r\n\r\n",
+         "From: " OURS "\r\nX-Original-From: b@x\r\n" ORIGINAL(" a@x") "\r\n"},
+        {"From: " OURS "\r\nFrom: b@x\r\n y\r\n\r\n",
+         "From: " OURS "\r\nX-Original-From: b@x\r\n y\r\n\r\n"},
+        {"Reply-To: r@x\r\nFrom: a@x\r\n\r\n",
+         "Reply-To: r@x\r\nFrom: " OURS "\r\nX-Original-From: a@x\r\n\r\n"},
+        {"From: a@x\r\nreply-to: r@x\r\n\r\n",
+         "From: " OURS "\r\nreply-to: r@x\r\nX-Original-From: a@x\r\n\r\n"},
+        {"Sender: S <s@x>\r\nFrom: " OURS "\r\n\r\n",
+         "Sender: S <" OURS ">\r\nFrom: " OURS "\r\n\r\n"},
+        {"From: a@x\r\nSender: nobody\r\n\r\n",
+         "From: " OURS "\r\nSender: " OURS "\r\n" ORIGINAL(" a@x") "\r\n"},
+        {"Resent-From: a@x\r\nX-Sender: b\r\nFrom: " OURS "\r\n\r\n",
+         "Resent-From: a@x\r\nX-Sender: b\r\nFrom: " OURS "\r\n\r\n"},
     };
     EXPECT_ROWS(READDRESSED, rows);
-    expect(READDRESSED | FIX, "From: a@x\r\n\r\n", "From: " OURS "\r\n" DATE ID ORIGINAL(" a@x") "\r\n");
+    expect(READDRESSED | FIX, "From: a@x\r\n\r\n",
+           "From: " OURS "\r\n" DATE ID ORIGINAL(" a@x") "\r\n");
 }
 
 /* ------------------------------------------------------------------ what is too large */
@@ -276,7 +318,8 @@ static void a_field_too_long_passes(void **state)
         struct rewrite r;
         struct result result;
         size_t most = run(READDRESSED, slice_make(in, n), piece, &r, &result);
-        assert_true(most <= 4 * CAP_HEADER_LINE); /* a power of two */
+        /* a power of two */
+        assert_true(most <= 4 * CAP_HEADER_LINE);
         assert_true(r.too_long);
         assert_true(slice_equal(buf_view(&result.out), slice_make(in, n)));
         rewrite_free(&r);
@@ -343,12 +386,18 @@ static void the_body_passes_in_one_piece(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(adds_what_is_missing),      cmocka_unit_test(separates_header_and_body),
-        cmocka_unit_test(drops_mbox_lines),          cmocka_unit_test(changes_nothing_unasked),
-        cmocka_unit_test(puts_the_trace_line_first), cmocka_unit_test(readdresses_from),
-        cmocka_unit_test(leaves_what_is_right),      cmocka_unit_test(keeps_one_from_and_the_sender_with_it),
-        cmocka_unit_test(a_field_too_long_passes),   cmocka_unit_test(a_field_just_short_enough_does_not),
-        cmocka_unit_test(a_name_too_long_is_none),   cmocka_unit_test(the_body_passes_in_one_piece),
+        cmocka_unit_test(adds_what_is_missing),
+        cmocka_unit_test(separates_header_and_body),
+        cmocka_unit_test(drops_mbox_lines),
+        cmocka_unit_test(changes_nothing_unasked),
+        cmocka_unit_test(puts_the_trace_line_first),
+        cmocka_unit_test(readdresses_from),
+        cmocka_unit_test(leaves_what_is_right),
+        cmocka_unit_test(keeps_one_from_and_the_sender_with_it),
+        cmocka_unit_test(a_field_too_long_passes),
+        cmocka_unit_test(a_field_just_short_enough_does_not),
+        cmocka_unit_test(a_name_too_long_is_none),
+        cmocka_unit_test(the_body_passes_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

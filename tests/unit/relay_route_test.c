@@ -67,7 +67,8 @@ static void make(struct world *w, const char *client)
     *w = (struct world){.senders = {"@example.com"}};
     assert_true(network_parse(slice_of("10.0.0.0/8"), &w->lan));
     assert_true(addr_parse(slice_of(client), &w->client));
-    w->upstreams[0] = (struct upstream_config){.name = "both", .senders = {w->senders, 1}, .clients = {&w->lan, 1}};
+    w->upstreams[0] = (struct upstream_config){
+        .name = "both", .senders = {w->senders, 1}, .clients = {&w->lan, 1}};
     w->upstreams[1] = (struct upstream_config){.name = "lan", .clients = {&w->lan, 1}};
     w->upstreams[2] = (struct upstream_config){.name = "rest"};
     w->config = (struct config){.upstreams = w->upstreams, .nupstreams = 3};
@@ -75,7 +76,8 @@ static void make(struct world *w, const char *client)
 
 static size_t find(struct world *w, const char *from)
 {
-    struct route_question q = {.config = &w->config, .listener = &w->listener, .client = &w->client, .user = NULL};
+    struct route_question q = {
+        .config = &w->config, .listener = &w->listener, .client = &w->client, .user = NULL};
     struct address a = address(from);
     return route_find(&q, &a);
 }
@@ -101,7 +103,8 @@ static void pinned(void **state)
     make(&w, "192.0.2.1");
     w.listener.upstream = "lan";
     assert_int_equal(find(&w, "a@example.com"), 1);
-    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
+    struct route_question q = {
+        .config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
     assert_false(reaches(&q, 0));
     assert_true(reaches(&q, 1));
     assert_false(reaches(&q, 2));
@@ -112,10 +115,12 @@ static void reachable(void **state)
     (void)state;
     struct world w;
     make(&w, "10.1.2.3");
-    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
+    struct route_question q = {
+        .config = &w.config, .listener = &w.listener, .client = &w.client, .user = NULL};
     assert_true(reaches(&q, 0));
     assert_true(reaches(&q, 1));
-    assert_false(reaches(&q, 2)); /* the one before takes all of this client */
+    /* the one before takes all of this client */
+    assert_false(reaches(&q, 2));
     make(&w, "192.0.2.1");
     assert_false(reaches(&q, 0));
     assert_false(reaches(&q, 1));
@@ -125,7 +130,8 @@ static void reachable(void **state)
 static void by_destination(void **state)
 {
     (void)state;
-    struct destination nets[1] = {{0}}, names[2] = {{.name = "203.0.113.9"}, {.name = "mail.provider.test"}};
+    struct destination nets[1] = {{0}},
+                       names[2] = {{.name = "203.0.113.9"}, {.name = "mail.provider.test"}};
     struct addr there, literal, elsewhere;
     struct world w;
     make(&w, "10.1.2.3");
@@ -137,21 +143,25 @@ static void by_destination(void **state)
     w.upstreams[1] = (struct upstream_config){.name = "name", .destinations = {names, 1}};
     w.upstreams[2] = (struct upstream_config){.name = "rest"};
     struct address from = address("a@example.com");
-    struct route_question q = {.config = &w.config, .listener = &w.listener, .client = &w.client, .original = &there};
+    struct route_question q = {
+        .config = &w.config, .listener = &w.listener, .client = &w.client, .original = &there};
     assert_int_equal(route_find(&q, &from), 0);
     assert_true(reaches(&q, 0));
     assert_false(reaches(&q, 1));
-    assert_false(reaches(&q, 2)); /* the first takes all that went there */
+    /* the first takes all that went there */
+    assert_false(reaches(&q, 2));
     q.original = &literal;
     assert_int_equal(route_find(&q, &from), 1);
     q.original = &elsewhere;
     assert_int_equal(route_find(&q, &from), 2);
-    q.original = NULL; /* came by itself */
+    /* came by itself */
+    q.original = NULL;
     assert_int_equal(route_find(&q, &from), 2);
     assert_false(reaches(&q, 0));
     q.original = &(struct addr){.family = ADDR_NONE};
     assert_int_equal(route_find(&q, &from), 2);
-    w.upstreams[1].destinations.n = 2; /* a name that nobody has resolved may be the one: not the account behind it */
+    /* a name that nobody has resolved may be the one: not the account behind it */
+    w.upstreams[1].destinations.n = 2;
     q.original = &elsewhere;
     assert_int_equal(route_find(&q, &from), ROUTE_LATER);
     assert_true(reaches(&q, 1));
@@ -169,27 +179,32 @@ static const char office[] =
     "[upstream boss]\nhost = h\nsenders = boss@example.com chief@example.com\n"
     "[upstream erp]\nhost = h\nusers = erp Erp2\nsenders = @example.com\n"
     "[upstream nightly]\nhost = h\nusers = backup\n"
-    "[upstream scanners]\nhost = h\nclients = 10.1.0.0/16 10.2.0.9 fd00:1::/32\nsenders = scan@* @scan.example.com\n"
+    "[upstream scanners]\nhost = h\nclients = 10.1.0.0/16 10.2.0.9 fd00:1::/32\nsenders = scan@* "
+    "@scan.example.com\n"
     "[upstream bounces]\nhost = h\nsenders = <>\n"
     "[upstream cameras]\nhost = h\nclients = 10.3.0.0/16\n"
     "[upstream alerts]\nhost = h\nsenders = root@* @alerts.example.com\n"
     "[upstream company]\nhost = h\nsenders = @example.com @example.org\n";
 
 static const struct route_case {
-    const char *listener, *client, *user, *from, *account; /* NULL: nobody */
+    /* NULL: nobody */
+    const char *listener, *client, *user, *from, *account;
 } cases[] = {
     {"lan", "10.9.9.9", NULL, "boss@example.com", "boss"},
     {"lan", "10.9.9.9", NULL, "BOSS@EXAMPLE.COM", "boss"},
     {"lan", "10.9.9.9", NULL, "chief@example.com", "boss"},
     {"lan", "10.9.9.9", NULL, "boss@example.org", "company"},
     {"lan", "10.9.9.9", NULL, "boss@sub.example.com", NULL},
-    {"lan", "10.9.9.9", NULL, "boss", NULL}, /* no domain */
+    /* no domain */
+    {"lan", "10.9.9.9", NULL, "boss", NULL},
     {"lan", "10.9.9.9", NULL, "a@example.com", "company"},
     {"lan", "10.9.9.9", NULL, "a@example.net", NULL},
     {"lan", "10.9.9.9", NULL, "", "bounces"},
     {"lan", "10.9.9.9", NULL, "root@anything.lan", "alerts"},
-    {"lan", "10.9.9.9", NULL, "root@example.com", "alerts"}, /* before company in the file */
-    {"lan", "10.9.9.9", NULL, "root", "alerts"},             /* * is any domain, none among them: qualify comes after */
+    /* before company in the file */
+    {"lan", "10.9.9.9", NULL, "root@example.com", "alerts"},
+    /* * is any domain, none among them: qualify comes after */
+    {"lan", "10.9.9.9", NULL, "root", "alerts"},
     {"lan", "10.9.9.9", NULL, "x@alerts.example.com", "alerts"},
     {"lan", "10.1.2.3", NULL, "scan@printer.lan", "scanners"},
     {"lan", "10.1.2.3", NULL, "Scan@example.com", "scanners"},
@@ -199,18 +214,22 @@ static const struct route_case {
     {"lan", "10.2.0.10", NULL, "scan@x.lan", NULL},
     {"lan", "fd00:1::5", NULL, "scan@x.lan", "scanners"},
     {"lan", "fd00:2::5", NULL, "scan@x.lan", NULL},
-    {"lan", "::ffff:10.1.2.3", NULL, "scan@x.lan", "scanners"}, /* the same client, as a socket of both families shows it */
+    /* the same client, as a socket of both families shows it */
+    {"lan", "::ffff:10.1.2.3", NULL, "scan@x.lan", "scanners"},
     {"lan", "10.3.0.1", NULL, "anybody@anywhere.test", "cameras"},
     {"lan", "10.3.0.1", NULL, "", "bounces"},
     {"lan", "10.3.0.1", NULL, "boss@example.com", "boss"},
     {"login", "10.9.9.9", "erp", "a@example.com", "erp"},
-    {"login", "10.9.9.9", "erp", "a@example.org", "company"}, /* all patterns must match */
-    {"login", "10.9.9.9", "ERP", "a@example.com", "company"}, /* names are told apart by case, as crypt files do */
+    /* all patterns must match */
+    {"login", "10.9.9.9", "erp", "a@example.org", "company"},
+    /* names are told apart by case, as crypt files do */
+    {"login", "10.9.9.9", "ERP", "a@example.com", "company"},
     {"login", "10.9.9.9", "Erp2", "boss@example.com", "boss"},
     {"login", "10.9.9.9", "backup", "a@nowhere.test", "nightly"},
     {"login", "10.9.9.9", "backup", "", "nightly"},
     {"login", "10.9.9.9", NULL, "a@nowhere.test", NULL},
-    {"pinned", "10.3.0.1", NULL, "anybody@anywhere.test", "alerts"}, /* whatever the patterns say */
+    /* whatever the patterns say */
+    {"pinned", "10.3.0.1", NULL, "anybody@anywhere.test", "alerts"},
     {"pinned", "10.3.0.1", "backup", "", "alerts"},
 };
 
@@ -231,12 +250,17 @@ static void the_table(void **state)
         struct addr client;
         struct address from = address(r->from);
         assert_true(addr_parse(slice_of(r->client), &client));
-        struct route_question q = {.config = config, .listener = listener_of(config, r->listener), .client = &client, .user = r->user};
+        struct route_question q = {.config = config,
+                                   .listener = listener_of(config, r->listener),
+                                   .client = &client,
+                                   .user = r->user};
         size_t got = route_find(&q, &from);
         const char *name = got < config->nupstreams ? config->upstreams[got].name : "nobody";
         if (strcmp(name, r->account ? r->account : "nobody") != 0)
-            fail_msg("row %zu: <%s> of %s goes to %s, not to %s", i, r->from, r->client, name, r->account ? r->account : "nobody");
-        for (size_t k = 0; k < config->nupstreams; k++) { /* what check --route prints says the same */
+            fail_msg("row %zu: <%s> of %s goes to %s, not to %s", i, r->from, r->client, name,
+                     r->account ? r->account : "nobody");
+        /* what check --route prints says the same */
+        for (size_t k = 0; k < config->nupstreams; k++) {
             assert_true((route_judge(&q, k, &from) == ROUTE_FITS) <= (got <= k));
             if (k == got)
                 assert_int_equal(route_judge(&q, k, &from), ROUTE_FITS);
@@ -249,7 +273,9 @@ static void the_table(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns),  cmocka_unit_test(first_that_matches), cmocka_unit_test(pinned),
-                                       cmocka_unit_test(reachable), cmocka_unit_test(the_table),          cmocka_unit_test(by_destination)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patterns),  cmocka_unit_test(first_that_matches),
+        cmocka_unit_test(pinned),    cmocka_unit_test(reachable),
+        cmocka_unit_test(the_table), cmocka_unit_test(by_destination)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

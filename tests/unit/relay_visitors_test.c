@@ -1,4 +1,5 @@
-/* Connections and messages by client address: the numbers, the sliding window, the bound on what is remembered. */
+/* Connections and messages by client address: the numbers, the sliding window, the bound on what is
+ * remembered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 
 static struct addr address(unsigned n)
 {
-    return (struct addr){.family = ADDR_V4, .bytes = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+    return (struct addr){.family = ADDR_V4,
+                         .bytes = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
 }
 
 static void connections(void **state)
@@ -21,7 +23,8 @@ static void connections(void **state)
     struct visitors *v = visitors_new(7);
     struct addr a = address(1), b = address(2), six = {.family = ADDR_V6, .bytes = {10, 0, 0, 1}};
     (void)state;
-    struct visitor *first = visitors_enter(v, &a), *second = visitors_enter(v, &a), *other = visitors_enter(v, &six);
+    struct visitor *first = visitors_enter(v, &a), *second = visitors_enter(v, &a),
+                   *other = visitors_enter(v, &six);
     assert_ptr_equal(first, second);
     assert_int_equal(visitors_clients(v, &a), 2);
     assert_int_equal(visitors_clients(v, &six), 1);
@@ -47,11 +50,12 @@ static void window_slides(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(visitors_may_send(me, 3, MINUTE, now + i * 10 * USEC_PER_SEC));
     assert_false(visitors_may_send(me, 3, MINUTE, now + 21 * USEC_PER_SEC));
-    assert_false(
-        visitors_may_send(me, 3, MINUTE, now + MINUTE - 1)); /* what is refused does not count, and a calendar minute means nothing */
+    /* what is refused does not count, and a calendar minute means nothing */
+    assert_false(visitors_may_send(me, 3, MINUTE, now + MINUTE - 1));
     assert_true(visitors_may_send(me, 3, MINUTE, now + MINUTE + MINUTE / 30));
     assert_false(visitors_may_send(me, 3, MINUTE, now + MINUTE + MINUTE / 30));
-    assert_true(visitors_may_send(me, 3, MINUTE, now + 100 * MINUTE)); /* long silence empties it */
+    /* long silence empties it */
+    assert_true(visitors_may_send(me, 3, MINUTE, now + 100 * MINUTE));
     assert_true(visitors_may_send(me, 3, MINUTE, now + 100 * MINUTE));
     visitors_leave(v, &me, now + 100 * MINUTE);
     visitors_free(&v);
@@ -94,14 +98,16 @@ static void remembered_after_it_left(void **state)
     me = visitors_enter(v, &a);
     assert_false(visitors_may_send(me, 1, MINUTE, 3));
     visitors_leave(v, &me, 4);
-    for (unsigned i = 1; i <= CAP_RATE_ADDRESSES; i++) { /* a crowd passes through */
+    /* a crowd passes through */
+    for (unsigned i = 1; i <= CAP_RATE_ADDRESSES; i++) {
         struct addr other = address(i);
         struct visitor *one = visitors_enter(v, &other);
         assert_true(visitors_may_send(one, 1, MINUTE, 5));
         visitors_leave(v, &one, 5);
     }
     me = visitors_enter(v, &a);
-    assert_true(visitors_may_send(me, 1, MINUTE, 6)); /* the oldest was forgotten: what is kept is bounded */
+    /* the oldest was forgotten: what is kept is bounded */
+    assert_true(visitors_may_send(me, 1, MINUTE, 6));
     visitors_leave(v, &me, 6);
     struct addr last = address(CAP_RATE_ADDRESSES);
     me = visitors_enter(v, &last);
@@ -126,8 +132,9 @@ static void another_rate_begins_anew(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(connections), cmocka_unit_test(window_slides),
-                                       cmocka_unit_test(never_more_than_the_limit), cmocka_unit_test(remembered_after_it_left),
-                                       cmocka_unit_test(another_rate_begins_anew)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connections), cmocka_unit_test(window_slides),
+        cmocka_unit_test(never_more_than_the_limit), cmocka_unit_test(remembered_after_it_left),
+        cmocka_unit_test(another_rate_begins_anew)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Whole messages through the unmodified product in the simulated world: one upstream, one client, and what came of it. */
+/* Whole messages through the unmodified product in the simulated world: one upstream, one client,
+ * and what came of it. */
 #ifndef UNIT_RELAY_WORLD_H
 #define UNIT_RELAY_WORLD_H
 
@@ -16,14 +17,16 @@
 #include "sim/sim_history.h"
 
 #define HOST "mail.example.com"
-#define ONE_PORT "[upstream]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\n"
+#define ONE_PORT                                                                                   \
+    "[upstream]\nhost = " HOST "\nports = 587\nusername = me\npassword = hunter2hunter2\n"
 
 struct scene {
     struct sim_plan plan;
     struct sim_play play;
     struct sim_verdict verdict;
     bool ended;
-    unsigned struck; /* faults of the first port that really struck */
+    /* faults of the first port that really struck */
+    unsigned struck;
 };
 
 static inline struct sim_upstream_script kind_script(void)
@@ -41,7 +44,8 @@ static inline void stage_init(struct scene *s, const char *ini)
     s->plan.nnames = 1;
     s->plan.user = "me";
     s->plan.password = "hunter2hunter2";
-    s->plan.clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_NEVER};
+    s->plan.clients[0] =
+        (struct sim_client_script){.at = "127.0.0.1:25", .parts_at = SIM_CLIENT_NEVER};
     s->plan.nclients = 1;
     s->plan.delays[0] = USEC_PER_SEC;
 }
@@ -56,7 +60,8 @@ static inline struct sim_message *stage_message(struct scene *s, const char *to,
 {
     struct sim_client_script *c = &s->plan.clients[0];
     struct sim_message *m = &c->messages[c->n++];
-    *m = (struct sim_message){.from = "a@example.com", .to = {to}, .nto = 1, .body = body, .len = strlen(body)};
+    *m = (struct sim_message){
+        .from = "a@example.com", .to = {to}, .nto = 1, .body = body, .len = strlen(body)};
     return m;
 }
 

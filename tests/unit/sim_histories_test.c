@@ -1,4 +1,5 @@
-/* Fixed histories: the whole proxy, unmodified, in the simulated world, in the situations that it was built for. */
+/* Fixed histories: the whole proxy, unmodified, in the simulated world, in the situations that it
+ * was built for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +12,8 @@
 #include "sim/sim_history.h"
 
 static const char secret[] = "open-Sesame#42";
-static const char three_ports[] =
-    "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = open-Sesame#42\n";
+static const char three_ports[] = "[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = "
+                                  "mail.example.com\nusername = me\npassword = open-Sesame#42\n";
 
 /* ---- a stage: three good ports, one client with one message; tests spoil what they want ---- */
 
@@ -31,15 +32,20 @@ static void set(struct stage *s)
     p->ini = three_ports;
     p->user = "me";
     p->password = secret;
-    p->names[p->nnames++] = (struct sim_plan_name){.host = "mail.example.com", .addresses = "192.0.2.1"};
+    p->names[p->nnames++] =
+        (struct sim_plan_name){.host = "mail.example.com", .addresses = "192.0.2.1"};
     struct sim_upstream_script script = sim_upstream_kind("mail.example.com", "me", secret);
     s->p587 = sim_plan_place(p, "192.0.2.1:587", &script);
     s->p2525 = sim_plan_place(p, "192.0.2.1:2525", &script);
     s->p1025 = sim_plan_place(p, "192.0.2.1:1025", &script);
     static const char body[] = "Subject: hello\r\n\r\nworld\r\n";
-    p->clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
-    p->clients[0].messages[0] =
-        (struct sim_message){.from = "a@example.org", .to = {"b@example.net"}, .nto = 1, .body = body, .len = sizeof body - 1};
+    p->clients[0] =
+        (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
+    p->clients[0].messages[0] = (struct sim_message){.from = "a@example.org",
+                                                     .to = {"b@example.net"},
+                                                     .nto = 1,
+                                                     .body = body,
+                                                     .len = sizeof body - 1};
     p->nclients = 1;
 }
 
@@ -87,7 +93,8 @@ static void all_is_well(void **state)
     s.plan.calm = s.plan.must_arrive = true;
     play(&s);
     assert_int_equal(s.verdict.acked, 3);
-    assert_int_equal(s.play.ledger->nlogins, 1); /* one session for all three */
+    /* one session for all three */
+    assert_int_equal(s.play.ledger->nlogins, 1);
     assert_int_equal(s.play.ledger->mails[0].port, 587);
     strike(&s);
 }
@@ -102,7 +109,8 @@ static void a_black_holed_port_costs_half_a_second(void **state)
     play(&s);
     assert_int_equal(outcome(&s, 0)->final, 250);
     assert_int_equal(s.play.ledger->mails[0].port, 2525);
-    usec took = outcome(&s, 0)->acked - USEC_PER_SEC; /* the clock starts at one second */
+    /* the clock starts at one second */
+    usec took = outcome(&s, 0)->acked - USEC_PER_SEC;
     assert_in_range(took, 500 * USEC_PER_MS, 700 * USEC_PER_MS);
     strike(&s);
 }
@@ -142,13 +150,17 @@ static void a_link_lost_in_mid_body_is_replaced_unseen(void **state)
     struct stage s;
     set(&s);
     large_body(&s, 300000);
-    s.p587->script.faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 100000};
+    s.p587->script.faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 100000};
     play(&s);
     assert_int_equal(outcome(&s, 0)->final, 250);
     assert_int_equal(s.play.ledger->nmails, 1);
     assert_int_equal(s.play.ledger->mails[0].body.len, 300000);
-    assert_int_equal(s.play.ledger->mails[0].port, 2525); /* the lost session had never completed a transaction */
-    assert_string_equal(sim_client_replies(s.play.clients[0]) + strlen(sim_client_replies(s.play.clients[0])) - 2, "\r\n");
+    /* the lost session had never completed a transaction */
+    assert_int_equal(s.play.ledger->mails[0].port, 2525);
+    assert_string_equal(sim_client_replies(s.play.clients[0]) +
+                            strlen(sim_client_replies(s.play.clients[0])) - 2,
+                        "\r\n");
     strike(&s);
 }
 
@@ -158,7 +170,8 @@ static void a_body_beyond_the_copy_is_not_replayed(void **state)
     struct stage s;
     set(&s);
     large_body(&s, 1500000);
-    s.p587->script.faults[0] = (struct sim_fault_rule){.step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1400000};
+    s.p587->script.faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_BODY, .fault = SIM_FAULT_RESET, .times = 1, .bytes = 1400000};
     play(&s);
     assert_int_equal(outcome(&s, 0)->final, 451);
     assert_non_null(strstr(outcome(&s, 0)->text, "451 4.4.2"));
@@ -171,7 +184,8 @@ static void lost_after_the_end_of_data_is_said_and_never_sent_twice(void **state
     (void)state;
     struct stage s;
     set(&s);
-    s.p587->script.faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = SIM_FAULT_RESET, .times = 1, .commits = true};
+    s.p587->script.faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_VERDICT, .fault = SIM_FAULT_RESET, .times = 1, .commits = true};
     play(&s);
     assert_int_equal(outcome(&s, 0)->final, 451);
     assert_int_equal(s.play.ledger->nmails, 1);
@@ -259,7 +273,8 @@ static void a_server_that_does_not_know_bdat_never_sees_a_body_as_commands(void 
 static void nothing_can_be_smuggled(void **state)
 {
     (void)state;
-    static const char *const ends[] = {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n", "\n.\r", "\r\r\n.\r\r\n"};
+    static const char *const ends[] = {"\n.\n",   "\n.\r\n", "\r\n.\n", "\r.\r",
+                                       "\r\n.\r", "\r.\r\n", "\n.\r",   "\r\r\n.\r\r\n"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         for (int chunking = 0; chunking < 2; chunking++) {
             struct stage s;
@@ -267,8 +282,10 @@ static void nothing_can_be_smuggled(void **state)
             s.p587->script.loose = true;
             s.p587->script.chunking = chunking;
             struct sim_message *m = &s.plan.clients[0].messages[0];
-            m->body = sim_plan_text(&s.plan, "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nevil%s", ends[i],
-                                    ends[i]);
+            m->body = sim_plan_text(&s.plan,
+                                    "Subject: x\r\n\r\nbefore%sMAIL FROM:<evil@x>\r\nRCPT "
+                                    "TO:<evil@y>\r\nDATA\r\nevil%s",
+                                    ends[i], ends[i]);
             m->len = strlen(m->body);
             s.plan.calm = s.plan.must_arrive = true;
             play(&s);
@@ -322,7 +339,8 @@ static void a_link_that_takes_nothing_holds_the_client_back(void **state)
         sim_play_begin(&s.play, &s.plan, false);
         sim_run_for(s.play.sim, 60 * USEC_PER_SEC);
         assert_int_equal(sim_conn_count(s.play.sim), 2);
-        uint64_t taken = sim_conn_read(s.play.sim, 0, SIM_UP), given = sim_conn_sent(s.play.sim, 1, SIM_UP);
+        uint64_t taken = sim_conn_read(s.play.sim, 0, SIM_UP),
+                 given = sim_conn_sent(s.play.sim, 1, SIM_UP);
         assert_true(given > 30000);
         assert_true(taken > given / 2);
         assert_true(taken - given <= 64 * 1024);
@@ -330,7 +348,8 @@ static void a_link_that_takes_nothing_holds_the_client_back(void **state)
         sim_play_close(&s.play);
         sim_judge(&s.play, ended, &s.verdict);
         assert_int_equal(s.verdict.n, 0);
-        assert_int_equal(outcome(&s, 0)->final, 250); /* after reply_timeout another session took it: little of it was gone */
+        /* after reply_timeout another session took it: little of it was gone */
+        assert_int_equal(outcome(&s, 0)->final, 250);
         strike(&s);
     }
 }

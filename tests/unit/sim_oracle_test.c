@@ -1,4 +1,5 @@
-/* The oracle must be able to say no: a good history is falsified in one place after another, and each lie is found. */
+/* The oracle must be able to say no: a good history is falsified in one place after another, and
+ * each lie is found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,18 +23,25 @@ static void play(struct stage *s)
     static const char body[] = "Subject: x\r\n\r\nline one\r\nline two\r\n";
     memset(s, 0, sizeof *s);
     sim_plan_init(&s->plan, 3);
-    s->plan.ini = "[log]\nlevel = debug\n[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = mail.example.com\nusername = me\npassword = "
+    s->plan.ini = "[log]\nlevel = debug\n[listen]\naddress = 127.0.0.1:25\n[upstream]\nhost = "
+                  "mail.example.com\nusername = me\npassword = "
                   "open-Sesame#42\n";
     s->plan.user = "me";
     s->plan.password = "open-Sesame#42";
     s->plan.calm = s->plan.must_arrive = true;
-    s->plan.names[s->plan.nnames++] = (struct sim_plan_name){.host = "mail.example.com", .addresses = "192.0.2.1"};
-    struct sim_upstream_script script = sim_upstream_kind("mail.example.com", "me", "open-Sesame#42");
+    s->plan.names[s->plan.nnames++] =
+        (struct sim_plan_name){.host = "mail.example.com", .addresses = "192.0.2.1"};
+    struct sim_upstream_script script =
+        sim_upstream_kind("mail.example.com", "me", "open-Sesame#42");
     script.rcpt[0] = (struct sim_address_rule){"bad@", "550 5.1.1 no such user"};
     sim_plan_place(&s->plan, "192.0.2.1:587", &script);
-    s->plan.clients[0] = (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
-    s->plan.clients[0].messages[0] =
-        (struct sim_message){.from = "a@x", .to = {"b@y", "bad@y", "c@y"}, .nto = 3, .body = body, .len = sizeof body - 1};
+    s->plan.clients[0] =
+        (struct sim_client_script){.at = "127.0.0.1:25", .n = 1, .parts_at = SIM_CLIENT_NEVER};
+    s->plan.clients[0].messages[0] = (struct sim_message){.from = "a@x",
+                                                          .to = {"b@y", "bad@y", "c@y"},
+                                                          .nto = 3,
+                                                          .body = body,
+                                                          .len = sizeof body - 1};
     s->plan.nclients = 1;
     sim_play_begin(&s->play, &s->plan, false);
     assert_true(sim_play_run(&s->play));
@@ -152,14 +160,17 @@ static void give_secret_away(struct stage *s)
 
 static void log_secret(struct stage *s)
 {
-    log_say(sim_io(s->play.sim)->log, LOG_INFO, "AUTH with %s", "b3Blbi1TZXNhbWUjNDI="); /* base64 of the password */
+    /* base64 of the password */
+    log_say(sim_io(s->play.sim)->log, LOG_INFO, "AUTH with %s", "b3Blbi1TZXNhbWUjNDI=");
 }
 
 static void drop_dsn(struct stage *s)
 {
     outcome(s)->used_dsn = true;
     s->play.ledger->mails[0].dsn = true;
-    ((struct sim_client_script *)(uintptr_t)sim_client_script(s->play.clients[0]))->messages[0].dsn_mail = "RET=HDRS";
+    ((struct sim_client_script *)(uintptr_t)sim_client_script(s->play.clients[0]))
+        ->messages[0]
+        .dsn_mail = "RET=HDRS";
 }
 
 static void drop_utf8(struct stage *s)

@@ -1,4 +1,5 @@
-/* The scripted peers against each other, nothing of the product between: what they say is SMTP, and their faults strike where they should. */
+/* The scripted peers against each other, nothing of the product between: what they say is SMTP, and
+ * their faults strike where they should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,12 +33,18 @@ static struct sim_client_script two_messages(void)
 {
     static const char first[] = "Subject: one\r\n\r\n.dot\r\n..\r\n.\n.\nend", second[] = "";
     struct sim_client_script s = {.at = place, .n = 2, .parts_at = SIM_CLIENT_NEVER};
-    s.messages[0] = (struct sim_message){.from = "a@x", .to = {"b@y", "bad@y", "c@y"}, .nto = 3, .body = first, .len = sizeof first - 1};
-    s.messages[1] = (struct sim_message){.from = "", .to = {"d@y"}, .nto = 1, .body = second, .len = 0};
+    s.messages[0] = (struct sim_message){.from = "a@x",
+                                         .to = {"b@y", "bad@y", "c@y"},
+                                         .nto = 3,
+                                         .body = first,
+                                         .len = sizeof first - 1};
+    s.messages[1] =
+        (struct sim_message){.from = "", .to = {"d@y"}, .nto = 1, .body = second, .len = 0};
     return s;
 }
 
-static void play(struct fixture *f, uint64_t seed, const struct sim_upstream_script *u, const struct sim_client_script *c)
+static void play(struct fixture *f, uint64_t seed, const struct sim_upstream_script *u,
+                 const struct sim_client_script *c)
 {
     *f = (struct fixture){.sim = sim_new(seed), .ledger = sim_ledger_new()};
     sim_path(f->sim, place)->shred = seed % 2;
@@ -72,7 +79,8 @@ static void messages_arrive_whole(void **state)
         c.gap = 100;
         play(&f, seed, &u, &c);
         assert_null(sim_client_complaint(f.c));
-        assert_int_equal(f.ledger->ncomplaints, 2); /* its two bare LFs */
+        /* its two bare LFs */
+        assert_int_equal(f.ledger->ncomplaints, 2);
         assert_int_equal(f.ledger->nmails, 2);
         struct sim_mail *m = f.ledger->mails;
         assert_string_equal(m->from, "a@x");
@@ -107,8 +115,12 @@ static void faults_strike(void **state)
         assert_int_equal(sim_upstream_struck(f.u), 1);
         bool answers = fault >= SIM_FAULT_DRIP && fault != SIM_FAULT_FLOOD;
         assert_int_equal(f.ledger->mails[0].answered, answers);
-        assert_int_equal(sim_client_outcome(f.c, 0)->final, answers ? 250 : fault == SIM_FAULT_REPLY ? 452 : 0);
-        assert_int_equal(sim_client_gave_up(f.c), fault == SIM_FAULT_STALL || fault == SIM_FAULT_HOLE || fault == SIM_FAULT_FLOOD);
+        assert_int_equal(sim_client_outcome(f.c, 0)->final, answers                    ? 250
+                                                            : fault == SIM_FAULT_REPLY ? 452
+                                                                                       : 0);
+        assert_int_equal(sim_client_gave_up(f.c), fault == SIM_FAULT_STALL ||
+                                                      fault == SIM_FAULT_HOLE ||
+                                                      fault == SIM_FAULT_FLOOD);
         end(&f);
     }
 }

@@ -1,4 +1,5 @@
-/* The simulated world beside its network: names, programs, files, and that the same seed gives the same trace. */
+/* The simulated world beside its network: names, programs, files, and that the same seed gives the
+ * same trace. */
 #include "sim_world_help.h"
 
 struct answers {

@@ -26,10 +26,12 @@ static __attribute__((unused)) const char place[] = "192.0.2.1:587";
 struct seen {
     struct sim *sim;
     struct stream *s;
-    char events[200]; /* one letter each: C S I L E F */
+    /* one letter each: C S I L E F */
+    char events[200];
     char text[70000];
     size_t len;
-    usec when; /* of the last event */
+    /* of the last event */
+    usec when;
 };
 
 static __attribute__((unused)) void note(void *ctx, struct stream *s, enum stream_event event)
@@ -88,7 +90,8 @@ static __attribute__((unused)) void peer_accepts(void *ctx, struct sim_end *e)
     if (p->wants_tls)
         sim_end_tls_as_server(e, &p->tls);
     if (p->greeting)
-        assert_int_equal(sim_end_write(e, p->greeting, strlen(p->greeting), &err), strlen(p->greeting));
+        assert_int_equal(sim_end_write(e, p->greeting, strlen(p->greeting), &err),
+                         strlen(p->greeting));
 }
 
 struct fixture {

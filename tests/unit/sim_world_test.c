@@ -1,5 +1,5 @@
-/* The simulated world itself: what a stream sees of latency, order, FIN, RST, black holes, partial writes and TLS verdicts, and that
- * the same seed gives the same trace. */
+/* The simulated world itself: what a stream sees of latency, order, FIN, RST, black holes, partial
+ * writes and TLS verdicts, and that the same seed gives the same trace. */
 #include "sim_world_help.h"
 
 static void latency_counts_both_ways(void **state)
@@ -39,7 +39,8 @@ static void bytes_keep_their_order_when_shredded(void **state)
         sent[i] = (char)(i * 31 >> 3);
     assert_true(stream_write(f.seen.s, sent, sizeof sent));
     sim_run_for(f.sim, 10 * USEC_PER_MS);
-    assert_true(stream_queued(f.seen.s) > 50000); /* the window is small: the writes were partial */
+    /* the window is small: the writes were partial */
+    assert_true(stream_queued(f.seen.s) > 50000);
     sim_run_for(f.sim, 60 * USEC_PER_SEC);
     assert_int_equal(f.peer.len, sizeof sent);
     assert_memory_equal(f.peer.heard, sent, sizeof sent);
@@ -61,7 +62,8 @@ static void the_end_comes_after_the_bytes(void **state)
     sim_end_finish(f.peer.end);
     sim_run_for(f.sim, USEC_PER_SEC);
     assert_string_equal(f.seen.events, "CIE");
-    assert_true(stream_write(f.seen.s, "still here", 10)); /* half closed: the other way is open */
+    /* half closed: the other way is open */
+    assert_true(stream_write(f.seen.s, "still here", 10));
     sim_run_for(f.sim, USEC_PER_SEC);
     assert_int_equal(f.peer.len, 10);
     assert_int_equal(sim_end_write(f.peer.end, "x", 1, &err), -1);
@@ -94,7 +96,8 @@ static void closing_with_unread_input_resets(void **state)
     set_up(&f, 3);
     dial(&f);
     sim_run_for(f.sim, USEC_PER_SEC);
-    sim_end_set_owner(f.peer.end, NULL, NULL); /* reads no more */
+    /* reads no more */
+    sim_end_set_owner(f.peer.end, NULL, NULL);
     assert_true(stream_write(f.seen.s, "unread", 6));
     sim_run_for(f.sim, USEC_PER_SEC);
     sim_end_close(f.peer.end);
@@ -152,7 +155,8 @@ static void a_hole_swallows_what_comes_after(void **state)
     assert_int_equal(f.peer.len, 10);
     stream_close(&f.seen.s);
     sim_run_for(f.sim, USEC_PER_SEC);
-    assert_int_equal(f.peer.ended, ERR_NONE); /* not even the end got through */
+    /* not even the end got through */
+    assert_int_equal(f.peer.ended, ERR_NONE);
     tear_down(&f);
 }
 
@@ -175,10 +179,13 @@ static void a_reset_on_the_way_hits_both(void **state)
 /* ---- TLS ---- */
 
 static const struct sim_tls_server honest = {
-    .certificate = {.names = "mail.example.com *.example.net", .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
+    .certificate = {.names = "mail.example.com *.example.net", .issuer = "public"},
+    .newest = TLS_V1_3,
+    .oldest = TLS_V1_2};
 
 /* Runs a handshake against the peer; gives the facts' fault, or leaves the stream failed. */
-static void handshake(struct fixture *f, const struct sim_tls_server *server, const struct tls_client_settings *settings)
+static void handshake(struct fixture *f, const struct sim_tls_server *server,
+                      const struct tls_client_settings *settings)
 {
     struct err err;
     f->peer.wants_tls = true;
@@ -200,7 +207,8 @@ static void tls_takes_its_round_trips(void **state)
         set_up(&f, 6);
         struct sim_tls_server server = honest;
         server.newest = (enum tls_version)version;
-        struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+        struct tls_client_settings settings = {
+            .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
         usec start = sim_now(f.sim) + 15 * USEC_PER_MS;
         handshake(&f, &server, &settings);
         assert_string_equal(f.seen.events, "CS");
@@ -228,8 +236,12 @@ static void certificates_are_judged(void **state)
         {{.names = "*.example.com", .issuer = "public"}, "mail.example.com", TLS_FAULT_NONE},
         {{.names = "*.example.com", .issuer = "public"}, "a.b.example.com", TLS_FAULT_NAME},
         {{.names = "gateway.lan", .issuer = "public"}, "mail.example.com", TLS_FAULT_NAME},
-        {{.names = "mail.example.com", .issuer = "gateway"}, "mail.example.com", TLS_FAULT_UNTRUSTED},
-        {{.names = "mail.example.com", .issuer = "public", .expired = true}, "mail.example.com", TLS_FAULT_EXPIRED},
+        {{.names = "mail.example.com", .issuer = "gateway"},
+         "mail.example.com",
+         TLS_FAULT_UNTRUSTED},
+        {{.names = "mail.example.com", .issuer = "public", .expired = true},
+         "mail.example.com",
+         TLS_FAULT_EXPIRED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int verify = 0; verify < 2; verify++) {
@@ -237,7 +249,8 @@ static void certificates_are_judged(void **state)
             set_up(&f, 6);
             struct sim_tls_server server = honest;
             server.certificate = cases[i].cert;
-            struct tls_client_settings settings = {.verify = verify, .name = cases[i].name, .min = TLS_V1_2};
+            struct tls_client_settings settings = {
+                .verify = verify, .name = cases[i].name, .min = TLS_V1_2};
             handshake(&f, &server, &settings);
             bool good = cases[i].fault == TLS_FAULT_NONE;
             assert_string_equal(f.seen.events, good || !verify ? "CS" : "CF");
@@ -257,9 +270,11 @@ static void pins_replace_names_and_authorities(void **state)
         struct fixture f;
         set_up(&f, 6);
         struct sim_tls_server server = honest;
-        server.certificate = (struct sim_certificate){.names = "other", .issuer = "nobody", .sha256 = {1, 2, 3}};
+        server.certificate =
+            (struct sim_certificate){.names = "other", .issuer = "nobody", .sha256 = {1, 2, 3}};
         const uint8_t pins[1][32] = {{1, 2, (uint8_t)(3 + i)}};
-        struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .pins = pins, .npins = 1, .min = TLS_V1_2};
+        struct tls_client_settings settings = {
+            .verify = true, .name = "mail.example.com", .pins = pins, .npins = 1, .min = TLS_V1_2};
         handshake(&f, &server, &settings);
         assert_string_equal(f.seen.events, i == 0 ? "CS" : "CF");
         assert_int_equal(stream_tls(f.seen.s)->fault, i == 0 ? TLS_FAULT_NONE : TLS_FAULT_PIN);
@@ -283,7 +298,8 @@ static void handshakes_fail_each_in_its_way(void **state)
         set_up(&f, 6);
         struct sim_tls_server server = honest;
         server.manner = ways[i].manner;
-        struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+        struct tls_client_settings settings = {
+            .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
         handshake(&f, &server, &settings);
         assert_string_equal(f.seen.events, ways[i].events);
         assert_int_equal(stream_error(f.seen.s)->kind, ways[i].kind);
@@ -298,7 +314,8 @@ static void too_old_a_version_is_no_version(void **state)
     set_up(&f, 6);
     struct sim_tls_server server = honest;
     server.newest = server.oldest = TLS_V1_0;
-    struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
     handshake(&f, &server, &settings);
     assert_string_equal(f.seen.events, "CF");
     assert_int_equal(stream_error(f.seen.s)->kind, ERR_TLS);
@@ -311,7 +328,8 @@ static void a_large_flight_may_vanish(void **state)
     struct fixture f;
     set_up(&f, 6);
     sim_path(f.sim, place)->mtu = 1400;
-    struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
     handshake(&f, &honest, &settings);
     assert_string_equal(f.seen.events, "C");
     tear_down(&f);
@@ -326,7 +344,8 @@ static void tls_bytes_look_like_tls_bytes_to_a_clear_reader(void **state)
     dial(&f);
     sim_run_for(f.sim, USEC_PER_SEC);
     struct err err;
-    struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
     struct tls_context *ctx = tls_context_client(&settings, &err);
     assert_int_equal(stream_start_tls(f.seen.s, ctx, false, NULL, &err), 0);
     tls_context_unref(&ctx);
@@ -342,7 +361,8 @@ static void a_session_is_resumed(void **state)
     struct fixture f;
     struct err err;
     set_up(&f, 6);
-    struct tls_client_settings settings = {.verify = true, .name = "mail.example.com", .min = TLS_V1_2};
+    struct tls_client_settings settings = {
+        .verify = true, .name = "mail.example.com", .min = TLS_V1_2};
     struct tls_context *ctx = tls_context_client(&settings, &err);
     f.peer.wants_tls = true;
     f.peer.tls = honest;

@@ -1,4 +1,5 @@
-/* Plays tests/dialogs/client/NAME.txt (see the README there) against the client half, each with the upstream's bytes whole and one by one. */
+/* Plays tests/dialogs/client/NAME.txt (see the README there) against the client half, each with the
+ * upstream's bytes whole and one by one. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +17,12 @@ struct dialog {
     const char *file;
     unsigned line;
     bool connected;
-    struct buf said; /* U: lines that follow one another leave together */
+    /* U: lines that follow one another leave together */
+    struct buf said;
 };
 
-static struct dialog *current; /* the one being played: hooks find their way back to it */
+/* the one being played: hooks find their way back to it */
+static struct dialog *current;
 
 static void wrong(const struct dialog *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void wrong(const struct dialog *d, const char *fmt, ...)
@@ -163,7 +166,8 @@ static void call_in(struct world *w, const char *what)
 static void set(struct dialog *d, const char *key, const char *value)
 {
     static const char *const tls[] = {"starttls", "implicit", "may", "none"};
-    static const char *const auth[] = {"auto", "none", "plain", "login", "cram-md5", "scram-sha-256"};
+    static const char *const auth[] = {"auto",  "none",     "plain",
+                                       "login", "cram-md5", "scram-sha-256"};
     struct world *w = &d->world;
     for (int i = 0; !strcmp(key, "tls") && i < 4; i++)
         w->settings.tls = !strcmp(value, tls[i]) ? (enum client_tls)i : w->settings.tls;
@@ -194,13 +198,15 @@ static void check(struct dialog *d, const char *what)
     struct client *c = d->world.client;
     char now[200] = "gone";
     if (c)
-        snprintf(now, sizeof now, "%s %s flights=%u %s%s", client_is_idle(c) ? "idle" : "busy", knowledge[client_chunking(c)],
-                 client_flights(c), client_uses_bdat(c) ? "bdat" : "data", client_mechanism(c)[0] ? " auth" : "");
+        snprintf(now, sizeof now, "%s %s flights=%u %s%s", client_is_idle(c) ? "idle" : "busy",
+                 knowledge[client_chunking(c)], client_flights(c),
+                 client_uses_bdat(c) ? "bdat" : "data", client_mechanism(c)[0] ? " auth" : "");
     if (!strstr(now, what))
         wrong(d, "it is \"%s\"", now);
 }
 
-static void expect(struct dialog *d, struct buf *from, const char *end, const char *text, const char *whose)
+static void expect(struct dialog *d, struct buf *from, const char *end, const char *text,
+                   const char *whose)
 {
     char *line = world_take_line(from, end);
     struct buf wanted = unescape(text);
@@ -209,8 +215,9 @@ static void expect(struct dialog *d, struct buf *from, const char *end, const ch
     const char *want = buf_view(&wanted).data;
     bool open_end = n && want[n - 1] == '*';
     if (!line)
-        wrong(d, "no %s came; events so far: %.*s; unread: %.*s", whose, (int)d->world.events.len, buf_view(&d->world.events).data,
-              (int)d->world.heard.len, buf_view(&d->world.heard).data);
+        wrong(d, "no %s came; events so far: %.*s; unread: %.*s", whose, (int)d->world.events.len,
+              buf_view(&d->world.events).data, (int)d->world.heard.len,
+              buf_view(&d->world.heard).data);
     else if (open_end ? strncmp(line, want, n - 1) != 0 : strcmp(line, want) != 0)
         wrong(d, "%s is \"%s\"", whose, line);
     free(line);
@@ -220,9 +227,11 @@ static void expect(struct dialog *d, struct buf *from, const char *end, const ch
 static void expect_nothing(struct dialog *d)
 {
     if (d->world.heard.len)
-        wrong(d, "the client said \"%.*s\"", (int)d->world.heard.len, buf_view(&d->world.heard).data);
+        wrong(d, "the client said \"%.*s\"", (int)d->world.heard.len,
+              buf_view(&d->world.heard).data);
     if (d->world.events.len)
-        wrong(d, "unexpected event \"%.*s\"", (int)d->world.events.len, buf_view(&d->world.events).data);
+        wrong(d, "unexpected event \"%.*s\"", (int)d->world.events.len,
+              buf_view(&d->world.events).data);
 }
 
 static void skip_octets(struct dialog *d, size_t n)
@@ -232,7 +241,8 @@ static void skip_octets(struct dialog *d, size_t n)
     buf_consume(&d->world.heard, n);
 }
 
-static void hook(struct dialog *d, char *text) /* EVENT: CALL */
+/* EVENT: CALL */
+static void hook(struct dialog *d, char *text)
 {
     char *call = strstr(text, ": ");
     for (size_t i = 0; call && i < MOST_HOOKS; i++) {
@@ -273,11 +283,13 @@ static void play_line(struct dialog *d, char *line)
             world_shake(w);
         return;
     }
+    /* calls that follow one another are of one turn */
     if (strncmp(line, "call ", 5) != 0)
-        world_run(w); /* calls that follow one another are of one turn */
+        world_run(w);
     if (strncmp(line, "U: ", 3) == 0 || strncmp(line, "U; ", 3) == 0) {
         struct buf bytes = unescape(line + 3);
-        assert_true(buf_append_slice(&d->said, buf_view(&bytes)) && (line[1] == ';' || buf_append(&d->said, "\r\n", 2)));
+        assert_true(buf_append_slice(&d->said, buf_view(&bytes)) &&
+                    (line[1] == ';' || buf_append(&d->said, "\r\n", 2)));
         buf_free(&bytes);
     } else if (!strncmp(line, "C: ", 3) || !strcmp(line, "C:")) {
         expect(d, &w->heard, "\r\n", args, "line");

@@ -29,7 +29,8 @@ static char *step(struct sasl *s, const char *challenge)
     struct err err = {0};
     struct buf out;
     buf_init(&out, CAP_AUTH_LINE);
-    char *response = sasl_step(s, slice_of(challenge), &out, &err) == 0 ? slice_string(buf_view(&out)) : NULL;
+    char *response =
+        sasl_step(s, slice_of(challenge), &out, &err) == 0 ? slice_string(buf_view(&out)) : NULL;
     assert_true(response || err.words[0]);
     buf_free(&out);
     return response;
@@ -182,7 +183,8 @@ static void test_scram_forged_proof(void **state)
     struct server v;
     struct sasl *s = make(SASL_SCRAM_SHA_256);
     server_begin(&v, "4096");
-    char *proof = until_proof(s, &v), *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    char *proof = until_proof(s, &v),
+         *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     expect_step(s, forged, NULL);
     assert_false(sasl_is_satisfied(s));
     free(forged);
@@ -198,9 +200,11 @@ static void test_scram_error_instead_of_proof(void **state)
     struct sasl *s = make(SASL_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v), *error = encoded("e=invalid-proof");
-    expect_step(s, error, ""); /* an empty line lets the server say its 535 */
+    /* an empty line lets the server say its 535 */
+    expect_step(s, error, "");
     assert_false(sasl_is_satisfied(s));
-    expect_step(s, proof, NULL); /* too late */
+    /* too late */
+    expect_step(s, proof, NULL);
     assert_false(sasl_is_satisfied(s));
     free(error);
     free(proof);
@@ -235,7 +239,8 @@ static void test_scram_bad_challenges(void **state)
     expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=-1");
     expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92");
     expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=");
-    expect_challenge_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096%.0s"); /* not our nonce */
+    /* not our nonce */
+    expect_challenge_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096%.0s");
     expect_challenge_refused("%.0s");
 }
 
@@ -250,7 +255,8 @@ static void no_call(struct world *w, const char *what)
 static char *heard(struct world *w)
 {
     char *line = NULL;
-    for (int i = 0; i < 10 && !line; i++) { /* a helper thread takes its time */
+    /* a helper thread takes its time */
+    for (int i = 0; i < 10 && !line; i++) {
         world_run(w);
         line = world_take_line(&w->heard, "\r\n");
     }
@@ -357,7 +363,8 @@ static void test_session_scram_yes_without_proof(void **state)
     assert_int_equal(world_end(&w), 0);
 }
 
-/* The owner closes while a helper thread derives the key: the job outlives the session and cleans up after itself. */
+/* The owner closes while a helper thread derives the key: the job outlives the session and cleans
+ * up after itself. */
 static void test_session_closed_while_deriving(void **state)
 {
     (void)state;

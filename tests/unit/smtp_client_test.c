@@ -1,4 +1,5 @@
-/* The client half where a dialog file does not reach: counts, caps, flights, and upstreams that answer at random. */
+/* The client half where a dialog file does not reach: counts, caps, flights, and upstreams that
+ * answer at random. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,19 +178,23 @@ static void random_action(struct world *w)
     }
 }
 
-struct upstream { /* answers what it hears, mostly as it should */
+/* answers what it hears, mostly as it should */
+struct upstream {
     bool in_data;
-    size_t payload; /* octets of a chunk that are still to come */
+    /* octets of a chunk that are still to come */
+    size_t payload;
     bool last;
 };
 
 static void say(struct world *w, const char *usual)
 {
-    static const char *const others[] = {"250 ok\r\n", "550 no\r\n", "451 later\r\n", "421 bye\r\n",
-                                         "354 go\r\n", "250-a\r\n",  "334 \r\n",      "502 what\r\n",
-                                         "25",         "x",          "\r\n",          "220 hi\r\n"};
+    static const char *const others[] = {"250 ok\r\n",  "550 no\r\n",   "451 later\r\n",
+                                         "421 bye\r\n", "354 go\r\n",   "250-a\r\n",
+                                         "334 \r\n",    "502 what\r\n", "25",
+                                         "x",           "\r\n",         "220 hi\r\n"};
     struct err err;
-    const char *text = below(12) ? usual : others[below(below(2) ? 3 : sizeof others / sizeof others[0])];
+    const char *text =
+        below(12) ? usual : others[below(below(2) ? 3 : sizeof others / sizeof others[0])];
     (void)!sim_end_write(w->end, text, strlen(text), &err);
 }
 
@@ -210,7 +215,8 @@ static void answer_line(struct world *w, struct upstream *u, const char *line)
         if (!u->payload)
             say(w, "250 chunk\r\n");
     } else {
-        assert_true(!strncmp(line, "MAIL FROM:<", 11) || !strncmp(line, "RCPT TO:<", 9) || !strcmp(line, "RSET") || !strcmp(line, "QUIT"));
+        assert_true(!strncmp(line, "MAIL FROM:<", 11) || !strncmp(line, "RCPT TO:<", 9) ||
+                    !strcmp(line, "RSET") || !strcmp(line, "QUIT"));
         say(w, "250 ok\r\n");
     }
 }
@@ -237,10 +243,12 @@ static void random_answers(struct world *w, struct upstream *u)
         say(w, "x");
 }
 
-/* No event after `lost`, `ready` never twice in a row without work between, every session ends, nothing is left behind. */
+/* No event after `lost`, `ready` never twice in a row without work between, every session ends,
+ * nothing is left behind. */
 static void test_random_sessions(void **state)
 {
-    static const char *const extensions[] = {"", "\r\n250-PIPELINING", "\r\n250-CHUNKING", "\r\n250-PIPELINING\r\n250-CHUNKING"};
+    static const char *const extensions[] = {"", "\r\n250-PIPELINING", "\r\n250-CHUNKING",
+                                             "\r\n250-PIPELINING\r\n250-CHUNKING"};
     (void)state;
     struct sim_rng chance = {.state = 20260101};
     size_t ready = 0, verdicts = 0, bodies = 0;
@@ -274,8 +282,9 @@ static void test_random_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endless_reply),       cmocka_unit_test(test_one_turn_is_one_write), cmocka_unit_test(test_many_recipients),
-        cmocka_unit_test(test_too_many_recipients), cmocka_unit_test(test_random_sessions),
+        cmocka_unit_test(test_endless_reply),   cmocka_unit_test(test_one_turn_is_one_write),
+        cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_too_many_recipients),
+        cmocka_unit_test(test_random_sessions),
     };
     return cmocka_run_group_tests_name("smtp client", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* A client half, a stream under it, and a scripted upstream at the other end of the virtual network. Shared by the tests of the client half. */
+/* A client half, a stream under it, and a scripted upstream at the other end of the virtual
+ * network. Shared by the tests of the client half. */
 #ifndef UNIT_SMTP_CLIENT_WORLD_H
 #define UNIT_SMTP_CLIENT_WORLD_H
 
@@ -15,7 +16,8 @@
 #include "smtp/client.h"
 
 #define UPSTREAM "192.0.2.10:587"
-#define A_WHILE (USEC_PER_MS) /* longer than a round trip of this network */
+/* longer than a round trip of this network */
+#define A_WHILE (USEC_PER_MS)
 #define PLENTY ((size_t)8 * 1024 * 1024)
 enum { MOST_HOOKS = 8 };
 
@@ -25,23 +27,34 @@ typedef void world_call(struct world *w, const char *what);
 struct world {
     struct sim *sim;
     struct sim_listening *listening;
-    struct sim_end *end;   /* the upstream's */
-    struct stream *stream; /* until the client takes it */
-    struct client *client; /* NULL once closed or lost */
+    /* the upstream's */
+    struct sim_end *end;
+    /* until the client takes it */
+    struct stream *stream;
+    /* NULL once closed or lost */
+    struct client *client;
     struct client_settings settings;
     struct tls_context *context;
     struct sim_tls_server tls;
-    unsigned reads;   /* how often bytes came */
-    struct buf heard; /* what the upstream read */
+    /* how often bytes came */
+    unsigned reads;
+    /* what the upstream read */
+    struct buf heard;
     bool deaf, shaking, peer_ended, peer_reset;
-    struct buf events; /* a line each */
-    bool steps;        /* record step events too */
-    struct buf body;   /* octets that the client half did not take yet */
+    /* a line each */
+    struct buf events;
+    /* record step events too */
+    bool steps;
+    /* octets that the client half did not take yet */
+    struct buf body;
     bool end_wanted;
-    char *hook_event[MOST_HOOKS], *hook_call[MOST_HOOKS]; /* what the owner does inside of an event, once */
+    /* what the owner does inside of an event, once */
+    char *hook_event[MOST_HOOKS], *hook_call[MOST_HOOKS];
     world_call *call;
-    bool shake_next; /* TLS begins right behind what is said now */
-    bool split;      /* the upstream's bytes come one by one */
+    /* TLS begins right behind what is said now */
+    bool shake_next;
+    /* the upstream's bytes come one by one */
+    bool split;
 };
 
 static inline void world_note(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -130,13 +143,16 @@ static inline void world_on_verdict(void *ctx, const struct reply *r)
 
 static inline void world_on_lost(void *ctx, const struct client_failure *f)
 {
-    static const char *const stages[] = {"greeting", "ehlo", "starttls", "handshake", "ehlo-again", "auth", "idle",
-                                         "mail",     "rcpt", "data",     "body",      "end",        "rset", "quit"};
-    static const char *const faults[] = {"link", "timeout", "reply", "protocol", "no-starttls", "tls", "certificate", "no-mechanism"};
+    static const char *const stages[] = {"greeting", "ehlo", "starttls", "handshake", "ehlo-again",
+                                         "auth",     "idle", "mail",     "rcpt",      "data",
+                                         "body",     "end",  "rset",     "quit"};
+    static const char *const faults[] = {"link",        "timeout", "reply",       "protocol",
+                                         "no-starttls", "tls",     "certificate", "no-mechanism"};
     struct world *w = ctx;
     w->client = NULL;
-    world_note(w, "lost %s %s%s%s%s%s%s", stages[f->stage], faults[f->fault], f->reply ? " " : "", f->reply ? world_words(f->reply) : "",
-               f->end_of_data_sent ? " SENT" : "", f->first_use ? " FIRST-USE" : "", f->saw_bytes ? "" : " NO-BYTES");
+    world_note(w, "lost %s %s%s%s%s%s%s", stages[f->stage], faults[f->fault], f->reply ? " " : "",
+               f->reply ? world_words(f->reply) : "", f->end_of_data_sent ? " SENT" : "",
+               f->first_use ? " FIRST-USE" : "", f->saw_bytes ? "" : " NO-BYTES");
     if (getenv("SIM_VERBOSE"))
         fprintf(stderr, "      %s\n", f->err.words);
 }
@@ -169,7 +185,8 @@ static inline void world_hear(void *ctx)
         if (step == TRANSPORT_FAILED && w->tls.manner == SIM_TLS_CLOSES)
             sim_end_finish(w->end);
     }
-    while (!w->deaf && !w->peer_ended && !w->peer_reset && (n = sim_end_read(w->end, bytes, sizeof bytes, &err)) != 0) {
+    while (!w->deaf && !w->peer_ended && !w->peer_reset &&
+           (n = sim_end_read(w->end, bytes, sizeof bytes, &err)) != 0) {
         if (n < 0) {
             w->peer_ended = err.kind == ERR_CLOSED;
             w->peer_reset = !w->peer_ended;
@@ -208,8 +225,9 @@ static inline void world_say(struct world *w, struct slice bytes)
     for (size_t at = 0; at < bytes.len;) {
         struct slice part = slice_head(slice_from(bytes, at), step);
         ssize_t n = sim_end_write(w->end, part.data, part.len, &err);
+        /* the client hung up in the middle: it was right to, or a later expectation fails */
         if (n < 0)
-            return; /* the client hung up in the middle: it was right to, or a later expectation fails */
+            return;
         at += (size_t)n;
         if (at < bytes.len || !w->shake_next)
             world_run(w);
@@ -258,7 +276,9 @@ static inline void world_begin(struct world *w, world_call *call)
                                            .needs_verified = true,
                                            .reply_timeout = 300 * USEC_PER_SEC,
                                            .final_timeout = 600 * USEC_PER_SEC};
-    w->tls = (struct sim_tls_server){.certificate = {.names = "mail.test", .issuer = "public"}, .newest = TLS_V1_3, .oldest = TLS_V1_2};
+    w->tls = (struct sim_tls_server){.certificate = {.names = "mail.test", .issuer = "public"},
+                                     .newest = TLS_V1_3,
+                                     .oldest = TLS_V1_2};
     const struct tls_client_settings trust = {.verify = true, .name = "mail.test", .min = TLS_V1_2};
     w->context = tls_context_client(&trust, &err);
     w->settings.context = w->context;
@@ -281,7 +301,8 @@ static inline void world_connect(struct world *w)
     struct err err;
     if (!addr_parse_with_port(slice_of(UPSTREAM), &at))
         abort();
-    w->stream = stream_connect(sim_loop(w->sim), &at, NULL, (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
+    w->stream = stream_connect(sim_loop(w->sim), &at, NULL,
+                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
                                world_on_connected, w, &err);
     if (!w->stream)
         abort();

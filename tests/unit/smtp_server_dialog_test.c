@@ -1,5 +1,6 @@
-/* The server half against scripted clients and handlers, in the simulated world. Most of it is text: tests/dialogs/server/NAME.txt, see the README there.
- * Every dialog is played in one segment, line by line, byte by byte and in random pieces; the answers must be the same. */
+/* The server half against scripted clients and handlers, in the simulated world. Most of it is
+ * text: tests/dialogs/server/NAME.txt, see the README there. Every dialog is played in one segment,
+ * line by line, byte by byte and in random pieces; the answers must be the same. */
 #include <dirent.h>
 #include <regex.h>
 
@@ -15,10 +16,14 @@ struct dialog {
     struct lines lines;
     struct stage st;
     enum split split;
-    struct buf due;         /* bytes of the client not sent yet */
-    size_t answers, events; /* how far the expectations were met */
-    struct slice rest;      /* of what was heard */
-    struct buf expected;    /* body */
+    /* bytes of the client not sent yet */
+    struct buf due;
+    /* how far the expectations were met */
+    size_t answers, events;
+    /* of what was heard */
+    struct slice rest;
+    /* body */
+    struct buf expected;
     bool expects_close, has_body;
 };
 
@@ -29,7 +34,8 @@ PRINTF_LIKE(2, 3) static void wrong(struct dialog *d, const char *fmt, ...)
     print_error("%s, split %s: ", d->name, split_names[d->split]);
     vprint_error(fmt, args);
     va_end(args);
-    print_error("\n--- heard:\n%.*s--- events:\n", (int)d->st.heard.len, buf_view(&d->st.heard).data);
+    print_error("\n--- heard:\n%.*s--- events:\n", (int)d->st.heard.len,
+                buf_view(&d->st.heard).data);
     for (size_t i = 0; i < d->st.events.n; i++)
         print_error("%s\n", d->st.events.items[i]);
     fail();
@@ -126,7 +132,8 @@ static void set(struct dialog *d, const char *rest)
                       : strcmp(value, "required") == 0 ? SERVER_TLS_REQUIRED
                                                        : SERVER_TLS_IMPLICIT);
     else if (strcmp(key, "auth") == 0)
-        st->settings.auth = strcmp(value, "accept") == 0 ? SERVER_AUTH_ACCEPT : SERVER_AUTH_REQUIRED;
+        st->settings.auth =
+            strcmp(value, "accept") == 0 ? SERVER_AUTH_ACCEPT : SERVER_AUTH_REQUIRED;
     else if (strcmp(key, "unwelcome") == 0)
         st->unwelcome = true;
     else if (strcmp(key, "from") == 0)
@@ -256,7 +263,8 @@ static void compare(struct dialog *d)
             for (has_events = true; count--; d->events++)
                 if (d->events == st->events.n || strcmp(st->events.items[d->events], rest) != 0)
                     wrong(d, "wanted event \"%s\"", rest);
-        } else if ((rest = after_word(d->lines.items[i], "L", &count)) && !sim_log_has(st->sim, rest)) {
+        } else if ((rest = after_word(d->lines.items[i], "L", &count)) &&
+                   !sim_log_has(st->sim, rest)) {
             wrong(d, "wanted \"%s\" in the log", rest);
         }
     }
@@ -265,7 +273,8 @@ static void compare(struct dialog *d)
     if (has_events && d->events != st->events.n)
         wrong(d, "more events than wanted");
     if (d->has_body && !slice_equal(buf_view(&d->expected), buf_view(&st->message)))
-        wrong(d, "wanted another body, not \"%.*s\"", (int)st->message.len, buf_view(&st->message).data);
+        wrong(d, "wanted another body, not \"%.*s\"", (int)st->message.len,
+              buf_view(&st->message).data);
     if (d->expects_close != (st->closed > 0))
         wrong(d, d->expects_close ? "wanted it closed" : "closed too early");
     if (d->expects_close && !st->eof && !st->reset)
@@ -283,8 +292,8 @@ static void play(struct dialog *d)
         if (!(rest = after_word(line, "C", &count)) && (rest = after_word(line, "C-", &count)))
             ends = false;
         if (!rest) {
-            if (!strchr("#SEHML", line[0]) && strcmp(line, "close") != 0 && strncmp(line, "set ", 4) != 0 &&
-                strncmp(line, "splits ", 7) != 0) {
+            if (!strchr("#SEHML", line[0]) && strcmp(line, "close") != 0 &&
+                strncmp(line, "set ", 4) != 0 && strncmp(line, "splits ", 7) != 0) {
                 send_due(d);
                 if (!stage_direction(d, line))
                     wrong(d, "%s: unknown", line);
@@ -373,7 +382,8 @@ int main(void)
     }
     struct CMUnitTest *tests = mem_alloc((size_t)n * sizeof *tests);
     for (int i = 0; i < n; i++)
-        tests[i] = (struct CMUnitTest){.name = entries[i]->d_name, .test_func = dialog, .initial_state = entries[i]->d_name};
+        tests[i] = (struct CMUnitTest){
+            .name = entries[i]->d_name, .test_func = dialog, .initial_state = entries[i]->d_name};
     int failed = _cmocka_run_group_tests("dialogs", tests, (size_t)n, NULL, NULL);
     for (int i = 0; i < n; i++)
         free(entries[i]);

@@ -1,5 +1,5 @@
-/* A client and scripted handlers around one server half in the simulated world: for the dialogs and for the tests that text cannot say. Part of a test
- * program: everything is static. */
+/* A client and scripted handlers around one server half in the simulated world: for the dialogs and
+ * for the tests that text cannot say. Part of a test program: everything is static. */
 #ifndef UNIT_SMTP_SERVER_STAGE_H
 #define UNIT_SMTP_SERVER_STAGE_H
 
@@ -20,39 +20,59 @@
 #include "smtp/server.h"
 
 #define PLENTY (4 * 1024 * 1024)
-#define SHORT_WHILE ((usec)400) /* longer than a round trip of this network; short enough that a byte each is no slow body */
+/* longer than a round trip of this network; short enough that a byte each is no slow body */
+#define SHORT_WHILE ((usec)400)
 
 enum kind { KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_END, KIND_BODY, KIND_LOGIN, KIND_REFUSED, KINDS };
-static const char *const kind_names[KINDS] = {"mail", "rcpt", "data", "end", "body", "login", "refused"};
-static const char *const usual_answers[KINDS] = {
-    "250 2.1.0 sender ok", "250 2.1.5 recipient ok", "354 - go ahead", "250 2.0.0 queued as test", "", "right", ""};
+static const char *const kind_names[KINDS] = {"mail", "rcpt",  "data",   "end",
+                                              "body", "login", "refused"};
+static const char *const usual_answers[KINDS] = {"250 2.1.0 sender ok",
+                                                 "250 2.1.5 recipient ok",
+                                                 "354 - go ahead",
+                                                 "250 2.0.0 queued as test",
+                                                 "",
+                                                 "right",
+                                                 ""};
 
-struct lines { /* a list of strings */
+/* a list of strings */
+struct lines {
     char **items;
     size_t n;
 };
 
-struct stage { /* everything of one dialog */
+/* everything of one dialog */
+struct stage {
     struct sim *sim;
     struct listener *listener;
-    struct sim_end *end;   /* the client's */
-    struct addr from;      /* its address, if it matters */
-    struct server *server; /* NULL once closed */
+    /* the client's */
+    struct sim_end *end;
+    /* its address, if it matters */
+    struct addr from;
+    /* NULL once closed */
+    struct server *server;
     struct server_settings settings;
     struct server_offer offer;
-    struct lines scripted[KINDS]; /* answers, in the order in which they are used up */
+    /* answers, in the order in which they are used up */
+    struct lines scripted[KINDS];
     size_t used[KINDS];
     struct server_command *waiting[CAP_PENDING_COMMANDS * 2];
     char *waiting_answer[CAP_PENDING_COMMANDS * 2];
     size_t nwaiting;
-    struct lines events; /* what the handlers saw */
-    struct buf message;  /* octets of all bodies */
-    size_t octets;       /* ... of this one */
+    /* what the handlers saw */
+    struct lines events;
+    /* octets of all bodies */
+    struct buf message;
+    /* ... of this one */
+    size_t octets;
     bool held;
-    struct buf heard; /* what the client read */
-    bool unwelcome;   /* sent away before the greeting */
-    bool deaf;        /* it does not read */
-    bool securing;    /* its handshake runs */
+    /* what the client read */
+    struct buf heard;
+    /* sent away before the greeting */
+    bool unwelcome;
+    /* it does not read */
+    bool deaf;
+    /* its handshake runs */
+    bool securing;
     bool eof, reset;
     bool said_goodbye;
     unsigned closed;
@@ -122,7 +142,8 @@ static void respond(struct stage *st, enum kind kind, struct server_command *cmd
     const char *text = usual_answers[kind];
     if (st->used[kind] < st->scripted[kind].n)
         text = st->scripted[kind].items[st->used[kind]++];
-    if (strcmp(text, "shut") == 0) { /* and answers in the same turn, before it hears of the end */
+    /* and answers in the same turn, before it hears of the end */
+    if (strcmp(text, "shut") == 0) {
         server_close(st->server, 421, "4.3.2", "shut by the handler");
         text = usual_answers[kind];
     }
@@ -144,7 +165,8 @@ static void answer_waiting(struct stage *st, size_t i)
     char *text = st->waiting_answer[i];
     st->nwaiting--;
     memmove(st->waiting + i, st->waiting + i + 1, (st->nwaiting - i) * sizeof *st->waiting);
-    memmove(st->waiting_answer + i, st->waiting_answer + i + 1, (st->nwaiting - i) * sizeof *st->waiting_answer);
+    memmove(st->waiting_answer + i, st->waiting_answer + i + 1,
+            (st->nwaiting - i) * sizeof *st->waiting_answer);
     if (strchr(text, ' '))
         give(cmd, text);
     else
@@ -160,23 +182,27 @@ static void on_hello(void *ctx, struct server_offer *offer)
     saw(st, "%s %s", c->esmtp ? "ehlo" : "helo", c->helo);
 }
 
-static void on_mail(void *ctx, struct server_command *cmd, const struct address *from, const struct mail_params *p)
+static void on_mail(void *ctx, struct server_command *cmd, const struct address *from,
+                    const struct mail_params *p)
 {
     struct stage *st = ctx;
     char size[40] = "";
     if (p->has_size)
         snprintf(size, sizeof size, " size=%llu", (unsigned long long)p->size);
     const char *user = server_client(st->server)->user;
-    saw(st, "mail <%.*s>%s%s%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size, p->body == BODY_8BITMIME ? " 8bit" : "",
-        p->smtputf8 ? " utf8" : "", user ? " user=" : "", user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data,
+    saw(st, "mail <%.*s>%s%s%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size,
+        p->body == BODY_8BITMIME ? " 8bit" : "", p->smtputf8 ? " utf8" : "", user ? " user=" : "",
+        user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data,
         p->envid.len ? " envid=" : "", (int)p->envid.len, p->envid.data);
     respond(st, KIND_MAIL, cmd);
 }
 
-static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to, const struct rcpt_params *p)
+static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to,
+                    const struct rcpt_params *p)
 {
     struct stage *st = ctx;
-    saw(st, "rcpt <%.*s>%s%.*s", (int)to->text.len, to->text.data, p->notify.len ? " notify=" : "", (int)p->notify.len, p->notify.data);
+    saw(st, "rcpt <%.*s>%s%.*s", (int)to->text.len, to->text.data, p->notify.len ? " notify=" : "",
+        (int)p->notify.len, p->notify.data);
     respond(st, KIND_RCPT, cmd);
 }
 
@@ -224,7 +250,8 @@ static void on_reset(void *ctx, enum server_end why)
     saw(st, "reset %s", names[why]);
 }
 
-static void on_login(void *ctx, struct server_command *cmd, struct slice user, struct slice password)
+static void on_login(void *ctx, struct server_command *cmd, struct slice user,
+                     struct slice password)
 {
     struct stage *st = ctx;
     saw(st, "login %.*s %.*s", (int)user.len, user.data, (int)password.len, password.data);
@@ -256,8 +283,9 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello, on_mail,   on_rcpt,  on_data,    on_body, on_body_end,
-                                                on_reset, on_closed, on_login, on_refused, on_told};
+static const struct server_handlers handlers = {on_hello, on_mail,     on_rcpt,  on_data,
+                                                on_body,  on_body_end, on_reset, on_closed,
+                                                on_login, on_refused,  on_told};
 
 /* ---- the client ---- */
 
@@ -272,7 +300,8 @@ static void on_client(void *ctx)
     if (st->securing)
         saw(st, "client %s", sim_end_is_sealed(st->end) ? "secured" : "failed");
     st->securing = false;
-    while (!st->deaf && !st->eof && !st->reset && (n = sim_end_read(st->end, chunk, sizeof chunk, &err)) > 0)
+    while (!st->deaf && !st->eof && !st->reset &&
+           (n = sim_end_read(st->end, chunk, sizeof chunk, &err)) > 0)
         assert_true(buf_append(&st->heard, chunk, (size_t)n));
     if (n < 0) {
         st->eof = err.kind == ERR_CLOSED;

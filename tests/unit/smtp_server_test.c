@@ -1,4 +1,5 @@
-/* What a dialog file cannot say of the server half: floods, long bodies, order under load, and noise. */
+/* What a dialog file cannot say of the server half: floods, long bodies, order under load, and
+ * noise. */
 #include "unit/smtp_server_stage.h"
 
 static void say(struct stage *st, const char *text)
@@ -22,7 +23,8 @@ static void script_answer(struct stage *st, enum kind kind, const char *text)
 
 static bool heard(struct stage *st, const char *text)
 {
-    assert_true(buf_append(&st->heard, "", 1)); /* a NUL for strstr */
+    /* a NUL for strstr */
+    assert_true(buf_append(&st->heard, "", 1));
     st->heard.len--;
     return strstr(buf_view(&st->heard).data, text) != NULL;
 }
@@ -44,8 +46,9 @@ static unsigned answers_in_order(struct stage *st)
     return n;
 }
 
-/* Four hundred RCPTs in one go with long answers, which come in reverse: no more than the cap reach the handler before the first answer, and the client
- * hears all of them, in its own order, though together they are longer than its output queue. */
+/* Four hundred RCPTs in one go with long answers, which come in reverse: no more than the cap reach
+ * the handler before the first answer, and the client hears all of them, in its own order, though
+ * together they are longer than its output queue. */
 static void many_recipients(void **state)
 {
     enum { MANY = 400 };
@@ -81,7 +84,8 @@ static void many_recipients(void **state)
     stage_end(&st);
 }
 
-/* A client that sends without end and never reads: it is soon not read either, and its silence ends it. */
+/* A client that sends without end and never reads: it is soon not read either, and its silence ends
+ * it. */
 static void never_reads(void **state)
 {
     struct stage st;
@@ -89,7 +93,8 @@ static void never_reads(void **state)
     stage_begin(&st, 1);
     for (int i = 0; i < 20000; i++)
         script_answer(&st, KIND_RCPT,
-                      "upstream 550 5.1.1 no such user in this whole wide house, and this is a long story that nobody reads");
+                      "upstream 550 5.1.1 no such user in this whole wide house, and this is a "
+                      "long story that nobody reads");
     stage_connect(&st);
     st.deaf = true;
     say(&st, "HELO x\r\nMAIL FROM:<a@example.com>\r\n");
@@ -101,15 +106,18 @@ static void never_reads(void **state)
         sim_run_for(st.sim, SHORT_WHILE);
     }
     size_t reached = count_events(&st, "rcpt");
-    assert_true(reached > 100 && reached < 900); /* 64 KiB in flight, the output queue to its low mark, and what one turn adds */
+    /* 64 KiB in flight, the output queue to its low mark, and what one turn adds */
+    assert_true(reached > 100 && reached < 900);
     sim_run_for(st.sim, 301 * USEC_PER_SEC);
     assert_int_equal(st.closed, 1);
     assert_int_equal(count_events(&st, "rcpt"), reached);
-    assert_string_equal(st.events.items[st.events.n - 1], "closed the client was silent for too long");
+    assert_string_equal(st.events.items[st.events.n - 1],
+                        "closed the client was silent for too long");
     stage_end(&st);
 }
 
-/* Bodies of many chunks, with every kind of line end, held now and then: what comes out is what a plain reading of the rules gives. */
+/* Bodies of many chunks, with every kind of line end, held now and then: what comes out is what a
+ * plain reading of the rules gives. */
 static void long_bodies(void **state)
 {
     (void)state;
@@ -130,8 +138,11 @@ static void long_bodies(void **state)
             size_t n = sim_rng_below(rng, sizeof line);
             memset(line, 'a' + (int)sim_rng_below(rng, 26), n);
             const char *end = ends[sim_rng_below(rng, 4)];
-            bool dotted = sim_rng_chance(rng, 20) && (!sent.len || (sent.len > 1 && buf_view(&sent).data[sent.len - 2] == '\r'));
-            assert_true(buf_append(&sent, "..", dotted ? 2 : 0) && buf_append(&wanted, ".", dotted ? 1 : 0));
+            bool dotted =
+                sim_rng_chance(rng, 20) &&
+                (!sent.len || (sent.len > 1 && buf_view(&sent).data[sent.len - 2] == '\r'));
+            assert_true(buf_append(&sent, "..", dotted ? 2 : 0) &&
+                        buf_append(&wanted, ".", dotted ? 1 : 0));
             assert_true(buf_append(&sent, line, n) && buf_append(&wanted, line, n));
             assert_true(buf_append(&sent, end, strlen(end)) && buf_append(&wanted, "\r\n", 2));
         }
@@ -160,7 +171,8 @@ static void long_bodies(void **state)
     }
 }
 
-/* Noise made of pieces of SMTP: whatever comes, the session ends once, and every transaction that began was ended by a delivery, a reset or the close. */
+/* Noise made of pieces of SMTP: whatever comes, the session ends once, and every transaction that
+ * began was ended by a delivery, a reset or the close. */
 static void noise(void **state)
 {
     static const char *const pieces[] = {"MAIL FROM:",
@@ -199,9 +211,12 @@ static void noise(void **state)
         struct sim_rng *rng = sim_script_rng(st.sim);
         for (int i = 0; i < 50; i++) {
             if (sim_rng_chance(rng, 30))
-                script_answer(&st, KIND_RCPT, sim_rng_chance(rng, 50) ? "later 250 2.1.5 ok" : "upstream 550 5.1.1 no");
+                script_answer(&st, KIND_RCPT,
+                              sim_rng_chance(rng, 50) ? "later 250 2.1.5 ok"
+                                                      : "upstream 550 5.1.1 no");
             if (sim_rng_chance(rng, 30))
-                script_answer(&st, KIND_END, sim_rng_chance(rng, 50) ? "later 250 2.0.0 ok" : "451 4.4.2 lost");
+                script_answer(&st, KIND_END,
+                              sim_rng_chance(rng, 50) ? "later 250 2.0.0 ok" : "451 4.4.2 lost");
             if (sim_rng_chance(rng, 20))
                 script_answer(&st, KIND_BODY, "554 5.6.0 not that");
             if (sim_rng_chance(rng, 2))
@@ -218,7 +233,8 @@ static void noise(void **state)
             if (sim_rng_chance(rng, 2))
                 sim_run_for(st.sim, 100 * USEC_PER_SEC);
         }
-        if (st.closed) /* what still waited is void */
+        /* what still waited is void */
+        if (st.closed)
             while (st.nwaiting)
                 free(st.waiting_answer[--st.nwaiting]);
         stage_end(&st);
@@ -249,7 +265,8 @@ static void unwelcome(void **state)
     stage_end(&st);
 }
 
-/* The answers to one segment leave in one write: lock-step senders stall 40 ms for each one more. */
+/* The answers to one segment leave in one write: lock-step senders stall 40 ms for each one
+ * more. */
 static void one_flight(void **state)
 {
     struct stage st;
@@ -259,7 +276,8 @@ static void one_flight(void **state)
     stage_connect(&st);
     sim_run_for(st.sim, USEC_PER_SEC);
     struct err err;
-    static const char group[] = "HELO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
+    static const char group[] =
+        "HELO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
     assert_int_equal(sim_end_write(st.end, group, sizeof group - 1, &err), sizeof group - 1);
     sim_run_for(st.sim, 201 * USEC_PER_MS);
     assert_true(heard(&st, "354 go ahead"));
@@ -269,8 +287,9 @@ static void one_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_recipients), cmocka_unit_test(never_reads), cmocka_unit_test(long_bodies),
-        cmocka_unit_test(noise),           cmocka_unit_test(unwelcome),   cmocka_unit_test(one_flight),
+        cmocka_unit_test(many_recipients), cmocka_unit_test(never_reads),
+        cmocka_unit_test(long_bodies),     cmocka_unit_test(noise),
+        cmocka_unit_test(unwelcome),       cmocka_unit_test(one_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
-/* password_command: when it runs, who waits for it, and what a refused or failed one leads to. In the simulated world programs are a table. */
+/* password_command: when it runs, who waits for it, and what a refused or failed one leads to. In
+ * the simulated world programs are a table. */
 #include "upstream/contexts.h"
 #include "upstream_world.h"
 
-#define COMMAND "[upstream]\nhost = " HOST "\nusername = user\npassword_command = secret mail\nports = 587\n"
+#define COMMAND                                                                                    \
+    "[upstream]\nhost = " HOST "\nusername = user\npassword_command = secret mail\nports = 587\n"
 #define AT587 ADDRESS ":587"
 
 static void begin(struct world *w, const char *prints)
@@ -46,7 +48,8 @@ static void a_slow_one_has_its_own_ten_seconds(void **state)
     sim_program(w.sim, "secret", "right", 9900 * MS);
     wish_ask(&x, &w);
     wish_wait(&x);
-    assert_true(x.acquired); /* though connect_timeout is 10 s, and the connection took some of it */
+    /* though connect_timeout is 10 s, and the connection took some of it */
+    assert_true(x.acquired);
     wish_return(&x);
     world_end(&w);
 }
@@ -100,12 +103,14 @@ static void a_changed_password_is_found_out_behind_a_refusal(void **state)
     wish_ask(&x, &w);
     wish_wait(&x);
     wish_return(&x);
-    sim_run_for(w.sim, 60 * S); /* the session is gone */
+    /* the session is gone */
+    sim_run_for(w.sim, 60 * S);
     sim_upstream_script(w.up[0])->password = "new";
     sim_program(w.sim, "secret", "new", 300 * MS);
     wish_ask(&x, &w);
     wish_wait(&x);
-    assert_true(x.acquired); /* nobody heard of the refusal */
+    /* nobody heard of the refusal */
+    assert_true(x.acquired);
     assert_int_equal(runs(&w), 2);
     assert_int_equal(logins_at(&w, 0), 3);
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
@@ -129,20 +134,23 @@ static void the_same_password_again_is_not_tried(void **state)
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(logins_at(&w, 0), 1);
-    sim_run_for(w.sim, 2 * S); /* retry_auth is over: it is asked anew, and tried once */
+    /* retry_auth is over: it is asked anew, and tried once */
+    sim_run_for(w.sim, 2 * S);
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
     assert_int_equal(logins_at(&w, 0), 2);
     assert_int_equal(runs(&w), 4);
-    sim_run_for(w.sim, 400 * S); /* the wait has doubled */
+    /* the wait has doubled */
+    sim_run_for(w.sim, 400 * S);
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(logins_at(&w, 0), 2);
     world_end(&w);
 }
 
-/* A command that prints another wrong password each time gets one more AUTH per refusal, not an endless row of them. */
+/* A command that prints another wrong password each time gets one more AUTH per refusal, not an
+ * endless row of them. */
 static void one_more_auth_and_no_more(void **state)
 {
     struct world w;
@@ -152,7 +160,8 @@ static void one_more_auth_and_no_more(void **state)
     wish_ask(&x, &w);
     while (runs(&w) < 1)
         sim_run_for(w.sim, 10 * MS);
-    sim_run_for(w.sim, 310 * MS); /* it has printed */
+    /* it has printed */
+    sim_run_for(w.sim, 310 * MS);
     sim_program(w.sim, "secret", "other", 300 * MS);
     wish_wait(&x);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
@@ -188,7 +197,8 @@ static void a_reload_asks_again_and_ends_the_wait(void **state)
     wish_wait(&x);
     assert_true(x.acquired);
     assert_int_equal(logins_at(&w, 0), 2);
-    sim_program(w.sim, "secret", NULL, 0); /* a session stays, and so does a password that was good */
+    /* a session stays, and so does a password that was good */
+    sim_program(w.sim, "secret", NULL, 0);
     reload(&w, COMMAND);
     sim_run_for(w.sim, 1 * S);
     wish_return(&x);
@@ -242,23 +252,25 @@ static void freed_while_it_runs(void **state)
     world_end(&w);
 }
 
-/* What providers say that have switched password logins off counts as a refusal, not as a port that does not work. */
+/* What providers say that have switched password logins off counts as a refusal, not as a port that
+ * does not work. */
 static void basic_authentication_is_not_supported(void **state)
 {
     struct world w;
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT587)->faults[0] =
-        (struct sim_fault_rule){.step = SIM_AT_AUTH,
-                                .fault = SIM_FAULT_REPLY,
-                                .text = "550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"};
+    world_server(&w, AT587)->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_AUTH,
+        .fault = SIM_FAULT_REPLY,
+        .text = "550 5.7.30 Basic authentication is not supported for Client Submission.\r\n"};
     world_server(&w, ADDRESS ":2525");
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
-    assert_int_equal(logins_at(&w, 0), 1); /* no other port was asked */
+    /* no other port was asked */
+    assert_int_equal(logins_at(&w, 0), 1);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_AUTH_REFUSED);
     assert_non_null(strstr(report_of(&w, 587)->words, "5.7.30"));
     world_end(&w);

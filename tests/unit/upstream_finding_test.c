@@ -1,4 +1,5 @@
-/* Each finding of the contract: what brings it about, its name, and a sentence that an admin can act on. */
+/* Each finding of the contract: what brings it about, its name, and a sentence that an admin can
+ * act on. */
 #include "upstream_world.h"
 
 #include "upstream/finding.h"
@@ -6,8 +7,10 @@
 struct stimulus {
     enum finding finding;
     void (*spoil)(struct world *w, struct sim_upstream_script *s);
-    const char *said; /* part of the sentence */
-    const char *ini;  /* more of the config, or NULL */
+    /* part of the sentence */
+    const char *said;
+    /* more of the config, or NULL */
+    const char *ini;
     bool nobody_listens;
 };
 
@@ -50,16 +53,17 @@ static void dropped(struct world *w, struct sim_upstream_script *s)
     sim_path(w->sim, AT)->syn = SIM_DROPPED;
 }
 
-static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fault what, const char *text)
+static void fault(struct sim_upstream_script *s, enum sim_step step, enum sim_fault what,
+                  const char *text)
 {
     s->faults[0] = (struct sim_fault_rule){.step = step, .fault = what, .text = text};
 }
 
-#define FAULT(name, step, what, text)                                                                                                      \
-    static void name(struct world *w, struct sim_upstream_script *s)                                                                       \
-    {                                                                                                                                      \
-        (void)w;                                                                                                                           \
-        fault(s, step, what, text);                                                                                                        \
+#define FAULT(name, step, what, text)                                                              \
+    static void name(struct world *w, struct sim_upstream_script *s)                               \
+    {                                                                                              \
+        (void)w;                                                                                   \
+        fault(s, step, what, text);                                                                \
     }
 
 FAULT(mute, SIM_AT_GREETING, SIM_FAULT_STALL, NULL)
@@ -79,7 +83,8 @@ FAULT(auth_454, SIM_AT_AUTH, SIM_FAULT_REPLY, "454 4.7.0 later\r\n")
 FAULT(auth_nonsense, SIM_AT_AUTH, SIM_FAULT_REPLY, "what?\r\n")
 FAULT(auth_504, SIM_AT_AUTH, SIM_FAULT_REPLY, "504 5.5.4 no\r\n")
 FAULT(auth_534, SIM_AT_AUTH, SIM_FAULT_REPLY, "534 5.7.9 app password needed\r\n")
-FAULT(auth_550, SIM_AT_AUTH, SIM_FAULT_REPLY, "550 5.7.30 Basic authentication is not supported\r\n")
+FAULT(auth_550, SIM_AT_AUTH, SIM_FAULT_REPLY,
+      "550 5.7.30 Basic authentication is not supported\r\n")
 
 static void no_starttls(struct world *w, struct sim_upstream_script *s)
 {
@@ -154,12 +159,23 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_WORKS,
      .spoil = nothing,
      .said = "587 at 192.0.2.1 works, TLSv1.3 with a verified certificate, logged in with PLAIN"},
-    {.finding = FINDING_WORKS, .spoil = nothing, .said = "logged in with LOGIN", .ini = "auth = login\n"},
+    {.finding = FINDING_WORKS,
+     .spoil = nothing,
+     .said = "logged in with LOGIN",
+     .ini = "auth = login\n"},
     {.finding = FINDING_DNS, .spoil = no_name, .said = "the name " HOST " cannot be resolved"},
     {.finding = FINDING_DNS, .spoil = silent_dns, .said = "the resolver does not answer"},
-    {.finding = FINDING_DNS, .spoil = nothing, .said = "cannot be resolved", .ini = "family = ipv6\n"},
-    {.finding = FINDING_REFUSED, .spoil = rejected, .said = "nothing listens there, or a firewall rejects it"},
-    {.finding = FINDING_REFUSED, .spoil = nothing, .said = "nothing listens there", .nobody_listens = true},
+    {.finding = FINDING_DNS,
+     .spoil = nothing,
+     .said = "cannot be resolved",
+     .ini = "family = ipv6\n"},
+    {.finding = FINDING_REFUSED,
+     .spoil = rejected,
+     .said = "nothing listens there, or a firewall rejects it"},
+    {.finding = FINDING_REFUSED,
+     .spoil = nothing,
+     .said = "nothing listens there",
+     .nobody_listens = true},
     {.finding = FINDING_REFUSED, .spoil = unreachable, .said = "a route is missing"},
     {.finding = FINDING_TIMEOUT_CONNECT,
      .spoil = dropped,
@@ -167,29 +183,53 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_TIMEOUT_GREETING,
      .spoil = mute,
      .said = "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"},
-    {.finding = FINDING_TIMEOUT_GREETING, .spoil = mute_at_ehlo, .said = "587 greets but never answers EHLO"},
+    {.finding = FINDING_TIMEOUT_GREETING,
+     .spoil = mute_at_ehlo,
+     .said = "587 greets but never answers EHLO"},
     {.finding = FINDING_RESET, .spoil = reset_at_greeting, .said = "587 cuts the connection while"},
     {.finding = FINDING_RESET,
      .spoil = closed_at_ehlo,
      .said = "587 cuts the connection while saying EHLO (the upstream closed the connection)"},
-    {.finding = FINDING_GREETING_4XX, .spoil = greeting_421, .said = "turns us away for now (421 4.3.2 full)"},
-    {.finding = FINDING_GREETING_5XX, .spoil = greeting_554, .said = "turns us away (554 5.7.1 not you)"},
-    {.finding = FINDING_NOT_SMTP, .spoil = http, .said = "does not speak SMTP (the port speaks HTTP, not SMTP)"},
-    {.finding = FINDING_NOT_SMTP, .spoil = tls_first, .said = "587 speaks TLS from the first byte: write 587/implicit in ports"},
-    {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_refused, .said = "refuses EHLO (502 5.5.1 what)"},
-    {.finding = FINDING_EHLO_REFUSED, .spoil = ehlo_421, .said = "refuses EHLO (421 4.7.0 not now): the server is busy"},
+    {.finding = FINDING_GREETING_4XX,
+     .spoil = greeting_421,
+     .said = "turns us away for now (421 4.3.2 full)"},
+    {.finding = FINDING_GREETING_5XX,
+     .spoil = greeting_554,
+     .said = "turns us away (554 5.7.1 not you)"},
+    {.finding = FINDING_NOT_SMTP,
+     .spoil = http,
+     .said = "does not speak SMTP (the port speaks HTTP, not SMTP)"},
+    {.finding = FINDING_NOT_SMTP,
+     .spoil = tls_first,
+     .said = "587 speaks TLS from the first byte: write 587/implicit in ports"},
+    {.finding = FINDING_EHLO_REFUSED,
+     .spoil = ehlo_refused,
+     .said = "refuses EHLO (502 5.5.1 what)"},
+    {.finding = FINDING_EHLO_REFUSED,
+     .spoil = ehlo_421,
+     .said = "refuses EHLO (421 4.7.0 not now): the server is busy"},
     {.finding = FINDING_NO_STARTTLS, .spoil = no_starttls, .said = "587 does not offer STARTTLS"},
-    {.finding = FINDING_NO_STARTTLS, .spoil = mangled_starttls, .said = "STARTTLS keyword overwritten on the way"},
+    {.finding = FINDING_NO_STARTTLS,
+     .spoil = mangled_starttls,
+     .said = "STARTTLS keyword overwritten on the way"},
     {.finding = FINDING_STARTTLS_REFUSED,
      .spoil = starttls_refused,
      .said = "offers STARTTLS and then refuses it (454 4.7.0 no TLS today)"},
-    {.finding = FINDING_TIMEOUT_TLS, .spoil = mute_behind_tls, .said = "587 completes the TLS handshake and then never answers EHLO"},
-    {.finding = FINDING_TIMEOUT_TLS, .spoil = tls_silent, .said = "falls silent during the TLS handshake"},
+    {.finding = FINDING_TIMEOUT_TLS,
+     .spoil = mute_behind_tls,
+     .said = "587 completes the TLS handshake and then never answers EHLO"},
+    {.finding = FINDING_TIMEOUT_TLS,
+     .spoil = tls_silent,
+     .said = "falls silent during the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = tls_alert, .said = "fails the TLS handshake"},
     {.finding = FINDING_TLS_HANDSHAKE, .spoil = injection, .said = "injecting replies"},
-    {.finding = FINDING_CERTIFICATE, .spoil = other_name, .said = "is for portal.example.org hotspot.example.org, not for " HOST},
+    {.finding = FINDING_CERTIFICATE,
+     .spoil = other_name,
+     .said = "is for portal.example.org hotspot.example.org, not for " HOST},
     {.finding = FINDING_CERTIFICATE, .spoil = expired, .said = "expired"},
-    {.finding = FINDING_CERTIFICATE, .spoil = untrusted, .said = "nobody trusted here has signed (issuer CN=Acme Firewall CA)"},
+    {.finding = FINDING_CERTIFICATE,
+     .spoil = untrusted,
+     .said = "nobody trusted here has signed (issuer CN=Acme Firewall CA)"},
     {.finding = FINDING_AUTH_UNAVAILABLE,
      .spoil = cram_only,
      .said = "it offers CRAM-MD5 NTLM (CRAM-MD5 is used only with auth = cram-md5)"},
@@ -198,16 +238,24 @@ static const struct stimulus stimuli[] = {
      .said = "it offers CRAM-MD5 NTLM, and auth = scram-sha-256 allows nothing else",
      .ini = "auth = scram-sha-256\n"},
     {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = no_auth, .said = "it offers no AUTH at all"},
-    {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = auth_nonsense, .said = "as the protocol has it (a line that is no SMTP reply)"},
+    {.finding = FINDING_AUTH_UNAVAILABLE,
+     .spoil = auth_nonsense,
+     .said = "as the protocol has it (a line that is no SMTP reply)"},
     {.finding = FINDING_AUTH_UNAVAILABLE,
      .spoil = auth_504,
      .said = "587 takes none of the login mechanisms (504 5.5.4 no)",
      .ini = "auth = plain\n"},
-    {.finding = FINDING_AUTH_TEMPORARY, .spoil = auth_454, .said = "cannot check the login now (454 4.7.0 later)"},
+    {.finding = FINDING_AUTH_TEMPORARY,
+     .spoil = auth_454,
+     .said = "cannot check the login now (454 4.7.0 later)"},
     {.finding = FINDING_TIMEOUT_AUTH, .spoil = auth_silent, .said = "never answers the login"},
-    {.finding = FINDING_AUTH_REFUSED, .spoil = wrong_password, .said = "refuses the configured credentials (535"},
+    {.finding = FINDING_AUTH_REFUSED,
+     .spoil = wrong_password,
+     .said = "refuses the configured credentials (535"},
     {.finding = FINDING_AUTH_REFUSED, .spoil = auth_534, .said = "(534 5.7.9 app password needed)"},
-    {.finding = FINDING_AUTH_REFUSED, .spoil = auth_550, .said = "Basic authentication is not supported"},
+    {.finding = FINDING_AUTH_REFUSED,
+     .spoil = auth_550,
+     .said = "Basic authentication is not supported"},
 };
 
 static void check(const struct stimulus *t)
@@ -216,7 +264,8 @@ static void check(const struct stimulus *t)
     struct wish x;
     char ini[256];
     world_begin(&w);
-    struct sim_upstream_script unused = {0}, *s = t->nobody_listens ? &unused : world_server(&w, AT);
+    struct sim_upstream_script unused = {0},
+                               *s = t->nobody_listens ? &unused : world_server(&w, AT);
     t->spoil(&w, s);
     snprintf(ini, sizeof ini, "%sports = 587\n%s", BASIC, t->ini ? t->ini : "");
     world_load(&w, ini);
@@ -224,12 +273,14 @@ static void check(const struct stimulus *t)
     wish_wait(&x);
     const struct port_report *r = report_of(&w, 587);
     if (r->finding != t->finding || !strstr(r->words, t->said))
-        fail_msg("wanted %s \"%s\", got %s \"%s\"", finding_name(t->finding), t->said, finding_name(r->finding), r->words);
+        fail_msg("wanted %s \"%s\", got %s \"%s\"", finding_name(t->finding), t->said,
+                 finding_name(r->finding), r->words);
     assert_true(x.acquired == (t->finding == FINDING_WORKS));
     assert_true(sim_log_has(w.sim, finding_name(t->finding)));
     assert_true(r->since_ms > 0);
     assert_true(t->finding == FINDING_DNS || r->address.family == ADDR_V4);
-    assert_false(strstr(r->words, "right") != NULL); /* no secret */
+    /* no secret */
+    assert_false(strstr(r->words, "right") != NULL);
     if (x.acquired)
         wish_return(&x);
     world_end(&w);
@@ -237,7 +288,8 @@ static void check(const struct stimulus *t)
 
 static void every_finding_has_a_stimulus(void **state)
 {
-    bool seen[FINDING_COUNT] = {[FINDING_UNTRIED] = true, [FINDING_PROXY] = true}; /* upstream_proxy_test has the second */
+    /* upstream_proxy_test has the second */
+    bool seen[FINDING_COUNT] = {[FINDING_UNTRIED] = true, [FINDING_PROXY] = true};
     (void)state;
     for (size_t i = 0; i < sizeof stimuli / sizeof *stimuli; i++) {
         check(&stimuli[i]);
@@ -255,10 +307,15 @@ static void every_finding_has_a_name_and_a_sentence(void **state)
         assert_true(strlen(finding_name((enum finding)f)) > 2);
         for (int k = 0; k < f; k++)
             assert_string_not_equal(finding_name((enum finding)f), finding_name((enum finding)k));
-        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words,
-                      sizeof words); /* nothing known */
+        /* nothing known */
+        finding_words(
+            &(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}},
+            words, sizeof words);
         assert_non_null(strstr(words, "587"));
-        finding_words(&(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}}, words, 10); /* no room */
+        /* no room */
+        finding_words(
+            &(struct finding_detail){.finding = (enum finding)f, .port = {587, PORT_STARTTLS}},
+            words, 10);
         assert_true(strlen(words) < 10);
     }
 }
@@ -268,7 +325,10 @@ static void sentences_stay_on_one_line(void **state)
     struct tls_facts facts = {.fault = TLS_FAULT_NAME, .names = "a\r\nforged: line\x1b[31m"};
     char words[400];
     (void)state;
-    finding_words(&(struct finding_detail){.finding = FINDING_CERTIFICATE, .port = {587, PORT_STARTTLS}, .host = HOST, .facts = &facts},
+    finding_words(&(struct finding_detail){.finding = FINDING_CERTIFICATE,
+                                           .port = {587, PORT_STARTTLS},
+                                           .host = HOST,
+                                           .facts = &facts},
                   words, sizeof words);
     for (const char *c = words; *c; c++)
         assert_false(ascii_is_control(*c));

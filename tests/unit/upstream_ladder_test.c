@@ -1,4 +1,5 @@
-/* The ladder over time: what it remembers, when it tries again, and that an outage or a wrong password costs little. */
+/* The ladder over time: what it remembers, when it tries again, and that an outage or a wrong
+ * password costs little. */
 #include "upstream/contexts.h"
 #include "upstream_world.h"
 
@@ -17,7 +18,8 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     world_load(&w, BASIC);
     for (size_t i = 0; i < 100; i++) {
         wish_ask(&xs[i], &w);
-        sim_run_for(w.sim, 1 * MS); /* they come while the race is on */
+        /* they come while the race is on */
+        sim_run_for(w.sim, 1 * MS);
     }
     for (size_t i = 0; i < 100; i++) {
         wish_wait(&xs[i]);
@@ -85,7 +87,8 @@ static void a_refused_password_rests(void **state)
         assert_int_equal(x.why, REFUSAL_CREDENTIALS);
         assert_string_equal(x.words, HOST " refuses the configured credentials");
         assert_int_equal(logins_at(&w, 0), i + 1);
-        for (int k = 0; k < 3; k++) { /* nobody knocks meanwhile */
+        /* nobody knocks meanwhile */
+        for (int k = 0; k < 3; k++) {
             sim_run_for(w.sim, waits[i] / 4);
             wish_ask(&x, &w);
             assert_int_equal(wish_wait(&x), 0);
@@ -94,7 +97,8 @@ static void a_refused_password_rests(void **state)
         assert_int_equal(logins_at(&w, 0), i + 1);
         sim_run_for(w.sim, waits[i] / 4 + S);
     }
-    s->password = "right"; /* accepted: the next refusal begins with the first wait */
+    /* accepted: the next refusal begins with the first wait */
+    s->password = "right";
     wish_hold(&x, &w);
     assert_int_equal(logins_at(&w, 2525), 0);
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
@@ -124,12 +128,14 @@ static void a_new_secret_ends_the_rest(void **state)
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
-    reload(&w, BASIC); /* the same secret: the rest goes on */
+    /* the same secret: the rest goes on */
+    reload(&w, BASIC);
     wish_ask(&x, &w);
     assert_int_equal(wish_wait(&x), 0);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
     assert_int_equal(logins_at(&w, 0), 1);
-    reload(&w, BASIC "idle_timeout = 20s\n"); /* made anew, but not with another password */
+    /* made anew, but not with another password */
+    reload(&w, BASIC "idle_timeout = 20s\n");
     wish_ask(&x, &w);
     assert_int_equal(wish_wait(&x), 0);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
@@ -159,7 +165,8 @@ static void what_works_survives_a_restart(void **state)
     world_load(&w, BASIC);
     assert_true(account_facts(world_account(&w))->known && account_facts(world_account(&w))->dsn);
     wish_ask(&x, &w);
-    assert_true(wish_wait(&x) < 300 * MS); /* straight to 2525: no patience spent on 587 */
+    /* straight to 2525: no patience spent on 587 */
+    assert_true(wish_wait(&x) < 300 * MS);
     assert_int_equal(x.port, 2525);
     wish_return(&x);
     world_end(&w);
@@ -184,7 +191,8 @@ static void a_working_port_that_fails_costs_one_patience(void **state)
         wish_ask(&x, &w);
         assert_true(wish_wait(&x) <= (dropped ? 600 * MS : 100 * MS));
         assert_int_equal(x.port, 2525);
-        assert_int_equal(report_of(&w, 587)->finding, dropped ? FINDING_TIMEOUT_CONNECT : FINDING_REFUSED);
+        assert_int_equal(report_of(&w, 587)->finding,
+                         dropped ? FINDING_TIMEOUT_CONNECT : FINDING_REFUSED);
         assert_true(sim_log_has(w.sim, "new sessions go to port 2525 now, no longer to 587"));
         wish_return(&x);
         world_end(&w);
@@ -210,8 +218,10 @@ static void many_dials_on_a_dying_port_make_one_race(void **state)
         assert_true(wish_wait(&xs[i]) < 2 * S);
         assert_int_equal(xs[i].port, 2525);
     }
-    assert_int_equal(logins_at(&w, 2525), 10);                           /* one each, none for the race */
-    assert_int_equal(account_pool_counts(world_account(&w)).dialing, 0); /* those that stood still were given up */
+    /* one each, none for the race */
+    assert_int_equal(logins_at(&w, 2525), 10);
+    /* those that stood still were given up */
+    assert_int_equal(account_pool_counts(world_account(&w)).dialing, 0);
     for (size_t i = 0; i < 10; i++)
         wish_return(&xs[i]);
     world_end(&w);
@@ -231,9 +241,11 @@ static void a_better_port_is_probed_in_the_background(void **state)
     assert_int_equal(x.port, 2525);
     wish_return(&x);
     sim_run_for(w.sim, 9 * 60 * S);
-    assert_int_equal(w.ledger->sessions, 1); /* it is not bothered before `reprobe` */
+    /* it is not bothered before `reprobe` */
+    assert_int_equal(w.ledger->sessions, 1);
     sim_run_for(w.sim, 2 * 60 * S);
-    assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_CONNECT); /* still dead, and now known for certain */
+    /* still dead, and now known for certain */
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_CONNECT);
     assert_true(report_of(&w, 587)->took >= 10 * S);
     sim_path(w.sim, AT(587))->syn = SIM_OPEN;
     sim_run_for(w.sim, 10 * 60 * S + 30 * S);
@@ -279,7 +291,8 @@ static void a_network_change_starts_anew(void **state)
     assert_true(x.refused);
     world_server(&w, AT(587));
     world_server(&w, AT(2525));
-    accounts_network_changed(w.accounts); /* the failed race is forgotten */
+    /* the failed race is forgotten */
+    accounts_network_changed(w.accounts);
     wish_hold(&x, &w);
     assert_int_equal(x.port, 587);
     wish_return(&x);
@@ -299,7 +312,8 @@ static void a_network_change_starts_anew(void **state)
     world_end(&w);
 }
 
-/* Its answer is due: an AUTH that is given up now would be sent once more, and a refused password with it. */
+/* Its answer is due: an AUTH that is given up now would be sent once more, and a refused password
+ * with it. */
 static void a_login_under_way_outlives_a_network_change(void **state)
 {
     (void)state;
@@ -309,7 +323,8 @@ static void a_login_under_way_outlives_a_network_change(void **state)
         world_begin(&w);
         struct sim_upstream_script *s = world_server(&w, AT(587));
         world_server(&w, AT(2525));
-        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 3 * S, .times = 1};
+        s->faults[0] = (struct sim_fault_rule){
+            .step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 3 * S, .times = 1};
         s->password = refused ? "another" : "right";
         world_load(&w, BASIC);
         wish_ask(&x, &w);
@@ -339,14 +354,18 @@ static void a_login_that_the_network_swallowed_is_waited_for_in_vain(void **stat
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL, .times = 1};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL, .times = 1};
     world_load(&w, BASIC);
     wish_ask(&x, &w);
-    sim_run_for(w.sim, 300 * MS); /* AUTH is out, and no other port was tried */
+    /* AUTH is out, and no other port was tried */
+    sim_run_for(w.sim, 300 * MS);
     accounts_network_changed(w.accounts);
-    assert_true(wish_wait(&x) <= 10 * S + 100 * MS); /* connect_timeout */
+    /* connect_timeout */
+    assert_true(wish_wait(&x) <= 10 * S + 100 * MS);
     assert_true(sim_log_has(w.sim, "587 never answers the login"));
-    assert_false(sim_log_has(w.sim, "cannot be resolved")); /* as ports were told that had been tried, or had not, with another end */
+    /* as ports were told that had been tried, or had not, with another end */
+    assert_false(sim_log_has(w.sim, "cannot be resolved"));
     assert_true(x.acquired);
     wish_return(&x);
     world_end(&w);
@@ -358,7 +377,8 @@ static void a_lost_young_session_sends_the_next_elsewhere(void **state)
     struct wish x, y;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_RESET, .delay = 100 * MS};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_IDLE, .fault = SIM_FAULT_RESET, .delay = 100 * MS};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_hold(&x, &w);
@@ -369,7 +389,8 @@ static void a_lost_young_session_sends_the_next_elsewhere(void **state)
     wish_wait(&x);
     assert_int_equal(x.port, 2525);
     assert_true(sim_log_has(w.sim, "587 logs us in and then loses the session"));
-    wish_hold(&y, &w); /* and so it stays, until 587 is probed */
+    /* and so it stays, until 587 is probed */
+    wish_hold(&y, &w);
     assert_int_equal(y.port, 2525);
     wish_return(&x);
     wish_return(&y);
@@ -387,7 +408,8 @@ static void avoiding_is_a_wish_not_a_condition(void **state)
     world_load(&w, BASIC);
     wish_hold(&x, &w);
     wish_ask_avoiding(&y, &w, 587);
-    assert_true(wish_wait(&y) < 2 * S); /* the others had their patience */
+    /* the others had their patience */
+    assert_true(wish_wait(&y) < 2 * S);
     assert_int_equal(y.port, 587);
     wish_return(&x);
     wish_return(&y);

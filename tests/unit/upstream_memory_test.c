@@ -8,12 +8,15 @@
 
 static void a_record_survives_its_text(void **state)
 {
-    struct memory_entry e = {.account = mem_string("wo rk%\n"), .host = mem_string("mail.example.net")}, *read;
+    struct memory_entry e = {.account = mem_string("wo rk%\n"),
+                             .host = mem_string("mail.example.net")},
+                        *read;
     struct buf text;
     size_t n;
     (void)state;
     e.record.works = (struct port){2525, PORT_STARTTLS};
-    e.record.facts = (struct account_facts){.known = true, .has_size = true, .size = UINT64_MAX, .dsn = true, .chunking = true};
+    e.record.facts = (struct account_facts){
+        .known = true, .has_size = true, .size = UINT64_MAX, .dsn = true, .chunking = true};
     e.record.bdat[0] = (struct memory_bdat){587, 0xfedcba9876543210u, CHUNKING_BROKEN};
     e.record.bdat[1] = (struct memory_bdat){2525, 7, CHUNKING_PROVEN};
     e.record.nbdat = 2;
@@ -28,10 +31,12 @@ static void a_record_survives_its_text(void **state)
     assert_string_equal(read->host, e.host);
     assert_int_equal(read->record.works.number, 2525);
     assert_int_equal(read->record.works.mode, PORT_STARTTLS);
-    assert_true(read->record.facts.known && read->record.facts.dsn && read->record.facts.chunking && !read->record.facts.smtputf8);
+    assert_true(read->record.facts.known && read->record.facts.dsn && read->record.facts.chunking &&
+                !read->record.facts.smtputf8);
     assert_true(read->record.facts.size == UINT64_MAX);
     assert_int_equal(read->record.nbdat, 2);
-    assert_true(read->record.bdat[0].fingerprint == 0xfedcba9876543210u && read->record.bdat[0].known == CHUNKING_BROKEN);
+    assert_true(read->record.bdat[0].fingerprint == 0xfedcba9876543210u &&
+                read->record.bdat[0].known == CHUNKING_BROKEN);
     assert_int_equal(read->record.naddresses, 2);
     assert_true(addr_equal(&read->record.addresses[1], &e.record.addresses[1]));
     memory_entry_free(read);
@@ -69,10 +74,11 @@ static void nonsense_is_skipped(void **state)
     check_harmless(HEAD "account a%0 b\n", 0);
     check_harmless(HEAD "account a%00 b\n", 0);
     check_harmless(HEAD "account a%", 0);
-    check_harmless(
-        HEAD "account a b\nworks 99999 starttls\nworks -1 starttls\nworks 587 smtps\nworks 587\nbdat 587 xyz proven\nbdat 587 1 perhaps\n"
-             "bdat 1 2 3 4 5 6 7 8 9 10\naddress 300.1.1.1\naddress\n\n\n   \nwhatever\n",
-        1);
+    check_harmless(HEAD
+                   "account a b\nworks 99999 starttls\nworks -1 starttls\nworks 587 smtps\nworks "
+                   "587\nbdat 587 xyz proven\nbdat 587 1 perhaps\n"
+                   "bdat 1 2 3 4 5 6 7 8 9 10\naddress 300.1.1.1\naddress\n\n\n   \nwhatever\n",
+                   1);
 }
 
 static void a_memory_too_large_is_cut(void **state)
@@ -153,11 +159,13 @@ static void the_gate_lets_in_one_at_a_time(void **state)
     for (int i = 0; i < 4; i++) {
         gate_pass_init(&p[i], 587, 0, on_granted, NULL);
         gate_enter(&g, &p[i]);
-        gate_enter(&g, &p[i]); /* twice is once */
+        /* twice is once */
+        gate_enter(&g, &p[i]);
     }
     assert_int_equal(granted, 1);
     assert_int_equal(p[0].state, GATE_HOLDING);
-    gate_leave(&g, &p[1]); /* gave up while waiting */
+    /* gave up while waiting */
+    gate_leave(&g, &p[1]);
     assert_int_equal(granted, 1);
     gate_leave(&g, &p[0]);
     assert_int_equal(granted, 2);
@@ -175,7 +183,8 @@ static void the_gate_lets_in_one_at_a_time(void **state)
     gate_clear(&g);
     gate_leave(&g, &p[0]);
     gate_leave(&g, &p[1]);
-    assert_int_equal(granted, 5); /* a cleared gate lets nobody in */
+    /* a cleared gate lets nobody in */
+    assert_int_equal(granted, 5);
 }
 
 static void the_gate_prefers_the_better_port(void **state)
@@ -201,7 +210,8 @@ static void a_refused_credential_rests_ever_longer(void **state)
 {
     struct sim *sim = sim_new(1);
     struct config *config = sim_config(BASIC "retry_auth = 5m 15m\n"),
-                  *other = sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = new\n");
+                  *other =
+                      sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = new\n");
     struct credential *c = credential_new(sim_io(sim), &config->upstreams[0]);
     static const int minutes[] = {5, 10, 15, 15};
     (void)state;

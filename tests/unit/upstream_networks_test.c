@@ -1,5 +1,7 @@
-/* Networks drawn by lot. Whatever they do: a port that works is found within the bound, the best one is in use after the next reprobe, no password goes to an
- * unverified peer (world_end looks), a refused one is sent once, and nothing is left behind. SEEDS=n, SEED=n in the environment choose more or one. */
+/* Networks drawn by lot. Whatever they do: a port that works is found within the bound, the best
+ * one is in use after the next reprobe, no password goes to an unverified peer (world_end looks), a
+ * refused one is sent once, and nothing is left behind. SEEDS=n, SEED=n in the environment choose
+ * more or one. */
 #include "upstream_world.h"
 
 enum { PORTS = 3 };
@@ -24,7 +26,8 @@ enum plight {
 };
 
 static const uint16_t ports[PORTS] = {587, 2525, 1025};
-static uint64_t current_seed; /* to name it when an assertion fails */
+/* to name it when an assertion fails */
+static uint64_t current_seed;
 
 static void at_port(char *out, size_t size, int i)
 {
@@ -41,8 +44,12 @@ static void afflict(struct world *w, int i, enum plight plight)
     case DROPPED: path->syn = SIM_DROPPED; break;
     case REFUSED: path->syn = SIM_REFUSED; break;
     case UNREACHABLE: path->syn = SIM_UNREACHABLE; break;
-    case MUTE: s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL}; break;
-    case RESET: s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_RESET}; break;
+    case MUTE:
+        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL};
+        break;
+    case RESET:
+        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_RESET};
+        break;
     case TURNED_AWAY: s->greeting = "554 5.7.1 no"; break;
     case STRIPPED: s->starttls = false; break;
     case HIJACKED:
@@ -54,7 +61,8 @@ static void afflict(struct world *w, int i, enum plight plight)
     case TLS_ALERT: s->tls.manner = SIM_TLS_ALERT; break;
     case INJECTED: s->injects = true; break;
     case AUTH_LATER:
-        s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "454 4.7.0 later\r\n"};
+        s->faults[0] = (struct sim_fault_rule){
+            .step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "454 4.7.0 later\r\n"};
         break;
     case HOLE: path->hole_down = 40; break;
     case GOOD:
@@ -165,7 +173,8 @@ static int say_seed(void **state)
     return 0;
 }
 
-/* A wrong password, on any mixture of slow ports (none slower than connect_timeout): one port sees it, once. */
+/* A wrong password, on any mixture of slow ports (none slower than connect_timeout): one port sees
+ * it, once. */
 static void a_wrong_password_is_sent_once(void **state)
 {
     (void)state;

@@ -92,14 +92,16 @@ static void sessions_wear_out(void **state)
         wish_hold(&x, &w);
         wish_return(&x);
     }
-    assert_int_equal(w.ledger->sessions, 2); /* three messages each */
+    /* three messages each */
+    assert_int_equal(w.ledger->sessions, 2);
     assert_int_equal(counts(&w).idle, 0);
     wish_hold(&x, &w);
     wish_return(&x);
     sim_run_for(w.sim, 29 * S);
     assert_int_equal(counts(&w).idle, 1);
     sim_run_for(w.sim, 2 * S);
-    assert_int_equal(counts(&w).idle, 0); /* idle_timeout */
+    /* idle_timeout */
+    assert_int_equal(counts(&w).idle, 0);
     sim_run_for(w.sim, 5 * S);
     assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
     world_end(&w);
@@ -111,7 +113,8 @@ static void sessions_grow_old(void **state)
     struct wish x;
     (void)state;
     world_begin_with(&w, BASIC "max_messages = 100\nidle_timeout = 30s\nmax_age = 1m\n");
-    for (int i = 0; i < 5; i++) { /* never idle for long */
+    /* never idle for long */
+    for (int i = 0; i < 5; i++) {
         wish_hold(&x, &w);
         wish_return(&x);
         sim_run_for(w.sim, 14 * S);
@@ -128,15 +131,20 @@ static void a_session_that_dies_at_rest_vanishes(void **state)
     struct wish x;
     (void)state;
     world_begin_with(&w, BASIC);
-    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){
-        .step = SIM_AT_IDLE, .fault = SIM_FAULT_REPLY, .text = "421 4.4.2 idle for too long\r\n", .delay = 5 * S, .times = 1};
+    sim_upstream_script(w.up[0])->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_IDLE,
+                                .fault = SIM_FAULT_REPLY,
+                                .text = "421 4.4.2 idle for too long\r\n",
+                                .delay = 5 * S,
+                                .times = 1};
     wish_hold(&x, &w);
     wish_return(&x);
     sim_run_for(w.sim, 10 * S);
     assert_int_equal(counts(&w).idle, 0);
     wish_hold(&x, &w);
     assert_false(lease_is_pooled(x.lease));
-    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS); /* no fault of the port */
+    /* no fault of the port */
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
     wish_return(&x);
     world_end(&w);
 }
@@ -166,12 +174,13 @@ static void a_burst_begins_with_one_login(void **state)
     struct world w;
     (void)state;
     world_begin_with(&w, BASIC);
-    sim_upstream_script(w.up[0])->faults[0] =
-        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
+    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 400 * MS, .times = 1};
     for (size_t i = 0; i < 5; i++)
         wish_ask(&xs[i], &w);
     sim_run_for(w.sim, 300 * MS);
-    assert_int_equal(w.ledger->sessions, 1); /* unproven credentials */
+    /* unproven credentials */
+    assert_int_equal(w.ledger->sessions, 1);
     for (size_t i = 0; i < 5; i++)
         wish_wait(&xs[i]);
     assert_int_equal(logins_at(&w, 0), 5);
@@ -191,7 +200,8 @@ static void identities_do_not_share(void **state)
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
     y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
-    wish_wait(&y); /* the idle session of the other identity made room */
+    /* the idle session of the other identity made room */
+    wish_wait(&y);
     assert_true(y.acquired);
     assert_int_equal(w.ledger->nlogins, 2);
     assert_string_equal(w.ledger->logins[1].user, "other@example.net");
@@ -199,7 +209,8 @@ static void identities_do_not_share(void **state)
     world_end(&w);
 }
 
-/* z, under the identity of the only session, came after y: it must not have that session before y had its turn. */
+/* z, under the identity of the only session, came after y: it must not have that session before y
+ * had its turn. */
 static void identities_take_turns(void **state)
 {
     struct world w;
@@ -232,7 +243,10 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
     wish_return(&b);
     sim_run_for(w.sim, 10 * S);
     wish_hold(&c, &w);
-    struct client_failure failure = {.stage = CLIENT_MAIL, .fault = CLIENT_FAULT_TIMEOUT, .first_use = true, .err = {.kind = ERR_TIMEOUT}};
+    struct client_failure failure = {.stage = CLIENT_MAIL,
+                                     .fault = CLIENT_FAULT_TIMEOUT,
+                                     .first_use = true,
+                                     .err = {.kind = ERR_TIMEOUT}};
     struct client *client = lease_client(c.lease);
     client_close(&client);
     lease_drop(&c.lease, false, &failure);
@@ -275,7 +289,8 @@ static void whoever_lost_a_session_is_served_before_those_who_came_later(void **
     client_close(&client);
     lease_drop(&a.lease, false, NULL);
     a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
-    a.lease = account_acquire(world_account(&w), NULL, 587, true, &wish_events, &a); /* another port is wanted, and there is none */
+    /* another port is wanted, and there is none */
+    a.lease = account_acquire(world_account(&w), NULL, 587, true, &wish_events, &a);
     wish_wait(&a);
     assert_true(a.acquired && !b.acquired);
     wish_return(&a);
@@ -310,7 +325,8 @@ static void a_reload_keeps_what_did_not_change(void **state)
     wish_hold(&x, &w);
     wish_return(&x);
     struct account *before = world_account(&w);
-    struct config *same = sim_config(BASIC "senders = @example.com\n"), *other = sim_config(BASIC "reply_timeout = 1m\n");
+    struct config *same = sim_config(BASIC "senders = @example.com\n"),
+                  *other = sim_config(BASIC "reply_timeout = 1m\n");
     struct accounts *fresh = accounts_reload(&w.accounts, same, contexts_new(same), &err);
     assert_null(w.accounts);
     w.accounts = fresh;
@@ -361,7 +377,8 @@ static void a_bad_reload_changes_nothing(void **state)
     wish_hold(&x, &w);
     struct account *before = world_account(&w);
     sim_file(w.sim, "/ca.pem", "Some CA\n");
-    struct config *bad = sim_config(BASIC "tls_ca = /etc/hostname\n"); /* there on disk for the config, absent in the world */
+    /* there on disk for the config, absent in the world */
+    struct config *bad = sim_config(BASIC "tls_ca = /etc/hostname\n");
     assert_null(accounts_reload(&w.accounts, bad, contexts_new(bad), &err));
     assert_true(err.words[0]);
     assert_ptr_equal(world_account(&w), before);
@@ -383,7 +400,8 @@ static void shutting_down_answers_everybody(void **state)
     sim_run_for(w.sim, 0);
     assert_int_equal(waiting.why, REFUSAL_GONE);
     assert_true(waiting.refused);
-    assert_non_null(lease_client(held.lease)); /* it may finish its message */
+    /* it may finish its message */
+    assert_non_null(lease_client(held.lease));
     wish_return(&held);
     sim_run_for(w.sim, 5 * S);
     assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
@@ -466,12 +484,15 @@ static void what_bdat_is_worth_is_kept(void **state)
         sim_run_for(w.sim, 5 * S);
         assert_null(x.lease);
         assert_int_equal(w.ledger->nmails, 1);
-        assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), unknown ? " broken\n" : " proven\n"));
+        assert_non_null(
+            strstr(sim_file_text(w.sim, "/state/upstreams"), unknown ? " broken\n" : " proven\n"));
         assert_int_equal(counts(&w).idle, 1);
         sim_run_for(w.sim, 60 * S);
-        wish_hold(&x, &w); /* another session knows it from the start */
+        /* another session knows it from the start */
+        wish_hold(&x, &w);
         assert_int_equal(w.ledger->sessions, 2);
-        assert_int_equal(client_chunking(lease_client(x.lease)), unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
+        assert_int_equal(client_chunking(lease_client(x.lease)),
+                         unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
         wish_return(&x);
         world_end(&w);
     }
@@ -498,7 +519,8 @@ static void a_session_that_settles_is_waited_for(void **state)
     wish_wait(&b);
     assert_true(b.acquired);
     sim_run_for(w.sim, 2 * S);
-    assert_int_equal(w.ledger->sessions, 1); /* no other was dialled meanwhile */
+    /* no other was dialled meanwhile */
+    assert_int_equal(w.ledger->sessions, 1);
     wish_return(&b);
     world_end(&w);
 }
@@ -509,7 +531,8 @@ static void one_that_does_not_settle_in_time_is_not(void **state)
     struct wish a, b;
     (void)state;
     world_begin_with(&w, BASIC);
-    sim_upstream_script(w.up[0])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_RSET, .fault = SIM_FAULT_STALL};
+    sim_upstream_script(w.up[0])->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_RSET, .fault = SIM_FAULT_STALL};
     wish_hold(&a, &w);
     reset_and_return(&a);
     wish_ask(&b, &w);

@@ -1,4 +1,5 @@
-/* The way out through an HTTP CONNECT proxy: its address is dialled, the upstream's name is its business, and its refusal is told in its own words. */
+/* The way out through an HTTP CONNECT proxy: its address is dialled, the upstream's name is its
+ * business, and its refusal is told in its own words. */
 #include "upstream_world.h"
 
 #include "sim/sim_net.h"
@@ -18,9 +19,11 @@ struct fake_proxy {
     struct sim_listening *listening;
     struct bridge bridges[8];
     size_t n;
-    const char *refusal; /* instead of 200 */
+    /* instead of 200 */
+    const char *refusal;
     bool silent;
-    char asked[512]; /* the last request */
+    /* the last request */
+    char asked[512];
 };
 
 static struct fake_proxy the_proxy;
@@ -33,7 +36,8 @@ static void pass(struct sim_end **from, struct sim_end **to)
         ssize_t n = sim_end_read(*from, bytes, sizeof bytes, &err);
         if (n == 0)
             return;
-        if (n < 0) { /* the end of one is the end of both */
+        /* the end of one is the end of both */
+        if (n < 0) {
             sim_end_close(*from);
             sim_end_close(*to);
             *from = *to = NULL;
@@ -103,9 +107,11 @@ static void begin(struct world *w)
 {
     struct addr at;
     world_begin(w);
-    sim_name(w->sim, HOST, ""); /* this machine cannot resolve it, and need not */
+    /* this machine cannot resolve it, and need not */
+    sim_name(w->sim, HOST, "");
     assert_true(addr_parse_with_port(slice_of(PROXY), &at));
-    the_proxy = (struct fake_proxy){.w = w, .listening = sim_listen(w->sim, &at, on_accepted, NULL)};
+    the_proxy =
+        (struct fake_proxy){.w = w, .listening = sim_listen(w->sim, &at, on_accepted, NULL)};
 }
 
 static void end(struct world *w)
@@ -123,7 +129,8 @@ static void the_upstream_is_reached_by_name(void **state)
     struct wish x;
     (void)state;
     begin(&w);
-    /* TLS is a fact between two ends of the simulated world, and no bytes that a bridge could pass on: so this one does without. */
+    /* TLS is a fact between two ends of the simulated world, and no bytes that a bridge could pass
+     * on: so this one does without. */
     struct sim_upstream_script *s = world_server(&w, ADDRESS ":587");
     s->user = s->mechanisms = NULL;
     s->may_be_clear = true;

@@ -57,14 +57,17 @@ static void silence_after_connect_costs_the_patience(void **state)
     (void)state;
     world_begin(&w);
     no_latency(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     assert_true(wish_wait(&x) <= 600 * MS);
     assert_int_equal(x.port, 2525);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_GREETING);
-    assert_true(sim_log_has(w.sim, "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"));
+    assert_true(sim_log_has(
+        w.sim,
+        "587 accepts the connection but never greets: a firewall is probably swallowing SMTP"));
     wish_return(&x);
     world_end(&w);
 }
@@ -88,7 +91,8 @@ static void many_addresses_and_dropped_questions_change_nothing(void **state)
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
-    assert_true(wish_wait(&x) <= 650 * MS); /* and the 50 ms that AAAA is waited for */
+    /* and the 50 ms that AAAA is waited for */
+    assert_true(wish_wait(&x) <= 650 * MS);
     assert_int_equal(x.port, 2525);
     wish_return(&x);
     world_end(&w);
@@ -119,8 +123,11 @@ static void each_address_is_tried_at_most_eight(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    sim_name(w.sim, HOST, "192.0.2.11 192.0.2.12 192.0.2.13 192.0.2.14 192.0.2.15 192.0.2.16 192.0.2.17 192.0.2.18 192.0.2.19");
-    world_server(&w, "192.0.2.19:587"); /* the ninth is never reached */
+    sim_name(w.sim, HOST,
+             "192.0.2.11 192.0.2.12 192.0.2.13 192.0.2.14 192.0.2.15 192.0.2.16 192.0.2.17 "
+             "192.0.2.18 192.0.2.19");
+    /* the ninth is never reached */
+    world_server(&w, "192.0.2.19:587");
     world_load(&w, BASIC "ports = 587\n");
     wish_ask(&x, &w);
     wish_wait(&x);
@@ -139,7 +146,8 @@ static void auth_is_not_raced(void **state)
     world_begin(&w);
     struct sim_upstream_script *s = world_server(&w, AT(587));
     s->password = "another";
-    s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 3 * S};
+    s->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 3 * S};
     world_server(&w, AT(2525))->password = "another";
     world_server(&w, AT(1025))->password = "another";
     world_load(&w, BASIC);
@@ -147,7 +155,8 @@ static void auth_is_not_raced(void **state)
     wish_wait(&x);
     assert_true(x.refused);
     assert_int_equal(x.why, REFUSAL_CREDENTIALS);
-    assert_int_equal(logins_at(&w, 0), 1); /* though all three ports stood at the gate */
+    /* though all three ports stood at the gate */
+    assert_int_equal(logins_at(&w, 0), 1);
     assert_true(w.ledger->sessions == 3);
     assert_int_equal(account_standing(world_account(&w)), STANDING_AUTH_REFUSED);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_AUTH_REFUSED);
@@ -161,7 +170,10 @@ static void a_temporary_refusal_lets_the_next_in(void **state)
     (void)state;
     world_begin(&w);
     struct sim_upstream_script *s = world_server(&w, AT(587));
-    s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "454 4.7.0 try later\r\n", .times = 1};
+    s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH,
+                                           .fault = SIM_FAULT_REPLY,
+                                           .text = "454 4.7.0 try later\r\n",
+                                           .times = 1};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
@@ -179,14 +191,17 @@ static void a_silent_auth_lets_the_next_in_at_the_deadline(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
-    world_server(&w, AT(2525))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
+    world_server(&w, AT(2525))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
     world_server(&w, AT(1025));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     usec took = wish_wait(&x);
     assert_true(x.acquired);
-    /* 1025 waited at the gate for longer than its connect_timeout: its clock stood still meanwhile. */
+    /* 1025 waited at the gate for longer than its connect_timeout: its clock stood still
+     * meanwhile. */
     assert_int_equal(x.port, 1025);
     assert_true(took >= 19 * S && took < 21 * S);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_TIMEOUT_AUTH);
@@ -202,8 +217,8 @@ static void half_a_refusal_is_a_refusal(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] =
-        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
+    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_AUTH, .fault = SIM_FAULT_REPLY, .text = "535 5.7.8 bad cre"};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
@@ -219,7 +234,8 @@ static void stall_auth_on_587(struct world *w, const char *addresses, size_t n)
     static const char *const at[] = {AT(587), "192.0.2.2:587", "192.0.2.3:587"};
     sim_name(w->sim, HOST, addresses);
     for (size_t i = 0; i < n; i++)
-        world_server(w, at[i])->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
+        world_server(w, at[i])->faults[0] =
+            (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_STALL};
 }
 
 static void after_a_silent_auth_another_port_goes_before_the_same(void **state)
@@ -235,7 +251,8 @@ static void after_a_silent_auth_another_port_goes_before_the_same(void **state)
     usec took = wish_wait(&x);
     assert_true(x.acquired);
     assert_int_equal(x.port, 2525);
-    assert_true(took < 12 * S); /* one silence, not one for each address of 587 */
+    /* one silence, not one for each address of 587 */
+    assert_true(took < 12 * S);
     wish_return(&x);
     world_end(&w);
 }
@@ -254,7 +271,8 @@ static void a_race_that_takes_too_long_says_how_it_stands(void **state)
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_true(x.refused);
-    assert_int_equal(x.why, REFUSAL_NO_PORT); /* 587 did speak TLS: it is not TLS that is wrong */
+    /* 587 did speak TLS: it is not TLS that is wrong */
+    assert_int_equal(x.why, REFUSAL_NO_PORT);
     assert_string_equal(x.words, "587 timeout-auth, 2525 certificate");
     world_end(&w);
 }
@@ -265,10 +283,13 @@ static void a_slow_port_that_takes_steps_is_waited_for(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    sim_path(w.sim, AT(587))->latency = 200 * MS; /* a round trip of 400 ms: 500 ms of patience would not hold a TLS handshake's jitter */
+    /* a round trip of 400 ms: 500 ms of patience would not hold a TLS handshake's jitter */
+    sim_path(w.sim, AT(587))->latency = 200 * MS;
     sim_path(w.sim, AT(2525))->latency = 0;
     struct sim_upstream_script *s = world_server(&w, AT(587));
-    s->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_SLOW, .delay = 800 * MS}; /* within 4 round trips */
+    /* within 4 round trips */
+    s->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_EHLO, .fault = SIM_FAULT_SLOW, .delay = 800 * MS};
     world_server(&w, AT(2525));
     world_load(&w, BASIC);
     wish_ask(&x, &w);
@@ -285,16 +306,20 @@ static void losers_say_quit(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    world_server(&w, AT(587))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 2 * S};
-    world_server(&w, AT(2525))->faults[0] = (struct sim_fault_rule){.step = SIM_AT_QUIT, .fault = SIM_FAULT_SLOW};
+    world_server(&w, AT(587))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .delay = 2 * S};
+    world_server(&w, AT(2525))->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_QUIT, .fault = SIM_FAULT_SLOW};
     world_load(&w, BASIC);
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_int_equal(x.port, 587);
     sim_run_for(w.sim, 5 * S);
-    assert_int_equal(sim_upstream_struck(w.up[1]), 1); /* QUIT came, from where it waited at the gate */
+    /* QUIT came, from where it waited at the gate */
+    assert_int_equal(sim_upstream_struck(w.up[1]), 1);
     assert_int_equal(sim_upstream_sessions(w.up[1]), 0);
-    assert_int_equal(report_of(&w, 2525)->finding, FINDING_UNTRIED); /* it had no chance to show what it is */
+    /* it had no chance to show what it is */
+    assert_int_equal(report_of(&w, 2525)->finding, FINDING_UNTRIED);
     wish_return(&x);
     world_end(&w);
 }
@@ -305,7 +330,8 @@ static void the_address_that_got_furthest_is_told(void **state)
     struct wish x;
     (void)state;
     world_begin(&w);
-    sim_name(w.sim, HOST, ADDRESS " 192.0.2.2"); /* nothing listens at the second */
+    /* nothing listens at the second */
+    sim_name(w.sim, HOST, ADDRESS " 192.0.2.2");
     world_server(&w, AT(587))->greeting = "554 5.7.1 no";
     world_load(&w, BASIC "ports = 587\n");
     wish_ask(&x, &w);
@@ -325,7 +351,8 @@ static void tls_trouble_alone_is_told_apart(void **state)
     struct sim_upstream_script *s = world_server(&w, AT(2525));
     s->tls.certificate.names = "portal.example.org";
     s->genuine = false;
-    world_load(&w, BASIC); /* nothing listens on 1025: it sent no bytes */
+    /* nothing listens on 1025: it sent no bytes */
+    world_load(&w, BASIC);
     wish_ask(&x, &w);
     wish_wait(&x);
     assert_true(x.refused);
@@ -376,7 +403,8 @@ static void dns_failing_uses_the_last_good_addresses(void **state)
     world_end(&w);
 }
 
-/* A router that drops AAAA questions: the only address is refused at once, and nobody waits for the other family until connect_timeout. */
+/* A router that drops AAAA questions: the only address is refused at once, and nobody waits for the
+ * other family until connect_timeout. */
 static void a_dropped_question_costs_the_patience_when_all_is_lost(void **state)
 {
     struct world w;

@@ -1,4 +1,5 @@
-/* An account's rate: how many messages it takes in a while, who waits, and what a lost session costs. */
+/* An account's rate: how many messages it takes in a while, who waits, and what a lost session
+ * costs. */
 #include "upstream_world.h"
 
 /* ---- rate ---- */
@@ -14,7 +15,8 @@ static void a_rate_makes_messages_wait(void **state)
         wish_return(&x);
     }
     wish_ask(&x, &w);
-    assert_int_equal(account_pool_counts(world_account(&w)).idle, 1); /* there is a session, but no place */
+    /* there is a session, but no place */
+    assert_int_equal(account_pool_counts(world_account(&w)).idle, 1);
     usec took = wish_wait(&x);
     assert_true(x.acquired && took >= 800 * MS && took <= 1100 * MS);
     wish_return(&x);
@@ -34,7 +36,8 @@ static void whoever_waits_too_long_hears_of_the_rate(void **state)
     assert_int_equal(y.why, REFUSAL_RATE);
     sim_run_for(w.sim, 60 * S);
     wish_hold(&x, &w);
-    lease_return(&x.lease, false); /* no message went: its place is free */
+    /* no message went: its place is free */
+    lease_return(&x.lease, false);
     wish_hold(&x, &w);
     wish_return(&x);
     world_end(&w);
@@ -72,7 +75,8 @@ static void never_more_than_the_rate(void **state)
         if (i >= 10)
             assert_true(when[i] - when[i - 10] >= 1 * S);
     }
-    assert_true(when[39] - when[0] < 4 * S); /* and not much less either */
+    /* and not much less either */
+    assert_true(when[39] - when[0] < 4 * S);
     world_end(&w);
 }
 

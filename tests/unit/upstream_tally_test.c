@@ -25,13 +25,15 @@ static void proof_is_a_new_session(void **state)
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
     usec first = report_of(&w, 587)->proven;
     assert_true(first > 0);
-    prove(&w); /* although one rests in the pool */
+    /* although one rests in the pool */
+    prove(&w);
     assert_true(report_of(&w, 587)->proven > first);
     assert_int_equal(w.ledger->sessions, 2);
     usec second = report_of(&w, 587)->proven;
     wish_ask(&x, &w);
     wish_wait(&x);
-    assert_int_equal(report_of(&w, 587)->proven, second); /* a session that was there proves nothing anew */
+    /* a session that was there proves nothing anew */
+    assert_int_equal(report_of(&w, 587)->proven, second);
     wish_return(&x);
     assert_int_equal(tally(&w)->sessions, 2);
     assert_int_equal(tally(&w)->handshakes, 2);
@@ -61,12 +63,14 @@ static void proof_heeds_a_refusal(void **state)
 {
     struct world w;
     (void)state;
-    world_begin_with(&w, "[upstream]\nhost = " HOST "\nusername = user\npassword = wrong\nports = 587\n");
+    world_begin_with(&w, "[upstream]\nhost = " HOST
+                         "\nusername = user\npassword = wrong\nports = 587\n");
     prove(&w);
     assert_int_equal(account_standing(world_account(&w)), STANDING_AUTH_REFUSED);
     prove(&w);
     prove(&w);
-    assert_int_equal(logins_at(&w, 0), 1); /* retry_auth holds for proofs too */
+    /* retry_auth holds for proofs too */
+    assert_int_equal(logins_at(&w, 0), 1);
     assert_int_equal(tally(&w)->auth_refused, 1);
     assert_int_equal(tally(&w)->auth_accepted, 0);
     world_end(&w);
@@ -94,7 +98,8 @@ static void counters_survive_a_reload(void **state)
     (void)state;
     world_begin_with(&w, BASIC "ports = 587\n");
     prove(&w);
-    struct config *config = sim_config(BASIC "ports = 587\nmax_messages = 7\n"); /* the account is made anew */
+    /* the account is made anew */
+    struct config *config = sim_config(BASIC "ports = 587\nmax_messages = 7\n");
     struct accounts *fresh = accounts_reload(&w.accounts, config, contexts_new(config), &err);
     config_unref(&config);
     assert_non_null(fresh);
@@ -107,8 +112,9 @@ static void counters_survive_a_reload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(proof_is_a_new_session), cmocka_unit_test(proof_finds_another_port),  cmocka_unit_test(proof_heeds_a_refusal),
-        cmocka_unit_test(proof_needs_a_slot),     cmocka_unit_test(counters_survive_a_reload),
+        cmocka_unit_test(proof_is_a_new_session),    cmocka_unit_test(proof_finds_another_port),
+        cmocka_unit_test(proof_heeds_a_refusal),     cmocka_unit_test(proof_needs_a_slot),
+        cmocka_unit_test(counters_survive_a_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

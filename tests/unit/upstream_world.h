@@ -1,4 +1,5 @@
-/* What the upstream room's tests share: a simulated world with one account whose ports are scripted servers, and clients that want sessions. */
+/* What the upstream room's tests share: a simulated world with one account whose ports are scripted
+ * servers, and clients that want sessions. */
 #ifndef UPSTREAM_WORLD_H
 #define UPSTREAM_WORLD_H
 
@@ -31,9 +32,11 @@ struct world {
     struct accounts *accounts;
 };
 
-struct wish { /* somebody who wants a session */
+/* somebody who wants a session */
+struct wish {
     struct world *w;
-    struct lease *lease; /* set while waiting and while held */
+    /* set while waiting and while held */
+    struct lease *lease;
     bool acquired, refused, lost;
     enum refusal why;
     char words[512];
@@ -94,7 +97,8 @@ static inline void world_end(struct world *w)
         assert_int_equal(sim_upstream_sessions(w->up[i]), 0);
         sim_upstream_free(&w->up[i]);
     }
-    for (size_t i = 0; i < w->ledger->nlogins; i++) /* whatever happened */
+    /* whatever happened */
+    for (size_t i = 0; i < w->ledger->nlogins; i++)
         assert_true(w->ledger->logins[i].sealed && w->ledger->logins[i].genuine);
     sim_ledger_free(&w->ledger);
     sim_free(&w->sim);
@@ -142,7 +146,8 @@ static inline void wish_ask_avoiding(struct wish *x, struct world *w, uint16_t a
 {
     *x = (struct wish){.w = w, .asked = sim_now(w->sim)};
     x->lease = account_acquire(world_account(w), NULL, avoid, false, &wish_events, x);
-    assert_false(x->acquired || x->refused); /* never from inside the call */
+    /* never from inside the call */
+    assert_false(x->acquired || x->refused);
 }
 
 static inline void wish_ask(struct wish *x, struct world *w)

@@ -10,9 +10,9 @@
 #include "base/caps.h"
 #include "wire/address.h"
 
-#define LIT(text)                                                                                                                          \
-    {                                                                                                                                      \
-        text, sizeof(text) - 1                                                                                                             \
+#define LIT(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
     }
 
 /* text NULL: not an address. */
@@ -21,7 +21,8 @@ static const struct row {
     const char *text, *local, *domain, *rest;
 } rows[] = {
     {LIT("<a@b.example>"), "a@b.example", "a", "b.example", ""},
-    {LIT("<A.b+c@B.Example> SIZE=10 BODY=7BIT "), "A.b+c@B.Example", "A.b+c", "B.Example", "SIZE=10 BODY=7BIT"},
+    {LIT("<A.b+c@B.Example> SIZE=10 BODY=7BIT "), "A.b+c@B.Example", "A.b+c", "B.Example",
+     "SIZE=10 BODY=7BIT"},
     {LIT("<>"), "", "", "", ""},
     {LIT("<>\tRET=FULL"), "", "", "", "RET=FULL"},
     {LIT(" <a@b>"), "a@b", "a", "b", ""},
@@ -40,7 +41,8 @@ static const struct row {
     {LIT("<a@[IPv6:2001:db8::1]>"), "a@[IPv6:2001:db8::1]", "a", "[IPv6:2001:db8::1]", ""},
     {LIT("<a..b.@c_d>"), "a..b.@c_d", "a..b.", "c_d", ""},
     {LIT("<a!b%c/d=e'f@x>"), "a!b%c/d=e'f@x", "a!b%c/d=e'f", "x", ""},
-    {LIT("<\xc3\xa4@\xc3\xb6.example>"), "\xc3\xa4@\xc3\xb6.example", "\xc3\xa4", "\xc3\xb6.example", ""},
+    {LIT("<\xc3\xa4@\xc3\xb6.example>"), "\xc3\xa4@\xc3\xb6.example", "\xc3\xa4",
+     "\xc3\xb6.example", ""},
     /* not addresses */
     {.in = LIT("")},
     {.in = LIT("<")},
@@ -107,10 +109,11 @@ static void test_paths(void **state)
         bool ok = address_parse_path(row->in, &a, &rest);
         if (ok != (row->text != NULL))
             fail_msg("\"%.*s\" is %s", (int)row->in.len, row->in.data, ok ? "taken" : "not taken");
-        if (ok && (!slice_is(a.text, row->text) || !slice_is(a.local, row->local) || !slice_is(a.domain, row->domain) ||
-                   !slice_is(rest, row->rest)))
-            fail_msg("\"%.*s\": text %.*s local %.*s domain %.*s rest %.*s", (int)row->in.len, row->in.data, (int)a.text.len, a.text.data,
-                     (int)a.local.len, a.local.data, (int)a.domain.len, a.domain.data, (int)rest.len, rest.data);
+        if (ok && (!slice_is(a.text, row->text) || !slice_is(a.local, row->local) ||
+                   !slice_is(a.domain, row->domain) || !slice_is(rest, row->rest)))
+            fail_msg("\"%.*s\": text %.*s local %.*s domain %.*s rest %.*s", (int)row->in.len,
+                     row->in.data, (int)a.text.len, a.text.data, (int)a.local.len, a.local.data,
+                     (int)a.domain.len, a.domain.data, (int)rest.len, rest.data);
         if (ok)
             assert_int_equal(a.has_utf8, row->text[0] == '\xc3');
     }

@@ -46,14 +46,17 @@ static void responses(void **state)
     assert_false(decodes("dXNlcg", false, "user"));
     assert_false(decodes("dXNl cg==", false, "user"));
     assert_false(decodes("dXNlcg== ", false, "user"));
-    assert_false(decodes("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", false, ""));
+    assert_false(decodes("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                         "AAAAAAAAAAAAAAAAAAAAAAA",
+                         false, ""));
 }
 
-static bool splits(const char *bytes, size_t n, const char *authzid, const char *user, const char *password)
+static bool splits(const char *bytes, size_t n, const char *authzid, const char *user,
+                   const char *password)
 {
     struct auth_plain p;
-    return auth_split_plain(slice_make(bytes, n), &p) && slice_is(p.authzid, authzid) && slice_is(p.user, user) &&
-           slice_is(p.password, password);
+    return auth_split_plain(slice_make(bytes, n), &p) && slice_is(p.authzid, authzid) &&
+           slice_is(p.user, user) && slice_is(p.password, password);
 }
 
 static void messages(void **state)
@@ -79,7 +82,7 @@ static void lines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(responses), cmocka_unit_test(messages),
-                                       cmocka_unit_test(lines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(responses),
+                                       cmocka_unit_test(messages), cmocka_unit_test(lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,9 @@
 
 #include "wire/base64.h"
 
-#define LIT(text)                                                                                                                          \
-    {                                                                                                                                      \
-        text, sizeof(text) - 1                                                                                                             \
+#define LIT(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
     }
 
 static const struct {
@@ -50,9 +50,10 @@ static void test_pairs(void **state)
 static void test_not_base64(void **state)
 {
     static const struct slice bad[] = {
-        LIT("Z"),     LIT("Zg"),   LIT("Zg="),  LIT("Zg==="),    LIT("Zh=="),     LIT("Zm9="),       LIT("===="),
-        LIT("Z==="),  LIT("Zg=a"), LIT("=Zg="), LIT("Zg==Zm9v"), LIT("Zm9v\r\n"), LIT("Zm9 vYg=="),  LIT(" Zg="),
-        LIT("Zm9\0"), LIT("Zm9-"), LIT("Zm9_"), LIT("*"),        LIT("="),        LIT("Zm\xc3\xa4"),
+        LIT("Z"),        LIT("Zg"),       LIT("Zg="),       LIT("Zg==="), LIT("Zh=="),
+        LIT("Zm9="),     LIT("===="),     LIT("Z==="),      LIT("Zg=a"),  LIT("=Zg="),
+        LIT("Zg==Zm9v"), LIT("Zm9v\r\n"), LIT("Zm9 vYg=="), LIT(" Zg="),  LIT("Zm9\0"),
+        LIT("Zm9-"),     LIT("Zm9_"),     LIT("*"),         LIT("="),     LIT("Zm\xc3\xa4"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -83,7 +84,8 @@ static void test_over_the_cap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs), cmocka_unit_test(test_not_base64),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs),
+                                       cmocka_unit_test(test_not_base64),
                                        cmocka_unit_test(test_over_the_cap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

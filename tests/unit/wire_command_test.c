@@ -9,9 +9,9 @@
 
 #include "wire/command.h"
 
-#define LIT(text)                                                                                                                          \
-    {                                                                                                                                      \
-        text, sizeof(text) - 1                                                                                                             \
+#define LIT(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
     }
 
 static const struct row {
@@ -68,7 +68,8 @@ static const struct row {
     {LIT("DATA:"), COMMAND_OK, VERB_UNKNOWN, "DATA:", "", true},
     {LIT(": x"), COMMAND_OK, VERB_UNKNOWN, ":", "x", true},
     {LIT("a/b: x"), COMMAND_OK, VERB_UNKNOWN, "a/b:", "x", true},
-    {LIT("PROXY TCP4 1.2.3.4 5.6.7.8 1 2"), COMMAND_OK, VERB_PROXY, "PROXY", "TCP4 1.2.3.4 5.6.7.8 1 2", true},
+    {LIT("PROXY TCP4 1.2.3.4 5.6.7.8 1 2"), COMMAND_OK, VERB_PROXY, "PROXY",
+     "TCP4 1.2.3.4 5.6.7.8 1 2", true},
     {LIT("PROXY TCP6 ::1 ::1 1 2"), COMMAND_OK, VERB_PROXY, "PROXY", "TCP6 ::1 ::1 1 2", true},
     {LIT("PROXY UNKNOWN"), COMMAND_OK, VERB_PROXY, "PROXY", "UNKNOWN", true},
     {LIT("PROXY"), COMMAND_OK, VERB_UNKNOWN, "PROXY", "", true},
@@ -92,10 +93,12 @@ static void test_lines(void **state)
         const struct row *row = &rows[i];
         struct command c;
         enum command_fault fault = command_parse(row->line, &c);
-        if (fault != row->fault || c.verb != row->verb || c.keyword_ok != row->keyword_ok || (row->word && !slice_is(c.word, row->word)) ||
+        if (fault != row->fault || c.verb != row->verb || c.keyword_ok != row->keyword_ok ||
+            (row->word && !slice_is(c.word, row->word)) ||
             (row->args && !slice_is(c.args, row->args)))
-            fail_msg("\"%.*s\": fault %d, verb %s, word \"%.*s\", args \"%.*s\", keyword %d", (int)row->line.len, row->line.data,
-                     (int)fault, verb_name(c.verb), (int)c.word.len, c.word.data, (int)c.args.len, c.args.data, c.keyword_ok);
+            fail_msg("\"%.*s\": fault %d, verb %s, word \"%.*s\", args \"%.*s\", keyword %d",
+                     (int)row->line.len, row->line.data, (int)fault, verb_name(c.verb),
+                     (int)c.word.len, c.word.data, (int)c.args.len, c.args.data, c.keyword_ok);
     }
 }
 

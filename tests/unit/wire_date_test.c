@@ -26,7 +26,8 @@ static void dates(void **state)
     expect("XXX3:30", 1767225600, "Wed, 31 Dec 2025 20:30:00 -0330");
     expect("CET-1CEST,M3.5.0,M10.5.0/3", 1782864000, "Wed, 1 Jul 2026 02:00:00 +0200");
     expect("CET-1CEST,M3.5.0,M10.5.0/3", 1767225600, "Thu, 1 Jan 2026 01:00:00 +0100");
-    expect("UTC0", INT64_MAX, "Thu, 1 Jan 1970 00:00:00 +0000"); /* a clock that is that wrong must not cost more */
+    /* a clock that is that wrong must not cost more */
+    expect("UTC0", INT64_MAX, "Thu, 1 Jan 1970 00:00:00 +0000");
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* End of data, dots, bare newlines: PRODUCT's rule by example, and every short input against a plain second implementation. */
+/* End of data, dots, bare newlines: PRODUCT's rule by example, and every short input against a
+ * plain second implementation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,9 +12,9 @@
 #include "fuzz/dot_reference.h"
 #include "wire/dot.h"
 
-#define LIT(text)                                                                                                                          \
-    {                                                                                                                                      \
-        text, sizeof(text) - 1                                                                                                             \
+#define LIT(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
     }
 
 enum { NOT_ENDED = 0, ENDED = 1, STRICT = 0, LF = 1 };
@@ -21,13 +22,17 @@ enum { NOT_ENDED = 0, ENDED = 1, STRICT = 0, LF = 1 };
 static const struct row {
     const char *what;
     int lf, ended;
-    struct slice in, out, left; /* left: what was not taken */
+    /* left: what was not taken */
+    struct slice in, out, left;
 } rows[] = {
-    {"a message", STRICT, ENDED, LIT("a\r\nb\r\n.\r\nQUIT\r\n"), LIT("a\r\nb\r\n"), LIT("QUIT\r\n")},
+    {"a message", STRICT, ENDED, LIT("a\r\nb\r\n.\r\nQUIT\r\n"), LIT("a\r\nb\r\n"),
+     LIT("QUIT\r\n")},
     {"empty", STRICT, ENDED, LIT(".\r\n"), LIT(""), LIT("")},
     {"one empty line", STRICT, ENDED, LIT("\r\n.\r\n"), LIT("\r\n"), LIT("")},
-    {"dots are removed", STRICT, ENDED, LIT("..a\r\n...\r\n.b\r\n.\r\n"), LIT(".a\r\n..\r\nb\r\n"), LIT("")},
-    {"dots inside lines stay", STRICT, ENDED, LIT("a..\r\n b.\r\n.\r\n"), LIT("a..\r\n b.\r\n"), LIT("")},
+    {"dots are removed", STRICT, ENDED, LIT("..a\r\n...\r\n.b\r\n.\r\n"), LIT(".a\r\n..\r\nb\r\n"),
+     LIT("")},
+    {"dots inside lines stay", STRICT, ENDED, LIT("a..\r\n b.\r\n.\r\n"), LIT("a..\r\n b.\r\n"),
+     LIT("")},
     {"NUL and 8 bit pass", STRICT, ENDED, LIT("\0\xff\r\n.\r\n"), LIT("\0\xff\r\n"), LIT("")},
     {"bare LF is repaired", STRICT, ENDED, LIT("a\nb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
     {"bare CR is repaired", STRICT, ENDED, LIT("a\rb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
@@ -43,13 +48,14 @@ static const struct row {
     {"CRLF.LF", STRICT, NOT_ENDED, LIT("a\r\n.\nb"), LIT("a\r\n\r\nb"), LIT("")},
     {"CRLF.CR", STRICT, NOT_ENDED, LIT("a\r\n.\rb"), LIT("a\r\n\r\nb"), LIT("")},
     {"CRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\nb"), LIT("")},
-    {"CRCRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\n\r\nb"), LIT("")},
+    {"CRCRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\n\r\nb"),
+     LIT("")},
     {"CRLF NUL.CRLF", STRICT, NOT_ENDED, LIT("a\r\n\0.\r\nb"), LIT("a\r\n\0.\r\nb"), LIT("")},
     {"CRLF.NUL CRLF", STRICT, NOT_ENDED, LIT("a\r\n.\0\r\nb"), LIT("a\r\n\0\r\nb"), LIT("")},
     {"CRLF..CRLF", STRICT, NOT_ENDED, LIT("a\r\n..\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
     {"starts with .LF", STRICT, NOT_ENDED, LIT(".\nb"), LIT("\r\nb"), LIT("")},
-    {"ends after CRLF.CRLF only", STRICT, ENDED, LIT("a\n.\nMAIL FROM:<b>\n.\r\n\r\n.\r\nc"), LIT("a\r\n.\r\nMAIL FROM:<b>\r\n.\r\n\r\n"),
-     LIT("c")},
+    {"ends after CRLF.CRLF only", STRICT, ENDED, LIT("a\n.\nMAIL FROM:<b>\n.\r\n\r\n.\r\nc"),
+     LIT("a\r\n.\r\nMAIL FROM:<b>\r\n.\r\n\r\n"), LIT("c")},
     /* Software that never sends CR. */
     {"lf: LF.LF", LF, ENDED, LIT("a\nb\n.\nQUIT\n"), LIT("a\r\nb\r\n"), LIT("QUIT\n")},
     {"lf: empty", LF, ENDED, LIT(".\nQUIT\n"), LIT(""), LIT("QUIT\n")},
@@ -60,10 +66,14 @@ static const struct row {
     {"lf: CRLF.LF holds LF.LF", LF, ENDED, LIT("a\nb\r\n.\nx"), LIT("a\r\nb\r\n"), LIT("x")},
     {"lf: LF.CRLF does not end", LF, NOT_ENDED, LIT("a\n.\r\nx"), LIT("a\r\n\r\nx"), LIT("")},
     {"lf: LF.CR does not end", LF, NOT_ENDED, LIT("a\n.\rx"), LIT("a\r\n\r\nx"), LIT("")},
-    {"lf: a CR in the first line decides nothing", LF, ENDED, LIT("a\rb\nc\n.\nx"), LIT("a\r\nb\r\nc\r\n"), LIT("x")},
-    {"lf: first line in CRLF: strict", LF, NOT_ENDED, LIT("a\r\nb\n.\nc"), LIT("a\r\nb\r\n.\r\nc"), LIT("")},
-    {"lf: first line in CRCRLF: strict", LF, NOT_ENDED, LIT("a\r\r\nb\n.\nc"), LIT("a\r\n\r\nb\r\n.\r\nc"), LIT("")},
-    {"lf: first line in CRLF, ends", LF, ENDED, LIT("a\r\nb\n.\nc\r\n.\r\nx"), LIT("a\r\nb\r\n.\r\nc\r\n"), LIT("x")},
+    {"lf: a CR in the first line decides nothing", LF, ENDED, LIT("a\rb\nc\n.\nx"),
+     LIT("a\r\nb\r\nc\r\n"), LIT("x")},
+    {"lf: first line in CRLF: strict", LF, NOT_ENDED, LIT("a\r\nb\n.\nc"), LIT("a\r\nb\r\n.\r\nc"),
+     LIT("")},
+    {"lf: first line in CRCRLF: strict", LF, NOT_ENDED, LIT("a\r\r\nb\n.\nc"),
+     LIT("a\r\n\r\nb\r\n.\r\nc"), LIT("")},
+    {"lf: first line in CRLF, ends", LF, ENDED, LIT("a\r\nb\n.\nc\r\n.\r\nx"),
+     LIT("a\r\nb\r\n.\r\nc\r\n"), LIT("x")},
 };
 
 /* Decodes in pieces: first `split` octets, then the rest; `room` octets of output at a time. */
@@ -109,9 +119,10 @@ static void test_examples(void **state)
         for (size_t split = 0; split <= row->in.len; split++) {
             struct result r;
             decode(row->in, row->lf, split, split % 2 ? 8 : 64, &r);
-            if (r.ended != row->ended || !slice_equal(slice_make(r.out, r.len), row->out) || r.used != row->in.len - row->left.len)
-                fail_msg("%s, split at %zu: ended %d, took %zu, gave %zu octets: %.*s", row->what, split, r.ended, r.used, r.len,
-                         (int)r.len, r.out);
+            if (r.ended != row->ended || !slice_equal(slice_make(r.out, r.len), row->out) ||
+                r.used != row->in.len - row->left.len)
+                fail_msg("%s, split at %zu: ended %d, took %zu, gave %zu octets: %.*s", row->what,
+                         split, r.ended, r.used, r.len, (int)r.len, r.out);
             assert_int_equal(r.octets, r.len);
         }
     }
@@ -123,12 +134,13 @@ static void check_against_reference(struct slice in, bool lf, size_t split, size
     char out[64];
     struct dot_reference want = dot_reference_decode(in.data, in.len, lf, out);
     decode(in, lf, split, room, &r);
-    if (r.ended != want.ended || r.used != want.used || r.len != want.len || memcmp(r.out, out, want.len) != 0) {
+    if (r.ended != want.ended || r.used != want.used || r.len != want.len ||
+        memcmp(r.out, out, want.len) != 0) {
         print_error("input:");
         for (size_t i = 0; i < in.len; i++)
             print_error(" %02x", (unsigned char)in.data[i]);
-        fail_msg("lf %d, split %zu: ended %d not %d, took %zu not %zu, gave %zu not %zu", lf, split, r.ended, want.ended, r.used, want.used,
-                 r.len, want.len);
+        fail_msg("lf %d, split %zu: ended %d not %d, took %zu not %zu, gave %zu not %zu", lf, split,
+                 r.ended, want.ended, r.used, want.used, r.len, want.len);
     }
 }
 
@@ -233,7 +245,8 @@ static void test_nothing_is_taken_after_the_end(void **state)
     assert_int_equal(out.len, 0);
 }
 
-/* A large body with lines of all lengths, in pieces of all sizes: what goes in stuffed comes out as it was. */
+/* A large body with lines of all lengths, in pieces of all sizes: what goes in stuffed comes out as
+ * it was. */
 static void test_large_body(void **state)
 {
     enum { SIZE = 200000 };
@@ -271,7 +284,8 @@ static void test_large_body(void **state)
 }
 
 /* As the server does it: what passes as it is, then what must be decoded. */
-static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_t room, struct buf *whole, size_t *passed_r)
+static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_t room,
+                                            struct buf *whole, size_t *passed_r)
 {
     struct dot_decoder d;
     struct buf out;
@@ -301,12 +315,16 @@ static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_
     return r;
 }
 
-/* Something odd at each place of a long text, around the borders of what is looked at together too. */
+/* Something odd at each place of a long text, around the borders of what is looked at together
+ * too. */
 static void test_long_text_passes_without_a_copy(void **state)
 {
-    static const struct slice odd[] = {LIT(""),      LIT("\r"),        LIT("\n"),         LIT("\r\n"),        LIT("\r\n.x"), LIT("\r\n..x"),
-                                       LIT("\n.x"),  LIT("\r\r\n"),    LIT("\n\r"),       LIT("\r\n\r\n"),    LIT("\0"),     LIT("."),
-                                       LIT(".\r\n"), LIT("\r\n.\r\n"), LIT("\r\n..\r\n"), LIT("\r\n.\r\r\n"), LIT("\r."),    LIT("\n.\n")};
+    static const struct slice odd[] = {
+        LIT(""),       LIT("\r"),        LIT("\n"),         LIT("\r\n"),
+        LIT("\r\n.x"), LIT("\r\n..x"),   LIT("\n.x"),       LIT("\r\r\n"),
+        LIT("\n\r"),   LIT("\r\n\r\n"),  LIT("\0"),         LIT("."),
+        LIT(".\r\n"),  LIT("\r\n.\r\n"), LIT("\r\n..\r\n"), LIT("\r\n.\r\r\n"),
+        LIT("\r."),    LIT("\n.\n")};
     enum { LENGTH = 3000, STEP = 78 };
     static char text[LENGTH + 16], want[2 * LENGTH];
     size_t most = 0;
@@ -323,9 +341,12 @@ static void test_long_text_passes_without_a_copy(void **state)
             struct dot_reference expected = dot_reference_decode(in.data, in.len, false, want);
             struct buf got;
             buf_init(&got, sizeof want);
-            struct dot_reference r = pass_and_decode(in, at % 3 ? LENGTH + 6 : 1 + at * 7 % 2500, at % 2 ? 16384 : 300, &got, &passed);
-            if (r.ended != expected.ended || r.used != expected.used || !slice_equal(buf_view(&got), slice_make(want, expected.len)))
-                fail_msg("oddity %zu at %zu: took %zu not %zu, gave %zu not %zu", k, at, r.used, expected.used, got.len, expected.len);
+            struct dot_reference r = pass_and_decode(in, at % 3 ? LENGTH + 6 : 1 + at * 7 % 2500,
+                                                     at % 2 ? 16384 : 300, &got, &passed);
+            if (r.ended != expected.ended || r.used != expected.used ||
+                !slice_equal(buf_view(&got), slice_make(want, expected.len)))
+                fail_msg("oddity %zu at %zu: took %zu not %zu, gave %zu not %zu", k, at, r.used,
+                         expected.used, got.len, expected.len);
             assert_int_equal(r.len, got.len);
             most = passed > most ? passed : most;
             buf_free(&got);

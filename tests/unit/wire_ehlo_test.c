@@ -23,10 +23,13 @@ static void test_all(void **state)
 {
     struct ehlo e;
     (void)state;
-    parse("mx.example at your service, [192.0.2.1]\nPIPELINING\nStartTLS\n8BITMIME\nCHUNKING\nDSN\nSMTPUTF8\nENHANCEDSTATUSCODES\n"
+    parse("mx.example at your service, "
+          "[192.0.2.1]"
+          "\nPIPELINING\nStartTLS\n8BITMIME\nCHUNKING\nDSN\nSMTPUTF8\nENHANCEDSTATUSCODES\n"
           "SIZE 35882577\nAUTH PLAIN login\nXFOO bar",
           &e);
-    assert_true(e.pipelining && e.starttls && e.eightbit && e.chunking && e.dsn && e.smtputf8 && e.enhanced && e.auth && e.has_size);
+    assert_true(e.pipelining && e.starttls && e.eightbit && e.chunking && e.dsn && e.smtputf8 &&
+                e.enhanced && e.auth && e.has_size);
     assert_false(e.starttls_mangled);
     assert_int_equal(e.size, 35882577);
     assert_int_equal(e.mechanisms, MECH_PLAIN | MECH_LOGIN);
@@ -35,13 +38,15 @@ static void test_all(void **state)
 
 static void test_nothing(void **state)
 {
-    static const char *const texts[] = {"", "STARTTLS", "PIPELINING AUTH PLAIN", "mx\n", "mx\n\n\nPIPELININGX\nXSTARTTLS\n8BIT\n"};
+    static const char *const texts[] = {"", "STARTTLS", "PIPELINING AUTH PLAIN", "mx\n",
+                                        "mx\n\n\nPIPELININGX\nXSTARTTLS\n8BIT\n"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct ehlo e;
         parse(texts[i], &e);
-        if (e.pipelining || e.starttls || e.eightbit || e.chunking || e.dsn || e.smtputf8 || e.enhanced || e.auth || e.has_size ||
-            e.starttls_mangled || e.size || e.mechanisms || e.mechanisms_text[0])
+        if (e.pipelining || e.starttls || e.eightbit || e.chunking || e.dsn || e.smtputf8 ||
+            e.enhanced || e.auth || e.has_size || e.starttls_mangled || e.size || e.mechanisms ||
+            e.mechanisms_text[0])
             fail_msg("\"%s\"", texts[i]);
     }
 }
@@ -84,7 +89,8 @@ static void test_mechanisms(void **state)
         {"AUTH=LOGIN PLAIN", true, MECH_LOGIN | MECH_PLAIN, "LOGIN PLAIN"},
         {"AUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN", true, MECH_LOGIN | MECH_PLAIN, "PLAIN LOGIN"},
         {"AUTH PLAIN\nauth=cram-md5", true, MECH_PLAIN | MECH_CRAM_MD5, "PLAIN cram-md5"},
-        {"AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2  OAUTHBEARER", true, MECH_SCRAM_SHA_256 | MECH_XOAUTH2 | MECH_OAUTHBEARER,
+        {"AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2  OAUTHBEARER", true,
+         MECH_SCRAM_SHA_256 | MECH_XOAUTH2 | MECH_OAUTHBEARER,
          "SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER"},
         {"AUTH NTLM GSSAPI", true, 0, "NTLM GSSAPI"},
         {"AUTHX PLAIN", false, 0, ""},
@@ -94,7 +100,8 @@ static void test_mechanisms(void **state)
         struct ehlo e;
         char text[128] = "mx\n";
         parse(strcat(text, table[i].lines), &e);
-        if (e.auth != table[i].auth || e.mechanisms != table[i].mechanisms || strcmp(e.mechanisms_text, table[i].text) != 0)
+        if (e.auth != table[i].auth || e.mechanisms != table[i].mechanisms ||
+            strcmp(e.mechanisms_text, table[i].text) != 0)
             fail_msg("\"%s\": %x %s", table[i].lines, e.mechanisms, e.mechanisms_text);
     }
 }
@@ -114,7 +121,8 @@ static void test_many_mechanisms(void **state)
     parse(strcat(text, " PLAIN"), &e);
     assert_int_equal(e.mechanisms, MECH_PLAIN);
     assert_true(strlen(e.mechanisms_text) < sizeof e.mechanisms_text);
-    assert_ptr_equal(strstr(e.mechanisms_text, "MECHANISM-NUMBER-00 MECHANISM-NUMBER-01 "), e.mechanisms_text);
+    assert_ptr_equal(strstr(e.mechanisms_text, "MECHANISM-NUMBER-00 MECHANISM-NUMBER-01 "),
+                     e.mechanisms_text);
 }
 
 static void test_mangled(void **state)
@@ -164,8 +172,12 @@ static void test_fingerprint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),         cmocka_unit_test(test_nothing),         cmocka_unit_test(test_size),
-        cmocka_unit_test(test_mechanisms),  cmocka_unit_test(test_many_mechanisms), cmocka_unit_test(test_mangled),
+        cmocka_unit_test(test_all),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_mechanisms),
+        cmocka_unit_test(test_many_mechanisms),
+        cmocka_unit_test(test_mangled),
         cmocka_unit_test(test_fingerprint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

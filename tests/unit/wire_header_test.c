@@ -31,7 +31,9 @@ static void expect(const char *text, unsigned received, bool over)
 static void counts_hops(void **state)
 {
     (void)state;
-    expect("Received: from a\r\n\tby b\r\nReceived: x\r\nSubject: Received: y\r\n\r\nReceived: in the body\r\n", 2, true);
+    expect("Received: from a\r\n\tby b\r\nReceived: x\r\nSubject: Received: y\r\n\r\nReceived: in "
+           "the body\r\n",
+           2, true);
     expect("RECEIVED:x\r\nrEcEiVeD :y\r\nReceived\t : z\r\n\r\n", 3, true);
     expect("Receive: x\r\nReceivedx: y\r\nX-Received: z\r\n Received: folded\r\n\r\n", 0, true);
     expect("Received-SPF-that-is-long: x\r\nReceived: 1\r\n", 1, false);
@@ -58,19 +60,23 @@ static void passes_over_mbox_lines(void **state)
     expect("Subject: x\r\nFrom me\r\nReceived: body\r\n", 0, true);
     expect("From \r\nReceived: body\r\n", 0, true);
     expect("From me\r\n indented: x\r\nReceived: body\r\n", 0, true);
-    expect("From : me\r\nReceived: 1\r\n", 1, false); /* the old syntax of a field */
+    /* the old syntax of a field */
+    expect("From : me\r\nReceived: 1\r\n", 1, false);
     expect("From : me\r\n folded\r\nReceived: 1\r\n", 1, false);
 }
 
 static void tells_mbox_lines_from_sentences(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"From me@example.com Thu Jan  1 00:00:00 2026", "From - Tue Dec 31 9:05 2026\r\n",
-                                        "From MAILER-DAEMON Fri Jul  8 12:08:34 2011 +0200\r\n", "From a Jan 1 12:00"};
+    static const char *const lines[] = {
+        "From me@example.com Thu Jan  1 00:00:00 2026", "From - Tue Dec 31 9:05 2026\r\n",
+        "From MAILER-DAEMON Fri Jul  8 12:08:34 2011 +0200\r\n", "From a Jan 1 12:00"};
     static const char *const sentences[] = {
-        "From now on",        "From Jan",        "From 12:30", "From Jan at 12:3",    "from a Jan 1 12:00", "From",
-        "From a jan 1 12:00", "From : Jan",      "",           "From Jan to 123:456", "From Jan 1:2",       "From: Jan 12:00",
-        "From Jan, 12:00,",   "From Janus 12:00"};
+        "From now on",         "From Jan",           "From 12:30",
+        "From Jan at 12:3",    "from a Jan 1 12:00", "From",
+        "From a jan 1 12:00",  "From : Jan",         "",
+        "From Jan to 123:456", "From Jan 1:2",       "From: Jan 12:00",
+        "From Jan, 12:00,",    "From Janus 12:00"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         assert_true(header_is_mbox_line(slice_of(lines[i])));
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++)

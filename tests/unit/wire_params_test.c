@@ -33,7 +33,8 @@ static const struct mail_row {
     {"SIZE=18446744073709551616", PARAMS_OK, true, UINT64_MAX, BODY_NONE, false, false, "", ""},
     {"SIZE=99999999999999999999", PARAMS_OK, true, UINT64_MAX, BODY_NONE, false, false, "", ""},
     {"SIZE=1  BODY=8bitmime\tSMTPUTF8", PARAMS_OK, true, 1, BODY_8BITMIME, true, false, "", ""},
-    {"BODY=7BIT RET=hdrs ENVID=a+2Bb AUTH=<>", PARAMS_OK, false, 0, BODY_7BIT, false, true, "hdrs", "a+2Bb"},
+    {"BODY=7BIT RET=hdrs ENVID=a+2Bb AUTH=<>", PARAMS_OK, false, 0, BODY_7BIT, false, true, "hdrs",
+     "a+2Bb"},
     {"RET=FULL AUTH=e+3Dmc2@example.com", PARAMS_OK, false, 0, BODY_NONE, false, true, "FULL", ""},
     {"ENVID=" HUNDRED, PARAMS_OK, false, 0, BODY_NONE, false, false, "", HUNDRED},
     {.in = "SIZE=", .fault = PARAMS_SYNTAX},
@@ -77,8 +78,9 @@ static void test_mail(void **state)
         if (fault != row->fault)
             fail_msg("\"%s\": fault %d", row->in, (int)fault);
         if (fault == PARAMS_OK &&
-            (m.has_size != row->has_size || m.size != row->size || m.body != row->body || m.smtputf8 != row->smtputf8 ||
-             m.has_auth != row->has_auth || !slice_is(m.ret, row->ret) || !slice_is(m.envid, row->envid)))
+            (m.has_size != row->has_size || m.size != row->size || m.body != row->body ||
+             m.smtputf8 != row->smtputf8 || m.has_auth != row->has_auth ||
+             !slice_is(m.ret, row->ret) || !slice_is(m.envid, row->envid)))
             fail_msg("\"%s\"", row->in);
     }
 }
@@ -90,9 +92,11 @@ static const struct rcpt_row {
 } rcpt_rows[] = {
     {"", PARAMS_OK, "", ""},
     {"NOTIFY=NEVER", PARAMS_OK, "NEVER", ""},
-    {"notify=success,Delay,FAILURE ORCPT=rfc822;a+2Bb@c", PARAMS_OK, "success,Delay,FAILURE", "rfc822;a+2Bb@c"},
+    {"notify=success,Delay,FAILURE ORCPT=rfc822;a+2Bb@c", PARAMS_OK, "success,Delay,FAILURE",
+     "rfc822;a+2Bb@c"},
     {"ORCPT=utf-8;\xc3\xa4@c", PARAMS_OK, "", "utf-8;\xc3\xa4@c"},
-    {"ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567", PARAMS_OK, "",
+    {"ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567",
+     PARAMS_OK, "",
      "x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"},
     {.in = "ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED, .fault = PARAMS_SYNTAX},
     {.in = "NOTIFY=", .fault = PARAMS_SYNTAX},
@@ -124,7 +128,8 @@ static void test_rcpt(void **state)
         enum params_fault fault = params_parse_rcpt(slice_of(row->in), &all, &r);
         if (fault != row->fault)
             fail_msg("\"%s\": fault %d", row->in, (int)fault);
-        if (fault == PARAMS_OK && (!slice_is(r.notify, row->notify) || !slice_is(r.orcpt, row->orcpt)))
+        if (fault == PARAMS_OK &&
+            (!slice_is(r.notify, row->notify) || !slice_is(r.orcpt, row->orcpt)))
             fail_msg("\"%s\"", row->in);
     }
 }
@@ -132,7 +137,8 @@ static void test_rcpt(void **state)
 /* What was not offered is unknown, however well it is written. */
 static void test_not_offered(void **state)
 {
-    static const char *const mail[] = {"SIZE=1", "BODY=8BITMIME", "SMTPUTF8", "RET=FULL", "ENVID=x", "AUTH=<>"};
+    static const char *const mail[] = {"SIZE=1",   "BODY=8BITMIME", "SMTPUTF8",
+                                       "RET=FULL", "ENVID=x",       "AUTH=<>"};
     static const char *const rcpt[] = {"NOTIFY=NEVER", "ORCPT=rfc822;a"};
     struct mail_params m;
     struct rcpt_params r;
@@ -146,7 +152,8 @@ static void test_not_offered(void **state)
     const struct params_offer dsn_only = {.dsn = true};
     assert_int_equal(params_parse_mail(slice_of("RET=FULL"), &dsn_only, &m), PARAMS_OK);
     assert_int_equal(params_parse_mail(slice_of("RET=FULL SIZE=1"), &dsn_only, &m), PARAMS_UNKNOWN);
-    assert_int_equal(params_parse_rcpt(slice_of("ORCPT=utf-8;\xc3\xa4"), &dsn_only, &r), PARAMS_SYNTAX);
+    assert_int_equal(params_parse_rcpt(slice_of("ORCPT=utf-8;\xc3\xa4"), &dsn_only, &r),
+                     PARAMS_SYNTAX);
 }
 
 static void test_xtext(void **state)
@@ -155,8 +162,9 @@ static void test_xtext(void **state)
         const char *in;
         bool ok;
     } table[] = {
-        {"", true},     {"abc!~", true}, {"+2B+3D", true}, {"+", false},    {"a+2", false},      {"+2b", false},
-        {"+G0", false}, {"=", false},    {"a b", false},   {"\x7f", false}, {"\xc3\xa4", false},
+        {"", true},     {"abc!~", true}, {"+2B+3D", true},    {"+", false},
+        {"a+2", false}, {"+2b", false},  {"+G0", false},      {"=", false},
+        {"a b", false}, {"\x7f", false}, {"\xc3\xa4", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -11,9 +11,9 @@
 #include "wire/reply.h"
 #include "wire/utf8.h"
 
-#define LIT(text)                                                                                                                          \
-    {                                                                                                                                      \
-        text, sizeof(text) - 1                                                                                                             \
+#define LIT(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
     }
 
 static const struct row {
@@ -22,7 +22,8 @@ static const struct row {
     int code;
     const char *enhanced, *text;
     unsigned lines;
-    size_t left; /* octets not taken */
+    /* octets not taken */
+    size_t left;
 } rows[] = {
     {LIT("250 ok\r\n"), REPLY_DONE, 250, "", "ok", 1, 0},
     {LIT("250 ok\n"), REPLY_DONE, 250, "", "ok", 1, 0},
@@ -108,13 +109,16 @@ static void test_replies(void **state)
             reply_parser_init(&p);
             size_t used = feed(&p, row->in, piece, &step);
             if (step != row->step)
-                fail_msg("\"%.*s\" in pieces of %zu: step %d", (int)row->in.len, row->in.data, piece, (int)step);
+                fail_msg("\"%.*s\" in pieces of %zu: step %d", (int)row->in.len, row->in.data,
+                         piece, (int)step);
             assert_int_equal(p.bad != NULL, step == REPLY_BAD);
             if (step != REPLY_BAD &&
-                (p.reply.code != row->code || p.reply.lines != row->lines || strcmp(p.reply.enhanced, row->enhanced) != 0 ||
+                (p.reply.code != row->code || p.reply.lines != row->lines ||
+                 strcmp(p.reply.enhanced, row->enhanced) != 0 ||
                  !slice_is(buf_view(&p.reply.text), row->text) || used != row->in.len - row->left))
-                fail_msg("\"%.*s\" in pieces of %zu: code %d, %u lines, enhanced %s, took %zu", (int)row->in.len, row->in.data, piece,
-                         p.reply.code, p.reply.lines, p.reply.enhanced, used);
+                fail_msg("\"%.*s\" in pieces of %zu: code %d, %u lines, enhanced %s, took %zu",
+                         (int)row->in.len, row->in.data, piece, p.reply.code, p.reply.lines,
+                         p.reply.enhanced, used);
             if (step == REPLY_BAD)
                 assert_int_equal(reply_parser_feed(&p, slice_of("250 ok\r\n"), &used), REPLY_BAD);
             reply_parser_free(&p);
@@ -161,9 +165,11 @@ static void test_caps(void **state)
     assert_int_equal(feed_until_bad(slice_of("250-a\r\n"), 10000), CAP_REPLY_LINES);
     memset(line, 'a', sizeof line);
     memcpy(line, "250-", 4);
-    /* Four lines of text as large as the line's cap allows are less than CAP_REPLY_TEXT, five are more. */
+    /* Four lines of text as large as the line's cap allows are less than CAP_REPLY_TEXT, five are
+     * more. */
     memcpy(line + CAP_REPLY_LINE, "\r\n", 2);
-    assert_int_equal(feed_until_bad(slice_make(line, CAP_REPLY_LINE + 2), 10000), CAP_REPLY_TEXT / CAP_REPLY_LINE);
+    assert_int_equal(feed_until_bad(slice_make(line, CAP_REPLY_LINE + 2), 10000),
+                     CAP_REPLY_TEXT / CAP_REPLY_LINE);
     memcpy(line + CAP_REPLY_LINE, "a\r\n", 3);
     assert_int_equal(feed_until_bad(slice_make(line, CAP_REPLY_LINE + 3), 10000), 0);
     assert_int_equal(feed_until_bad(slice_make(line, CAP_REPLY_LINE + 2), 10000), 0);
