@@ -57,7 +57,7 @@ static void add_listeners(struct admin *a, struct snapshot *s, const struct conf
     s->listeners = mem_alloc((config->nlistens + 1) * sizeof *s->listeners);
     for (size_t i = 0; i < config->nlistens; i++) {
         const struct listen_config *l = &config->listens[i];
-        struct listener_view *v = &s->listeners[s->nlisteners++];
+        struct listener_shown *v = &s->listeners[s->nlisteners++];
         text_clean(v->name, sizeof v->name, slice_of(l->name));
         for (size_t k = 0, used = 0; k < l->address.n && used + ADDR_TEXT < sizeof v->address;
              k++) {

@@ -299,7 +299,7 @@ static void put_listeners(const struct snapshot *s, struct out *o)
 {
     out_add(o, "<section><h3>Listeners</h3><dl class=\"counts\">");
     for (size_t i = 0; i < s->nlisteners; i++) {
-        const struct listener_view *l = &s->listeners[i];
+        const struct listener_shown *l = &s->listeners[i];
         out_add(o, "<div><dt>");
         out_html(o, l->name);
         out_add(o, ", ");

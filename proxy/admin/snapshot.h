@@ -40,7 +40,7 @@ struct account_view {
     size_t nnotes;
 };
 
-struct listener_view {
+struct listener_shown {
     char name[64], address[256];
     unsigned clients, max_clients;
     /* of the certificate it shows, Unix seconds; 0: none */
@@ -74,7 +74,7 @@ struct snapshot {
     struct reloads reloads;
     struct account_view *accounts;
     size_t naccounts;
-    struct listener_view *listeners;
+    struct listener_shown *listeners;
     size_t nlisteners;
     struct tally tally;
     struct warning warnings[SNAPSHOT_WARNINGS];

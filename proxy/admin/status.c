@@ -51,7 +51,7 @@ static json_t *listeners_json(const struct snapshot *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->nlisteners; i++) {
-        const struct listener_view *l = &s->listeners[i];
+        const struct listener_shown *l = &s->listeners[i];
         json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "name", l->name, "address",
                                               l->address, "clients", (json_int_t)l->clients,
                                               "certificate_expires", day_json(l->expires)));

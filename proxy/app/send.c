@@ -41,8 +41,8 @@ struct sending {
     struct relay *relay;
     struct listener *listener;
     struct stream *stream;
-    struct client *client;
-    struct client_settings settings;
+    struct smtp_client *client;
+    struct smtp_client_settings settings;
     struct timer *timer;
     struct buf message;
     bool sender_refused;
@@ -73,12 +73,12 @@ static void on_ready(void *ctx)
     struct sending *s = ctx;
     if (s->answered > 0)
         return;
-    client_mail(s->client, &(struct client_mail){.from = slice_of(s->from),
-                                                 .has_size = true,
-                                                 .size = s->message.len,
-                                                 .eightbit = true});
+    smtp_client_mail(s->client, &(struct smtp_client_mail){.from = slice_of(s->from),
+                                                           .has_size = true,
+                                                           .size = s->message.len,
+                                                           .eightbit = true});
     for (size_t i = 0; i < s->nto; i++)
-        client_rcpt(s->client, slice_of(s->to[i]), slice_of(""), slice_of(""));
+        smtp_client_rcpt(s->client, slice_of(s->to[i]), slice_of(""), slice_of(""));
 }
 
 static void on_mail_reply(void *ctx, const struct reply *reply)
@@ -107,16 +107,16 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
     if (s->answered < s->nto)
         return;
     if (s->accepted)
-        client_begin_body(s->client);
+        smtp_client_begin_body(s->client);
     else
         finish(s, s->status);
 }
 
 static void feed(struct sending *s)
 {
-    buf_consume(&s->message, client_body(s->client, buf_view(&s->message)));
+    buf_consume(&s->message, smtp_client_body(s->client, buf_view(&s->message)));
     if (s->message.len == 0)
-        client_end_body(s->client);
+        smtp_client_end_body(s->client);
 }
 
 static void on_verdict(void *ctx, const struct reply *reply)
@@ -141,7 +141,7 @@ static void on_low(void *ctx)
     feed(ctx);
 }
 
-static void on_lost(void *ctx, const struct client_failure *failure)
+static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct sending *s = ctx;
     char words[1024] = "";
@@ -151,13 +151,13 @@ static void on_lost(void *ctx, const struct client_failure *failure)
     finish(s, EXIT_TRY_LATER);
 }
 
-static const struct client_events events = {.ready = on_ready,
-                                            .mail_reply = on_mail_reply,
-                                            .rcpt_reply = on_rcpt_reply,
-                                            .go_ahead = on_go_ahead,
-                                            .low = on_low,
-                                            .verdict = on_verdict,
-                                            .lost = on_lost};
+static const struct smtp_client_events events = {.ready = on_ready,
+                                                 .mail_reply = on_mail_reply,
+                                                 .rcpt_reply = on_rcpt_reply,
+                                                 .go_ahead = on_go_ahead,
+                                                 .low = on_low,
+                                                 .verdict = on_verdict,
+                                                 .lost = on_lost};
 
 static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
 {
@@ -167,7 +167,7 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
         return;
     }
     s->stream = NULL;
-    s->client = client_new(&s->io, stream, &s->settings, &events, s);
+    s->client = smtp_client_new(&s->io, stream, &s->settings, &events, s);
 }
 
 static void on_accept(void *ctx, struct transport *t)
@@ -208,11 +208,11 @@ static int open_all(struct sending *s)
     s->listener = listener_open(s->io.loop, &loopback, on_accept, s, &err);
     if (!s->listener)
         return complain(EXIT_SYSTEM, &err);
-    s->settings = (struct client_settings){.helo = s->config->server.hostname,
-                                           .tls = CLIENT_TLS_NONE,
-                                           .auth = CLIENT_AUTH_NONE,
-                                           .reply_timeout = PATIENCE,
-                                           .final_timeout = PATIENCE};
+    s->settings = (struct smtp_client_settings){.helo = s->config->server.hostname,
+                                                .tls = SMTP_CLIENT_TLS_NONE,
+                                                .auth = SMTP_CLIENT_AUTH_NONE,
+                                                .reply_timeout = PATIENCE,
+                                                .final_timeout = PATIENCE};
     s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL,
                                (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
                                on_stream, s, &err);
@@ -239,7 +239,7 @@ static void print_trail(const struct sending *s)
 static void close_all(struct sending *s)
 {
     if (s->client)
-        client_quit(&s->client);
+        smtp_client_quit(&s->client);
     if (s->stream)
         stream_close(&s->stream);
     if (!s->io.loop)

@@ -17,18 +17,18 @@ static struct answer answer_of(const struct reply *reply, bool from_upstream,
                            .from_upstream = from_upstream};
 }
 
-void answer_with(struct server_command *cmd, const struct reply *reply, bool from_upstream)
+void answer_with(struct smtp_server_command *cmd, const struct reply *reply, bool from_upstream)
 {
     char enhanced[ENHANCED_MAX];
     struct answer answer = answer_of(reply, from_upstream, enhanced);
-    server_answer(cmd, &answer);
+    smtp_server_answer(cmd, &answer);
 }
 
-void answer_body_with(struct server *server, const struct reply *reply, bool from_upstream)
+void answer_body_with(struct smtp_server *server, const struct reply *reply, bool from_upstream)
 {
     char enhanced[ENHANCED_MAX];
     struct answer answer = answer_of(reply, from_upstream, enhanced);
-    server_refuse_body(server, &answer);
+    smtp_server_refuse_body(server, &answer);
 }
 
 void answer_keep(struct reply *out, const struct answer *answer, const char *id)

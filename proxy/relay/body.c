@@ -24,19 +24,19 @@ void body_hold(struct transaction *t)
     bool hold = t->front == FRONT_BODY && (t->back != BACK_BODY || copy_next(&t->body).len);
     if (t->session && hold != t->held) {
         t->held = hold;
-        server_hold_body(t->session->server, hold);
+        smtp_server_hold_body(t->session->server, hold);
     }
 }
 
 void body_pump(struct transaction *t)
 {
-    struct client *c = lease_client(t->lease);
+    struct smtp_client *c = lease_client(t->lease);
     struct slice next = copy_next(&t->body);
     if (next.len)
-        copy_fed(&t->body, client_body(c, next));
+        copy_fed(&t->body, smtp_client_body(c, next));
     if (!copy_next(&t->body).len && is_all_here(t)) {
         t->back = BACK_END;
-        client_end_body(c);
+        smtp_client_end_body(c);
     }
     body_hold(t);
 }
@@ -47,7 +47,7 @@ static void put(void *ctx, struct slice octets)
 {
     struct transaction *t = ctx;
     if (!t->body.whole && t->back == BACK_BODY && !copy_next(&t->body).len)
-        octets = slice_from(octets, client_body(lease_client(t->lease), octets));
+        octets = slice_from(octets, smtp_client_body(lease_client(t->lease), octets));
     if (octets.len)
         copy_put(&t->body, octets);
 }
@@ -72,7 +72,7 @@ static void complete(struct rewrite_plan *plan, void *ctx)
 
 void body_begin(struct transaction *t)
 {
-    const struct server_client *client = server_client(t->session->server);
+    const struct smtp_server_client *client = smtp_server_client(t->session->server);
     struct rewrite_facts facts = facts_of(t);
     struct rewrite_plan plan;
     facts.helo = client->helo;
@@ -97,7 +97,7 @@ void transaction_body(struct transaction *t, struct slice octets)
     body_hold(t);
 }
 
-void transaction_body_end(struct transaction *t, struct server_command *cmd)
+void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd)
 {
     rewrite_end(&t->rewrite);
     if (t->rewrite.too_long)

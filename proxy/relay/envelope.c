@@ -11,20 +11,20 @@ static bool any_waiting_has_utf8(const struct transaction *t)
     return false;
 }
 
-static void send_mail(struct transaction *t, struct client *c)
+static void send_mail(struct transaction *t, struct smtp_client *c)
 {
-    t->mail_utf8 = t->wants_utf8 || (client_ehlo(c)->smtputf8 && any_waiting_has_utf8(t));
-    struct client_mail mail = {
+    t->mail_utf8 = t->wants_utf8 || (smtp_client_ehlo(c)->smtputf8 && any_waiting_has_utf8(t));
+    struct smtp_client_mail mail = {
         .from = slice_of(t->sender),
         .has_size = t->has_size,
-        .size =
-            rewrite_size(t->upstream, t->size, client_ehlo(c)->has_size ? client_ehlo(c)->size : 0),
+        .size = rewrite_size(t->upstream, t->size,
+                             smtp_client_ehlo(c)->has_size ? smtp_client_ehlo(c)->size : 0),
         .eightbit = t->eightbit,
         .smtputf8 = t->mail_utf8,
         .ret = slice_of(t->ret),
         .envid = slice_of(t->envid),
     };
-    client_mail(c, &mail);
+    smtp_client_mail(c, &mail);
     t->back = BACK_ENVELOPE;
     t->unanswered++;
 }
@@ -37,7 +37,7 @@ void envelope_refuse(struct transaction *t, struct recipient *r, enum own own)
 
 void envelope_send(struct transaction *t)
 {
-    struct client *c = lease_client(t->lease);
+    struct smtp_client *c = lease_client(t->lease);
     if (t->back == BACK_READY && recipients_any_to_ask(&t->recipients))
         send_mail(t, c);
     for (struct recipient *r = recipients_next(&t->recipients); r;
@@ -47,7 +47,7 @@ void envelope_send(struct transaction *t)
             envelope_refuse(t, r, OWN_RECIPIENT_UTF8);
             continue;
         }
-        client_rcpt(c, slice_of(r->to), slice_of(r->notify), slice_of(r->orcpt));
+        smtp_client_rcpt(c, slice_of(r->to), slice_of(r->notify), slice_of(r->orcpt));
         recipients_asked(&t->recipients, r);
         t->unanswered++;
     }

@@ -172,19 +172,19 @@ bool failure_is_about_credentials(int code)
 
 enum kind { KIND_LINK, KIND_TIMEOUT, KIND_CLOSING /* 421 */, KIND_PROTOCOL, KIND_COUNT };
 
-static enum kind kind_of(enum client_fault fault)
+static enum kind kind_of(enum smtp_client_fault fault)
 {
     switch (fault) {
-    case CLIENT_FAULT_LINK: return KIND_LINK;
-    case CLIENT_FAULT_TIMEOUT: return KIND_TIMEOUT;
-    case CLIENT_FAULT_REPLY: return KIND_CLOSING;
-    case CLIENT_FAULT_PROTOCOL: return KIND_PROTOCOL;
+    case SMTP_CLIENT_FAULT_LINK: return KIND_LINK;
+    case SMTP_CLIENT_FAULT_TIMEOUT: return KIND_TIMEOUT;
+    case SMTP_CLIENT_FAULT_REPLY: return KIND_CLOSING;
+    case SMTP_CLIENT_FAULT_PROTOCOL: return KIND_PROTOCOL;
     /* These belong to the time before a session is ready, which is the account's business; of a
      * leased session they could only mean a link that broke. */
-    case CLIENT_FAULT_NO_STARTTLS:
-    case CLIENT_FAULT_TLS:
-    case CLIENT_FAULT_CERTIFICATE:
-    case CLIENT_FAULT_NO_MECHANISM: return KIND_LINK;
+    case SMTP_CLIENT_FAULT_NO_STARTTLS:
+    case SMTP_CLIENT_FAULT_TLS:
+    case SMTP_CLIENT_FAULT_CERTIFICATE:
+    case SMTP_CLIENT_FAULT_NO_MECHANISM: return KIND_LINK;
     }
     return KIND_LINK;
 }

@@ -97,7 +97,7 @@ enum loss_stage {
 
 struct loss {
     enum loss_stage stage;
-    enum client_fault fault;
+    enum smtp_client_fault fault;
     /* a pooled session, dead before its first reply */
     bool first_use;
     /* how often that happened to this transaction before */

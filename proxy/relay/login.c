@@ -12,7 +12,7 @@
 /* one AUTH, until it is answered */
 struct login {
     struct session *session;
-    struct server_command *cmd;
+    struct smtp_server_command *cmd;
     /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
     const struct user *user;
     /* NULL once it has ended */
@@ -27,7 +27,7 @@ static struct loop *loop_of(const struct login *l)
 
 static const struct addr *client_of(const struct login *l)
 {
-    return &server_client(l->session->server)->peer;
+    return &smtp_server_client(l->session->server)->peer;
 }
 
 void login_abandon(struct login **login)
@@ -45,16 +45,16 @@ void login_abandon(struct login **login)
     free(l);
 }
 
-static void answer(struct login *l, enum server_login verdict)
+static void answer(struct login *l, enum smtp_server_login verdict)
 {
-    struct server_command *cmd = l->cmd;
+    struct smtp_server_command *cmd = l->cmd;
     login_abandon(&l->session->login);
-    server_answer_login(cmd, verdict);
+    smtp_server_answer_login(cmd, verdict);
 }
 
 static void delay_over(void *arg)
 {
-    answer(arg, SERVER_LOGIN_WRONG);
+    answer(arg, SMTP_SERVER_LOGIN_WRONG);
 }
 
 /* An unknown name may be a password in the wrong field: it is not shown. */
@@ -84,12 +84,12 @@ static void on_checked(void *ctx, enum password_verdict verdict)
     if (verdict == PASSWORD_RIGHT && l->user) {
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
         log_login(l, LOG_DEBUG, "logged in");
-        answer(l, SERVER_LOGIN_RIGHT);
+        answer(l, SMTP_SERVER_LOGIN_RIGHT);
     } else if (verdict == PASSWORD_UNCHECKED) {
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
         log_login(l, LOG_ERROR,
                   "a hash in users_file is of a kind that this system's crypt(3) does not know");
-        answer(l, SERVER_LOGIN_BUSY);
+        answer(l, SMTP_SERVER_LOGIN_BUSY);
     } else {
         refuse(l);
     }
@@ -125,14 +125,15 @@ static const struct user *stand_in(const struct users *users, struct slice name)
     return NULL;
 }
 
-void login_begin(struct session *s, struct server_command *cmd, struct slice user,
+void login_begin(struct session *s, struct smtp_server_command *cmd, struct slice user,
                  struct slice password)
 {
     const struct users *users = &s->listener->config->users;
-    enum guard_word word = guard_begin(&s->relay->guard, &server_client(s->server)->peer,
+    enum guard_word word = guard_begin(&s->relay->guard, &smtp_server_client(s->server)->peer,
                                        loop_now(s->relay->io->loop));
     if (word != GUARD_GO) {
-        server_answer_login(cmd, word == GUARD_SHUT ? SERVER_LOGIN_LOCKED_OUT : SERVER_LOGIN_BUSY);
+        smtp_server_answer_login(cmd, word == GUARD_SHUT ? SMTP_SERVER_LOGIN_LOCKED_OUT
+                                                         : SMTP_SERVER_LOGIN_BUSY);
         return;
     }
     struct login *l = NEW(struct login);
@@ -149,6 +150,6 @@ void login_begin(struct session *s, struct server_command *cmd, struct slice use
     l->check = password_check(s->relay->passwords, measured->hash, password, on_checked, l);
     if (!l->check) {
         guard_end(&s->relay->guard, client_of(l), false, loop_now(s->relay->io->loop));
-        answer(l, SERVER_LOGIN_BUSY);
+        answer(l, SMTP_SERVER_LOGIN_BUSY);
     }
 }

@@ -50,7 +50,7 @@ static void forget_refused(struct recipients *rs)
 }
 
 void recipients_add(struct recipients *rs, const struct address *to,
-                    const struct rcpt_params *params, struct server_command *cmd)
+                    const struct rcpt_params *params, struct smtp_server_command *cmd)
 {
     bool is_full = rs->n == rs->room;
     if (is_full && rs->n >= WORTH_LOOKING)
@@ -117,9 +117,10 @@ enum comparison recipients_compare(const struct recipient *r, const struct reply
     return reply_is(reply, 2) ? COMPARE_SAME : COMPARE_CHANGED;
 }
 
-struct server_command *recipients_tell(struct recipients *rs, struct recipient *r, bool accepted)
+struct smtp_server_command *recipients_tell(struct recipients *rs, struct recipient *r,
+                                            bool accepted)
 {
-    struct server_command *cmd = r->cmd;
+    struct smtp_server_command *cmd = r->cmd;
     r->cmd = NULL;
     rs->waiting--;
     r->told = accepted ? TOLD_ACCEPTED : TOLD_REFUSED;

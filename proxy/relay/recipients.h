@@ -8,7 +8,7 @@
 #include "wire/params.h"
 #include "wire/reply.h"
 
-struct server_command;
+struct smtp_server_command;
 
 enum told { TOLD_NOTHING, TOLD_ACCEPTED, TOLD_REFUSED };
 
@@ -17,7 +17,7 @@ struct recipient {
     char *to, *notify, *orcpt;
     bool has_utf8;
     /* waits for an answer while TOLD_NOTHING */
-    struct server_command *cmd;
+    struct smtp_server_command *cmd;
     enum told told;
 };
 
@@ -43,7 +43,7 @@ struct recipients {
 void recipients_free(struct recipients *rs);
 /* Copies address and parameters; keeps cmd. */
 void recipients_add(struct recipients *rs, const struct address *to,
-                    const struct rcpt_params *params, struct server_command *cmd);
+                    const struct rcpt_params *params, struct smtp_server_command *cmd);
 /* a new session: nobody was asked */
 void recipients_restart(struct recipients *rs);
 bool recipients_any_to_ask(const struct recipients *rs);
@@ -64,7 +64,8 @@ enum comparison {
 enum comparison recipients_compare(const struct recipient *r, const struct reply *reply);
 
 /* gives the ticket back, to be answered now */
-struct server_command *recipients_tell(struct recipients *rs, struct recipient *r, bool accepted);
+struct smtp_server_command *recipients_tell(struct recipients *rs, struct recipient *r,
+                                            bool accepted);
 /* one who is not ASCII was accepted */
 bool recipients_promised_utf8(const struct recipients *rs);
 /* the first whose ticket waits, or NULL */

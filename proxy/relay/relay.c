@@ -11,25 +11,25 @@
 
 /* ------------------------------------------------------------------ generations */
 
-static enum server_tls tls_of(const struct listen_config *l)
+static enum smtp_server_tls tls_of(const struct listen_config *l)
 {
     switch (l->tls) {
     case LISTEN_TLS_OFF: break;
-    case LISTEN_TLS_STARTTLS: return SERVER_TLS_OFFERED;
-    case LISTEN_TLS_REQUIRED: return SERVER_TLS_REQUIRED;
-    case LISTEN_TLS_IMPLICIT: return SERVER_TLS_IMPLICIT;
+    case LISTEN_TLS_STARTTLS: return SMTP_SERVER_TLS_OFFERED;
+    case LISTEN_TLS_REQUIRED: return SMTP_SERVER_TLS_REQUIRED;
+    case LISTEN_TLS_IMPLICIT: return SMTP_SERVER_TLS_IMPLICIT;
     }
-    return SERVER_TLS_OFF;
+    return SMTP_SERVER_TLS_OFF;
 }
 
-static enum server_auth auth_of(const struct listen_config *l)
+static enum smtp_server_auth auth_of(const struct listen_config *l)
 {
     switch (l->auth) {
     case LISTEN_AUTH_OFF: break;
-    case LISTEN_AUTH_ACCEPT: return SERVER_AUTH_ACCEPT;
-    case LISTEN_AUTH_REQUIRED: return SERVER_AUTH_REQUIRED;
+    case LISTEN_AUTH_ACCEPT: return SMTP_SERVER_AUTH_ACCEPT;
+    case LISTEN_AUTH_REQUIRED: return SMTP_SERVER_AUTH_REQUIRED;
     }
-    return SERVER_AUTH_OFF;
+    return SMTP_SERVER_AUTH_OFF;
 }
 
 static struct generation *generation_new(struct config *config, struct accounts *accounts,
@@ -298,13 +298,13 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
     relay->drained_ctx = ctx;
     introductions_end(relay);
     LIST_EACH (&relay->sessions, it)
-        server_drain(CONTAINER(it, struct session, link)->server);
+        smtp_server_drain(CONTAINER(it, struct session, link)->server);
     relay_ended(relay);
 }
 
 void relay_send_away(struct relay *relay)
 {
     LIST_EACH (&relay->sessions, it)
-        server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2",
-                     "this server is shutting down, try again later");
+        smtp_server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2",
+                          "this server is shutting down, try again later");
 }

@@ -27,7 +27,7 @@
 
 struct listener_view {
     const struct listen_config *config;
-    struct server_settings settings;
+    struct smtp_server_settings settings;
 };
 
 struct generation {
@@ -137,7 +137,7 @@ struct session {
     struct visitor *visitor;
     /* where it meant to go */
     struct addr original;
-    struct server *server;
+    struct smtp_server *server;
     /* or NULL */
     struct transaction *transaction;
     /* an AUTH that is being checked, or NULL */
@@ -154,7 +154,7 @@ void session_abandon(struct session *s);
 
 struct login;
 
-void login_begin(struct session *s, struct server_command *cmd, struct slice user,
+void login_begin(struct session *s, struct smtp_server_command *cmd, struct slice user,
                  struct slice password);
 /* the client is gone; NULL is fine */
 void login_abandon(struct login **login);
@@ -214,7 +214,7 @@ struct transaction {
     enum front front;
     enum back back;
     /* DATA (FRONT_DATA) or the end of data (FRONT_END) */
-    struct server_command *cmd;
+    struct smtp_server_command *cmd;
     /* BACK_SETTLED */
     struct reply answer;
     bool answer_is_upstreams;
@@ -271,10 +271,10 @@ struct transaction {
 struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message,
                                       char *sender, const struct mail_params *params,
                                       bool wants_utf8);
-void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to,
-                      const struct rcpt_params *params);
-void transaction_data(struct transaction *t, struct server_command *cmd);
-void transaction_reset(struct transaction *t, enum server_end why);
+void transaction_rcpt(struct transaction *t, struct smtp_server_command *cmd,
+                      const struct address *to, const struct rcpt_params *params);
+void transaction_data(struct transaction *t, struct smtp_server_command *cmd);
+void transaction_reset(struct transaction *t, enum smtp_server_end why);
 /* the server half did */
 void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye);
 void transaction_client_gone(struct transaction *t, const char *why);
@@ -308,7 +308,7 @@ bool transaction_fall_back(struct transaction *t, enum own own, const char *deta
 /* ------------------------------------------------------------------ upstream_events.c */
 
 extern const struct lease_events transaction_lease_events;
-extern const struct client_events transaction_client_events;
+extern const struct smtp_client_events transaction_client_events;
 
 /* ------------------------------------------------------------------ envelope.c */
 
@@ -323,9 +323,9 @@ void envelope_rcpt_reply(struct transaction *t, size_t index, const struct reply
 
 /* ------------------------------------------------------------------ answer.c */
 
-void answer_with(struct server_command *cmd, const struct reply *reply, bool from_upstream);
-/* server_refuse_body */
-void answer_body_with(struct server *server, const struct reply *reply, bool from_upstream);
+void answer_with(struct smtp_server_command *cmd, const struct reply *reply, bool from_upstream);
+/* smtp_server_refuse_body */
+void answer_body_with(struct smtp_server *server, const struct reply *reply, bool from_upstream);
 /* The way back, for the log: a reply that the server half made, and how it ended with the id. `out`
  * is initialised. */
 void answer_keep(struct reply *out, const struct answer *answer, const char *id);
@@ -335,7 +335,7 @@ void answer_keep(struct reply *out, const struct answer *answer, const char *id)
 /* the client is about to be told 354 */
 void body_begin(struct transaction *t);
 void transaction_body(struct transaction *t, struct slice octets);
-void transaction_body_end(struct transaction *t, struct server_command *cmd);
+void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd);
 /* BACK_BODY: gives the session what it takes, and the end when all is there */
 void body_pump(struct transaction *t);
 /* tells the server half to hold or to go on */
@@ -343,7 +343,7 @@ void body_hold(struct transaction *t);
 
 /* ------------------------------------------------------------------ replay.c */
 
-void replay_lost(struct transaction *t, const struct client_failure *failure);
+void replay_lost(struct transaction *t, const struct smtp_client_failure *failure);
 /* The probing BDAT was refused for being empty, and the transaction with it: it walks again, on
  * this session or another, without a probe. */
 void replay_after_probe(struct transaction *t);

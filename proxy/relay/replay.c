@@ -2,7 +2,8 @@
  * replaced, once, and the transaction walks its way again from MAIL on. */
 #include "relay/relay_private.h"
 
-static enum loss_stage stage_of(const struct transaction *t, const struct client_failure *failure)
+static enum loss_stage stage_of(const struct transaction *t,
+                                const struct smtp_client_failure *failure)
 {
     switch (t->back) {
     /* there is no session that could be lost */
@@ -42,7 +43,7 @@ static const char *cure_words(const struct decision *d)
     return "";
 }
 
-static void log_loss(const struct transaction *t, const struct client_failure *failure,
+static void log_loss(const struct transaction *t, const struct smtp_client_failure *failure,
                      const struct decision *d)
 {
     log_event(t->relay->io->log, d->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO,
@@ -67,10 +68,10 @@ static void walk_again(struct transaction *t, uint16_t avoid)
 
 void replay_after_probe(struct transaction *t)
 {
-    struct client *c = lease_client(t->lease);
+    struct smtp_client *c = lease_client(t->lease);
     t->probes++;
-    t->message.rtts += client_flights(c);
-    if (client_abort(c))
+    t->message.rtts += smtp_client_flights(c);
+    if (smtp_client_abort(c))
         lease_return(&t->lease, false);
     else
         lease_drop(&t->lease, false, NULL);
@@ -78,7 +79,7 @@ void replay_after_probe(struct transaction *t)
     walk_again(t, 0);
 }
 
-void replay_lost(struct transaction *t, const struct client_failure *failure)
+void replay_lost(struct transaction *t, const struct smtp_client_failure *failure)
 {
     struct loss loss = {
         .stage = stage_of(t, failure),
@@ -93,7 +94,7 @@ void replay_lost(struct transaction *t, const struct client_failure *failure)
     struct decision d = failure_judge(&loss);
     uint16_t avoid =
         d.other_port && !lease_completed_any(t->lease) ? lease_port(t->lease)->number : 0;
-    t->message.rtts += client_flights(lease_client(t->lease));
+    t->message.rtts += smtp_client_flights(lease_client(t->lease));
     lease_drop(&t->lease, failure->end_of_data_sent, failure);
     t->back = BACK_NONE;
     t->unanswered = 0;

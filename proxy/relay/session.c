@@ -12,8 +12,8 @@ static struct route_question question(const struct session *s)
     return (struct route_question){
         .config = s->generation->config,
         .listener = s->listener->config,
-        .client = &server_client(s->server)->peer,
-        .user = server_client(s->server)->user,
+        .client = &smtp_server_client(s->server)->peer,
+        .user = smtp_server_client(s->server)->user,
         .original = &s->original,
         .names = s->relay->names,
     };
@@ -24,7 +24,7 @@ static struct route_question question(const struct session *s)
 /* Not before a client has shown who it is, where it must: a stranger's EHLO starts no session. */
 static bool may_send(const struct session *s)
 {
-    const struct server_client *c = server_client(s->server);
+    const struct smtp_server_client *c = smtp_server_client(s->server);
     const struct listen_config *l = s->listener->config;
     return (l->auth != LISTEN_AUTH_REQUIRED || c->user) &&
            (l->tls != LISTEN_TLS_REQUIRED || c->tls);
@@ -32,11 +32,11 @@ static bool may_send(const struct session *s)
 
 /* SIZE: the largest that some account of this client takes, before its first EHLO what its provider
  * documents; DSN, SMTPUTF8: only what all of them have. What is unknown promises nothing. */
-static void on_hello(void *ctx, struct server_offer *offer_r)
+static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
 {
     struct session *s = ctx;
     struct route_question q = question(s);
-    struct server_offer offer = {.dsn = true, .smtputf8 = true};
+    struct smtp_server_offer offer = {.dsn = true, .smtputf8 = true};
     bool unlimited = false;
     struct account *only = NULL;
     size_t n = 0;
@@ -61,7 +61,7 @@ static void on_hello(void *ctx, struct server_offer *offer_r)
     if (unlimited)
         offer.size = 0;
     if (n == 0)
-        offer = (struct server_offer){0};
+        offer = (struct smtp_server_offer){0};
     *offer_r = offer;
     const char *identity = n == 1 ? transaction_identity(account_config(only), NULL) : NULL;
     if (identity && may_send(s))
@@ -90,7 +90,7 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     if (params->has_size && facts->known && facts->has_size && facts->size &&
         params->size > facts->size)
         return OWN_TOO_BIG;
-    if (params->has_size && params->size > server_client(s->server)->size_offered)
+    if (params->has_size && params->size > smtp_server_client(s->server)->size_offered)
         return OWN_OVERRUN;
     if (!facts->known)
         return OWN_COUNT;
@@ -108,7 +108,7 @@ static void report(struct session *s, struct message *m, enum result result,
                    loop_now(s->relay->io->loop));
 }
 
-static void refuse_mail(struct session *s, struct server_command *cmd, struct message *m,
+static void refuse_mail(struct session *s, struct smtp_server_command *cmd, struct message *m,
                         enum own why, const char *host)
 {
     struct reply reply;
@@ -129,12 +129,13 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     if (number % DRAWN == 0)
         loop_random(loop, s->relay->chances, sizeof s->relay->chances);
     message_make_id(id, loop_wall_ms(loop), number, s->relay->chances[number % DRAWN]);
-    message_begin(m, id, from, &server_client(s->server)->peer, s->listener->config->name,
+    message_begin(m, id, from, &smtp_server_client(s->server)->peer, s->listener->config->name,
                   loop_now(loop));
-    m->user = server_client(s->server)->user ? mem_string(server_client(s->server)->user) : NULL;
+    m->user = smtp_server_client(s->server)->user ? mem_string(smtp_server_client(s->server)->user)
+                                                  : NULL;
     if (s->listener->config->intercept && s->original.family != ADDR_NONE)
         m->original = mem_string(addr_text_with_port(&s->original, original));
-    server_set_message_id(s->server, id);
+    smtp_server_set_message_id(s->server, id);
 }
 
 /* The server half has refused it, for its syntax or its size, or because TLS or a login comes
@@ -152,7 +153,7 @@ static void on_mail_refused(void *ctx, struct slice from, const struct answer *a
     message_free(&m);
 }
 
-static void on_mail(void *ctx, struct server_command *cmd, const struct address *from,
+static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct address *from,
                     const struct mail_params *params)
 {
     struct session *s = ctx;
@@ -175,19 +176,19 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
     }
     s->transaction = transaction_begin(s, upstream, &m, sender, params,
                                        params->smtputf8 || utf8_has_high(slice_of(sender)));
-    server_answer(
+    smtp_server_answer(
         cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
 }
 
 /* ------------------------------------------------------------------ the rest of a message */
 
-static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to,
+static void on_rcpt(void *ctx, struct smtp_server_command *cmd, const struct address *to,
                     const struct rcpt_params *params)
 {
     transaction_rcpt(((struct session *)ctx)->transaction, cmd, to, params);
 }
 
-static void on_data(void *ctx, struct server_command *cmd)
+static void on_data(void *ctx, struct smtp_server_command *cmd)
 {
     transaction_data(((struct session *)ctx)->transaction, cmd);
 }
@@ -197,12 +198,12 @@ static void on_body(void *ctx, struct slice octets)
     transaction_body(((struct session *)ctx)->transaction, octets);
 }
 
-static void on_body_end(void *ctx, struct server_command *cmd)
+static void on_body_end(void *ctx, struct smtp_server_command *cmd)
 {
     transaction_body_end(((struct session *)ctx)->transaction, cmd);
 }
 
-static void on_login(void *ctx, struct server_command *cmd, struct slice user,
+static void on_login(void *ctx, struct smtp_server_command *cmd, struct slice user,
                      struct slice password)
 {
     login_begin(ctx, cmd, user, password);
@@ -215,7 +216,7 @@ static void on_told(void *ctx, const struct answer *answer, bool goodbye)
         transaction_told(s->transaction, answer, goodbye);
 }
 
-static void on_reset(void *ctx, enum server_end why)
+static void on_reset(void *ctx, enum smtp_server_end why)
 {
     struct session *s = ctx;
     if (s->transaction)
@@ -250,7 +251,7 @@ static void on_closed(void *ctx, const char *why)
     loop_free_later(loop, s, destroy);
 }
 
-static const struct server_handlers handlers = {
+static const struct smtp_server_handlers handlers = {
     .hello = on_hello,
     .mail = on_mail,
     .rcpt = on_rcpt,
@@ -281,18 +282,18 @@ void session_begin(struct relay *relay, const struct listener_view *listener,
     }
     list_push_back(&relay->sessions, &s->link);
     if (a->stream)
-        s->server = server_new_on_stream(relay->io, a->stream, &a->peer, &a->local,
-                                         &listener->settings, &handlers, s);
+        s->server = smtp_server_new_on_stream(relay->io, a->stream, &a->peer, &a->local,
+                                              &listener->settings, &handlers, s);
     else
-        s->server = server_new(relay->io, a->transport, &listener->settings, &handlers, s);
+        s->server = smtp_server_new(relay->io, a->transport, &listener->settings, &handlers, s);
     if (refuse != OWN_COUNT)
-        server_close(s->server, failure_code(refuse), failure_enhanced(refuse),
-                     failure_text(refuse));
+        smtp_server_close(s->server, failure_code(refuse), failure_enhanced(refuse),
+                          failure_text(refuse));
 }
 
 void session_abandon(struct session *s)
 {
     login_abandon(&s->login);
-    server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING),
-                 failure_text(OWN_CLOSING));
+    smtp_server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING),
+                      failure_text(OWN_CLOSING));
 }

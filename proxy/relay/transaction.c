@@ -75,12 +75,14 @@ static void destroy(void *arg)
 
 /* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account
  * must know; else it may be about this message alone. */
-static void drop_unfit(struct transaction *t, struct client *c, bool judged)
+static void drop_unfit(struct transaction *t, struct smtp_client *c, bool judged)
 {
-    struct client_failure failure = {
-        .stage = CLIENT_MAIL, .fault = CLIENT_FAULT_REPLY, .reply = &t->unfit, .saw_bytes = true};
+    struct smtp_client_failure failure = {.stage = SMTP_CLIENT_MAIL,
+                                          .fault = SMTP_CLIENT_FAULT_REPLY,
+                                          .reply = &t->unfit,
+                                          .saw_bytes = true};
     err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit.code);
-    client_quit(&c);
+    smtp_client_quit(&c);
     lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
 }
 
@@ -88,7 +90,7 @@ static void drop_unfit(struct transaction *t, struct client *c, bool judged)
  * the upstream has answered for the message. */
 static void leave_upstream(struct transaction *t, bool judged)
 {
-    struct client *c;
+    struct smtp_client *c;
     switch (t->back) {
     case BACK_NONE:
     case BACK_SETTLED: return;
@@ -100,10 +102,10 @@ static void leave_upstream(struct transaction *t, bool judged)
     case BACK_END: break;
     }
     c = lease_client(t->lease);
-    t->message.rtts += client_flights(c);
+    t->message.rtts += smtp_client_flights(c);
     if (t->unfit.code) {
         drop_unfit(t, c, judged);
-    } else if ((judged && t->result == RESULT_DELIVERED) || client_abort(c)) {
+    } else if ((judged && t->result == RESULT_DELIVERED) || smtp_client_abort(c)) {
         lease_return(&t->lease, judged);
     } else {
         lease_drop(&t->lease, judged, NULL);
@@ -172,7 +174,7 @@ static void ask_envelope(struct transaction *t)
     if (t->unanswered || t->front == FRONT_ENVELOPE)
         return;
     t->back = BACK_GO_AHEAD;
-    client_begin_body(lease_client(t->lease));
+    smtp_client_begin_body(lease_client(t->lease));
 }
 
 void transaction_advance(struct transaction *t)
@@ -198,7 +200,7 @@ void transaction_advance(struct transaction *t)
 /* t->answer is what there is to say: to what the client waits for, or to what it asks next. */
 static void settle(struct transaction *t, bool judged)
 {
-    struct server_command *cmd = t->cmd;
+    struct smtp_server_command *cmd = t->cmd;
     leave_upstream(t, judged);
     t->back = BACK_SETTLED;
     switch (t->front) {
@@ -297,8 +299,8 @@ void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 
 /* ------------------------------------------------------------------ what the client says */
 
-void transaction_rcpt(struct transaction *t, struct server_command *cmd, const struct address *to,
-                      const struct rcpt_params *params)
+void transaction_rcpt(struct transaction *t, struct smtp_server_command *cmd,
+                      const struct address *to, const struct rcpt_params *params)
 {
     if (!t->message.to)
         message_set_to(&t->message, to->text);
@@ -317,7 +319,7 @@ void transaction_rcpt(struct transaction *t, struct server_command *cmd, const s
     }
 }
 
-void transaction_data(struct transaction *t, struct server_command *cmd)
+void transaction_data(struct transaction *t, struct smtp_server_command *cmd)
 {
     t->front = FRONT_DATA;
     t->cmd = cmd;
@@ -327,16 +329,16 @@ void transaction_data(struct transaction *t, struct server_command *cmd)
         transaction_advance(t);
 }
 
-void transaction_reset(struct transaction *t, enum server_end why)
+void transaction_reset(struct transaction *t, enum smtp_server_end why)
 {
     switch (why) {
-    case SERVER_RSET: report_unfinished(t); break;
-    case SERVER_OVERRUN:
+    case SMTP_SERVER_RSET: report_unfinished(t); break;
+    case SMTP_SERVER_OVERRUN:
         failure_say(&t->answer, OWN_OVERRUN, t->message.id, NULL);
         report(t, RESULT_REFUSED, &t->answer);
         break;
     /* reported when it was */
-    case SERVER_REFUSED: break;
+    case SMTP_SERVER_REFUSED: break;
     }
     end(t);
 }

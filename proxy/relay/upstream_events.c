@@ -20,18 +20,18 @@ static enum own shortcoming(const struct transaction *t, const struct ehlo *ehlo
 static void on_acquired(void *ctx, struct lease *lease)
 {
     struct transaction *t = ctx;
-    struct client *c = lease_client(lease);
-    const struct tls_facts *tls = client_tls_facts(c);
+    struct smtp_client *c = lease_client(lease);
+    const struct tls_facts *tls = smtp_client_tls_facts(c);
     t->lease = lease;
     t->back = BACK_READY;
     t->unanswered = 0;
     t->mail_utf8 = t->unfit_at_mail = false;
     t->unfit.code = 0;
     recipients_restart(&t->recipients);
-    client_set_owner(c, &transaction_client_events, t);
+    smtp_client_set_owner(c, &transaction_client_events, t);
     t->message.port = lease_port(lease)->number;
     snprintf(t->message.tls, sizeof t->message.tls, "%s", tls ? tls->version : "");
-    enum own lacks = shortcoming(t, client_ehlo(c));
+    enum own lacks = shortcoming(t, smtp_client_ehlo(c));
     if (lacks == OWN_COUNT)
         transaction_advance(t);
     else
@@ -95,11 +95,12 @@ enum { PROBES_MAX = 3 };
  * there are none. */
 static void let_client_speak(struct transaction *t)
 {
-    struct server_command *cmd = t->cmd;
+    struct smtp_server_command *cmd = t->cmd;
     t->cmd = NULL;
     t->front = FRONT_BODY;
     body_begin(t);
-    server_answer(cmd, &(struct answer){.code = 354,
+    smtp_server_answer(cmd,
+                       &(struct answer){.code = 354,
                                         .enhanced = "",
                                         .text = slice_of("end the message with <CRLF>.<CRLF>")});
 }
@@ -107,8 +108,8 @@ static void let_client_speak(struct transaction *t)
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
-    const struct client *c = lease_client(t->lease);
-    if (refusal && client_uses_bdat(c) && client_chunking(c) == CHUNKING_PROVEN &&
+    const struct smtp_client *c = lease_client(t->lease);
+    if (refusal && smtp_client_uses_bdat(c) && smtp_client_chunking(c) == CHUNKING_PROVEN &&
         t->probes < PROBES_MAX) {
         replay_after_probe(t);
         return;
@@ -133,12 +134,12 @@ static void on_verdict(void *ctx, const struct reply *reply)
     transaction_settle_reply(ctx, reply);
 }
 
-static void on_lost(void *ctx, const struct client_failure *failure)
+static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     replay_lost(ctx, failure);
 }
 
-const struct client_events transaction_client_events = {
+const struct smtp_client_events transaction_client_events = {
     .ready = on_ready,
     .mail_reply = on_mail_reply,
     .rcpt_reply = on_rcpt_reply,

@@ -11,37 +11,39 @@ enum {
     PROGRESS_CHECKS = 8,
 };
 
-enum client_state client_now(const struct client *c)
+enum smtp_client_state smtp_client_now(const struct smtp_client *c)
 {
-    const struct asked *oldest = client_oldest(c);
-    return oldest && c->rest != CS_GONE ? (enum client_state)oldest->state : c->rest;
+    const struct asked *oldest = smtp_client_oldest(c);
+    return oldest && c->rest != CS_GONE ? (enum smtp_client_state)oldest->state : c->rest;
 }
 
-static bool is_rest(enum client_state s)
+static bool is_rest(enum smtp_client_state s)
 {
     return s >= CS_CONNECTING;
 }
 
-static void say_change(const struct client *c, enum client_state from, enum client_state to)
+static void say_change(const struct smtp_client *c, enum smtp_client_state from,
+                       enum smtp_client_state to)
 {
     char peer[ADDR_TEXT];
     if (from != to && c->io.log && log_wants(c->io.log, LOG_DEBUG))
         log_event(c->io.log, LOG_DEBUG, "upstream session",
                   log_str("peer", addr_text_with_port(stream_peer(c->stream), peer)),
-                  log_str("from", client_rows[from].name), log_str("to", client_rows[to].name));
+                  log_str("from", smtp_client_rows[from].name),
+                  log_str("to", smtp_client_rows[to].name));
 }
 
-enum client_state client_enter(struct client *c, enum client_state next)
+enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next)
 {
-    enum client_state before = client_now(c);
+    enum smtp_client_state before = smtp_client_now(c);
     if (is_rest(next) && c->rest != CS_GONE)
         c->rest = next;
     if (c->rest != CS_GONE)
-        say_change(c, before, client_now(c));
-    return client_now(c);
+        say_change(c, before, smtp_client_now(c));
+    return smtp_client_now(c);
 }
 
-bool client_is_mute(const struct client *c)
+bool smtp_client_is_mute(const struct smtp_client *c)
 {
     return c->rest == CS_GONE || c->excess || c->failure_due;
 }
@@ -50,13 +52,13 @@ bool client_is_mute(const struct client *c)
 
 /* After the end of data an upstream may take its time, even where it is a chunk before the last
  * that it answers late. */
-static enum client_clock clock_now(const struct client *c)
+static enum smtp_client_clock clock_now(const struct smtp_client *c)
 {
-    enum client_state now = client_now(c);
-    return now == CS_CHUNK && c->end_queued ? CLOCK_FINAL : client_rows[now].clock;
+    enum smtp_client_state now = smtp_client_now(c);
+    return now == CS_CHUNK && c->end_queued ? CLOCK_FINAL : smtp_client_rows[now].clock;
 }
 
-static usec allowed(const struct client *c, enum client_clock clock)
+static usec allowed(const struct smtp_client *c, enum smtp_client_clock clock)
 {
     if (clock == CLOCK_FINAL)
         return c->settings->final_timeout;
@@ -65,15 +67,15 @@ static usec allowed(const struct client *c, enum client_clock clock)
     return c->settings->reply_timeout;
 }
 
-static void arm(struct client *c, enum client_clock clock, usec left)
+static void arm(struct smtp_client *c, enum smtp_client_clock clock, usec left)
 {
     usec step = allowed(c, clock) / PROGRESS_CHECKS + 1;
     timer_arm(c->timer, clock == CLOCK_REPLY || left < step ? left : step);
 }
 
-void client_watch(struct client *c)
+void smtp_client_watch(struct smtp_client *c)
 {
-    enum client_clock clock = clock_now(c);
+    enum smtp_client_clock clock = clock_now(c);
     if (c->rest == CS_GONE || c->excess)
         return;
     c->active_at = loop_now(c->io.loop);
@@ -92,14 +94,14 @@ void client_watch(struct client *c)
 
 static void on_timer(void *arg)
 {
-    struct client *c = arg;
+    struct smtp_client *c = arg;
     if (c->excess) {
-        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
-                    "sent bytes that no command asked for");
+        smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
+                         "sent bytes that no command asked for");
         return;
     }
-    enum client_state now = client_now(c);
-    enum client_clock clock = clock_now(c);
+    enum smtp_client_state now = smtp_client_now(c);
+    enum smtp_client_clock clock = clock_now(c);
     usec time = loop_now(c->io.loop);
     bool moved = stream_handed(c->stream) != c->handed_seen;
     bool waits_for_owner = now == CS_BODY && stream_queued(c->stream) == 0;
@@ -111,60 +113,61 @@ static void on_timer(void *arg)
     if (left > 0)
         arm(c, clock, left);
     else
-        client_lose(c, CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s",
-                    (long long)(allowed(c, clock) / USEC_PER_SEC));
+        smtp_client_lose(c, SMTP_CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s",
+                         (long long)(allowed(c, clock) / USEC_PER_SEC));
 }
 
 /* ---- hearing ---- */
 
-enum client_state client_judge_unasked(struct client *c, const struct reply *reply)
+enum smtp_client_state client_judge_unasked(struct smtp_client *c, const struct reply *reply)
 {
     char words[200];
     if (reply->code == 421)
-        return client_lose_to_reply(c, reply);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
-                       "a reply that no command asked for: %s",
-                       reply_words(reply, words, sizeof words));
+        return smtp_client_lose_to_reply(c, reply);
+    return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
+                            "a reply that no command asked for: %s",
+                            reply_words(reply, words, sizeof words));
 }
 
 /* A reply to a command of which not every byte has left yet: the early verdict on a body is one,
  * everything else is a forgery or a mix-up. */
-static bool is_premature(const struct client *c, enum client_state now, const struct reply *r)
+static bool is_premature(const struct smtp_client *c, enum smtp_client_state now,
+                         const struct reply *r)
 {
-    const struct asked *oldest = client_oldest(c);
+    const struct asked *oldest = smtp_client_oldest(c);
     if (!oldest || stream_taken(c->stream) >= oldest->end)
         return false;
     return !((now == CS_CHUNK || now == CS_END) && r->code >= 400);
 }
 
-static void hear(struct client *c, const struct reply *r)
+static void hear(struct smtp_client *c, const struct reply *r)
 {
-    enum client_state now = client_now(c);
+    enum smtp_client_state now = smtp_client_now(c);
     bool asked = c->nsent > 0;
     c->hearing = now;
-    client_judge *judge = client_rows[now].judge;
+    smtp_client_judge *judge = smtp_client_rows[now].judge;
     if (r->code == 421 || c->excess || (!asked && now != CS_BODY) || is_premature(c, now, r)) {
         client_judge_unasked(c, r);
         return;
     }
-    c->answered_early = asked && stream_taken(c->stream) < client_oldest(c)->end;
+    c->answered_early = asked && stream_taken(c->stream) < smtp_client_oldest(c)->end;
     if (asked)
-        client_answered(c);
+        smtp_client_answered(c);
     c->fresh_from_pool = false;
     /* What follows the last reply that is due was not asked for; only a body that may begin can get
      * its verdict at once. */
     if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
         c->excess = true;
-    client_enter(c, judge(c, r));
+    smtp_client_enter(c, judge(c, r));
     c->hearing = CS_COUNT;
     if (c->rest == CS_GONE)
         return;
-    client_send_waiting(c);
-    client_watch(c);
-    client_pump_body(c);
+    smtp_client_send_waiting(c);
+    smtp_client_watch(c);
+    smtp_client_pump_body(c);
 }
 
-static void on_input(struct client *c)
+static void on_input(struct smtp_client *c)
 {
     while (c->rest != CS_GONE && !c->failure_due) {
         struct slice view = stream_view(c->stream);
@@ -174,12 +177,13 @@ static void on_input(struct client *c)
         if (c->nsent == 0 && c->rest != CS_BODY)
             c->excess = true;
         size_t used = 0;
-        if (client_now(c) == CS_GREETING && !client_knows_peer(c, view, &used))
+        if (smtp_client_now(c) == CS_GREETING && !smtp_client_knows_peer(c, view, &used))
             return;
         enum reply_step step = reply_parser_feed(&c->parser, view, &used);
         stream_consume(c->stream, used);
         if (step == REPLY_BAD)
-            client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", c->parser.bad);
+            smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s",
+                             c->parser.bad);
         else if (step == REPLY_DONE)
             hear(c, &c->parser.reply);
     }
@@ -187,35 +191,38 @@ static void on_input(struct client *c)
         timer_arm(c->timer, EXCESS_PATIENCE * USEC_PER_SEC);
 }
 
-static void on_failed(struct client *c)
+static void on_failed(struct smtp_client *c)
 {
     const struct err *err = stream_error(c->stream);
-    enum client_fault fault = CLIENT_FAULT_LINK;
-    if (client_now(c) == CS_HANDSHAKE)
-        fault = err->kind == ERR_CERTIFICATE ? CLIENT_FAULT_CERTIFICATE : CLIENT_FAULT_TLS;
-    client_lose(c, fault, NULL, err->kind, "%s", err->words);
+    enum smtp_client_fault fault = SMTP_CLIENT_FAULT_LINK;
+    if (smtp_client_now(c) == CS_HANDSHAKE)
+        fault =
+            err->kind == ERR_CERTIFICATE ? SMTP_CLIENT_FAULT_CERTIFICATE : SMTP_CLIENT_FAULT_TLS;
+    smtp_client_lose(c, fault, NULL, err->kind, "%s", err->words);
 }
 
-static void on_eof(struct client *c)
+static void on_eof(struct smtp_client *c)
 {
-    if (client_now(c) == CS_GREETING && c->nfirst)
-        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "the port does not speak SMTP");
+    if (smtp_client_now(c) == CS_GREETING && c->nfirst)
+        smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
+                         "the port does not speak SMTP");
     else
-        client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_CLOSED, "the upstream closed the connection");
+        smtp_client_lose(c, SMTP_CLIENT_FAULT_LINK, NULL, ERR_CLOSED,
+                         "the upstream closed the connection");
 }
 
 static void on_stream(void *ctx, struct stream *s, enum stream_event event)
 {
-    struct client *c = ctx;
+    struct smtp_client *c = ctx;
     (void)s;
     switch (event) {
     /* the stream came connected */
     case STREAM_CONNECTED: break;
-    case STREAM_SECURED: client_secured(c); break;
+    case STREAM_SECURED: smtp_client_secured(c); break;
     case STREAM_INPUT: on_input(c); break;
     case STREAM_LOW:
-        client_send_waiting(c);
-        client_pump_body(c);
+        smtp_client_send_waiting(c);
+        smtp_client_pump_body(c);
         break;
     case STREAM_EOF:
         on_input(c);
@@ -232,17 +239,17 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
 
 /* ---- making, asking ---- */
 
-struct client *client_new(const struct io *io, struct stream *s,
-                          const struct client_settings *settings,
-                          const struct client_events *events, void *ctx)
+struct smtp_client *smtp_client_new(const struct io *io, struct stream *s,
+                                    const struct smtp_client_settings *settings,
+                                    const struct smtp_client_events *events, void *ctx)
 {
-    struct client *c = NEW(struct client);
+    struct smtp_client *c = NEW(struct smtp_client);
     c->io = *io;
     c->stream = s;
     c->settings = settings;
     c->events = events;
     c->ctx = ctx;
-    c->rest = settings->tls == CLIENT_TLS_IMPLICIT ? CS_HANDSHAKE : CS_CONNECTING;
+    c->rest = settings->tls == SMTP_CLIENT_TLS_IMPLICIT ? CS_HANDSHAKE : CS_CONNECTING;
     c->hearing = CS_COUNT;
     c->asked = c->asked_inline;
     c->asked_size = ASKED_INLINE;
@@ -251,79 +258,80 @@ struct client *client_new(const struct io *io, struct stream *s,
     buf_init(&c->lines, CAP_WAITING_LINES);
     buf_init(&c->stage, CAP_CHUNK);
     c->timer = timer_new(io->loop, on_timer, c);
-    deferred_init(&c->later, client_late, c);
+    deferred_init(&c->later, smtp_client_late, c);
     stream_set_owner(s, on_stream, c);
-    client_start(c);
+    smtp_client_start(c);
     return c;
 }
 
-void client_set_owner(struct client *c, const struct client_events *events, void *ctx)
+void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_events *events,
+                           void *ctx)
 {
     c->events = events;
     c->ctx = ctx;
 }
 
-void client_set_settings(struct client *c, const struct client_settings *settings)
+void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings)
 {
     c->settings = settings;
 }
 
-enum client_stage client_stage(const struct client *c)
+enum smtp_client_stage smtp_client_stage(const struct smtp_client *c)
 {
-    return client_rows[client_now(c)].stage;
+    return smtp_client_rows[smtp_client_now(c)].stage;
 }
 
-int client_code_so_far(const struct client *c)
+int smtp_client_code_so_far(const struct smtp_client *c)
 {
     return reply_parser_code_so_far(&c->parser);
 }
 
-bool client_is_idle(const struct client *c)
+bool smtp_client_is_idle(const struct smtp_client *c)
 {
-    return client_now(c) == CS_IDLE && !client_is_mute(c);
+    return smtp_client_now(c) == CS_IDLE && !smtp_client_is_mute(c);
 }
 
-bool client_used_auth_command(const struct client *c)
+bool smtp_client_used_auth_command(const struct smtp_client *c)
 {
     return c->used_auth;
 }
 
-const struct ehlo *client_ehlo(const struct client *c)
+const struct ehlo *smtp_client_ehlo(const struct smtp_client *c)
 {
     return &c->ehlo;
 }
 
-const struct tls_facts *client_tls_facts(const struct client *c)
+const struct tls_facts *smtp_client_tls_facts(const struct smtp_client *c)
 {
     return stream_tls(c->stream);
 }
 
-const char *client_mechanism(const struct client *c)
+const char *smtp_client_mechanism(const struct smtp_client *c)
 {
     return c->mechanism;
 }
 
-const struct addr *client_peer(const struct client *c)
+const struct addr *smtp_client_peer(const struct smtp_client *c)
 {
     return stream_peer(c->stream);
 }
 
-const struct addr *client_local(const struct client *c)
+const struct addr *smtp_client_local(const struct smtp_client *c)
 {
     return stream_local(c->stream);
 }
 
-const struct err *client_last_error(const struct client *c)
+const struct err *smtp_client_last_error(const struct smtp_client *c)
 {
     return &c->err;
 }
 
-struct stream *client_stream(struct client *c)
+struct stream *smtp_client_stream(struct smtp_client *c)
 {
     return c->stream;
 }
 
-unsigned client_flights(const struct client *c)
+unsigned smtp_client_flights(const struct smtp_client *c)
 {
     return c->flights;
 }

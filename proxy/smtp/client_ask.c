@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-bool client_is_safe(struct slice value)
+bool smtp_client_is_safe(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (ascii_is_control(value.data[i]))
@@ -13,17 +13,17 @@ bool client_is_safe(struct slice value)
     return true;
 }
 
-static struct asked *asked_at(const struct client *c, size_t i)
+static struct asked *asked_at(const struct smtp_client *c, size_t i)
 {
     return &c->asked[(c->asked_head + i) & (c->asked_size - 1)];
 }
 
-const struct asked *client_oldest(const struct client *c)
+const struct asked *smtp_client_oldest(const struct smtp_client *c)
 {
     return c->nasked ? asked_at(c, 0) : NULL;
 }
 
-static void grow(struct client *c)
+static void grow(struct smtp_client *c)
 {
     struct asked *bigger = mem_alloc(2 * c->asked_size * sizeof *bigger);
     for (size_t i = 0; i < c->nasked; i++)
@@ -35,7 +35,7 @@ static void grow(struct client *c)
     c->asked_head = 0;
 }
 
-static struct asked *push(struct client *c, enum client_state state)
+static struct asked *push(struct smtp_client *c, enum smtp_client_state state)
 {
     if (c->nasked == c->asked_size)
         grow(c);
@@ -45,7 +45,7 @@ static struct asked *push(struct client *c, enum client_state state)
 }
 
 /* The next command's bytes are in the stream's queue. */
-static void mark_sent(struct client *c, struct asked *a)
+static void mark_sent(struct smtp_client *c, struct asked *a)
 {
     a->waiting = 0;
     a->end = stream_position(c->stream);
@@ -53,41 +53,42 @@ static void mark_sent(struct client *c, struct asked *a)
     stream_gather(c->stream, false);
     if (c->nsent++ == 0) {
         c->flights++;
-        client_watch(c);
+        smtp_client_watch(c);
     }
 }
 
 /* Bytes that lie there before the question can't be its answer: taking them for it would shift
  * every reply by one from then on. */
-bool client_may_speak(struct client *c)
+bool smtp_client_may_speak(struct smtp_client *c)
 {
     if (c->rest != CS_GONE && c->nsent == 0 && c->rest != CS_BODY && stream_view(c->stream).len)
         c->excess = true;
-    return !client_is_mute(c);
+    return !smtp_client_is_mute(c);
 }
 
-static bool may_send(struct client *c, size_t len)
+static bool may_send(struct smtp_client *c, size_t len)
 {
     return (c->pipelining || c->nsent == 0) && stream_room(c->stream) >= len;
 }
 
-void client_expect(struct client *c, enum client_state state)
+void smtp_client_expect(struct smtp_client *c, enum smtp_client_state state)
 {
-    if (!client_may_speak(c))
+    if (!smtp_client_may_speak(c))
         return;
     mark_sent(c, push(c, state));
 }
 
 /* The greeting answers no question: it may lie there already, having come through a tunnel or with
  * the end of the handshake. */
-void client_expect_greeting(struct client *c)
+void smtp_client_expect_greeting(struct smtp_client *c)
 {
     mark_sent(c, push(c, CS_GREETING));
 }
 
-enum client_state client_ask(struct client *c, enum client_state state, struct slice line)
+enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_state state,
+                                       struct slice line)
 {
-    if (!client_may_speak(c))
+    if (!smtp_client_may_speak(c))
         return state;
     bool first_in_line = c->nsent == c->nasked;
     struct asked *a = push(c, state);
@@ -97,16 +98,16 @@ enum client_state client_ask(struct client *c, enum client_state state, struct s
         a->waiting = (uint16_t)line.len;
     } else {
         c->nasked--;
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_LIMIT,
-                          "too many commands wait for this upstream");
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_LINK, ERR_LIMIT,
+                               "too many commands wait for this upstream");
     }
     return state;
 }
 
 /* One write for as many commands as may go now. */
-void client_send_waiting(struct client *c)
+void smtp_client_send_waiting(struct smtp_client *c)
 {
-    while (!client_is_mute(c) && c->nsent < c->nasked) {
+    while (!smtp_client_is_mute(c) && c->nsent < c->nasked) {
         struct asked *a = asked_at(c, c->nsent);
         size_t len = a->waiting;
         if (!may_send(c, len) ||
@@ -117,13 +118,13 @@ void client_send_waiting(struct client *c)
     }
 }
 
-void client_drop_waiting(struct client *c)
+void smtp_client_drop_waiting(struct smtp_client *c)
 {
     c->nasked = c->nsent;
     buf_clear(&c->lines);
 }
 
-void client_answered(struct client *c)
+void smtp_client_answered(struct smtp_client *c)
 {
     c->asked_head = (c->asked_head + 1) & (c->asked_size - 1);
     c->nasked--;

@@ -18,7 +18,7 @@ enum {
  * session may end before it does. */
 struct auth_job {
     /* NULL: it is gone */
-    struct client *client;
+    struct smtp_client *client;
     struct sasl *sasl;
     char *challenge;
     struct buf response;
@@ -32,31 +32,31 @@ static const struct offer {
     /* in ehlo.mechanisms */
     unsigned bit;
     /* the setting that names it */
-    enum client_auth_choice choice;
+    enum smtp_client_auth_choice choice;
     bool automatic;
 } offers[] = {
-    {SASL_SCRAM_SHA_256, MECH_SCRAM_SHA_256, CLIENT_AUTH_SCRAM_SHA_256, true},
-    {SASL_PLAIN, MECH_PLAIN, CLIENT_AUTH_PLAIN, true},
-    {SASL_LOGIN, MECH_LOGIN, CLIENT_AUTH_LOGIN, true},
-    {SASL_CRAM_MD5, MECH_CRAM_MD5, CLIENT_AUTH_CRAM_MD5, false},
+    {SASL_SCRAM_SHA_256, MECH_SCRAM_SHA_256, SMTP_CLIENT_AUTH_SCRAM_SHA_256, true},
+    {SASL_PLAIN, MECH_PLAIN, SMTP_CLIENT_AUTH_PLAIN, true},
+    {SASL_LOGIN, MECH_LOGIN, SMTP_CLIENT_AUTH_LOGIN, true},
+    {SASL_CRAM_MD5, MECH_CRAM_MD5, SMTP_CLIENT_AUTH_CRAM_MD5, false},
 };
 
 /* The best mechanism that is offered, wanted and not yet answered 504; NULL: none. */
-static const struct offer *choose(const struct client *c)
+static const struct offer *choose(const struct smtp_client *c)
 {
     for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
         const struct offer *o = &offers[i];
         bool wanted = c->settings->auth == o->choice ||
-                      (c->settings->auth == CLIENT_AUTH_AUTO && o->automatic);
+                      (c->settings->auth == SMTP_CLIENT_AUTH_AUTO && o->automatic);
         if (wanted && (c->ehlo.mechanisms & o->bit) && !(c->login.tried & o->bit))
             return o;
     }
     return NULL;
 }
 
-void client_forget_login(struct client *c)
+void smtp_client_forget_login(struct smtp_client *c)
 {
-    struct client_login *l = &c->login;
+    struct smtp_client_login *l = &c->login;
     /* it frees itself, and the exchange with it */
     if (l->job)
         l->job->client = NULL;
@@ -64,57 +64,60 @@ void client_forget_login(struct client *c)
         sasl_free(&l->sasl);
     secret_free(&l->password);
     free(l->user);
-    *l = (struct client_login){0};
+    *l = (struct smtp_client_login){0};
 }
 
 /* PRODUCT: no credential over a connection that isn't TLS with a verified name, unless the
  * configuration says so in as many words. */
-static bool has_earned_it(const struct client *c)
+static bool has_earned_it(const struct smtp_client *c)
 {
     const struct tls_facts *facts = stream_tls(c->stream);
     return !c->settings->needs_verified || (facts && facts->verified);
 }
 
-enum client_state client_want_auth(struct client *c)
+enum smtp_client_state smtp_client_want_auth(struct smtp_client *c)
 {
     if (!has_earned_it(c))
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PERMISSION,
-                           "credentials only go over TLS with a verified certificate, and this "
-                           "connection has none");
+        return smtp_client_lose(
+            c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PERMISSION,
+            "credentials only go over TLS with a verified certificate, and this "
+            "connection has none");
     if (!c->ehlo.auth)
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL, "AUTH is not offered");
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
+                                "AUTH is not offered");
     if (!choose(c))
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
-                           "none of the offered mechanisms is ours: %s", c->ehlo.mechanisms_text);
-    client_enter(c, CS_AUTH_WANTED);
-    if (!client_is_mute(c))
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
+                                "none of the offered mechanisms is ours: %s",
+                                c->ehlo.mechanisms_text);
+    smtp_client_enter(c, CS_AUTH_WANTED);
+    if (!smtp_client_is_mute(c))
         c->events->auth_wanted(c->ctx);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
 /* Nothing of a line that holds a credential stays behind in our memory. */
-static enum client_state say(struct client *c, const char *command, const char *mechanism,
-                             struct slice response)
+static enum smtp_client_state say(struct smtp_client *c, const char *command, const char *mechanism,
+                                  struct slice response)
 {
     struct buf line;
     buf_init(&line, CAP_AUTH_LINE);
     bool fits =
         buf_printf(&line, "%s%s%s", command, mechanism, mechanism[0] && response.len ? " " : "") &&
         buf_append_slice(&line, response) && buf_append(&line, "\r\n", 2);
-    enum client_state next = CS_AUTH;
+    enum smtp_client_state next = CS_AUTH;
     if (fits)
-        next = client_ask(c, CS_AUTH, buf_view(&line));
+        next = smtp_client_ask(c, CS_AUTH, buf_view(&line));
     else
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_LIMIT,
-                          "the credentials don't fit an AUTH line");
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, ERR_LIMIT,
+                               "the credentials don't fit an AUTH line");
     buf_wipe(&line);
     return next;
 }
 
 /* A mechanism that cannot carry this name or password is passed over. NULL: none is left. */
-static const struct offer *prepare(struct client *c, const struct offer *o, struct err *err)
+static const struct offer *prepare(struct smtp_client *c, const struct offer *o, struct err *err)
 {
-    struct client_login *l = &c->login;
+    struct smtp_client_login *l = &c->login;
     sasl_free(&l->sasl);
     while (o && !(l->sasl = sasl_new(o->mechanism, l->user, l->password, err))) {
         l->tried |= o->bit;
@@ -124,15 +127,15 @@ static const struct offer *prepare(struct client *c, const struct offer *o, stru
 }
 
 /* Begins with the best mechanism left. Called by the owner, or after a 504. */
-static void begin(struct client *c, const struct offer *o)
+static void begin(struct smtp_client *c, const struct offer *o)
 {
-    struct client_login *l = &c->login;
+    struct smtp_client_login *l = &c->login;
     struct buf response;
     struct err err;
     l->rounds = 0;
     o = prepare(c, o, &err);
     if (!o) {
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
         return;
     }
     c->mechanism = sasl_name(o->mechanism);
@@ -143,22 +146,22 @@ static void begin(struct client *c, const struct offer *o)
     bool short_enough = (name.len + secret_reveal(l->password).len + 64) / 3 * 4 <= room;
     if (short_enough && sasl_speaks_first(l->sasl) &&
         sasl_step(l->sasl, slice_of(""), &response, &err) < 0)
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
     else
         say(c, "AUTH ", c->mechanism, buf_view(&response));
     buf_wipe(&response);
-    c->used_auth = c->used_auth || !client_is_mute(c);
+    c->used_auth = c->used_auth || !smtp_client_is_mute(c);
 }
 
-void client_auth(struct client *c, const struct client_credential *credential)
+void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential *credential)
 {
-    if (client_is_mute(c) || client_now(c) != CS_AUTH_WANTED)
+    if (smtp_client_is_mute(c) || smtp_client_now(c) != CS_AUTH_WANTED)
         return;
-    client_forget_login(c);
+    smtp_client_forget_login(c);
     const struct offer *o = choose(c);
     if (!o || !has_earned_it(c)) {
-        client_fail_later(c, CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION,
-                          "this connection may not carry credentials");
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION,
+                               "this connection may not carry credentials");
         return;
     }
     c->login.user = mem_string(credential->user);
@@ -168,11 +171,11 @@ void client_auth(struct client *c, const struct client_credential *credential)
 
 /* ---- rounds ---- */
 
-static enum client_state answer(struct client *c, int rc, const struct buf *response,
-                                const struct err *err)
+static enum smtp_client_state answer(struct smtp_client *c, int rc, const struct buf *response,
+                                     const struct err *err)
 {
     if (rc < 0)
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, err->kind, "%s", err->words);
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, err->kind, "%s", err->words);
     return say(c, "", "", buf_view(response));
 }
 
@@ -185,11 +188,11 @@ static void derive(void *arg)
 static void derived(void *arg)
 {
     struct auth_job *job = arg;
-    struct client *c = job->client;
+    struct smtp_client *c = job->client;
     if (c) {
         c->login.job = NULL;
-        client_enter(c, CS_AUTH_WANTED);
-        client_enter(c, answer(c, job->rc, &job->response, &job->err));
+        smtp_client_enter(c, CS_AUTH_WANTED);
+        smtp_client_enter(c, answer(c, job->rc, &job->response, &job->err));
     } else {
         sasl_free(&job->sasl);
     }
@@ -198,7 +201,7 @@ static void derived(void *arg)
     free(job);
 }
 
-static enum client_state derive_elsewhere(struct client *c, struct slice challenge)
+static enum smtp_client_state derive_elsewhere(struct smtp_client *c, struct slice challenge)
 {
     struct auth_job *job = NEW(struct auth_job);
     job->client = c;
@@ -210,27 +213,27 @@ static enum client_state derive_elsewhere(struct client *c, struct slice challen
     return CS_AUTH_WORKING;
 }
 
-static enum client_state judge_challenge(struct client *c, const struct reply *r)
+static enum smtp_client_state judge_challenge(struct smtp_client *c, const struct reply *r)
 {
-    struct client_login *l = &c->login;
+    struct smtp_client_login *l = &c->login;
     struct buf response;
     struct err err;
     struct slice challenge = slice_trim(buf_view(&r->text));
     if (++l->rounds > MOST_ROUNDS)
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
-                           "the server never stops asking");
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL,
+                                "the server never stops asking");
     if (sasl_next_is_slow(l->sasl))
         return derive_elsewhere(c, challenge);
     buf_init(&response, CAP_AUTH_LINE);
     int rc = sasl_step(l->sasl, challenge, &response, &err);
-    enum client_state next = answer(c, rc, &response, &err);
+    enum smtp_client_state next = answer(c, rc, &response, &err);
     buf_wipe(&response);
     return next;
 }
 
 /* The server announced a mechanism that it doesn't take (RFC 4954 section 4): the next one, on the
  * same session. */
-static enum client_state judge_unknown(struct client *c, const struct reply *r)
+static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct reply *r)
 {
     char words[200];
     for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
@@ -238,40 +241,41 @@ static enum client_state judge_unknown(struct client *c, const struct reply *r)
             c->login.tried |= offers[i].bit;
     const struct offer *next = choose(c);
     if (!next)
-        return client_lose(c, CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL,
-                           "no mechanism is left: %s", reply_words(r, words, sizeof words));
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL,
+                                "no mechanism is left: %s", reply_words(r, words, sizeof words));
     begin(c, next);
     return CS_AUTH;
 }
 
-static enum client_state judge(struct client *c, const struct reply *r)
+static enum smtp_client_state judge(struct smtp_client *c, const struct reply *r)
 {
     if (r->code == 334)
         return judge_challenge(c, r);
     if (reply_is(r, 2)) {
         if (!sasl_is_satisfied(c->login.sasl))
-            return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                               "the server says yes before %s is through, without a proof that it "
-                               "knows the password",
-                               c->mechanism);
-        client_forget_login(c);
-        return client_settle(c);
+            return smtp_client_lose(
+                c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                "the server says yes before %s is through, without a proof that it "
+                "knows the password",
+                c->mechanism);
+        smtp_client_forget_login(c);
+        return smtp_client_settle(c);
     }
     if (r->code == 504)
         return judge_unknown(c, r);
-    return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
+    return r->code >= 400 ? smtp_client_lose_to_reply(c, r) : smtp_client_lose_out_of_step(c, r);
 }
 
-enum client_state client_judge_auth(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_auth(struct smtp_client *c, const struct reply *r)
 {
     struct reply quiet;
     static const char instead[] = "(the server repeats the credentials; its words are left out)";
-    if (r->code == 334 || !client_reply_echoes(c, r))
+    if (r->code == 334 || !smtp_client_reply_echoes(c, r))
         return judge(c, r);
     reply_init(&quiet);
     reply_copy(&quiet, r);
     buf_clear(&quiet.text);
-    enum client_state next =
+    enum smtp_client_state next =
         buf_append(&quiet.text, instead, sizeof instead - 1) ? judge(c, &quiet) : CS_AUTH;
     reply_free(&quiet);
     return next;

@@ -1,42 +1,42 @@
 /* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the
- * verdict. The end of the message is sent by client_end_body alone; whatever ends a session earlier
+ * verdict. The end of the message is sent by smtp_client_end_body alone; whatever ends a session earlier
  * leaves the upstream without a dot and without LAST. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
 
-void client_set_chunking(struct client *c, enum client_chunking known)
+void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known)
 {
     c->chunking = known;
 }
 
-enum client_chunking client_chunking(const struct client *c)
+enum smtp_client_chunking smtp_client_chunking(const struct smtp_client *c)
 {
     return c->chunking;
 }
 
-bool client_uses_bdat(const struct client *c)
+bool smtp_client_uses_bdat(const struct smtp_client *c)
 {
     return c->uses_bdat;
 }
 
-bool client_end_is_sent(const struct client *c)
+bool smtp_client_end_is_sent(const struct smtp_client *c)
 {
     return c->end_queued && !c->judged && stream_handed(c->stream) > c->end_at;
 }
 
 /* From here to its reply there is no way back: RSET would come too early or be taken for text. */
-static enum client_state ask_data(struct client *c)
+static enum smtp_client_state ask_data(struct smtp_client *c)
 {
     c->uses_bdat = false;
     c->clean = false;
     dot_encoder_init(&c->dots);
-    return client_ask(c, CS_DATA, slice_of("DATA\r\n"));
+    return smtp_client_ask(c, CS_DATA, slice_of("DATA\r\n"));
 }
 
-void client_begin_body(struct client *c)
+void smtp_client_begin_body(struct smtp_client *c)
 {
-    if (client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
+    if (smtp_client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
         return;
     c->body_begun = true;
     /* logins are over on this connection */
@@ -45,50 +45,50 @@ void client_begin_body(struct client *c)
     if (!c->uses_bdat) {
         ask_data(c);
     } else if (c->chunking == CHUNKING_UNPROVEN) {
-        client_ask(c, CS_PROBE, slice_of("BDAT 0\r\n"));
+        smtp_client_ask(c, CS_PROBE, slice_of("BDAT 0\r\n"));
     } else {
-        client_enter(c, CS_CHUNKS);
-        client_go_ahead_later(c);
+        smtp_client_enter(c, CS_CHUNKS);
+        smtp_client_go_ahead_later(c);
     }
 }
 
-static enum client_state refuse_body(struct client *c, const struct reply *r)
+static enum smtp_client_state refuse_body(struct smtp_client *c, const struct reply *r)
 {
     c->judged = true;
     c->clean = true;
-    client_enter(c, CS_JUDGED);
+    smtp_client_enter(c, CS_JUDGED);
     c->events->go_ahead(c->ctx, r);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
-static enum client_state allow_body(struct client *c, enum client_state state)
+static enum smtp_client_state allow_body(struct smtp_client *c, enum smtp_client_state state)
 {
-    client_enter(c, state);
+    smtp_client_enter(c, state);
     c->events->go_ahead(c->ctx, NULL);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
-enum client_state client_judge_data(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_data(struct smtp_client *c, const struct reply *r)
 {
     if (r->code == 354)
         return allow_body(c, CS_BODY);
-    return r->code >= 400 ? refuse_body(c, r) : client_lose_out_of_step(c, r);
+    return r->code >= 400 ? refuse_body(c, r) : smtp_client_lose_out_of_step(c, r);
 }
 
 /* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands;
  * this one was empty. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT request),
  * and with it the transaction: what it says is not about the message. */
-enum client_state client_judge_probe(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_probe(struct smtp_client *c, const struct reply *r)
 {
     bool unknown = r->code >= 500 && r->code <= 504, dislikes_empty = r->code > 504;
     if (reply_is(r, 3))
-        return client_lose_out_of_step(c, r);
+        return smtp_client_lose_out_of_step(c, r);
     if (unknown)
         c->chunking = CHUNKING_BROKEN;
     else if (reply_is(r, 2) || dislikes_empty)
         c->chunking = CHUNKING_PROVEN;
     if (c->given_up)
-        return client_now(c);
+        return smtp_client_now(c);
     if (reply_is(r, 2))
         return allow_body(c, CS_CHUNKS);
     return unknown ? ask_data(c) : refuse_body(c, r);
@@ -96,7 +96,7 @@ enum client_state client_judge_probe(struct client *c, const struct reply *r)
 
 /* ---- sending ---- */
 
-static size_t put_dotted(struct client *c, struct slice octets)
+static size_t put_dotted(struct smtp_client *c, struct slice octets)
 {
     enum { FOR_DOTS = 64 };
     struct buf out;
@@ -115,21 +115,21 @@ static size_t put_dotted(struct client *c, struct slice octets)
 }
 
 /* Although replies are due. */
-static bool may_send_more_chunks(const struct client *c)
+static bool may_send_more_chunks(const struct smtp_client *c)
 {
     return c->pipelining && c->chunks_out < (c->body_octets > CAP_REPLAY ? CHUNKS_BEYOND_REPLAY
                                                                          : CHUNKS_OUTSTANDING);
 }
 
-static bool chunk_may_go(struct client *c)
+static bool chunk_may_go(struct smtp_client *c)
 {
     if (c->nsent != c->nasked || (c->nsent && !may_send_more_chunks(c)))
         return false;
-    return stream_room(c->stream) >= c->stage.len + CHUNK_COMMAND && client_may_speak(c);
+    return stream_room(c->stream) >= c->stage.len + CHUNK_COMMAND && smtp_client_may_speak(c);
 }
 
 /* The length goes out together with all its bytes. False: it could not be queued. */
-static bool send_chunk(struct client *c, bool last)
+static bool send_chunk(struct smtp_client *c, bool last)
 {
     char command[CHUNK_COMMAND];
     int n = snprintf(command, sizeof command, "BDAT %zu%s\r\n", c->stage.len, last ? " LAST" : "");
@@ -143,17 +143,17 @@ static bool send_chunk(struct client *c, bool last)
     } else {
         c->chunks_out++;
     }
-    client_expect(c, last ? CS_END : CS_CHUNK);
+    smtp_client_expect(c, last ? CS_END : CS_CHUNK);
     stream_gather(c->stream, !last && may_send_more_chunks(c));
     return true;
 }
 
-static size_t stage_room(const struct client *c)
+static size_t stage_room(const struct smtp_client *c)
 {
     return CAP_CHUNK - CHUNK_COMMAND - c->stage.len;
 }
 
-static size_t put_staged(struct client *c, struct slice octets)
+static size_t put_staged(struct smtp_client *c, struct slice octets)
 {
     size_t taken = 0;
     while (taken < octets.len) {
@@ -169,12 +169,12 @@ static size_t put_staged(struct client *c, struct slice octets)
 }
 
 /* Nothing of the body is wanted any more: it is taken and forgotten. */
-static bool is_over(const struct client *c)
+static bool is_over(const struct smtp_client *c)
 {
-    return client_is_mute(c) || c->judged || c->given_up;
+    return smtp_client_is_mute(c) || c->judged || c->given_up;
 }
 
-size_t client_body(struct client *c, struct slice octets)
+size_t smtp_client_body(struct smtp_client *c, struct slice octets)
 {
     size_t taken = 0;
     if (is_over(c) || c->ending || c->end_queued)
@@ -189,7 +189,7 @@ size_t client_body(struct client *c, struct slice octets)
 }
 
 /* The final CRLF.CRLF: its first two octets are the last of the body. */
-static void send_dot(struct client *c)
+static void send_dot(struct smtp_client *c)
 {
     const char *end = c->dots.in_line ? "\r\n" DOT_END : DOT_END;
     uint64_t at = stream_position(c->stream);
@@ -198,10 +198,10 @@ static void send_dot(struct client *c)
     c->end_at = c->body_octets && !c->dots.in_line ? at - 2 : at;
     c->end_queued = true;
     c->ending = false;
-    client_expect(c, CS_END);
+    smtp_client_expect(c, CS_END);
 }
 
-void client_pump_body(struct client *c)
+void smtp_client_pump_body(struct smtp_client *c)
 {
     enum { DOT_ROOM = 5 };
     if (is_over(c))
@@ -221,20 +221,20 @@ void client_pump_body(struct client *c)
     }
 }
 
-void client_end_body(struct client *c)
+void smtp_client_end_body(struct smtp_client *c)
 {
     if (is_over(c) || c->end_queued || (c->rest != CS_BODY && c->rest != CS_CHUNKS))
         return;
     c->ending = true;
     c->wants_low = false;
-    client_pump_body(c);
+    smtp_client_pump_body(c);
 }
 
 /* ---- verdicts ---- */
 
 /* The message is judged. If the reply came before its command had left whole, the upstream may not
  * read the rest as we mean it: no RSET then. */
-static enum client_state tell_verdict(struct client *c, const struct reply *r, bool clean)
+static enum smtp_client_state tell_verdict(struct smtp_client *c, const struct reply *r, bool clean)
 {
     bool knows_no_bdat = c->uses_bdat && (r->code == 500 || r->code == 502);
     if (knows_no_bdat)
@@ -243,44 +243,44 @@ static enum client_state tell_verdict(struct client *c, const struct reply *r, b
     c->clean = clean && !c->answered_early;
     c->ending = c->wants_low = false;
     buf_clear(&c->stage);
-    client_enter(c, CS_JUDGED);
+    smtp_client_enter(c, CS_JUDGED);
     c->events->verdict(c->ctx, r);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
 /* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't
  * be meant for it. */
-enum client_state client_judge_body(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_body(struct smtp_client *c, const struct reply *r)
 {
     if (r->code >= 400)
         return tell_verdict(c, r, false);
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                       "the upstream answered a message that it had not seen the end of");
+    return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                            "the upstream answered a message that it had not seen the end of");
 }
 
-enum client_state client_judge_chunk(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_chunk(struct smtp_client *c, const struct reply *r)
 {
     c->chunks_out--;
     if (reply_is(r, 3))
-        return client_lose_out_of_step(c, r);
+        return smtp_client_lose_out_of_step(c, r);
     if (c->given_up || c->judged || reply_is(r, 2))
-        return client_now(c);
+        return smtp_client_now(c);
     return tell_verdict(c, r, true);
 }
 
-enum client_state client_judge_end(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_end(struct smtp_client *c, const struct reply *r)
 {
     if (reply_is(r, 3))
-        return client_lose_out_of_step(c, r);
+        return smtp_client_lose_out_of_step(c, r);
     /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
     if (c->judged) {
         if (r->code >= 400)
-            return client_now(c);
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                           "the upstream accepted a message of which it had refused a part");
+            return smtp_client_now(c);
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                                "the upstream accepted a message of which it had refused a part");
     }
     if (c->uses_bdat && reply_is(r, 2))
         c->chunking = CHUNKING_PROVEN;
-    enum client_state next = tell_verdict(c, r, true);
-    return next == CS_JUDGED && reply_is(r, 2) ? client_settle(c) : next;
+    enum smtp_client_state next = tell_verdict(c, r, true);
+    return next == CS_JUDGED && reply_is(r, 2) ? smtp_client_settle(c) : next;
 }

@@ -34,7 +34,7 @@ static bool shares(struct slice text, struct slice secret, size_t run)
 }
 
 /* PLAIN's line is "\0user\0password" in base64, LOGIN's the password alone. */
-static bool shares_encoded(const struct client_login *l, struct slice text)
+static bool shares_encoded(const struct smtp_client_login *l, struct slice text)
 {
     struct slice password = secret_reveal(l->password);
     struct buf plain, line, alone;
@@ -52,7 +52,7 @@ static bool shares_encoded(const struct client_login *l, struct slice text)
     return found;
 }
 
-bool client_reply_echoes(const struct client *c, const struct reply *r)
+bool smtp_client_reply_echoes(const struct smtp_client *c, const struct reply *r)
 {
     struct slice text = buf_view(&r->text);
     if (!c->login.password)

@@ -1,4 +1,4 @@
-/* The end of a session, whoever wants it: `lost`, client_close, client_quit. And what was found
+/* The end of a session, whoever wants it: `lost`, smtp_client_close, smtp_client_quit. And what was found
  * inside of a call of the owner's and must wait for the loop. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ enum { QUIT_PATIENCE = 2 };
 
 static void destroy(void *p)
 {
-    struct client *c = p;
+    struct smtp_client *c = p;
     reply_parser_free(&c->parser);
     buf_free(&c->lines);
     buf_wipe(&c->stage);
@@ -21,19 +21,19 @@ static void destroy(void *p)
 }
 
 /* Everything but the stream, and the memory at the end of the turn. */
-static void retire(struct client *c)
+static void retire(struct smtp_client *c)
 {
     c->rest = CS_GONE;
     timer_free(&c->timer);
     deferred_cancel(&c->later);
-    client_forget_login(c);
+    smtp_client_forget_login(c);
     loop_free_later(c->io.loop, c, destroy);
 }
 
 /* Nothing is half-way in which QUIT would be taken for something else. */
-static bool can_hear_quit(const struct client *c)
+static bool can_hear_quit(const struct smtp_client *c)
 {
-    enum client_state now = client_now(c);
+    enum smtp_client_state now = smtp_client_now(c);
     if (c->excess || c->nsent != c->nasked)
         return false;
     if (c->nasked)
@@ -42,7 +42,7 @@ static bool can_hear_quit(const struct client *c)
            (now != CS_JUDGED || c->clean);
 }
 
-static void part_politely(struct client *c, bool quit)
+static void part_politely(struct smtp_client *c, bool quit)
 {
     if (quit && !stream_write_slice(c->stream, slice_of("QUIT\r\n")))
         stream_close(&c->stream);
@@ -50,25 +50,27 @@ static void part_politely(struct client *c, bool quit)
         stream_finish(&c->stream, QUIT_PATIENCE * USEC_PER_SEC);
 }
 
-static bool peer_was_there(const struct client *c, enum client_fault fault, enum err_kind kind)
+static bool peer_was_there(const struct smtp_client *c, enum smtp_client_fault fault,
+                           enum err_kind kind)
 {
     const struct tls_facts *facts = stream_tls(c->stream);
-    bool handshake_spoke =
-        (fault == CLIENT_FAULT_TLS && kind == ERR_TLS) || fault == CLIENT_FAULT_CERTIFICATE;
+    bool handshake_spoke = (fault == SMTP_CLIENT_FAULT_TLS && kind == ERR_TLS) ||
+                           fault == SMTP_CLIENT_FAULT_CERTIFICATE;
     return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
 }
 
-static enum client_state lose(struct client *c, enum client_fault fault, const struct reply *reply)
+static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault fault,
+                                   const struct reply *reply)
 {
     if (c->rest == CS_GONE)
         return CS_GONE;
-    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
-    struct client_failure failure = {
-        .stage = client_rows[at].stage,
+    enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
+    struct smtp_client_failure failure = {
+        .stage = smtp_client_rows[at].stage,
         .fault = fault,
         .reply = reply,
         .saw_bytes = peer_was_there(c, fault, c->err.kind),
-        .end_of_data_sent = client_end_is_sent(c),
+        .end_of_data_sent = smtp_client_end_is_sent(c),
         .unasked = c->excess,
         .first_use = c->fresh_from_pool,
         .err = c->err,
@@ -76,8 +78,8 @@ static enum client_state lose(struct client *c, enum client_fault fault, const s
     /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the
      * link can't be trusted to carry it. */
     bool heard_421 = reply && reply->code == 421;
-    bool polite = (fault == CLIENT_FAULT_REPLY || fault == CLIENT_FAULT_NO_STARTTLS ||
-                   fault == CLIENT_FAULT_NO_MECHANISM) &&
+    bool polite = (fault == SMTP_CLIENT_FAULT_REPLY || fault == SMTP_CLIENT_FAULT_NO_STARTTLS ||
+                   fault == SMTP_CLIENT_FAULT_NO_MECHANISM) &&
                   !heard_421;
     bool quit = polite && can_hear_quit(c);
     retire(c);
@@ -89,8 +91,9 @@ static enum client_state lose(struct client *c, enum client_fault fault, const s
     return CS_GONE;
 }
 
-enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply,
-                              enum err_kind kind, const char *fmt, ...)
+enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_fault fault,
+                                        const struct reply *reply, enum err_kind kind,
+                                        const char *fmt, ...)
 {
     char words[sizeof c->err.words];
     va_list args;
@@ -99,46 +102,47 @@ enum client_state client_lose(struct client *c, enum client_fault fault, const s
     va_end(args);
     if (c->rest == CS_GONE)
         return CS_GONE;
-    enum client_state at = c->hearing != CS_COUNT ? c->hearing : client_now(c);
-    err_set(&c->err, kind, "%s: %s", client_stage_words(client_rows[at].stage), words);
+    enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
+    err_set(&c->err, kind, "%s: %s", smtp_client_stage_words(smtp_client_rows[at].stage), words);
     return lose(c, fault, reply);
 }
 
-enum client_state client_lose_to_reply(struct client *c, const struct reply *reply)
+enum smtp_client_state smtp_client_lose_to_reply(struct smtp_client *c, const struct reply *reply)
 {
     char words[256];
-    return client_lose(c, CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s",
-                       reply_words(reply, words, sizeof words));
+    return smtp_client_lose(c, SMTP_CLIENT_FAULT_REPLY, reply, ERR_REFUSED, "the answer was %s",
+                            reply_words(reply, words, sizeof words));
 }
 
-enum client_state client_lose_out_of_step(struct client *c, const struct reply *reply)
+enum smtp_client_state smtp_client_lose_out_of_step(struct smtp_client *c,
+                                                    const struct reply *reply)
 {
     char words[200];
-    return client_lose(c, CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
-                       "an answer that makes no sense: %s",
-                       reply_words(reply, words, sizeof words));
+    return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, reply, ERR_PROTOCOL,
+                            "an answer that makes no sense: %s",
+                            reply_words(reply, words, sizeof words));
 }
 
-void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind,
-                       const char *words)
+void smtp_client_fail_later(struct smtp_client *c, enum smtp_client_fault fault, enum err_kind kind,
+                            const char *words)
 {
-    if (client_is_mute(c))
+    if (smtp_client_is_mute(c))
         return;
-    err_set(&c->err, kind, "%s: %s", client_stage_words(client_stage(c)), words);
+    err_set(&c->err, kind, "%s: %s", smtp_client_stage_words(smtp_client_stage(c)), words);
     c->late_fault = fault;
     c->failure_due = true;
     loop_defer(c->io.loop, &c->later);
 }
 
-void client_go_ahead_later(struct client *c)
+void smtp_client_go_ahead_later(struct smtp_client *c)
 {
     c->go_ahead_due = true;
     loop_defer(c->io.loop, &c->later);
 }
 
-void client_late(void *arg)
+void smtp_client_late(void *arg)
 {
-    struct client *c = arg;
+    struct smtp_client *c = arg;
     bool go_ahead = c->go_ahead_due;
     c->go_ahead_due = false;
     if (c->failure_due)
@@ -147,9 +151,9 @@ void client_late(void *arg)
         c->events->go_ahead(c->ctx, NULL);
 }
 
-void client_close(struct client **cp)
+void smtp_client_close(struct smtp_client **cp)
 {
-    struct client *c = *cp;
+    struct smtp_client *c = *cp;
     *cp = NULL;
     if (!c || c->rest == CS_GONE)
         return;
@@ -157,13 +161,13 @@ void client_close(struct client **cp)
     stream_close(&c->stream);
 }
 
-void client_quit(struct client **cp)
+void smtp_client_quit(struct smtp_client **cp)
 {
-    struct client *c = *cp;
+    struct smtp_client *c = *cp;
     *cp = NULL;
     if (!c || c->rest == CS_GONE)
         return;
-    enum client_state now = client_now(c);
+    enum smtp_client_state now = smtp_client_now(c);
     bool quit = can_hear_quit(c);
     bool half_way = now == CS_BODY || now == CS_END || c->nsent != c->nasked;
     retire(c);

@@ -4,31 +4,31 @@
 
 #include <stdio.h>
 
-static void tell_step(struct client *c, enum client_step step)
+static void tell_step(struct smtp_client *c, enum smtp_client_step step)
 {
     if (c->events->step)
         c->events->step(c->ctx, step);
 }
 
 /* Idle and sound, unless bytes that nobody asked for came along: then `lost` follows instead. */
-enum client_state client_settle(struct client *c)
+enum smtp_client_state smtp_client_settle(struct smtp_client *c)
 {
     c->clean = true;
-    client_enter(c, CS_IDLE);
-    client_watch(c);
-    if (!client_is_mute(c))
+    smtp_client_enter(c, CS_IDLE);
+    smtp_client_watch(c);
+    if (!smtp_client_is_mute(c))
         c->events->ready(c->ctx);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
-void client_start(struct client *c)
+void smtp_client_start(struct smtp_client *c)
 {
     struct err err;
-    if (c->settings->tls != CLIENT_TLS_IMPLICIT)
-        client_expect_greeting(c);
+    if (c->settings->tls != SMTP_CLIENT_TLS_IMPLICIT)
+        smtp_client_expect_greeting(c);
     else if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key,
                               &err) < 0)
-        client_fail_later(c, CLIENT_FAULT_TLS, err.kind, err.words);
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_TLS, err.kind, err.words);
 }
 
 /* ---- who is there? ---- */
@@ -46,7 +46,7 @@ static const char *stranger(struct slice first)
 
 /* The greeting's first bytes are kept until they tell SMTP from something else, however they are
  * cut into segments. */
-bool client_knows_peer(struct client *c, struct slice view, size_t *used_r)
+bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *used_r)
 {
     enum { ENOUGH = 5 };
     *used_r = 0;
@@ -60,116 +60,117 @@ bool client_knows_peer(struct client *c, struct slice view, size_t *used_r)
     bool is_told = first.len >= ENOUGH || slice_find(first, '\n') < first.len ||
                    (first.len >= 2 && !ascii_is_alpha(first.data[0]));
     if (is_told)
-        client_lose(c, CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", stranger(first));
+        smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", stranger(first));
     return false;
 }
 
 /* ---- greeting and EHLO ---- */
 
-static enum client_state say_ehlo(struct client *c, enum client_state state)
+static enum smtp_client_state say_ehlo(struct smtp_client *c, enum smtp_client_state state)
 {
     char literal[ADDR_TEXT], line[512];
     const char *helo = c->settings->helo;
     if (!helo || !helo[0])
         helo = addr_text_literal(stream_local(c->stream), literal);
     int n = snprintf(line, sizeof line, "EHLO %s\r\n", helo);
-    if (n < 0 || (size_t)n >= sizeof line || !client_is_safe(slice_of(helo)))
-        return client_lose(c, CLIENT_FAULT_LINK, NULL, ERR_INVALID,
-                           "our own name can't be said in EHLO");
-    return client_ask(c, state, slice_make(line, (size_t)n));
+    if (n < 0 || (size_t)n >= sizeof line || !smtp_client_is_safe(slice_of(helo)))
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_LINK, NULL, ERR_INVALID,
+                                "our own name can't be said in EHLO");
+    return smtp_client_ask(c, state, slice_make(line, (size_t)n));
 }
 
-static enum client_state refused(struct client *c, const struct reply *r)
+static enum smtp_client_state refused(struct smtp_client *c, const struct reply *r)
 {
-    return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
+    return r->code >= 400 ? smtp_client_lose_to_reply(c, r) : smtp_client_lose_out_of_step(c, r);
 }
 
-enum client_state client_judge_greeting(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_greeting(struct smtp_client *c, const struct reply *r)
 {
     if (r->code != 220)
         return refused(c, r);
-    enum client_state next = say_ehlo(c, CS_EHLO);
+    enum smtp_client_state next = say_ehlo(c, CS_EHLO);
     if (c->rest != CS_GONE)
-        tell_step(c, CLIENT_STEP_GREETING);
+        tell_step(c, SMTP_CLIENT_STEP_GREETING);
     return c->rest == CS_GONE ? CS_GONE : next;
 }
 
 /* The EHLO that counts was answered. */
-static enum client_state after_ehlo(struct client *c)
+static enum smtp_client_state after_ehlo(struct smtp_client *c)
 {
     c->pipelining = c->ehlo.pipelining;
-    if (c->settings->auth == CLIENT_AUTH_NONE)
-        return client_settle(c);
-    return client_want_auth(c);
+    if (c->settings->auth == SMTP_CLIENT_AUTH_NONE)
+        return smtp_client_settle(c);
+    return smtp_client_want_auth(c);
 }
 
-static enum client_state want_tls(struct client *c)
+static enum smtp_client_state want_tls(struct smtp_client *c)
 {
-    bool optional = c->settings->tls == CLIENT_TLS_MAY;
+    bool optional = c->settings->tls == SMTP_CLIENT_TLS_MAY;
     if (c->ehlo.starttls)
-        return client_ask(c, CS_STARTTLS, slice_of("STARTTLS\r\n"));
+        return smtp_client_ask(c, CS_STARTTLS, slice_of("STARTTLS\r\n"));
     if (optional)
         return after_ehlo(c);
-    return client_lose(c, CLIENT_FAULT_NO_STARTTLS, NULL, ERR_PROTOCOL, "%s",
-                       c->ehlo.starttls_mangled
-                           ? "STARTTLS was overwritten on the way (a firewall's mail inspection)"
-                           : "STARTTLS is not offered");
+    return smtp_client_lose(
+        c, SMTP_CLIENT_FAULT_NO_STARTTLS, NULL, ERR_PROTOCOL, "%s",
+        c->ehlo.starttls_mangled
+            ? "STARTTLS was overwritten on the way (a firewall's mail inspection)"
+            : "STARTTLS is not offered");
 }
 
-enum client_state client_judge_ehlo(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_ehlo(struct smtp_client *c, const struct reply *r)
 {
     bool clear = !stream_tls(c->stream);
     if (!reply_is(r, 2))
         return refused(c, r);
     ehlo_parse(r, &c->ehlo);
-    tell_step(c, CLIENT_STEP_EHLO);
+    tell_step(c, SMTP_CLIENT_STEP_EHLO);
     if (c->rest == CS_GONE)
         return CS_GONE;
-    return clear && c->settings->tls != CLIENT_TLS_NONE ? want_tls(c) : after_ehlo(c);
+    return clear && c->settings->tls != SMTP_CLIENT_TLS_NONE ? want_tls(c) : after_ehlo(c);
 }
 
-enum client_state client_judge_ehlo_again(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_ehlo_again(struct smtp_client *c, const struct reply *r)
 {
     if (!reply_is(r, 2))
         return refused(c, r);
     ehlo_parse(r, &c->ehlo);
-    tell_step(c, CLIENT_STEP_EHLO_AGAIN);
+    tell_step(c, SMTP_CLIENT_STEP_EHLO_AGAIN);
     return c->rest == CS_GONE ? CS_GONE : after_ehlo(c);
 }
 
 /* ---- TLS ---- */
 
-enum client_state client_judge_starttls(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_starttls(struct smtp_client *c, const struct reply *r)
 {
     struct err err;
-    if (r->code >= 400 && c->settings->tls == CLIENT_TLS_MAY)
+    if (r->code >= 400 && c->settings->tls == SMTP_CLIENT_TLS_MAY)
         return after_ehlo(c);
     if (r->code != 220)
         return refused(c, r);
     /* RFC 3207 section 6: whoever sits on the line would have spoken under our TLS */
     if (c->excess)
-        return client_lose(c, CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                           "unprotected bytes came after the answer to STARTTLS");
-    tell_step(c, CLIENT_STEP_STARTTLS);
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                                "unprotected bytes came after the answer to STARTTLS");
+    tell_step(c, SMTP_CLIENT_STEP_STARTTLS);
     if (c->rest == CS_GONE)
         return CS_GONE;
-    client_enter(c, CS_HANDSHAKE);
+    smtp_client_enter(c, CS_HANDSHAKE);
     c->hearing = CS_COUNT;
     if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
-        return client_lose(c, CLIENT_FAULT_TLS, NULL, err.kind, "%s", err.words);
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_TLS, NULL, err.kind, "%s", err.words);
     return CS_HANDSHAKE;
 }
 
-void client_secured(struct client *c)
+void smtp_client_secured(struct smtp_client *c)
 {
     /* RFC 3207 section 4.2: nothing that was said in clear counts any more. */
-    client_enter(c, CS_CONNECTING);
+    smtp_client_enter(c, CS_CONNECTING);
     c->ehlo = (struct ehlo){0};
     reply_parser_free(&c->parser);
-    if (c->settings->tls == CLIENT_TLS_IMPLICIT)
-        client_expect_greeting(c);
+    if (c->settings->tls == SMTP_CLIENT_TLS_IMPLICIT)
+        smtp_client_expect_greeting(c);
     else
         say_ehlo(c, CS_EHLO_AGAIN);
     if (c->rest != CS_GONE)
-        tell_step(c, CLIENT_STEP_TLS);
+        tell_step(c, SMTP_CLIENT_STEP_TLS);
 }

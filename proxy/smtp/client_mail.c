@@ -26,7 +26,7 @@ static void put_text(struct line *l, const char *text)
 
 static void put_value(struct line *l, const char *keyword, struct slice value)
 {
-    l->ok = l->ok && client_is_safe(value);
+    l->ok = l->ok && smtp_client_is_safe(value);
     put_text(l, keyword);
     put(l, value);
 }
@@ -43,22 +43,22 @@ static void put_number(struct line *l, const char *keyword, uint64_t n)
     put(l, slice_make(digits + at, sizeof digits - at));
 }
 
-static void ask_line(struct client *c, enum client_state state, struct line *l)
+static void ask_line(struct smtp_client *c, enum smtp_client_state state, struct line *l)
 {
     put_text(l, "\r\n");
     if (l->ok)
-        client_ask(c, state, slice_make(l->text, l->len));
+        smtp_client_ask(c, state, slice_make(l->text, l->len));
     else
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_INVALID,
-                          "an address or parameter can't be sent");
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_LINK, ERR_INVALID,
+                               "an address or parameter can't be sent");
 }
 
-void client_mark_pooled(struct client *c)
+void smtp_client_mark_pooled(struct smtp_client *c)
 {
     c->fresh_from_pool = true;
 }
 
-static void begin_transaction(struct client *c)
+static void begin_transaction(struct smtp_client *c)
 {
     c->flights = 0;
     c->rcpts_answered = 0;
@@ -70,15 +70,16 @@ static void begin_transaction(struct client *c)
     buf_clear(&c->stage);
 }
 
-void client_mail(struct client *c, const struct client_mail *mail)
+void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail)
 {
     struct line l;
     l.len = 0;
     l.ok = true;
-    if (client_is_mute(c))
+    if (smtp_client_is_mute(c))
         return;
-    if (client_now(c) != CS_IDLE) {
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_INVALID, "MAIL outside of an idle session");
+    if (smtp_client_now(c) != CS_IDLE) {
+        smtp_client_fail_later(c, SMTP_CLIENT_FAULT_LINK, ERR_INVALID,
+                               "MAIL outside of an idle session");
         return;
     }
     begin_transaction(c);
@@ -94,16 +95,17 @@ void client_mail(struct client *c, const struct client_mail *mail)
         put_value(&l, " RET=", mail->ret);
     if (mail->envid.len && c->ehlo.dsn)
         put_value(&l, " ENVID=", mail->envid);
-    client_enter(c, CS_ENVELOPE);
+    smtp_client_enter(c, CS_ENVELOPE);
     ask_line(c, CS_MAIL, &l);
 }
 
-void client_rcpt(struct client *c, struct slice to, struct slice notify, struct slice orcpt)
+void smtp_client_rcpt(struct smtp_client *c, struct slice to, struct slice notify,
+                      struct slice orcpt)
 {
     struct line l;
     l.len = 0;
     l.ok = true;
-    if (client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
+    if (smtp_client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
         return;
     put_value(&l, "RCPT TO:<", to);
     put_text(&l, ">");
@@ -114,47 +116,47 @@ void client_rcpt(struct client *c, struct slice to, struct slice notify, struct 
     ask_line(c, CS_RCPT, &l);
 }
 
-enum client_state client_judge_mail(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_mail(struct smtp_client *c, const struct reply *r)
 {
     if (reply_is(r, 3))
-        return client_lose_out_of_step(c, r);
+        return smtp_client_lose_out_of_step(c, r);
     if (!c->given_up)
         c->events->mail_reply(c->ctx, r);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
-enum client_state client_judge_rcpt(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_rcpt(struct smtp_client *c, const struct reply *r)
 {
     size_t index = c->rcpts_answered++;
     if (reply_is(r, 3))
-        return client_lose_out_of_step(c, r);
+        return smtp_client_lose_out_of_step(c, r);
     if (!c->given_up)
         c->events->rcpt_reply(c->ctx, index, r);
-    return client_now(c);
+    return smtp_client_now(c);
 }
 
 /* ---- giving up ---- */
 
 /* What was asked and not sent is dropped; what was sent gets its reply, which nobody hears. */
-static void say_rset(struct client *c)
+static void say_rset(struct smtp_client *c)
 {
-    enum client_state now = client_now(c);
+    enum smtp_client_state now = smtp_client_now(c);
     /* a RSET is under way already */
-    if (c->given_up && now != CS_IDLE && client_oldest(c))
+    if (c->given_up && now != CS_IDLE && smtp_client_oldest(c))
         return;
-    client_drop_waiting(c);
+    smtp_client_drop_waiting(c);
     c->given_up = true;
     c->ending = c->wants_low = c->go_ahead_due = false;
     buf_clear(&c->stage);
     if (c->rest != CS_IDLE)
-        client_enter(c, CS_JUDGED);
-    client_ask(c, CS_RSET, slice_of("RSET\r\n"));
+        smtp_client_enter(c, CS_JUDGED);
+    smtp_client_ask(c, CS_RSET, slice_of("RSET\r\n"));
 }
 
-bool client_can_reset(const struct client *c)
+bool smtp_client_can_reset(const struct smtp_client *c)
 {
-    enum client_state now = client_now(c);
-    if (client_is_mute(c))
+    enum smtp_client_state now = smtp_client_now(c);
+    if (smtp_client_is_mute(c))
         return false;
     if (now == CS_IDLE || now == CS_RSET)
         return true;
@@ -162,33 +164,35 @@ bool client_can_reset(const struct client *c)
            (c->rest == CS_ENVELOPE || c->rest == CS_CHUNKS || c->rest == CS_JUDGED);
 }
 
-bool client_abort(struct client *c)
+bool smtp_client_abort(struct smtp_client *c)
 {
     if (c->rest == CS_GONE)
         return false;
-    if (client_can_reset(c)) {
+    if (smtp_client_can_reset(c)) {
         say_rset(c);
         return true;
     }
-    struct client *gone = c;
-    client_close(&gone);
+    struct smtp_client *gone = c;
+    smtp_client_close(&gone);
     return false;
 }
 
-void client_rset(struct client *c)
+void smtp_client_rset(struct smtp_client *c)
 {
-    if (client_is_mute(c))
+    if (smtp_client_is_mute(c))
         return;
-    if (client_can_reset(c))
+    if (smtp_client_can_reset(c))
         say_rset(c);
     else
-        client_fail_later(c, CLIENT_FAULT_LINK, ERR_CLOSED,
-                          "the upstream is left in mid-message; the session can't be used again");
+        smtp_client_fail_later(
+            c, SMTP_CLIENT_FAULT_LINK, ERR_CLOSED,
+            "the upstream is left in mid-message; the session can't be used again");
 }
 
-enum client_state client_judge_rset(struct client *c, const struct reply *r)
+enum smtp_client_state client_judge_rset(struct smtp_client *c, const struct reply *r)
 {
     if (!reply_is(r, 2))
-        return r->code >= 400 ? client_lose_to_reply(c, r) : client_lose_out_of_step(c, r);
-    return client_settle(c);
+        return r->code >= 400 ? smtp_client_lose_to_reply(c, r)
+                              : smtp_client_lose_out_of_step(c, r);
+    return smtp_client_settle(c);
 }

@@ -2,9 +2,9 @@
  *
  * The session is a queue of commands whose replies are awaited (`struct asked`, oldest first) and a
  * state of rest that holds when the queue is empty. The oldest command's state, else the state of
- * rest, is where the session stands: client_now. Each state has a row in client_state.c; its judge
+ * rest, is where the session stands: smtp_client_now. Each state has a row in client_state.c; its judge
  * gets the reply, and returns the state to go on with. An event may make the owner do anything,
- * even close: what follows an event must look at client_now again. */
+ * even close: what follows an event must look at smtp_client_now again. */
 #ifndef SMTP_CLIENT_PRIVATE_H
 #define SMTP_CLIENT_PRIVATE_H
 
@@ -17,7 +17,7 @@
 #include "smtp/client.h"
 #include "wire/dot.h"
 
-enum client_state {
+enum smtp_client_state {
     /* A command was asked, and its reply is due. */
     CS_GREETING,
     CS_EHLO,
@@ -39,7 +39,7 @@ enum client_state {
     /* between two steps of the connection machine */
     CS_CONNECTING,
     CS_HANDSHAKE,
-    /* the owner's move: client_auth */
+    /* the owner's move: smtp_client_auth */
     CS_AUTH_WANTED,
     /* a helper thread derives a key */
     CS_AUTH_WORKING,
@@ -50,13 +50,13 @@ enum client_state {
     CS_BODY,
     /* between two BDATs */
     CS_CHUNKS,
-    /* the transaction has its verdict; the owner's move: client_rset */
+    /* the transaction has its verdict; the owner's move: smtp_client_rset */
     CS_JUDGED,
     CS_GONE,
     CS_COUNT
 };
 
-enum client_clock {
+enum smtp_client_clock {
     /* no deadline of ours */
     CLOCK_OWNER,
     /* reply_timeout since the last reply (or since the question) */
@@ -67,18 +67,18 @@ enum client_clock {
     CLOCK_FINAL,
 };
 
-typedef enum client_state client_judge(struct client *c, const struct reply *reply);
+typedef enum smtp_client_state smtp_client_judge(struct smtp_client *c, const struct reply *reply);
 
-struct client_row {
+struct smtp_client_row {
     /* in the debug log */
     const char *name;
-    /* what we are doing, for the owner: client_stage_words */
-    enum client_stage stage;
-    enum client_clock clock;
-    client_judge *judge;
+    /* what we are doing, for the owner: smtp_client_stage_words */
+    enum smtp_client_stage stage;
+    enum smtp_client_clock clock;
+    smtp_client_judge *judge;
 };
 
-extern const struct client_row client_rows[CS_COUNT];
+extern const struct smtp_client_row smtp_client_rows[CS_COUNT];
 
 struct asked {
     /* position behind the command's last byte: no honest reply comes before the transport has taken
@@ -109,7 +109,7 @@ enum {
 struct auth_job;
 
 /* the AUTH machine; empty outside of AUTH */
-struct client_login {
+struct smtp_client_login {
     struct sasl *sasl;
     /* bits of mechanisms that got 504 */
     unsigned tried;
@@ -121,15 +121,15 @@ struct client_login {
     struct auth_job *job;
 };
 
-struct client {
+struct smtp_client {
     struct io io;
     struct stream *stream;
-    const struct client_settings *settings;
-    const struct client_events *events;
+    const struct smtp_client_settings *settings;
+    const struct smtp_client_events *events;
     void *ctx;
-    enum client_state rest;
+    enum smtp_client_state rest;
     /* whose reply is being judged; CS_COUNT: none */
-    enum client_state hearing;
+    enum smtp_client_state hearing;
     struct reply_parser parser;
     struct timer *timer;
     /* the last sign of life that the row's clock counts */
@@ -138,7 +138,7 @@ struct client {
     /* events must come from the loop: go_ahead, a failure found inside a call */
     struct deferred later;
     bool go_ahead_due, failure_due;
-    enum client_fault late_fault;
+    enum smtp_client_fault late_fault;
     struct err err;
 
     /* ring */
@@ -154,7 +154,7 @@ struct client {
     bool excess;
     /* the reply being judged came before its command had left whole */
     bool answered_early;
-    /* no reply since client_mark_pooled */
+    /* no reply since smtp_client_mark_pooled */
     bool fresh_from_pool;
     /* of the EHLO that counts */
     bool pipelining;
@@ -165,14 +165,14 @@ struct client {
     size_t nfirst;
     struct ehlo ehlo;
 
-    struct client_login login;
+    struct smtp_client_login login;
     bool used_auth;
     const char *mechanism;
 
     /* The transaction. */
     unsigned flights;
     size_t rcpts_answered;
-    /* client_abort: replies to what was asked before are read and dropped */
+    /* smtp_client_abort: replies to what was asked before are read and dropped */
     bool given_up;
     /* the verdict was told, or the body refused */
     bool judged;
@@ -181,7 +181,7 @@ struct client {
     bool body_begun;
     bool uses_bdat;
     bool wants_low;
-    /* client_end_body was called, the end is not queued yet */
+    /* smtp_client_end_body was called, the end is not queued yet */
     bool ending;
     bool end_queued;
     /* position of the first byte that makes the message *sent* */
@@ -189,86 +189,89 @@ struct client {
     uint64_t body_octets;
     /* CS_CHUNK in the queue */
     unsigned chunks_out;
-    enum client_chunking chunking;
+    enum smtp_client_chunking chunking;
     struct dot_encoder dots;
     /* a chunk being filled */
     struct buf stage;
 };
 
 /* ---- client.c ---- */
-enum client_state client_now(const struct client *c);
+enum smtp_client_state smtp_client_now(const struct smtp_client *c);
 /* The one setter. Takes a state of rest, or what a judge returned (a state that was just asked
  * changes nothing). */
-enum client_state client_enter(struct client *c, enum client_state next);
+enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next);
 /* nothing may be sent any more */
-bool client_is_mute(const struct client *c);
+bool smtp_client_is_mute(const struct smtp_client *c);
 /* starts the clock of where we stand anew */
-void client_watch(struct client *c);
+void smtp_client_watch(struct smtp_client *c);
 
 /* ---- client_end.c ---- */
 /* The session is dead: tells `lost`, closes, frees at the end of the turn. From the loop only.
  * Returns CS_GONE. */
-enum client_state client_lose(struct client *c, enum client_fault fault, const struct reply *reply,
-                              enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* CLIENT_FAULT_REPLY */
-enum client_state client_lose_to_reply(struct client *c, const struct reply *reply);
+enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_fault fault,
+                                        const struct reply *reply, enum err_kind kind,
+                                        const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* SMTP_CLIENT_FAULT_REPLY */
+enum smtp_client_state smtp_client_lose_to_reply(struct smtp_client *c, const struct reply *reply);
 /* A code that no server may answer here (354 to RCPT, 250 to DATA): the replies are out of step
  * (RFC 2920 3.1), and ending is all that is safe. */
-enum client_state client_lose_out_of_step(struct client *c, const struct reply *reply);
+enum smtp_client_state smtp_client_lose_out_of_step(struct smtp_client *c,
+                                                    const struct reply *reply);
 /* The same out of a call of the owner's: at the end of the turn. */
-void client_fail_later(struct client *c, enum client_fault fault, enum err_kind kind,
-                       const char *words);
-void client_go_ahead_later(struct client *c);
+void smtp_client_fail_later(struct smtp_client *c, enum smtp_client_fault fault, enum err_kind kind,
+                            const char *words);
+void smtp_client_go_ahead_later(struct smtp_client *c);
 /* the deferred part of these two */
-void client_late(void *arg);
+void smtp_client_late(void *arg);
 
 /* ---- client_ask.c ---- */
 /* Sends a line (CRLF included), or keeps it until its turn comes, and expects a reply to it.
  * Returns the state. */
-enum client_state client_ask(struct client *c, enum client_state state, struct slice line);
-void client_expect_greeting(struct client *c);
+enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_state state,
+                                       struct slice line);
+void smtp_client_expect_greeting(struct smtp_client *c);
 /* only that: the bytes were written, or none are needed */
-void client_expect(struct client *c, enum client_state state);
+void smtp_client_expect(struct smtp_client *c, enum smtp_client_state state);
 /* false: mute, or bytes lie there that would be taken for the answer */
-bool client_may_speak(struct client *c);
+bool smtp_client_may_speak(struct smtp_client *c);
 /* takes the oldest question off */
-void client_answered(struct client *c);
-void client_send_waiting(struct client *c);
+void smtp_client_answered(struct smtp_client *c);
+void smtp_client_send_waiting(struct smtp_client *c);
 /* no control octet: it can't end a line and begin another (RFC 5321 2.3.8) */
-bool client_is_safe(struct slice value);
+bool smtp_client_is_safe(struct slice value);
 /* commands that were not sent yet */
-void client_drop_waiting(struct client *c);
+void smtp_client_drop_waiting(struct smtp_client *c);
 /* NULL: none */
-const struct asked *client_oldest(const struct client *c);
+const struct asked *smtp_client_oldest(const struct smtp_client *c);
 
 /* ---- client_greet.c: greeting, EHLO, STARTTLS ---- */
-client_judge client_judge_greeting, client_judge_ehlo, client_judge_starttls,
+smtp_client_judge client_judge_greeting, client_judge_ehlo, client_judge_starttls,
     client_judge_ehlo_again;
-void client_start(struct client *c);
-void client_secured(struct client *c);
+void smtp_client_start(struct smtp_client *c);
+void smtp_client_secured(struct smtp_client *c);
 /* false: more bytes are needed, or the peer is not SMTP and the session gone */
-bool client_knows_peer(struct client *c, struct slice view, size_t *used_r);
+bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *used_r);
 /* idle: tells `ready` */
-enum client_state client_settle(struct client *c);
+enum smtp_client_state smtp_client_settle(struct smtp_client *c);
 
 /* ---- client_auth.c ---- */
-client_judge client_judge_auth;
-enum client_state client_want_auth(struct client *c);
+smtp_client_judge client_judge_auth;
+enum smtp_client_state smtp_client_want_auth(struct smtp_client *c);
 /* wipes */
-void client_forget_login(struct client *c);
+void smtp_client_forget_login(struct smtp_client *c);
 /* its words repeat the credentials of the login under way */
-bool client_reply_echoes(const struct client *c, const struct reply *r);
+bool smtp_client_reply_echoes(const struct smtp_client *c, const struct reply *r);
 
 /* ---- client_mail.c ---- */
-client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;
+smtp_client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;
 
 /* ---- client_body.c ---- */
-client_judge client_judge_data, client_judge_probe, client_judge_chunk, client_judge_end,
+smtp_client_judge client_judge_data, client_judge_probe, client_judge_chunk, client_judge_end,
     client_judge_body;
 /* there is room, or a reply came */
-void client_pump_body(struct client *c);
-bool client_end_is_sent(const struct client *c);
+void smtp_client_pump_body(struct smtp_client *c);
+bool smtp_client_end_is_sent(const struct smtp_client *c);
 
-client_judge client_judge_unasked;
+smtp_client_judge client_judge_unasked;
 
 #endif

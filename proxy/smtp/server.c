@@ -21,9 +21,9 @@ enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
 
 static void destroy(void *arg)
 {
-    struct server *s = arg;
-    server_body_free(s);
-    server_auth_forget(s);
+    struct smtp_server *s = arg;
+    smtp_server_body_free(s);
+    smtp_server_auth_forget(s);
     timer_free(&s->clock);
     free((char *)s->client.helo);
     free(s->message_id);
@@ -32,33 +32,33 @@ static void destroy(void *arg)
 }
 
 /* The handler hears of the end once, from the loop; the memory goes at the end of the turn. */
-static void tell_closed(struct server *s)
+static void tell_closed(struct smtp_server *s)
 {
     if (s->told)
         return;
     s->told = true;
     deferred_cancel(&s->turn);
-    server_queue_free(s);
+    smtp_server_queue_free(s);
     s->handlers->closed(s->ctx, s->why);
     loop_free_later(s->io->loop, s, destroy);
 }
 
-void server_schedule(struct server *s)
+void smtp_server_schedule(struct smtp_server *s)
 {
     if (!s->told)
         loop_defer(s->io->loop, &s->turn);
 }
 
-static void begin_end(struct server *s, const char *why)
+static void begin_end(struct smtp_server *s, const char *why)
 {
     s->why = mem_string(why);
     /* they belong to the stream */
     s->client.tls_facts = NULL;
     timer_stop(s->clock);
-    server_schedule(s);
+    smtp_server_schedule(s);
 }
 
-void server_end(struct server *s, const char *why)
+void smtp_server_end(struct smtp_server *s, const char *why)
 {
     if (s->why)
         return;
@@ -69,7 +69,7 @@ void server_end(struct server *s, const char *why)
     stream_finish(&s->stream, FINISH_PATIENCE);
 }
 
-void server_cut(struct server *s, const char *why)
+void smtp_server_cut(struct smtp_server *s, const char *why)
 {
     if (s->why)
         return;
@@ -77,66 +77,67 @@ void server_cut(struct server *s, const char *why)
     stream_close(&s->stream);
 }
 
-static void say_goodbye(struct server *s, int code, const char *enhanced, const char *text,
+static void say_goodbye(struct smtp_server *s, int code, const char *enhanced, const char *text,
                         const char *why)
 {
     if (s->why)
         return;
-    if (s->tls == TLS_BEGUN || (s->settings->tls == SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
+    if (s->tls == TLS_BEGUN ||
+        (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
         /* in clear it would be taken for a broken handshake */
-        server_cut(s, why);
+        smtp_server_cut(s, why);
         return;
     }
     /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421
      * stand in any place. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
-    if (server_format_own(s, &reply, code, enhanced, text))
-        server_write(s, buf_view(&reply));
+    if (smtp_server_format_own(s, &reply, code, enhanced, text))
+        smtp_server_write(s, buf_view(&reply));
     buf_free(&reply);
-    server_end(s, why);
+    smtp_server_end(s, why);
 }
 
-void server_farewell(struct server *s, int code, const char *enhanced, const char *text,
-                     const char *why)
+void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                          const char *why)
 {
     if (!s->why)
-        server_note(s, code, enhanced, text, true);
+        smtp_server_note(s, code, enhanced, text, true);
     say_goodbye(s, code, enhanced, text, why);
 }
 
 /* What a client may not do any longer once it has had its last answer. true: it was told to go. */
-static bool is_sent_away(struct server *s)
+static bool is_sent_away(struct smtp_server *s)
 {
     if (s->pending || s->body)
         return false;
     if (s->draining && !s->transaction)
-        server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
-                        "shutdown");
+        smtp_server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
+                             "shutdown");
     else if (s->junk >= JUNK_LIMIT)
-        server_farewell(s, 421, "4.7.0", "too many commands without a message",
-                        "too many commands without a message");
+        smtp_server_farewell(s, 421, "4.7.0", "too many commands without a message",
+                             "too many commands without a message");
     else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
-        server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
+        smtp_server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
     else if (s->errors >= ERROR_LIMIT)
-        server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
+        smtp_server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
     return s->why != NULL;
 }
 
 /* The client has said all that it ever will, and all of it is answered. */
-static void end_at_eof(struct server *s)
+static void end_at_eof(struct smtp_server *s)
 {
     if (s->body)
-        server_end(s, "the client closed the connection in mid-message");
+        smtp_server_end(s, "the client closed the connection in mid-message");
     else if (s->swallowing || stream_view(s->stream).len)
-        server_end(s, "the client closed the connection in mid-command");
+        smtp_server_end(s, "the client closed the connection in mid-command");
     else if (s->transaction)
-        server_end(s, "the client closed the connection in mid-transaction");
+        smtp_server_end(s, "the client closed the connection in mid-transaction");
     else
-        server_end(s, "the client closed the connection");
+        smtp_server_end(s, "the client closed the connection");
 }
 
-static void greet(struct server *s)
+static void greet(struct smtp_server *s)
 {
     s->greeted = true;
     struct buf text;
@@ -145,12 +146,12 @@ static void greet(struct server *s)
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (buf_printf(&text, "%s ESMTP smtp-detour", s->settings->hostname) &&
         reply_write(&reply, 220, "", buf_view(&text)))
-        server_write(s, buf_view(&reply));
+        smtp_server_write(s, buf_view(&reply));
     buf_free(&text);
     buf_free(&reply);
 }
 
-static void pump(struct server *s)
+static void pump(struct smtp_server *s)
 {
     if (s->why) {
         tell_closed(s);
@@ -160,17 +161,17 @@ static void pump(struct server *s)
         return;
     if (!s->greeted)
         greet(s);
-    server_queue_flush(s);
-    enum server_step step = STEP_DONE;
+    smtp_server_queue_flush(s);
+    enum smtp_server_step step = STEP_DONE;
     while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !is_sent_away(s))
-        step = s->body ? server_read_body(s) : server_read_command(s);
+        step = s->body ? smtp_server_read_body(s) : smtp_server_read_command(s);
     /* it has a clock of its own */
     if (s->tls == TLS_BEGUN)
         return;
     if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
         end_at_eof(s);
     if (!s->why)
-        server_clock_update(s, step);
+        smtp_server_clock_update(s, step);
 }
 
 static void turn(void *arg)
@@ -180,60 +181,61 @@ static void turn(void *arg)
 
 static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
 {
-    struct server *s = ctx;
+    struct smtp_server *s = ctx;
     switch (event) {
     case STREAM_INPUT:
     case STREAM_LOW:
     case STREAM_EOF: pump(s); break;
     case STREAM_SECURED:
-        server_tls_done(s);
+        smtp_server_tls_done(s);
         pump(s);
         break;
     case STREAM_FAILED: {
         if (s->tls == TLS_BEGUN) {
-            server_tls_failed(s, stream_error(stream)->words);
+            smtp_server_tls_failed(s, stream_error(stream)->words);
             break;
         }
         char why[sizeof((struct err *)0)->words + 64];
         snprintf(why, sizeof why, "the link to the client failed%s: %s",
                  s->body ? " in mid-message" : "", stream_error(stream)->words);
-        server_cut(s, why);
+        smtp_server_cut(s, why);
         break;
     }
     case STREAM_CONNECTED: break;
     }
 }
 
-static struct server *server_make(const struct io *io, const struct server_settings *settings,
-                                  const struct server_handlers *handlers, void *ctx)
+static struct smtp_server *server_make(const struct io *io,
+                                       const struct smtp_server_settings *settings,
+                                       const struct smtp_server_handlers *handlers, void *ctx)
 {
-    struct server *s = NEW(struct server);
+    struct smtp_server *s = NEW(struct smtp_server);
     s->io = io;
     s->settings = settings;
     s->handlers = handlers;
     s->ctx = ctx;
     link_init(&s->commands);
     deferred_init(&s->turn, turn, s);
-    s->clock = timer_new(io->loop, server_clock_fired, s);
+    s->clock = timer_new(io->loop, smtp_server_clock_fired, s);
     s->client.helo = mem_string("");
     s->quiet_since = loop_now(io->loop);
     /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
-    server_schedule(s);
+    smtp_server_schedule(s);
     return s;
 }
 
 /* Before the stream reads a single octet more: what comes now is the handshake. */
-static void secure_at_once(struct server *s)
+static void secure_at_once(struct smtp_server *s)
 {
-    if (s->settings->tls == SERVER_TLS_IMPLICIT)
-        server_tls_begin(s);
+    if (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT)
+        smtp_server_tls_begin(s);
 }
 
-struct server *server_new(const struct io *io, struct transport *t,
-                          const struct server_settings *settings,
-                          const struct server_handlers *handlers, void *ctx)
+struct smtp_server *smtp_server_new(const struct io *io, struct transport *t,
+                                    const struct smtp_server_settings *settings,
+                                    const struct smtp_server_handlers *handlers, void *ctx)
 {
-    struct server *s = server_make(io, settings, handlers, ctx);
+    struct smtp_server *s = server_make(io, settings, handlers, ctx);
     s->stream = stream_accepted(
         t, (struct stream_caps){.input = CAP_CLIENT_INPUT, .output = CAP_CLIENT_OUTPUT}, on_stream,
         s);
@@ -243,12 +245,13 @@ struct server *server_new(const struct io *io, struct transport *t,
     return s;
 }
 
-struct server *server_new_on_stream(const struct io *io, struct stream *stream,
-                                    const struct addr *peer, const struct addr *local,
-                                    const struct server_settings *settings,
-                                    const struct server_handlers *handlers, void *ctx)
+struct smtp_server *smtp_server_new_on_stream(const struct io *io, struct stream *stream,
+                                              const struct addr *peer, const struct addr *local,
+                                              const struct smtp_server_settings *settings,
+                                              const struct smtp_server_handlers *handlers,
+                                              void *ctx)
 {
-    struct server *s = server_make(io, settings, handlers, ctx);
+    struct smtp_server *s = server_make(io, settings, handlers, ctx);
     s->stream = stream;
     stream_set_input_cap(stream, CAP_CLIENT_INPUT);
     stream_set_owner(stream, on_stream, s);
@@ -258,28 +261,28 @@ struct server *server_new_on_stream(const struct io *io, struct stream *stream,
     return s;
 }
 
-const struct server_client *server_client(const struct server *s)
+const struct smtp_server_client *smtp_server_client(const struct smtp_server *s)
 {
     return &s->client;
 }
 
-void server_drain(struct server *s)
+void smtp_server_drain(struct smtp_server *s)
 {
     s->draining = true;
     /* it cannot be told in clear, and may never end its handshake */
     if (s->tls == TLS_BEGUN)
         timer_arm(s->clock, DRAIN_HANDSHAKE);
-    server_schedule(s);
+    smtp_server_schedule(s);
 }
 
-void server_close(struct server *s, int code, const char *enhanced, const char *text)
+void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, const char *text)
 {
     assert(code == 421 || code == 451 || code == 554);
     /* whoever calls this knows it: told() is for what is decided here */
     say_goodbye(s, code, enhanced, text, text);
 }
 
-void server_set_message_id(struct server *s, const char *id)
+void smtp_server_set_message_id(struct smtp_server *s, const char *id)
 {
     free(s->message_id);
     s->message_id = id ? mem_string(id) : NULL;

@@ -10,24 +10,24 @@
 #define WINDOW (60 * USEC_PER_SEC)
 enum { OCTETS_PER_WINDOW = 60 * 500 };
 
-static void say_farewell(struct server *s, const char *what)
+static void say_farewell(struct smtp_server *s, const char *what)
 {
     char why[120];
     snprintf(why, sizeof why, "%s%s", what, s->body ? " in mid-message" : "");
-    server_farewell(s, 421, "4.4.2", what, why);
+    smtp_server_farewell(s, 421, "4.4.2", what, why);
 }
 
-void server_clock_fired(void *server)
+void smtp_server_clock_fired(void *server)
 {
-    struct server *s = server;
+    struct smtp_server *s = server;
     if (s->why)
         return;
     if (s->tls == TLS_BEGUN && s->draining) {
-        server_cut(s, "shutdown");
+        smtp_server_cut(s, "shutdown");
         return;
     }
     if (s->tls == TLS_BEGUN) {
-        server_tls_failed(s, "the client took too long");
+        smtp_server_tls_failed(s, "the client took too long");
         return;
     }
     usec now = loop_now(s->io->loop);
@@ -51,7 +51,7 @@ void server_clock_fired(void *server)
     timer_arm(s->clock, next - now);
 }
 
-void server_clock_update(struct server *s, enum server_step waits_for)
+void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits_for)
 {
     if (waits_for == STEP_NEEDS_ANSWER) {
         timer_stop(s->clock);
@@ -69,7 +69,7 @@ void server_clock_update(struct server *s, enum server_step waits_for)
     timer_arm(s->clock, first);
 }
 
-void server_clock_heard(struct server *s, size_t body_octets)
+void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets)
 {
     s->quiet_since = loop_now(s->io->loop);
     if (s->body)

@@ -6,30 +6,30 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-void server_do_data(struct server *s, const struct command *command)
+void server_do_data(struct smtp_server *s, const struct command *command)
 {
     (void)command;
     if (s->recipients) {
-        s->handlers->data(s->ctx, server_ticket(s, TICKET_DATA));
+        s->handlers->data(s->ctx, smtp_server_ticket(s, TICKET_DATA));
         return;
     }
     /* A client that pipelines says DATA before it knows. In an outage that must not look like a
      * client that makes nothing but errors. */
-    (s->refused_by_others ? server_say_blameless : server_say)(s, 554, "5.5.1",
-                                                               "no valid recipients");
+    (s->refused_by_others ? smtp_server_say_blameless : smtp_server_say)(s, 554, "5.5.1",
+                                                                         "no valid recipients");
     s->data_refused = true;
 }
 
 /* CHUNKING is not offered, and how long the payload is nobody knows who did not read the command
  * right: it is never read as commands. */
-void server_do_bdat(struct server *s, const struct command *command)
+void server_do_bdat(struct smtp_server *s, const struct command *command)
 {
     (void)command;
-    server_farewell(s, 502, "5.5.1", "CHUNKING was not offered",
-                    "the client sent BDAT, which was not offered");
+    smtp_server_farewell(s, 502, "5.5.1", "CHUNKING was not offered",
+                         "the client sent BDAT, which was not offered");
 }
 
-void server_body_begin(struct server *s)
+void smtp_server_body_begin(struct smtp_server *s)
 {
     s->body = NEW(struct body);
     dot_decoder_init(&s->body->decoder, s->settings->lf_line_endings);
@@ -41,7 +41,7 @@ void server_body_begin(struct server *s)
     s->quiet_since = s->body->window_start = loop_now(s->io->loop);
 }
 
-void server_body_free(struct server *s)
+void smtp_server_body_free(struct smtp_server *s)
 {
     if (!s->body)
         return;
@@ -53,13 +53,13 @@ void server_body_free(struct server *s)
         stream_wipe(s->stream, true);
 }
 
-void server_hold_body(struct server *s, bool hold)
+void smtp_server_hold_body(struct smtp_server *s, bool hold)
 {
     s->held = hold;
-    server_schedule(s);
+    smtp_server_schedule(s);
 }
 
-void server_refuse_body(struct server *s, const struct answer *answer)
+void smtp_server_refuse_body(struct smtp_server *s, const struct answer *answer)
 {
     struct body *body = s->body;
     if (s->why || !body || body->fate != BODY_WANTED)
@@ -69,53 +69,53 @@ void server_refuse_body(struct server *s, const struct answer *answer)
     body->refusal_is_ours = !answer->from_upstream;
     if (!reply_write(&body->refusal, answer->code, answer->enhanced ? answer->enhanced : "",
                      answer->text))
-        server_cut(s, "an answer was too long");
-    server_schedule(s);
+        smtp_server_cut(s, "an answer was too long");
+    smtp_server_schedule(s);
 }
 
 /* The end of data was seen, and the handler, where it still wants the body, is not holding it. */
-static void end_of_data(struct server *s)
+static void end_of_data(struct smtp_server *s)
 {
     struct body *body = s->body;
     enum body_fate fate = body->fate;
     if (fate == BODY_OVERRUN)
-        server_say(s, 552, "5.3.4", "the message is larger than this server takes");
+        smtp_server_say(s, 552, "5.3.4", "the message is larger than this server takes");
     if (fate == BODY_REFUSED) {
-        server_write(s, buf_view(&body->refusal));
-        server_count_error(s, body->refusal_code, !body->refusal_is_ours);
+        smtp_server_write(s, buf_view(&body->refusal));
+        smtp_server_count_error(s, body->refusal_code, !body->refusal_is_ours);
     }
-    server_body_free(s);
+    smtp_server_body_free(s);
     if (fate == BODY_WANTED) {
-        s->handlers->body_end(s->ctx, server_ticket(s, TICKET_END_OF_DATA));
+        s->handlers->body_end(s->ctx, smtp_server_ticket(s, TICKET_END_OF_DATA));
         return;
     }
-    server_transaction_over(s);
+    smtp_server_transaction_over(s);
     if (fate == BODY_REFUSED && !s->why)
-        s->handlers->reset(s->ctx, SERVER_REFUSED);
+        s->handlers->reset(s->ctx, SMTP_SERVER_REFUSED);
 }
 
-static void deliver(struct server *s, struct slice octets)
+static void deliver(struct smtp_server *s, struct slice octets)
 {
     struct body *body = s->body;
     if (body->fate == BODY_WANTED && body->decoder.octets > s->settings->max_message_size) {
         body->fate = BODY_OVERRUN;
-        s->handlers->reset(s->ctx, SERVER_OVERRUN);
+        s->handlers->reset(s->ctx, SMTP_SERVER_OVERRUN);
     }
     if (body->fate == BODY_WANTED && octets.len)
         s->handlers->body(s->ctx, octets);
 }
 
 /* `octets` may lie in the stream itself. */
-static void take_body(struct server *s, size_t used, struct slice octets)
+static void take_body(struct smtp_server *s, size_t used, struct slice octets)
 {
-    server_clock_heard(s, used);
+    smtp_server_clock_heard(s, used);
     deliver(s, octets);
     /* a session that is cut has none */
     if (s->stream)
         stream_consume(s->stream, used);
 }
 
-static void decode_body(struct server *s, struct slice view)
+static void decode_body(struct smtp_server *s, struct slice view)
 {
     struct buf out;
     buf_init(&out, CAP_CHUNK);
@@ -127,7 +127,7 @@ static void decode_body(struct server *s, struct slice view)
     buf_free(&out);
 }
 
-enum server_step server_read_body(struct server *s)
+enum smtp_server_step smtp_server_read_body(struct smtp_server *s)
 {
     struct body *body = s->body;
     if (s->held && body->fate == BODY_WANTED)

@@ -7,10 +7,10 @@
 
 /* The name is the client's own word for itself: kept for the log and the trace line, believed by
  * nobody. */
-static bool take_name(struct server *s, const struct command *command, bool esmtp)
+static bool take_name(struct smtp_server *s, const struct command *command, bool esmtp)
 {
     if (!command->args.len) {
-        server_say(s, 501, "5.5.4", "a name is missing: EHLO your.host.name");
+        smtp_server_say(s, 501, "5.5.4", "a name is missing: EHLO your.host.name");
         return false;
     }
     struct slice name = slice_head(command->args, slice_find(command->args, ' '));
@@ -21,11 +21,12 @@ static bool take_name(struct server *s, const struct command *command, bool esmt
     return true;
 }
 
-static void list_extensions(struct server *s, const struct server_offer *offer, struct buf *text)
+static void list_extensions(struct smtp_server *s, const struct smtp_server_offer *offer,
+                            struct buf *text)
 {
     bool ok = buf_printf(text, "%s\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE %llu",
                          s->settings->hostname, (unsigned long long)s->client.size_offered);
-    if (server_tls_offered(s))
+    if (smtp_server_tls_offered(s))
         ok = ok && buf_printf(text, "\nSTARTTLS");
     /* twice: software older than RFC 2554 looks for the second */
     if (s->offered.auth)
@@ -35,10 +36,10 @@ static void list_extensions(struct server *s, const struct server_offer *offer, 
     if (offer->smtputf8)
         ok = ok && buf_printf(text, "\nSMTPUTF8");
     if (!ok)
-        server_cut(s, "an answer was too long");
+        smtp_server_cut(s, "an answer was too long");
 }
 
-static void remember_offer(struct server *s, const struct server_offer *offer)
+static void remember_offer(struct smtp_server *s, const struct smtp_server_offer *offer)
 {
     uint64_t own = s->settings->max_message_size;
     s->client.size_offered = offer->size && offer->size < own ? offer->size : own;
@@ -49,15 +50,15 @@ static void remember_offer(struct server *s, const struct server_offer *offer)
                                            .eightbit = true,
                                            .smtputf8 = offer->smtputf8,
                                            .dsn = offer->dsn,
-                                           .auth = server_auth_offered(s)};
+                                           .auth = smtp_server_auth_offered(s)};
 }
 
-static void hello(struct server *s, const struct command *command, bool esmtp)
+static void hello(struct smtp_server *s, const struct command *command, bool esmtp)
 {
     if (!take_name(s, command, esmtp))
         return;
-    server_reset(s);
-    struct server_offer offer = {0};
+    smtp_server_reset(s);
+    struct smtp_server_offer offer = {0};
     s->handlers->hello(s->ctx, &offer);
     if (s->why)
         return;
@@ -69,20 +70,20 @@ static void hello(struct server *s, const struct command *command, bool esmtp)
     if (esmtp)
         list_extensions(s, &offer, &text);
     else if (!buf_printf(&text, "%s", s->settings->hostname))
-        server_cut(s, "an answer was too long");
+        smtp_server_cut(s, "an answer was too long");
     /* Without an enhanced code: RFC 2034 section 4. */
     if (!s->why && reply_write(&reply, 250, "", buf_view(&text)))
-        server_write(s, buf_view(&reply));
+        smtp_server_write(s, buf_view(&reply));
     buf_free(&text);
     buf_free(&reply);
 }
 
-void server_do_ehlo(struct server *s, const struct command *command)
+void server_do_ehlo(struct smtp_server *s, const struct command *command)
 {
     hello(s, command, true);
 }
 
-void server_do_helo(struct server *s, const struct command *command)
+void server_do_helo(struct smtp_server *s, const struct command *command)
 {
     hello(s, command, false);
 }

@@ -1,8 +1,8 @@
 /* The envelope: MAIL, RCPT, RSET (RFC 5321 4.1.1.2, 4.1.1.3, 4.1.1.5). */
 #include "smtp/server_private.h"
 
-void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced,
-                   const char *text)
+void smtp_server_refuse(struct smtp_server *s, const struct command *command, int code,
+                        const char *enhanced, const char *text)
 {
     struct address from;
     struct slice rest, shown = command->args;
@@ -14,55 +14,55 @@ void server_refuse(struct server *s, const struct command *command, int code, co
             s->ctx, shown,
             &(struct answer){.code = code, .enhanced = enhanced, .text = slice_of(text)});
     }
-    server_say(s, code, enhanced, text);
+    smtp_server_say(s, code, enhanced, text);
     if (is_message)
-        server_set_message_id(s, NULL);
+        smtp_server_set_message_id(s, NULL);
 }
 
 /* true: the parameters are in order; otherwise the command was answered. */
-static bool params_are_good(struct server *s, const struct command *command,
+static bool params_are_good(struct smtp_server *s, const struct command *command,
                             enum params_fault fault)
 {
     if (fault == PARAMS_UNKNOWN)
-        server_refuse(s, command, 555, "5.5.4", "a parameter that was not offered to you");
+        smtp_server_refuse(s, command, 555, "5.5.4", "a parameter that was not offered to you");
     else if (fault == PARAMS_SYNTAX)
-        server_refuse(s, command, 501, "5.5.4", "a parameter is wrong or given twice");
+        smtp_server_refuse(s, command, 501, "5.5.4", "a parameter is wrong or given twice");
     return fault == PARAMS_OK;
 }
 
-void server_do_mail(struct server *s, const struct command *command)
+void server_do_mail(struct smtp_server *s, const struct command *command)
 {
     struct address from;
     struct slice rest;
     struct mail_params params;
     if (s->transaction) {
-        server_say(s, 503, "5.5.1", "a transaction is open already: end it with DATA or RSET");
+        smtp_server_say(s, 503, "5.5.1", "a transaction is open already: end it with DATA or RSET");
         return;
     }
     if (!command->keyword_ok) {
-        server_refuse(s, command, 501, "5.5.4", "expected MAIL FROM:<address>");
+        smtp_server_refuse(s, command, 501, "5.5.4", "expected MAIL FROM:<address>");
         return;
     }
     if (!address_parse_path(command->args, &from, &rest)) {
-        server_refuse(s, command, 501, "5.1.7", "bad sender address");
+        smtp_server_refuse(s, command, 501, "5.1.7", "bad sender address");
         return;
     }
     if (!params_are_good(s, command, params_parse_mail(rest, &s->offered, &params)))
         return;
-    s->handlers->mail(s->ctx, server_ticket(s, TICKET_MAIL), &from, &params);
+    s->handlers->mail(s->ctx, smtp_server_ticket(s, TICKET_MAIL), &from, &params);
 }
 
-void server_do_rcpt(struct server *s, const struct command *command)
+void server_do_rcpt(struct smtp_server *s, const struct command *command)
 {
     struct address to;
     struct slice rest;
     struct rcpt_params params;
     if (!command->keyword_ok) {
-        server_say(s, 501, "5.5.4", "expected RCPT TO:<address>");
+        smtp_server_say(s, 501, "5.5.4", "expected RCPT TO:<address>");
         return;
     }
     if (!address_parse_path(command->args, &to, &rest) || !to.text.len) {
-        server_say(s, 501, "5.1.3", "bad recipient address");
+        smtp_server_say(s, 501, "5.1.3", "bad recipient address");
         return;
     }
     if (!params_are_good(s, command, params_parse_rcpt(rest, &s->offered, &params)))
@@ -70,23 +70,23 @@ void server_do_rcpt(struct server *s, const struct command *command)
     /* A 452 here is final for this recipient only: the client sends the rest in another message
      * (RFC 5321 4.5.3.1.10). */
     if (s->recipients + s->recipients_pending >= s->settings->max_recipients) {
-        server_say(s, 452, "4.5.3", "too many recipients in one message");
+        smtp_server_say(s, 452, "4.5.3", "too many recipients in one message");
         return;
     }
-    s->handlers->rcpt(s->ctx, server_ticket(s, TICKET_RCPT), &to, &params);
+    s->handlers->rcpt(s->ctx, smtp_server_ticket(s, TICKET_RCPT), &to, &params);
 }
 
-void server_reset(struct server *s)
+void smtp_server_reset(struct smtp_server *s)
 {
     if (!s->transaction)
         return;
-    server_transaction_over(s);
-    s->handlers->reset(s->ctx, SERVER_RSET);
+    smtp_server_transaction_over(s);
+    s->handlers->reset(s->ctx, SMTP_SERVER_RSET);
 }
 
-void server_do_rset(struct server *s, const struct command *command)
+void server_do_rset(struct smtp_server *s, const struct command *command)
 {
     (void)command;
-    server_reset(s);
-    server_say(s, 250, "2.0.0", "forgotten");
+    smtp_server_reset(s);
+    smtp_server_say(s, 250, "2.0.0", "forgotten");
 }

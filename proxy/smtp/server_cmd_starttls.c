@@ -10,27 +10,27 @@
 
 #define HANDSHAKE_PATIENCE (30 * USEC_PER_SEC)
 
-bool server_tls_offered(const struct server *s)
+bool smtp_server_tls_offered(const struct smtp_server *s)
 {
-    return s->tls == TLS_CLEAR &&
-           (s->settings->tls == SERVER_TLS_OFFERED || s->settings->tls == SERVER_TLS_REQUIRED);
+    return s->tls == TLS_CLEAR && (s->settings->tls == SMTP_SERVER_TLS_OFFERED ||
+                                   s->settings->tls == SMTP_SERVER_TLS_REQUIRED);
 }
 
-void server_do_starttls(struct server *s, const struct command *command)
+void server_do_starttls(struct smtp_server *s, const struct command *command)
 {
     if (s->tls == TLS_SECURE)
-        server_say(s, 503, "5.5.1", "TLS is on already");
-    else if (!server_tls_offered(s))
-        server_say(s, 502, "5.5.1", "not offered here");
+        smtp_server_say(s, 503, "5.5.1", "TLS is on already");
+    else if (!smtp_server_tls_offered(s))
+        smtp_server_say(s, 502, "5.5.1", "not offered here");
     else if (command->args.len)
-        server_say(s, 501, "5.5.4", "this command takes no arguments");
+        smtp_server_say(s, 501, "5.5.4", "this command takes no arguments");
     else
         s->tls = TLS_DUE;
 }
 
 /* What came behind STARTTLS before the handshake was written by whoever sits on the line, to be
  * taken for the client's own words (CVE-2011-0411). */
-static void refuse_injection(struct server *s)
+static void refuse_injection(struct smtp_server *s)
 {
     char peer[ADDR_TEXT];
     log_event(s->io->log, LOG_WARN,
@@ -39,14 +39,14 @@ static void refuse_injection(struct server *s)
               log_str("client", addr_text(&s->client.peer, peer)),
               log_str("listener", s->settings->listener));
     s->tls = TLS_CLEAR;
-    server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer",
-                    "commands came behind STARTTLS");
+    smtp_server_farewell(s, 554, "5.5.0", "nothing may follow STARTTLS before its answer",
+                         "commands came behind STARTTLS");
 }
 
-void server_tls_begin(struct server *s)
+void smtp_server_tls_begin(struct smtp_server *s)
 {
     struct err err = {0};
-    bool implicit = s->settings->tls == SERVER_TLS_IMPLICIT;
+    bool implicit = s->settings->tls == SMTP_SERVER_TLS_IMPLICIT;
     if (s->why)
         return;
     if (!implicit && stream_view(s->stream).len) {
@@ -54,27 +54,27 @@ void server_tls_begin(struct server *s)
         return;
     }
     if (!implicit) {
-        server_reset(s);
-        server_say(s, 220, "2.0.0", "go ahead");
+        smtp_server_reset(s);
+        smtp_server_say(s, 220, "2.0.0", "go ahead");
     }
     if (s->why)
         return;
     s->tls = TLS_BEGUN;
     if (stream_start_tls(s->stream, s->settings->tls_context, true, NULL, &err) != 0) {
-        server_tls_failed(s, err.words);
+        smtp_server_tls_failed(s, err.words);
         return;
     }
     timer_arm(s->clock, s->settings->timeout < HANDSHAKE_PATIENCE ? s->settings->timeout
                                                                   : HANDSHAKE_PATIENCE);
 }
 
-void server_tls_done(struct server *s)
+void smtp_server_tls_done(struct smtp_server *s)
 {
     timer_stop(s->clock);
     s->tls = TLS_SECURE;
     s->client.tls = true;
     s->client.tls_facts = stream_tls(s->stream);
-    server_auth_forget(s);
+    smtp_server_auth_forget(s);
     free((char *)s->client.helo);
     s->client.helo = mem_string("");
     s->client.esmtp = s->said_hello = s->data_refused = false;
@@ -94,7 +94,7 @@ static const char *advice(const char *words)
     return NULL;
 }
 
-void server_tls_failed(struct server *s, const char *words)
+void smtp_server_tls_failed(struct smtp_server *s, const char *words)
 {
     char peer[ADDR_TEXT], why[400];
     snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", words);
@@ -102,5 +102,5 @@ void server_tls_failed(struct server *s, const char *words)
               log_str("client", addr_text(&s->client.peer, peer)),
               log_str("listener", s->settings->listener), log_str("reason", words),
               log_str("hint", advice(words)));
-    server_cut(s, why);
+    smtp_server_cut(s, why);
 }

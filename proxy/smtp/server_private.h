@@ -1,7 +1,7 @@
 /* What the files of the server half share. Nobody else includes this.
  *
  * One pump (server.c) runs from the loop only: on stream events, and in a deferred call after
- * anything a handler did. So no handler is ever called from inside server_answer and its like. A
+ * anything a handler did. So no handler is ever called from inside smtp_server_answer and its like. A
  * step of the pump does one thing: a command line, or a piece of the body. What it says decides
  * what the session waits for. */
 #ifndef SMTP_SERVER_PRIVATE_H
@@ -20,7 +20,7 @@
 #include "wire/dot.h"
 #include "wire/params.h"
 
-enum server_step {
+enum smtp_server_step {
     /* something was done: another step may follow */
     STEP_DONE,
     /* the client must send more: its clock runs */
@@ -64,10 +64,10 @@ struct body {
     uint64_t window_octets;
 };
 
-struct server {
+struct smtp_server {
     const struct io *io;
-    const struct server_settings *settings;
-    const struct server_handlers *handlers;
+    const struct smtp_server_settings *settings;
+    const struct smtp_server_handlers *handlers;
     void *ctx;
     /* NULL once ended */
     struct stream *stream;
@@ -77,10 +77,10 @@ struct server {
     usec quiet_since;
     struct deferred turn;
     /* helo and user in it are ours */
-    struct server_client client;
+    struct smtp_server_client client;
     /* by this session's EHLO reply */
     struct params_offer offered;
-    /* struct server_command, in the order in which they came */
+    /* struct smtp_server_command, in the order in which they came */
     struct link commands;
     /* how many */
     unsigned pending;
@@ -122,22 +122,22 @@ struct server {
 
 /* --- server.c */
 /* the pump runs once more before the loop sleeps */
-void server_schedule(struct server *s);
+void smtp_server_schedule(struct smtp_server *s);
 /* Ends the session after what is queued has left; closed(why) follows at the end of the turn.
  * Copies why. Later calls change nothing. */
-void server_end(struct server *s, const char *why);
+void smtp_server_end(struct smtp_server *s, const char *why);
 /* the same, but what is queued is lost */
-void server_cut(struct server *s, const char *why);
+void smtp_server_cut(struct smtp_server *s, const char *why);
 /* says it, then ends */
-void server_farewell(struct server *s, int code, const char *enhanced, const char *text,
-                     const char *why);
+void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                          const char *why);
 
 /* --- server_clock.c */
-void server_clock_fired(void *server);
+void smtp_server_clock_fired(void *server);
 /* after the pump */
-void server_clock_update(struct server *s, enum server_step waits_for);
+void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits_for);
 /* a command was completed (0) or octets of a body came */
-void server_clock_heard(struct server *s, size_t body_octets);
+void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 
 /* --- server_queue.c */
 enum ticket {
@@ -148,31 +148,33 @@ enum ticket {
     TICKET_END_OF_DATA,
     TICKET_LOGIN
 };
-struct server_command *server_ticket(struct server *s, enum ticket kind);
+struct smtp_server_command *smtp_server_ticket(struct smtp_server *s, enum ticket kind);
 /* STEP_DONE: one more command may be read, a RCPT at least */
-enum server_step server_queue_state(const struct server *s);
+enum smtp_server_step smtp_server_queue_state(const struct smtp_server *s);
 /* sends what is answered, up to the first command that is not */
-void server_queue_flush(struct server *s);
+void smtp_server_queue_flush(struct smtp_server *s);
 /* voids every ticket */
-void server_queue_free(struct server *s);
+void smtp_server_queue_free(struct smtp_server *s);
 /* Our own answer to the command that is being read, in its turn. With the message's id where there
  * is one. Ours of 500 and above count as the client's errors. */
-void server_say(struct server *s, int code, const char *enhanced, const char *text);
+void smtp_server_say(struct smtp_server *s, int code, const char *enhanced, const char *text);
 /* The same where what is wrong is not of the client's making. */
-void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text);
+void smtp_server_say_blameless(struct smtp_server *s, int code, const char *enhanced,
+                               const char *text);
 /* tells told(), where it concerns a message */
-void server_note(struct server *s, int code, const char *enhanced, const char *text, bool goodbye);
+void smtp_server_note(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                      bool goodbye);
 /* Appends that answer to `out`. */
-bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced,
-                       const char *text) MUST_USE;
+bool smtp_server_format_own(struct smtp_server *s, struct buf *out, int code, const char *enhanced,
+                            const char *text) MUST_USE;
 /* cuts a client that reads none of its answers */
-void server_write(struct server *s, struct slice reply);
-void server_count_error(struct server *s, int code, bool from_upstream);
+void smtp_server_write(struct smtp_server *s, struct slice reply);
+void smtp_server_count_error(struct smtp_server *s, int code, bool from_upstream);
 /* forgets recipients and the message's id; calls nobody */
-void server_transaction_over(struct server *s);
+void smtp_server_transaction_over(struct smtp_server *s);
 
 /* --- server_verbs.c */
-enum server_step server_read_command(struct server *s);
+enum smtp_server_step smtp_server_read_command(struct smtp_server *s);
 enum intruder {
     INTRUDER_NONE,
     /* too few bytes to tell */
@@ -186,45 +188,45 @@ enum intruder {
     /* of a message whose DATA was refused */
     INTRUDER_TEXT,
 };
-void server_throw_out(struct server *s, enum intruder who);
+void smtp_server_throw_out(struct smtp_server *s, enum intruder who);
 
 /* --- server_cmd_*.c: one function per verb; args are those of the command, borrowed */
-typedef void server_verb_fn(struct server *s, const struct command *command);
-server_verb_fn server_do_ehlo, server_do_helo;
-server_verb_fn server_do_mail, server_do_rcpt, server_do_rset;
-server_verb_fn server_do_data, server_do_bdat;
-server_verb_fn server_do_noop, server_do_vrfy, server_do_expn, server_do_help, server_do_quit;
-server_verb_fn server_do_starttls, server_do_auth;
-/* Our own answer, as server_say. Where it ends the hopes of a message before any handler saw it,
+typedef void smtp_server_verb_fn(struct smtp_server *s, const struct command *command);
+smtp_server_verb_fn server_do_ehlo, server_do_helo;
+smtp_server_verb_fn server_do_mail, server_do_rcpt, server_do_rset;
+smtp_server_verb_fn server_do_data, server_do_bdat;
+smtp_server_verb_fn server_do_noop, server_do_vrfy, server_do_expn, server_do_help, server_do_quit;
+smtp_server_verb_fn server_do_starttls, server_do_auth;
+/* Our own answer, as smtp_server_say. Where it ends the hopes of a message before any handler saw it,
  * mail_refused() hears of it. */
-void server_refuse(struct server *s, const struct command *command, int code, const char *enhanced,
-                   const char *text);
+void smtp_server_refuse(struct smtp_server *s, const struct command *command, int code,
+                        const char *enhanced, const char *text);
 /* ends an open transaction, and tells the handler */
-void server_reset(struct server *s);
+void smtp_server_reset(struct smtp_server *s);
 
 /* --- server_cmd_starttls.c */
 /* STARTTLS may be said now */
-bool server_tls_offered(const struct server *s);
+bool smtp_server_tls_offered(const struct smtp_server *s);
 /* TLS_DUE, or the start of an implicit session: the handshake begins */
-void server_tls_begin(struct server *s);
-void server_tls_done(struct server *s);
-void server_tls_failed(struct server *s, const char *words);
+void smtp_server_tls_begin(struct smtp_server *s);
+void smtp_server_tls_done(struct smtp_server *s);
+void smtp_server_tls_failed(struct smtp_server *s, const char *words);
 
 /* --- server_cmd_auth.c */
 /* AUTH is in this session's EHLO reply, if one came now */
-bool server_auth_offered(const struct server *s);
+bool smtp_server_auth_offered(const struct smtp_server *s);
 /* a response, where s->sasl awaits one */
-void server_sasl_line(struct server *s, struct slice line);
+void smtp_server_sasl_line(struct smtp_server *s, struct slice line);
 /* the exchange ends with this answer */
-void server_sasl_over(struct server *s, int code, const char *enhanced, const char *text);
-void server_login_verdict(struct server *s, enum server_login verdict);
+void smtp_server_sasl_over(struct smtp_server *s, int code, const char *enhanced, const char *text);
+void smtp_server_login_verdict(struct smtp_server *s, enum smtp_server_login verdict);
 /* nobody is logged in any more */
-void server_auth_forget(struct server *s);
+void smtp_server_auth_forget(struct smtp_server *s);
 
 /* --- server_cmd_data.c */
 /* the 354 was said */
-void server_body_begin(struct server *s);
-void server_body_free(struct server *s);
-enum server_step server_read_body(struct server *s);
+void smtp_server_body_begin(struct smtp_server *s);
+void smtp_server_body_free(struct smtp_server *s);
+enum smtp_server_step smtp_server_read_body(struct smtp_server *s);
 
 #endif

@@ -8,19 +8,19 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-struct server_command {
+struct smtp_server_command {
     /* in server.commands */
     struct link link;
-    struct server *server;
+    struct smtp_server *server;
     enum ticket kind;
     bool answered;
     /* once answered, until those before it are */
     struct buf reply;
 };
 
-struct server_command *server_ticket(struct server *s, enum ticket kind)
+struct smtp_server_command *smtp_server_ticket(struct smtp_server *s, enum ticket kind)
 {
-    struct server_command *cmd = NEW(struct server_command);
+    struct smtp_server_command *cmd = NEW(struct smtp_server_command);
     cmd->server = s;
     cmd->kind = kind;
     buf_init(&cmd->reply, CAP_CLIENT_OUTPUT);
@@ -31,7 +31,7 @@ struct server_command *server_ticket(struct server *s, enum ticket kind)
     return cmd;
 }
 
-static void drop(struct server_command *cmd)
+static void drop(struct smtp_server_command *cmd)
 {
     link_remove(&cmd->link);
     cmd->server->pending--;
@@ -39,12 +39,12 @@ static void drop(struct server_command *cmd)
     free(cmd);
 }
 
-static struct server_command *first_of(const struct server *s)
+static struct smtp_server_command *first_of(const struct smtp_server *s)
 {
-    return CONTAINER(s->commands.next, struct server_command, link);
+    return CONTAINER(s->commands.next, struct smtp_server_command, link);
 }
 
-enum server_step server_queue_state(const struct server *s)
+enum smtp_server_step smtp_server_queue_state(const struct smtp_server *s)
 {
     if (stream_queued(s->stream) > LOW_MARK || (s->pending && first_of(s)->answered))
         return STEP_NEEDS_READER;
@@ -56,32 +56,32 @@ enum server_step server_queue_state(const struct server *s)
     return counting || s->pending >= CAP_PENDING_COMMANDS ? STEP_NEEDS_ANSWER : STEP_DONE;
 }
 
-void server_queue_free(struct server *s)
+void smtp_server_queue_free(struct smtp_server *s)
 {
     LIST_EACH (&s->commands, it)
-        drop(CONTAINER(it, struct server_command, link));
+        drop(CONTAINER(it, struct smtp_server_command, link));
 }
 
-void server_write(struct server *s, struct slice reply)
+void smtp_server_write(struct smtp_server *s, struct slice reply)
 {
     if (!s->why && !stream_write_slice(s->stream, reply))
-        server_cut(s, "the client does not read its answers");
+        smtp_server_cut(s, "the client does not read its answers");
 }
 
 /* An upstream may answer hundreds of RCPTs in one turn: what does not fit into the stream waits
  * here until the client has read. */
-void server_queue_flush(struct server *s)
+void smtp_server_queue_flush(struct smtp_server *s)
 {
     while (!s->why && s->pending && first_of(s)->answered &&
            first_of(s)->reply.len <= stream_room(s->stream)) {
-        struct server_command *first = first_of(s);
-        server_write(s, buf_view(&first->reply));
+        struct smtp_server_command *first = first_of(s);
+        smtp_server_write(s, buf_view(&first->reply));
         drop(first);
     }
 }
 
-bool server_format_own(struct server *s, struct buf *out, int code, const char *enhanced,
-                       const char *text)
+bool smtp_server_format_own(struct smtp_server *s, struct buf *out, int code, const char *enhanced,
+                            const char *text)
 {
     if (!s->message_id || code < 400)
         return reply_write(out, code, enhanced, slice_of(text));
@@ -93,21 +93,22 @@ bool server_format_own(struct server *s, struct buf *out, int code, const char *
     return ok;
 }
 
-void server_count_error(struct server *s, int code, bool from_upstream)
+void smtp_server_count_error(struct smtp_server *s, int code, bool from_upstream)
 {
     if (code >= 500 && !from_upstream)
         s->errors++;
 }
 
-void server_say(struct server *s, int code, const char *enhanced, const char *text)
+void smtp_server_say(struct smtp_server *s, int code, const char *enhanced, const char *text)
 {
     if (s->why)
         return;
-    server_count_error(s, code, false);
-    server_say_blameless(s, code, enhanced, text);
+    smtp_server_count_error(s, code, false);
+    smtp_server_say_blameless(s, code, enhanced, text);
 }
 
-void server_note(struct server *s, int code, const char *enhanced, const char *text, bool goodbye)
+void smtp_server_note(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                      bool goodbye)
 {
     if (s->transaction && code >= 400)
         s->handlers->told(
@@ -115,36 +116,37 @@ void server_note(struct server *s, int code, const char *enhanced, const char *t
             goodbye);
 }
 
-void server_say_blameless(struct server *s, int code, const char *enhanced, const char *text)
+void smtp_server_say_blameless(struct smtp_server *s, int code, const char *enhanced,
+                               const char *text)
 {
     if (s->why)
         return;
-    server_note(s, code, enhanced, text, false);
+    smtp_server_note(s, code, enhanced, text, false);
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
-    if (!server_format_own(s, &reply, code, enhanced, text)) {
+    if (!smtp_server_format_own(s, &reply, code, enhanced, text)) {
         buf_free(&reply);
-        server_cut(s, "an answer was too long");
+        smtp_server_cut(s, "an answer was too long");
     } else if (!s->pending) {
-        server_write(s, buf_view(&reply));
+        smtp_server_write(s, buf_view(&reply));
         buf_free(&reply);
     } else {
-        struct server_command *cmd = server_ticket(s, TICKET_REPLY);
+        struct smtp_server_command *cmd = smtp_server_ticket(s, TICKET_REPLY);
         cmd->reply = reply;
         cmd->answered = true;
     }
 }
 
-void server_transaction_over(struct server *s)
+void smtp_server_transaction_over(struct smtp_server *s)
 {
     s->transaction = false;
     s->recipients = 0;
     s->refused_by_others = false;
-    server_set_message_id(s, NULL);
+    smtp_server_set_message_id(s, NULL);
 }
 
 /* What an answer means for the session. */
-static void heed(struct server *s, enum ticket kind, const struct answer *answer)
+static void heed(struct smtp_server *s, enum ticket kind, const struct answer *answer)
 {
     int code = answer->code;
     bool good = code / 100 == 2;
@@ -153,7 +155,7 @@ static void heed(struct server *s, enum ticket kind, const struct answer *answer
         if (good) {
             s->transaction = true;
         } else {
-            server_transaction_over(s);
+            smtp_server_transaction_over(s);
             /* or a client that is told "later" could ask for ever */
             s->junk++;
         }
@@ -168,12 +170,12 @@ static void heed(struct server *s, enum ticket kind, const struct answer *answer
     case TICKET_DATA:
         assert(code == 354 || code >= 400);
         if (code == 354)
-            server_body_begin(s);
+            smtp_server_body_begin(s);
         else
             s->data_refused = true;
         break;
     case TICKET_END_OF_DATA:
-        server_transaction_over(s);
+        smtp_server_transaction_over(s);
         if (good)
             s->junk = s->errors = 0;
         break;
@@ -182,9 +184,9 @@ static void heed(struct server *s, enum ticket kind, const struct answer *answer
     }
 }
 
-void server_answer_login(struct server_command *cmd, enum server_login verdict)
+void smtp_server_answer_login(struct smtp_server_command *cmd, enum smtp_server_login verdict)
 {
-    struct server *s = cmd->server;
+    struct smtp_server *s = cmd->server;
     assert(!s->told && !cmd->answered && cmd->kind == TICKET_LOGIN);
     if (s->why) {
         cmd->answered = true;
@@ -192,13 +194,13 @@ void server_answer_login(struct server_command *cmd, enum server_login verdict)
     }
     /* it stood alone: the answer goes straight out */
     drop(cmd);
-    server_login_verdict(s, verdict);
-    server_schedule(s);
+    smtp_server_login_verdict(s, verdict);
+    smtp_server_schedule(s);
 }
 
-void server_answer(struct server_command *cmd, const struct answer *answer)
+void smtp_server_answer(struct smtp_server_command *cmd, const struct answer *answer)
 {
-    struct server *s = cmd->server;
+    struct smtp_server *s = cmd->server;
     assert(!s->told && !cmd->answered);
     /* it ended a moment ago, and the handler has not been told yet */
     if (s->why) {
@@ -207,12 +209,12 @@ void server_answer(struct server_command *cmd, const struct answer *answer)
     }
     if (!reply_write(&cmd->reply, answer->code, answer->enhanced ? answer->enhanced : "",
                      answer->text)) {
-        server_cut(s, "an answer was too long");
+        smtp_server_cut(s, "an answer was too long");
         return;
     }
     cmd->answered = true;
     heed(s, cmd->kind, answer);
-    server_count_error(s, answer->code, answer->from_upstream);
-    server_queue_flush(s);
-    server_schedule(s);
+    smtp_server_count_error(s, answer->code, answer->from_upstream);
+    smtp_server_queue_flush(s);
+    smtp_server_schedule(s);
 }

@@ -32,19 +32,19 @@ enum {
 
 struct verb_row {
     unsigned flags;
-    server_verb_fn *run;
+    smtp_server_verb_fn *run;
 };
 
-static void do_http(struct server *s, const struct command *command)
+static void do_http(struct smtp_server *s, const struct command *command)
 {
     bool is_header = command->word.data[command->word.len - 1] == ':';
-    server_throw_out(s, is_header ? INTRUDER_HEADER : INTRUDER_HTTP);
+    smtp_server_throw_out(s, is_header ? INTRUDER_HEADER : INTRUDER_HTTP);
 }
 
-static void do_proxy(struct server *s, const struct command *command)
+static void do_proxy(struct smtp_server *s, const struct command *command)
 {
     (void)command;
-    server_throw_out(s, INTRUDER_PROXY_V1);
+    smtp_server_throw_out(s, INTRUDER_PROXY_V1);
 }
 
 static const struct verb_row verbs[VERB_COUNT] = {
@@ -92,17 +92,17 @@ static const struct {
                        "was a refusal: it was cut off before its text could be taken for commands"},
 };
 
-void server_throw_out(struct server *s, enum intruder who)
+void smtp_server_throw_out(struct smtp_server *s, enum intruder who)
 {
     char peer[ADDR_TEXT];
     log_event(s->io->log, LOG_WARN, intruders[who].hint,
               log_str("client", addr_text(&s->client.peer, peer)),
               log_str("listener", s->settings->listener));
-    server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
+    smtp_server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
 }
 
 /* Looks at the start of a line for what has no line ends worth waiting for. */
-static enum intruder recognise(const struct server *s, struct slice view)
+static enum intruder recognise(const struct smtp_server *s, struct slice view)
 {
     /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty
      * lines */
@@ -126,44 +126,45 @@ static enum intruder recognise(const struct server *s, struct slice view)
 /* What is no command we know. After a refused DATA it may be the text of a client that did not wait
  * for the answer. Its first line is a header, and never a verb; the lines after it are whatever its
  * author wished, and he may have wished for MAIL FROM. So nothing more is read from it. */
-static void not_a_command(struct server *s, int code, const char *enhanced, const char *text)
+static void not_a_command(struct smtp_server *s, int code, const char *enhanced, const char *text)
 {
     if (s->data_refused)
-        server_throw_out(s, INTRUDER_TEXT);
+        smtp_server_throw_out(s, INTRUDER_TEXT);
     else
-        server_say(s, code, enhanced, text);
+        smtp_server_say(s, code, enhanced, text);
 }
 
-static bool passes_gate(struct server *s, const struct verb_row *row, const struct command *command)
+static bool passes_gate(struct smtp_server *s, const struct verb_row *row,
+                        const struct command *command)
 {
-    if (!(row->flags & BEFORE_TLS) && s->settings->tls == SERVER_TLS_REQUIRED &&
+    if (!(row->flags & BEFORE_TLS) && s->settings->tls == SMTP_SERVER_TLS_REQUIRED &&
         s->tls != TLS_SECURE)
-        server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
+        smtp_server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
     else if ((row->flags & AFTER_HELLO) && !s->said_hello)
-        server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
-    else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SERVER_AUTH_REQUIRED &&
+        smtp_server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
+    else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SMTP_SERVER_AUTH_REQUIRED &&
              !s->logged_in)
-        server_refuse(
+        smtp_server_refuse(
             s, command, 530, "5.7.0",
-            server_auth_offered(s) ? "log in first"
-            : server_tls_offered(s)
+            smtp_server_auth_offered(s) ? "log in first"
+            : smtp_server_tls_offered(s)
                 ? "log in first, after STARTTLS"
                 : "log in first; from your address that takes TLS, which this port does not offer");
     else if ((row->flags & IN_TRANSACTION) && !s->transaction)
-        server_refuse(s, command, 503, "5.5.1", "send MAIL first");
+        smtp_server_refuse(s, command, 503, "5.5.1", "send MAIL first");
     else if ((row->flags & NO_ARGUMENTS) && command->args.len)
-        server_refuse(s, command, 501, "5.5.4", "this command takes no arguments");
+        smtp_server_refuse(s, command, 501, "5.5.4", "this command takes no arguments");
     else
         return true;
     return false;
 }
 
-static void dispatch(struct server *s, const struct command *command)
+static void dispatch(struct smtp_server *s, const struct command *command)
 {
     const struct verb_row *row = &verbs[command->verb];
     /* what looks like a header is more likely one of a message */
     if (s->data_refused && command->verb == VERB_HTTP) {
-        server_throw_out(s, INTRUDER_TEXT);
+        smtp_server_throw_out(s, INTRUDER_TEXT);
         return;
     }
     if ((row->flags & JUNK) && !((row->flags & GREETS) && !s->said_hello))
@@ -176,21 +177,21 @@ static void dispatch(struct server *s, const struct command *command)
 }
 
 /* How long a line may be: those of AUTH are longer (RFC 4954 section 4). */
-static size_t longest_line(const struct server *s, struct slice view)
+static size_t longest_line(const struct smtp_server *s, struct slice view)
 {
     return s->sasl || (s->settings->auth && auth_is_line(view)) ? CAP_AUTH_LINE : CAP_COMMAND_LINE;
 }
 
-static void refuse_long_line(struct server *s, bool of_auth)
+static void refuse_long_line(struct smtp_server *s, bool of_auth)
 {
     if (of_auth)
-        server_sasl_over(s, 500, "5.5.6", "line too long");
+        smtp_server_sasl_over(s, 500, "5.5.6", "line too long");
     else
         not_a_command(s, 500, "5.5.2", "line too long");
 }
 
 /* One line without its line end. false: it must wait its turn, nothing was done. */
-static bool take_line(struct server *s, struct slice line)
+static bool take_line(struct smtp_server *s, struct slice line)
 {
     struct command command;
     /* nothing else is pending */
@@ -198,7 +199,7 @@ static bool take_line(struct server *s, struct slice line)
         if (line.len > CAP_AUTH_LINE)
             refuse_long_line(s, true);
         else
-            server_sasl_line(s, line);
+            smtp_server_sasl_line(s, line);
         return true;
     }
     size_t longest = longest_line(s, line);
@@ -229,7 +230,7 @@ static bool is_bdat(struct slice view)
 }
 
 /* The rest of an overlong line goes nowhere; its answer stands at its end. */
-static enum server_step swallow(struct server *s, struct slice view)
+static enum smtp_server_step swallow(struct smtp_server *s, struct slice view)
 {
     size_t end = slice_find(view, '\n');
     bool over = end < view.len;
@@ -238,17 +239,17 @@ static enum server_step swallow(struct server *s, struct slice view)
         return STEP_NEEDS_CLIENT;
     bool of_auth = s->swallowing == SWALLOW_AUTH;
     s->swallowing = SWALLOW_NOTHING;
-    server_clock_heard(s, 0);
+    smtp_server_clock_heard(s, 0);
     refuse_long_line(s, of_auth);
     return STEP_DONE;
 }
 
-enum server_step server_read_command(struct server *s)
+enum smtp_server_step smtp_server_read_command(struct smtp_server *s)
 {
-    enum server_step state = server_queue_state(s);
+    enum smtp_server_step state = smtp_server_queue_state(s);
     if (state != STEP_DONE)
         return state;
-    enum server_step idle = s->pending ? STEP_NEEDS_ANSWER : STEP_NEEDS_CLIENT;
+    enum smtp_server_step idle = s->pending ? STEP_NEEDS_ANSWER : STEP_NEEDS_CLIENT;
     struct slice view = stream_view(s->stream);
     if (!view.len)
         return idle;
@@ -259,7 +260,7 @@ enum server_step server_read_command(struct server *s)
         if (who == INTRUDER_PERHAPS)
             return STEP_NEEDS_CLIENT;
         if (who != INTRUDER_NONE) {
-            server_throw_out(s, who);
+            smtp_server_throw_out(s, who);
             return STEP_DONE;
         }
     }
@@ -277,10 +278,10 @@ enum server_step server_read_command(struct server *s)
     size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end;
     if (!take_line(s, slice_head(view, length)))
         return STEP_NEEDS_ANSWER;
-    server_clock_heard(s, 0);
+    smtp_server_clock_heard(s, 0);
     if (!s->why)
         stream_consume(s->stream, end + 1);
     if (s->tls == TLS_DUE)
-        server_tls_begin(s);
+        smtp_server_tls_begin(s);
     return STEP_DONE;
 }

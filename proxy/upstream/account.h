@@ -91,7 +91,7 @@ enum refusal {
 };
 
 struct lease_events {
-    /* the session is idle and the caller's: client_set_owner it now */
+    /* the session is idle and the caller's: smtp_client_set_owner it now */
     void (*acquired)(void *ctx, struct lease *lease);
     /* words: the list of findings, or a sentence. The lease is gone */
     void (*refused)(void *ctx, enum refusal why, const char *words);
@@ -108,9 +108,9 @@ struct lease *account_acquire(struct account *a, const char *identity, uint16_t 
 void account_warm(struct account *a, const char *identity);
 
 /* after acquired */
-struct client *lease_client(const struct lease *lease);
+struct smtp_client *lease_client(const struct lease *lease);
 const struct port *lease_port(const struct lease *lease);
-/* has rested in the pool: client_mark_pooled was called */
+/* has rested in the pool: smtp_client_mark_pooled was called */
 bool lease_is_pooled(const struct lease *lease);
 /* the session has completed a transaction before */
 bool lease_completed_any(const struct lease *lease);
@@ -121,9 +121,9 @@ bool lease_completed_any(const struct lease *lease);
  * account's rate back: the message may come again, on another session. cancel: while still
  * waiting. */
 void lease_return(struct lease **lease, bool completed);
-/* the client was closed or has told `lost`; drop never closes a live client: client_close it
+/* the client was closed or has told `lost`; drop never closes a live client: smtp_client_close it
  * first */
-void lease_drop(struct lease **lease, bool completed, const struct client_failure *why);
+void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why);
 void lease_cancel(struct lease **lease);
 
 struct pool_counts {

@@ -33,7 +33,7 @@ struct attempt {
     /* until the client takes it */
     struct stream *stream;
     struct tunnel *tunnel;
-    struct client *client;
+    struct smtp_client *client;
     struct timer *timer;
     /* of the clock, while it stands still */
     usec left;
@@ -53,7 +53,7 @@ struct attempt {
 static void count_handshake(const struct attempt *a)
 {
     struct upstream_tally *tally = a->env->tally;
-    const struct tls_facts *facts = client_tls_facts(a->client);
+    const struct tls_facts *facts = smtp_client_tls_facts(a->client);
     if (!tally)
         return;
     tally->handshakes++;
@@ -91,18 +91,18 @@ static enum finding timeout_finding(const struct attempt *a)
     }
 }
 
-static void look(const struct client *c, struct sight *sight)
+static void look(const struct smtp_client *c, struct sight *sight)
 {
-    const struct tls_facts *facts = client_tls_facts(c);
+    const struct tls_facts *facts = smtp_client_tls_facts(c);
     sight->has_tls = facts != NULL;
     if (facts)
         sight->tls = *facts;
-    snprintf(sight->offered, sizeof sight->offered, "%s", client_ehlo(c)->mechanisms_text);
-    snprintf(sight->mechanism, sizeof sight->mechanism, "%s", client_mechanism(c));
+    snprintf(sight->offered, sizeof sight->offered, "%s", smtp_client_ehlo(c)->mechanisms_text);
+    snprintf(sight->mechanism, sizeof sight->mechanism, "%s", smtp_client_mechanism(c));
 }
 
 static void describe(const struct attempt *a, enum finding finding,
-                     const struct client_failure *failure, const struct err *err,
+                     const struct smtp_client_failure *failure, const struct err *err,
                      struct attempt_result *result_r)
 {
     usec now = loop_now(a->env->io->loop);
@@ -124,9 +124,9 @@ static void describe(const struct attempt *a, enum finding finding,
         d.stage = failure->stage;
     }
     if (a->client) {
-        d.facts = client_tls_facts(a->client);
-        d.ehlo = client_ehlo(a->client);
-        d.mechanism = client_mechanism(a->client);
+        d.facts = smtp_client_tls_facts(a->client);
+        d.ehlo = smtp_client_ehlo(a->client);
+        d.mechanism = smtp_client_mechanism(a->client);
     }
     *result_r = a->result;
     result_r->finding = finding;
@@ -146,15 +146,15 @@ static void close_link(struct attempt *a)
         tunnel_cancel(&a->tunnel);
     if (a->client) {
         if (a->greeted)
-            client_quit(&a->client);
+            smtp_client_quit(&a->client);
         else
-            client_close(&a->client);
+            smtp_client_close(&a->client);
     }
     if (a->stream)
         stream_close(&a->stream);
 }
 
-static void fail(struct attempt *a, enum finding finding, const struct client_failure *failure,
+static void fail(struct attempt *a, enum finding finding, const struct smtp_client_failure *failure,
                  const struct err *err)
 {
     if (a->phase == PHASE_OVER)
@@ -171,7 +171,7 @@ static void fail(struct attempt *a, enum finding finding, const struct client_fa
  * another port. */
 static bool is_half_refused(const struct attempt *a)
 {
-    int code = a->client && a->phase == PHASE_AUTH ? client_code_so_far(a->client) : 0;
+    int code = a->client && a->phase == PHASE_AUTH ? smtp_client_code_so_far(a->client) : 0;
     return code >= 500 && finding_of_auth_code(code) == FINDING_AUTH_REFUSED;
 }
 
@@ -198,26 +198,26 @@ static void take_step(struct attempt *a)
     a->events->step(a->ctx);
 }
 
-static void on_step(void *ctx, enum client_step step)
+static void on_step(void *ctx, enum smtp_client_step step)
 {
     struct attempt *a = ctx;
     a->result.saw_bytes = true;
     switch (step) {
-    case CLIENT_STEP_GREETING: a->greeted = true; break;
-    case CLIENT_STEP_EHLO:
-        if (a->rung->settings.tls == CLIENT_TLS_STARTTLS ||
-            (a->rung->settings.tls == CLIENT_TLS_MAY && client_ehlo(a->client)->starttls))
+    case SMTP_CLIENT_STEP_GREETING: a->greeted = true; break;
+    case SMTP_CLIENT_STEP_EHLO:
+        if (a->rung->settings.tls == SMTP_CLIENT_TLS_STARTTLS ||
+            (a->rung->settings.tls == SMTP_CLIENT_TLS_MAY && smtp_client_ehlo(a->client)->starttls))
             a->phase = PHASE_TLS;
         else
             a->phase = PHASE_AUTH;
         break;
-    case CLIENT_STEP_STARTTLS: break;
-    case CLIENT_STEP_TLS:
+    case SMTP_CLIENT_STEP_STARTTLS: break;
+    case SMTP_CLIENT_STEP_TLS:
         count_handshake(a);
-        if (a->rung->settings.tls == CLIENT_TLS_IMPLICIT)
+        if (a->rung->settings.tls == SMTP_CLIENT_TLS_IMPLICIT)
             a->phase = PHASE_GREETING;
         break;
-    case CLIENT_STEP_EHLO_AGAIN: a->phase = PHASE_AUTH; break;
+    case SMTP_CLIENT_STEP_EHLO_AGAIN: a->phase = PHASE_AUTH; break;
     }
     take_step(a);
 }
@@ -246,7 +246,7 @@ static void on_ready(void *ctx)
     a->events->ready(a->ctx);
 }
 
-static void on_lost(void *ctx, const struct client_failure *failure)
+static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct attempt *a = ctx;
     enum finding finding = is_half_refused(a) && !failure->reply
@@ -264,15 +264,15 @@ static void on_lost(void *ctx, const struct client_failure *failure)
     a->events->failed(a->ctx);
 }
 
-static const struct client_events client_handlers = {
+static const struct smtp_client_events client_handlers = {
     .step = on_step, .auth_wanted = on_auth_wanted, .ready = on_ready, .lost = on_lost};
 
 static void speak(struct attempt *a)
 {
     struct stream *s = a->stream;
     a->stream = NULL;
-    a->phase = a->rung->settings.tls == CLIENT_TLS_IMPLICIT ? PHASE_TLS : PHASE_GREETING;
-    a->client = client_new(a->env->io, s, &a->rung->settings, &client_handlers, a);
+    a->phase = a->rung->settings.tls == SMTP_CLIENT_TLS_IMPLICIT ? PHASE_TLS : PHASE_GREETING;
+    a->client = smtp_client_new(a->env->io, s, &a->rung->settings, &client_handlers, a);
 }
 
 static void on_tunnel(void *ctx, const struct err *err)
@@ -401,7 +401,8 @@ static void on_secret(void *ctx, const struct secret *secret, const struct err *
         return;
     }
     a->logging_in = true;
-    client_auth(a->client, &(struct client_credential){.user = a->identity, .password = secret});
+    smtp_client_auth(a->client,
+                     &(struct smtp_client_credential){.user = a->identity, .password = secret});
 }
 
 void attempt_auth(struct attempt *a)
@@ -415,9 +416,9 @@ void attempt_auth(struct attempt *a)
 
 /* ---- questions ---- */
 
-struct client *attempt_take(struct attempt *a)
+struct smtp_client *attempt_take(struct attempt *a)
 {
-    struct client *c = a->client;
+    struct smtp_client *c = a->client;
     a->client = NULL;
     return c;
 }

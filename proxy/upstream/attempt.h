@@ -29,7 +29,7 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 /* the gate is open for it */
 void attempt_auth(struct attempt *a);
 /* after ready; gives the session */
-struct client *attempt_take(struct attempt *a);
+struct smtp_client *attempt_take(struct attempt *a);
 const struct attempt_result *attempt_result(const struct attempt *a);
 /* What would be its finding if it were given up now, for a loser that stood still: "587 does not
  * answer". */

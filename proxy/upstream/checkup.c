@@ -24,7 +24,7 @@ struct examined {
     struct rung rung;
     struct race *race;
     /* while MAIL and RCPT are tried */
-    struct client *client;
+    struct smtp_client *client;
     bool over;
 };
 
@@ -65,7 +65,7 @@ static void end(struct examined *x)
     if (x->race)
         race_free(&x->race);
     if (x->client)
-        client_quit(&x->client);
+        smtp_client_quit(&x->client);
     if (--x->checkup->left == 0)
         loop_defer(x->env->io->loop, &x->checkup->finished);
 }
@@ -164,12 +164,12 @@ static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
     if (!x->port->mail_words[0] && !reply_is(reply, 2))
         keep_refusal(x, reply);
     x->port->mail_accepted = x->port->mail_words[0] == 0;
-    if (!client_abort(x->client))
+    if (!smtp_client_abort(x->client))
         x->client = NULL;
     end(x);
 }
 
-static void on_lost(void *ctx, const struct client_failure *failure)
+static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct examined *x = ctx;
     x->client = NULL;
@@ -182,21 +182,21 @@ static void on_ready(void *ctx)
     (void)ctx;
 }
 
-static const struct client_events mail_events = {
+static const struct smtp_client_events mail_events = {
     .ready = on_ready, .mail_reply = on_mail, .rcpt_reply = on_rcpt, .lost = on_lost};
 
 static void try_mail(struct examined *x)
 {
     struct slice own = slice_of(checkup_own_address(x->checkup));
     x->port->mail_tried = true;
-    client_set_owner(x->client, &mail_events, x);
-    client_mail(x->client, &(struct client_mail){.from = own});
-    client_rcpt(x->client, own, slice_of(""), slice_of(""));
+    smtp_client_set_owner(x->client, &mail_events, x);
+    smtp_client_mail(x->client, &(struct smtp_client_mail){.from = own});
+    smtp_client_rcpt(x->client, own, slice_of(""), slice_of(""));
 }
 
 /* ---- the race of one port ---- */
 
-static void on_won(void *ctx, struct client *client, struct rung *rung)
+static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
 {
     struct examined *x = ctx;
     (void)rung;

@@ -48,53 +48,54 @@ enum finding finding_of_auth_code(int code)
     return FINDING_AUTH_REFUSED;
 }
 
-static enum finding of_reply(enum client_stage stage, const struct reply *reply)
+static enum finding of_reply(enum smtp_client_stage stage, const struct reply *reply)
 {
     int code = reply ? reply->code : 0;
     switch (stage) {
-    case CLIENT_GREETING: return code >= 500 ? FINDING_GREETING_5XX : FINDING_GREETING_4XX;
-    case CLIENT_EHLO:
-    case CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
-    case CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
-    case CLIENT_AUTH: return finding_of_auth_code(code);
+    case SMTP_CLIENT_GREETING: return code >= 500 ? FINDING_GREETING_5XX : FINDING_GREETING_4XX;
+    case SMTP_CLIENT_EHLO:
+    case SMTP_CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
+    case SMTP_CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
+    case SMTP_CLIENT_AUTH: return finding_of_auth_code(code);
     /* 421 out of the blue */
     default: return FINDING_RESET;
     }
 }
 
-static enum finding of_broken_protocol(enum client_stage stage)
+static enum finding of_broken_protocol(enum smtp_client_stage stage)
 {
     switch (stage) {
     /* bytes behind the 220: response injection */
-    case CLIENT_STARTTLS:
-    case CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE;
+    case SMTP_CLIENT_STARTTLS:
+    case SMTP_CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE;
     /* a challenge that is wrong, a yes without the proof that the mechanism owes */
-    case CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;
+    case SMTP_CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;
     default: return FINDING_NOT_SMTP;
     }
 }
 
 /* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a
  * client's certificate after it. */
-static enum finding of_broken_link(const struct client_failure *failure, enum finding timeout)
+static enum finding of_broken_link(const struct smtp_client_failure *failure, enum finding timeout)
 {
-    bool begins = failure->stage == CLIENT_GREETING || failure->stage == CLIENT_EHLO_AGAIN;
+    bool begins =
+        failure->stage == SMTP_CLIENT_GREETING || failure->stage == SMTP_CLIENT_EHLO_AGAIN;
     if (failure->err.kind == ERR_TLS && begins)
         return FINDING_TLS_HANDSHAKE;
     return failure->err.kind == ERR_TIMEOUT ? timeout : FINDING_RESET;
 }
 
-enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout)
+enum finding finding_of_failure(const struct smtp_client_failure *failure, enum finding timeout)
 {
     switch (failure->fault) {
-    case CLIENT_FAULT_LINK: return of_broken_link(failure, timeout);
-    case CLIENT_FAULT_TIMEOUT: return timeout;
-    case CLIENT_FAULT_REPLY: return of_reply(failure->stage, failure->reply);
-    case CLIENT_FAULT_PROTOCOL: return of_broken_protocol(failure->stage);
-    case CLIENT_FAULT_NO_STARTTLS: return FINDING_NO_STARTTLS;
-    case CLIENT_FAULT_TLS: return FINDING_TLS_HANDSHAKE;
-    case CLIENT_FAULT_CERTIFICATE: return FINDING_CERTIFICATE;
-    case CLIENT_FAULT_NO_MECHANISM: return FINDING_AUTH_UNAVAILABLE;
+    case SMTP_CLIENT_FAULT_LINK: return of_broken_link(failure, timeout);
+    case SMTP_CLIENT_FAULT_TIMEOUT: return timeout;
+    case SMTP_CLIENT_FAULT_REPLY: return of_reply(failure->stage, failure->reply);
+    case SMTP_CLIENT_FAULT_PROTOCOL: return of_broken_protocol(failure->stage);
+    case SMTP_CLIENT_FAULT_NO_STARTTLS: return FINDING_NO_STARTTLS;
+    case SMTP_CLIENT_FAULT_TLS: return FINDING_TLS_HANDSHAKE;
+    case SMTP_CLIENT_FAULT_CERTIFICATE: return FINDING_CERTIFICATE;
+    case SMTP_CLIENT_FAULT_NO_MECHANISM: return FINDING_AUTH_UNAVAILABLE;
     }
     return FINDING_RESET;
 }

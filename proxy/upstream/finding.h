@@ -80,18 +80,18 @@ struct finding_detail {
     /* for timeout-auth: another port's login was unanswered, so this one was never asked */
     bool at_gate;
     /* for reset and not-smtp */
-    enum client_stage stage;
+    enum smtp_client_stage stage;
     /* Unix time, for "expired 3 days ago" */
     int64_t now_s;
 };
 
 /* The words of a session's error without the stage that stands before them. */
-const char *finding_cause(const struct err *err, enum client_stage stage);
+const char *finding_cause(const struct err *err, enum smtp_client_stage stage);
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
 /* The finding of a session that ended short of ready. timeout: what silence means at the point that
  * the attempt had reached. */
-enum finding finding_of_failure(const struct client_failure *failure, enum finding timeout);
+enum finding finding_of_failure(const struct smtp_client_failure *failure, enum finding timeout);
 /* The finding of a connection that died before SMTP began. */
 enum finding finding_of_err(const struct err *err);
 

@@ -24,9 +24,9 @@ static void say(struct sentence *s, const char *fmt, ...)
         s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
 }
 
-const char *finding_cause(const struct err *err, enum client_stage stage)
+const char *finding_cause(const struct err *err, enum smtp_client_stage stage)
 {
-    const char *first = client_stage_words(stage);
+    const char *first = smtp_client_stage_words(stage);
     size_t len = strlen(first);
     return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0
                ? err->words + len + 2
@@ -116,7 +116,7 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
     say(s, "%u cuts the connection", (unsigned)d->port.number);
     /* a stage is known only once SMTP began */
     if (d->address)
-        say(s, " while %s", client_stage_words(d->stage));
+        say(s, " while %s", smtp_client_stage_words(d->stage));
     say_reply(s, d);
     if (!d->reply)
         say(s, " (%s)", err_words(d, "connection reset"));
@@ -255,7 +255,7 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
     const char *offered =
         d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
     bool refused = d->reply && d->reply->code >= 400;
-    if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == CLIENT_AUTH) {
+    if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == SMTP_CLIENT_AUTH) {
         say(s,
             "%u does not log us in as the protocol has it (%s): the server is broken, or a "
             "middlebox interferes",
@@ -266,7 +266,7 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
         say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
         say(s, "%u offers no login that can be used", (unsigned)d->port.number);
-    if (!refused && d->err && d->stage == CLIENT_AUTH &&
+    if (!refused && d->err && d->stage == SMTP_CLIENT_AUTH &&
         (d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
         say(s, ": %s", err_words(d, ""));
         return;

@@ -148,7 +148,7 @@ static void adopt_winner(struct dial *d, struct rung *rung)
         end_stalled(l);
 }
 
-static void on_won(void *ctx, struct client *client, struct rung *rung)
+static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
 {
     struct dial *d = ctx;
     struct ladder *l = d->ladder;
@@ -321,11 +321,11 @@ usec ladder_closed_for(const struct ladder *l)
 
 /* ---- what happens to it ---- */
 
-void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failure *failure)
+void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure)
 {
     struct attempt_result result = {
         .finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
-    if (!failure || failure->fault == CLIENT_FAULT_REPLY)
+    if (!failure || failure->fault == SMTP_CLIENT_FAULT_REPLY)
         return;
     snprintf(result.words, sizeof result.words,
              "%u logs us in and then loses the session (%.200s): something on the way, or the "

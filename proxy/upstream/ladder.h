@@ -18,7 +18,7 @@ struct ladder;
 
 struct ladder_events {
     /* gives an idle authenticated session */
-    void (*session)(void *ctx, struct client *client, struct rung *rung, const char *identity);
+    void (*session)(void *ctx, struct smtp_client *client, struct rung *rung, const char *identity);
     /* a dial ended, a wait is over: look again at what is wanted */
     void (*changed)(void *ctx);
     /* no other port than this one works at the moment */
@@ -60,7 +60,7 @@ enum refusal ladder_reason(const struct ladder *l, char *words, size_t size);
 
 /* A session that never completed anything died on this port: others go first. failure: NULL is no
  * fault of the port. */
-void ladder_blame(struct ladder *l, struct rung *rung, const struct client_failure *failure);
+void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure);
 /* 530, 535, 534 outside of AUTH */
 void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply);
 /* a reload: the next AUTH goes alone; a changed secret ends a wait */
@@ -70,10 +70,10 @@ void ladder_network_changed(struct ladder *l);
 void ladder_set_tls(struct ladder *l, struct tls_context *tls);
 
 /* BDAT at this port: what is known as long as its EHLO says the same; what a session learnt. */
-enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
-                                     uint64_t fingerprint);
+enum smtp_client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
+                                          uint64_t fingerprint);
 void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint,
-                           enum client_chunking known);
+                           enum smtp_client_chunking known);
 
 const struct account_facts *ladder_facts(const struct ladder *l);
 enum standing ladder_standing(const struct ladder *l);

@@ -54,7 +54,7 @@ struct ladder {
 /* ---- ladder_state.c ---- */
 /* from memory, at start */
 void ladder_recall(struct ladder *l);
-void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses,
+void ladder_learn(struct ladder *l, const struct smtp_client *client, const struct addr *addresses,
                   size_t n);
 /* NULL: none */
 void ladder_set_best(struct ladder *l, struct rung *rung);

@@ -82,11 +82,11 @@ static bool learn_addresses(struct ladder *l, const struct addr *worked,
     return changed;
 }
 
-void ladder_learn(struct ladder *l, const struct client *client, const struct addr *addresses,
+void ladder_learn(struct ladder *l, const struct smtp_client *client, const struct addr *addresses,
                   size_t n)
 {
-    bool changed = learn_facts(l, client_ehlo(client));
-    changed = learn_addresses(l, client_peer(client), addresses, n) || changed;
+    bool changed = learn_facts(l, smtp_client_ehlo(client));
+    changed = learn_addresses(l, smtp_client_peer(client), addresses, n) || changed;
     if (changed)
         store(l);
 }
@@ -111,8 +111,8 @@ void ladder_set_best(struct ladder *l, struct rung *rung)
     store(l);
 }
 
-enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
-                                     uint64_t fingerprint)
+enum smtp_client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
+                                          uint64_t fingerprint)
 {
     for (size_t i = 0; i < l->record.nbdat; i++)
         if (l->record.bdat[i].port == rung->report->port.number &&
@@ -122,7 +122,7 @@ enum client_chunking ladder_chunking(const struct ladder *l, const struct rung *
 }
 
 void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint,
-                           enum client_chunking known)
+                           enum smtp_client_chunking known)
 {
     uint16_t port = rung->report->port.number;
     size_t i = 0;

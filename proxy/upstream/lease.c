@@ -105,7 +105,7 @@ static usec rate_wait(struct pool *p)
                : 0;
 }
 
-static void count_message(struct pool *p, struct session *s)
+static void count_message(struct pool *p, struct warm *s)
 {
     const struct rate_limit *rate = &p->env->cfg->rate;
     s->granted = loop_now(p->env->io->loop);
@@ -113,7 +113,7 @@ static void count_message(struct pool *p, struct session *s)
         (void)window_take(&p->rate, rate->messages, rate->period, s->granted);
 }
 
-static void grant(struct lease *lease, struct session *s)
+static void grant(struct lease *lease, struct warm *s)
 {
     stop_waiting(lease);
     count_message(lease->pool, s);
@@ -160,7 +160,7 @@ static bool serve_one(struct pool *p)
         if (nothing_for == lease->crowd)
             continue;
         /* Where no slot is left to dial another port with, another port was only wanted. */
-        struct session *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
+        struct warm *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
         if (s) {
             grant(lease, s);
             return true;
@@ -238,7 +238,7 @@ static void on_late(void *arg)
 {
     struct lease *lease = arg;
     struct pool *p = lease->pool;
-    struct session *s = rate_wait(p) > 0 ? NULL : pool_take(p, lease->identity, 0);
+    struct warm *s = rate_wait(p) > 0 ? NULL : pool_take(p, lease->identity, 0);
     enum refusal why;
     char words[512];
     if (s) {
@@ -299,7 +299,7 @@ void pool_warm(struct pool *p, const char *identity)
         ladder_is_closed(p->ladder, &why, words, sizeof words))
         return;
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it)
-        if (strcmp(CONTAINER(it, struct session, link)->identity, key) == 0)
+        if (strcmp(CONTAINER(it, struct warm, link)->identity, key) == 0)
             return;
     if (pool_settling(p, key, loop_now(p->env->io->loop) - p->env->cfg->port_patience))
         return;
@@ -307,7 +307,7 @@ void pool_warm(struct pool *p, const char *identity)
     ladder_supply(p->ladder, key, 1, pool_room(p));
 }
 
-struct client *lease_client(const struct lease *lease)
+struct smtp_client *lease_client(const struct lease *lease)
 {
     return lease->session ? lease->session->client : NULL;
 }
@@ -349,19 +349,19 @@ void lease_return(struct lease **lease, bool completed)
     lease_free(l);
 }
 
-static bool is_refused_login(const struct client_failure *why)
+static bool is_refused_login(const struct smtp_client_failure *why)
 {
     int code = why->reply ? why->reply->code : 0;
     return code == 530 || code == 534 || code == 535;
 }
 
-void lease_drop(struct lease **lease, bool completed, const struct client_failure *why)
+void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why)
 {
     struct lease *l = *lease;
     *lease = NULL;
     if (!l)
         return;
-    struct session *s = l->session;
+    struct warm *s = l->session;
     struct pool *p = l->pool;
     /* closed by the holder, or gone by itself */
     s->client = NULL;
@@ -373,7 +373,7 @@ void lease_drop(struct lease **lease, bool completed, const struct client_failur
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)
         ladder_blame(p->ladder, s->rung, why);
-    session_end(s);
+    warm_end(s);
     lease_free(l);
 }
 

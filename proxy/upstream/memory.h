@@ -17,7 +17,7 @@ struct memory_bdat {
     uint16_t port;
     /* of the EHLO text: what was learnt holds while it stays the same */
     uint64_t fingerprint;
-    enum client_chunking known;
+    enum smtp_client_chunking known;
 };
 
 struct memory_record {

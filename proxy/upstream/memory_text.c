@@ -126,7 +126,7 @@ static void read_bdat(struct memory_record *r, const struct slice *words, size_t
     if (known >= 0 && r->nbdat < MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) &&
         parse_number(words[2], 16, UINT64_MAX, &fingerprint))
         r->bdat[r->nbdat++] =
-            (struct memory_bdat){(uint16_t)port, fingerprint, (enum client_chunking)known};
+            (struct memory_bdat){(uint16_t)port, fingerprint, (enum smtp_client_chunking)known};
 }
 
 static void read_address(struct memory_record *r, const struct slice *words, size_t n)

@@ -12,7 +12,7 @@
 /* a session that needs longer to answer RSET is not worth its slot */
 #define SETTLING_PATIENCE (10 * USEC_PER_SEC)
 
-static const struct client_events idle_events;
+static const struct smtp_client_events idle_events;
 
 const char *pool_key(const struct upstream_env *env, const char *identity)
 {
@@ -28,7 +28,7 @@ static void arm_upkeep(struct pool *p);
 
 /* ---- lists ---- */
 
-void session_move(struct session *s, enum session_state state)
+void warm_move(struct warm *s, enum warm_state state)
 {
     struct pool *p = s->pool;
     if (!link_is_alone(&s->link)) {
@@ -44,14 +44,14 @@ void session_move(struct session *s, enum session_state state)
     }
 }
 
-static void session_destroy(void *arg)
+static void warm_destroy(void *arg)
 {
-    struct session *s = arg;
+    struct warm *s = arg;
     free(s->identity);
     free(s);
 }
 
-void session_end(struct session *s)
+void warm_end(struct warm *s)
 {
     struct pool *p = s->pool;
     if (!link_is_alone(&s->link)) {
@@ -59,8 +59,8 @@ void session_end(struct session *s)
         p->sessions[s->state].n--;
     }
     if (s->client)
-        client_quit(&s->client);
-    loop_free_later(p->env->io->loop, s, session_destroy);
+        smtp_client_quit(&s->client);
+    loop_free_later(p->env->io->loop, s, warm_destroy);
     /* a slot is free */
     pool_serve_later(p);
 }
@@ -80,7 +80,7 @@ unsigned pool_room(const struct pool *p)
     return used < max ? max - used : 0;
 }
 
-bool session_is_worn(const struct session *s)
+bool warm_is_worn(const struct warm *s)
 {
     const struct pool *p = s->pool;
     const struct upstream_config *cfg = p->env->cfg;
@@ -90,42 +90,42 @@ bool session_is_worn(const struct session *s)
 
 /* ---- idle sessions ---- */
 
-static void on_idle_lost(void *ctx, const struct client_failure *failure)
+static void on_idle_lost(void *ctx, const struct smtp_client_failure *failure)
 {
-    struct session *s = ctx;
+    struct warm *s = ctx;
     const struct pool *p = s->pool;
     /* it frees itself */
     s->client = NULL;
     log_event(p->env->io->log, LOG_DEBUG, "a resting session ended",
               log_str("account", p->env->cfg->name), log_num("port", s->rung->report->port.number),
               log_str("why", failure->err.words));
-    session_end(s);
+    warm_end(s);
 }
 
 static void on_idle_ready(void *ctx)
 {
-    struct session *s = ctx;
+    struct warm *s = ctx;
     if (s->state == SESSION_SETTLING)
         pool_settle(s);
 }
 
-static const struct client_events idle_events = {.ready = on_idle_ready, .lost = on_idle_lost};
+static const struct smtp_client_events idle_events = {.ready = on_idle_ready, .lost = on_idle_lost};
 
-void pool_settle(struct session *s)
+void pool_settle(struct warm *s)
 {
     struct pool *p = s->pool;
-    client_set_owner(s->client, &idle_events, s);
-    ladder_learn_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint,
-                          client_chunking(s->client));
-    if (!client_is_idle(s->client)) {
-        session_move(s, SESSION_SETTLING);
+    smtp_client_set_owner(s->client, &idle_events, s);
+    ladder_learn_chunking(p->ladder, s->rung, smtp_client_ehlo(s->client)->fingerprint,
+                          smtp_client_chunking(s->client));
+    if (!smtp_client_is_idle(s->client)) {
+        warm_move(s, SESSION_SETTLING);
         return;
     }
-    if (p->retired || session_is_worn(s)) {
-        session_end(s);
+    if (p->retired || warm_is_worn(s)) {
+        warm_end(s);
         return;
     }
-    session_move(s, SESSION_IDLE);
+    warm_move(s, SESSION_IDLE);
     pool_serve_later(p);
 }
 
@@ -137,24 +137,25 @@ static void count_lease(const struct pool *p, bool reused)
     p->env->tally->leases_reused += reused;
 }
 
-struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
+struct warm *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 {
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
-        struct session *s = CONTAINER(it, struct session, link);
+        struct warm *s = CONTAINER(it, struct warm, link);
         if (strcmp(s->identity, identity) != 0 || (avoid && s->rung->report->port.number == avoid))
             continue;
         s->rested = s->last_used < now_of(p);
         /* a fresh one is good whatever the limits: no endless dialling */
-        if (s->rested && (session_is_worn(s) || !client_is_idle(s->client))) {
-            session_end(s);
+        if (s->rested && (warm_is_worn(s) || !smtp_client_is_idle(s->client))) {
+            warm_end(s);
             continue;
         }
-        session_move(s, SESSION_LEASED);
+        warm_move(s, SESSION_LEASED);
         count_lease(p, s->rested || s->completed > 0);
         if (s->rested)
-            client_mark_pooled(s->client);
-        client_set_chunking(
-            s->client, ladder_chunking(p->ladder, s->rung, client_ehlo(s->client)->fingerprint));
+            smtp_client_mark_pooled(s->client);
+        smtp_client_set_chunking(
+            s->client,
+            ladder_chunking(p->ladder, s->rung, smtp_client_ehlo(s->client)->fingerprint));
         return s;
     }
     return NULL;
@@ -163,9 +164,9 @@ struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid)
 void pool_forget_rested(struct pool *p, usec until)
 {
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it) {
-        struct session *s = CONTAINER(it, struct session, link);
+        struct warm *s = CONTAINER(it, struct warm, link);
         if (s->last_used <= until)
-            session_end(s);
+            warm_end(s);
     }
 }
 
@@ -181,10 +182,10 @@ void pool_make_room(struct pool *p, const char *identity)
         return;
     /* the one that rested longest */
     for (struct link *it = head->prev; it != head; it = it->prev) {
-        struct session *s = CONTAINER(it, struct session, link);
+        struct warm *s = CONTAINER(it, struct warm, link);
         if (strcmp(s->identity, identity) == 0)
             continue;
-        session_end(s);
+        warm_end(s);
         return;
     }
 }
@@ -193,15 +194,15 @@ unsigned pool_settling(const struct pool *p, const char *identity, usec since)
 {
     unsigned n = 0;
     LIST_EACH (&p->sessions[SESSION_SETTLING].list, it) {
-        const struct session *s = CONTAINER(it, struct session, link);
-        n += s->last_used > since && !session_is_worn(s) && strcmp(s->identity, identity) == 0;
+        const struct warm *s = CONTAINER(it, struct warm, link);
+        n += s->last_used > since && !warm_is_worn(s) && strcmp(s->identity, identity) == 0;
     }
     return n;
 }
 
 /* ---- upkeep, on its own timer: the request path never does housekeeping ---- */
 
-static usec end_of_rest(const struct session *s)
+static usec end_of_rest(const struct warm *s)
 {
     const struct upstream_config *cfg = s->pool->env->cfg;
     usec rest =
@@ -210,12 +211,12 @@ static usec end_of_rest(const struct session *s)
     return s->state == SESSION_IDLE && age < rest ? age : rest;
 }
 
-static void keep_up(struct pool *p, enum session_state state)
+static void keep_up(struct pool *p, enum warm_state state)
 {
     LIST_EACH (&p->sessions[state].list, it) {
-        struct session *s = CONTAINER(it, struct session, link);
+        struct warm *s = CONTAINER(it, struct warm, link);
         if (end_of_rest(s) <= now_of(p))
-            session_end(s);
+            warm_end(s);
     }
 }
 
@@ -234,7 +235,7 @@ static void arm_upkeep(struct pool *p)
         if (state == SESSION_LEASED)
             continue;
         LIST_EACH (&p->sessions[state].list, it) {
-            usec end = end_of_rest(CONTAINER(it, struct session, link));
+            usec end = end_of_rest(CONTAINER(it, struct warm, link));
             next = end < next ? end : next;
         }
     }
@@ -246,20 +247,21 @@ static void arm_upkeep(struct pool *p)
 
 /* ---- what the ladder delivers ---- */
 
-static void on_session(void *ctx, struct client *client, struct rung *rung, const char *identity)
+static void on_session(void *ctx, struct smtp_client *client, struct rung *rung,
+                       const char *identity)
 {
     struct pool *p = ctx;
-    struct session *s = NEW(struct session);
+    struct warm *s = NEW(struct warm);
     s->pool = p;
     s->client = client;
     s->rung = rung;
     s->identity = mem_string(identity);
     s->opened = now_of(p);
     link_init(&s->link);
-    client_set_owner(client, &idle_events, s);
+    smtp_client_set_owner(client, &idle_events, s);
     if (p->env->tally)
         p->env->tally->sessions++;
-    session_move(s, SESSION_IDLE);
+    warm_move(s, SESSION_IDLE);
     pool_serve_later(p);
 }
 
@@ -331,7 +333,7 @@ void pool_free(struct pool **pool)
         return;
     for (int state = 0; state < SESSION_STATES; state++)
         LIST_EACH (&p->sessions[state].list, it)
-            session_end(CONTAINER(it, struct session, link));
+            warm_end(CONTAINER(it, struct warm, link));
     deferred_cancel(&p->later);
     timer_free(&p->upkeep);
     timer_free(&p->again);

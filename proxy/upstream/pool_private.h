@@ -6,7 +6,7 @@
 #include "io/loop.h"
 #include "upstream/pool.h"
 
-enum session_state {
+enum warm_state {
     /* ready for a lease; the front was used last */
     SESSION_IDLE,
     SESSION_LEASED,
@@ -15,12 +15,12 @@ enum session_state {
     SESSION_STATES
 };
 
-struct session {
+struct warm {
     struct link link;
-    enum session_state state;
+    enum warm_state state;
     struct pool *pool;
     /* NULL once it is dead */
-    struct client *client;
+    struct smtp_client *client;
     struct rung *rung;
     char *identity;
     /* last_used: of one that settles, since when */
@@ -33,7 +33,7 @@ struct session {
     bool rested;
 };
 
-struct session_list {
+struct warm_list {
     struct link list;
     unsigned n;
 };
@@ -53,7 +53,7 @@ struct lease {
     struct pool *pool;
     struct account *account;
     /* NULL: waiting */
-    struct session *session;
+    struct warm *session;
     char *identity;
     /* while waiting */
     struct crowd *crowd;
@@ -69,7 +69,7 @@ struct pool {
     const struct upstream_env *env;
     struct account *account;
     struct ladder *ladder;
-    struct session_list sessions[SESSION_STATES];
+    struct warm_list sessions[SESSION_STATES];
     struct link waiting;
     unsigned nwaiting, navoiding;
     struct link crowds;
@@ -85,15 +85,15 @@ struct pool {
 };
 
 /* ---- pool.c ---- */
-void session_move(struct session *s, enum session_state state);
+void warm_move(struct warm *s, enum warm_state state);
 /* QUITs what lives, frees */
-void session_end(struct session *s);
+void warm_end(struct warm *s);
 /* max_messages, max_age */
-bool session_is_worn(const struct session *s);
+bool warm_is_worn(const struct warm *s);
 /* an idle one that is still good, now leased; NULL: none */
-struct session *pool_take(struct pool *p, const char *identity, uint16_t avoid);
+struct warm *pool_take(struct pool *p, const char *identity, uint16_t avoid);
 /* a returned session: idle, or on its way there */
-void pool_settle(struct session *s);
+void pool_settle(struct warm *s);
 /* idle sessions not used since: the same NAT forgot them too */
 void pool_forget_rested(struct pool *p, usec until);
 unsigned pool_sessions(const struct pool *p);

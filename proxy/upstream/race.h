@@ -12,7 +12,7 @@ struct race;
 /* All from the loop. After won, failed and refused the owner frees the race. */
 struct race_events {
     /* The losers are closed, those who stood still have their finding. Gives the session. */
-    void (*won)(void *ctx, struct client *client, struct rung *rung);
+    void (*won)(void *ctx, struct smtp_client *client, struct rung *rung);
     /* every port has its finding */
     void (*failed)(void *ctx);
     /* the credentials were refused: the caller stops all else */

@@ -11,28 +11,28 @@
 /* PRODUCT reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
 #define FIRST_REPLY_TIMEOUT (5 * USEC_PER_SEC)
 
-static enum client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)
+static enum smtp_client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)
 {
     if (mode == PORT_IMPLICIT)
-        return CLIENT_TLS_IMPLICIT;
+        return SMTP_CLIENT_TLS_IMPLICIT;
     if (mode == PORT_PLAIN || cfg->tls == TLS_OFF)
-        return CLIENT_TLS_NONE;
-    return cfg->tls == TLS_MAY ? CLIENT_TLS_MAY : CLIENT_TLS_STARTTLS;
+        return SMTP_CLIENT_TLS_NONE;
+    return cfg->tls == TLS_MAY ? SMTP_CLIENT_TLS_MAY : SMTP_CLIENT_TLS_STARTTLS;
 }
 
-static enum client_auth_choice auth_for(const struct upstream_config *cfg)
+static enum smtp_client_auth_choice auth_for(const struct upstream_config *cfg)
 {
     if (!cfg->username)
-        return CLIENT_AUTH_NONE;
+        return SMTP_CLIENT_AUTH_NONE;
     switch (cfg->auth) {
-    case AUTH_NONE: return CLIENT_AUTH_NONE;
-    case AUTH_PLAIN: return CLIENT_AUTH_PLAIN;
-    case AUTH_LOGIN: return CLIENT_AUTH_LOGIN;
-    case AUTH_CRAM_MD5: return CLIENT_AUTH_CRAM_MD5;
-    case AUTH_SCRAM_SHA_256: return CLIENT_AUTH_SCRAM_SHA_256;
+    case AUTH_NONE: return SMTP_CLIENT_AUTH_NONE;
+    case AUTH_PLAIN: return SMTP_CLIENT_AUTH_PLAIN;
+    case AUTH_LOGIN: return SMTP_CLIENT_AUTH_LOGIN;
+    case AUTH_CRAM_MD5: return SMTP_CLIENT_AUTH_CRAM_MD5;
+    case AUTH_SCRAM_SHA_256: return SMTP_CLIENT_AUTH_SCRAM_SHA_256;
     case AUTH_AUTO: break;
     }
-    return CLIENT_AUTH_AUTO;
+    return SMTP_CLIENT_AUTH_AUTO;
 }
 
 void rung_init(struct rung *r, size_t index, struct port_report *report,
@@ -46,11 +46,11 @@ void rung_init(struct rung *r, size_t index, struct port_report *report,
                        .tried = loop_now(env->io->loop),
                        .resume_key = mem_alloc(room)};
     snprintf(r->resume_key, room, "%s:%u", cfg->host, (unsigned)port->number);
-    enum client_tls mode = tls_for(cfg, port->mode);
-    r->settings = (struct client_settings){
+    enum smtp_client_tls mode = tls_for(cfg, port->mode);
+    r->settings = (struct smtp_client_settings){
         .helo = helo,
         .tls = mode,
-        .context = mode == CLIENT_TLS_NONE ? NULL : tls,
+        .context = mode == SMTP_CLIENT_TLS_NONE ? NULL : tls,
         .needs_verified = !cfg->plaintext_auth,
         .auth = auth_for(cfg),
         .resume_key = r->resume_key,

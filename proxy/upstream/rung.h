@@ -22,7 +22,7 @@ struct rung {
     /* in the order of preference */
     size_t index;
     /* borrowed by the sessions on this port */
-    struct client_settings settings;
+    struct smtp_client_settings settings;
     /* "host:port" */
     char *resume_key;
     struct port_report *report;

@@ -83,7 +83,7 @@ static inline struct snapshot *a_snapshot(void)
     s->started_ms = s->reloads.last_good_ms = NOW_MS - 3600 * 1000;
     snprintf(s->nonce, sizeof s->nonce, "0123456789abcdef");
     s->listeners = mem_alloc(sizeof *s->listeners);
-    s->listeners[0] = (struct listener_view){
+    s->listeners[0] = (struct listener_shown){
         .name = "default", .address = "127.0.0.1:25", .clients = 1, .max_clients = 1000};
     s->nlisteners = 1;
     return s;

@@ -10,11 +10,12 @@
 
 #include "relay/failure.h"
 
-static const enum client_fault faults[] = {CLIENT_FAULT_LINK, CLIENT_FAULT_TIMEOUT,
-                                           CLIENT_FAULT_REPLY, CLIENT_FAULT_PROTOCOL};
+static const enum smtp_client_fault faults[] = {SMTP_CLIENT_FAULT_LINK, SMTP_CLIENT_FAULT_TIMEOUT,
+                                                SMTP_CLIENT_FAULT_REPLY,
+                                                SMTP_CLIENT_FAULT_PROTOCOL};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
-static struct loss loss(enum loss_stage stage, enum client_fault fault)
+static struct loss loss(enum loss_stage stage, enum smtp_client_fault fault)
 {
     return (struct loss){
         .stage = stage, .fault = fault, .replayable = true, .promised = true, .awaited = true};
@@ -44,7 +45,7 @@ static void a_lost_link_is_replaced_once(void **state)
         for (size_t f = 0; f < FAULTS; f++) {
             struct loss l = loss(s, faults[f]);
             struct decision d = failure_judge(&l);
-            if (faults[f] == CLIENT_FAULT_PROTOCOL && s != STAGE_REST) {
+            if (faults[f] == SMTP_CLIENT_FAULT_PROTOCOL && s != STAGE_REST) {
                 assert_int_equal(d.cure, CURE_ANSWER);
                 assert_int_equal(d.say, OWN_MALFORMED);
                 continue;
@@ -61,26 +62,26 @@ static void a_lost_link_is_replaced_once(void **state)
 static void a_body_too_large_is_not_replayed(void **state)
 {
     (void)state;
-    struct loss l = loss(STAGE_BODY, CLIENT_FAULT_LINK);
+    struct loss l = loss(STAGE_BODY, SMTP_CLIENT_FAULT_LINK);
     l.replayable = false;
     struct decision d = failure_judge(&l);
     assert_int_equal(d.cure, CURE_ANSWER);
     assert_int_equal(d.say, OWN_NOT_REPLAYABLE);
-    l.fault = CLIENT_FAULT_PROTOCOL;
+    l.fault = SMTP_CLIENT_FAULT_PROTOCOL;
     assert_int_equal(failure_judge(&l).say, OWN_MALFORMED);
 }
 
 static void dead_on_first_use_does_not_count_but_ends(void **state)
 {
     (void)state;
-    struct loss l = loss(STAGE_ENVELOPE, CLIENT_FAULT_LINK);
+    struct loss l = loss(STAGE_ENVELOPE, SMTP_CLIENT_FAULT_LINK);
     l.first_use = l.replaced = true;
     assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
     assert_false(failure_judge(&l).other_port);
     /* leftovers of the pooled session, not an answer to us */
-    l.fault = CLIENT_FAULT_PROTOCOL;
+    l.fault = SMTP_CLIENT_FAULT_PROTOCOL;
     assert_int_equal(failure_judge(&l).cure, CURE_REPLACE_SILENTLY);
-    l.fault = CLIENT_FAULT_LINK;
+    l.fault = SMTP_CLIENT_FAULT_LINK;
     l.first_uses = 1000;
     assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
 }
@@ -88,7 +89,7 @@ static void dead_on_first_use_does_not_count_but_ends(void **state)
 static void nothing_owed_nothing_done(void **state)
 {
     (void)state;
-    struct loss l = loss(STAGE_REST, CLIENT_FAULT_LINK);
+    struct loss l = loss(STAGE_REST, SMTP_CLIENT_FAULT_LINK);
     l.promised = l.awaited = false;
     assert_int_equal(failure_judge(&l).cure, CURE_LATER);
     l.promised = true;

@@ -84,7 +84,8 @@ static void add(struct recipients *rs, const char *to, int n)
 {
     struct address a;
     assert_true(address_parse(slice_of(to), &a));
-    recipients_add(rs, &a, &(struct rcpt_params){0}, (struct server_command *)(void *)&tickets[n]);
+    recipients_add(rs, &a, &(struct rcpt_params){0},
+                   (struct smtp_server_command *)(void *)&tickets[n]);
 }
 
 static struct recipient *ask(struct recipients *rs)

@@ -60,7 +60,7 @@ static struct buf unescape(const char *text)
 
 static void call_mail(struct world *w, char *args)
 {
-    struct client_mail mail = {.from = slice_of("")};
+    struct smtp_client_mail mail = {.from = slice_of("")};
     bool first = true;
     for (char *word = strtok(args, " "); word; word = strtok(NULL, " ")) {
         if (first && strcmp(word, "<>") != 0)
@@ -77,7 +77,7 @@ static void call_mail(struct world *w, char *args)
             mail.envid = slice_of(word + 6);
         first = false;
     }
-    client_mail(w->client, &mail);
+    smtp_client_mail(w->client, &mail);
 }
 
 static void call_rcpt(struct world *w, char *args)
@@ -93,14 +93,14 @@ static void call_rcpt(struct world *w, char *args)
             orcpt = slice_of(word + 6);
         first = false;
     }
-    client_rcpt(w->client, to, notify, orcpt);
+    smtp_client_rcpt(w->client, to, notify, orcpt);
 }
 
 static void call_auth(struct world *w, char *args)
 {
     char *user = strtok(args, " "), *password = strtok(NULL, " ");
     struct secret *secret = secret_new(slice_of(password));
-    client_auth(w->client, &(struct client_credential){user, secret});
+    smtp_client_auth(w->client, &(struct smtp_client_credential){user, secret});
     secret_free(&secret);
 }
 
@@ -135,13 +135,13 @@ static void call_in(struct world *w, const char *what)
     else if (!strcmp(copy, "rcpt"))
         call_rcpt(w, args);
     else if (!strcmp(copy, "pooled"))
-        client_mark_pooled(w->client);
+        smtp_client_mark_pooled(w->client);
     else if (!strcmp(copy, "chunking"))
-        client_set_chunking(w->client, !strcmp(args, "proven")   ? CHUNKING_PROVEN
-                                       : !strcmp(args, "broken") ? CHUNKING_BROKEN
-                                                                 : CHUNKING_UNPROVEN);
+        smtp_client_set_chunking(w->client, !strcmp(args, "proven")   ? CHUNKING_PROVEN
+                                            : !strcmp(args, "broken") ? CHUNKING_BROKEN
+                                                                      : CHUNKING_UNPROVEN);
     else if (!strcmp(copy, "begin"))
-        client_begin_body(w->client);
+        smtp_client_begin_body(w->client);
     else if (!strcmp(copy, "body"))
         call_body(w, args);
     else if (!strcmp(copy, "fill"))
@@ -149,13 +149,13 @@ static void call_in(struct world *w, const char *what)
     else if (!strcmp(copy, "end"))
         w->end_wanted = true, world_pump_body(w);
     else if (!strcmp(copy, "rset"))
-        client_rset(w->client);
+        smtp_client_rset(w->client);
     else if (!strcmp(copy, "quit"))
-        client_quit(&w->client);
+        smtp_client_quit(&w->client);
     else if (!strcmp(copy, "close"))
-        client_close(&w->client);
+        smtp_client_close(&w->client);
     else if (!strcmp(copy, "abort"))
-        w->client = client_abort(w->client) ? w->client : NULL;
+        w->client = smtp_client_abort(w->client) ? w->client : NULL;
     else
         wrong(current, "no such call: %s", what);
     free(copy);
@@ -170,9 +170,10 @@ static void set(struct dialog *d, const char *key, const char *value)
                                        "login", "cram-md5", "scram-sha-256"};
     struct world *w = &d->world;
     for (int i = 0; !strcmp(key, "tls") && i < 4; i++)
-        w->settings.tls = !strcmp(value, tls[i]) ? (enum client_tls)i : w->settings.tls;
+        w->settings.tls = !strcmp(value, tls[i]) ? (enum smtp_client_tls)i : w->settings.tls;
     for (int i = 0; !strcmp(key, "auth") && i < 6; i++)
-        w->settings.auth = !strcmp(value, auth[i]) ? (enum client_auth_choice)i : w->settings.auth;
+        w->settings.auth =
+            !strcmp(value, auth[i]) ? (enum smtp_client_auth_choice)i : w->settings.auth;
     if (!strcmp(key, "needs_verified"))
         w->settings.needs_verified = !strcmp(value, "yes");
     if (!strcmp(key, "steps"))
@@ -195,12 +196,13 @@ static void set(struct dialog *d, const char *key, const char *value)
 static void check(struct dialog *d, const char *what)
 {
     static const char *const knowledge[] = {"unproven", "proven", "broken"};
-    struct client *c = d->world.client;
+    struct smtp_client *c = d->world.client;
     char now[200] = "gone";
     if (c)
-        snprintf(now, sizeof now, "%s %s flights=%u %s%s", client_is_idle(c) ? "idle" : "busy",
-                 knowledge[client_chunking(c)], client_flights(c),
-                 client_uses_bdat(c) ? "bdat" : "data", client_mechanism(c)[0] ? " auth" : "");
+        snprintf(now, sizeof now, "%s %s flights=%u %s%s", smtp_client_is_idle(c) ? "idle" : "busy",
+                 knowledge[smtp_client_chunking(c)], smtp_client_flights(c),
+                 smtp_client_uses_bdat(c) ? "bdat" : "data",
+                 smtp_client_mechanism(c)[0] ? " auth" : "");
     if (!strstr(now, what))
         wrong(d, "it is \"%s\"", now);
 }
@@ -279,7 +281,7 @@ static void play_line(struct dialog *d, char *line)
         buf_free(&now);
     }
     if (!strcmp(line, "tls")) {
-        if (w->settings.tls != CLIENT_TLS_IMPLICIT)
+        if (w->settings.tls != SMTP_CLIENT_TLS_IMPLICIT)
             world_shake(w);
         return;
     }

@@ -108,7 +108,7 @@ static void test_what_scram_cannot_carry(void **state)
 
 /* ---- a server that knows SCRAM ---- */
 
-struct server {
+struct smtp_server {
     Gsasl *library;
     Gsasl_session *session;
 };
@@ -121,7 +121,7 @@ static int answer_server(Gsasl *library, Gsasl_session *session, Gsasl_property 
     return gsasl_property_set(session, GSASL_PASSWORD, password);
 }
 
-static void server_begin(struct server *v, const char *iterations)
+static void server_begin(struct smtp_server *v, const char *iterations)
 {
     assert_int_equal(gsasl_init(&v->library), GSASL_OK);
     gsasl_callback_set(v->library, answer_server);
@@ -129,14 +129,14 @@ static void server_begin(struct server *v, const char *iterations)
     assert_int_equal(gsasl_property_set(v->session, GSASL_SCRAM_ITER, iterations), GSASL_OK);
 }
 
-static void server_end(struct server *v)
+static void smtp_server_end(struct smtp_server *v)
 {
     gsasl_finish(v->session);
     gsasl_done(v->library);
 }
 
 /* Both in base64; gives the challenge. */
-static char *server_step(struct server *v, const char *response)
+static char *smtp_server_step(struct smtp_server *v, const char *response)
 {
     char *out = NULL;
     int rc = gsasl_step64(v->session, response, &out);
@@ -147,14 +147,14 @@ static char *server_step(struct server *v, const char *response)
 }
 
 /* Up to the server's last word; gives that. */
-static char *until_proof(struct sasl *s, struct server *v)
+static char *until_proof(struct sasl *s, struct smtp_server *v)
 {
-    char *first = step(s, ""), *challenge = server_step(v, first);
+    char *first = step(s, ""), *challenge = smtp_server_step(v, first);
     assert_true(sasl_next_is_slow(s));
     char *final = step(s, challenge);
     assert_non_null(final);
     assert_false(sasl_is_satisfied(s));
-    char *proof = server_step(v, final);
+    char *proof = smtp_server_step(v, final);
     free(first);
     free(challenge);
     free(final);
@@ -164,7 +164,7 @@ static char *until_proof(struct sasl *s, struct server *v)
 static void test_scram(void **state)
 {
     (void)state;
-    struct server v;
+    struct smtp_server v;
     struct sasl *s = make(SASL_SCRAM_SHA_256);
     assert_true(sasl_speaks_first(s));
     server_begin(&v, "4096");
@@ -173,14 +173,14 @@ static void test_scram(void **state)
     assert_true(sasl_is_satisfied(s));
     expect_step(s, proof, NULL);
     free(proof);
-    server_end(&v);
+    smtp_server_end(&v);
     sasl_free(&s);
 }
 
 static void test_scram_forged_proof(void **state)
 {
     (void)state;
-    struct server v;
+    struct smtp_server v;
     struct sasl *s = make(SASL_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v),
@@ -189,14 +189,14 @@ static void test_scram_forged_proof(void **state)
     assert_false(sasl_is_satisfied(s));
     free(forged);
     free(proof);
-    server_end(&v);
+    smtp_server_end(&v);
     sasl_free(&s);
 }
 
 static void test_scram_error_instead_of_proof(void **state)
 {
     (void)state;
-    struct server v;
+    struct smtp_server v;
     struct sasl *s = make(SASL_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v), *error = encoded("e=invalid-proof");
@@ -208,7 +208,7 @@ static void test_scram_error_instead_of_proof(void **state)
     assert_false(sasl_is_satisfied(s));
     free(error);
     free(proof);
-    server_end(&v);
+    smtp_server_end(&v);
     sasl_free(&s);
 }
 
@@ -283,7 +283,7 @@ static void say_challenge(struct world *w, const char *base64)
 static void begin_session(struct world *w)
 {
     world_begin(w, no_call);
-    w->settings.auth = CLIENT_AUTH_AUTO;
+    w->settings.auth = SMTP_CLIENT_AUTH_AUTO;
     w->settings.needs_verified = false;
     world_connect(w);
     world_say_line(w, "220 hi");
@@ -291,19 +291,19 @@ static void begin_session(struct world *w)
     world_say_line(w, "250-up\r\n250 AUTH LOGIN PLAIN SCRAM-SHA-256");
     expect_event(w, "auth_wanted");
     struct secret *secret = secret_new(slice_of(password));
-    client_auth(w->client, &(struct client_credential){user, secret});
+    smtp_client_auth(w->client, &(struct smtp_client_credential){user, secret});
     secret_free(&secret);
 }
 
 /* Up to the point where the server has said its proof, or a forged one. */
-static void play_scram(struct world *w, struct server *v, const char *forged)
+static void play_scram(struct world *w, struct smtp_server *v, const char *forged)
 {
     server_begin(v, "4096");
     char *line = heard(w);
     assert_memory_equal(line, "AUTH SCRAM-SHA-256 ", 19);
-    char *challenge = server_step(v, line + 19);
+    char *challenge = smtp_server_step(v, line + 19);
     say_challenge(w, challenge);
-    char *final = heard(w), *proof = server_step(v, final);
+    char *final = heard(w), *proof = smtp_server_step(v, final);
     say_challenge(w, forged ? forged : proof);
     free(line);
     free(challenge);
@@ -315,7 +315,7 @@ static void test_session_scram(void **state)
 {
     (void)state;
     struct world w;
-    struct server v;
+    struct smtp_server v;
     begin_session(&w);
     play_scram(&w, &v, NULL);
     char *empty = heard(&w);
@@ -323,9 +323,9 @@ static void test_session_scram(void **state)
     free(empty);
     world_say_line(&w, "235 2.7.0 ok");
     expect_event(&w, "ready");
-    assert_string_equal(client_mechanism(w.client), "SCRAM-SHA-256");
-    assert_true(client_used_auth_command(w.client));
-    server_end(&v);
+    assert_string_equal(smtp_client_mechanism(w.client), "SCRAM-SHA-256");
+    assert_true(smtp_client_used_auth_command(w.client));
+    smtp_server_end(&v);
     assert_int_equal(world_end(&w), 0);
 }
 
@@ -333,13 +333,13 @@ static void test_session_scram_forged(void **state)
 {
     (void)state;
     struct world w;
-    struct server v;
+    struct smtp_server v;
     char *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     begin_session(&w);
     play_scram(&w, &v, forged);
     expect_event(&w, "lost auth protocol");
     free(forged);
-    server_end(&v);
+    smtp_server_end(&v);
     assert_int_equal(world_end(&w), 0);
 }
 
@@ -348,10 +348,10 @@ static void test_session_scram_yes_without_proof(void **state)
 {
     (void)state;
     struct world w;
-    struct server v;
+    struct smtp_server v;
     begin_session(&w);
     server_begin(&v, "4096");
-    char *line = heard(&w), *challenge = server_step(&v, line + 19);
+    char *line = heard(&w), *challenge = smtp_server_step(&v, line + 19);
     say_challenge(&w, challenge);
     char *final = heard(&w);
     world_say_line(&w, "235 2.7.0 welcome");
@@ -359,7 +359,7 @@ static void test_session_scram_yes_without_proof(void **state)
     free(line);
     free(challenge);
     free(final);
-    server_end(&v);
+    smtp_server_end(&v);
     assert_int_equal(world_end(&w), 0);
 }
 
@@ -369,20 +369,21 @@ static void test_session_closed_while_deriving(void **state)
 {
     (void)state;
     struct world w;
-    struct server v;
+    struct smtp_server v;
     begin_session(&w);
     server_begin(&v, "4096");
-    char *line = heard(&w), *challenge = server_step(&v, line + 19), text[1000];
+    char *line = heard(&w), *challenge = smtp_server_step(&v, line + 19), text[1000];
     struct err err;
     int n = snprintf(text, sizeof text, "334 %s\r\n", challenge);
     assert_true(sim_end_write(w.end, text, (size_t)n, &err) == n);
-    while (w.client && client_stage(w.client) == CLIENT_AUTH && sim_living(w.sim).jobs == 0)
+    while (w.client && smtp_client_stage(w.client) == SMTP_CLIENT_AUTH &&
+           sim_living(w.sim).jobs == 0)
         sim_run_for(w.sim, 10);
     assert_int_equal(sim_living(w.sim).jobs, 1);
-    client_close(&w.client);
+    smtp_client_close(&w.client);
     free(line);
     free(challenge);
-    server_end(&v);
+    smtp_server_end(&v);
     assert_int_equal(world_end(&w), 0);
 }
 

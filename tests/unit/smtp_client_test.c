@@ -40,12 +40,12 @@ static bool has_event(struct world *w, const char *text)
 
 static void mail(struct world *w)
 {
-    client_mail(w->client, &(struct client_mail){.from = slice_of("a@example.test")});
+    smtp_client_mail(w->client, &(struct smtp_client_mail){.from = slice_of("a@example.test")});
 }
 
 static void rcpt(struct world *w, const char *to)
 {
-    client_rcpt(w->client, slice_of(to), slice_of(""), slice_of(""));
+    smtp_client_rcpt(w->client, slice_of(to), slice_of(""), slice_of(""));
 }
 
 static void test_endless_reply(void **state)
@@ -65,20 +65,20 @@ static void test_one_turn_is_one_write(void **state)
     (void)state;
     struct world w;
     begin(&w, "\r\n250-PIPELINING\r\n250-CHUNKING");
-    client_set_chunking(w.client, CHUNKING_PROVEN);
+    smtp_client_set_chunking(w.client, CHUNKING_PROVEN);
     mail(&w);
     rcpt(&w, "b@example.test");
     rcpt(&w, "c@example.test");
     world_run(&w);
     assert_int_equal(w.reads, 1);
     world_say_line(&w, "250 ok\r\n250 ok\r\n250 ok");
-    client_begin_body(w.client);
-    client_body(w.client, slice_of("Subject: x\r\n"));
-    client_body(w.client, slice_of("\r\n"));
-    client_end_body(w.client);
+    smtp_client_begin_body(w.client);
+    smtp_client_body(w.client, slice_of("Subject: x\r\n"));
+    smtp_client_body(w.client, slice_of("\r\n"));
+    smtp_client_end_body(w.client);
     world_run(&w);
     assert_int_equal(w.reads, 2);
-    assert_int_equal(client_flights(w.client), 2);
+    assert_int_equal(smtp_client_flights(w.client), 2);
     assert_int_equal(world_end(&w), 0);
 }
 
@@ -143,37 +143,37 @@ static size_t below(size_t n)
 static void random_action(struct world *w)
 {
     char octets[3000];
-    struct client *c = w->client;
+    struct smtp_client *c = w->client;
     if (!c)
         return;
     memset(octets, '.', sizeof octets);
     for (size_t i = 40; i + 1 < sizeof octets; i += 41)
         memcpy(octets + i, "\r\n", 2);
     switch (below(16)) {
-    case 0: client_mark_pooled(c); break;
+    case 0: smtp_client_mark_pooled(c); break;
     case 1:
     case 2:
     case 3:
-        if (client_is_idle(c))
+        if (smtp_client_is_idle(c))
             mail(w);
         break;
     case 4:
     case 5: rcpt(w, "b@example.test"); break;
     case 6:
-    case 7: client_begin_body(c); break;
+    case 7: smtp_client_begin_body(c); break;
     case 8:
-    case 9: client_body(c, slice_make(octets, below(sizeof octets))); break;
+    case 9: smtp_client_body(c, slice_make(octets, below(sizeof octets))); break;
     case 10:
-    case 11: client_end_body(c); break;
+    case 11: smtp_client_end_body(c); break;
     case 12:
         if (below(8) == 0)
-            client_rset(c);
+            smtp_client_rset(c);
         break;
-    case 13: w->client = below(10) || client_abort(c) ? w->client : NULL; break;
-    case 14: client_set_chunking(c, (enum client_chunking)below(3)); break;
+    case 13: w->client = below(10) || smtp_client_abort(c) ? w->client : NULL; break;
+    case 14: smtp_client_set_chunking(c, (enum smtp_client_chunking)below(3)); break;
     default:
         if (below(20) == 0)
-            client_quit(&w->client);
+            smtp_client_quit(&w->client);
         break;
     }
 }
@@ -265,7 +265,7 @@ static void test_random_sessions(void **state)
                 random_answers(&w, &upstream);
             sim_run_for(w.sim, below(2) ? 200 : 20);
         }
-        client_close(&w.client);
+        smtp_client_close(&w.client);
         sim_run_for(w.sim, 5 * USEC_PER_SEC);
         char *all = slice_string(buf_view(&w.events)), *lost = strstr(all, "lost ");
         if (lost)

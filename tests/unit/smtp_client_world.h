@@ -32,8 +32,8 @@ struct world {
     /* until the client takes it */
     struct stream *stream;
     /* NULL once closed or lost */
-    struct client *client;
-    struct client_settings settings;
+    struct smtp_client *client;
+    struct smtp_client_settings settings;
     struct tls_context *context;
     struct sim_tls_server tls;
     /* how often bytes came */
@@ -85,10 +85,10 @@ static inline void world_pump_body(struct world *w)
 {
     if (!w->client)
         return;
-    buf_consume(&w->body, client_body(w->client, buf_view(&w->body)));
+    buf_consume(&w->body, smtp_client_body(w->client, buf_view(&w->body)));
     if (!w->body.len && w->end_wanted) {
         w->end_wanted = false;
-        client_end_body(w->client);
+        smtp_client_end_body(w->client);
     }
 }
 
@@ -98,7 +98,7 @@ static inline const char *world_words(const struct reply *r)
     return reply_words(r, words, sizeof words);
 }
 
-static inline void world_on_step(void *ctx, enum client_step step)
+static inline void world_on_step(void *ctx, enum smtp_client_step step)
 {
     static const char *const names[] = {"greeting", "ehlo", "starttls", "tls", "ehlo-again"};
     struct world *w = ctx;
@@ -141,7 +141,7 @@ static inline void world_on_verdict(void *ctx, const struct reply *r)
     world_note(ctx, "verdict %s", world_words(r));
 }
 
-static inline void world_on_lost(void *ctx, const struct client_failure *f)
+static inline void world_on_lost(void *ctx, const struct smtp_client_failure *f)
 {
     static const char *const stages[] = {"greeting", "ehlo", "starttls", "handshake", "ehlo-again",
                                          "auth",     "idle", "mail",     "rcpt",      "data",
@@ -157,7 +157,7 @@ static inline void world_on_lost(void *ctx, const struct client_failure *f)
         fprintf(stderr, "      %s\n", f->err.words);
 }
 
-static const struct client_events world_events = {
+static const struct smtp_client_events world_events = {
     .step = world_on_step,
     .auth_wanted = world_on_auth_wanted,
     .ready = world_on_ready,
@@ -209,7 +209,7 @@ static inline void world_accept(void *ctx, struct sim_end *e)
     struct world *w = ctx;
     w->end = e;
     sim_end_set_owner(e, world_hear, w);
-    if (w->settings.tls == CLIENT_TLS_IMPLICIT)
+    if (w->settings.tls == SMTP_CLIENT_TLS_IMPLICIT)
         world_shake(w);
 }
 
@@ -270,12 +270,12 @@ static inline void world_begin(struct world *w, world_call *call)
     buf_init(&w->events, PLENTY);
     buf_init(&w->body, PLENTY);
     w->call = call;
-    w->settings = (struct client_settings){.helo = "me.test",
-                                           .tls = CLIENT_TLS_NONE,
-                                           .auth = CLIENT_AUTH_NONE,
-                                           .needs_verified = true,
-                                           .reply_timeout = 300 * USEC_PER_SEC,
-                                           .final_timeout = 600 * USEC_PER_SEC};
+    w->settings = (struct smtp_client_settings){.helo = "me.test",
+                                                .tls = SMTP_CLIENT_TLS_NONE,
+                                                .auth = SMTP_CLIENT_AUTH_NONE,
+                                                .needs_verified = true,
+                                                .reply_timeout = 300 * USEC_PER_SEC,
+                                                .final_timeout = 600 * USEC_PER_SEC};
     w->tls = (struct sim_tls_server){.certificate = {.names = "mail.test", .issuer = "public"},
                                      .newest = TLS_V1_3,
                                      .oldest = TLS_V1_2};
@@ -307,14 +307,14 @@ static inline void world_connect(struct world *w)
     if (!w->stream)
         abort();
     world_run(w);
-    w->client = client_new(sim_io(w->sim), w->stream, &w->settings, &world_events, w);
+    w->client = smtp_client_new(sim_io(w->sim), w->stream, &w->settings, &world_events, w);
     world_run(w);
 }
 
 /* Returns the number of things of the product that were left behind. */
 static inline size_t world_end(struct world *w)
 {
-    client_close(&w->client);
+    smtp_client_close(&w->client);
     sim_run_for(w->sim, 10 * USEC_PER_SEC);
     tls_context_unref(&w->context);
     struct sim_living living = sim_living(w->sim);

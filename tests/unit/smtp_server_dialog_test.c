@@ -96,7 +96,7 @@ static const char *after_word(const char *line, const char *word, unsigned *coun
 }
 
 /* The server half gets a certificate, and this policy. */
-static void stage_tls(struct stage *st, enum server_tls policy)
+static void stage_tls(struct stage *st, enum smtp_server_tls policy)
 {
     struct err err;
     struct tls_server_settings settings = {.pem = slice_of("proxy.example\n"), .min = TLS_V1_2};
@@ -128,12 +128,12 @@ static void set(struct dialog *d, const char *rest)
     else if (strcmp(key, "lf") == 0)
         st->settings.lf_line_endings = true;
     else if (strcmp(key, "tls") == 0)
-        stage_tls(st, strcmp(value, "starttls") == 0   ? SERVER_TLS_OFFERED
-                      : strcmp(value, "required") == 0 ? SERVER_TLS_REQUIRED
-                                                       : SERVER_TLS_IMPLICIT);
+        stage_tls(st, strcmp(value, "starttls") == 0   ? SMTP_SERVER_TLS_OFFERED
+                      : strcmp(value, "required") == 0 ? SMTP_SERVER_TLS_REQUIRED
+                                                       : SMTP_SERVER_TLS_IMPLICIT);
     else if (strcmp(key, "auth") == 0)
         st->settings.auth =
-            strcmp(value, "accept") == 0 ? SERVER_AUTH_ACCEPT : SERVER_AUTH_REQUIRED;
+            strcmp(value, "accept") == 0 ? SMTP_SERVER_AUTH_ACCEPT : SMTP_SERVER_AUTH_REQUIRED;
     else if (strcmp(key, "unwelcome") == 0)
         st->unwelcome = true;
     else if (strcmp(key, "from") == 0)
@@ -204,16 +204,16 @@ static bool stage_direction(struct dialog *d, const char *line)
             answer_waiting(st, strcmp(rest, "last") == 0 ? st->nwaiting - 1 : 0);
     } else if (strcmp(line, "release") == 0) {
         st->held = false;
-        server_hold_body(st->server, false);
+        smtp_server_hold_body(st->server, false);
     } else if (strcmp(line, "drain") == 0) {
-        server_drain(st->server);
+        smtp_server_drain(st->server);
     } else if ((rest = after_word(line, "id", &count))) {
-        server_set_message_id(st->server, rest);
+        smtp_server_set_message_id(st->server, rest);
     } else if ((rest = after_word(line, "shut", &count))) {
         struct answer a;
         snprintf(copy, sizeof copy, "%s", rest);
         parse_answer(copy, &a);
-        server_close(st->server, a.code, a.enhanced, a.text.data);
+        smtp_server_close(st->server, a.code, a.enhanced, a.text.data);
     } else {
         return false;
     }

@@ -49,13 +49,13 @@ struct stage {
     /* its address, if it matters */
     struct addr from;
     /* NULL once closed */
-    struct server *server;
-    struct server_settings settings;
-    struct server_offer offer;
+    struct smtp_server *server;
+    struct smtp_server_settings settings;
+    struct smtp_server_offer offer;
     /* answers, in the order in which they are used up */
     struct lines scripted[KINDS];
     size_t used[KINDS];
-    struct server_command *waiting[CAP_PENDING_COMMANDS * 2];
+    struct smtp_server_command *waiting[CAP_PENDING_COMMANDS * 2];
     char *waiting_answer[CAP_PENDING_COMMANDS * 2];
     size_t nwaiting;
     /* what the handlers saw */
@@ -118,38 +118,38 @@ static void parse_answer(char *text, struct answer *a)
         a->enhanced = "";
 }
 
-static void give(struct server_command *cmd, const char *text)
+static void give(struct smtp_server_command *cmd, const char *text)
 {
     char *copy = mem_string(text);
     struct answer a;
     parse_answer(copy, &a);
-    server_answer(cmd, &a);
+    smtp_server_answer(cmd, &a);
     free(copy);
 }
 
-static enum server_login verdict_of(const char *text)
+static enum smtp_server_login verdict_of(const char *text)
 {
     static const char *const names[] = {"right", "wrong", "busy", "locked"};
     for (int i = 0; i < 4; i++)
         if (strcmp(text, names[i]) == 0)
-            return (enum server_login)i;
+            return (enum smtp_server_login)i;
     fail_msg("%s: no verdict", text);
-    return SERVER_LOGIN_BUSY;
+    return SMTP_SERVER_LOGIN_BUSY;
 }
 
-static void respond(struct stage *st, enum kind kind, struct server_command *cmd)
+static void respond(struct stage *st, enum kind kind, struct smtp_server_command *cmd)
 {
     const char *text = usual_answers[kind];
     if (st->used[kind] < st->scripted[kind].n)
         text = st->scripted[kind].items[st->used[kind]++];
     /* and answers in the same turn, before it hears of the end */
     if (strcmp(text, "shut") == 0) {
-        server_close(st->server, 421, "4.3.2", "shut by the handler");
+        smtp_server_close(st->server, 421, "4.3.2", "shut by the handler");
         text = usual_answers[kind];
     }
     if (strncmp(text, "later ", 6) != 0) {
         if (kind == KIND_LOGIN)
-            server_answer_login(cmd, verdict_of(text));
+            smtp_server_answer_login(cmd, verdict_of(text));
         else
             give(cmd, text);
         return;
@@ -161,7 +161,7 @@ static void respond(struct stage *st, enum kind kind, struct server_command *cmd
 static void answer_waiting(struct stage *st, size_t i)
 {
     assert_true(i < st->nwaiting);
-    struct server_command *cmd = st->waiting[i];
+    struct smtp_server_command *cmd = st->waiting[i];
     char *text = st->waiting_answer[i];
     st->nwaiting--;
     memmove(st->waiting + i, st->waiting + i + 1, (st->nwaiting - i) * sizeof *st->waiting);
@@ -170,26 +170,26 @@ static void answer_waiting(struct stage *st, size_t i)
     if (strchr(text, ' '))
         give(cmd, text);
     else
-        server_answer_login(cmd, verdict_of(text));
+        smtp_server_answer_login(cmd, verdict_of(text));
     free(text);
 }
 
-static void on_hello(void *ctx, struct server_offer *offer)
+static void on_hello(void *ctx, struct smtp_server_offer *offer)
 {
     struct stage *st = ctx;
-    const struct server_client *c = server_client(st->server);
+    const struct smtp_server_client *c = smtp_server_client(st->server);
     *offer = st->offer;
     saw(st, "%s %s", c->esmtp ? "ehlo" : "helo", c->helo);
 }
 
-static void on_mail(void *ctx, struct server_command *cmd, const struct address *from,
+static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct address *from,
                     const struct mail_params *p)
 {
     struct stage *st = ctx;
     char size[40] = "";
     if (p->has_size)
         snprintf(size, sizeof size, " size=%llu", (unsigned long long)p->size);
-    const char *user = server_client(st->server)->user;
+    const char *user = smtp_server_client(st->server)->user;
     saw(st, "mail <%.*s>%s%s%s%s%s%s%.*s%s%.*s", (int)from->text.len, from->text.data, size,
         p->body == BODY_8BITMIME ? " 8bit" : "", p->smtputf8 ? " utf8" : "", user ? " user=" : "",
         user ? user : "", p->ret.len ? " ret=" : "", (int)p->ret.len, p->ret.data,
@@ -197,7 +197,7 @@ static void on_mail(void *ctx, struct server_command *cmd, const struct address 
     respond(st, KIND_MAIL, cmd);
 }
 
-static void on_rcpt(void *ctx, struct server_command *cmd, const struct address *to,
+static void on_rcpt(void *ctx, struct smtp_server_command *cmd, const struct address *to,
                     const struct rcpt_params *p)
 {
     struct stage *st = ctx;
@@ -206,7 +206,7 @@ static void on_rcpt(void *ctx, struct server_command *cmd, const struct address 
     respond(st, KIND_RCPT, cmd);
 }
 
-static void on_data(void *ctx, struct server_command *cmd)
+static void on_data(void *ctx, struct smtp_server_command *cmd)
 {
     struct stage *st = ctx;
     saw(st, "data");
@@ -226,15 +226,15 @@ static void on_body(void *ctx, struct slice octets)
     char *what = st->scripted[KIND_BODY].items[st->used[KIND_BODY]++];
     if (strcmp(what, "hold") == 0) {
         st->held = true;
-        server_hold_body(st->server, true);
+        smtp_server_hold_body(st->server, true);
         return;
     }
     struct answer a;
     parse_answer(what, &a);
-    server_refuse_body(st->server, &a);
+    smtp_server_refuse_body(st->server, &a);
 }
 
-static void on_body_end(void *ctx, struct server_command *cmd)
+static void on_body_end(void *ctx, struct smtp_server_command *cmd)
 {
     struct stage *st = ctx;
     assert_false(st->held);
@@ -242,7 +242,7 @@ static void on_body_end(void *ctx, struct server_command *cmd)
     respond(st, KIND_END, cmd);
 }
 
-static void on_reset(void *ctx, enum server_end why)
+static void on_reset(void *ctx, enum smtp_server_end why)
 {
     static const char *const names[] = {"rset", "overrun", "refused"};
     struct stage *st = ctx;
@@ -250,7 +250,7 @@ static void on_reset(void *ctx, enum server_end why)
     saw(st, "reset %s", names[why]);
 }
 
-static void on_login(void *ctx, struct server_command *cmd, struct slice user,
+static void on_login(void *ctx, struct smtp_server_command *cmd, struct slice user,
                      struct slice password)
 {
     struct stage *st = ctx;
@@ -264,7 +264,8 @@ static void on_refused(void *ctx, struct slice from, const struct answer *a)
     if (st->used[KIND_REFUSED] == st->scripted[KIND_REFUSED].n)
         return;
     saw(st, "refused %.*s %d", (int)from.len, from.data, a->code);
-    server_set_message_id(st->server, st->scripted[KIND_REFUSED].items[st->used[KIND_REFUSED]++]);
+    smtp_server_set_message_id(st->server,
+                               st->scripted[KIND_REFUSED].items[st->used[KIND_REFUSED]++]);
 }
 
 static void on_told(void *ctx, const struct answer *a, bool goodbye)
@@ -283,9 +284,9 @@ static void on_closed(void *ctx, const char *why)
     st->server = NULL;
 }
 
-static const struct server_handlers handlers = {on_hello, on_mail,     on_rcpt,  on_data,
-                                                on_body,  on_body_end, on_reset, on_closed,
-                                                on_login, on_refused,  on_told};
+static const struct smtp_server_handlers handlers = {on_hello, on_mail,     on_rcpt,  on_data,
+                                                     on_body,  on_body_end, on_reset, on_closed,
+                                                     on_login, on_refused,  on_told};
 
 /* ---- the client ---- */
 
@@ -312,19 +313,19 @@ static void on_client(void *ctx)
 static void on_accept(void *ctx, struct transport *t)
 {
     struct stage *st = ctx;
-    st->server = server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
+    st->server = smtp_server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
     if (st->unwelcome)
-        server_close(st->server, 554, "5.7.1", "not allowed");
+        smtp_server_close(st->server, 554, "5.7.1", "not allowed");
 }
 
 static void stage_begin(struct stage *st, uint64_t seed)
 {
     memset(st, 0, sizeof *st);
-    st->settings = (struct server_settings){.hostname = "proxy.example",
-                                            .listener = "lan",
-                                            .max_message_size = 50 * 1024 * 1024,
-                                            .max_recipients = 1000,
-                                            .timeout = 300 * USEC_PER_SEC};
+    st->settings = (struct smtp_server_settings){.hostname = "proxy.example",
+                                                 .listener = "lan",
+                                                 .max_message_size = 50 * 1024 * 1024,
+                                                 .max_recipients = 1000,
+                                                 .timeout = 300 * USEC_PER_SEC};
     buf_init(&st->heard, PLENTY);
     buf_init(&st->message, PLENTY);
     st->sim = sim_new(seed);

@@ -155,12 +155,12 @@ static void long_bodies(void **state)
             rest = slice_from(rest, (size_t)n);
             if (st.held && sim_rng_chance(rng, 30)) {
                 st.held = false;
-                server_hold_body(st.server, false);
+                smtp_server_hold_body(st.server, false);
             }
         }
         while (count_events(&st, "end") == 0) {
             st.held = false;
-            server_hold_body(st.server, false);
+            smtp_server_hold_body(st.server, false);
             sim_run_for(st.sim, SHORT_WHILE);
         }
         assert_true(heard(&st, "queued as test"));
@@ -245,8 +245,8 @@ static void noise(void **state)
 static void on_unwelcome(void *ctx, struct transport *t)
 {
     struct stage *st = ctx;
-    st->server = server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
-    server_close(st->server, 554, "5.7.1", "192.0.2.7 may not use this server");
+    st->server = smtp_server_new(sim_io(st->sim), t, &st->settings, &handlers, st);
+    smtp_server_close(st->server, 554, "5.7.1", "192.0.2.7 may not use this server");
 }
 
 static void unwelcome(void **state)

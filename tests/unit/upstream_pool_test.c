@@ -15,7 +15,7 @@ static void the_last_used_comes_first(void **state)
     world_begin_with(&w, BASIC);
     wish_hold(&a, &w);
     wish_hold(&b, &w);
-    struct client *second = lease_client(b.lease);
+    struct smtp_client *second = lease_client(b.lease);
     assert_false(lease_is_pooled(a.lease));
     wish_return(&a);
     sim_run_for(w.sim, 1 * S);
@@ -243,12 +243,12 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
     wish_return(&b);
     sim_run_for(w.sim, 10 * S);
     wish_hold(&c, &w);
-    struct client_failure failure = {.stage = CLIENT_MAIL,
-                                     .fault = CLIENT_FAULT_TIMEOUT,
-                                     .first_use = true,
-                                     .err = {.kind = ERR_TIMEOUT}};
-    struct client *client = lease_client(c.lease);
-    client_close(&client);
+    struct smtp_client_failure failure = {.stage = SMTP_CLIENT_MAIL,
+                                          .fault = SMTP_CLIENT_FAULT_TIMEOUT,
+                                          .first_use = true,
+                                          .err = {.kind = ERR_TIMEOUT}};
+    struct smtp_client *client = lease_client(c.lease);
+    smtp_client_close(&client);
     lease_drop(&c.lease, false, &failure);
     assert_int_equal(counts(&w).idle, 0);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
@@ -267,8 +267,8 @@ static void a_session_that_ends_frees_its_slot(void **state)
     wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
-    struct client *client = lease_client(a.lease);
-    client_close(&client);
+    struct smtp_client *client = lease_client(a.lease);
+    smtp_client_close(&client);
     lease_drop(&a.lease, false, NULL);
     wish_wait(&b);
     assert_true(b.acquired);
@@ -285,8 +285,8 @@ static void whoever_lost_a_session_is_served_before_those_who_came_later(void **
     wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
-    struct client *client = lease_client(a.lease);
-    client_close(&client);
+    struct smtp_client *client = lease_client(a.lease);
+    smtp_client_close(&client);
     lease_drop(&a.lease, false, NULL);
     a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
     /* another port is wanted, and there is none */
@@ -432,15 +432,15 @@ static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
 {
     struct wish *x = ctx;
     (void)index, (void)reply;
-    client_begin_body(lease_client(x->lease));
+    smtp_client_begin_body(lease_client(x->lease));
 }
 
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct wish *x = ctx;
     assert_null(refusal);
-    client_body(lease_client(x->lease), slice_of("Subject: x\r\n\r\nhello\r\n"));
-    client_end_body(lease_client(x->lease));
+    smtp_client_body(lease_client(x->lease), slice_of("Subject: x\r\n\r\nhello\r\n"));
+    smtp_client_end_body(lease_client(x->lease));
 }
 
 static void on_verdict(void *ctx, const struct reply *reply)
@@ -460,13 +460,13 @@ static void ignore(void *ctx)
     (void)ctx;
 }
 
-static const struct client_events message_events = {.ready = ignore,
-                                                    .mail_reply = ignore_reply,
-                                                    .rcpt_reply = on_rcpt,
-                                                    .go_ahead = on_go_ahead,
-                                                    .low = ignore,
-                                                    .verdict = on_verdict,
-                                                    .lost = wish_lost};
+static const struct smtp_client_events message_events = {.ready = ignore,
+                                                         .mail_reply = ignore_reply,
+                                                         .rcpt_reply = on_rcpt,
+                                                         .go_ahead = on_go_ahead,
+                                                         .low = ignore,
+                                                         .verdict = on_verdict,
+                                                         .lost = wish_lost};
 
 static void what_bdat_is_worth_is_kept(void **state)
 {
@@ -477,10 +477,10 @@ static void what_bdat_is_worth_is_kept(void **state)
         world_begin_with(&w, BASIC);
         sim_upstream_script(w.up[0])->bdat_unknown = unknown;
         wish_hold(&x, &w);
-        struct client *c = lease_client(x.lease);
-        client_set_owner(c, &message_events, &x);
-        client_mail(c, &(struct client_mail){.from = slice_of("a@example.com")});
-        client_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
+        struct smtp_client *c = lease_client(x.lease);
+        smtp_client_set_owner(c, &message_events, &x);
+        smtp_client_mail(c, &(struct smtp_client_mail){.from = slice_of("a@example.com")});
+        smtp_client_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
         sim_run_for(w.sim, 5 * S);
         assert_null(x.lease);
         assert_int_equal(w.ledger->nmails, 1);
@@ -491,7 +491,7 @@ static void what_bdat_is_worth_is_kept(void **state)
         /* another session knows it from the start */
         wish_hold(&x, &w);
         assert_int_equal(w.ledger->sessions, 2);
-        assert_int_equal(client_chunking(lease_client(x.lease)),
+        assert_int_equal(smtp_client_chunking(lease_client(x.lease)),
                          unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
         wish_return(&x);
         world_end(&w);
@@ -502,7 +502,7 @@ static void what_bdat_is_worth_is_kept(void **state)
 
 static void reset_and_return(struct wish *x)
 {
-    client_rset(lease_client(x->lease));
+    smtp_client_rset(lease_client(x->lease));
     lease_return(&x->lease, true);
 }
 

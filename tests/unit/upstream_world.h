@@ -104,7 +104,7 @@ static inline void world_end(struct world *w)
     sim_free(&w->sim);
 }
 
-static inline void wish_lost(void *ctx, const struct client_failure *failure)
+static inline void wish_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct wish *x = ctx;
     x->lost = true;
@@ -116,7 +116,8 @@ static inline void wish_ready(void *ctx)
     (void)ctx;
 }
 
-static const struct client_events wish_client_events = {.ready = wish_ready, .lost = wish_lost};
+static const struct smtp_client_events wish_client_events = {.ready = wish_ready,
+                                                             .lost = wish_lost};
 
 static inline void wish_acquired(void *ctx, struct lease *lease)
 {
@@ -126,7 +127,7 @@ static inline void wish_acquired(void *ctx, struct lease *lease)
     x->answered = sim_now(x->w->sim);
     x->lease = lease;
     x->port = lease_port(lease)->number;
-    client_set_owner(lease_client(lease), &wish_client_events, x);
+    smtp_client_set_owner(lease_client(lease), &wish_client_events, x);
 }
 
 static inline void wish_refused(void *ctx, enum refusal why, const char *words)
