@@ -262,7 +262,7 @@ struct transaction {
     bool replaced;
     /* dead sessions of the pool */
     unsigned first_uses;
-    /* how often BDAT was probed for this message, and the empty chunk refused */
+    /* how often BDAT was refused for this message, for itself */
     unsigned probes;
 };
 
@@ -344,8 +344,9 @@ void body_hold(struct transaction *t);
 /* ------------------------------------------------------------------ replay.c */
 
 void replay_lost(struct transaction *t, const struct smtp_client_failure *failure);
-/* The probing BDAT was refused for being empty, and the transaction with it: it walks again, on
- * this session or another, without a probe. */
-void replay_after_probe(struct transaction *t);
+/* The probing BDAT was refused, and the transaction with it, or a later one was answered as
+ * unknown: it walks again, without a probe or by DATA; on this session where that is clean, else
+ * on another. */
+void replay_after_bdat(struct transaction *t);
 
 #endif

@@ -66,7 +66,7 @@ static void walk_again(struct transaction *t, uint16_t avoid)
     body_hold(t);
 }
 
-void replay_after_probe(struct transaction *t)
+void replay_after_bdat(struct transaction *t)
 {
     struct smtp_client *c = lease_client(t->lease);
     t->probes++;

@@ -87,8 +87,8 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
     envelope_rcpt_reply(ctx, index, reply);
 }
 
-/* A message can meet several ports, each of which refuses its first empty chunk; one that refuses
- * for ever is believed in the end. */
+/* A message can meet several ports, each of which refuses its first empty chunk, or forgot BDAT;
+ * one that does so for ever is believed in the end. */
 enum { PROBES_MAX = 3 };
 
 /* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT
@@ -109,9 +109,9 @@ static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct transaction *t = ctx;
     const struct smtp_client *c = lease_client(t->lease);
-    if (refusal && smtp_client_uses_bdat(c) && smtp_client_chunking(c) == CHUNKING_PROVEN &&
+    if (refusal && smtp_client_uses_bdat(c) && smtp_client_chunking(c) != CHUNKING_UNPROVEN &&
         t->probes < PROBES_MAX) {
-        replay_after_probe(t);
+        replay_after_bdat(t);
         return;
     }
     if (refusal) {
@@ -131,7 +131,16 @@ static void on_low(void *ctx)
 
 static void on_verdict(void *ctx, const struct reply *reply)
 {
-    transaction_settle_reply(ctx, reply);
+    struct transaction *t = ctx;
+    const struct smtp_client *c = lease_client(t->lease);
+    /* A denial of BDAT itself says nothing about the message. */
+    bool denies_bdat = smtp_client_uses_bdat(c) && smtp_client_chunking(c) == CHUNKING_BROKEN;
+    if (!denies_bdat)
+        transaction_settle_reply(t, reply);
+    else if (t->body.whole && t->probes < PROBES_MAX)
+        replay_after_bdat(t);
+    else
+        transaction_settle_own(t, t->body.whole ? OWN_MALFORMED : OWN_NOT_REPLAYABLE, NULL);
 }
 
 static void on_lost(void *ctx, const struct smtp_client_failure *failure)

@@ -214,19 +214,23 @@ enum smtp_client_chunking {
                         * awaited */
     CHUNKING_UNPROVEN,
     CHUNKING_PROVEN,
-    /* announced, but BDAT was answered 500–504: DATA */
+    /* Announced, but BDAT was answered 500–504, or the probe with another 5xx
+                        * than 551: DATA. */
     CHUNKING_BROKEN,
 };
-/* before smtp_client_begin_body; the default is UNPROVEN */
+/* Before smtp_client_begin_body, later it is ignored; the default is UNPROVEN. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known);
 /* what was learnt since */
 enum smtp_client_chunking smtp_client_chunking(const struct smtp_client *c);
 
 /* After at least one accepted RCPT: DATA, or BDAT where CHUNKING is announced and not broken.
  * go_ahead follows, on the loop (for proven BDAT without a round trip). A probing BDAT answered
- * 500–504 turns into RSET-free DATA by itself. One answered with another 5xx has shown that BDAT is
- * known (smtp_client_chunking says PROVEN now) and has spoiled the transaction: go_ahead carries that
- * reply, and the caller begins the transaction anew, which is not probed again. */
+ * 500–504 turns into RSET-free DATA by itself. One answered with another 5xx has spoiled the
+ * transaction: go_ahead carries that reply, smtp_client_chunking says what it showed (551 PROVEN, any
+ * other BROKEN), and the caller begins the transaction anew, which is not probed again. A later
+ * BDAT answered 500–504 comes as a verdict with smtp_client_uses_bdat and CHUNKING_BROKEN: the
+ * upstream may be reading the payload as commands. The caller closes the session at once, and
+ * gives the message to another. */
 void smtp_client_begin_body(struct smtp_client *c);
 bool smtp_client_uses_bdat(const struct smtp_client *c);
 /* Canonical octets, after go_ahead. Returns how many were taken (all, or fewer: then `low`

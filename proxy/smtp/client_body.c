@@ -5,9 +5,12 @@
 
 #include <stdio.h>
 
+/* A body under way was begun with what was known then, and its replies teach. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known)
 {
-    c->chunking = known;
+    bool under_way = c->body_begun && !c->judged && !c->given_up;
+    if (!under_way)
+        c->chunking = known;
 }
 
 enum smtp_client_chunking smtp_client_chunking(const struct smtp_client *c)
@@ -75,18 +78,27 @@ enum smtp_client_state client_judge_data(struct smtp_client *c, const struct rep
     return r->code >= 400 ? refuse_body(c, r) : smtp_client_lose_out_of_step(c, r);
 }
 
+/* The command itself is not known, or not taken here. */
+static bool denies_bdat(const struct reply *r)
+{
+    return r->code >= 500 && r->code <= 504;
+}
+
 /* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands;
- * this one was empty. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT request),
- * and with it the transaction: what it says is not about the message. */
+ * this one was empty. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT
+ * request), and with it the transaction: what it says is not about the message. Any other
+ * refusal proves nothing, because there are servers that answer a verb that they do not know
+ * with 550 or 554. */
 enum smtp_client_state client_judge_probe(struct smtp_client *c, const struct reply *r)
 {
-    bool unknown = r->code >= 500 && r->code <= 504, dislikes_empty = r->code > 504;
+    enum { NULL_BDAT = 551 };
+    bool unknown = denies_bdat(r);
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
-    if (unknown)
-        c->chunking = CHUNKING_BROKEN;
-    else if (reply_is(r, 2) || dislikes_empty)
+    if (reply_is(r, 2) || r->code == NULL_BDAT)
         c->chunking = CHUNKING_PROVEN;
+    else if (reply_is(r, 5))
+        c->chunking = CHUNKING_BROKEN;
     if (c->given_up)
         return smtp_client_now(c);
     if (reply_is(r, 2))
@@ -236,9 +248,6 @@ void smtp_client_end_body(struct smtp_client *c)
  * read the rest as we mean it: no RSET then. */
 static enum smtp_client_state tell_verdict(struct smtp_client *c, const struct reply *r, bool clean)
 {
-    bool knows_no_bdat = c->uses_bdat && (r->code == 500 || r->code == 502);
-    if (knows_no_bdat)
-        c->chunking = CHUNKING_BROKEN;
     c->judged = true;
     c->clean = clean && !c->answered_early;
     c->ending = c->wants_low = false;
@@ -258,13 +267,31 @@ enum smtp_client_state client_judge_body(struct smtp_client *c, const struct rep
                             "the upstream answered a message that it had not seen the end of");
 }
 
+/* BDAT was proven once, and another machine answers behind the same EHLO. It reads as commands
+ * what was sent of the payload: nothing more may follow on this session, and no RSET either. */
+static enum smtp_client_state unlearn_bdat(struct smtp_client *c, const struct reply *r)
+{
+    c->chunking = CHUNKING_BROKEN;
+    if (!c->given_up)
+        return tell_verdict(c, r, false);
+    return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                            "BDAT is not known here any more, and its payload is read as commands");
+}
+
 enum smtp_client_state client_judge_chunk(struct smtp_client *c, const struct reply *r)
 {
     c->chunks_out--;
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
-    if (c->given_up || c->judged || reply_is(r, 2))
+    /* Behind a refused chunk RFC 3030 section 2 wants 503 to all that follow. */
+    if (reply_is(r, 2) || c->judged)
         return smtp_client_now(c);
+    if (denies_bdat(r))
+        return unlearn_bdat(c, r);
+    if (c->given_up) {
+        c->judged = true;
+        return smtp_client_now(c);
+    }
     return tell_verdict(c, r, true);
 }
 
@@ -279,6 +306,8 @@ enum smtp_client_state client_judge_end(struct smtp_client *c, const struct repl
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                                 "the upstream accepted a message of which it had refused a part");
     }
+    if (c->uses_bdat && denies_bdat(r))
+        return unlearn_bdat(c, r);
     if (c->uses_bdat && reply_is(r, 2))
         c->chunking = CHUNKING_PROVEN;
     enum smtp_client_state next = tell_verdict(c, r, true);

@@ -121,8 +121,8 @@ bool lease_completed_any(const struct lease *lease);
  * account's rate back: the message may come again, on another session. cancel: while still
  * waiting. */
 void lease_return(struct lease **lease, bool completed);
-/* the client was closed or has told `lost`; drop never closes a live client: smtp_client_close it
- * first */
+/* The client of a lease that is dropped was closed, or has told `lost`, in this turn: drop never
+ * closes a live client, and still asks it what it learnt. */
 void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why);
 void lease_cancel(struct lease **lease);
 

@@ -125,9 +125,17 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
                            enum smtp_client_chunking known)
 {
     uint16_t port = rung->report->port.number;
+    enum smtp_client_chunking before = ladder_chunking(l, rung, fingerprint);
     size_t i = 0;
-    if (known == CHUNKING_UNPROVEN || ladder_chunking(l, rung, fingerprint) == known)
+    /* One denial outweighs any proof, or a session that was told of the proof would undo it. */
+    if (known == CHUNKING_UNPROVEN || before == known || before == CHUNKING_BROKEN)
         return;
+    if (before == CHUNKING_PROVEN)
+        log_event(l->env->io->log, LOG_WARN,
+                  "the upstream knew BDAT and denies it now, behind the same EHLO: messages go by "
+                  "DATA from now on",
+                  log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host),
+                  log_num("port", port));
     while (i < l->record.nbdat && l->record.bdat[i].port != port)
         i++;
     if (i == MEMORY_PORTS)

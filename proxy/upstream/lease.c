@@ -363,7 +363,8 @@ void lease_drop(struct lease **lease, bool completed, const struct smtp_client_f
         return;
     struct warm *s = l->session;
     struct pool *p = l->pool;
-    /* closed by the holder, or gone by itself */
+    warm_learn(s);
+    /* closed by the holder in this turn, or gone by itself */
     s->client = NULL;
     if (!completed)
         give_back_place(l);

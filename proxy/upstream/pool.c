@@ -88,12 +88,30 @@ bool warm_is_worn(const struct warm *s)
            now_of(p) - s->opened >= cfg->max_age;
 }
 
+/* What a session learnt of BDAT outlives it, however it ends, and holds for the account's other
+ * sessions with the same machine, too. */
+void warm_learn(struct warm *s)
+{
+    struct pool *p = s->pool;
+    uint64_t text = smtp_client_ehlo(s->client)->fingerprint;
+    ladder_learn_chunking(p->ladder, s->rung, text, smtp_client_chunking(s->client));
+    if (smtp_client_chunking(s->client) != CHUNKING_BROKEN)
+        return;
+    LIST_EACH (&p->sessions[SESSION_LEASED].list, it) {
+        struct warm *other = CONTAINER(it, struct warm, link);
+        if (other->client && other->rung == s->rung &&
+            smtp_client_ehlo(other->client)->fingerprint == text)
+            smtp_client_set_chunking(other->client, CHUNKING_BROKEN);
+    }
+}
+
 /* ---- idle sessions ---- */
 
 static void on_idle_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct warm *s = ctx;
     const struct pool *p = s->pool;
+    warm_learn(s);
     /* it frees itself */
     s->client = NULL;
     log_event(p->env->io->log, LOG_DEBUG, "a resting session ended",
@@ -115,8 +133,7 @@ void pool_settle(struct warm *s)
 {
     struct pool *p = s->pool;
     smtp_client_set_owner(s->client, &idle_events, s);
-    ladder_learn_chunking(p->ladder, s->rung, smtp_client_ehlo(s->client)->fingerprint,
-                          smtp_client_chunking(s->client));
+    warm_learn(s);
     if (!smtp_client_is_idle(s->client)) {
         warm_move(s, SESSION_SETTLING);
         return;

@@ -88,6 +88,8 @@ struct pool {
 void warm_move(struct warm *s, enum warm_state state);
 /* QUITs what lives, frees */
 void warm_end(struct warm *s);
+/* while its client can still be asked */
+void warm_learn(struct warm *s);
 /* max_messages, max_age */
 bool warm_is_worn(const struct warm *s);
 /* an idle one that is still good, now leased; NULL: none */

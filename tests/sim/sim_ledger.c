@@ -49,6 +49,8 @@ void sim_ledger_free(struct sim_ledger **ledger)
 void up_complain(struct up_session *s, const char *fmt, ...)
 {
     struct sim_ledger *l = s->u->ledger;
+    if (s->reads_leak)
+        return;
     char text[400], at[ADDR_TEXT];
     int n = snprintf(text, sizeof text, "session %zu at %s: ", s->number,
                      addr_text_with_port(&s->u->at, at));

@@ -339,6 +339,41 @@ static void judge_clients(const struct sim_play *play, struct sim_verdict *v)
         sim_accuse(v, "upstream complains: %s", play->ledger->complaints[i]);
 }
 
+/* Some client's flight met a refusal and its body was read as commands, by our listener: it may
+ * have asked for anything. */
+static bool some_client_may_have_asked_for_anything(const struct sim_play *play)
+{
+    for (size_t i = 0; i < play->plan->nclients; i++)
+        if (sim_client_is_lost(play->clients[i]) || play->plan->clients[i].junk)
+            return true;
+    return false;
+}
+
+static bool somebody_wrote_to(const struct sim_play *play, const char *address)
+{
+    size_t ignored;
+    for (size_t i = 0; i < play->plan->nclients; i++)
+        for (size_t m = 0; m < play->plan->clients[i].n; m++)
+            if (is_recipient(&play->plan->clients[i].messages[m], address, &ignored))
+                return true;
+    return false;
+}
+
+/* No octet of a body is ever read as a command upstream: what is committed was asked for by a
+ * client. */
+static void judge_strangers(const struct sim_play *play, struct sim_verdict *v)
+{
+    if (some_client_may_have_asked_for_anything(play))
+        return;
+    for (size_t i = 0; i < play->ledger->nmails; i++) {
+        const struct sim_mail *mail = &play->ledger->mails[i];
+        for (size_t k = 0; k < mail->nto; k++)
+            if (!somebody_wrote_to(play, mail->to[k]))
+                sim_accuse(v, "a mail from <%s> to <%s> was committed that no client sent",
+                           mail->from, mail->to[k]);
+    }
+}
+
 /* "Every session ends", and nothing is left over. */
 static void judge_leftovers(const struct sim_play *play, struct sim_verdict *v)
 {
@@ -365,6 +400,7 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
         sim_accuse(v,
                    play->drained ? "some client's session never ended" : "the relay never drained");
     judge_clients(play, v);
+    judge_strangers(play, v);
     judge_leftovers(play, v);
     sim_judge_secrets(play, v);
 }

@@ -94,6 +94,11 @@ struct sim_upstream_script {
     uint64_t size;
     /* CHUNKING is announced, BDAT is answered 500 and its payload read as commands */
     bool bdat_unknown;
+    /* It takes so many BDATs and then knows the command no more, behind the same EHLO: another
+     * machine under the same name. 0: it never forgets. */
+    unsigned bdat_forgotten_after;
+    /* What it says to a BDAT that it does not know, without CRLF. NULL: 500. */
+    const char *bdat_reply;
     /* LF.LF ends a message here too: what smuggling aims at */
     bool loose;
     /* more EHLO keywords, '\n' between */

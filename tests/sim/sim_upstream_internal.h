@@ -17,6 +17,11 @@ struct sim_upstream {
     /* how often a step came */
     unsigned seen[SIM_STEP_COUNT];
     unsigned struck;
+    /* commands seen */
+    unsigned bdats;
+    /* How many sessions the world had seen when a BDAT was first answered as unknown; 0: none
+     * was. */
+    size_t sessions_at_loss;
 };
 
 enum up_state {
@@ -59,6 +64,10 @@ struct up_session {
     bool line_start;
     uint64_t chunk_left, body_bytes;
     bool last_chunk, chunk_refused;
+    /* A BDAT was not known: so many octets of its payload are still to be read as commands. What
+     * they say is not the client's fault; what comes behind them is. */
+    uint64_t leak;
+    bool leaked, reads_leak;
     /* the answer that is due is this message's 2xx */
     bool verdict_is_good;
     /* its number in the ledger, counted from 1 */

@@ -328,6 +328,19 @@ static void verdict(struct up_session *s)
               s->u->ledger->nmails);
 }
 
+/* Whether it takes this BDAT. One that forgot the command blames a client that tries again on a
+ * session that began afterwards. */
+static bool knows_bdat(struct up_session *s)
+{
+    const struct sim_upstream_script *p = &s->u->script;
+    bool forgotten = p->bdat_forgotten_after && s->u->bdats++ >= p->bdat_forgotten_after;
+    if (forgotten && s->u->sessions_at_loss && s->number >= s->u->sessions_at_loss)
+        up_complain(s, "BDAT, although it was answered as unknown before this session began");
+    if (forgotten && !s->u->sessions_at_loss)
+        s->u->sessions_at_loss = s->u->ledger->sessions;
+    return !p->bdat_unknown && !forgotten;
+}
+
 static void do_bdat(struct up_session *s, const char *args)
 {
     char *rest;
@@ -338,9 +351,13 @@ static void do_bdat(struct up_session *s, const char *args)
         up_answer_plain(s, "502 5.5.1 no BDAT\r\n");
         return;
     }
-    if (s->u->script.bdat_unknown) {
-        /* the payload is read as commands: what the empty first chunk saves us from */
-        up_answer_plain(s, "500 5.5.1 unknown command\r\n");
+    /* The payload is read as commands: what the empty first chunk saves us from. */
+    if (!knows_bdat(s)) {
+        s->leak += n;
+        s->leaked = s->leaked || n > 0;
+        up_answer_plain(s, "%s\r\n",
+                        s->u->script.bdat_reply ? s->u->script.bdat_reply
+                                                : "500 5.5.1 unknown command");
         return;
     }
     s->chunk_left = n;
@@ -369,6 +386,9 @@ static void do_command(struct up_session *s, const char *line)
     const char *args = strchr(line, ' ') ? strchr(line, ' ') + 1 : "";
     char verb[16] = "";
     snprintf(verb, sizeof verb, "%.*s", (int)strcspn(line, " "), line);
+    /* more chunks may have been under way */
+    if (s->leaked && strcmp(verb, "BDAT") != 0)
+        up_complain(s, "%.40s behind a payload that was read as commands", line);
     if (strcmp(verb, "EHLO") == 0 || strcmp(verb, "HELO") == 0)
         do_ehlo(s, verb[0] == 'E');
     else if (strcmp(verb, "STARTTLS") == 0)
@@ -481,11 +501,17 @@ static bool take_chunk(struct up_session *s)
 void up_process(struct up_session *s)
 {
     for (bool more = true; more && !s->busy && s->state != UP_DEAF;) {
+        size_t before = s->in.len;
+        s->reads_leak = s->leak > 0;
         if (s->state == UP_BODY)
             more = take_body_line(s);
         else if (s->state == UP_CHUNK)
             more = take_chunk(s);
         else
             more = take_line(s);
+        uint64_t read = before - s->in.len;
+        if (s->reads_leak)
+            s->leak -= read < s->leak ? read : s->leak;
+        s->reads_leak = false;
     }
 }

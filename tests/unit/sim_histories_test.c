@@ -270,6 +270,72 @@ static void a_server_that_does_not_know_bdat_never_sees_a_body_as_commands(void 
     strike(&s);
 }
 
+/* The lesson outlives the session that learnt it: the message that met the change is told again
+ * by DATA, and no body after it is read as commands. */
+static void a_server_that_forgets_bdat_is_spoken_to_by_data(void **state)
+{
+    (void)state;
+    static const char *const replies[] = {"500 5.5.1 unknown", "501 5.5.4 what", "502 5.5.1 no",
+                                          "503 5.5.1 not now", "504 5.5.1 never"};
+    static const char evil[] =
+        "RSET\r\nMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nforged\r\n.\r\n";
+    for (size_t i = 0; i < 2 * sizeof replies / sizeof *replies; i++) {
+        struct stage s;
+        set(&s);
+        /* the empty chunk, and the first message */
+        s.p587->script.bdat_forgotten_after = 2;
+        s.p587->script.bdat_reply = replies[i / 2];
+        s.p587->script.pipelining = i % 2;
+        repeat_message(&s, 4);
+        s.plan.clients[0].messages[2].body = s.plan.clients[0].messages[3].body = evil;
+        s.plan.clients[0].messages[2].len = s.plan.clients[0].messages[3].len = sizeof evil - 1;
+        s.plan.calm = s.plan.must_arrive = true;
+        play(&s);
+        assert_int_equal(s.play.ledger->nmails, 4);
+        for (size_t m = 0; m < 4; m++)
+            assert_int_equal(s.play.ledger->mails[m].port, 587);
+        strike(&s);
+    }
+}
+
+/* What of a large message was not under way yet when BDAT was answered 500 never leaves. */
+static void a_large_message_stops_where_bdat_was_forgotten(void **state)
+{
+    (void)state;
+    struct stage s;
+    set(&s);
+    s.p587->script.bdat_forgotten_after = 2;
+    repeat_message(&s, 2);
+    struct sim_message *m = &s.plan.clients[0].messages[1];
+    static char body[900000];
+    memset(body, 'x', sizeof body);
+    for (size_t i = 0; i + 2 <= sizeof body; i += 80)
+        memcpy(body + i, "\r\n", 2);
+    static const char evil[] =
+        "\r\nRSET\r\nMAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nforged\r\n.\r\n";
+    memcpy(body + sizeof body - (sizeof evil - 1), evil, sizeof evil - 1);
+    m->body = body;
+    m->len = sizeof body;
+    s.plan.calm = s.plan.must_arrive = true;
+    play(&s);
+    assert_int_equal(s.play.ledger->nmails, 2);
+    strike(&s);
+}
+
+static void bdat_forgotten_beyond_the_copy_is_told_as_a_lost_link(void **state)
+{
+    (void)state;
+    struct stage s;
+    set(&s);
+    large_body(&s, 1500000);
+    /* chunks of nearly 16 KiB */
+    s.p587->script.bdat_forgotten_after = 80;
+    play(&s);
+    assert_non_null(strstr(outcome(&s, 0)->text, "451 4.4.2"));
+    assert_int_equal(s.play.ledger->nmails, 0);
+    strike(&s);
+}
+
 static void nothing_can_be_smuggled(void **state)
 {
     (void)state;
@@ -368,6 +434,9 @@ int main(void)
         cmocka_unit_test(a_refused_password_is_sent_once),
         cmocka_unit_test(injected_replies_end_the_port),
         cmocka_unit_test(a_server_that_does_not_know_bdat_never_sees_a_body_as_commands),
+        cmocka_unit_test(a_server_that_forgets_bdat_is_spoken_to_by_data),
+        cmocka_unit_test(a_large_message_stops_where_bdat_was_forgotten),
+        cmocka_unit_test(bdat_forgotten_beyond_the_copy_is_told_as_a_lost_link),
         cmocka_unit_test(nothing_can_be_smuggled),
         cmocka_unit_test(a_client_that_leaves_in_its_body_leaves_nothing),
         cmocka_unit_test(a_client_that_leaves_after_its_dot_changes_nothing),

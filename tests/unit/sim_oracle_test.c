@@ -128,6 +128,13 @@ static void serve_refused(struct stage *s)
     m->to[1] = mem_string("bad@y");
 }
 
+static void forge(struct stage *s)
+{
+    struct sim_mail *m = &s->play.ledger->mails[0];
+    free(m->to[0]);
+    m->to[0] = mem_string("evil@y");
+}
+
 static void invent(struct stage *s)
 {
     outcome(s)->rcpt[0] = 553;
@@ -222,6 +229,7 @@ static void every_lie_is_found(void **state)
         {other_sender, "sender is another", NULL},
         {forget_recipient, "accepted recipient is missing", NULL},
         {serve_refused, "told to be refused", NULL},
+        {forge, "to <evil@y> was committed that no client sent", NULL},
         {invent, "was told 553, but 250 is due", NULL},
         {accept_bad, "was told 250, but 550 is due", NULL},
         {go_clear, "over a clear connection", NULL},

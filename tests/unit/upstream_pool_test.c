@@ -498,6 +498,53 @@ static void what_bdat_is_worth_is_kept(void **state)
     }
 }
 
+static void on_denial(void *ctx, const struct reply *reply)
+{
+    struct wish *x = ctx;
+    struct smtp_client *c = lease_client(x->lease);
+    assert_int_equal(reply->code, 502);
+    smtp_client_close(&c);
+    lease_drop(&x->lease, false, NULL);
+}
+
+static void send_one(struct wish *x, const struct smtp_client_events *events)
+{
+    struct smtp_client *c = lease_client(x->lease);
+    smtp_client_set_owner(c, events, x);
+    smtp_client_mail(c, &(struct smtp_client_mail){.from = slice_of("a@example.com")});
+    smtp_client_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
+}
+
+static void a_denial_of_bdat_outlives_its_session(void **state)
+{
+    (void)state;
+    struct world w;
+    struct wish x, other;
+    struct smtp_client_events denied = message_events;
+    denied.verdict = on_denial;
+    world_begin_with(&w, BASIC);
+    sim_upstream_script(w.up[0])->bdat_forgotten_after = 2;
+    sim_upstream_script(w.up[0])->bdat_reply = "502 5.5.1 what?";
+    wish_hold(&x, &w);
+    send_one(&x, &message_events);
+    sim_run_for(w.sim, 5 * S);
+    assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " proven\n"));
+    wish_hold(&x, &w);
+    wish_hold(&other, &w);
+    assert_int_equal(smtp_client_chunking(lease_client(other.lease)), CHUNKING_PROVEN);
+    send_one(&x, &denied);
+    sim_run_for(w.sim, 5 * S);
+    assert_null(x.lease);
+    assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " broken\n"));
+    assert_int_equal(smtp_client_chunking(lease_client(other.lease)), CHUNKING_BROKEN);
+    /* As a session that had begun before the denial. */
+    smtp_client_set_chunking(lease_client(other.lease), CHUNKING_PROVEN);
+    wish_return(&other);
+    sim_run_for(w.sim, 5 * S);
+    assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " broken\n"));
+    world_end(&w);
+}
+
 /* ---- sessions that settle ---- */
 
 static void reset_and_return(struct wish *x)
@@ -586,6 +633,7 @@ int main(void)
         cmocka_unit_test(shutting_down_answers_everybody),
         cmocka_unit_test(an_upstream_that_has_enough_of_us_is_waited_for),
         cmocka_unit_test(what_bdat_is_worth_is_kept),
+        cmocka_unit_test(a_denial_of_bdat_outlives_its_session),
         cmocka_unit_test(a_session_that_settles_is_waited_for),
         cmocka_unit_test(one_that_does_not_settle_in_time_is_not),
         cmocka_unit_test(two_who_wait_need_one_more_session),
