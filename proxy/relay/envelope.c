@@ -2,6 +2,7 @@
  * (PRODUCT 6). */
 #include "relay/relay_private.h"
 #include "relay/rewrite_lines.h"
+#include "upstream/finding.h"
 
 static bool any_waiting_has_utf8(const struct transaction *t)
 {
@@ -97,7 +98,7 @@ static void log_refusal(const struct transaction *t, const struct recipient *r,
 static void tell_first(struct transaction *t, struct recipient *r, const struct reply *reply)
 {
     bool accepted = reply_is(reply, 2);
-    if (failure_is_about_credentials(reply->code)) {
+    if (reply_revokes_login(reply)) {
         transaction_note_unfit(t, reply);
         envelope_refuse(t, r, OWN_CREDENTIALS);
         return;

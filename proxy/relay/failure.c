@@ -163,11 +163,6 @@ bool failure_is_worth_another_account(enum own which)
            which == OWN_CREDENTIALS || which == OWN_LOOP;
 }
 
-bool failure_is_about_credentials(int code)
-{
-    return code == 530 || code == 534 || code == 535 || code == 538;
-}
-
 /* ------------------------------------------------------------------ a session lost */
 
 enum kind { KIND_LINK, KIND_TIMEOUT, KIND_CLOSING /* 421 */, KIND_PROTOCOL, KIND_COUNT };

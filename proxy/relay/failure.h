@@ -76,9 +76,6 @@ enum own failure_of_refusal(enum refusal why);
 /* The account itself does not work, whatever the message: its fallback may. A refusal of the
  * message never is. */
 bool failure_is_worth_another_account(enum own which);
-/* An upstream's 530, 534, 535, 538: about our credentials, so it never reaches a client who has
- * none. */
-bool failure_is_about_credentials(int code);
 
 /* Where the transaction stood when its session died. */
 enum loss_stage {

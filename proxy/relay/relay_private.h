@@ -244,7 +244,7 @@ struct transaction {
     /* by which the session said that we are not logged in: then it does not go back to the pool;
      * code 0: it did not */
     struct reply unfit;
-    /* ... to MAIL, so about the session, not about one recipient or message */
+    /* ... to MAIL, which every message needs */
     bool unfit_at_mail;
     /* MAIL and RCPTs */
     unsigned unanswered;

@@ -8,6 +8,7 @@
 #include "relay/explain.h"
 #include "relay/relay_private.h"
 #include "relay/rewrite_envelope.h"
+#include "upstream/finding.h"
 
 const char *transaction_identity(const struct upstream_config *u, const char *sender)
 {
@@ -73,17 +74,22 @@ static void destroy(void *arg)
     free(t);
 }
 
-/* 530 and its like after AUTH. To MAIL it says that the login is worth nothing, which the account
- * must know; else it may be about this message alone. */
+static bool logs_in(const struct transaction *t)
+{
+    return t->upstream->username && t->upstream->auth != AUTH_NONE;
+}
+
+/* The upstream spoke of our login, which the account must know, unless the same login has
+ * delivered this very message. An account without a login has none to lose: only MAIL, which
+ * every message needs, says that nothing goes without one. */
 static void drop_unfit(struct transaction *t, struct smtp_client *c, bool judged)
 {
-    struct smtp_client_failure failure = {.stage = SMTP_CLIENT_MAIL,
-                                          .fault = SMTP_CLIENT_FAULT_REPLY,
-                                          .reply = &t->unfit,
-                                          .saw_bytes = true};
-    err_set(&failure.err, ERR_PERMISSION, "%d to MAIL after a good login", t->unfit.code);
+    bool revoked = t->unfit_at_mail || (logs_in(t) && !(judged && t->result == RESULT_DELIVERED));
     smtp_client_quit(&c);
-    lease_drop(&t->lease, judged, t->unfit_at_mail ? &failure : NULL);
+    if (revoked)
+        lease_revoked(&t->lease, judged, &t->unfit);
+    else
+        lease_drop(&t->lease, judged, NULL);
 }
 
 /* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged:
@@ -251,12 +257,11 @@ void transaction_explain(struct transaction *t, const struct reply *reply)
 void transaction_note_unfit(struct transaction *t, const struct reply *reply)
 {
     char words[256];
-    bool logs_in = t->upstream->username && t->upstream->auth != AUTH_NONE;
     if (!t->unfit.code)
         log_event(t->relay->io->log, LOG_WARN,
-                  logs_in ? "the upstream let us log in, and yet answers as if we had not"
-                          : "the upstream wants a login, and this account has none: set username "
-                            "and password_file",
+                  logs_in(t) ? "the upstream let us log in, and yet answers as if we had not"
+                             : "the upstream wants a login, and this account has none: set "
+                               "username and password_file",
                   log_str("id", t->message.id), log_str("upstream", t->upstream->name),
                   log_num("status", reply->code),
                   log_str("reply", reply_words(reply, words, sizeof words)));
@@ -275,7 +280,7 @@ void transaction_settle_own(struct transaction *t, enum own own, const char *det
 void transaction_settle_reply(struct transaction *t, const struct reply *reply)
 {
     bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
-    if (failure_is_about_credentials(reply->code)) {
+    if (reply_revokes_login(reply)) {
         transaction_note_unfit(t, reply);
         /* a refused RCPT does not come here */
         t->unfit_at_mail = t->back == BACK_ENVELOPE;

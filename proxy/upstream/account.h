@@ -72,7 +72,7 @@ const char *account_summary(const struct account *a, char *out, size_t size);
 
 /* Why there is no session (PRODUCT 7's first rows, in their order). */
 enum refusal {
-    /* 535, 534, 530: 451 4.3.5 */
+    /* the login was refused, or revoked later: 451 4.3.5 */
     REFUSAL_CREDENTIALS,
     /* AUTH 4xx, secret not to be had: 451 4.7.0 */
     REFUSAL_AUTH_TEMPORARY,
@@ -124,6 +124,9 @@ void lease_return(struct lease **lease, bool completed);
 /* The client of a lease that is dropped was closed, or has told `lost`, in this turn: drop never
  * closes a live client, and still asks it what it learnt. */
 void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why);
+/* As drop, where the upstream answered a command with what revokes our login (finding.h): the
+ * account rests as after a refused AUTH. Borrows reply. */
+void lease_revoked(struct lease **lease, bool completed, const struct reply *reply);
 void lease_cancel(struct lease **lease);
 
 struct pool_counts {

@@ -2,6 +2,8 @@
  * finding_words.c. */
 #include "upstream/finding.h"
 
+#include <string.h>
+
 static const char *const names[FINDING_COUNT] = {
     [FINDING_UNTRIED] = "untried",
     [FINDING_WORKS] = "works",
@@ -37,16 +39,31 @@ bool finding_is_tls(enum finding f)
            f == FINDING_TLS_HANDSHAKE || f == FINDING_CERTIFICATE;
 }
 
+/* ---- what speaks of our login: the rule for AUTH, and the one for every other command ---- */
+
 /* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the
  * account: hammering the next port with the same credentials would only lock it. */
 enum finding finding_of_auth_code(int code)
 {
     if (code < 500)
         return FINDING_AUTH_TEMPORARY;
-    if (code <= 504 || code == 538)
-        return FINDING_AUTH_UNAVAILABLE;
-    return FINDING_AUTH_REFUSED;
+    return code <= 504 ? FINDING_AUTH_UNAVAILABLE : FINDING_AUTH_REFUSED;
 }
+
+bool reply_revokes_login(const struct reply *reply)
+{
+    switch (reply->code) {
+    case 530:
+    case 534:
+    case 535:
+    case 538: return true;
+    /* Microsoft says so where an account may not log in with a password any more. */
+    case 550: return strcmp(reply->enhanced, "5.7.30") == 0;
+    default: return false;
+    }
+}
+
+/* ---- findings ---- */
 
 static enum finding of_reply(enum smtp_client_stage stage, const struct reply *reply)
 {

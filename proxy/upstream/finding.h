@@ -36,6 +36,9 @@ enum finding {
 const char *finding_name(enum finding f);
 /* of a 4xx or 5xx to AUTH */
 enum finding finding_of_auth_code(int code);
+/* Whether a reply to another command than AUTH says that our login is worth nothing: the account
+ * rests, and no client hears it. The one place that decides this. */
+bool reply_revokes_login(const struct reply *reply);
 /* counts for PRODUCT 7, row 451 4.7.5 */
 bool finding_is_tls(enum finding f);
 

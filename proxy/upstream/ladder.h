@@ -61,7 +61,7 @@ enum refusal ladder_reason(const struct ladder *l, char *words, size_t size);
 /* A session that never completed anything died on this port: others go first. failure: NULL is no
  * fault of the port. */
 void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure);
-/* 530, 535, 534 outside of AUTH */
+/* Outside of AUTH: reply_revokes_login. */
 void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply);
 /* a reload: the next AUTH goes alone; a changed secret ends a wait */
 void ladder_credentials_doubted(struct ladder *l, bool changed);

@@ -349,18 +349,10 @@ void lease_return(struct lease **lease, bool completed)
     lease_free(l);
 }
 
-static bool is_refused_login(const struct smtp_client_failure *why)
+/* revoking: what the upstream said of our login, or NULL. */
+static void drop(struct lease *l, bool completed, const struct smtp_client_failure *why,
+                 const struct reply *revoking)
 {
-    int code = why->reply ? why->reply->code : 0;
-    return code == 530 || code == 534 || code == 535;
-}
-
-void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why)
-{
-    struct lease *l = *lease;
-    *lease = NULL;
-    if (!l)
-        return;
     struct warm *s = l->session;
     struct pool *p = l->pool;
     warm_learn(s);
@@ -368,14 +360,31 @@ void lease_drop(struct lease **lease, bool completed, const struct smtp_client_f
     s->client = NULL;
     if (!completed)
         give_back_place(l);
-    if (why && is_refused_login(why))
-        ladder_login_revoked(p->ladder, s->rung, why->reply);
+    if (revoking)
+        ladder_login_revoked(p->ladder, s->rung, revoking);
     else if (why && why->first_use)
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)
         ladder_blame(p->ladder, s->rung, why);
     warm_end(s);
     lease_free(l);
+}
+
+void lease_drop(struct lease **lease, bool completed, const struct smtp_client_failure *why)
+{
+    struct lease *l = *lease;
+    const struct reply *reply = why ? why->reply : NULL;
+    *lease = NULL;
+    if (l)
+        drop(l, completed, why, reply && reply_revokes_login(reply) ? reply : NULL);
+}
+
+void lease_revoked(struct lease **lease, bool completed, const struct reply *reply)
+{
+    struct lease *l = *lease;
+    *lease = NULL;
+    if (l)
+        drop(l, completed, NULL, reply);
 }
 
 void lease_cancel(struct lease **lease)

@@ -243,10 +243,10 @@ static void some_change_of_mind(struct sim_place *p, struct sim_rng *rng)
 /* The account's own credentials are wrong, or its user is locked: every genuine server says so. */
 static void refuse_credentials(struct sim_plan *plan, struct sim_rng *rng)
 {
-    static const char *const replies[] = {"535 5.7.8 bad credentials",
-                                          "534 5.7.9 use an application password",
-                                          "530 5.7.0 authenticate first"};
-    const char *reply = replies[sim_rng_below(rng, 3)];
+    static const char *const replies[] = {
+        "535 5.7.8 bad credentials", "534 5.7.9 use an application password",
+        "530 5.7.0 authenticate first", "538 5.7.11 encryption required"};
+    const char *reply = replies[sim_rng_below(rng, sizeof replies / sizeof *replies)];
     for (size_t i = 0; i < plan->nplaces; i++)
         plan->places[i].script.auth_reply = reply;
     plan->must_arrive = false;

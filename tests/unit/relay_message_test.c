@@ -112,6 +112,75 @@ static void credentials_are_never_the_clients_trouble(void **state)
     stage_end(&s);
 }
 
+/* One rule for every command: the login is worth nothing, so the account rests, and the next
+ * message does not meet the same again. */
+static void what_speaks_of_our_login_revokes_it_at_any_command(void **state)
+{
+    (void)state;
+    static const char *const replies[] = {
+        "530 5.7.0 log in first\r\n", "534 5.7.9 use an app password\r\n",
+        "535 5.7.8 bad credentials\r\n", "538 5.7.11 encryption required\r\n",
+        "550 5.7.30 Basic authentication is not supported\r\n"};
+    static const enum sim_step steps[] = {SIM_AT_MAIL, SIM_AT_RCPT, SIM_AT_DATA, SIM_AT_VERDICT};
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            struct scene s;
+            stage_init(&s, ONE_PORT);
+            struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
+            up->chunking = false;
+            up->faults[0] = (struct sim_fault_rule){
+                .step = steps[k], .fault = SIM_FAULT_REPLY, .text = replies[i]};
+            stage_message(&s, "b@example.org", "x\r\n");
+            stage_message(&s, "c@example.org", "x\r\n");
+            stage_play(&s);
+            assert_true(stage_said(&s, "451 4.3.5 " HOST " refuses the configured credentials ["));
+            assert_false(stage_said(&s, replies[i]));
+            assert_int_equal(stage_outcome(&s, 1)->rcpt[0], 451);
+            assert_int_equal(s.play.ledger->sessions, 1);
+            stage_end(&s);
+        }
+    }
+}
+
+/* The upstream took a message on this very login: what it said of one recipient is not about the
+ * login after all. */
+static void a_login_that_delivers_is_not_revoked(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, ONE_PORT);
+    stage_port(&s, "192.0.2.1:587")->rcpt[0] =
+        (struct sim_address_rule){"bad@", "530 5.7.1 not for you"};
+    struct sim_message *m = stage_message(&s, "b@example.org", "x\r\n");
+    m->to[m->nto++] = "bad@example.org";
+    stage_message(&s, "c@example.org", "x\r\n");
+    stage_play(&s);
+    assert_int_equal(stage_outcome(&s, 0)->rcpt[1], 451);
+    assert_int_equal(stage_outcome(&s, 0)->final, 250);
+    assert_int_equal(stage_outcome(&s, 1)->final, 250);
+    stage_end(&s);
+}
+
+/* An account without a login has none that could be revoked: only MAIL, which every message
+ * needs, says that it takes nothing. */
+static void without_a_login_a_recipient_refused_for_want_of_one_is_refused_alone(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, "[upstream]\nhost = " HOST "\nports = 587\nauth = none\n");
+    struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:587");
+    up->user = up->password = NULL;
+    up->rcpt[0] = (struct sim_address_rule){"bad@", "530 5.7.1 log in first"};
+    stage_message(&s, "bad@example.org", "x\r\n");
+    stage_message(&s, "c@example.org", "x\r\n");
+    stage_play(&s);
+    assert_int_equal(stage_outcome(&s, 0)->rcpt[0], 451);
+    assert_int_equal(stage_outcome(&s, 1)->final, 250);
+    /* the oracle wants authenticated sessions */
+    sim_verdict_free(&s.verdict);
+    stage_end(&s);
+}
+
 static void no_port_works(void **state)
 {
     (void)state;
@@ -281,6 +350,9 @@ int main(void)
         cmocka_unit_test(nobody_accepted),
         cmocka_unit_test(mail_refused_upstream),
         cmocka_unit_test(credentials_are_never_the_clients_trouble),
+        cmocka_unit_test(what_speaks_of_our_login_revokes_it_at_any_command),
+        cmocka_unit_test(a_login_that_delivers_is_not_revoked),
+        cmocka_unit_test(without_a_login_a_recipient_refused_for_want_of_one_is_refused_alone),
         cmocka_unit_test(no_port_works),
         cmocka_unit_test(size_unknown_at_mail),
         cmocka_unit_test(too_many_hops),

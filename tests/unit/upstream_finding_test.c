@@ -83,6 +83,7 @@ FAULT(auth_454, SIM_AT_AUTH, SIM_FAULT_REPLY, "454 4.7.0 later\r\n")
 FAULT(auth_nonsense, SIM_AT_AUTH, SIM_FAULT_REPLY, "what?\r\n")
 FAULT(auth_504, SIM_AT_AUTH, SIM_FAULT_REPLY, "504 5.5.4 no\r\n")
 FAULT(auth_534, SIM_AT_AUTH, SIM_FAULT_REPLY, "534 5.7.9 app password needed\r\n")
+FAULT(auth_538, SIM_AT_AUTH, SIM_FAULT_REPLY, "538 5.7.11 encryption required\r\n")
 FAULT(auth_550, SIM_AT_AUTH, SIM_FAULT_REPLY,
       "550 5.7.30 Basic authentication is not supported\r\n")
 
@@ -254,6 +255,9 @@ static const struct stimulus stimuli[] = {
      .said = "refuses the configured credentials (535"},
     {.finding = FINDING_AUTH_REFUSED, .spoil = auth_534, .said = "(534 5.7.9 app password needed)"},
     {.finding = FINDING_AUTH_REFUSED,
+     .spoil = auth_538,
+     .said = "(538 5.7.11 encryption required)"},
+    {.finding = FINDING_AUTH_REFUSED,
      .spoil = auth_550,
      .said = "Basic authentication is not supported"},
 };
@@ -320,6 +324,35 @@ static void every_finding_has_a_name_and_a_sentence(void **state)
     }
 }
 
+/* PRODUCT 5: 535, 534, 530, 538 and 550 5.7.30 at any command, and at AUTH every other 5xx but
+ * those about the mechanism. */
+static void one_rule_says_what_revokes_the_login(void **state)
+{
+    static const int anywhere[] = {530, 534, 535, 538};
+    struct reply r;
+    (void)state;
+    reply_init(&r);
+    for (r.code = 400; r.code < 600; r.code++) {
+        bool listed = false;
+        for (size_t i = 0; i < sizeof anywhere / sizeof *anywhere; i++)
+            listed = listed || r.code == anywhere[i];
+        assert_true(reply_revokes_login(&r) == listed);
+        enum finding due = r.code < 500    ? FINDING_AUTH_TEMPORARY
+                           : r.code <= 504 ? FINDING_AUTH_UNAVAILABLE
+                                           : FINDING_AUTH_REFUSED;
+        assert_int_equal(finding_of_auth_code(r.code), due);
+    }
+    r.code = 550;
+    strcpy(r.enhanced, "5.7.30");
+    assert_true(reply_revokes_login(&r));
+    strcpy(r.enhanced, "5.7.3");
+    assert_false(reply_revokes_login(&r));
+    r.code = 554;
+    strcpy(r.enhanced, "5.7.30");
+    assert_false(reply_revokes_login(&r));
+    reply_free(&r);
+}
+
 static void sentences_stay_on_one_line(void **state)
 {
     struct tls_facts facts = {.fault = TLS_FAULT_NAME, .names = "a\r\nforged: line\x1b[31m"};
@@ -339,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_finding_has_a_stimulus),
         cmocka_unit_test(every_finding_has_a_name_and_a_sentence),
+        cmocka_unit_test(one_rule_says_what_revokes_the_login),
         cmocka_unit_test(sentences_stay_on_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
