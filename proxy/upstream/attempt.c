@@ -101,6 +101,14 @@ static void look(const struct smtp_client *c, struct sight *sight)
     snprintf(sight->mechanism, sizeof sight->mechanism, "%s", smtp_client_mechanism(c));
 }
 
+/* Refused, reset or 421 within a second: so an upstream answers that restarts. */
+static bool came_at_once(enum finding finding, const struct reply *reply, usec took)
+{
+    bool brief =
+        finding == FINDING_REFUSED || finding == FINDING_RESET || (reply && reply->code == 421);
+    return brief && took < USEC_PER_SEC;
+}
+
 static void describe(const struct attempt *a, enum finding finding,
                      const struct smtp_client_failure *failure, const struct err *err,
                      struct attempt_result *result_r)
@@ -131,6 +139,7 @@ static void describe(const struct attempt *a, enum finding finding,
     *result_r = a->result;
     result_r->finding = finding;
     result_r->took = now - a->started;
+    result_r->at_once = came_at_once(finding, d.reply, result_r->took);
     result_r->address = a->to;
     result_r->saw_bytes = a->result.saw_bytes || (failure && failure->saw_bytes);
     if (a->client)
@@ -329,6 +338,7 @@ static void fail_as_loop(struct attempt *a)
     char where[ADDR_TEXT];
     describe(a, FINDING_REFUSED, NULL, NULL, &a->result);
     a->result.loops = true;
+    a->result.at_once = false;
     snprintf(
         a->result.words, sizeof a->result.words,
         "%s is this proxy itself: correct host or ports of the upstream, or the listener's address",

@@ -140,9 +140,9 @@ static void adopt_winner(struct dial *d, struct rung *rung)
     struct ladder *l = d->ladder;
     bool better = !l->best || rung->index < l->best->index;
     rung->blamed = false;
+    ladder_forget_failure(l);
     if (d->kind == DIAL_RACE || (d->kind == DIAL_PROBE && better) || !l->best)
         ladder_set_best(l, rung);
-    ladder_reopen(l);
     ladder_set_standing(l, STANDING_WORKS);
     if (d->kind == DIAL_RACE)
         end_stalled(l);
@@ -210,6 +210,7 @@ static void grow_into_race(struct dial *d)
     size_t n = ladder_order(l, d->rung, others);
     d->kind = DIAL_RACE;
     l->race = d;
+    ladder_race_begins(l);
     race_extend(d->race, others, n);
     free(others);
 }
@@ -254,6 +255,7 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
     if (!l->env->gate->proven || !l->best) {
         struct rung **order = mem_alloc(l->n * sizeof *order);
         size_t n = ladder_order(l, NULL, order);
+        ladder_race_begins(l);
         l->race = dial_start(l, DIAL_RACE, identity, order, n);
         free(order);
         return;
@@ -357,7 +359,7 @@ void ladder_credentials_doubted(struct ladder *l, bool changed)
     gate_doubt(l->env->gate);
     if (!changed)
         return;
-    ladder_reopen(l);
+    ladder_forget_failure(l);
     if (l->standing == STANDING_AUTH_REFUSED)
         ladder_set_standing(l, STANDING_UNKNOWN);
     l->events->changed(l->ctx);
@@ -378,7 +380,7 @@ static void on_fetched(void *ctx, bool differs)
 void ladder_network_changed(struct ladder *l)
 {
     end_all_but_a_login(l);
-    ladder_reopen(l);
+    ladder_forget_failure(l);
     ladder_set_best(l, NULL);
     for (size_t i = 0; i < l->n; i++)
         l->rungs[i].blamed = false;

@@ -43,6 +43,12 @@ struct ladder {
     struct dial *race, *detour, *probe;
     struct timer *reprobe, *reopen;
     usec failed_until;
+    /* A race that begins until then is the next one after findings that came at once. */
+    usec retry_until;
+    /* the race under way is such a one */
+    bool race_retries;
+    /* the failed race answers those who began to wait until then */
+    usec answers_until;
     enum refusal failed_why;
     char failed_words[512];
     bool full;
@@ -59,9 +65,14 @@ void ladder_learn(struct ladder *l, const struct smtp_client *client, const stru
 /* NULL: none */
 void ladder_set_best(struct ladder *l, struct rung *rung);
 void ladder_set_standing(struct ladder *l, enum standing standing);
+/* Notes whether it is the next one after findings that came at once. */
+void ladder_race_begins(struct ladder *l);
 /* a race failed: remembers why, for a moment */
 void ladder_close(struct ladder *l);
+/* the moment is over, or dialling has a reason again */
 void ladder_reopen(struct ladder *l);
+/* the same, and the next race is a first one */
+void ladder_forget_failure(struct ladder *l);
 /* the rungs as a race should try them */
 size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out);
 

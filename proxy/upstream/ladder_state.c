@@ -11,6 +11,9 @@
 
 /* PRODUCT 5: so that an outage does not cost every message the full wait */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
+/* What came at once may be a restart, which is over in a moment: one more race is run before
+ * anybody is told. */
+#define RESTART_REMEMBERED (1 * USEC_PER_SEC)
 
 static usec now_of(const struct ladder *l)
 {
@@ -236,12 +239,30 @@ enum refusal ladder_reason(const struct ladder *l, char *words, size_t size)
     return only_tls_is_wrong(l) ? REFUSAL_TLS : REFUSAL_NO_PORT;
 }
 
+static bool all_came_at_once(const struct ladder *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->rungs[i].at_once)
+            return false;
+    return true;
+}
+
+void ladder_race_begins(struct ladder *l)
+{
+    l->race_retries = now_of(l) < l->retry_until;
+}
+
 void ladder_close(struct ladder *l)
 {
+    usec now = now_of(l);
+    bool at_once = all_came_at_once(l);
+    usec remembered = at_once ? RESTART_REMEMBERED : FAILURE_REMEMBERED;
     l->failed_why = ladder_reason(l, l->failed_words, sizeof l->failed_words);
-    l->failed_until = now_of(l) + FAILURE_REMEMBERED;
+    l->failed_until = now + remembered;
+    l->retry_until = at_once ? l->failed_until + RESTART_REMEMBERED : 0;
+    l->answers_until = !at_once ? INT64_MAX : l->race_retries ? now : INT64_MIN;
     l->full = some_port_is(l, FINDING_GREETING_4XX) || some_port_is(l, FINDING_AUTH_TEMPORARY);
-    timer_arm(l->reopen, FAILURE_REMEMBERED);
+    timer_arm(l->reopen, remembered);
     ladder_set_best(l, NULL);
     ladder_set_standing(l, STANDING_NO_PORT);
 }
@@ -251,6 +272,12 @@ void ladder_reopen(struct ladder *l)
     l->failed_until = 0;
     l->full = false;
     timer_stop(l->reopen);
+}
+
+void ladder_forget_failure(struct ladder *l)
+{
+    ladder_reopen(l);
+    l->retry_until = 0;
 }
 
 bool ladder_awaits_secret(const struct ladder *l)
@@ -271,6 +298,11 @@ bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, 
     *why_r = l->failed_why;
     snprintf(words, size, "%s", l->failed_words);
     return true;
+}
+
+usec ladder_answers_until(const struct ladder *l)
+{
+    return credential_wait_left(l->env->credential) > 0 ? INT64_MAX : l->answers_until;
 }
 
 bool ladder_is_full(const struct ladder *l)

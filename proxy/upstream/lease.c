@@ -77,11 +77,23 @@ static void refuse(struct lease *lease, enum refusal why, const char *words)
     lease_free(lease);
 }
 
-/* No more than wait now: who asks again from inside the event is answered in the next turn. */
-static void refuse_waiting(struct pool *p, enum refusal why, const char *words)
+static struct lease *first_asked_until(struct pool *p, usec until)
 {
-    for (unsigned n = p->nwaiting; n > 0 && !link_is_alone(&p->waiting); n--)
-        refuse(CONTAINER(p->waiting.next, struct lease, link), why, words);
+    LIST_EACH (&p->waiting, it) {
+        struct lease *lease = CONTAINER(it, struct lease, link);
+        if (lease->asked <= until)
+            return lease;
+    }
+    return NULL;
+}
+
+/* Those who asked until then. No more than wait now: who asks again from inside the event is
+ * answered in the next turn. */
+static void refuse_waiting(struct pool *p, usec until, enum refusal why, const char *words)
+{
+    struct lease *lease;
+    for (unsigned n = p->nwaiting; n > 0 && (lease = first_asked_until(p, until)); n--)
+        refuse(lease, why, words);
 }
 
 /* ---- serving ---- */
@@ -197,7 +209,7 @@ static void ask_ladder(struct pool *p)
          * free. */
         if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) ||
             p->sessions[SESSION_LEASED].n == 0)
-            refuse_waiting(p, why, words);
+            refuse_waiting(p, ladder_answers_until(p->ladder), why, words);
         return;
     }
     if (rate_wait(p) > 0) {
@@ -224,7 +236,7 @@ void pool_serve(void *arg)
     while (!p->gone && serve_one(p))
         continue;
     if (p->gone)
-        refuse_waiting(p, REFUSAL_GONE, "shutting down");
+        refuse_waiting(p, INT64_MAX, REFUSAL_GONE, "shutting down");
     else if (p->nwaiting)
         ask_ladder(p);
     if (p->retired && !p->nwaiting)
@@ -274,6 +286,7 @@ struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid,
     lease->account = account_ref(p->account);
     lease->identity = mem_string(pool_key(p->env, identity));
     lease->avoid = avoid;
+    lease->asked = loop_now(p->env->io->loop);
     lease->events = events;
     lease->ctx = ctx;
     link_init(&lease->link);

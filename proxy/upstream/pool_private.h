@@ -59,6 +59,8 @@ struct lease {
     struct crowd *crowd;
     /* a port, 0 none; cleared by lease_stop_avoiding alone */
     uint16_t avoid;
+    /* when it began to wait */
+    usec asked;
     const struct lease_events *events;
     void *ctx;
     /* acquire_timeout */

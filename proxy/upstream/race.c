@@ -64,10 +64,12 @@ static void keep_furthest(struct race_port *p, const struct attempt_result *resu
 {
     bool saw_bytes = p->result.saw_bytes || result->saw_bytes;
     bool loops = p->result.loops || result->loops;
+    bool at_once = result->at_once && (p->result.at_once || !p->has_result);
     if (!p->has_result || result->steps >= p->result.steps)
         p->result = *result;
     p->result.saw_bytes = saw_bytes;
     p->result.loops = loops;
+    p->result.at_once = at_once;
     p->has_result = true;
 }
 

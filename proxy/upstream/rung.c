@@ -95,6 +95,7 @@ void rung_report(struct rung *r, const struct upstream_env *env,
     p->saw_bytes = result->saw_bytes;
     memcpy(p->words, result->words, sizeof p->words);
     r->loops = result->loops;
+    r->at_once = result->at_once;
     r->sight = result->sight;
     r->tried = loop_now(env->io->loop);
     if (result->finding == FINDING_WORKS)

@@ -32,6 +32,8 @@ struct rung {
     bool blamed;
     /* it is this proxy itself */
     bool loops;
+    /* its finding came at once, as of an upstream that restarts */
+    bool at_once;
     /* of the attempt that got furthest, the last time */
     struct sight sight;
 };
@@ -48,6 +50,7 @@ struct attempt_result {
     usec took;
     bool saw_bytes;
     bool loops;
+    bool at_once;
     /* how far it got */
     unsigned steps;
     char words[400];

@@ -13,7 +13,7 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     (void)state;
     world_begin(&w);
     struct sim_upstream_script *s = world_server(&w, AT(587));
-    s->greeting = "421 4.3.2 down";
+    s->greeting = "554 5.3.2 down";
     s->delay = 400 * MS;
     world_load(&w, BASIC);
     for (size_t i = 0; i < 100; i++) {
@@ -24,7 +24,7 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     for (size_t i = 0; i < 100; i++) {
         wish_wait(&xs[i]);
         assert_int_equal(xs[i].why, REFUSAL_NO_PORT);
-        assert_string_equal(xs[i].words, "587 greeting-4xx, 2525 refused, 1025 refused");
+        assert_string_equal(xs[i].words, "587 greeting-5xx, 2525 refused, 1025 refused");
     }
     assert_int_equal(w.ledger->sessions, 1);
     assert_int_equal(account_standing(world_account(&w)), STANDING_NO_PORT);
@@ -32,7 +32,7 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     sim_run_for(w.sim, 5 * S);
     wish_ask(&x, &w);
     assert_int_equal(wish_wait(&x), 0);
-    assert_string_equal(x.words, "587 greeting-4xx, 2525 refused, 1025 refused");
+    assert_string_equal(x.words, "587 greeting-5xx, 2525 refused, 1025 refused");
     assert_int_equal(w.ledger->sessions, 1);
     /* Then it is tried again, and said once that it works again. */
     s->greeting = "220 up";
@@ -41,6 +41,127 @@ static void a_burst_in_an_outage_makes_one_race(void **state)
     assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
     assert_true(sim_log_has(w.sim, HOST " works again"));
     wish_return(&x);
+    world_end(&w);
+}
+
+/* ---- what comes at once is no outage yet ---- */
+
+static void refuse(struct world *w, struct sim_upstream_script *s, int how, bool down)
+{
+    static const char *const greetings[] = {"220 up", "421 4.3.2 restarting"};
+    sim_path(w->sim, AT(587))->syn = down && how == 0 ? SIM_REFUSED : SIM_OPEN;
+    s->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_GREETING, .fault = down && how == 1 ? SIM_FAULT_RESET : SIM_FAULT_NONE};
+    s->greeting = greetings[down && how == 2];
+}
+
+/* Refused, reset, 421: the upstream restarts. Nobody is told before one more race has shown that
+ * it did not come back. */
+static void a_restart_of_the_upstream_is_waited_for(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        static struct wish xs[10];
+        struct world w;
+        world_begin(&w);
+        struct sim_upstream_script *s = world_server(&w, AT(587));
+        world_load(&w, BASIC "ports = 587\n");
+        wish_hold(&xs[0], &w);
+        wish_return(&xs[0]);
+        /* no idle session is left */
+        accounts_network_changed(w.accounts);
+        refuse(&w, s, how, true);
+        for (size_t i = 0; i < 10; i++) {
+            wish_ask(&xs[i], &w);
+            sim_run_for(w.sim, 70 * MS);
+        }
+        refuse(&w, s, how, false);
+        for (size_t i = 0; i < 10; i++) {
+            assert_true(wish_wait(&xs[i]) <= 2 * S);
+            assert_true(xs[i].acquired);
+            wish_return(&xs[i]);
+        }
+        world_end(&w);
+    }
+}
+
+static bool nobody_waits(void *ctx)
+{
+    const struct wish *xs = ctx;
+    for (size_t i = 0; i < 3; i++)
+        if (!xs[i].refused)
+            return false;
+    return true;
+}
+
+/* It does not come back: one more race, shared, answers all who wait; those who come later wait
+ * for the next, and never longer. */
+static void an_outage_that_comes_at_once_costs_one_more_race(void **state)
+{
+    struct wish xs[3], late;
+    struct world w;
+    (void)state;
+    world_begin(&w);
+    struct sim_upstream_script *s = world_server(&w, AT(587));
+    s->greeting = "421 4.3.2 down";
+    world_load(&w, BASIC "ports = 587\n");
+    for (size_t i = 0; i < 3; i++) {
+        wish_ask(&xs[i], &w);
+        sim_run_for(w.sim, 300 * MS);
+    }
+    assert_true(sim_run_until(w.sim, nobody_waits, xs, 60 * S));
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(xs[i].words, "587 greeting-4xx");
+        assert_true(xs[i].answered == xs[0].answered);
+    }
+    assert_in_range(xs[0].answered - xs[0].asked, 1 * S, 1 * S + 200 * MS);
+    assert_int_equal(w.ledger->sessions, 2);
+    sim_run_for(w.sim, 500 * MS);
+    /* within the second of the memory */
+    wish_ask(&late, &w);
+    assert_in_range(wish_wait(&late), 300 * MS, 700 * MS);
+    assert_true(late.refused);
+    assert_int_equal(w.ledger->sessions, 3);
+    sim_run_for(w.sim, 30 * S);
+    /* nobody waits: nothing is dialled */
+    assert_int_equal(w.ledger->sessions, 3);
+    wish_ask(&late, &w);
+    assert_in_range(wish_wait(&late), 1 * S, 1 * S + 200 * MS);
+    assert_int_equal(w.ledger->sessions, 5);
+    world_end(&w);
+}
+
+/* One port that stays silent makes it an outage as ever: the answer is known, and given at once. */
+static void an_outage_with_a_silent_port_is_remembered_longer(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT(587));
+    sim_path(w.sim, AT(587))->syn = SIM_DROPPED;
+    world_load(&w, BASIC "connect_timeout = 2s\n");
+    wish_ask(&x, &w);
+    wish_wait(&x);
+    assert_true(x.refused);
+    sim_run_for(w.sim, 5 * S);
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 0);
+    world_end(&w);
+}
+
+/* Nobody waits longer than acquire_timeout for the next race. */
+static void the_next_race_is_not_waited_for_longer_than_acquire_timeout(void **state)
+{
+    struct world w;
+    struct wish x;
+    (void)state;
+    world_begin(&w);
+    world_load(&w, BASIC "ports = 587\nacquire_timeout = 500ms\n");
+    wish_ask(&x, &w);
+    assert_int_equal(wish_wait(&x), 500 * MS);
+    assert_string_equal(x.words, "587 refused");
+    assert_int_equal(x.why, REFUSAL_NO_PORT);
     world_end(&w);
 }
 
@@ -438,6 +559,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_in_an_outage_makes_one_race),
+        cmocka_unit_test(a_restart_of_the_upstream_is_waited_for),
+        cmocka_unit_test(an_outage_that_comes_at_once_costs_one_more_race),
+        cmocka_unit_test(an_outage_with_a_silent_port_is_remembered_longer),
+        cmocka_unit_test(the_next_race_is_not_waited_for_longer_than_acquire_timeout),
         cmocka_unit_test(a_standing_is_said_once),
         cmocka_unit_test(a_refused_password_rests),
         cmocka_unit_test(a_new_secret_ends_the_rest),

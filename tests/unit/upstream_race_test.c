@@ -415,7 +415,8 @@ static void a_dropped_question_costs_the_patience_when_all_is_lost(void **state)
     sim_name_manner(w.sim, HOST, ADDR_V6, SIM_DNS_SILENT, 0);
     world_load(&w, BASIC "ports = 587\n");
     wish_ask(&x, &w);
-    assert_true(wish_wait(&x) <= 600 * MS);
+    /* Two races, because what is refused at once may be a restart, and the second between them. */
+    assert_true(wish_wait(&x) <= 2 * 600 * MS + 1 * S);
     assert_int_equal(x.why, REFUSAL_NO_PORT);
     assert_string_equal(x.words, "587 refused");
     world_end(&w);
