@@ -13,6 +13,10 @@ struct sasl {
     /* taken so far */
     unsigned steps;
     bool satisfied;
+    /* the initial response */
+    bool repeated;
+    /* the initial response of the library's mechanisms, which holds no secret */
+    struct buf first;
     char *user;
     struct secret *password;
     /* CRAM-MD5 and SCRAM only; one per exchange: no global state */
@@ -78,6 +82,7 @@ struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secr
     }
     struct sasl *s = NEW(struct sasl);
     s->mechanism = m;
+    buf_init(&s->first, CAP_AUTH_LINE);
     s->user = mem_string(user);
     s->password = secret_copy(password);
     bool needs_library = m == SASL_CRAM_MD5 || m == SASL_SCRAM_SHA_256;
@@ -109,6 +114,7 @@ void sasl_free(struct sasl **sp)
     if (s->library)
         gsasl_done(s->library);
     secret_free(&s->password);
+    buf_wipe(&s->first);
     free(s->user);
     free(s);
 }
@@ -230,8 +236,25 @@ static unsigned most_steps(enum sasl_mechanism m)
     return 0;
 }
 
+/* The server did not read the initial response that stood behind AUTH, and asks for it: an empty
+ * challenge where one has to say something, or where there is none. */
+static bool is_asked_again(const struct sasl *s, struct slice challenge)
+{
+    return sasl_speaks_first(s) && s->steps == 1 && !challenge.len && !s->repeated;
+}
+
+static int repeat(struct sasl *s, struct buf *response, struct err *err)
+{
+    s->repeated = true;
+    if (s->mechanism == SASL_PLAIN)
+        return step_plain(s, response, err);
+    return buf_append_slice(response, buf_view(&s->first)) ? 0 : too_long(err);
+}
+
 int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
+    if (is_asked_again(s, challenge))
+        return repeat(s, response, err);
     if (s->steps >= most_steps(s->mechanism)) {
         err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say",
                 names[s->mechanism]);
@@ -250,6 +273,8 @@ int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, stru
         else
             err_set(err, ERR_PROTOCOL, "the server's challenge is not base64");
         buf_wipe(&raw);
+        if (s->steps == 0 && rc == 0 && !buf_append_slice(&s->first, buf_view(response)))
+            rc = too_long(err);
     }
     s->steps++;
     return rc;

@@ -32,8 +32,9 @@ void sasl_free(struct sasl **s);
 /* has an initial response: the first step may be taken before any challenge, with "" */
 bool sasl_speaks_first(const struct sasl *s);
 
-/* Answers one challenge: appends the response to `response` (nothing: an empty line). The wording
- * of LOGIN's and PLAIN's prompts is not looked at. -1 with ERR_PROTOCOL: a challenge that is wrong,
+/* Answers one challenge: appends the response to `response` (nothing: an empty line). An empty
+ * challenge behind the initial response asks for it again, and is answered once. The wording of
+ * LOGIN's and PLAIN's prompts is not looked at. -1 with ERR_PROTOCOL: a challenge that is wrong,
  * one too many, or a server that can't prove that it knows the password. */
 int sasl_step(struct sasl *s, struct slice challenge, struct buf *response,
               struct err *err) MUST_USE;

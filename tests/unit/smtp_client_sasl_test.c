@@ -64,7 +64,15 @@ static void test_plain(void **state)
     assert_false(sasl_is_satisfied(s));
     expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
     assert_true(sasl_is_satisfied(s));
+    /* The server did not read the initial response. */
+    expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
+    assert_true(sasl_is_satisfied(s));
     expect_step(s, "", NULL);
+    sasl_free(&s);
+    s = make(SASL_PLAIN);
+    expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
+    /* a question that PLAIN does not know */
+    expect_step(s, "VG9rZW46", NULL);
     sasl_free(&s);
 }
 
@@ -177,6 +185,32 @@ static void test_scram(void **state)
     sasl_free(&s);
 }
 
+static void test_scram_initial_response_not_read(void **state)
+{
+    (void)state;
+    struct smtp_server v;
+    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    server_begin(&v, "4096");
+    char *first = step(s, "");
+    expect_step(s, "", first);
+    char *challenge = smtp_server_step(&v, first), *final = step(s, challenge),
+         *proof = smtp_server_step(&v, final);
+    expect_step(s, proof, "");
+    assert_true(sasl_is_satisfied(s));
+    free(first);
+    free(challenge);
+    free(final);
+    free(proof);
+    smtp_server_end(&v);
+    sasl_free(&s);
+    s = make(SASL_SCRAM_SHA_256);
+    free(step(s, ""));
+    free(step(s, ""));
+    /* once */
+    expect_step(s, "", NULL);
+    sasl_free(&s);
+}
+
 static void test_scram_forged_proof(void **state)
 {
     (void)state;
@@ -241,7 +275,7 @@ static void test_scram_bad_challenges(void **state)
     expect_challenge_refused("%sserver,s=QSXCR+Q6sek8bf92,i=");
     /* not our nonce */
     expect_challenge_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096%.0s");
-    expect_challenge_refused("%.0s");
+    expect_challenge_refused("nonsense%.0s");
 }
 
 /* ---- the same over a whole session ---- */
@@ -395,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_password_with_nul),
         cmocka_unit_test(test_what_scram_cannot_carry),
         cmocka_unit_test(test_scram),
+        cmocka_unit_test(test_scram_initial_response_not_read),
         cmocka_unit_test(test_scram_forged_proof),
         cmocka_unit_test(test_scram_error_instead_of_proof),
         cmocka_unit_test(test_scram_bad_challenges),
