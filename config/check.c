@@ -136,6 +136,36 @@ static void check_families(struct loading *l, const struct section *s,
                  u->host);
 }
 
+static bool has_underscore(const char *name)
+{
+    return strchr(name, '_') != NULL;
+}
+
+/* What follows goes upstream all the same, or the literal of an address instead. */
+static void check_helo(struct loading *l, const struct section *s, const struct upstream_config *u)
+{
+    if (u->helo && has_underscore(u->helo))
+        advise(l, s, "helo",
+               "a host name has no underscore (RFC 5321), and servers such as Exim answer it with "
+               "501");
+}
+
+static void check_server(struct loading *l, const struct section *s)
+{
+    const char *hostname = l->config->server.hostname;
+    struct addr address;
+    if (!is_given(s, "hostname") || is_bad(s, "hostname") || hostname_fits_ehlo(hostname))
+        return;
+    if (addr_parse(slice_of(hostname), &address))
+        advise(l, s, "hostname",
+               "an address: upstreams hear the literal of the local address in EHLO, unless helo "
+               "names a host");
+    else if (has_underscore(hostname))
+        advise(l, s, "hostname",
+               "a host name has no underscore (RFC 5321): upstreams hear the literal of the local "
+               "address in EHLO, unless helo names a host");
+}
+
 static void check_upstream(struct loading *l, const struct section *s)
 {
     struct upstream_config *u = section_struct(l, s);
@@ -147,6 +177,7 @@ static void check_upstream(struct loading *l, const struct section *s)
     check_ports(l, s, u);
     check_idle_tls_keys(l, s, u);
     check_families(l, s, u);
+    check_helo(l, s, u);
     if (is_given(s, "tls_key") && !is_given(s, "tls_cert"))
         complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
 }
@@ -208,4 +239,6 @@ void check_rules(struct loading *l)
     for (size_t i = 0; i < l->nsections; i++)
         if (l->sections[i].id == SECTION_UPSTREAM)
             check_upstream(l, &l->sections[i]);
+        else if (l->sections[i].id == SECTION_SERVER)
+            check_server(l, &l->sections[i]);
 }

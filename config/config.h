@@ -255,6 +255,9 @@ struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 /* The line on which an account gives a key; 0: it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
+/* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and
+ * no kind of localhost, and none of its labels holds an underscore, which Exim answers with 501. */
+bool hostname_fits_ehlo(const char *hostname);
 /* For `send`, before anybody shares the config: in place of its listeners the default one, and no
  * state_dir, so that nothing of the running server's is touched. */
 void config_for_one_message(struct config *c);

@@ -12,11 +12,18 @@ static bool next_word(struct slice *line, struct slice *word_r)
     return next_item(line, word_r) && word_r->data[0] != '#';
 }
 
-/* A name that providers take in EHLO; "localhost.localdomain" is none. */
 static bool is_full_name(struct slice name)
 {
     return slice_find(name, '.') < name.len && !slice_starts(name, "localhost") &&
            host_name_is_valid(name);
+}
+
+bool hostname_fits_ehlo(const char *hostname)
+{
+    struct slice name = slice_of(hostname), first = slice_head(name, slice_find(name, '.'));
+    struct addr address;
+    return first.len < name.len && !slice_is_word(first, "localhost") &&
+           slice_find(name, '_') == name.len && !addr_parse(name, &address);
 }
 
 /* "ADDRESS NAME ALIAS…  # comment": the first full name of a line that names us. */

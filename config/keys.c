@@ -141,8 +141,8 @@ static const struct key keys[] = {
      .help = "After the upstream refused the credentials: first and longest wait until they are "
              "tried again."},
     {UPSTREAM("helo", helo), .type = &type_helo, .sample = "gateway.example.com",
-     .help = "Name in EHLO; none: [server] hostname if it has a dot, else the literal of the local "
-             "address."},
+     .help = "Name in EHLO; none: [server] hostname if it is a full host name, else the literal of "
+             "the local address."},
 
     {UPSTREAM("senders", senders), .type = &type_senders,
      .sample = "@example.com boss@example.org <>",

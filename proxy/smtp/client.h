@@ -175,7 +175,7 @@ void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential
 /* an AUTH command was sent on this session */
 bool smtp_client_used_auth_command(const struct smtp_client *c);
 
-/* of the last EHLO */
+/* Of the last EHLO; after HELO: empty. */
 const struct ehlo *smtp_client_ehlo(const struct smtp_client *c);
 /* NULL: clear */
 const struct tls_facts *smtp_client_tls_facts(const struct smtp_client *c);

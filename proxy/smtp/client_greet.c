@@ -66,13 +66,14 @@ bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *us
 
 /* ---- greeting and EHLO ---- */
 
-static enum smtp_client_state say_ehlo(struct smtp_client *c, enum smtp_client_state state)
+static enum smtp_client_state say_hello(struct smtp_client *c, const char *verb,
+                                        enum smtp_client_state state)
 {
     char literal[ADDR_TEXT], line[512];
     const char *helo = c->settings->helo;
     if (!helo || !helo[0])
         helo = addr_text_literal(stream_local(c->stream), literal);
-    int n = snprintf(line, sizeof line, "EHLO %s\r\n", helo);
+    int n = snprintf(line, sizeof line, "%s %s\r\n", verb, helo);
     if (n < 0 || (size_t)n >= sizeof line || !smtp_client_is_safe(slice_of(helo)))
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_LINK, NULL, ERR_INVALID,
                                 "our own name can't be said in EHLO");
@@ -88,7 +89,7 @@ enum smtp_client_state client_judge_greeting(struct smtp_client *c, const struct
 {
     if (r->code != 220)
         return refused(c, r);
-    enum smtp_client_state next = say_ehlo(c, CS_EHLO);
+    enum smtp_client_state next = say_hello(c, "EHLO", CS_EHLO);
     if (c->rest != CS_GONE)
         tell_step(c, SMTP_CLIENT_STEP_GREETING);
     return c->rest == CS_GONE ? CS_GONE : next;
@@ -117,9 +118,27 @@ static enum smtp_client_state want_tls(struct smtp_client *c)
             : "STARTTLS is not offered");
 }
 
+/* HELO offers neither STARTTLS nor AUTH: whoever refuses EHLO on the way must not talk us out of
+ * them. */
+static bool may_say_helo(const struct smtp_client *c)
+{
+    return c->settings->tls == SMTP_CLIENT_TLS_NONE && c->settings->auth == SMTP_CLIENT_AUTH_NONE;
+}
+
+/* An ancient server: nothing that it says behind its name is an extension. */
+enum smtp_client_state client_judge_helo(struct smtp_client *c, const struct reply *r)
+{
+    if (!reply_is(r, 2))
+        return refused(c, r);
+    tell_step(c, SMTP_CLIENT_STEP_EHLO);
+    return c->rest == CS_GONE ? CS_GONE : after_ehlo(c);
+}
+
 enum smtp_client_state client_judge_ehlo(struct smtp_client *c, const struct reply *r)
 {
     bool clear = !stream_tls(c->stream);
+    if (reply_is(r, 5) && may_say_helo(c))
+        return say_hello(c, "HELO", CS_HELO);
     if (!reply_is(r, 2))
         return refused(c, r);
     ehlo_parse(r, &c->ehlo);
@@ -170,7 +189,7 @@ void smtp_client_secured(struct smtp_client *c)
     if (c->settings->tls == SMTP_CLIENT_TLS_IMPLICIT)
         smtp_client_expect_greeting(c);
     else
-        say_ehlo(c, CS_EHLO_AGAIN);
+        say_hello(c, "EHLO", CS_EHLO_AGAIN);
     if (c->rest != CS_GONE)
         tell_step(c, SMTP_CLIENT_STEP_TLS);
 }

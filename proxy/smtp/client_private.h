@@ -21,6 +21,8 @@ enum smtp_client_state {
     /* A command was asked, and its reply is due. */
     CS_GREETING,
     CS_EHLO,
+    /* where EHLO is not known, and nothing is wanted that only EHLO could offer */
+    CS_HELO,
     CS_STARTTLS,
     /* under TLS */
     CS_EHLO_AGAIN,
@@ -245,8 +247,8 @@ void smtp_client_drop_waiting(struct smtp_client *c);
 const struct asked *smtp_client_oldest(const struct smtp_client *c);
 
 /* ---- client_greet.c: greeting, EHLO, STARTTLS ---- */
-smtp_client_judge client_judge_greeting, client_judge_ehlo, client_judge_starttls,
-    client_judge_ehlo_again;
+smtp_client_judge client_judge_greeting, client_judge_ehlo, client_judge_helo;
+smtp_client_judge client_judge_starttls, client_judge_ehlo_again;
 void smtp_client_start(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);
 /* false: more bytes are needed, or the peer is not SMTP and the session gone */

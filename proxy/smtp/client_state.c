@@ -5,6 +5,7 @@ const struct smtp_client_row smtp_client_rows[CS_COUNT] = {
     /* asked: a reply is due */
     [CS_GREETING] = {"greeting", SMTP_CLIENT_GREETING, CLOCK_OWNER, client_judge_greeting},
     [CS_EHLO] = {"ehlo", SMTP_CLIENT_EHLO, CLOCK_OWNER, client_judge_ehlo},
+    [CS_HELO] = {"helo", SMTP_CLIENT_EHLO, CLOCK_OWNER, client_judge_helo},
     [CS_STARTTLS] = {"starttls", SMTP_CLIENT_STARTTLS, CLOCK_OWNER, client_judge_starttls},
     [CS_EHLO_AGAIN] = {"ehlo-again", SMTP_CLIENT_EHLO_AGAIN, CLOCK_OWNER, client_judge_ehlo_again},
     [CS_AUTH] = {"auth", SMTP_CLIENT_AUTH, CLOCK_OWNER, client_judge_auth},

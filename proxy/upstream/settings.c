@@ -64,19 +64,12 @@ bool settings_equal(const struct upstream_config *a, const struct upstream_confi
            a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) && same_limits(a, b);
 }
 
-/* "localhost.localdomain" has a dot and says no more than "localhost": providers cut both off. */
-static bool names_a_host(const char *hostname)
-{
-    return hostname && strchr(hostname, '.') &&
-           !slice_is_word(slice_head(slice_of(hostname), strcspn(hostname, ".")), "localhost");
-}
-
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg)
 {
     const char *hostname = config->server.hostname;
     if (cfg->helo && cfg->helo[0])
         return cfg->helo;
-    return names_a_host(hostname) ? hostname : "";
+    return hostname && hostname_fits_ehlo(hostname) ? hostname : "";
 }
 
 static bool speaks_tls(const struct upstream_config *cfg)

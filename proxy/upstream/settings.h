@@ -9,8 +9,8 @@
  * comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
 
-/* The name for EHLO: helo, else the server's name if it has a dot and is not localhost, else ""
- * (the literal of the local address). Borrows from the config. */
+/* The name for EHLO: helo, else the server's name if it fits (hostname_fits_ehlo), else "" (the
+ * literal of the local address). Borrows from the config. */
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg);
 
 /* Do both trust the same and show the same, so that one TLS context serves both? */

@@ -181,6 +181,33 @@ static void without_a_login_a_recipient_refused_for_want_of_one_is_refused_alone
     stage_end(&s);
 }
 
+/* Where neither TLS nor AUTH is wanted. */
+static void a_server_that_knows_only_helo_gets_its_mail(void **state)
+{
+    (void)state;
+    for (int wants_tls = 0; wants_tls < 2; wants_tls++) {
+        struct scene s;
+        char ini[200];
+        snprintf(ini, sizeof ini, "[upstream]\nhost = " HOST "\nports = 25\ntls = %s\n",
+                 wants_tls ? "may" : "off");
+        stage_init(&s, ini);
+        struct sim_upstream_script *up = stage_port(&s, "192.0.2.1:25");
+        up->user = up->password = NULL;
+        up->starttls = false;
+        up->may_be_clear = true;
+        up->faults[0] = (struct sim_fault_rule){.step = SIM_AT_EHLO,
+                                                .fault = SIM_FAULT_REPLY,
+                                                .text = "500 5.5.1 what?\r\n",
+                                                .times = 1};
+        s.plan.needs_sealed = false;
+        stage_message(&s, "b@example.org", "x\r\n");
+        stage_play(&s);
+        assert_int_equal(s.play.ledger->nmails, wants_tls ? 0 : 1);
+        assert_int_equal(stage_outcome(&s, 0)->rcpt[0], wants_tls ? 451 : 250);
+        stage_end(&s);
+    }
+}
+
 static void no_port_works(void **state)
 {
     (void)state;
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(what_speaks_of_our_login_revokes_it_at_any_command),
         cmocka_unit_test(a_login_that_delivers_is_not_revoked),
         cmocka_unit_test(without_a_login_a_recipient_refused_for_want_of_one_is_refused_alone),
+        cmocka_unit_test(a_server_that_knows_only_helo_gets_its_mail),
         cmocka_unit_test(no_port_works),
         cmocka_unit_test(size_unknown_at_mail),
         cmocka_unit_test(too_many_hops),
