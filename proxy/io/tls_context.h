@@ -84,6 +84,8 @@ struct tls_facts {
     bool resumed;
     /* name and chain, or a pin */
     bool verified;
+    /* the certificate is another's work, and no other came with it */
+    bool lone;
     enum tls_fault fault;
     char fault_words[160];
     /* the DNS names and addresses presented, separated by blanks; cut with "..." */

@@ -149,6 +149,14 @@ static void check_pins(struct tls_session *s, X509 *certificate)
              "the certificate's fingerprint is not a pinned one: it is %s", s->facts.sha256);
 }
 
+/* The chain as the peer sent it has the certificate itself in front. */
+static bool came_alone(X509_STORE_CTX *store, X509 *certificate)
+{
+    return sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) <= 1 &&
+           X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) !=
+               0;
+}
+
 int tls_verify_chain(X509_STORE_CTX *store, void *unused)
 {
     struct tls_session *s = session_of(store);
@@ -158,6 +166,7 @@ int tls_verify_chain(X509_STORE_CTX *store, void *unused)
         return 0;
     s->facts.fault = TLS_FAULT_NONE;
     tls_facts_of_certificate(&s->facts, certificate);
+    s->facts.lone = came_alone(store, certificate);
     if (s->ctx->npins) {
         check_pins(s, certificate);
     } else {

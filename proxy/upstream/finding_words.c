@@ -220,9 +220,10 @@ static void say_certificate(struct sentence *s, const struct finding_detail *d)
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:
         say(s,
-            "nobody trusted here has signed (issuer %s): somebody intercepts TLS, or its CA "
-            "belongs into tls_ca",
-            f->issuer[0] ? f->issuer : "unknown");
+            "nobody trusted here has signed (issuer %s): ", f->issuer[0] ? f->issuer : "unknown");
+        if (f->lone)
+            say(s, "it came alone, so the server probably lacks its intermediate certificate; or ");
+        say(s, "somebody intercepts TLS, or its CA belongs into tls_ca");
         break;
     case TLS_FAULT_PIN:
         say(s, "matches no tls_fingerprint (it is %s)", f->sha256[0] ? f->sha256 : "unknown");

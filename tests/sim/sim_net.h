@@ -63,6 +63,8 @@ struct sim_certificate {
      * each */
     const char *issuer;
     bool expired;
+    /* its issuer's did not come with it */
+    bool alone;
     uint8_t sha256[32];
 };
 

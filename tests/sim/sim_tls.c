@@ -240,6 +240,7 @@ static void learn(struct sim_end *e, const struct sim_hello *flight)
     f->not_after = cert->expired ? now - 86400 : now + 90 * 86400;
     if (!tls->ctx)
         return;
+    f->lone = cert->alone;
     f->fault = judge(tls->ctx, cert);
     snprintf(f->fault_words, sizeof f->fault_words, "%s", words[f->fault]);
     f->verified = f->fault == TLS_FAULT_NONE && (tls->ctx->verify || tls->ctx->npins > 0);

@@ -102,6 +102,26 @@ static UNUSED int drop_authority(void **state)
     return system(command);
 }
 
+/* A server context with such a certificate, and with that of its issuer behind it or not. */
+static UNUSED struct tls_context *server_with_issuer(const struct certificate *c, bool with_issuer)
+{
+    struct err err = {0};
+    const char *path = path_of("chain.pem");
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = certify(c, key, false);
+    save(path, x, key);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    assert_true(!with_issuer || PEM_write_X509(f, authority.certificate));
+    fclose(f);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    struct tls_context *ctx = tls_context_server(
+        &(struct tls_server_settings){.cert_file = path, .key_file = path, .min = TLS_V1_2}, &err);
+    assert_non_null(ctx);
+    return ctx;
+}
+
 /* A server context with such a certificate; its SHA-256 goes to pin_r, which may be NULL. */
 static UNUSED struct tls_context *server_with(const struct certificate *c, enum tls_version min,
                                               uint8_t pin_r[32])

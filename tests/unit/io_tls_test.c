@@ -83,6 +83,7 @@ static void check_verdict(const struct verdict *v, bool verify)
     assert_int_equal(f->fault, v->fault);
     assert_int_equal(f->verified, v->fault == TLS_FAULT_NONE);
     assert_int_equal(strlen(f->sha256), 64);
+    assert_int_equal(f->lone, !v->certificate.self_signed);
     if (v->fault != TLS_FAULT_NONE && !strstr(f->fault_words, v->words))
         fail_msg("\"%s\" is not in \"%s\"", v->words, f->fault_words);
     if (v->fault == TLS_FAULT_NONE || !verify) {
@@ -186,6 +187,26 @@ static void test_verdicts(void **state)
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
         check_verdict(&verdicts[i], true);
         check_verdict(&verdicts[i], false);
+    }
+}
+
+/* What a server leaves out that lacks its intermediate certificate. */
+static void test_chain_sent(void **state)
+{
+    struct err err;
+    (void)state;
+    for (int sent = 0; sent < 2; sent++) {
+        struct pair p;
+        struct tls_context *server = server_with_issuer(&good, sent);
+        struct tls_client_settings settings = {
+            .verify = true, .name = "smtp.example.com", .min = TLS_V1_2};
+        struct tls_context *client = tls_context_client(&settings, &err);
+        shake_hands(&p, client, server, NULL, usual_caps);
+        const struct tls_facts *f = stream_tls(p.client.s);
+        assert_int_equal(f->fault, TLS_FAULT_UNTRUSTED);
+        assert_int_equal(f->lone, !sent);
+        part(&p);
+        forget(&client, &server);
     }
 }
 
@@ -350,10 +371,15 @@ static void test_strict_alpn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_talk_and_goodbye), cmocka_unit_test(test_truncation_is_failure),
-        cmocka_unit_test(test_verdicts),         cmocka_unit_test(test_pins),
-        cmocka_unit_test(test_resumption),       cmocka_unit_test(test_unverified_stays_unverified),
-        cmocka_unit_test(test_versions),         cmocka_unit_test(test_strict_alpn),
+        cmocka_unit_test(test_talk_and_goodbye),
+        cmocka_unit_test(test_truncation_is_failure),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_chain_sent),
+        cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_unverified_stays_unverified),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_strict_alpn),
     };
     return cmocka_run_group_tests(tests, make_authority, drop_authority);
 }

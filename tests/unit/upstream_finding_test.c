@@ -138,6 +138,14 @@ static void untrusted(struct world *w, struct sim_upstream_script *s)
     s->tls.certificate.issuer = "Acme Firewall CA";
 }
 
+static void lacks_intermediate(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->genuine = false;
+    s->tls.certificate.issuer = "Example Intermediate CA";
+    s->tls.certificate.alone = true;
+}
+
 static void cram_only(struct world *w, struct sim_upstream_script *s)
 {
     (void)w;
@@ -231,6 +239,11 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_CERTIFICATE,
      .spoil = untrusted,
      .said = "nobody trusted here has signed (issuer CN=Acme Firewall CA)"},
+    {.finding = FINDING_CERTIFICATE,
+     .spoil = lacks_intermediate,
+     .said = "(issuer CN=Example Intermediate CA): it came alone, so the server probably lacks its "
+             "intermediate certificate; or somebody "
+             "intercepts TLS, or its CA belongs into tls_ca"},
     {.finding = FINDING_AUTH_UNAVAILABLE,
      .spoil = cram_only,
      .said = "it offers CRAM-MD5 NTLM (CRAM-MD5 is used only with auth = cram-md5)"},
