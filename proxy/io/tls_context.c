@@ -49,28 +49,33 @@ static int no_passphrase(char *out, int size, int writing, void *arg)
     return 0;
 }
 
-static int unusable(const char *what, const char *file, struct err *err)
+static int unusable(const char *what, const char *file, enum tls_file which,
+                    enum tls_file *at_fault, struct err *err)
 {
     char doing[256];
+    if (at_fault)
+        *at_fault = which;
     snprintf(doing, sizeof doing, "%s%s", what, file);
     tls_error(err, ERR_TLS, doing);
     return -1;
 }
 
 static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                            struct err *err)
+                            enum tls_file *at_fault, struct err *err)
 {
+    enum tls_file key = key_file ? TLS_FILE_KEY : TLS_FILE_CERTIFICATE;
     if (!key_file)
         key_file = cert_file;
     SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
-        return unusable("no certificate in PEM form in ", cert_file, err);
+        return unusable("no certificate in PEM form in ", cert_file, TLS_FILE_CERTIFICATE, at_fault,
+                        err);
     /* This also finds out whether the two belong together. */
     if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(ssl) != 1)
         return unusable(
             "no private key that fits the certificate, in PEM form and without a passphrase, in ",
-            key_file, err);
+            key_file, key, at_fault, err);
     return 0;
 }
 
@@ -193,12 +198,13 @@ static void expect_name(struct tls_context *ctx, const char *name)
     X509_VERIFY_PARAM_set1_host(param, ctx->name, 0);
 }
 
-static int read_trust(struct tls_context *ctx, const char *ca_file, struct err *err)
+static int read_trust(struct tls_context *ctx, const char *ca_file, enum tls_file *at_fault,
+                      struct err *err)
 {
+    if (ca_file && SSL_CTX_load_verify_file(ctx->ssl, ca_file) != 1)
+        return unusable("no certificates in PEM form in ", ca_file, TLS_FILE_CA, at_fault, err);
     if (ca_file)
-        return SSL_CTX_load_verify_file(ctx->ssl, ca_file) == 1
-                   ? 0
-                   : unusable("no certificates in PEM form in ", ca_file, err);
+        return 0;
     if (SSL_CTX_set_default_verify_paths(ctx->ssl) == 1) {
         ERR_clear_error();
         return 0;
@@ -212,7 +218,7 @@ static int load_trust(struct tls_context *ctx, const struct tls_client_settings 
 {
     if (settings->trust_of)
         SSL_CTX_set1_cert_store(ctx->ssl, SSL_CTX_get_cert_store(settings->trust_of->ssl));
-    else if (read_trust(ctx, settings->ca_file, err) < 0)
+    else if (read_trust(ctx, settings->ca_file, settings->at_fault, err) < 0)
         return -1;
     /* Who names a file means what is in it: an intermediate or the server's own certificate is an
      * anchor, too. */
@@ -240,8 +246,8 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx->ssl, on_new_session);
     if (load_trust(ctx, settings, err) < 0 ||
-        (settings->cert_file &&
-         load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err) < 0))
+        (settings->cert_file && load_certificate(ctx->ssl, settings->cert_file, settings->key_file,
+                                                 settings->at_fault, err) < 0))
         tls_context_unref(&ctx);
     return ctx;
 }
@@ -276,9 +282,9 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
     SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof id - 1);
     SSL_CTX_set_num_tickets(ctx->ssl, 1);
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
-    int loaded = settings->cert_file
-                     ? load_certificate(ctx->ssl, settings->cert_file, settings->key_file, err)
-                     : load_pem(ctx->ssl, settings->pem, err);
+    int loaded = settings->cert_file ? load_certificate(ctx->ssl, settings->cert_file,
+                                                        settings->key_file, NULL, err)
+                                     : load_pem(ctx->ssl, settings->pem, err);
     if (loaded < 0)
         tls_context_unref(&ctx);
     return ctx;

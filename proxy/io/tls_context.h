@@ -16,6 +16,8 @@ struct tls_context;
 
 enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
+enum tls_file { TLS_FILE_NONE, TLS_FILE_CA, TLS_FILE_CERTIFICATE, TLS_FILE_KEY };
+
 struct tls_client_settings {
     /* false: TLS without looking at the certificate (policy encrypt or may) */
     bool verify;
@@ -34,6 +36,8 @@ struct tls_client_settings {
     /* NULL: in cert_file */
     const char *key_file;
     enum tls_version min;
+    /* where a failure says which of the files is no good; or NULL */
+    enum tls_file *at_fault;
 };
 
 struct tls_server_settings {
@@ -84,6 +88,8 @@ struct tls_facts {
     bool resumed;
     /* name and chain, or a pin */
     bool verified;
+    /* the peer's alert said that it wants a client certificate, or another one */
+    bool wants_ours;
     /* the certificate is another's work, and no other came with it */
     bool lone;
     enum tls_fault fault;

@@ -14,6 +14,18 @@ static struct tls_session *session_of(const struct transport *base)
 
 /* What OpenSSL said about a call that did not succeed. The queue is thread-wide: it was emptied
  * before the call and is read right after. */
+/* RFC 8446 section 6.2: what a server says of the certificate that a client shows, or fails to
+ * show. In TLS 1.3 it comes after the handshake. */
+static void note_alert(struct tls_session *s)
+{
+    switch (ERR_GET_REASON(tls_error_peek())) {
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE: s->facts.wants_ours = !s->as_server; break;
+    default: break;
+    }
+}
+
 static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing,
                          struct err *err)
 {
@@ -30,6 +42,7 @@ static ssize_t failed_io(struct tls_session *s, int code, int number, const char
         return -1;
     }
     s->broken = true;
+    note_alert(s);
     if (ERR_GET_REASON(tls_error_peek()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         err_set(err, ERR_RESET, "the peer cut the TLS connection without a goodbye");
         ERR_clear_error();
@@ -126,6 +139,7 @@ static enum transport_step handshake_failed(struct tls_session *s, int code, int
 {
     unsigned long reason = tls_error_peek();
     s->broken = true;
+    note_alert(s);
     /* perhaps the remembered session is to blame */
     if (s->resume_key)
         tls_context_forget_session(s->ctx, s->resume_key);

@@ -122,6 +122,10 @@ struct smtp_client_failure {
     bool first_use;
     /* words for log and doctor */
     struct err err;
+    /* the same words without the stage that stands before them */
+    const char *cause;
+    /* not SMTP, but TLS from the first byte */
+    bool speaks_tls;
 };
 
 enum smtp_client_step {

@@ -74,6 +74,8 @@ static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault
         .unasked = c->excess,
         .first_use = c->fresh_from_pool,
         .err = c->err,
+        .cause = c->err.words + c->cause_at,
+        .speaks_tls = c->speaks_tls,
     };
     /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the
      * link can't be trusted to carry it. */
@@ -91,6 +93,14 @@ static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault
     return CS_GONE;
 }
 
+static void note_err(struct smtp_client *c, enum smtp_client_stage stage, enum err_kind kind,
+                     const char *cause)
+{
+    const char *before = smtp_client_stage_words(stage);
+    err_set(&c->err, kind, "%s: %s", before, cause);
+    c->cause_at = strlen(before) + 2;
+}
+
 enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_fault fault,
                                         const struct reply *reply, enum err_kind kind,
                                         const char *fmt, ...)
@@ -103,7 +113,7 @@ enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_
     if (c->rest == CS_GONE)
         return CS_GONE;
     enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
-    err_set(&c->err, kind, "%s: %s", smtp_client_stage_words(smtp_client_rows[at].stage), words);
+    note_err(c, smtp_client_rows[at].stage, kind, words);
     return lose(c, fault, reply);
 }
 
@@ -128,7 +138,7 @@ void smtp_client_fail_later(struct smtp_client *c, enum smtp_client_fault fault,
 {
     if (smtp_client_is_mute(c))
         return;
-    err_set(&c->err, kind, "%s: %s", smtp_client_stage_words(smtp_client_stage(c)), words);
+    note_err(c, smtp_client_stage(c), kind, words);
     c->late_fault = fault;
     c->failure_due = true;
     loop_defer(c->io.loop, &c->later);

@@ -33,9 +33,16 @@ void smtp_client_start(struct smtp_client *c)
 
 /* ---- who is there? ---- */
 
+/* An alert or a handshake record. */
+static bool is_tls(struct slice first)
+{
+    return first.len >= 2 && (first.data[0] == 0x15 || first.data[0] == 0x16) &&
+           first.data[1] == 0x03;
+}
+
 static const char *stranger(struct slice first)
 {
-    if (first.len >= 2 && (first.data[0] == 0x15 || first.data[0] == 0x16) && first.data[1] == 0x03)
+    if (is_tls(first))
         return "the port speaks TLS from the first byte";
     if (slice_starts(first, "HTTP/"))
         return "the port speaks HTTP, not SMTP";
@@ -59,6 +66,7 @@ bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *us
     stream_consume(c->stream, *used_r);
     bool is_told = first.len >= ENOUGH || slice_find(first, '\n') < first.len ||
                    (first.len >= 2 && !ascii_is_alpha(first.data[0]));
+    c->speaks_tls = is_tls(first);
     if (is_told)
         smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, NULL, ERR_PROTOCOL, "%s", stranger(first));
     return false;

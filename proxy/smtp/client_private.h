@@ -142,6 +142,8 @@ struct smtp_client {
     bool go_ahead_due, failure_due;
     enum smtp_client_fault late_fault;
     struct err err;
+    /* where in its words the stage ends */
+    size_t cause_at;
 
     /* ring */
     struct asked *asked;
@@ -165,6 +167,7 @@ struct smtp_client {
     /* else: how it began */
     char first[8];
     size_t nfirst;
+    bool speaks_tls;
     struct ehlo ehlo;
 
     struct smtp_client_login login;

@@ -128,6 +128,8 @@ static void describe(const struct attempt *a, enum finding finding,
     };
     if (failure) {
         d.err = &failure->err;
+        d.cause = failure->cause;
+        d.speaks_tls = failure->speaks_tls;
         d.reply = failure->reply;
         d.stage = failure->stage;
     }

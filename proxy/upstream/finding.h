@@ -71,6 +71,10 @@ struct finding_detail {
     const struct addr *address;
     /* what the lower rooms said */
     const struct err *err;
+    /* of a session: the same without the stage */
+    const char *cause;
+    /* for not-smtp: TLS from the first byte */
+    bool speaks_tls;
     const struct reply *reply;
     const struct tls_facts *facts;
     const struct ehlo *ehlo;
@@ -88,8 +92,6 @@ struct finding_detail {
     int64_t now_s;
 };
 
-/* The words of a session's error without the stage that stands before them. */
-const char *finding_cause(const struct err *err, enum smtp_client_stage stage);
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
 /* The finding of a session that ended short of ready. timeout: what silence means at the point that

@@ -24,18 +24,11 @@ static void say(struct sentence *s, const char *fmt, ...)
         s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
 }
 
-const char *finding_cause(const struct err *err, enum smtp_client_stage stage)
-{
-    const char *first = smtp_client_stage_words(stage);
-    size_t len = strlen(first);
-    return strncmp(err->words, first, len) == 0 && strncmp(err->words + len, ": ", 2) == 0
-               ? err->words + len + 2
-               : err->words;
-}
-
 static const char *err_words(const struct finding_detail *d, const char *otherwise)
 {
-    return d->err && d->err->words[0] ? finding_cause(d->err, d->stage) : otherwise;
+    if (d->cause && d->cause[0])
+        return d->cause;
+    return d->err && d->err->words[0] ? d->err->words : otherwise;
 }
 
 /* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
@@ -126,8 +119,7 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
 static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
-    /* client_greet.c */
-    if (d->err && strstr(d->err->words, "speaks TLS from the first byte"))
+    if (d->speaks_tls)
         say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
     else
         say(s,
@@ -166,17 +158,9 @@ static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
         say_other_mode(s, d);
 }
 
-/* The words of OpenSSL for the alerts about our own certificate (RFC 8446 section 6.2). */
-static bool is_about_our_certificate(const struct finding_detail *d)
-{
-    return d->err && (strstr(d->err->words, "certificate required") ||
-                      strstr(d->err->words, "alert unknown ca") ||
-                      strstr(d->err->words, "alert bad certificate"));
-}
-
 static void say_handshake(struct sentence *s, const struct finding_detail *d)
 {
-    if (is_about_our_certificate(d)) {
+    if (d->facts && d->facts->wants_ours) {
         say(s, "%u wants a client certificate that it trusts (%s): tls_cert",
             (unsigned)d->port.number, err_words(d, ""));
         return;

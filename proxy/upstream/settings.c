@@ -82,19 +82,21 @@ static bool speaks_tls(const struct upstream_config *cfg)
     return false;
 }
 
-/* The words name a file. */
-static const char *key_at_fault(const struct upstream_config *cfg, const struct err *err)
+static const char *key_of(enum tls_file file)
 {
-    if (cfg->tls_ca && strstr(err->words, cfg->tls_ca))
-        return " tls_ca";
-    if (cfg->tls_key && strstr(err->words, cfg->tls_key))
-        return " tls_key";
-    return cfg->tls_cert && strstr(err->words, cfg->tls_cert) ? " tls_cert" : "";
+    switch (file) {
+    case TLS_FILE_NONE: break;
+    case TLS_FILE_CA: return " tls_ca";
+    case TLS_FILE_CERTIFICATE: return " tls_cert";
+    case TLS_FILE_KEY: return " tls_key";
+    }
+    return "";
 }
 
 int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of,
                  struct tls_context **context_r, struct err *err)
 {
+    enum tls_file at_fault = TLS_FILE_NONE;
     struct tls_client_settings s = {
         .verify = cfg->tls == TLS_VERIFY || cfg->tls_fingerprint.n > 0,
         .ca_file = cfg->tls_ca,
@@ -105,6 +107,7 @@ int settings_tls(const struct upstream_config *cfg, const struct tls_context *tr
         .cert_file = cfg->tls_cert,
         .key_file = cfg->tls_key,
         .min = (enum tls_version)cfg->tls_min,
+        .at_fault = &at_fault,
     };
     *context_r = NULL;
     if (!speaks_tls(cfg))
@@ -113,7 +116,7 @@ int settings_tls(const struct upstream_config *cfg, const struct tls_context *tr
     if (*context_r)
         return 0;
     struct err why = *err;
-    err_set(err, why.kind, "[upstream %s]%s: %s", cfg->name, key_at_fault(cfg, &why), why.words);
+    err_set(err, why.kind, "[upstream %s]%s: %s", cfg->name, key_of(at_fault), why.words);
     return -1;
 }
 

@@ -65,14 +65,22 @@ static const char *need_file(const char *path, struct err *err)
     return text;
 }
 
+static bool has_file(const char *path, enum tls_file which, enum tls_file *at_fault,
+                     struct err *err)
+{
+    bool there = !path || need_file(path, err);
+    if (!there && at_fault)
+        *at_fault = which;
+    return there;
+}
+
 struct tls_context *tls_context_client(const struct tls_client_settings *settings, struct err *err)
 {
-    const char *authorities = NULL;
-    if (settings->ca_file && !(authorities = need_file(settings->ca_file, err)))
+    if (!has_file(settings->ca_file, TLS_FILE_CA, settings->at_fault, err) ||
+        !has_file(settings->cert_file, TLS_FILE_CERTIFICATE, settings->at_fault, err) ||
+        !has_file(settings->key_file, TLS_FILE_KEY, settings->at_fault, err))
         return NULL;
-    if ((settings->cert_file && !need_file(settings->cert_file, err)) ||
-        (settings->key_file && !need_file(settings->key_file, err)))
-        return NULL;
+    const char *authorities = settings->ca_file ? need_file(settings->ca_file, err) : NULL;
     struct tls_context *ctx = context_new(false, settings->min);
     ctx->verify = settings->verify;
     ctx->authorities = copy_or_null(authorities);

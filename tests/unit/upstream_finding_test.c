@@ -76,6 +76,7 @@ FAULT(greeting_554, SIM_AT_GREETING, SIM_FAULT_REPLY, "554 5.7.1 not you\r\n")
 FAULT(http, SIM_AT_GREETING, SIM_FAULT_REPLY, "HTTP/1.1 400 Bad Request\r\n")
 FAULT(tls_first, SIM_AT_GREETING, SIM_FAULT_REPLY, "\x15\x03\x03\r\n")
 FAULT(ehlo_refused, SIM_AT_EHLO, SIM_FAULT_REPLY, "502 5.5.1 what\r\n")
+FAULT(ehlo_liar, SIM_AT_EHLO, SIM_FAULT_REPLY, "354 it speaks TLS from the first byte\r\n")
 FAULT(ehlo_421, SIM_AT_EHLO, SIM_FAULT_REPLY, "421 4.7.0 not now\r\n")
 FAULT(starttls_refused, SIM_AT_STARTTLS, SIM_FAULT_REPLY, "454 4.7.0 no TLS today\r\n")
 FAULT(auth_silent, SIM_AT_AUTH, SIM_FAULT_STALL, NULL)
@@ -211,6 +212,9 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_NOT_SMTP,
      .spoil = tls_first,
      .said = "587 speaks TLS from the first byte: write 587/implicit in ports"},
+    {.finding = FINDING_NOT_SMTP,
+     .spoil = ehlo_liar,
+     .said = "587 does not speak SMTP (an answer that makes no sense: 354 it speaks TLS"},
     {.finding = FINDING_EHLO_REFUSED,
      .spoil = ehlo_refused,
      .said = "refuses EHLO (502 5.5.1 what)"},
