@@ -150,56 +150,25 @@ static void say_used(const struct checkup *c, char *text, size_t size)
         append(text, size, "No port of %s works. ", checkup_config(c)->host);
 }
 
+static void say_of_kind(const struct checkup *c, bool network, char *text, size_t size)
+{
+    char list[200];
+    for (int f = 0; f < FINDING_COUNT; f++) {
+        const struct finding_row *row = finding_row((enum finding)f);
+        if (!row->one || (row->kind == FINDING_KIND_NETWORK) != network)
+            continue;
+        size_t found = list_ports(c, (enum finding)f, list, sizeof list);
+        if (found)
+            append(text, size, found == 1 ? row->one : row->many, list);
+    }
+}
+
 static void print_verdict(const struct checkup *c)
 {
-    static const struct {
-        enum finding finding;
-        const char *one, *many;
-    } rows[] = {
-        {FINDING_TIMEOUT_CONNECT, "This network blocks %s. ", "This network blocks %s. "},
-        /* after it: what is used */
-        {FINDING_TIMEOUT_GREETING, "This network swallows SMTP on %s. ",
-         "This network swallows SMTP on %s. "},
-        {FINDING_REFUSED, "%s is closed at the server. ", "%s are closed at the server. "},
-        {FINDING_RESET, "%s is cut off, on the way or by the server. ",
-         "%s are cut off, on the way or by the server. "},
-        {FINDING_GREETING_4XX, "The server has no time for us on %s. ",
-         "The server has no time for us on %s. "},
-        {FINDING_GREETING_5XX, "The server does not want this address on %s. ",
-         "The server does not want this address on %s. "},
-        {FINDING_NOT_SMTP, "Something that is no mail server answers on %s. ",
-         "Something that is no mail server answers on %s. "},
-        {FINDING_EHLO_REFUSED, "%s refuses our name in EHLO. ", "%s refuse our name in EHLO. "},
-        {FINDING_STARTTLS_REFUSED, "%s offers TLS and then refuses it. ",
-         "%s offer TLS and then refuse it. "},
-        {FINDING_TIMEOUT_TLS, "This network swallows TLS on %s. ",
-         "This network swallows TLS on %s. "},
-        {FINDING_TLS_HANDSHAKE, "The TLS handshake fails on %s. ",
-         "The TLS handshake fails on %s. "},
-        {FINDING_CERTIFICATE, "%s shows a certificate that is not to be trusted. ",
-         "%s show certificates that are not to be trusted. "},
-        {FINDING_NO_STARTTLS, "%s offers no TLS. ", "%s offer no TLS. "},
-        {FINDING_AUTH_UNAVAILABLE, "%s offers no login that can be used. ",
-         "%s offer no login that can be used. "},
-        {FINDING_AUTH_TEMPORARY, "Nobody can be logged in now on %s. ",
-         "Nobody can be logged in now on %s. "},
-        {FINDING_TIMEOUT_AUTH, "The login got no answer in time on %s. ",
-         "The login got no answer in time on %s. "},
-        {FINDING_AUTH_REFUSED, "The credentials are refused (%s). ",
-         "The credentials are refused (%s). "},
-        {FINDING_DNS, "The host's name cannot be resolved. ",
-         "The host's name cannot be resolved. "},
-        {FINDING_PROXY, "The outbound proxy is no way out to %s. ",
-         "The outbound proxy is no way out to %s. "},
-    };
-    char text[3000] = "", list[200];
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        size_t found = list_ports(c, rows[i].finding, list, sizeof list);
-        if (found)
-            append(text, sizeof text, found == 1 ? rows[i].one : rows[i].many, list);
-        if (rows[i].finding == FINDING_TIMEOUT_GREETING)
-            say_used(c, text, sizeof text);
-    }
+    char text[3000] = "";
+    say_of_kind(c, true, text, sizeof text);
+    say_used(c, text, sizeof text);
+    say_of_kind(c, false, text, sizeof text);
     printf("\n");
     print_folded(0, text);
 }
@@ -212,7 +181,8 @@ struct advice {
     const char *words;
 };
 
-static const struct advice *advice(const struct checkup_port *p)
+/* NULL: there is nothing to change. */
+static const struct advice *advice_words(enum finding_advice which)
 {
     static const struct advice
         other_ports = {{"ports", "provider"},
@@ -243,22 +213,30 @@ static const struct advice *advice(const struct checkup_port *p)
                     "source, proxy: the server turns this machine's address away; ask the "
                     "provider, or leave by another address"},
         later = {{NULL}, "nothing in the file: the server cannot take us now; try again later"};
-    switch (p->report.finding) {
-    case FINDING_AUTH_REFUSED: return &login;
-    case FINDING_AUTH_UNAVAILABLE: return &mechanisms;
-    /* no AUTH was begun: there was no password */
-    case FINDING_AUTH_TEMPORARY: return p->sight.mechanism[0] ? &later : &command;
-    case FINDING_TIMEOUT_AUTH: return &slow;
-    case FINDING_CERTIFICATE: return &name;
-    case FINDING_DNS: return &host;
-    case FINDING_TLS_HANDSHAKE:
-    case FINDING_TIMEOUT_TLS: return &mode;
-    case FINDING_PROXY: return &proxy;
-    case FINDING_EHLO_REFUSED: return &helo;
-    case FINDING_GREETING_4XX: return &later;
-    case FINDING_GREETING_5XX: return &stranger;
-    default: return &other_ports;
+    switch (which) {
+    case FINDING_ADVICE_NOTHING: return NULL;
+    case FINDING_ADVICE_PORTS: return &other_ports;
+    case FINDING_ADVICE_MODE: return &mode;
+    case FINDING_ADVICE_LOGIN: return &login;
+    case FINDING_ADVICE_COMMAND: return &command;
+    case FINDING_ADVICE_MECHANISM: return &mechanisms;
+    case FINDING_ADVICE_CERTIFICATE: return &name;
+    case FINDING_ADVICE_HOST: return &host;
+    case FINDING_ADVICE_PROXY: return &proxy;
+    case FINDING_ADVICE_HELO: return &helo;
+    case FINDING_ADVICE_TIMEOUT: return &slow;
+    case FINDING_ADVICE_STRANGER: return &stranger;
+    case FINDING_ADVICE_LATER: return &later;
     }
+    return NULL;
+}
+
+static const struct advice *advice(const struct checkup_port *p)
+{
+    /* No AUTH was begun: there was no password. */
+    if (p->report.finding == FINDING_AUTH_TEMPORARY && !p->sight.mechanism[0])
+        return advice_words(FINDING_ADVICE_COMMAND);
+    return advice_words(finding_row(p->report.finding)->advice);
 }
 
 static void print_one_advice(const struct checkup *c, const char *config_file,
@@ -294,7 +272,7 @@ static void print_advice(const struct checkup *c, const char *config_file)
             return;
         }
     for (size_t i = 0; i < n; i++) {
-        bool again = ports[i].is_comparison;
+        bool again = ports[i].is_comparison || !advice(&ports[i]);
         for (size_t k = 0; k < i; k++)
             again = again || advice(&ports[k]) == advice(&ports[i]);
         if (!again)

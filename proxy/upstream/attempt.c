@@ -105,7 +105,7 @@ static void look(const struct smtp_client *c, struct sight *sight)
 static bool came_at_once(enum finding finding, const struct reply *reply, usec took)
 {
     bool brief =
-        finding == FINDING_REFUSED || finding == FINDING_RESET || (reply && reply->code == 421);
+        finding_row(finding)->kind == FINDING_KIND_AT_ONCE || (reply && reply->code == 421);
     return brief && took < USEC_PER_SEC;
 }
 

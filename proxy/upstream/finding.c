@@ -1,43 +1,8 @@
-/* The names of the findings and how a session's end becomes one. The sentences are in
- * finding_words.c. */
+/* How a session's end becomes a finding. The table of the findings is in finding_table.c, their
+ * sentences are in finding_words.c. */
 #include "upstream/finding.h"
 
 #include <string.h>
-
-static const char *const names[FINDING_COUNT] = {
-    [FINDING_UNTRIED] = "untried",
-    [FINDING_WORKS] = "works",
-    [FINDING_DNS] = "dns",
-    [FINDING_REFUSED] = "refused",
-    [FINDING_TIMEOUT_CONNECT] = "timeout-connect",
-    [FINDING_TIMEOUT_GREETING] = "timeout-greeting",
-    [FINDING_RESET] = "reset",
-    [FINDING_GREETING_4XX] = "greeting-4xx",
-    [FINDING_GREETING_5XX] = "greeting-5xx",
-    [FINDING_NOT_SMTP] = "not-smtp",
-    [FINDING_EHLO_REFUSED] = "ehlo-refused",
-    [FINDING_NO_STARTTLS] = "no-starttls",
-    [FINDING_STARTTLS_REFUSED] = "starttls-refused",
-    [FINDING_TIMEOUT_TLS] = "timeout-tls",
-    [FINDING_TLS_HANDSHAKE] = "tls-handshake",
-    [FINDING_CERTIFICATE] = "certificate",
-    [FINDING_AUTH_UNAVAILABLE] = "auth-unavailable",
-    [FINDING_AUTH_TEMPORARY] = "auth-temporary",
-    [FINDING_TIMEOUT_AUTH] = "timeout-auth",
-    [FINDING_AUTH_REFUSED] = "auth-refused",
-    [FINDING_PROXY] = "proxy",
-};
-
-const char *finding_name(enum finding f)
-{
-    return (unsigned)f < FINDING_COUNT ? names[f] : "untried";
-}
-
-bool finding_is_tls(enum finding f)
-{
-    return f == FINDING_NO_STARTTLS || f == FINDING_STARTTLS_REFUSED ||
-           f == FINDING_TLS_HANDSHAKE || f == FINDING_CERTIFICATE;
-}
 
 /* ---- what speaks of our login: the rule for AUTH, and the one for every other command ---- */
 

@@ -42,6 +42,52 @@ bool reply_revokes_login(const struct reply *reply);
 /* counts for PRODUCT 7, row 451 4.7.5 */
 bool finding_is_tls(enum finding f);
 
+/* What the findings of a kind have in common, for who does not care which it is. */
+enum finding_kind {
+    FINDING_KIND_OTHER,
+    /* counts for PRODUCT 7, row 451 4.7.5 */
+    FINDING_KIND_TLS,
+    /* Something on the way swallows the port: doctor says so before it says what works. */
+    FINDING_KIND_NETWORK,
+    /* an upstream that restarts shows it, too */
+    FINDING_KIND_AT_ONCE,
+};
+
+/* What doctor advises: a paragraph about some keys (app/doctor_print.c). */
+enum finding_advice {
+    FINDING_ADVICE_NOTHING,
+    FINDING_ADVICE_PORTS,
+    FINDING_ADVICE_MODE,
+    FINDING_ADVICE_LOGIN,
+    /* password_command */
+    FINDING_ADVICE_COMMAND,
+    FINDING_ADVICE_MECHANISM,
+    FINDING_ADVICE_CERTIFICATE,
+    FINDING_ADVICE_HOST,
+    FINDING_ADVICE_PROXY,
+    FINDING_ADVICE_HELO,
+    FINDING_ADVICE_TIMEOUT,
+    FINDING_ADVICE_STRANGER,
+    FINDING_ADVICE_LATER,
+};
+
+struct finding_detail;
+struct sentence;
+typedef void finding_sentence(struct sentence *s, const struct finding_detail *d);
+
+/* A new finding is an enumerator, a row in finding_table.c and a sentence in finding_words.c. */
+struct finding_row {
+    /* for programs */
+    const char *name;
+    enum finding_kind kind;
+    finding_sentence *says;
+    /* Doctor's verdict on one port, and on many: "%s" are their numbers. NULL where there is
+     * nothing to say. */
+    const char *one, *many;
+    enum finding_advice advice;
+};
+const struct finding_row *finding_row(enum finding f);
+
 /* one port of one account, as last seen */
 struct port_report {
     struct port port;

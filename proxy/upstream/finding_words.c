@@ -2,14 +2,8 @@
  * lost its controls in the reply parser; the log and the pages escape the rest. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "upstream/finding.h"
-
-struct sentence {
-    char *out;
-    size_t size, len;
-};
+#include "upstream/finding_private.h"
 
 static void say(struct sentence *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void say(struct sentence *s, const char *fmt, ...)
@@ -70,7 +64,7 @@ static void say_other_mode(struct sentence *s, const struct finding_detail *d)
             (unsigned)d->port.number);
 }
 
-static void say_works(struct sentence *s, const struct finding_detail *d)
+void finding_says_works(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
     say(s, " works");
@@ -84,7 +78,55 @@ static void say_works(struct sentence *s, const struct finding_detail *d)
         say(s, ", logged in with %s", d->mechanism);
 }
 
-static void say_refused(struct sentence *s, const struct finding_detail *d)
+void finding_says_untried(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u has not been tried yet", (unsigned)d->port.number);
+}
+
+void finding_says_dns(struct sentence *s, const struct finding_detail *d)
+{
+    say(s,
+        "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver",
+        (unsigned)d->port.number, d->host ? d->host : "of the host", err_words(d, "no address"));
+}
+
+void finding_says_timeout_connect(struct sentence *s, const struct finding_detail *d)
+{
+    say_where(s, d);
+    say(s, " does not answer at all: a firewall is probably dropping the connection");
+}
+
+void finding_says_greeting_4xx(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u turns us away for now", (unsigned)d->port.number);
+    say_reply(s, d);
+}
+
+void finding_says_greeting_5xx(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u turns us away", (unsigned)d->port.number);
+    say_reply(s, d);
+    say(s, ": the server does not want this address");
+}
+
+void finding_says_ehlo_refused(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u refuses EHLO", (unsigned)d->port.number);
+    say_reply(s, d);
+    if (d->reply && reply_is(d->reply, 4))
+        say(s, ": the server is busy, or does not like helo in the config");
+    else
+        say(s, ": check helo in the config, or something ancient answers");
+}
+
+void finding_says_starttls_refused(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u offers STARTTLS and then refuses it", (unsigned)d->port.number);
+    say_reply(s, d);
+    say(s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
+}
+
+void finding_says_refused(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
     if (d->err && d->err->kind == ERR_UNREACHABLE)
@@ -96,7 +138,7 @@ static void say_refused(struct sentence *s, const struct finding_detail *d)
         say(s, " refuses the connection: nothing listens there, or a firewall rejects it");
 }
 
-static void say_timeout_greeting(struct sentence *s, const struct finding_detail *d)
+void finding_says_timeout_greeting(struct sentence *s, const struct finding_detail *d)
 {
     say(s, "%u %s: a firewall is probably swallowing SMTP", (unsigned)d->port.number,
         d->greeted ? "greets but never answers EHLO" : "accepts the connection but never greets");
@@ -104,7 +146,7 @@ static void say_timeout_greeting(struct sentence *s, const struct finding_detail
         say_other_mode(s, d);
 }
 
-static void say_reset(struct sentence *s, const struct finding_detail *d)
+void finding_says_reset(struct sentence *s, const struct finding_detail *d)
 {
     say(s, "%u cuts the connection", (unsigned)d->port.number);
     /* a stage is known only once SMTP began */
@@ -116,7 +158,7 @@ static void say_reset(struct sentence *s, const struct finding_detail *d)
     say(s, ": a firewall does not let it through, or the server does not want this address");
 }
 
-static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
+void finding_says_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
     if (d->speaks_tls)
@@ -128,7 +170,7 @@ static void say_not_smtp(struct sentence *s, const struct finding_detail *d)
             port, err_words(d, "malformed reply"));
 }
 
-static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
+void finding_says_no_starttls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->ehlo && d->ehlo->starttls_mangled)
         say(s,
@@ -143,7 +185,7 @@ static void say_no_starttls(struct sentence *s, const struct finding_detail *d)
             (unsigned)d->port.number);
 }
 
-static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
+void finding_says_timeout_tls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->facts && d->facts->version[0]) {
         say(s,
@@ -158,7 +200,7 @@ static void say_timeout_tls(struct sentence *s, const struct finding_detail *d)
         say_other_mode(s, d);
 }
 
-static void say_handshake(struct sentence *s, const struct finding_detail *d)
+void finding_says_tls_handshake(struct sentence *s, const struct finding_detail *d)
 {
     if (d->facts && d->facts->wants_ours) {
         say(s, "%u wants a client certificate that it trusts (%s): tls_cert",
@@ -189,7 +231,7 @@ static void say_expired(struct sentence *s, const struct finding_detail *d)
                                                        : 0));
 }
 
-static void say_certificate(struct sentence *s, const struct finding_detail *d)
+void finding_says_certificate(struct sentence *s, const struct finding_detail *d)
 {
     const struct tls_facts *f = d->facts;
     say(s, "%u presents a certificate that ", (unsigned)d->port.number);
@@ -234,7 +276,7 @@ static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
         say(s, " (CRAM-MD5 is used only with auth = cram-md5)");
 }
 
-static void say_auth_unavailable(struct sentence *s, const struct finding_detail *d)
+void finding_says_auth_unavailable(struct sentence *s, const struct finding_detail *d)
 {
     bool unearned = d->err && d->err->kind == ERR_PERMISSION;
     const char *offered =
@@ -268,41 +310,41 @@ static void say_auth_unavailable(struct sentence *s, const struct finding_detail
         say(s, ", and the connection has not earned a password");
 }
 
-static void say_about_auth(struct sentence *s, const struct finding_detail *d)
+void finding_says_auth_temporary(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
-    switch (d->finding) {
-    case FINDING_AUTH_TEMPORARY:
-        if (d->reply && d->reply->code) {
-            say(s, "%u cannot check the login now", port);
-            say_reply(s, d);
-            say(s, ": it is tried again, other ports too");
-        } else {
-            say(s, "%u was not asked to log us in: there is no password (%s)", port,
-                err_words(d, "temporary failure"));
-        }
-        break;
-    case FINDING_TIMEOUT_AUTH:
-        if (d->at_gate)
-            say(s,
-                "%u was not asked to log us in: the login on another port was not answered in time",
-                port);
-        else
-            say(s,
-                "%u never answers the login: the server is overloaded, or the connection was "
-                "swallowed on the way",
-                port);
-        break;
-    default:
-        say(s, "%u refuses the configured credentials", port);
+    if (d->reply && d->reply->code) {
+        say(s, "%u cannot check the login now", port);
         say_reply(s, d);
-        say(s, ": check username and password (some providers want an app password); no other port "
-               "is tried with them");
-        break;
+        say(s, ": it is tried again, other ports too");
+    } else {
+        say(s, "%u was not asked to log us in: there is no password (%s)", port,
+            err_words(d, "temporary failure"));
     }
 }
 
-static void say_proxy(struct sentence *s, const struct finding_detail *d)
+void finding_says_timeout_auth(struct sentence *s, const struct finding_detail *d)
+{
+    unsigned port = d->port.number;
+    if (d->at_gate)
+        say(s, "%u was not asked to log us in: the login on another port was not answered in time",
+            port);
+    else
+        say(s,
+            "%u never answers the login: the server is overloaded, or the connection was swallowed "
+            "on the way",
+            port);
+}
+
+void finding_says_auth_refused(struct sentence *s, const struct finding_detail *d)
+{
+    say(s, "%u refuses the configured credentials", (unsigned)d->port.number);
+    say_reply(s, d);
+    say(s, ": check username and password (some providers want an app password); no other port is "
+           "tried with them");
+}
+
+void finding_says_proxy(struct sentence *s, const struct finding_detail *d)
 {
     say(s, "%u: the proxy on the way ", (unsigned)d->port.number);
     if (!d->err || d->err->kind == ERR_TIMEOUT)
@@ -312,73 +354,4 @@ static void say_proxy(struct sentence *s, const struct finding_detail *d)
     else
         say(s, "cannot be used (%s): check proxy in the config, and whether it is up",
             d->err->words);
-}
-
-static void say_about_connection(struct sentence *s, const struct finding_detail *d)
-{
-    unsigned port = d->port.number;
-    switch (d->finding) {
-    case FINDING_DNS:
-        say(s,
-            "%u: the name %s cannot be resolved (%s): check its spelling and this machine's "
-            "resolver",
-            port, d->host ? d->host : "of the host", err_words(d, "no address"));
-        break;
-    case FINDING_REFUSED: say_refused(s, d); break;
-    case FINDING_TIMEOUT_CONNECT:
-        say_where(s, d);
-        say(s, " does not answer at all: a firewall is probably dropping the connection");
-        break;
-    case FINDING_TIMEOUT_GREETING: say_timeout_greeting(s, d); break;
-    case FINDING_RESET: say_reset(s, d); break;
-    case FINDING_GREETING_4XX:
-        say(s, "%u turns us away for now", port);
-        say_reply(s, d);
-        break;
-    case FINDING_GREETING_5XX:
-        say(s, "%u turns us away", port);
-        say_reply(s, d);
-        say(s, ": the server does not want this address");
-        break;
-    case FINDING_NOT_SMTP: say_not_smtp(s, d); break;
-    case FINDING_EHLO_REFUSED:
-        say(s, "%u refuses EHLO", port);
-        say_reply(s, d);
-        if (d->reply && reply_is(d->reply, 4))
-            say(s, ": the server is busy, or does not like helo in the config");
-        else
-            say(s, ": check helo in the config, or something ancient answers");
-        break;
-    default: say_proxy(s, d); break;
-    }
-}
-
-void finding_words(const struct finding_detail *d, char *out, size_t size)
-{
-    struct sentence s = {.out = out, .size = size};
-    unsigned port = d->port.number;
-    out[0] = 0;
-    switch (d->finding) {
-    case FINDING_UNTRIED: say(&s, "%u has not been tried yet", port); break;
-    case FINDING_WORKS: say_works(&s, d); break;
-    case FINDING_NO_STARTTLS: say_no_starttls(&s, d); break;
-    case FINDING_STARTTLS_REFUSED:
-        say(&s, "%u offers STARTTLS and then refuses it", port);
-        say_reply(&s, d);
-        say(&s, ": the server's TLS is broken, or a middlebox interferes; it is never used without "
-                "TLS");
-        break;
-    case FINDING_TIMEOUT_TLS: say_timeout_tls(&s, d); break;
-    case FINDING_TLS_HANDSHAKE: say_handshake(&s, d); break;
-    case FINDING_CERTIFICATE: say_certificate(&s, d); break;
-    case FINDING_AUTH_UNAVAILABLE: say_auth_unavailable(&s, d); break;
-    case FINDING_AUTH_TEMPORARY:
-    case FINDING_TIMEOUT_AUTH:
-    case FINDING_AUTH_REFUSED: say_about_auth(&s, d); break;
-    default: say_about_connection(&s, d); break;
-    }
-    /* certificate names and resolver words come from outside */
-    for (char *c = out; *c; c++)
-        if (ascii_is_control(*c))
-            *c = '?';
 }

@@ -320,6 +320,54 @@ static void every_finding_has_a_stimulus(void **state)
         assert_true(seen[f]);
 }
 
+static unsigned holes_in(const char *sentence)
+{
+    unsigned n = 0;
+    for (const char *at = sentence; (at = strchr(at, '%')); at++)
+        n += at[1] == 's';
+    return n;
+}
+
+/* A forgotten row would be found here, a forgotten column by the compiler. */
+static void every_finding_has_its_whole_row(void **state)
+{
+    (void)state;
+    for (int f = 0; f < FINDING_COUNT; f++) {
+        const struct finding_row *row = finding_row((enum finding)f);
+        /* doctor says these otherwise */
+        bool silent = f == FINDING_UNTRIED || f == FINDING_WORKS;
+        assert_non_null(row->name);
+        assert_non_null(row->says);
+        for (int k = 0; k < f; k++)
+            assert_true(row->says != finding_row((enum finding)k)->says);
+        assert_true(!row->one == silent && !row->many == silent);
+        assert_true((row->advice == FINDING_ADVICE_NOTHING) == (f == FINDING_WORKS));
+        for (int i = 0; i < 2 && !silent; i++) {
+            const char *verdict = i ? row->many : row->one;
+            assert_int_equal(holes_in(verdict), f == FINDING_DNS ? 0 : 1);
+            assert_string_equal(verdict + strlen(verdict) - 2, ". ");
+        }
+    }
+}
+
+/* Run at the top of the tree. */
+static void every_finding_stands_in_the_manual(void **state)
+{
+    static char text[200000];
+    FILE *f = fopen("contrib/manual/README.md", "r");
+    (void)state;
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    assert_true(n > 0 && n < sizeof text - 1);
+    for (int k = FINDING_WORKS + 1; k < FINDING_COUNT; k++) {
+        char name[40];
+        snprintf(name, sizeof name, "`%s`", finding_name((enum finding)k));
+        if (!strstr(text, name))
+            fail_msg("%s is not in the manual", name);
+    }
+}
+
 static void every_finding_has_a_name_and_a_sentence(void **state)
 {
     (void)state;
@@ -388,6 +436,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_finding_has_a_stimulus),
+        cmocka_unit_test(every_finding_has_its_whole_row),
+        cmocka_unit_test(every_finding_stands_in_the_manual),
         cmocka_unit_test(every_finding_has_a_name_and_a_sentence),
         cmocka_unit_test(one_rule_says_what_revokes_the_login),
         cmocka_unit_test(sentences_stay_on_one_line),

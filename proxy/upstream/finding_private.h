@@ -1,0 +1,22 @@
+/* What the table of the findings (finding_table.c) and their sentences (finding_words.c) share. */
+#ifndef UPSTREAM_FINDING_PRIVATE_H
+#define UPSTREAM_FINDING_PRIVATE_H
+
+#include "upstream/finding.h"
+
+/* A sentence that grows; what does not fit is cut. */
+struct sentence {
+    char *out;
+    size_t size, len;
+};
+
+finding_sentence finding_says_untried, finding_says_works, finding_says_dns;
+finding_sentence finding_says_refused, finding_says_timeout_connect;
+finding_sentence finding_says_timeout_greeting, finding_says_reset, finding_says_greeting_4xx;
+finding_sentence finding_says_greeting_5xx, finding_says_not_smtp, finding_says_ehlo_refused;
+finding_sentence finding_says_no_starttls, finding_says_starttls_refused;
+finding_sentence finding_says_timeout_tls, finding_says_tls_handshake, finding_says_certificate;
+finding_sentence finding_says_auth_unavailable, finding_says_auth_temporary;
+finding_sentence finding_says_timeout_auth, finding_says_auth_refused, finding_says_proxy;
+
+#endif
