@@ -10,19 +10,12 @@
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "base/mechanism.h"
 #include "base/secret.h"
 #include "base/units.h"
 
 enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
 enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
-enum auth_choice {
-    AUTH_AUTO,
-    AUTH_NONE,
-    AUTH_PLAIN,
-    AUTH_LOGIN,
-    AUTH_CRAM_MD5,
-    AUTH_SCRAM_SHA_256
-};
 enum identity_choice { IDENTITY_USERNAME, IDENTITY_SENDER };
 enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 

@@ -52,13 +52,9 @@ static const struct word tls_words[] = {{"verify", TLS_VERIFY},
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
 static const struct word tls_version_words[] = {
     {"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
-static const struct word auth_words[] = {{"auto", AUTH_AUTO},
-                                         {"none", AUTH_NONE},
-                                         {"plain", AUTH_PLAIN},
-                                         {"login", AUTH_LOGIN},
-                                         {"cram-md5", AUTH_CRAM_MD5},
-                                         {"scram-sha-256", AUTH_SCRAM_SHA_256},
-                                         {NULL, 0}};
+#define AUTH_WORD(id, name, word, ...) {word, AUTH_##id},
+static const struct word auth_words[] = {
+    {"auto", AUTH_AUTO}, {"none", AUTH_NONE}, MECHANISMS(AUTH_WORD){NULL, 0}};
 static const struct word identity_words[] = {
     {"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
 static const struct word listen_tls_words[] = {{"off", LISTEN_TLS_OFF},

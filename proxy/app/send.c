@@ -210,7 +210,7 @@ static int open_all(struct sending *s)
         return complain(EXIT_SYSTEM, &err);
     s->settings = (struct smtp_client_settings){.helo = s->config->server.hostname,
                                                 .tls = SMTP_CLIENT_TLS_NONE,
-                                                .auth = SMTP_CLIENT_AUTH_NONE,
+                                                .auth = AUTH_NONE,
                                                 .reply_timeout = PATIENCE,
                                                 .final_timeout = PATIENCE};
     s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL,

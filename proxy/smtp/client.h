@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "base/mechanism.h"
 #include "base/secret.h"
 #include "base/units.h"
 #include "io/stream.h"
@@ -32,15 +33,6 @@ enum smtp_client_tls {
     SMTP_CLIENT_TLS_NONE
 };
 
-enum smtp_client_auth_choice {
-    SMTP_CLIENT_AUTH_AUTO,
-    SMTP_CLIENT_AUTH_NONE,
-    SMTP_CLIENT_AUTH_PLAIN,
-    SMTP_CLIENT_AUTH_LOGIN,
-    SMTP_CLIENT_AUTH_CRAM_MD5,
-    SMTP_CLIENT_AUTH_SCRAM_SHA_256
-};
-
 /* borrowed for the client's life */
 struct smtp_client_settings {
     /* "" or NULL: the literal of the local address */
@@ -50,7 +42,7 @@ struct smtp_client_settings {
     struct tls_context *context;
     /* AUTH only over TLS whose facts say verified (false only with plaintext_auth) */
     bool needs_verified;
-    enum smtp_client_auth_choice auth;
+    enum auth_choice auth;
     /* for TLS resumption; NULL: none */
     const char *resume_key;
     usec reply_timeout, final_timeout;
@@ -139,9 +131,10 @@ enum smtp_client_step {
 struct smtp_client_events {
     /* progress, for the race; may be NULL */
     void (*step)(void *ctx, enum smtp_client_step step);
-    /* everything is ready for AUTH: call smtp_client_auth now or later; our clocks stand still. Never
-     * with SMTP_CLIENT_AUTH_NONE */
-    void (*auth_wanted)(void *ctx);
+    void (*auth_wanted)(
+        /* Everything is ready for AUTH: call smtp_client_auth now or later; our clocks stand still.
+         * Never with AUTH_NONE. */
+        void *ctx);
     /* authenticated (or AUTH not wanted) and idle: once at first, then after each transaction or
      * RSET that left the session sound */
     void (*ready)(void *ctx);

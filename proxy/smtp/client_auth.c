@@ -26,32 +26,16 @@ struct auth_job {
     int rc;
 };
 
-/* In the order in which `auto` tries them. */
-static const struct offer {
-    enum sasl_mechanism mechanism;
-    /* in ehlo.mechanisms */
-    unsigned bit;
-    /* the setting that names it */
-    enum smtp_client_auth_choice choice;
-    bool automatic;
-} offers[] = {
-    {SASL_SCRAM_SHA_256, MECH_SCRAM_SHA_256, SMTP_CLIENT_AUTH_SCRAM_SHA_256, true},
-    {SASL_PLAIN, MECH_PLAIN, SMTP_CLIENT_AUTH_PLAIN, true},
-    {SASL_LOGIN, MECH_LOGIN, SMTP_CLIENT_AUTH_LOGIN, true},
-    {SASL_CRAM_MD5, MECH_CRAM_MD5, SMTP_CLIENT_AUTH_CRAM_MD5, false},
-};
-
-/* The best mechanism that is offered, wanted and not yet answered 504; NULL: none. */
-static const struct offer *choose(const struct smtp_client *c)
+/* The best mechanism that is offered, wanted and not yet answered 504; MECHANISM_COUNT: none. */
+static enum mechanism choose(const struct smtp_client *c)
 {
-    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
-        const struct offer *o = &offers[i];
-        bool wanted = c->settings->auth == o->choice ||
-                      (c->settings->auth == SMTP_CLIENT_AUTH_AUTO && o->automatic);
-        if (wanted && (c->ehlo.mechanisms & o->bit) && !(c->login.tried & o->bit))
-            return o;
+    for (int i = 0; i < MECHANISM_COUNT; i++) {
+        enum mechanism m = (enum mechanism)i;
+        if (mechanism_is_wanted(m, c->settings->auth) &&
+            (c->ehlo.mechanisms & ~c->login.tried & mechanism_bit(m)))
+            return m;
     }
-    return NULL;
+    return MECHANISM_COUNT;
 }
 
 void smtp_client_forget_login(struct smtp_client *c)
@@ -85,7 +69,7 @@ enum smtp_client_state smtp_client_want_auth(struct smtp_client *c)
     if (!c->ehlo.auth)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
                                 "AUTH is not offered");
-    if (!choose(c))
+    if (choose(c) == MECHANISM_COUNT)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
                                 "none of the offered mechanisms is ours: %s",
                                 c->ehlo.mechanisms_text);
@@ -114,31 +98,33 @@ static enum smtp_client_state say(struct smtp_client *c, const char *command, co
     return next;
 }
 
-/* A mechanism that cannot carry this name or password is passed over. NULL: none is left. */
-static const struct offer *prepare(struct smtp_client *c, const struct offer *o, struct err *err)
+/* A mechanism that cannot carry this name or password is passed over. MECHANISM_COUNT: none is
+ * left. */
+static enum mechanism prepare(struct smtp_client *c, enum mechanism m, struct err *err)
 {
     struct smtp_client_login *l = &c->login;
     sasl_free(&l->sasl);
-    while (o && !(l->sasl = sasl_new(o->mechanism, l->user, l->password, err))) {
-        l->tried |= o->bit;
-        o = choose(c);
+    while (m != MECHANISM_COUNT && !(l->sasl = sasl_new(m, l->user, l->password, err))) {
+        l->tried |= mechanism_bit(m);
+        m = choose(c);
     }
-    return o;
+    return m;
 }
 
 /* Begins with the best mechanism left. Called by the owner, or after a 504. */
-static void begin(struct smtp_client *c, const struct offer *o)
+static void begin(struct smtp_client *c, enum mechanism m)
 {
     struct smtp_client_login *l = &c->login;
     struct buf response;
     struct err err;
     l->rounds = 0;
-    o = prepare(c, o, &err);
-    if (!o) {
+    m = prepare(c, m, &err);
+    if (m == MECHANISM_COUNT) {
         smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
         return;
     }
-    c->mechanism = sasl_name(o->mechanism);
+    l->mechanism = m;
+    c->mechanism = mechanism_row(m)->name;
     buf_init(&response, CAP_AUTH_LINE);
     size_t before = sizeof "AUTH  " - 1 + strlen(c->mechanism);
     size_t room = INITIAL_LINE - before;
@@ -158,15 +144,15 @@ void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential
     if (smtp_client_is_mute(c) || smtp_client_now(c) != CS_AUTH_WANTED)
         return;
     smtp_client_forget_login(c);
-    const struct offer *o = choose(c);
-    if (!o || !has_earned_it(c)) {
+    enum mechanism m = choose(c);
+    if (m == MECHANISM_COUNT || !has_earned_it(c)) {
         smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION,
                                "this connection may not carry credentials");
         return;
     }
     c->login.user = mem_string(credential->user);
     c->login.password = secret_copy(credential->password);
-    begin(c, o);
+    begin(c, m);
 }
 
 /* ---- rounds ---- */
@@ -236,11 +222,9 @@ static enum smtp_client_state judge_challenge(struct smtp_client *c, const struc
 static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct reply *r)
 {
     char words[200];
-    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
-        if (ascii_equal_fold(sasl_name(offers[i].mechanism), c->mechanism))
-            c->login.tried |= offers[i].bit;
-    const struct offer *next = choose(c);
-    if (!next)
+    c->login.tried |= mechanism_bit(c->login.mechanism);
+    enum mechanism next = choose(c);
+    if (next == MECHANISM_COUNT)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL,
                                 "no mechanism is left: %s", reply_words(r, words, sizeof words));
     begin(c, next);

@@ -107,7 +107,7 @@ enum smtp_client_state client_judge_greeting(struct smtp_client *c, const struct
 static enum smtp_client_state after_ehlo(struct smtp_client *c)
 {
     c->pipelining = c->ehlo.pipelining;
-    if (c->settings->auth == SMTP_CLIENT_AUTH_NONE)
+    if (c->settings->auth == AUTH_NONE)
         return smtp_client_settle(c);
     return smtp_client_want_auth(c);
 }
@@ -130,7 +130,7 @@ static enum smtp_client_state want_tls(struct smtp_client *c)
  * them. */
 static bool may_say_helo(const struct smtp_client *c)
 {
-    return c->settings->tls == SMTP_CLIENT_TLS_NONE && c->settings->auth == SMTP_CLIENT_AUTH_NONE;
+    return c->settings->tls == SMTP_CLIENT_TLS_NONE && c->settings->auth == AUTH_NONE;
 }
 
 /* An ancient server: nothing that it says behind its name is an extension. */

@@ -113,6 +113,7 @@ struct auth_job;
 /* the AUTH machine; empty outside of AUTH */
 struct smtp_client_login {
     struct sasl *sasl;
+    enum mechanism mechanism;
     /* bits of mechanisms that got 504 */
     unsigned tried;
     /* 334s answered with this mechanism */

@@ -9,7 +9,7 @@
 #include "wire/base64.h"
 
 struct sasl {
-    enum sasl_mechanism mechanism;
+    enum mechanism mechanism;
     /* taken so far */
     unsigned steps;
     bool satisfied;
@@ -24,16 +24,22 @@ struct sasl {
     Gsasl_session *session;
 };
 
-static const char *const names[SASL_COUNT] = {
-    [SASL_PLAIN] = "PLAIN",
-    [SASL_LOGIN] = "LOGIN",
-    [SASL_CRAM_MD5] = "CRAM-MD5",
-    [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
+typedef int stepper(struct sasl *s, struct slice challenge, struct buf *response, struct err *err);
+
+static stepper step_plain, step_login, step_library;
+
+static stepper *const steppers[] = {
+    [MECHANISM_SCRAM_SHA_256] = step_library,
+    [MECHANISM_PLAIN] = step_plain,
+    [MECHANISM_LOGIN] = step_login,
+    [MECHANISM_CRAM_MD5] = step_library,
 };
 
-const char *sasl_name(enum sasl_mechanism m)
+_Static_assert(sizeof steppers / sizeof steppers[0] == MECHANISM_COUNT, "a mechanism has no step");
+
+static const char *name_of(const struct sasl *s)
 {
-    return names[m];
+    return mechanism_row(s->mechanism)->name;
 }
 
 /* SCRAM hashes text in the one form that RFC 4013 gives it: not UTF-8, control characters and
@@ -52,7 +58,7 @@ static bool scram_carries(const char *text)
 
 static int start_library(struct sasl *s, struct err *err)
 {
-    if (s->mechanism == SASL_SCRAM_SHA_256 &&
+    if (s->mechanism == MECHANISM_SCRAM_SHA_256 &&
         (!scram_carries(s->user) || !scram_carries(secret_reveal(s->password).data))) {
         err_set(err, ERR_INVALID,
                 "SCRAM cannot carry this user name or password: it is not UTF-8, or holds control "
@@ -61,18 +67,18 @@ static int start_library(struct sasl *s, struct err *err)
     }
     int rc = gsasl_init(&s->library);
     if (rc == GSASL_OK)
-        rc = gsasl_client_start(s->library, names[s->mechanism], &s->session);
+        rc = gsasl_client_start(s->library, name_of(s), &s->session);
     if (rc == GSASL_OK)
         rc = gsasl_property_set(s->session, GSASL_AUTHID, s->user);
     if (rc == GSASL_OK)
         rc = gsasl_property_set(s->session, GSASL_PASSWORD, secret_reveal(s->password).data);
     if (rc == GSASL_OK)
         return 0;
-    err_set(err, ERR_INVALID, "%s can't begin: %s", names[s->mechanism], gsasl_strerror(rc));
+    err_set(err, ERR_INVALID, "%s can't begin: %s", name_of(s), gsasl_strerror(rc));
     return -1;
 }
 
-struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password,
+struct sasl *sasl_new(enum mechanism m, const char *user, const struct secret *password,
                       struct err *err)
 {
     struct slice secret = secret_reveal(password);
@@ -85,8 +91,7 @@ struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secr
     buf_init(&s->first, CAP_AUTH_LINE);
     s->user = mem_string(user);
     s->password = secret_copy(password);
-    bool needs_library = m == SASL_CRAM_MD5 || m == SASL_SCRAM_SHA_256;
-    if (needs_library && start_library(s, err) < 0)
+    if (steppers[m] == step_library && start_library(s, err) < 0)
         sasl_free(&s);
     return s;
 }
@@ -121,12 +126,12 @@ void sasl_free(struct sasl **sp)
 
 bool sasl_speaks_first(const struct sasl *s)
 {
-    return s->mechanism == SASL_PLAIN || s->mechanism == SASL_SCRAM_SHA_256;
+    return mechanism_row(s->mechanism)->speaks_first;
 }
 
 bool sasl_next_is_slow(const struct sasl *s)
 {
-    return s->mechanism == SASL_SCRAM_SHA_256 && s->steps == 1;
+    return (int)s->steps == mechanism_row(s->mechanism)->slow_step;
 }
 
 bool sasl_is_satisfied(const struct sasl *s)
@@ -146,8 +151,9 @@ static int encode(struct slice bytes, struct buf *response, struct err *err)
 }
 
 /* RFC 4616: authorization identity (empty) NUL user NUL password. */
-static int step_plain(struct sasl *s, struct buf *response, struct err *err)
+static int step_plain(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
+    (void)challenge;
     struct buf raw;
     buf_init(&raw, CAP_AUTH_LINE);
     bool fits = buf_append(&raw, "", 1) && buf_append_slice(&raw, slice_of(s->user)) &&
@@ -158,8 +164,9 @@ static int step_plain(struct sasl *s, struct buf *response, struct err *err)
     return rc;
 }
 
-static int step_login(struct sasl *s, struct buf *response, struct err *err)
+static int step_login(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
+    (void)challenge;
     if (s->steps == 0)
         return encode(slice_of(s->user), response, err);
     s->satisfied = true;
@@ -192,10 +199,10 @@ static int check_iterations(struct slice server_first, struct err *err)
     return -1;
 }
 
-static int step_library(struct sasl *s, struct slice challenge, struct buf *response,
-                        struct err *err)
+static int ask_library(struct sasl *s, struct slice challenge, struct buf *response,
+                       struct err *err)
 {
-    bool scram = s->mechanism == SASL_SCRAM_SHA_256;
+    bool scram = s->mechanism == MECHANISM_SCRAM_SHA_256;
     if (scram && s->steps == 1 && check_iterations(challenge, err) < 0)
         return -1;
     /* The server's error ("e=...") is not a proof: an empty line lets it say its 535. */
@@ -213,7 +220,7 @@ static int step_library(struct sasl *s, struct slice challenge, struct buf *resp
             err_set(err, ERR_PROTOCOL, "the server could not prove that it knows the password (%s)",
                     gsasl_strerror(rc));
         else
-            err_set(err, ERR_PROTOCOL, "%s: %s", names[s->mechanism], gsasl_strerror(rc));
+            err_set(err, ERR_PROTOCOL, "%s: %s", name_of(s), gsasl_strerror(rc));
         return -1;
     }
     s->satisfied = scram ? rc == GSASL_OK && s->steps == 2 : true;
@@ -224,16 +231,20 @@ static int step_library(struct sasl *s, struct slice challenge, struct buf *resp
     return rc;
 }
 
-static unsigned most_steps(enum sasl_mechanism m)
+static int step_library(struct sasl *s, struct slice challenge, struct buf *response,
+                        struct err *err)
 {
-    switch (m) {
-    case SASL_PLAIN: return 1;
-    case SASL_LOGIN: return 2;
-    case SASL_CRAM_MD5: return 1;
-    case SASL_SCRAM_SHA_256: return 3;
-    case SASL_COUNT: break;
-    }
-    return 0;
+    struct buf raw;
+    int rc = -1;
+    buf_init(&raw, CAP_AUTH_LINE);
+    if (base64_decode(challenge, &raw))
+        rc = ask_library(s, buf_view(&raw), response, err);
+    else
+        err_set(err, ERR_PROTOCOL, "the server's challenge is not base64");
+    buf_wipe(&raw);
+    if (s->steps == 0 && rc == 0 && !buf_append_slice(&s->first, buf_view(response)))
+        rc = too_long(err);
+    return rc;
 }
 
 /* The server did not read the initial response that stood behind AUTH, and asks for it: an empty
@@ -246,8 +257,8 @@ static bool is_asked_again(const struct sasl *s, struct slice challenge)
 static int repeat(struct sasl *s, struct buf *response, struct err *err)
 {
     s->repeated = true;
-    if (s->mechanism == SASL_PLAIN)
-        return step_plain(s, response, err);
+    if (steppers[s->mechanism] != step_library)
+        return steppers[s->mechanism](s, slice_of(""), response, err);
     return buf_append_slice(response, buf_view(&s->first)) ? 0 : too_long(err);
 }
 
@@ -255,27 +266,11 @@ int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, stru
 {
     if (is_asked_again(s, challenge))
         return repeat(s, response, err);
-    if (s->steps >= most_steps(s->mechanism)) {
-        err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say",
-                names[s->mechanism]);
+    if (s->steps >= mechanism_row(s->mechanism)->steps) {
+        err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say", name_of(s));
         return -1;
     }
-    int rc = -1;
-    if (s->mechanism == SASL_PLAIN) {
-        rc = step_plain(s, response, err);
-    } else if (s->mechanism == SASL_LOGIN) {
-        rc = step_login(s, response, err);
-    } else {
-        struct buf raw;
-        buf_init(&raw, CAP_AUTH_LINE);
-        if (base64_decode(challenge, &raw))
-            rc = step_library(s, buf_view(&raw), response, err);
-        else
-            err_set(err, ERR_PROTOCOL, "the server's challenge is not base64");
-        buf_wipe(&raw);
-        if (s->steps == 0 && rc == 0 && !buf_append_slice(&s->first, buf_view(response)))
-            rc = too_long(err);
-    }
+    int rc = steppers[s->mechanism](s, challenge, response, err);
     s->steps++;
     return rc;
 }

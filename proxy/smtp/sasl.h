@@ -9,23 +9,19 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mechanism.h"
 #include "base/secret.h"
-
-enum sasl_mechanism { SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_SCRAM_SHA_256, SASL_COUNT };
 
 /* RFC 7677 section 4: fewer makes guessing the password too cheap for whoever reads along */
 #define SASL_LEAST_ITERATIONS 4096
 /* more is a server that wants to keep us busy */
 #define SASL_MOST_ITERATIONS 1000000
 
-/* as in EHLO */
-const char *sasl_name(enum sasl_mechanism m);
-
 struct sasl;
 
 /* Copies user and password; sasl_free wipes both. NULL with ERR_INVALID (a name or password that
  * the mechanism can't carry). Gives. */
-struct sasl *sasl_new(enum sasl_mechanism m, const char *user, const struct secret *password,
+struct sasl *sasl_new(enum mechanism m, const char *user, const struct secret *password,
                       struct err *err) MUST_USE;
 void sasl_free(struct sasl **s);
 

@@ -266,14 +266,15 @@ void finding_says_certificate(struct sentence *s, const struct finding_detail *d
 /* Where the configuration is in the way of a mechanism. */
 static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
 {
-    static const char *const named[] = {[AUTH_PLAIN] = "plain",
-                                        [AUTH_LOGIN] = "login",
-                                        [AUTH_CRAM_MD5] = "cram-md5",
-                                        [AUTH_SCRAM_SHA_256] = "scram-sha-256"};
-    if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE)
-        say(s, ", and auth = %s allows nothing else", named[d->auth]);
-    else if (d->ehlo->mechanisms & MECH_CRAM_MD5)
-        say(s, " (CRAM-MD5 is used only with auth = cram-md5)");
+    if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE) {
+        say(s, ", and auth = %s allows nothing else", auth_choice_word(d->auth));
+        return;
+    }
+    for (int m = 0; m < MECHANISM_COUNT; m++) {
+        const struct mechanism_row *row = mechanism_row((enum mechanism)m);
+        if (!row->automatic && (d->ehlo->mechanisms & mechanism_bit((enum mechanism)m)))
+            say(s, " (%s is used only with auth = %s)", row->name, row->word);
+    }
 }
 
 void finding_says_auth_unavailable(struct sentence *s, const struct finding_detail *d)

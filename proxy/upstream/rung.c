@@ -20,21 +20,6 @@ static enum smtp_client_tls tls_for(const struct upstream_config *cfg, enum port
     return cfg->tls == TLS_MAY ? SMTP_CLIENT_TLS_MAY : SMTP_CLIENT_TLS_STARTTLS;
 }
 
-static enum smtp_client_auth_choice auth_for(const struct upstream_config *cfg)
-{
-    if (!cfg->username)
-        return SMTP_CLIENT_AUTH_NONE;
-    switch (cfg->auth) {
-    case AUTH_NONE: return SMTP_CLIENT_AUTH_NONE;
-    case AUTH_PLAIN: return SMTP_CLIENT_AUTH_PLAIN;
-    case AUTH_LOGIN: return SMTP_CLIENT_AUTH_LOGIN;
-    case AUTH_CRAM_MD5: return SMTP_CLIENT_AUTH_CRAM_MD5;
-    case AUTH_SCRAM_SHA_256: return SMTP_CLIENT_AUTH_SCRAM_SHA_256;
-    case AUTH_AUTO: break;
-    }
-    return SMTP_CLIENT_AUTH_AUTO;
-}
-
 void rung_init(struct rung *r, size_t index, struct port_report *report,
                const struct upstream_env *env, const char *helo, struct tls_context *tls)
 {
@@ -52,7 +37,7 @@ void rung_init(struct rung *r, size_t index, struct port_report *report,
         .tls = mode,
         .context = mode == SMTP_CLIENT_TLS_NONE ? NULL : tls,
         .needs_verified = !cfg->plaintext_auth,
-        .auth = auth_for(cfg),
+        .auth = cfg->username ? cfg->auth : AUTH_NONE,
         .resume_key = r->resume_key,
         .reply_timeout = cfg->reply_timeout,
         .final_timeout = cfg->final_timeout,

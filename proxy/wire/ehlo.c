@@ -2,16 +2,8 @@
 
 #include <string.h>
 
+#include "base/mechanism.h"
 #include "wire/decimal.h"
-
-static const struct {
-    const char *name;
-    unsigned bit;
-} mechanisms[] = {
-    {"PLAIN", MECH_PLAIN},       {"LOGIN", MECH_LOGIN},
-    {"CRAM-MD5", MECH_CRAM_MD5}, {"SCRAM-SHA-256", MECH_SCRAM_SHA_256},
-    {"XOAUTH2", MECH_XOAUTH2},   {"OAUTHBEARER", MECH_OAUTHBEARER},
-};
 
 /* Takes the next word off `in`: blanks and `more` separate. The empty slice at the end. */
 static struct slice next_word(struct slice *in, char more)
@@ -47,9 +39,9 @@ static bool already_named(const char *list, struct slice name)
 
 static void add_mechanism(struct ehlo *e, struct slice name)
 {
-    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
-        if (slice_is_word(name, mechanisms[i].name))
-            e->mechanisms |= mechanisms[i].bit;
+    for (int m = 0; m < MECHANISM_COUNT; m++)
+        if (slice_is_word(name, mechanism_row((enum mechanism)m)->name))
+            e->mechanisms |= mechanism_bit((enum mechanism)m);
     size_t n = strlen(e->mechanisms_text);
     size_t gap = n ? 1 : 0;
     if (already_named(e->mechanisms_text, name) || n + gap + name.len >= sizeof e->mechanisms_text)

@@ -6,16 +6,6 @@
 
 #include "wire/reply.h"
 
-/* bits of ehlo.mechanisms */
-enum {
-    MECH_PLAIN = 1 << 0,
-    MECH_LOGIN = 1 << 1,
-    MECH_CRAM_MD5 = 1 << 2,
-    MECH_SCRAM_SHA_256 = 1 << 3,
-    MECH_XOAUTH2 = 1 << 4,
-    MECH_OAUTHBEARER = 1 << 5,
-};
-
 struct ehlo {
     bool pipelining, starttls, eightbit, chunking, dsn, smtputf8, enhanced, auth;
     /* a keyword like XXXXXXXA or STARTTLX of the same length: a firewall overwrote it */
@@ -23,7 +13,7 @@ struct ehlo {
     bool has_size;
     /* 0: announced without a limit */
     uint64_t size;
-    /* "AUTH a b" and "AUTH=a b" merged */
+    /* "AUTH a b" and "AUTH=a b" merged: bits of base/mechanism.h */
     unsigned mechanisms;
     /* as announced, for doctor */
     char mechanisms_text[200];

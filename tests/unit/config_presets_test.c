@@ -184,15 +184,13 @@ static void add_port(char out[256], unsigned number, enum port_mode mode, const 
 
 static void assert_account(const struct expected *e, const struct upstream_config *u)
 {
-    static const char *const auths[] = {
-        [AUTH_AUTO] = "auto", [AUTH_NONE] = "none", [AUTH_PLAIN] = "plain", [AUTH_LOGIN] = "login"};
     char ports[256] = "";
     for (size_t i = 0; i < u->ports.n; i++)
         add_port(ports, u->ports.items[i].number, u->ports.items[i].mode, "");
     assert_string_equal(u->provider, e->provider);
     assert_string_equal(u->host, e->host);
     assert_string_equal(ports, e->ports);
-    assert_string_equal(auths[u->auth], e->auth);
+    assert_string_equal(auth_choice_word(u->auth), e->auth);
     assert_int_equal(u->tls, TLS_VERIFY);
     assert_int_equal(u->size_hint, e->size_hint);
     assert_int_equal(u->max_connections, e->connections);

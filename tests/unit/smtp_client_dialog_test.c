@@ -166,14 +166,12 @@ static void call_in(struct world *w, const char *what)
 static void set(struct dialog *d, const char *key, const char *value)
 {
     static const char *const tls[] = {"starttls", "implicit", "may", "none"};
-    static const char *const auth[] = {"auto",  "none",     "plain",
-                                       "login", "cram-md5", "scram-sha-256"};
     struct world *w = &d->world;
     for (int i = 0; !strcmp(key, "tls") && i < 4; i++)
         w->settings.tls = !strcmp(value, tls[i]) ? (enum smtp_client_tls)i : w->settings.tls;
-    for (int i = 0; !strcmp(key, "auth") && i < 6; i++)
-        w->settings.auth =
-            !strcmp(value, auth[i]) ? (enum smtp_client_auth_choice)i : w->settings.auth;
+    for (int i = 0; !strcmp(key, "auth") && i < AUTH_CHOICES; i++)
+        if (!strcmp(value, auth_choice_word((enum auth_choice)i)))
+            w->settings.auth = (enum auth_choice)i;
     if (!strcmp(key, "needs_verified"))
         w->settings.needs_verified = !strcmp(value, "yes");
     if (!strcmp(key, "steps"))

@@ -13,7 +13,7 @@
 
 static const char user[] = "user@example.test", password[] = "pencil \xC3\xA4";
 
-static struct sasl *make(enum sasl_mechanism m)
+static struct sasl *make(enum mechanism m)
 {
     struct err err;
     struct secret *secret = secret_new(slice_of(password));
@@ -59,7 +59,7 @@ static char *encoded(const char *text)
 static void test_plain(void **state)
 {
     (void)state;
-    struct sasl *s = make(SASL_PLAIN);
+    struct sasl *s = make(MECHANISM_PLAIN);
     assert_true(sasl_speaks_first(s));
     assert_false(sasl_is_satisfied(s));
     expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
@@ -69,7 +69,7 @@ static void test_plain(void **state)
     assert_true(sasl_is_satisfied(s));
     expect_step(s, "", NULL);
     sasl_free(&s);
-    s = make(SASL_PLAIN);
+    s = make(MECHANISM_PLAIN);
     expect_step(s, "", "AHVzZXJAZXhhbXBsZS50ZXN0AHBlbmNpbCDDpA==");
     /* a question that PLAIN does not know */
     expect_step(s, "VG9rZW46", NULL);
@@ -79,7 +79,7 @@ static void test_plain(void **state)
 static void test_login(void **state)
 {
     (void)state;
-    struct sasl *s = make(SASL_LOGIN);
+    struct sasl *s = make(MECHANISM_LOGIN);
     assert_false(sasl_speaks_first(s));
     expect_step(s, "!! not base64 !!", "dXNlckBleGFtcGxlLnRlc3Q=");
     assert_false(sasl_is_satisfied(s));
@@ -89,12 +89,29 @@ static void test_login(void **state)
     sasl_free(&s);
 }
 
+/* A forgotten step function is found here. */
+static void test_every_mechanism_has_a_step(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MECHANISM_COUNT; i++) {
+        enum mechanism m = (enum mechanism)i;
+        struct sasl *s = make(m);
+        char *challenge = sasl_speaks_first(s) ? encoded("") : encoded("<1@server>");
+        char *response = step(s, challenge);
+        assert_non_null(response);
+        assert_true(response[0]);
+        free(challenge);
+        free(response);
+        sasl_free(&s);
+    }
+}
+
 static void test_password_with_nul(void **state)
 {
     (void)state;
     struct err err;
     struct secret *secret = secret_new(slice_make("a\0b", 3));
-    assert_null(sasl_new(SASL_PLAIN, user, secret, &err));
+    assert_null(sasl_new(MECHANISM_PLAIN, user, secret, &err));
     secret_free(&secret);
 }
 
@@ -105,9 +122,9 @@ static void test_what_scram_cannot_carry(void **state)
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         struct err err;
         struct secret *secret = secret_new(slice_of(odd[i]));
-        assert_null(sasl_new(SASL_SCRAM_SHA_256, user, secret, &err));
+        assert_null(sasl_new(MECHANISM_SCRAM_SHA_256, user, secret, &err));
         assert_int_equal(err.kind, ERR_INVALID);
-        struct sasl *plain = sasl_new(SASL_PLAIN, user, secret, &err);
+        struct sasl *plain = sasl_new(MECHANISM_PLAIN, user, secret, &err);
         assert_non_null(plain);
         sasl_free(&plain);
         secret_free(&secret);
@@ -173,7 +190,7 @@ static void test_scram(void **state)
 {
     (void)state;
     struct smtp_server v;
-    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    struct sasl *s = make(MECHANISM_SCRAM_SHA_256);
     assert_true(sasl_speaks_first(s));
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v);
@@ -189,7 +206,7 @@ static void test_scram_initial_response_not_read(void **state)
 {
     (void)state;
     struct smtp_server v;
-    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    struct sasl *s = make(MECHANISM_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *first = step(s, "");
     expect_step(s, "", first);
@@ -203,7 +220,7 @@ static void test_scram_initial_response_not_read(void **state)
     free(proof);
     smtp_server_end(&v);
     sasl_free(&s);
-    s = make(SASL_SCRAM_SHA_256);
+    s = make(MECHANISM_SCRAM_SHA_256);
     free(step(s, ""));
     free(step(s, ""));
     /* once */
@@ -215,7 +232,7 @@ static void test_scram_forged_proof(void **state)
 {
     (void)state;
     struct smtp_server v;
-    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    struct sasl *s = make(MECHANISM_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v),
          *forged = encoded("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
@@ -231,7 +248,7 @@ static void test_scram_error_instead_of_proof(void **state)
 {
     (void)state;
     struct smtp_server v;
-    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    struct sasl *s = make(MECHANISM_SCRAM_SHA_256);
     server_begin(&v, "4096");
     char *proof = until_proof(s, &v), *error = encoded("e=invalid-proof");
     /* an empty line lets the server say its 535 */
@@ -249,7 +266,7 @@ static void test_scram_error_instead_of_proof(void **state)
 /* The client's nonce with an ending of the server's, as an honest server would, and then this. */
 static void expect_challenge_refused(const char *rest)
 {
-    struct sasl *s = make(SASL_SCRAM_SHA_256);
+    struct sasl *s = make(MECHANISM_SCRAM_SHA_256);
     char *first = step(s, ""), text[400];
     struct buf clear;
     buf_init(&clear, CAP_AUTH_LINE);
@@ -317,7 +334,7 @@ static void say_challenge(struct world *w, const char *base64)
 static void begin_session(struct world *w)
 {
     world_begin(w, no_call);
-    w->settings.auth = SMTP_CLIENT_AUTH_AUTO;
+    w->settings.auth = AUTH_AUTO;
     w->settings.needs_verified = false;
     world_connect(w);
     world_say_line(w, "220 hi");
@@ -426,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_login),
+        cmocka_unit_test(test_every_mechanism_has_a_step),
         cmocka_unit_test(test_password_with_nul),
         cmocka_unit_test(test_what_scram_cannot_carry),
         cmocka_unit_test(test_scram),

@@ -272,7 +272,7 @@ static inline void world_begin(struct world *w, world_call *call)
     w->call = call;
     w->settings = (struct smtp_client_settings){.helo = "me.test",
                                                 .tls = SMTP_CLIENT_TLS_NONE,
-                                                .auth = SMTP_CLIENT_AUTH_NONE,
+                                                .auth = AUTH_NONE,
                                                 .needs_verified = true,
                                                 .reply_timeout = 300 * USEC_PER_SEC,
                                                 .final_timeout = 600 * USEC_PER_SEC};

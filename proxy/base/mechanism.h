@@ -1,0 +1,54 @@
+/* The mechanisms of AUTH (RFC 4954) that this program can speak as a client: ONE table. A new
+ * one is a row here and a step function in smtp/sasl.c. The rows stand in the order in which
+ * `auto` tries them. */
+#ifndef BASE_MECHANISM_H
+#define BASE_MECHANISM_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+enum { MECHANISM_NEVER_SLOW = -1 };
+
+/* X(id, name in EHLO, word in the configuration, `auto` uses it, has an initial response, the
+ * step that derives a key (0 is the first), most steps, what kind of secret it takes) */
+#define MECHANISMS(X)                                                                              \
+    X(SCRAM_SHA_256, "SCRAM-SHA-256", "scram-sha-256", true, true, 1, 3, PASSWORD)                 \
+    X(PLAIN, "PLAIN", "plain", true, true, MECHANISM_NEVER_SLOW, 1, PASSWORD)                      \
+    X(LOGIN, "LOGIN", "login", true, false, MECHANISM_NEVER_SLOW, 2, PASSWORD)                     \
+    X(CRAM_MD5, "CRAM-MD5", "cram-md5", false, false, MECHANISM_NEVER_SLOW, 1, PASSWORD)
+
+#define MECHANISM_ID(id, ...) MECHANISM_##id,
+enum mechanism { MECHANISMS(MECHANISM_ID) MECHANISM_COUNT };
+#undef MECHANISM_ID
+
+enum mechanism_secret { MECHANISM_PASSWORD, MECHANISM_TOKEN };
+
+/* What a configuration asks for: the best that is offered, no login at all, or this mechanism
+ * alone. */
+#define MECHANISM_CHOICE(id, ...) AUTH_##id,
+enum auth_choice { AUTH_AUTO, AUTH_NONE, MECHANISMS(MECHANISM_CHOICE) AUTH_CHOICES };
+#undef MECHANISM_CHOICE
+
+struct mechanism_row {
+    /* as in EHLO and behind AUTH */
+    const char *name;
+    /* of `auth` in the configuration */
+    const char *word;
+    bool automatic;
+    bool speaks_first;
+    /* MECHANISM_NEVER_SLOW: none */
+    int slow_step;
+    unsigned steps;
+    enum mechanism_secret secret;
+};
+
+const struct mechanism_row *mechanism_row(enum mechanism m);
+/* in a set of mechanisms */
+unsigned mechanism_bit(enum mechanism m);
+/* may be used under it */
+bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice);
+/* "auto", "none", "plain" */
+const char *auth_choice_word(enum auth_choice choice);
+
+#endif
