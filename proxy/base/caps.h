@@ -19,6 +19,8 @@
 #define CAP_UPSTREAM_OUTPUT (32 * 1024)
 /* bytes of an upstream read but not yet consumed */
 #define CAP_UPSTREAM_INPUT (16 * 1024)
+/* CRs in a row that the decoder of a body remembers: what one octet behind them makes it repair. */
+#define CAP_CR_RUN 4096
 /* a queue that falls to this asks for more */
 #define LOW_MARK (8 * 1024)
 /* RFC 5321 4.5.3.1.5 says 512; the real world says more */

@@ -108,7 +108,9 @@ static void deliver(struct smtp_server *s, struct slice octets)
 /* `octets` may lie in the stream itself. */
 static void take_body(struct smtp_server *s, size_t used, struct slice octets)
 {
-    smtp_server_clock_heard(s, used);
+    /* the decoder may give out what it owed, and nothing was heard */
+    if (used)
+        smtp_server_clock_heard(s, used);
     deliver(s, octets);
     /* a session that is cut has none */
     if (s->stream)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/caps.h"
 
 /* Where the decoder stands. Line ends that were repaired do not begin a line in the sense of RFC
  * 5321: a dot behind them is text. */
@@ -12,7 +13,7 @@ enum {
     /* in LF mode, after a bare LF: a dot counts */
     AT_LF_START,
     IN_TEXT,
-    /* a CR is held back: is it half of a CRLF? */
+    /* `crs` CRs are held back: do they end in a LF? */
     AFTER_CR,
     /* a dot after AT_START is held back */
     AFTER_DOT,
@@ -25,7 +26,8 @@ enum {
 
 enum { MODE_UNDECIDED, MODE_LF, MODE_CRLF };
 
-/* A step gives out one repaired line end that was held back and one more at most. */
+/* A step gives out one line end at most. A call may give out more, and leaves up to 3 octets of
+ * room. */
 enum { STEP_ROOM = 4 };
 
 enum {
@@ -71,6 +73,12 @@ static void take_bare_lf(struct dot_decoder *d, struct buf *out)
     if (d->mode == MODE_UNDECIDED)
         d->mode = MODE_LF;
     d->state = d->mode == MODE_LF ? AT_LF_START : IN_TEXT;
+}
+
+static void hold_cr(struct dot_decoder *d, unsigned crs)
+{
+    d->crs = crs;
+    d->state = AFTER_CR;
 }
 
 static size_t next_cr(struct scan *s, size_t at)
@@ -166,7 +174,7 @@ static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct
     if (data[at] == '\n')
         take_bare_lf(d, out);
     else if (data[at] == '\r')
-        d->state = AFTER_CR;
+        hold_cr(d, 1);
     else
         d->state = d->state == AT_START ? AFTER_DOT : AFTER_LF_DOT;
     return at + 1;
@@ -179,11 +187,16 @@ static bool take_held(struct dot_decoder *d, char c, struct buf *out)
     case AFTER_CR:
         if (c == '\n') {
             take_crlf(d, out);
-            return true;
+        } else if (c == '\r') {
+            d->crs += d->crs < CAP_CR_RUN;
+        } else {
+            /* One at a time: each needs room of its own, and `c` waits for the last. */
+            emit(d, out, "\r\n", 2);
+            if (--d->crs == 0)
+                d->state = IN_TEXT;
+            return false;
         }
-        emit(d, out, "\r\n", 2);
-        d->state = c == '\r' ? AFTER_CR : IN_TEXT;
-        return c == '\r';
+        return true;
     case AFTER_DOT:
         if (c == '\r') {
             d->state = AFTER_DOT_CR;
@@ -195,7 +208,13 @@ static bool take_held(struct dot_decoder *d, char c, struct buf *out)
         }
         return true;
     case AFTER_LF_DOT: d->state = c == '\n' ? AT_END : IN_TEXT; return c == '\n';
-    default: /* AFTER_DOT_CR */ d->state = c == '\n' ? AT_END : AFTER_CR; return c == '\n';
+    /* AFTER_DOT_CR */
+    default:
+        if (c == '\n')
+            d->state = AT_END;
+        else
+            hold_cr(d, 1);
+        return c == '\n';
     }
 }
 

@@ -1,10 +1,12 @@
 /* End of data and dot transparency (RFC 5321 4.5.2), the place where smuggling is made impossible.
  *
- * Decoding: only CRLF.CRLF ends a message (the start of the data counts as after a CRLF). A dot is
- * removed after CRLF only. Then bare LF, bare CR become CRLF (CR CR LF is two line ends). What
- * comes out is canonical text: every line ends in CRLF, no bare CR or LF; NUL and 8-bit pass. In
- * `lf` mode (PRODUCT line_endings = lf) a message whose first line ended in a bare LF may also end
- * with LF.LF; then dots are removed after LF too. Encoding: canonical text in, stuffed text out. */
+ * Decoding: only the octets CRLF.CRLF end a message (the start of the data counts as after a CRLF):
+ * CRCRLF.CRLF does, CRLF.CRCRLF does not. A dot is removed after CRLF only. Then bare LF and bare
+ * CR become CRLF; a run of CRs before LF, however long, is one line end (of a run before anything
+ * else CAP_CR_RUN are kept). What comes out is canonical text: every line ends in CRLF, no bare CR
+ * or LF; NUL and 8-bit pass. In `lf` mode (PRODUCT line_endings = lf) a message whose first line
+ * ended in a bare LF may also end with LF.LF; then dots are removed after LF too. Encoding:
+ * canonical text in, stuffed text out. */
 #ifndef WIRE_DOT_H
 #define WIRE_DOT_H
 
@@ -17,6 +19,8 @@ struct dot_decoder {
     int state;
     /* lf mode: undecided, LF, CRLF */
     int mode;
+    /* CRs in a row that are held back */
+    unsigned crs;
     /* canonical octets produced so far */
     uint64_t octets;
 };
@@ -24,8 +28,9 @@ struct dot_decoder {
 void dot_decoder_init(struct dot_decoder *d, bool lf_allowed);
 /* Decodes from `in` into `out` until `in` or the room in `out` is used up (up to 3 octets of room
  * may stay), the end of data was seen, or dot_pass would pass what follows. *used_r: input octets
- * taken. Returns true at the end of data (nothing after it was taken). Progress: takes at least one
- * octet when `out` has 8 octets of room and dot_pass gave 0. */
+ * taken. Returns true at the end of data (nothing after it was taken). Progress: takes or gives at
+ * least one octet when `out` has 8 octets of room and dot_pass gave 0; it may give line ends that
+ * it owes without taking any. */
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out);
 
 /* How many octets at the start of `in` pass as they are, which are taken with that: the caller

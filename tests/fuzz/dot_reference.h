@@ -22,7 +22,7 @@ static inline bool dot_reference_at(const char *in, size_t n, size_t i, const ch
 }
 
 /* `out` has room for 2 * n octets. A CR or dot at the very end of the input counts as followed by
- * some letter. */
+ * some letter. No run of CRs is longer than CAP_CR_RUN. */
 static inline struct dot_reference dot_reference_decode(const char *in, size_t n, bool lf_allowed,
                                                         char *out)
 {
@@ -42,10 +42,13 @@ static inline struct dot_reference dot_reference_decode(const char *in, size_t n
             out[r.len++] = in[i];
             continue;
         }
+        size_t lf = i;
+        while (lf < n && in[lf] == '\r')
+            lf++;
+        if (lf < n && in[lf] == '\n')
+            i = lf;
         memcpy(out + r.len, "\r\n", 2);
         r.len += 2;
-        if (dot_reference_at(in, n, i, "\r\n"))
-            i++;
     }
     return r;
 }

@@ -596,27 +596,35 @@ bool sim_client_gave_up(const struct sim_client *c)
     return c->gave_up;
 }
 
+/* The client's own line end before its dot belongs to the text: with a CR at the text's end it
+ * makes a run of CRs. */
 char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r)
 {
     char *out = mem_alloc(2 * len + 3);
+    char *in = mem_alloc(len + 3);
     size_t n = 0;
     bool whole =
         len == 0 || (octets[len - 1] == '\n' && (lf || (len > 1 && octets[len - 2] == '\r')));
+    if (len)
+        memcpy(in, octets, len);
+    if (!whole && !lf)
+        in[len++] = '\r';
+    if (!whole)
+        in[len++] = '\n';
     for (size_t i = 0; i < len; i++) {
-        if (octets[i] != '\r' && octets[i] != '\n') {
-            out[n++] = octets[i];
+        if (in[i] != '\r' && in[i] != '\n') {
+            out[n++] = in[i];
             continue;
         }
-        if (octets[i] == '\r' && i + 1 < len && octets[i + 1] == '\n')
-            i++;
+        size_t end = i;
+        while (end < len && in[end] == '\r')
+            end++;
+        if (end < len && in[end] == '\n')
+            i = end;
         out[n++] = '\r';
         out[n++] = '\n';
     }
-    /* the client's own line end before its dot */
-    if (!whole) {
-        out[n++] = '\r';
-        out[n++] = '\n';
-    }
+    free(in);
     *len_r = n;
     return out;
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/caps.h"
 #include "fuzz/dot_reference.h"
 #include "wire/dot.h"
 
@@ -36,7 +37,20 @@ static const struct row {
     {"NUL and 8 bit pass", STRICT, ENDED, LIT("\0\xff\r\n.\r\n"), LIT("\0\xff\r\n"), LIT("")},
     {"bare LF is repaired", STRICT, ENDED, LIT("a\nb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
     {"bare CR is repaired", STRICT, ENDED, LIT("a\rb\r\n.\r\n"), LIT("a\r\nb\r\n"), LIT("")},
-    {"CR CR LF is two line ends", STRICT, ENDED, LIT("a\r\r\n.\r\n"), LIT("a\r\n\r\n"), LIT("")},
+    {"CR CR LF is one line end", STRICT, ENDED, LIT("a\r\r\nb\r\n.\r\n"), LIT("a\r\nb\r\n"),
+     LIT("")},
+    {"a run of CRs before LF is one line end", STRICT, ENDED, LIT("a\r\r\r\r\nb\r\n.\r\n"),
+     LIT("a\r\nb\r\n"), LIT("")},
+    {"a run of CRs without LF is many", STRICT, ENDED, LIT("a\r\r\rb\r\n.\r\n"),
+     LIT("a\r\n\r\n\r\nb\r\n"), LIT("")},
+    {"CR CR LF before the dot ends", STRICT, ENDED, LIT("a\r\r\n.\r\nx"), LIT("a\r\n"), LIT("x")},
+    {"dots are removed after CR CR LF", STRICT, ENDED, LIT("a\r\r\n..b\r\n.\r\n"),
+     LIT("a\r\n.b\r\n"), LIT("")},
+    {"a line of one dot that ends in CR CR LF", STRICT, ENDED, LIT("a\r\r\n.\r\r\nb\r\r\n.\r\nx"),
+     LIT("a\r\n\r\nb\r\n"), LIT("x")},
+    {"starts with .CRCRLF", STRICT, NOT_ENDED, LIT(".\r\r\nb"), LIT("\r\nb"), LIT("")},
+    {"CR CR LF CR LF is an empty line", STRICT, ENDED, LIT("a\r\r\n\r\r\nb\r\n.\r\n"),
+     LIT("a\r\n\r\nb\r\n"), LIT("")},
     {"LF CR", STRICT, ENDED, LIT("a\n\rb\r\n.\r\n"), LIT("a\r\n\r\nb\r\n"), LIT("")},
     /* What scanners for SMTP smuggling send. */
     {"LF.LF", STRICT, NOT_ENDED, LIT("a\n.\nb"), LIT("a\r\n.\r\nb"), LIT("")},
@@ -47,9 +61,8 @@ static const struct row {
     {"CR.CRLF", STRICT, NOT_ENDED, LIT("a\r.\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
     {"CRLF.LF", STRICT, NOT_ENDED, LIT("a\r\n.\nb"), LIT("a\r\n\r\nb"), LIT("")},
     {"CRLF.CR", STRICT, NOT_ENDED, LIT("a\r\n.\rb"), LIT("a\r\n\r\nb"), LIT("")},
-    {"CRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\nb"), LIT("")},
-    {"CRCRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\r\n.\r\r\nb"), LIT("a\r\n\r\n\r\n\r\nb"),
-     LIT("")},
+    {"CRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\n.\r\r\nb"), LIT("a\r\n\r\nb"), LIT("")},
+    {"CRCRLF.CRCRLF", STRICT, NOT_ENDED, LIT("a\r\r\n.\r\r\nb"), LIT("a\r\n\r\nb"), LIT("")},
     {"CRLF NUL.CRLF", STRICT, NOT_ENDED, LIT("a\r\n\0.\r\nb"), LIT("a\r\n\0.\r\nb"), LIT("")},
     {"CRLF.NUL CRLF", STRICT, NOT_ENDED, LIT("a\r\n.\0\r\nb"), LIT("a\r\n\0\r\nb"), LIT("")},
     {"CRLF..CRLF", STRICT, NOT_ENDED, LIT("a\r\n..\r\nb"), LIT("a\r\n.\r\nb"), LIT("")},
@@ -71,7 +84,8 @@ static const struct row {
     {"lf: first line in CRLF: strict", LF, NOT_ENDED, LIT("a\r\nb\n.\nc"), LIT("a\r\nb\r\n.\r\nc"),
      LIT("")},
     {"lf: first line in CRCRLF: strict", LF, NOT_ENDED, LIT("a\r\r\nb\n.\nc"),
-     LIT("a\r\n\r\nb\r\n.\r\nc"), LIT("")},
+     LIT("a\r\nb\r\n.\r\nc"), LIT("")},
+    {"lf: CRCRLF.LF holds LF.LF", LF, ENDED, LIT("a\nb\r\r\n.\nx"), LIT("a\r\nb\r\n"), LIT("x")},
     {"lf: first line in CRLF, ends", LF, ENDED, LIT("a\r\nb\n.\nc\r\n.\r\nx"),
      LIT("a\r\nb\r\n.\r\nc\r\n"), LIT("x")},
 };
@@ -97,7 +111,7 @@ static void decode(struct slice in, bool lf, size_t split, size_t room, struct r
         while (pieces[i].len && !r->ended) {
             size_t used;
             r->ended = dot_decode(&d, pieces[i], &used, &out);
-            assert_true(used > 0 && used <= pieces[i].len);
+            assert_true((used > 0 || out.len > 0) && used <= pieces[i].len);
             pieces[i] = slice_from(pieces[i], used);
             r->used += used;
             assert_true(out.len <= sizeof r->out - r->len);
@@ -302,7 +316,7 @@ static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_
                 assert_true(buf_append(whole, rest.data, used));
             } else {
                 r.ended = dot_decode(&d, rest, &used, &out);
-                assert_true(used > 0);
+                assert_true(used > 0 || out.len > 0);
                 assert_true(buf_append_slice(whole, buf_view(&out)));
                 buf_clear(&out);
             }
@@ -319,12 +333,29 @@ static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_
  * too. */
 static void test_long_text_passes_without_a_copy(void **state)
 {
-    static const struct slice odd[] = {
-        LIT(""),       LIT("\r"),        LIT("\n"),         LIT("\r\n"),
-        LIT("\r\n.x"), LIT("\r\n..x"),   LIT("\n.x"),       LIT("\r\r\n"),
-        LIT("\n\r"),   LIT("\r\n\r\n"),  LIT("\0"),         LIT("."),
-        LIT(".\r\n"),  LIT("\r\n.\r\n"), LIT("\r\n..\r\n"), LIT("\r\n.\r\r\n"),
-        LIT("\r."),    LIT("\n.\n")};
+    static const struct slice odd[] = {LIT(""),
+                                       LIT("\r"),
+                                       LIT("\n"),
+                                       LIT("\r\n"),
+                                       LIT("\r\n.x"),
+                                       LIT("\r\n..x"),
+                                       LIT("\n.x"),
+                                       LIT("\r\r\n"),
+                                       LIT("\n\r"),
+                                       LIT("\r\n\r\n"),
+                                       LIT("\0"),
+                                       LIT("."),
+                                       LIT(".\r\n"),
+                                       LIT("\r\n.\r\n"),
+                                       LIT("\r\n..\r\n"),
+                                       LIT("\r\n.\r\r\n"),
+                                       LIT("\r."),
+                                       LIT("\n.\n"),
+                                       LIT("\r\r\n.x"),
+                                       LIT("\r\r\r\n"),
+                                       LIT("\r\r\n.\r\n"),
+                                       LIT("\r\r\r"),
+                                       LIT("\r\r\n.\r\r\n")};
     enum { LENGTH = 3000, STEP = 78 };
     static char text[LENGTH + 16], want[2 * LENGTH];
     size_t most = 0;
@@ -355,9 +386,50 @@ static void test_long_text_passes_without_a_copy(void **state)
     assert_true(most >= LENGTH);
 }
 
+static size_t decode_run(size_t crs, const char *after, struct buf *out)
+{
+    struct dot_decoder d;
+    struct buf in, step;
+    buf_init(&in, crs + 16);
+    buf_init(&step, 300);
+    for (size_t i = 0; i < crs; i++)
+        assert_true(buf_append(&in, "\r", 1));
+    assert_true(buf_append_slice(&in, slice_of(after)));
+    dot_decoder_init(&d, false);
+    for (struct slice rest = buf_view(&in); rest.len;) {
+        size_t used;
+        (void)dot_decode(&d, rest, &used, &step);
+        assert_true(used > 0 || step.len > 0);
+        assert_true(buf_append_slice(out, buf_view(&step)));
+        buf_clear(&step);
+        rest = slice_from(rest, used);
+    }
+    buf_free(&in);
+    buf_free(&step);
+    return out->len;
+}
+
+/* A run of CRs is one line end before LF, however long it is. Without LF it is repaired, and what a
+ * single octet can make the decoder give out is bounded. */
+static void test_long_runs_of_cr(void **state)
+{
+    static const size_t runs[] = {1, 2, 1000, CAP_CR_RUN, CAP_CR_RUN + 1, 5 * CAP_CR_RUN};
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        struct buf out;
+        size_t kept = runs[i] < CAP_CR_RUN ? runs[i] : CAP_CR_RUN;
+        buf_init(&out, 2 * CAP_CR_RUN + 64);
+        assert_int_equal(decode_run(runs[i], "\nx", &out), 3);
+        buf_clear(&out);
+        assert_int_equal(decode_run(runs[i], "x", &out), 2 * kept + 1);
+        buf_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_long_runs_of_cr),
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_every_short_input),
         cmocka_unit_test(test_encoder),
