@@ -55,7 +55,8 @@ enum smtp_server_tls {
 };
 enum smtp_server_auth {
     SMTP_SERVER_AUTH_OFF,
-    /* AUTH PLAIN LOGIN for software that insists: anything is taken, and wiped unseen */
+    /* AUTH PLAIN LOGIN for software that insists: anything is taken, other mechanisms too, and
+     * wiped unseen */
     SMTP_SERVER_AUTH_ACCEPT,
     /* 530 until login() said SMTP_SERVER_LOGIN_RIGHT; in clear for loopback clients only */
     SMTP_SERVER_AUTH_REQUIRED,

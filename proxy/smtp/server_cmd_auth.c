@@ -1,11 +1,14 @@
-/* AUTH PLAIN and LOGIN (RFC 4954, RFC 4616). With SMTP_SERVER_AUTH_ACCEPT anything well-formed is taken
- * and wiped unseen; with SMTP_SERVER_AUTH_REQUIRED the handler decides. What is decoded here is wiped
- * here, and stands in no log and no reply. */
+/* AUTH (RFC 4954). With SMTP_SERVER_AUTH_REQUIRED it is PLAIN (RFC 4616) or LOGIN, and the handler
+ * decides. With SMTP_SERVER_AUTH_ACCEPT every mechanism and every response are taken, and nothing of
+ * them is kept or decoded: a refusal would make the client's next line, its password, a command.
+ * What is decoded here is wiped here, and stands in no log and no reply. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/caps.h"
 #include "smtp/server_private.h"
 #include "wire/auth.h"
+#include "wire/base64.h"
 #include "wire/reply.h"
 
 bool smtp_server_auth_offered(const struct smtp_server *s)
@@ -49,6 +52,12 @@ static void prompt(struct smtp_server *s, enum sasl awaited, const char *text)
     buf_free(&reply);
 }
 
+static void prompt_for_password(struct smtp_server *s)
+{
+    /* "Password:" */
+    prompt(s, SASL_PASSWORD, "UGFzc3dvcmQ6");
+}
+
 static void accept_login(struct smtp_server *s, struct slice user)
 {
     s->logged_in = true;
@@ -79,10 +88,6 @@ void smtp_server_login_verdict(struct smtp_server *s, enum smtp_server_login ver
 
 static void check(struct smtp_server *s, struct slice user, struct slice password)
 {
-    if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT) {
-        accept_login(s, user);
-        return;
-    }
     if (slice_find(user, 0) < user.len || slice_find(password, 0) < password.len) {
         smtp_server_sasl_over(s, 501, "5.5.2", "a NUL is in it");
         return;
@@ -97,9 +102,7 @@ static void check(struct smtp_server *s, struct slice user, struct slice passwor
 static void take_plain(struct smtp_server *s, struct slice message)
 {
     struct auth_plain plain = {0};
-    if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT)
-        accept_login(s, message);
-    else if (!auth_split_plain(message, &plain))
+    if (!auth_split_plain(message, &plain))
         smtp_server_sasl_over(s, 501, "5.5.2", "this is not what PLAIN asks for");
     /* nobody here may act for another: refused as any wrong login is, as late and as counted */
     else if (plain.authzid.len && !slice_equal(plain.authzid, plain.user))
@@ -119,20 +122,66 @@ static void take_response(struct smtp_server *s, struct slice text, bool initial
         take_plain(s, buf_view(&message));
     } else if (s->sasl == SASL_USER) {
         s->sasl_user = secret_new(buf_view(&message));
-        /* "Password:" */
-        prompt(s, SASL_PASSWORD, "UGFzc3dvcmQ6");
+        prompt_for_password(s);
     } else {
         check(s, secret_reveal(s->sasl_user), buf_view(&message));
     }
     buf_wipe(&message);
 }
 
+/* SMTP_SERVER_AUTH_ACCEPT: the client has said something, and nobody looks at it. */
+static void discard_response(struct smtp_server *s)
+{
+    if (s->sasl == SASL_USER)
+        prompt_for_password(s);
+    else
+        accept_login(s, slice_of(""));
+}
+
 void smtp_server_sasl_line(struct smtp_server *s, struct slice line)
 {
     if (slice_is(line, "*"))
         smtp_server_sasl_over(s, 501, "5.7.0", "login cancelled");
+    else if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT)
+        discard_response(s);
     else
         take_response(s, line, false);
+}
+
+void smtp_server_sasl_too_long(struct smtp_server *s)
+{
+    if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT && s->sasl == SASL_USER)
+        discard_response(s);
+    else
+        smtp_server_sasl_over(s, 500, "5.5.6", "line too long");
+}
+
+/* A CRAM-MD5 client computes something of a challenge that looks like one (RFC 2195). */
+static void challenge(struct smtp_server *s)
+{
+    uint64_t drawn;
+    struct buf plain, text;
+    loop_random(s->io->loop, &drawn, sizeof drawn);
+    buf_init(&plain, CAP_REPLY_LINE);
+    buf_init(&text, CAP_REPLY_LINE);
+    bool fits = buf_printf(&plain, "<%" PRIu64 ".%" PRId64 "@%s>", drawn,
+                           loop_wall_ms(s->io->loop) / 1000, s->settings->hostname) &&
+                base64_encode(buf_view(&plain), &text) && buf_append(&text, "", 1);
+    prompt(s, SASL_PLAIN, fits ? buf_view(&text).data : "");
+    buf_free(&plain);
+    buf_free(&text);
+}
+
+static void begin_unseen(struct smtp_server *s, const struct auth_request *request)
+{
+    bool login = request->mechanism == AUTH_MECHANISM_LOGIN;
+    s->sasl = login ? SASL_USER : SASL_PLAIN;
+    if (request->has_initial)
+        discard_response(s);
+    else if (request->mechanism == AUTH_MECHANISM_CRAM_MD5)
+        challenge(s);
+    else
+        prompt(s, s->sasl, login ? "VXNlcm5hbWU6" : "");
 }
 
 static void begin_exchange(struct smtp_server *s, const struct auth_request *request)
@@ -161,9 +210,13 @@ void server_do_auth(struct smtp_server *s, const struct command *command)
                         smtp_server_tls_offered(s)
                             ? "no password in clear: say STARTTLS first"
                             : "no password in clear, and this port does not offer TLS");
-    else if (request.mechanism == AUTH_MECHANISM_NONE || request.too_many)
+    else if (request.mechanism == AUTH_MECHANISM_NONE)
         smtp_server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
-    else if (request.mechanism == AUTH_MECHANISM_UNKNOWN)
+    else if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT)
+        begin_unseen(s, &request);
+    else if (request.too_many)
+        smtp_server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
+    else if (request.mechanism != AUTH_MECHANISM_PLAIN && request.mechanism != AUTH_MECHANISM_LOGIN)
         smtp_server_say(s, 504, "5.5.4", "only PLAIN and LOGIN");
     else
         begin_exchange(s, &request);

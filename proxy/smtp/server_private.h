@@ -40,7 +40,8 @@ enum tls_progress {
     TLS_SECURE,
 };
 
-/* which response the next line is */
+/* Which response the next line is. SASL_PLAIN stands for every mechanism of which one response is
+ * awaited. */
 enum sasl { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD };
 
 /* the rest of an overlong line */
@@ -219,6 +220,8 @@ bool smtp_server_auth_offered(const struct smtp_server *s);
 void smtp_server_sasl_line(struct smtp_server *s, struct slice line);
 /* the exchange ends with this answer */
 void smtp_server_sasl_over(struct smtp_server *s, int code, const char *enhanced, const char *text);
+/* the response that was awaited */
+void smtp_server_sasl_too_long(struct smtp_server *s);
 void smtp_server_login_verdict(struct smtp_server *s, enum smtp_server_login verdict);
 /* nobody is logged in any more */
 void smtp_server_auth_forget(struct smtp_server *s);

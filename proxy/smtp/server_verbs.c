@@ -185,7 +185,7 @@ static size_t longest_line(const struct smtp_server *s, struct slice view)
 static void refuse_long_line(struct smtp_server *s, bool of_auth)
 {
     if (of_auth)
-        smtp_server_sasl_over(s, 500, "5.5.6", "line too long");
+        smtp_server_sasl_too_long(s);
     else
         not_a_command(s, 500, "5.5.2", "line too long");
 }

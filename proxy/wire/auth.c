@@ -24,9 +24,10 @@ struct auth_request auth_parse(struct slice args)
     struct slice mechanism = take_word(&rest);
     if (!mechanism.len)
         return r;
-    r.mechanism = slice_is_word(mechanism, "PLAIN")   ? AUTH_MECHANISM_PLAIN
-                  : slice_is_word(mechanism, "LOGIN") ? AUTH_MECHANISM_LOGIN
-                                                      : AUTH_MECHANISM_UNKNOWN;
+    r.mechanism = slice_is_word(mechanism, "PLAIN")      ? AUTH_MECHANISM_PLAIN
+                  : slice_is_word(mechanism, "LOGIN")    ? AUTH_MECHANISM_LOGIN
+                  : slice_is_word(mechanism, "CRAM-MD5") ? AUTH_MECHANISM_CRAM_MD5
+                                                         : AUTH_MECHANISM_UNKNOWN;
     r.has_initial = rest.len > 0;
     r.initial = take_word(&rest);
     r.too_many = rest.len > 0;

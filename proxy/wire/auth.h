@@ -9,7 +9,8 @@ enum auth_mechanism {
     AUTH_MECHANISM_NONE,
     AUTH_MECHANISM_UNKNOWN,
     AUTH_MECHANISM_PLAIN,
-    AUTH_MECHANISM_LOGIN
+    AUTH_MECHANISM_LOGIN,
+    AUTH_MECHANISM_CRAM_MD5,
 };
 
 /* borrows the arguments */

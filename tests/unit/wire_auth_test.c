@@ -23,6 +23,8 @@ static void requests(void **state)
     assert_true(r.has_initial && slice_is(r.initial, "dXNlcg==") && !r.too_many);
     r = auth_parse(slice_of("PLAIN AAA= AAA="));
     assert_true(r.too_many);
+    r = auth_parse(slice_of("cram-md5"));
+    assert_int_equal(r.mechanism, AUTH_MECHANISM_CRAM_MD5);
     r = auth_parse(slice_of("PLAINS"));
     assert_int_equal(r.mechanism, AUTH_MECHANISM_UNKNOWN);
 }
