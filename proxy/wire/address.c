@@ -111,11 +111,11 @@ static struct address null_address(void)
     return (struct address){.text = slice_of(""), .local = slice_of(""), .domain = slice_of("")};
 }
 
-bool address_parse_path(struct slice in, struct address *address_r, struct slice *rest_r)
+/* As RFC 5321 has it, but that brackets may be missing and blanks may stand around it. */
+static bool read_strict(struct slice in, struct address *address_r, struct slice *rest_r)
 {
     struct address a = null_address();
     size_t n = 0;
-    in = slice_trim(in);
     bool bracket = in.len && in.data[0] == '<';
     if (bracket)
         in = slice_from(in, 1);
@@ -141,6 +141,125 @@ bool address_parse(struct slice in, struct address *address_r)
     if (n == 0 || n != in.len)
         return false;
     *address_r = a;
+    return true;
+}
+
+/* ------------------------------------------------------------------ what sloppy software writes */
+
+static bool is_separator(char c)
+{
+    return c == ';' || c == ',' || c == ' ' || c == '\t';
+}
+
+/* "dev@x.test" of " dev@x.test.; ", a source route taken off too. It must be all that is there, and
+ * not the null sender. */
+static bool read_sloppy_mailbox(struct slice in, struct address *address_r)
+{
+    in = slice_trim(in);
+    while (in.len && is_separator(in.data[in.len - 1]))
+        in.len--;
+    if (in.len && in.data[in.len - 1] == '.' && slice_find(in, '@') < in.len)
+        in.len--;
+    return address_parse(skip_route(in), address_r);
+}
+
+/* Where the next bracket outside of quoted strings stands; a quote that nobody closes is an octet
+ * like others. *plain_r: neither a control nor, outside of quotes, an "@" stands before it: a name
+ * may. */
+static size_t find_bracket(struct slice s, bool *plain_r)
+{
+    size_t i = 0;
+    *plain_r = true;
+    for (; i < s.len && s.data[i] != '<' && s.data[i] != '>'; i++) {
+        size_t quoted = s.data[i] == '"' ? quoted_len(slice_from(s, i)) : 0;
+        if ((ascii_is_control(s.data[i]) && s.data[i] != '\t') || s.data[i] == '@')
+            *plain_r = false;
+        if (quoted)
+            i += quoted - 1;
+    }
+    return i;
+}
+
+/* "Scanner 3 <dev@x.test>", "<Scanner 3 <dev@x.test>>", "<<dev@x.test>>": names in front, and as
+ * many closing brackets as opening ones. *rest_r: what follows the last of them. */
+static bool read_named(struct slice in, struct address *address_r, struct slice *rest_r)
+{
+    size_t depth = 0;
+    bool is_name;
+    size_t at = find_bracket(in, &is_name);
+    for (; at < in.len && in.data[at] == '<'; at = find_bracket(in, &is_name)) {
+        if (!is_name)
+            return false;
+        in = slice_from(in, at + 1);
+        depth++;
+    }
+    if (!depth || at == in.len || !read_sloppy_mailbox(slice_head(in, at), address_r))
+        return false;
+    for (in = slice_from(in, at); depth && in.len && in.data[0] == '>'; depth--) {
+        in = slice_from(in, 1);
+        if (depth > 1)
+            in = slice_trim(in);
+    }
+    *rest_r = in;
+    return depth == 0;
+}
+
+/* "dev@x.test." and "dev@x.test;" without brackets. */
+static bool read_bare(struct slice in, struct address *address_r, struct slice *rest_r)
+{
+    size_t n = 0;
+    while (n < in.len && in.data[n] != ' ' && in.data[n] != '\t')
+        n++;
+    *rest_r = slice_from(in, n);
+    return slice_find(in, '@') < n && read_sloppy_mailbox(slice_head(in, n), address_r);
+}
+
+static bool read_sloppy(struct slice in, struct address *address_r, struct slice *rest_r)
+{
+    struct slice rest;
+    bool is_name;
+    bool has_bracket = find_bracket(in, &is_name) < in.len;
+    if (!(has_bracket && read_named(in, address_r, &rest)) && !read_bare(in, address_r, &rest))
+        return false;
+    size_t n = 0;
+    while (n < rest.len && is_separator(rest.data[n]))
+        n++;
+    *rest_r = slice_trim(slice_from(rest, n));
+    return n > 0 || rest.len == 0;
+}
+
+/* Is a word of what follows an address, or begins like one in brackets, and no parameter? */
+static bool holds_address(struct slice rest)
+{
+    while (rest.len) {
+        size_t n = 0;
+        while (n < rest.len && rest.data[n] != ' ' && rest.data[n] != '\t')
+            n++;
+        struct slice word = slice_head(rest, n);
+        struct slice name = slice_head(word, slice_find(word, '='));
+        if (word.data[0] == '<' || slice_find(name, '@') < name.len)
+            return true;
+        rest = slice_trim(slice_from(rest, n));
+    }
+    return false;
+}
+
+bool address_parse_path(struct slice in, struct address *address_r, struct slice *rest_r)
+{
+    struct address a;
+    struct slice rest;
+    in = slice_trim(in);
+    bool bare = in.len == 0 || in.data[0] != '<';
+    bool strict = read_strict(in, &a, &rest);
+    /* "Alice <dev@x.test>" begins with what may be a local part. */
+    bool name = strict && bare && !a.domain.len && rest.len &&
+                slice_find(rest, '<') < slice_find(rest, '=');
+    if ((!strict || name) && !read_sloppy(in, &a, &rest))
+        return false;
+    if ((a.domain.len || !bare) && holds_address(rest))
+        return false;
+    *address_r = a;
+    *rest_r = rest;
     return true;
 }
 
