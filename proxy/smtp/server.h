@@ -79,7 +79,7 @@ struct smtp_server_client {
     /* the client's address */
     struct addr peer;
     struct addr local;
-    /* as the client said it, escaped nowhere; "" before */
+    /* as the client said it, escaped nowhere; "unknown" without a name, "" before */
     const char *helo;
     /* said EHLO */
     bool esmtp;

@@ -6,19 +6,15 @@
 #include "wire/reply.h"
 
 /* The name is the client's own word for itself: kept for the log and the trace line, believed by
- * nobody. */
-static bool take_name(struct smtp_server *s, const struct command *command, bool esmtp)
+ * nobody. Some devices have none to say. */
+static void take_name(struct smtp_server *s, const struct command *command, bool esmtp)
 {
-    if (!command->args.len) {
-        smtp_server_say(s, 501, "5.5.4", "a name is missing: EHLO your.host.name");
-        return false;
-    }
-    struct slice name = slice_head(command->args, slice_find(command->args, ' '));
+    struct slice said = command->args.len ? command->args : slice_of("unknown");
+    struct slice name = slice_head(said, slice_find(said, ' '));
     free((char *)s->client.helo);
     s->client.helo = slice_string(slice_head(name, slice_find(name, '\t')));
     s->client.esmtp = esmtp;
     s->said_hello = true;
-    return true;
 }
 
 static void list_extensions(struct smtp_server *s, const struct smtp_server_offer *offer,
@@ -55,8 +51,7 @@ static void remember_offer(struct smtp_server *s, const struct smtp_server_offer
 
 static void hello(struct smtp_server *s, const struct command *command, bool esmtp)
 {
-    if (!take_name(s, command, esmtp))
-        return;
+    take_name(s, command, esmtp);
     smtp_server_reset(s);
     struct smtp_server_offer offer = {0};
     s->handlers->hello(s->ctx, &offer);

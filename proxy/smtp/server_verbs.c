@@ -14,20 +14,18 @@
 enum {
     /* may be read while RCPTs before it wait for their answers */
     ALONGSIDE = 1 << 0,
-    /* 503 before EHLO or HELO */
-    AFTER_HELLO = 1 << 1,
     /* 503 before MAIL */
-    IN_TRANSACTION = 1 << 2,
+    IN_TRANSACTION = 1 << 1,
     /* 501 with any */
-    NO_ARGUMENTS = 1 << 3,
+    NO_ARGUMENTS = 1 << 2,
     /* brings no message nearer: counted */
-    JUNK = 1 << 4,
+    JUNK = 1 << 3,
     /* may be said in clear where TLS is required (RFC 3207 section 4) */
-    BEFORE_TLS = 1 << 5,
+    BEFORE_TLS = 1 << 4,
     /* 530 before AUTH where it is required (RFC 4954 section 6) */
-    AFTER_LOGIN = 1 << 6,
+    AFTER_LOGIN = 1 << 5,
     /* the first of them is no junk */
-    GREETS = 1 << 7,
+    GREETS = 1 << 6,
 };
 
 struct verb_row {
@@ -50,9 +48,10 @@ static void do_proxy(struct smtp_server *s, const struct command *command)
 static const struct verb_row verbs[VERB_COUNT] = {
     [VERB_EHLO] = {JUNK | GREETS | BEFORE_TLS, server_do_ehlo},
     [VERB_HELO] = {JUNK | GREETS | BEFORE_TLS, server_do_helo},
-    [VERB_MAIL] = {AFTER_HELLO | AFTER_LOGIN, server_do_mail},
-    [VERB_RCPT] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
-    [VERB_DATA] = {AFTER_HELLO | AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
+    /* Old software says MAIL at once. */
+    [VERB_MAIL] = {AFTER_LOGIN, server_do_mail},
+    [VERB_RCPT] = {AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
+    [VERB_DATA] = {AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
     /* or its payload would be read */
     [VERB_BDAT] = {BEFORE_TLS, server_do_bdat},
     [VERB_RSET] = {JUNK, server_do_rset},
@@ -140,8 +139,6 @@ static bool passes_gate(struct smtp_server *s, const struct verb_row *row,
     if (!(row->flags & BEFORE_TLS) && s->settings->tls == SMTP_SERVER_TLS_REQUIRED &&
         s->tls != TLS_SECURE)
         smtp_server_refuse(s, command, 530, "5.7.0", "say STARTTLS first");
-    else if ((row->flags & AFTER_HELLO) && !s->said_hello)
-        smtp_server_refuse(s, command, 503, "5.5.1", "send EHLO or HELO first");
     else if ((row->flags & AFTER_LOGIN) && s->settings->auth == SMTP_SERVER_AUTH_REQUIRED &&
              !s->logged_in)
         smtp_server_refuse(

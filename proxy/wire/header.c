@@ -60,15 +60,15 @@ static enum header_place in_name(struct header_scan *h, char c)
 }
 
 /* "From : me" is a field of the old syntax (RFC 5322 4.5), "From me ..." the line that mbox files
- * put before a message. */
+ * put before a message, and ">From me ..." the same once more quoted. */
 static enum header_place after_name(struct header_scan *h, char c)
 {
     if (c == ':')
         return at_colon(h);
     if (c == ' ' || c == '\t')
         return HEADER_AFTER_NAME;
-    h->in_mbox_line =
-        c != '\r' && c != '\n' && h->in_first_line && slice_is(header_scan_name(h), "From");
+    bool from = slice_is(header_scan_name(h), "From") || slice_is(header_scan_name(h), ">From");
+    h->in_mbox_line = c != '\r' && c != '\n' && h->in_first_line && from;
     return h->in_mbox_line ? HEADER_VALUE : HEADER_OVER;
 }
 
@@ -126,6 +126,8 @@ static bool is_time(struct slice word)
 bool header_is_mbox_line(struct slice line)
 {
     bool month = false, time = false;
+    if (line.len && line.data[0] == '>')
+        line = slice_from(line, 1);
     if (line.len < 5 || !slice_is(slice_head(line, 5), "From "))
         return false;
     for (size_t from = 0, i = 0; i <= line.len; i++) {

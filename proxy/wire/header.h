@@ -43,8 +43,8 @@ bool header_scan_is_over(const struct header_scan *h);
 /* The name of the field at hand, as far as it was read; "" for one longer than HEADER_NAME_KEPT.
  * Until the next octet. */
 struct slice header_scan_name(const struct header_scan *h);
-/* Is this first line, with or without its CRLF, really of an mbox file ("From me@example.com Thu
- * Jan 1 00:00:00 2026"), not just a sentence? */
+/* Is this first line, with or without its CRLF and with or without a ">" before it, really of an
+ * mbox file ("From me@example.com Thu Jan 1 00:00:00 2026"), not just a sentence? */
 bool header_is_mbox_line(struct slice line);
 
 #endif

@@ -108,7 +108,7 @@ def test_tls_required(stage):
     assert client.say("NOOP").startswith("250 ")
     assert client.say("STARTTLS").startswith("220 ")
     client.secure()
-    assert client.say("MAIL FROM:<a@office.test>").startswith("503 ")
+    assert client.say("RCPT TO:<b@example.test>").startswith("503 ")
     assert "STARTTLS" not in client.say("EHLO scanner")
     assert client.say("MAIL FROM:<a@office.test>").startswith("250 ")
     assert client.say("RCPT TO:<b@example.test>").startswith("250 ")

@@ -249,8 +249,6 @@ def test_syntax_and_sequence(stage):
     proxy = stage.proxy(stage.account([closed_port()]))
     client = proxy.raw()
     client.reply()
-    assert client.say("MAIL FROM:<a@b.test>").startswith("503 5.5.1 ")
-    assert client.say("EHLO").startswith("501 5.5.4 ")
     client.say("EHLO x")
     assert client.say("DATA").startswith("503 5.5.1 ")
     assert client.say("RCPT TO:<a@b.test>").startswith("503 5.5.1 ")

@@ -56,6 +56,8 @@ static void passes_over_mbox_lines(void **state)
 {
     (void)state;
     expect("From me@example.com Thu Jan  1 00:00:00 2026\r\nReceived: 1\r\n\r\n", 1, true);
+    expect(">From me@example.com Thu Jan  1 00:00:00 2026\r\nReceived: 1\r\n\r\n", 1, true);
+    expect(">>From me\r\nReceived: body\r\n", 0, true);
     expect("From: me\r\nReceived: 1\r\n", 1, false);
     expect("Subject: x\r\nFrom me\r\nReceived: body\r\n", 0, true);
     expect("From \r\nReceived: body\r\n", 0, true);
@@ -68,15 +70,25 @@ static void passes_over_mbox_lines(void **state)
 static void tells_mbox_lines_from_sentences(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "From me@example.com Thu Jan  1 00:00:00 2026", "From - Tue Dec 31 9:05 2026\r\n",
-        "From MAILER-DAEMON Fri Jul  8 12:08:34 2011 +0200\r\n", "From a Jan 1 12:00"};
-    static const char *const sentences[] = {
-        "From now on",         "From Jan",           "From 12:30",
-        "From Jan at 12:3",    "from a Jan 1 12:00", "From",
-        "From a jan 1 12:00",  "From : Jan",         "",
-        "From Jan to 123:456", "From Jan 1:2",       "From: Jan 12:00",
-        "From Jan, 12:00,",    "From Janus 12:00"};
+    static const char *const lines[] = {"From me@example.com Thu Jan  1 00:00:00 2026",
+                                        "From - Tue Dec 31 9:05 2026\r\n",
+                                        "From MAILER-DAEMON Fri Jul  8 12:08:34 2011 +0200\r\n",
+                                        "From a Jan 1 12:00", ">From a Jan 1 12:00"};
+    static const char *const sentences[] = {"From now on",
+                                            "From Jan",
+                                            "From 12:30",
+                                            "From Jan at 12:3",
+                                            "from a Jan 1 12:00",
+                                            "From",
+                                            "From a jan 1 12:00",
+                                            "From : Jan",
+                                            "",
+                                            "From Jan to 123:456",
+                                            "From Jan 1:2",
+                                            "From: Jan 12:00",
+                                            "From Jan, 12:00,",
+                                            ">>From a Jan 1 12:00",
+                                            "From Janus 12:00"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         assert_true(header_is_mbox_line(slice_of(lines[i])));
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++)
