@@ -89,8 +89,10 @@ void transaction_body(struct transaction *t, struct slice octets)
 {
     t->message.size += octets.len;
     rewrite_feed(&t->rewrite, octets);
-    if (t->rewrite.scan.received > RECEIVED_MAX) {
-        transaction_settle_own(t, OWN_HOPS, NULL);
+    /* Passed on as it is, it would go out under an address that header_from says not to use. */
+    bool long_from = t->rewrite.too_long;
+    if (t->rewrite.scan.received > RECEIVED_MAX || long_from) {
+        transaction_settle_own(t, long_from ? OWN_LONG_FROM : OWN_HOPS, NULL);
         return;
     }
     transaction_advance(t);
@@ -100,11 +102,6 @@ void transaction_body(struct transaction *t, struct slice octets)
 void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd)
 {
     rewrite_end(&t->rewrite);
-    if (t->rewrite.too_long)
-        log_event(
-            t->relay->io->log, LOG_WARN,
-            "a From or Sender of this message is too long to be rewritten, it kept its address",
-            log_str("id", t->message.id), log_str("upstream", t->upstream->name));
     t->front = FRONT_END;
     t->cmd = cmd;
     transaction_advance(t);

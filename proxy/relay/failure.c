@@ -76,6 +76,9 @@ static const struct own_row {
                        RESULT_LOST_LINK},
     [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false,
                      RESULT_REFUSED},
+    [OWN_LONG_FROM] = {554, "5.6.0",
+                       "a From or Sender line of this message is too long to be rewritten", NULL,
+                       false, RESULT_REFUSED},
     [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles",
                   NULL, false, RESULT_REFUSED},
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/caps.h"
+#include "wire/address.h"
 #include "wire/mailbox.h"
 
 /* of a line (RFC 5322 2.1.1): what is longer before its colon is no field */
@@ -49,23 +50,77 @@ static bool is_blank(struct slice s)
     return true;
 }
 
-static void keep_original(struct rewrite *r, struct slice value, bool has_address)
+/* Whom the original names, as a valid list: as it came, where it is one, else each mailbox that has
+ * an address. */
+static void list_mailboxes(struct buf *list, struct slice value)
+{
+    enum { LINE = 500 };
+    struct mailbox m;
+    struct buf one;
+    size_t line = 0;
+    if (mailbox_count_valid(value)) {
+        bool fits = buf_append_slice(list, value);
+        /* it is part of what was held under the same cap */
+        (void)fits;
+        return;
+    }
+    buf_init(&one, CAP_HEADER_LINE);
+    for (size_t at = 0; mailbox_next(value, &at, &m);) {
+        struct address a;
+        struct slice rest;
+        buf_clear(&one);
+        if (!address_parse_path(m.address, &a, &rest) || rest.len || !a.domain.len)
+            continue;
+        bool folds = list->len - line > LINE;
+        line = folds ? list->len : line;
+        /* What does not fit any more stands in X-Original-From. */
+        if (!buf_printf(&one, "%s",
+                        !list->len ? " "
+                        : folds    ? ",\r\n "
+                                   : ", ") ||
+            !mailbox_write(&one, m.name, a.text) || !buf_append_slice(list, buf_view(&one)))
+            break;
+    }
+    buf_free(&one);
+}
+
+static void keep_original(struct rewrite *r, struct slice value)
 {
     if (is_blank(value))
         return;
     bool fits = buf_append_slice(&r->original, value);
     /* it is part of what was held under the same cap */
     (void)fits;
-    r->original_has_address = has_address;
+    list_mailboxes(&r->reply_to, value);
 }
 
 /* The name stays as it is, folding and all; only the address changes. Of several mailboxes the
  * first stays. */
-static void emit_readdressed(struct rewrite *r, struct slice value, const struct first_mailbox *m)
+static bool readdress_in_place(const struct rewrite *r, struct slice value, const struct mailbox *m,
+                               size_t end, struct buf *out)
 {
-    emit(r, slice_head(value, m->from));
-    emit(r, slice_of(r->plan.header_from));
-    emit(r, slice_from(slice_head(value, m->end), m->to));
+    return buf_append_slice(out, slice_head(value, m->from)) &&
+           buf_append_slice(out, slice_of(r->plan.header_from)) &&
+           buf_append_slice(out, slice_from(slice_head(value, end), m->to)) &&
+           mailbox_count_valid(buf_view(out)) == 1;
+}
+
+/* What would not be exactly one valid mailbox that way is written anew, with its name. */
+static void emit_readdressed(struct rewrite *r, struct slice value, const struct mailbox *m,
+                             size_t end)
+{
+    struct slice name = m ? m->name : slice_of(""), ours = slice_of(r->plan.header_from);
+    struct buf made;
+    buf_init(&made, 2 * CAP_HEADER_LINE);
+    if (!m || !readdress_in_place(r, value, m, end, &made)) {
+        buf_clear(&made);
+        if (!buf_append(&made, " ", 1) || !mailbox_write(&made, name, ours)) {
+            buf_clear(&made);
+            (void)!buf_printf(&made, " %s", r->plan.header_from);
+        }
+    }
+    emit(r, buf_view(&made));
+    buf_free(&made);
 }
 
 static size_t line_end(struct slice field)
@@ -81,21 +136,19 @@ static void finish_address_field(struct rewrite *r)
     struct slice field = buf_view(&r->held);
     size_t begin = slice_find(field, ':') + 1, end = line_end(field);
     struct slice value = slice_from(slice_head(field, end), begin);
-    struct first_mailbox m;
-    bool readable = first_mailbox_read(value, &m);
-    if (readable && !m.several && slice_is_word(m.address, r->plan.header_from)) {
+    struct mailbox m, other;
+    size_t at = 0;
+    bool readable = mailbox_next(value, &at, &m);
+    bool several = readable && mailbox_next(value, &at, &other);
+    if (readable && slice_is_word(m.address, r->plan.header_from) &&
+        mailbox_count_valid(value) == 1) {
         emit_held(r);
         return;
     }
     if (r->mode == REWRITE_FROM)
-        keep_original(r, value, readable && slice_find(m.address, '@') < m.address.len);
+        keep_original(r, value);
     emit(r, slice_head(field, begin));
-    if (readable) {
-        emit_readdressed(r, value, &m);
-    } else {
-        emit(r, slice_of(" "));
-        emit(r, slice_of(r->plan.header_from));
-    }
+    emit_readdressed(r, value, readable ? &m : NULL, several ? m.end : value.len);
     emit(r, slice_from(field, end));
     buf_clear(&r->held);
 }
@@ -116,10 +169,10 @@ static bool adds_at_end(const struct rewrite *r)
            (r->plan.from && !r->has_from) || buf_view(&r->original).len > 0;
 }
 
-static void emit_copy(struct rewrite *r, const char *name)
+static void emit_copy(struct rewrite *r, const char *name, const struct buf *value)
 {
     emit(r, slice_of(name));
-    emit(r, buf_view(&r->original));
+    emit(r, buf_view(value));
     emit(r, slice_of("\r\n"));
 }
 
@@ -133,10 +186,10 @@ static void emit_missing(struct rewrite *r)
         emit(r, slice_of(r->plan.message_id));
     if (!r->has_from)
         emit(r, slice_of(r->plan.from));
-    if (r->original_has_address && !r->has_reply_to)
-        emit_copy(r, "Reply-To:");
-    if (buf_view(&r->original).len)
-        emit_copy(r, "X-Original-From:");
+    if (r->reply_to.len && !r->has_reply_to)
+        emit_copy(r, "Reply-To:", &r->reply_to);
+    if (r->original.len)
+        emit_copy(r, "X-Original-From:", &r->original);
 }
 
 static void finish_field(struct rewrite *r)
@@ -161,6 +214,7 @@ static void finish_section(struct rewrite *r, bool has_blank_line)
         emit(r, slice_of("\r\n"));
     emit_held(r);
     buf_free(&r->original);
+    buf_free(&r->reply_to);
     r->scan.place = HEADER_OVER;
 }
 
@@ -325,6 +379,7 @@ void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan,
     *plan = (struct rewrite_plan){0};
     buf_init(&r->held, CAP_HEADER_LINE + 1);
     buf_init(&r->original, CAP_HEADER_LINE);
+    buf_init(&r->reply_to, CAP_HEADER_LINE);
     header_scan_init(&r->scan);
 }
 
@@ -354,5 +409,6 @@ void rewrite_free(struct rewrite *r)
     free(r->plan.header_from);
     buf_free(&r->held);
     buf_free(&r->original);
+    buf_free(&r->reply_to);
     *r = (struct rewrite){0};
 }

@@ -41,14 +41,15 @@ struct rewrite {
     enum { REWRITE_NAME, REWRITE_PASS, REWRITE_FROM, REWRITE_SENDER, REWRITE_MBOX } mode;
     /* a line's name, or a field that must be seen whole */
     struct buf held;
-    /* the value of the From that was replaced */
+    /* the value of the From that was replaced; */
     struct buf original;
-    bool original_has_address;
+    /* ... and the valid list of the addresses in it */
+    struct buf reply_to;
     bool has_date, has_message_id, has_from, has_reply_to;
     /* octets of the call at hand that pass as they are and were not put yet */
     struct slice run;
     bool begun, has_fields, mid_line;
-    /* a From or Sender was longer than CAP_HEADER_LINE and kept its address */
+    /* a From or Sender was longer than CAP_HEADER_LINE: the message must not go on */
     bool too_long;
 };
 

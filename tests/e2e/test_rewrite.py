@@ -80,6 +80,32 @@ def test_senders_are_replaced(stage):
     assert " from=a@office.test sent_as=me@example.test " in line
 
 
+@pytest.mark.parametrize("value,name,reply_to", [
+    ("a@x.test; b@x.test", "", ["a@x.test", "b@x.test"]), ("Third Floor o@x.test", "Third Floor", ["o@x.test"]),
+    ("UPS 3: cellar <o@x.test>", "UPS 3: cellar", ["o@x.test"]), ("Doe, John <o@x.test>", "Doe, John", ["o@x.test"])])
+def test_from_ends_as_exactly_one_mailbox(stage, value, name, reply_to):
+    message, _ = relayed(stage, ("From: %s\r\n" % value).encode() + COMPLETE[21:] + b"\r\nb\r\n", header_from=OURS)
+    parsed = email.message_from_bytes(message.body, policy=email.policy.default)
+    assert not parsed["From"].defects and not parsed["Reply-To"].defects
+    assert [(a.display_name, a.addr_spec) for a in parsed["From"].addresses] == [(name, OURS)]
+    assert [a.addr_spec for a in parsed["Reply-To"].addresses] == reply_to
+    assert parsed["X-Original-From"] == value
+
+
+def test_a_from_that_is_too_long_to_be_rewritten_is_refused(stage):
+    upstream = stage.upstream()
+    proxy = stage.proxy(stage.account([upstream], header_from=OURS))
+    client = proxy.client()
+    client.ehlo("pc")
+    client.mail("a@office.test")
+    client.rcpt("b@example.test")
+    code, text = client.data(b"From: " + b"x" * 66000 + b" <a@x.test>\r\n\r\nb\r\n")
+    assert code == 554 and text.startswith(b"5.6.0 ")
+    proxy.wait_for_log("msg=refused .*status=554 ")
+    client.sendmail("a@office.test", ["b@example.test"], COMPLETE + b"\r\nb\r\n")
+    assert len(upstream.wait_for(1)) == 1
+
+
 def test_the_null_sender_stays(stage):
     message, _ = relayed(stage, b"Subject: bounce\r\n\r\n", sender="<>", envelope_from=OURS)
     assert message.sender == ""

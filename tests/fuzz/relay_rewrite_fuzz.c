@@ -78,9 +78,11 @@ static struct fields read_header(struct slice m, bool readdressed)
             header_scan(&h, slice_make(m.data + i, 1));
         bool ends = i == m.len || (before == HEADER_LINE_START && h.place != HEADER_VALUE);
         if (ends && address && readdressed) {
-            struct first_mailbox boxes;
-            CHECK(first_mailbox_read(slice_head(slice_from(m, value), i - value), &boxes));
-            CHECK(!boxes.several && slice_is_word(boxes.address, OURS));
+            struct slice text = slice_head(slice_from(m, value), i - value);
+            struct mailbox box;
+            size_t at = 0;
+            CHECK(mailbox_next(text, &at, &box) && slice_is_word(box.address, OURS));
+            CHECK(mailbox_count_valid(text) == 1);
         }
         address = address && !ends;
         if (h.place == HEADER_OVER)

@@ -199,6 +199,8 @@ static void puts_the_trace_line_first(void **state)
     expect(TRACED | FIX, "Subject: x\r\n\r\n", TRACE "Subject: x\r\n" DATE ID FROM "\r\n");
 }
 
+/* One that is no valid list: Reply-To gets what is meant. */
+#define CLEANED(meant, value) "Reply-To:" meant "\r\nX-Original-From:" value "\r\n"
 #define ORIGINAL(value) "Reply-To:" value "\r\nX-Original-From:" value "\r\n"
 
 static void readdresses_from(void **state)
@@ -219,21 +221,47 @@ static void readdresses_from(void **state)
         {"From: (a (b@c), d) <@r,@s:old@x> (e)\r\n\r\n",
          "From: (a (b@c), d) <" OURS
          "> (e)\r\n" ORIGINAL(" (a (b@c), d) <@r,@s:old@x> (e)") "\r\n"},
-        {"From: Doe, John <j@x>\r\n\r\n",
-         "From: Doe, John <" OURS ">\r\n" ORIGINAL(" Doe, John <j@x>") "\r\n"},
-        {"From: j@x <k@x>\r\n\r\n", "From: j@x <" OURS ">\r\n" ORIGINAL(" j@x <k@x>") "\r\n"},
+        {"From: Doe, John <j@x>\r\n\r\n", "From: \"Doe, John\" <" OURS ">\r\n" CLEANED(
+                                              " \"Doe, John\" <j@x>", " Doe, John <j@x>") "\r\n"},
+        {"From: j@x <k@x>\r\n\r\n",
+         "From: \"j@x\" <" OURS ">\r\n" CLEANED(" \"j@x\" <k@x>", " j@x <k@x>") "\r\n"},
+        {"From: a@x.test; b@x.test\r\n\r\n",
+         "From: " OURS "\r\n" CLEANED(" a@x.test, b@x.test", " a@x.test; b@x.test") "\r\n"},
+        {"From: Third Floor o@x.test\r\n\r\n",
+         "From: Third Floor <" OURS
+         ">\r\n" CLEANED(" Third Floor <o@x.test>", " Third Floor o@x.test") "\r\n"},
+        {"From: UPS 3: cellar <o@x.test>\r\n\r\n",
+         "From: \"UPS 3: cellar\" <" OURS
+         ">\r\n" CLEANED(" \"UPS 3: cellar\" <o@x.test>", " UPS 3: cellar <o@x.test>") "\r\n"},
+        {"From: J. Q. Doe <o@x.test>\r\n\r\n",
+         "From: \"J. Q. Doe\" <" OURS
+         ">\r\n" CLEANED(" \"J. Q. Doe\" <o@x.test>", " J. Q. Doe <o@x.test>") "\r\n"},
+        {"From: A [1] <a@x> B <b@x>\r\n\r\n",
+         "From: \"A [1]\" <" OURS
+         ">\r\n" CLEANED(" \"A [1]\" <a@x>, B <b@x>", " A [1] <a@x> B <b@x>") "\r\n"},
+        {"From: a@x b@x\r\n\r\n", "From: " OURS "\r\n" CLEANED(" a@x, b@x", " a@x b@x") "\r\n"},
+        {"From: =?utf-8?Q?B=C3=BC?=, 3. \"Stock \\\"W\" (x)\r\n <o@x>\r\n\r\n",
+         "From: =?utf-8?Q?B=C3=BC?= \", 3. Stock \\\"W\" <" OURS
+         ">\r\n" CLEANED(" =?utf-8?Q?B=C3=BC?= \", 3. Stock \\\"W\" <o@x>",
+                         " =?utf-8?Q?B=C3=BC?=, 3. \"Stock \\\"W\" (x)\r\n <o@x>") "\r\n"},
+        {"From: Hall 2,\r\n UPS: \"b\" =?x?q?y?= <o@x>\r\n\r\n",
+         "From: \"Hall 2,\r\n UPS: b\" =?x?q?y?= <" OURS
+         ">\r\n" CLEANED(" \"Hall 2,\r\n UPS: b\" =?x?q?y?= <o@x>",
+                         " Hall 2,\r\n UPS: \"b\" =?x?q?y?= <o@x>") "\r\n"},
+        {"From: <o@x.test.>\r\n\r\n",
+         "From: <" OURS ">\r\n" CLEANED(" o@x.test", " <o@x.test.>") "\r\n"},
         {"From: \"a b\"@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" \"a b\"@x") "\r\n"},
         {"From: A <a@x>, B <b@x>\r\n\r\n",
          "From: A <" OURS ">\r\n" ORIGINAL(" A <a@x>, B <b@x>") "\r\n"},
         {"From: a@x,\r\n b@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" a@x,\r\n b@x") "\r\n"},
         {"From: J <a@x>, Doe\r\n\r\n",
-         "From: J <" OURS ">, Doe\r\n" ORIGINAL(" J <a@x>, Doe") "\r\n"},
+         "From: J <" OURS ">\r\n" CLEANED(" J <a@x>", " J <a@x>, Doe") "\r\n"},
         {"From: \xc3\xa4 <\xc3\xa4@x>\r\n\r\n",
          "From: \xc3\xa4 <" OURS ">\r\n" ORIGINAL(" \xc3\xa4 <\xc3\xa4@x>") "\r\n"},
         {"From: \"never closed <old@x>\r\n\r\n",
          "From: " OURS "\r\nX-Original-From: \"never closed <old@x>\r\n\r\n"},
         {"From: a@x\"never closed\r\n\r\n",
-         "From: " OURS "\r\n" ORIGINAL(" a@x\"never closed") "\r\n"},
+         "From: " OURS "\r\nX-Original-From: a@x\"never closed\r\n\r\n"},
         {"From: me <old@x\r\n\r\n", "From: " OURS "\r\nX-Original-From: me <old@x\r\n\r\n"},
         {"From: " OURS ", b@x\r\n\r\n", "From: " OURS "\r\n" ORIGINAL(" " OURS ", b@x") "\r\n"},
         {"From: (a (b) c@d) old@x\r\n\r\n",
@@ -247,9 +275,10 @@ static void readdresses_from(void **state)
          "From: Cron <" OURS ">\r\nX-Original-From: Cron <root>\r\n\r\n"},
         {"From: The Scanner\r\n\r\n", "From: " OURS "\r\nX-Original-From: The Scanner\r\n\r\n"},
         {"From: root, me\r\n\r\n", "From: " OURS "\r\nX-Original-From: root, me\r\n\r\n"},
-        {"From: root (x\r\n\r\n", "From: " OURS " (x\r\nX-Original-From: root (x\r\n\r\n"},
+        {"From: root (x\r\n\r\n", "From: " OURS "\r\nX-Original-From: root (x\r\n\r\n"},
         {"From: <>\r\n\r\n", "From: <" OURS ">\r\nX-Original-From: <>\r\n\r\n"},
-        {"From: Us: a@x, b@x;\r\n\r\n", "From: " OURS "\r\nX-Original-From: Us: a@x, b@x;\r\n\r\n"},
+        {"From: Us: a@x, b@x;\r\n\r\n",
+         "From: Us <" OURS ">\r\n" CLEANED(" Us <a@x>, b@x", " Us: a@x, b@x;") "\r\n"},
         {"From:\r\n\r\n", "From: " OURS "\r\n\r\n"},
         {"From: old@x", "From: " OURS "\r\n" ORIGINAL(" old@x") "\r\n"},
     };
