@@ -43,8 +43,13 @@ void envelope_send(struct transaction *t)
         send_mail(t, c);
     for (struct recipient *r = recipients_next(&t->recipients); r;
          r = recipients_next(&t->recipients)) {
-        /* RFC 6531 3.1: not without the parameter on MAIL. */
+        /* RFC 6531 3.1: not without the parameter on MAIL. Where the upstream has it, such a
+         * recipient is taken, wherever it stands. */
         if (r->has_utf8 && !t->mail_utf8 && r->told == TOLD_NOTHING) {
+            if (smtp_client_ehlo(c)->smtputf8) {
+                replay_with_utf8(t);
+                return;
+            }
             envelope_refuse(t, r, OWN_RECIPIENT_UTF8);
             continue;
         }

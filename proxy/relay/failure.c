@@ -45,10 +45,8 @@ static const struct own_row {
         {501, "5.1.3",
          "the recipient address has no domain, and neither qualify nor aliases completes it", NULL,
          false, RESULT_REFUSED},
-    [OWN_RECIPIENT_UTF8] =
-        {553, "5.6.7",
-         "the recipient address is not ASCII, and SMTPUTF8 was not asked for or is not offered by ",
-         "", false, RESULT_REFUSED},
+    [OWN_RECIPIENT_UTF8] = {553, "5.6.7", "the recipient address is not ASCII, and ",
+                            " does not offer SMTPUTF8", false, RESULT_REFUSED},
     [OWN_CREDENTIALS] = {451, "4.3.5", "", " refuses the configured credentials", false,
                          RESULT_DEFERRED},
     [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false,

@@ -348,5 +348,8 @@ void replay_lost(struct transaction *t, const struct smtp_client_failure *failur
  * unknown: it walks again, without a probe or by DATA; on this session where that is clean, else
  * on another. */
 void replay_after_bdat(struct transaction *t);
+/* MAIL went without SMTPUTF8, and a recipient needs it: MAIL is said again with it, and those who
+ * were accepted are asked for again, unseen. */
+void replay_with_utf8(struct transaction *t);
 
 #endif

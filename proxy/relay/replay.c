@@ -66,10 +66,10 @@ static void walk_again(struct transaction *t, uint16_t avoid)
     body_hold(t);
 }
 
-void replay_after_bdat(struct transaction *t)
+/* The session is well, and its transaction must begin anew. */
+static void start_over(struct transaction *t)
 {
     struct smtp_client *c = lease_client(t->lease);
-    t->probes++;
     t->message.rtts += smtp_client_flights(c);
     if (smtp_client_abort(c))
         lease_return(&t->lease, false);
@@ -77,6 +77,17 @@ void replay_after_bdat(struct transaction *t)
         lease_drop(&t->lease, false, NULL);
     t->back = BACK_NONE;
     walk_again(t, 0);
+}
+
+void replay_after_bdat(struct transaction *t)
+{
+    t->probes++;
+    start_over(t);
+}
+
+void replay_with_utf8(struct transaction *t)
+{
+    start_over(t);
 }
 
 void replay_lost(struct transaction *t, const struct smtp_client_failure *failure)

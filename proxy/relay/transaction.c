@@ -177,7 +177,7 @@ void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
 static void ask_envelope(struct transaction *t)
 {
     envelope_send(t);
-    if (t->unanswered || t->front == FRONT_ENVELOPE)
+    if (t->back == BACK_ACQUIRING || t->unanswered || t->front == FRONT_ENVELOPE)
         return;
     t->back = BACK_GO_AHEAD;
     smtp_client_begin_body(lease_client(t->lease));

@@ -246,6 +246,44 @@ static void size_unknown_at_mail(void **state)
     stage_end(&s);
 }
 
+/* Without SMTPUTF8 in the client's MAIL: wherever the recipient stands, the upstream alone
+ * decides. */
+static void a_recipient_that_is_not_ascii(void **state)
+{
+    (void)state;
+    for (int offered = 0; offered < 2; offered++) {
+        for (size_t place = 0; place < 3; place++) {
+            for (int at_once = 0; at_once < 2; at_once++) {
+                struct scene s;
+                stage_init(&s, ONE_PORT);
+                stage_port(&s, "192.0.2.1:587")->smtputf8 = offered;
+                struct sim_message *m = stage_message(&s, "b@example.org", "x\r\n");
+                m->to[1] = "c@example.org";
+                m->to[2] = "d@example.org";
+                m->nto = 3;
+                m->to[place] = "\xc3\xa4@example.org";
+                s.plan.clients[0].pipelining = at_once;
+                stage_play(&s);
+                for (size_t i = 0; i < 3; i++)
+                    assert_int_equal(stage_outcome(&s, 0)->rcpt[i],
+                                     i != place || offered ? 250 : 553);
+                assert_int_equal(stage_outcome(&s, 0)->final, 250);
+                assert_int_equal(s.play.ledger->nmails, 1);
+                assert_int_equal(s.play.ledger->mails[0].nto, 2 + offered);
+                assert_int_equal(strstr(s.play.ledger->mails[0].parameters, "SMTPUTF8") != NULL,
+                                 offered);
+                assert_int_equal(s.play.ledger->sessions, 1);
+                assert_int_equal(
+                    stage_said(&s, "not ASCII, and " HOST " does not offer SMTPUTF8 ["), !offered);
+                /* a refusal of ours */
+                if (!offered)
+                    sim_verdict_free(&s.verdict);
+                stage_end(&s);
+            }
+        }
+    }
+}
+
 static void too_many_hops(void **state)
 {
     (void)state;
@@ -383,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_server_that_knows_only_helo_gets_its_mail),
         cmocka_unit_test(no_port_works),
         cmocka_unit_test(size_unknown_at_mail),
+        cmocka_unit_test(a_recipient_that_is_not_ascii),
         cmocka_unit_test(too_many_hops),
         cmocka_unit_test(not_allowed),
         cmocka_unit_test(too_many_clients),
