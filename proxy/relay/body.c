@@ -1,5 +1,7 @@
 /* The message's octets on their way from client to upstream: looked at, rewritten (rewrite.h), kept
  * for a replay, given on as fast as the upstream takes them. */
+#include <stdio.h>
+
 #include "relay/relay_private.h"
 #include "relay/rewrite_lines.h"
 
@@ -99,9 +101,23 @@ void transaction_body(struct transaction *t, struct slice octets)
     body_hold(t);
 }
 
+static void log_left_out(const struct transaction *t)
+{
+    char fields[32];
+    const struct rewrite *r = &t->rewrite;
+    snprintf(fields, sizeof fields, "%s%s%s", r->left_date ? ",Date" : "",
+             r->left_message_id ? ",Message-ID" : "", r->left_from ? ",From" : "");
+    if (fields[0])
+        log_event(t->relay->io->log, LOG_INFO,
+                  "missing header fields were not added: a DKIM-Signature covers their absence, "
+                  "and would break",
+                  log_str("id", t->message.id), log_str("fields", fields + 1));
+}
+
 void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd)
 {
     rewrite_end(&t->rewrite);
+    log_left_out(t);
     t->front = FRONT_END;
     t->cmd = cmd;
     transaction_advance(t);

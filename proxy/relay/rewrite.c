@@ -155,9 +155,23 @@ static void finish_address_field(struct rewrite *r)
 
 /* ------------------------------------------------------------------ the section's end */
 
+/* What a signature says is absent stays absent. */
+static void heed_signatures(struct rewrite *r)
+{
+    bool fixes = r->plan.separate, adds_from = fixes || r->plan.header_from;
+    r->left_date = r->left_date || (fixes && !r->has_date && r->signatures.date);
+    r->left_message_id =
+        r->left_message_id || (fixes && !r->has_message_id && r->signatures.message_id);
+    r->left_from = r->left_from || (adds_from && !r->has_from && r->signatures.from);
+    r->has_date = r->has_date || r->left_date;
+    r->has_message_id = r->has_message_id || r->left_message_id;
+    r->has_from = r->has_from || r->left_from;
+}
+
 /* Only now it shows whether any line is missing. */
 static void complete_plan(struct rewrite *r)
 {
+    heed_signatures(r);
     if (r->plan.complete && !(r->has_date && r->has_message_id && r->has_from))
         r->plan.complete(&r->plan, r->ctx);
     r->plan.complete = NULL;
@@ -194,6 +208,7 @@ static void emit_missing(struct rewrite *r)
 
 static void finish_field(struct rewrite *r)
 {
+    dkim_scan_end(&r->signatures);
     switch (r->mode) {
     case REWRITE_FROM:
     case REWRITE_SENDER: finish_address_field(r); break;
@@ -247,6 +262,8 @@ static void begin_field(struct rewrite *r)
     r->has_date = r->has_date || slice_is_word(name, "Date");
     r->has_message_id = r->has_message_id || slice_is_word(name, "Message-ID");
     r->has_reply_to = r->has_reply_to || slice_is_word(name, "Reply-To");
+    if (slice_is_word(name, "DKIM-Signature"))
+        dkim_scan_begin(&r->signatures);
     if (r->plan.header_from && slice_is_word(name, "Sender"))
         r->mode = REWRITE_SENDER;
     else
@@ -286,6 +303,7 @@ static bool hold(struct rewrite *r, char c)
 static void in_value(struct rewrite *r, const char *at)
 {
     if (r->mode == REWRITE_PASS) {
+        dkim_scan(&r->signatures, slice_make(at, 1));
         pass(r, at, 1);
         return;
     }
@@ -351,6 +369,7 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
             size_t n = slice_find(slice_from(octets, i), '\n');
             if (n)
                 pass(r, octets.data + i, n);
+            dkim_scan(&r->signatures, slice_make(octets.data + i, n));
             i += n;
             if (i == octets.len)
                 break;

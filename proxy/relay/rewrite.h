@@ -4,12 +4,13 @@
  *
  * Fields that are not named here keep order and bytes. Lines are added at two places only: the
  * trace line before everything, the rest just before the blank line, so that nothing waits for the
- * header's end. A body without a header gets its blank line. A message whose header lacks nothing
- * passes as it is. */
+ * header's end; not those whose absence a DKIM-Signature covers, for they would break it. A body
+ * without a header gets its blank line. A message whose header lacks nothing passes as it is. */
 #ifndef RELAY_REWRITE_H
 #define RELAY_REWRITE_H
 
 #include "base/buf.h"
+#include "wire/dkim.h"
 #include "wire/header.h"
 
 /* whole lines with their CRLF; all may be NULL. Zero-initialised: changes nothing */
@@ -46,6 +47,9 @@ struct rewrite {
     /* ... and the valid list of the addresses in it */
     struct buf reply_to;
     bool has_date, has_message_id, has_from, has_reply_to;
+    struct dkim_scan signatures;
+    /* Would have been added, but a signature covers its absence. */
+    bool left_date, left_message_id, left_from;
     /* octets of the call at hand that pass as they are and were not put yet */
     struct slice run;
     bool begun, has_fields, mid_line;

@@ -199,6 +199,15 @@ def test_a_signature_survives_added_lines(stage, tmp_path):
     assert not verifies(broken.body, record)
 
 
+def test_what_a_signature_says_is_absent_is_not_added(stage, tmp_path):
+    message, record = signed(tmp_path, b"Subject: x\r\nFrom: A <a@office.test>\r\n", [b"from", b"to", b"subject", b"date"])
+    arrived, proxy = relayed(stage, message)
+    assert b"\r\nDate: " not in arrived.body and b"\r\nMessage-ID: " in arrived.body
+    assert verifies(arrived.body, record)
+    assert not verifies(arrived.body.replace(b"Message-ID", b"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-ID"), record)
+    assert " fields=Date" in proxy.wait_for_log("DKIM-Signature")
+
+
 def test_a_refusal_is_passed_on_and_explained(stage):
     refusal = "550 5.7.60 SMTP; Client does not have permissions to send as this sender"
     upstream = stage.upstream(hooks={"RCPT": lambda session, argument: refusal.encode() + b"\r\n"})

@@ -121,6 +121,30 @@ static void adds_what_is_missing(void **state)
     EXPECT_ROWS(FIX, rows);
 }
 
+#define SIGNED(names) "DKIM-Signature: v=1; bh=h=date; h=" names ";\r\n\tb=x\r\n"
+
+/* A signature that covers a field's absence breaks when the field is added. */
+static void adds_nothing_that_a_signature_excludes(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {SIGNED("from:to:subject:date") "From: a@b\r\n\r\nx",
+         SIGNED("from:to:subject:date") "From: a@b\r\n" ID "\r\nx"},
+        {SIGNED("From : DATE :\r\n message-Id") "\r\nx",
+         SIGNED("From : DATE :\r\n message-Id") "\r\nx"},
+        {SIGNED("from") "From: a@b\r\n\r\nx", SIGNED("from") "From: a@b\r\n" DATE ID "\r\nx"},
+        {SIGNED("dates:x-date:resent-from") "\r\nx",
+         SIGNED("dates:x-date:resent-from") DATE ID FROM "\r\nx"},
+        {"Subject: x\r\n" SIGNED("to") "dkim-signature : a=b;h=date:from\r\n\r\n",
+         "Subject: x\r\n" SIGNED("to") "dkim-signature : a=b;h=date:from\r\n" ID "\r\n"},
+        {"X-DKIM-Signature: h=date\r\nDKIM-Signature: h=to\r\nX: h=date\r\n\r\n",
+         "X-DKIM-Signature: h=date\r\nDKIM-Signature: h=to\r\nX: h=date\r\n" DATE ID FROM "\r\n"},
+        {"DKIM-Signature: h=date", "DKIM-Signature: h=date\r\n" ID FROM "\r\n"},
+        {SIGNED("date") "Date: now\r\n\r\n", SIGNED("date") "Date: now\r\n" ID FROM "\r\n"},
+    };
+    EXPECT_ROWS(FIX, rows);
+}
+
 static void separates_header_and_body(void **state)
 {
     (void)state;
@@ -420,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adds_what_is_missing),
         cmocka_unit_test(separates_header_and_body),
+        cmocka_unit_test(adds_nothing_that_a_signature_excludes),
         cmocka_unit_test(drops_mbox_lines),
         cmocka_unit_test(changes_nothing_unasked),
         cmocka_unit_test(puts_the_trace_line_first),
