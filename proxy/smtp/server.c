@@ -1,7 +1,6 @@
-/* One client's connection: its birth, the stream's events, the pump, and its end. */
+/* One client's connection: its birth, the stream's events, and the pump. */
 #include "smtp/server.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,131 +9,13 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-/* How long a client may take to read our last words. */
-#define FINISH_PATIENCE (10 * USEC_PER_SEC)
-/* And, at shutdown, to get through the handshake that it has begun. */
+/* How long a client may take at shutdown to get through the handshake that it has begun. */
 #define DRAIN_HANDSHAKE (1 * USEC_PER_SEC)
-
-/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows
- * unasked, as with Postfix. */
-enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
-
-static void destroy(void *arg)
-{
-    struct smtp_server *s = arg;
-    smtp_server_body_free(s);
-    smtp_server_auth_forget(s);
-    timer_free(&s->clock);
-    free((char *)s->client.helo);
-    free(s->message_id);
-    free(s->why);
-    free(s);
-}
-
-/* The handler hears of the end once, from the loop; the memory goes at the end of the turn. */
-static void tell_closed(struct smtp_server *s)
-{
-    if (s->told)
-        return;
-    s->told = true;
-    deferred_cancel(&s->turn);
-    smtp_server_queue_free(s);
-    s->handlers->closed(s->ctx, s->why);
-    loop_free_later(s->io->loop, s, destroy);
-}
 
 void smtp_server_schedule(struct smtp_server *s)
 {
     if (!s->told)
         loop_defer(s->io->loop, &s->turn);
-}
-
-static void begin_end(struct smtp_server *s, const char *why)
-{
-    s->why = mem_string(why);
-    /* they belong to the stream */
-    s->client.tls_facts = NULL;
-    timer_stop(s->clock);
-    smtp_server_schedule(s);
-}
-
-void smtp_server_end(struct smtp_server *s, const char *why)
-{
-    if (s->why)
-        return;
-    begin_end(s, why);
-    /* Input that nobody took would turn our goodbye into a reset, and the client might never see
-     * the last reply. */
-    stream_consume(s->stream, stream_view(s->stream).len);
-    stream_finish(&s->stream, FINISH_PATIENCE);
-}
-
-void smtp_server_cut(struct smtp_server *s, const char *why)
-{
-    if (s->why)
-        return;
-    begin_end(s, why);
-    stream_close(&s->stream);
-}
-
-static void say_goodbye(struct smtp_server *s, int code, const char *enhanced, const char *text,
-                        const char *why)
-{
-    if (s->why)
-        return;
-    if (s->tls == TLS_BEGUN ||
-        (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
-        /* in clear it would be taken for a broken handshake */
-        smtp_server_cut(s, why);
-        return;
-    }
-    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421
-     * stand in any place. */
-    struct buf reply;
-    buf_init(&reply, CAP_CLIENT_OUTPUT);
-    if (smtp_server_format_own(s, &reply, code, enhanced, text))
-        smtp_server_write(s, buf_view(&reply));
-    buf_free(&reply);
-    smtp_server_end(s, why);
-}
-
-void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
-                          const char *why)
-{
-    if (!s->why)
-        smtp_server_note(s, code, enhanced, text, true);
-    say_goodbye(s, code, enhanced, text, why);
-}
-
-/* What a client may not do any longer once it has had its last answer. true: it was told to go. */
-static bool is_sent_away(struct smtp_server *s)
-{
-    if (s->pending || s->body)
-        return false;
-    if (s->draining && !s->transaction)
-        smtp_server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
-                             "shutdown");
-    else if (s->junk >= JUNK_LIMIT)
-        smtp_server_farewell(s, 421, "4.7.0", "too many commands without a message",
-                             "too many commands without a message");
-    else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
-        smtp_server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
-    else if (s->errors >= ERROR_LIMIT)
-        smtp_server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
-    return s->why != NULL;
-}
-
-/* The client has said all that it ever will, and all of it is answered. */
-static void end_at_eof(struct smtp_server *s)
-{
-    if (s->body)
-        smtp_server_end(s, "the client closed the connection in mid-message");
-    else if (s->swallowing || stream_view(s->stream).len)
-        smtp_server_end(s, "the client closed the connection in mid-command");
-    else if (s->transaction)
-        smtp_server_end(s, "the client closed the connection in mid-transaction");
-    else
-        smtp_server_end(s, "the client closed the connection");
 }
 
 static void greet(struct smtp_server *s)
@@ -154,7 +35,7 @@ static void greet(struct smtp_server *s)
 static void pump(struct smtp_server *s)
 {
     if (s->why) {
-        tell_closed(s);
+        smtp_server_tell_closed(s);
         return;
     }
     if (s->tls == TLS_BEGUN)
@@ -163,13 +44,13 @@ static void pump(struct smtp_server *s)
         greet(s);
     smtp_server_queue_flush(s);
     enum smtp_server_step step = STEP_DONE;
-    while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !is_sent_away(s))
+    while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !smtp_server_is_sent_away(s))
         step = s->body ? smtp_server_read_body(s) : smtp_server_read_command(s);
     /* it has a clock of its own */
     if (s->tls == TLS_BEGUN)
         return;
     if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
-        end_at_eof(s);
+        smtp_server_end_at_eof(s);
     if (!s->why)
         smtp_server_clock_update(s, step);
 }
@@ -273,13 +154,6 @@ void smtp_server_drain(struct smtp_server *s)
     if (s->tls == TLS_BEGUN)
         timer_arm(s->clock, DRAIN_HANDSHAKE);
     smtp_server_schedule(s);
-}
-
-void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, const char *text)
-{
-    assert(code == 421 || code == 451 || code == 554);
-    /* whoever calls this knows it: told() is for what is decided here */
-    say_goodbye(s, code, enhanced, text, text);
 }
 
 void smtp_server_set_message_id(struct smtp_server *s, const char *id)

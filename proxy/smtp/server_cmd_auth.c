@@ -96,7 +96,7 @@ static void check(struct smtp_server *s, struct slice user, struct slice passwor
     struct secret *name = secret_new(user);
     end_exchange(s);
     s->sasl_user = name;
-    s->handlers->login(s->ctx, smtp_server_ticket(s, TICKET_LOGIN), secret_reveal(name), password);
+    s->handlers->login(s->ctx, smtp_server_ticket(s, NULL), secret_reveal(name), password);
 }
 
 static void take_plain(struct smtp_server *s, struct slice message)

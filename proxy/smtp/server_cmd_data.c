@@ -1,4 +1,5 @@
 /* DATA and the body (RFC 5321 4.1.1.4, 4.5.2); BDAT, which is refused. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/caps.h"
@@ -6,11 +7,20 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
+static void data_answered(struct smtp_server *s, const struct answer *answer)
+{
+    assert(answer->code == 354 || answer->code >= 400);
+    if (answer->code == 354)
+        smtp_server_body_begin(s);
+    else
+        s->data_refused = true;
+}
+
 void server_do_data(struct smtp_server *s, const struct command *command)
 {
     (void)command;
     if (s->recipients) {
-        s->handlers->data(s->ctx, smtp_server_ticket(s, TICKET_DATA));
+        s->handlers->data(s->ctx, smtp_server_ticket(s, data_answered));
         return;
     }
     /* A client that pipelines says DATA before it knows. In an outage that must not look like a
@@ -73,6 +83,13 @@ void smtp_server_refuse_body(struct smtp_server *s, const struct answer *answer)
     smtp_server_schedule(s);
 }
 
+static void end_of_data_answered(struct smtp_server *s, const struct answer *answer)
+{
+    smtp_server_transaction_over(s);
+    if (answer->code / 100 == 2)
+        s->junk = s->errors = 0;
+}
+
 /* The end of data was seen, and the handler, where it still wants the body, is not holding it. */
 static void end_of_data(struct smtp_server *s)
 {
@@ -86,7 +103,7 @@ static void end_of_data(struct smtp_server *s)
     }
     smtp_server_body_free(s);
     if (fate == BODY_WANTED) {
-        s->handlers->body_end(s->ctx, smtp_server_ticket(s, TICKET_END_OF_DATA));
+        s->handlers->body_end(s->ctx, smtp_server_ticket(s, end_of_data_answered));
         return;
     }
     smtp_server_transaction_over(s);

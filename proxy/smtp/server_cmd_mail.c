@@ -30,6 +30,17 @@ static bool params_are_good(struct smtp_server *s, const struct command *command
     return fault == PARAMS_OK;
 }
 
+static void mail_answered(struct smtp_server *s, const struct answer *answer)
+{
+    if (answer->code / 100 == 2) {
+        s->transaction = true;
+        return;
+    }
+    smtp_server_transaction_over(s);
+    /* or a client that is told "later" could ask for ever */
+    s->junk++;
+}
+
 void server_do_mail(struct smtp_server *s, const struct command *command)
 {
     struct address from;
@@ -49,7 +60,16 @@ void server_do_mail(struct smtp_server *s, const struct command *command)
     }
     if (!params_are_good(s, command, params_parse_mail(rest, &s->offered, &params)))
         return;
-    s->handlers->mail(s->ctx, smtp_server_ticket(s, TICKET_MAIL), &from, &params);
+    s->handlers->mail(s->ctx, smtp_server_ticket(s, mail_answered), &from, &params);
+}
+
+static void rcpt_answered(struct smtp_server *s, const struct answer *answer)
+{
+    s->recipients_pending--;
+    if (answer->code / 100 == 2)
+        s->recipients++;
+    else if (answer->from_upstream || answer->code < 500)
+        s->refused_by_others = true;
 }
 
 void server_do_rcpt(struct smtp_server *s, const struct command *command)
@@ -73,7 +93,8 @@ void server_do_rcpt(struct smtp_server *s, const struct command *command)
         smtp_server_say(s, 452, "4.5.3", "too many recipients in one message");
         return;
     }
-    s->handlers->rcpt(s->ctx, smtp_server_ticket(s, TICKET_RCPT), &to, &params);
+    s->recipients_pending++;
+    s->handlers->rcpt(s->ctx, smtp_server_ticket(s, rcpt_answered), &to, &params);
 }
 
 void smtp_server_reset(struct smtp_server *s)

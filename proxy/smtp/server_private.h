@@ -124,6 +124,8 @@ struct smtp_server {
 /* --- server.c */
 /* the pump runs once more before the loop sleeps */
 void smtp_server_schedule(struct smtp_server *s);
+
+/* --- server_end.c */
 /* Ends the session after what is queued has left; closed(why) follows at the end of the turn.
  * Copies why. Later calls change nothing. */
 void smtp_server_end(struct smtp_server *s, const char *why);
@@ -132,6 +134,12 @@ void smtp_server_cut(struct smtp_server *s, const char *why);
 /* says it, then ends */
 void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
                           const char *why);
+/* once, from the loop: the handler hears of the end, and the memory goes */
+void smtp_server_tell_closed(struct smtp_server *s);
+/* the client may do no more once it has had its last answer: it was told to go */
+bool smtp_server_is_sent_away(struct smtp_server *s);
+/* the client has said all that it ever will, and all of it is answered */
+void smtp_server_end_at_eof(struct smtp_server *s);
 
 /* --- server_clock.c */
 void smtp_server_clock_fired(void *server);
@@ -141,15 +149,12 @@ void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits
 void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 
 /* --- server_queue.c */
-enum ticket {
-    TICKET_REPLY /* answered at birth */,
-    TICKET_MAIL,
-    TICKET_RCPT,
-    TICKET_DATA,
-    TICKET_END_OF_DATA,
-    TICKET_LOGIN
-};
-struct smtp_server_command *smtp_server_ticket(struct smtp_server *s, enum ticket kind);
+/* What an answer means for the session: stands in its verb's file. Called before the answer
+ * leaves. */
+typedef void smtp_server_answered_fn(struct smtp_server *s, const struct answer *answer);
+/* heed: NULL where the answer means nothing, or comes as a login's verdict. */
+struct smtp_server_command *smtp_server_ticket(struct smtp_server *s,
+                                               smtp_server_answered_fn *heed);
 /* STEP_DONE: one more command may be read, a RCPT at least */
 enum smtp_server_step smtp_server_queue_state(const struct smtp_server *s);
 /* sends what is answered, up to the first command that is not */

@@ -12,22 +12,21 @@ struct smtp_server_command {
     /* in server.commands */
     struct link link;
     struct smtp_server *server;
-    enum ticket kind;
+    /* NULL: the answer means nothing for the session */
+    smtp_server_answered_fn *heed;
     bool answered;
     /* once answered, until those before it are */
     struct buf reply;
 };
 
-struct smtp_server_command *smtp_server_ticket(struct smtp_server *s, enum ticket kind)
+struct smtp_server_command *smtp_server_ticket(struct smtp_server *s, smtp_server_answered_fn *heed)
 {
     struct smtp_server_command *cmd = NEW(struct smtp_server_command);
     cmd->server = s;
-    cmd->kind = kind;
+    cmd->heed = heed;
     buf_init(&cmd->reply, CAP_CLIENT_OUTPUT);
     list_push_back(&s->commands, &cmd->link);
     s->pending++;
-    if (kind == TICKET_RCPT)
-        s->recipients_pending++;
     return cmd;
 }
 
@@ -48,8 +47,9 @@ enum smtp_server_step smtp_server_queue_state(const struct smtp_server *s)
 {
     if (stream_queued(s->stream) > LOW_MARK || (s->pending && first_of(s)->answered))
         return STEP_NEEDS_READER;
-    /* Only RCPTs and our own answers among them stand side by side, so the first speaks for all. */
-    if (s->pending && first_of(s)->kind != TICKET_RCPT)
+    /* Only RCPTs and our own answers among them stand side by side: without an unanswered RCPT it
+     * is another verb that waits. */
+    if (s->pending && !s->recipients_pending)
         return STEP_NEEDS_ANSWER;
     bool counting = s->recipients_pending &&
                     s->recipients + s->recipients_pending >= s->settings->max_recipients;
@@ -131,7 +131,7 @@ void smtp_server_say_blameless(struct smtp_server *s, int code, const char *enha
         smtp_server_write(s, buf_view(&reply));
         buf_free(&reply);
     } else {
-        struct smtp_server_command *cmd = smtp_server_ticket(s, TICKET_REPLY);
+        struct smtp_server_command *cmd = smtp_server_ticket(s, NULL);
         cmd->reply = reply;
         cmd->answered = true;
     }
@@ -145,49 +145,10 @@ void smtp_server_transaction_over(struct smtp_server *s)
     smtp_server_set_message_id(s, NULL);
 }
 
-/* What an answer means for the session. */
-static void heed(struct smtp_server *s, enum ticket kind, const struct answer *answer)
-{
-    int code = answer->code;
-    bool good = code / 100 == 2;
-    switch (kind) {
-    case TICKET_MAIL:
-        if (good) {
-            s->transaction = true;
-        } else {
-            smtp_server_transaction_over(s);
-            /* or a client that is told "later" could ask for ever */
-            s->junk++;
-        }
-        break;
-    case TICKET_RCPT:
-        s->recipients_pending--;
-        if (good)
-            s->recipients++;
-        else if (answer->from_upstream || code < 500)
-            s->refused_by_others = true;
-        break;
-    case TICKET_DATA:
-        assert(code == 354 || code >= 400);
-        if (code == 354)
-            smtp_server_body_begin(s);
-        else
-            s->data_refused = true;
-        break;
-    case TICKET_END_OF_DATA:
-        smtp_server_transaction_over(s);
-        if (good)
-            s->junk = s->errors = 0;
-        break;
-    case TICKET_REPLY:
-    case TICKET_LOGIN: break;
-    }
-}
-
 void smtp_server_answer_login(struct smtp_server_command *cmd, enum smtp_server_login verdict)
 {
     struct smtp_server *s = cmd->server;
-    assert(!s->told && !cmd->answered && cmd->kind == TICKET_LOGIN);
+    assert(!s->told && !cmd->answered && !cmd->heed);
     if (s->why) {
         cmd->answered = true;
         return;
@@ -213,7 +174,8 @@ void smtp_server_answer(struct smtp_server_command *cmd, const struct answer *an
         return;
     }
     cmd->answered = true;
-    heed(s, cmd->kind, answer);
+    if (cmd->heed)
+        cmd->heed(s, answer);
     smtp_server_count_error(s, answer->code, answer->from_upstream);
     smtp_server_queue_flush(s);
     smtp_server_schedule(s);

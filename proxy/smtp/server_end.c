@@ -1,0 +1,131 @@
+/* The end of a session, whoever wants it: cut, ended after its last words, or sent away with a
+ * reason. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "smtp/server_private.h"
+
+/* How long a client may take to read our last words. */
+#define FINISH_PATIENCE (10 * USEC_PER_SEC)
+
+/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows
+ * unasked, as with Postfix. */
+enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
+
+static void destroy(void *arg)
+{
+    struct smtp_server *s = arg;
+    smtp_server_body_free(s);
+    smtp_server_auth_forget(s);
+    timer_free(&s->clock);
+    free((char *)s->client.helo);
+    free(s->message_id);
+    free(s->why);
+    free(s);
+}
+
+void smtp_server_tell_closed(struct smtp_server *s)
+{
+    if (s->told)
+        return;
+    s->told = true;
+    deferred_cancel(&s->turn);
+    smtp_server_queue_free(s);
+    s->handlers->closed(s->ctx, s->why);
+    loop_free_later(s->io->loop, s, destroy);
+}
+
+static void begin_end(struct smtp_server *s, const char *why)
+{
+    s->why = mem_string(why);
+    /* they belong to the stream */
+    s->client.tls_facts = NULL;
+    timer_stop(s->clock);
+    smtp_server_schedule(s);
+}
+
+void smtp_server_end(struct smtp_server *s, const char *why)
+{
+    if (s->why)
+        return;
+    begin_end(s, why);
+    /* Input that nobody took would turn our goodbye into a reset, and the client might never see
+     * the last reply. */
+    stream_consume(s->stream, stream_view(s->stream).len);
+    stream_finish(&s->stream, FINISH_PATIENCE);
+}
+
+void smtp_server_cut(struct smtp_server *s, const char *why)
+{
+    if (s->why)
+        return;
+    begin_end(s, why);
+    stream_close(&s->stream);
+}
+
+static void say_goodbye(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                        const char *why)
+{
+    if (s->why)
+        return;
+    if (s->tls == TLS_BEGUN ||
+        (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
+        /* in clear it would be taken for a broken handshake */
+        smtp_server_cut(s, why);
+        return;
+    }
+    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421
+     * stand in any place. */
+    struct buf reply;
+    buf_init(&reply, CAP_CLIENT_OUTPUT);
+    if (smtp_server_format_own(s, &reply, code, enhanced, text))
+        smtp_server_write(s, buf_view(&reply));
+    buf_free(&reply);
+    smtp_server_end(s, why);
+}
+
+void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
+                          const char *why)
+{
+    if (!s->why)
+        smtp_server_note(s, code, enhanced, text, true);
+    say_goodbye(s, code, enhanced, text, why);
+}
+
+bool smtp_server_is_sent_away(struct smtp_server *s)
+{
+    if (s->pending || s->body)
+        return false;
+    if (s->draining && !s->transaction)
+        smtp_server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
+                             "shutdown");
+    else if (s->junk >= JUNK_LIMIT)
+        smtp_server_farewell(s, 421, "4.7.0", "too many commands without a message",
+                             "too many commands without a message");
+    else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
+        smtp_server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
+    else if (s->errors >= ERROR_LIMIT)
+        smtp_server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
+    return s->why != NULL;
+}
+
+void smtp_server_end_at_eof(struct smtp_server *s)
+{
+    if (s->body)
+        smtp_server_end(s, "the client closed the connection in mid-message");
+    else if (s->swallowing || stream_view(s->stream).len)
+        smtp_server_end(s, "the client closed the connection in mid-command");
+    else if (s->transaction)
+        smtp_server_end(s, "the client closed the connection in mid-transaction");
+    else
+        smtp_server_end(s, "the client closed the connection");
+}
+
+void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, const char *text)
+{
+    assert(code == 421 || code == 451 || code == 554);
+    /* whoever calls this knows it: told() is for what is decided here */
+    say_goodbye(s, code, enhanced, text, text);
+}
