@@ -57,6 +57,17 @@ def test_nothing_is_added_when_told_so(stage, body):
     assert message.body == body
 
 
+def test_lines_that_end_in_cr_cr_lf_are_lines(stage):
+    upstream = stage.upstream()
+    client = stage.proxy(stage.account([upstream])).raw()
+    client.reply()
+    for line in ("EHLO x", "MAIL FROM:<a@b.test>", "RCPT TO:<c@example.test>", "DATA"):
+        client.say(line)
+    text = COMPLETE + b"Subject: x\r\nMIME-Version: 1.0\r\n\r\nbody\r\n"
+    assert client.say(text.replace(b"\r\n", b"\r\r\n") + b".\r\n").startswith("250 ")
+    assert upstream.wait_for(1)[0].body == text
+
+
 def test_message_ids_differ(stage):
     upstream = stage.upstream()
     proxy = stage.proxy(stage.account([upstream]))
