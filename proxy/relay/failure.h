@@ -52,7 +52,7 @@ enum own {
     /* in the body */
     OWN_OVERRUN,
     OWN_HOPS,
-    /* header_from is set, and a From or Sender is too long to be seen whole */
+    /* header_from is set, and a From or Sender is too long to be seen whole. */
     OWN_LONG_FROM,
     OWN_COUNT
 };

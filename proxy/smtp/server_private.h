@@ -134,11 +134,11 @@ void smtp_server_cut(struct smtp_server *s, const char *why);
 /* says it, then ends */
 void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
                           const char *why);
-/* once, from the loop: the handler hears of the end, and the memory goes */
+/* Once, from the loop: the handler hears of the end, and the memory goes. */
 void smtp_server_tell_closed(struct smtp_server *s);
-/* the client may do no more once it has had its last answer: it was told to go */
+/* Whether the client may do no more once it has had its last answer: then it was told to go. */
 bool smtp_server_is_sent_away(struct smtp_server *s);
-/* the client has said all that it ever will, and all of it is answered */
+/* The client has said all that it ever will, and all of it is answered. */
 void smtp_server_end_at_eof(struct smtp_server *s);
 
 /* --- server_clock.c */
@@ -225,7 +225,7 @@ bool smtp_server_auth_offered(const struct smtp_server *s);
 void smtp_server_sasl_line(struct smtp_server *s, struct slice line);
 /* the exchange ends with this answer */
 void smtp_server_sasl_over(struct smtp_server *s, int code, const char *enhanced, const char *text);
-/* the response that was awaited */
+/* The response that was awaited is. */
 void smtp_server_sasl_too_long(struct smtp_server *s);
 void smtp_server_login_verdict(struct smtp_server *s, enum smtp_server_login verdict);
 /* nobody is logged in any more */
