@@ -74,4 +74,12 @@
 /* pairs of account and port whose messages are counted apart */
 #define CAP_ADMIN_SERIES 1024
 
+/* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
+ * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that
+ * right by sending data. */
+#define CAP_TLS_CLIENT_HANDSHAKE (32 * 1024)
+#define CAP_TLS_HANDSHAKE_RECORDS 512
+#define CAP_TLS_RECORDS_WITHOUT_DATA 64
+#define CAP_TLS_DATA_PER_RECORD (64 * 1024)
+
 #endif

@@ -12,6 +12,9 @@
 enum {
     /* bytes asked of the transport at once */
     READ_SIZE = 16384,
+    /* So many reads of one stream in one pump: TLS records of one octet each are as much work as
+     * full ones, and others wait. */
+    READS_PER_PUMP = 64,
     /* with TLS one write is one record, so that "may have left" never reaches beyond it */
     RECORD_SIZE = 16384,
 };
@@ -234,11 +237,11 @@ static ssize_t read_some(struct stream *s, size_t room, struct err *err)
     return n;
 }
 
-/* Reads what is there, until the cap is reached; *fresh_r tells whether bytes came. -1: dead. */
+/* Reads what is there, until a cap is reached; *fresh_r tells whether bytes came. -1: dead. */
 static int fill(struct stream *s, bool *fresh_r)
 {
     *fresh_r = false;
-    while (!s->eof && buf_room(&s->in)) {
+    for (int reads = 0; reads < READS_PER_PUMP && !s->eof && buf_room(&s->in); reads++) {
         size_t room = buf_room(&s->in) < READ_SIZE ? buf_room(&s->in) : READ_SIZE;
         struct err err;
         ssize_t n = read_some(s, room, &err);

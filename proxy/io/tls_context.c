@@ -110,6 +110,8 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     link_init(&ctx->sessions);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
+    /* A read that met no data returns when its buffer is empty, instead of reading on and on. */
+    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
     /* one system call for a record, or for several small ones, instead of two for each */
     SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

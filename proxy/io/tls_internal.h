@@ -42,8 +42,12 @@ struct tls_session {
     bool goodbye_due;
     /* crossed wants: the record layer needs the other direction first */
     bool read_wants_write, write_wants_read;
-    /* the last read found no whole record: what OpenSSL holds is a part of one at most */
+    /* The last read of the socket brought nothing: OpenSSL holds no whole record, but a part of one
+     * at most. */
     bool starved;
+    /* Beside the records the handshake's octets are counted, and later the data's. */
+    uint64_t records, octets, data;
+    bool flooded;
     struct tls_facts facts;
 };
 
@@ -51,6 +55,15 @@ struct tls_session {
 /* borrows; NULL when there is none */
 SSL_SESSION *tls_context_session(struct tls_context *ctx, const char *key);
 void tls_context_forget_session(struct tls_context *ctx, const char *key);
+
+/* tls_records.c: bounds what a peer sends beside data. */
+/* once its SSL has a descriptor */
+void tls_records_watch(struct tls_session *s);
+/* the handshake is done */
+void tls_records_begin_data(struct tls_session *s);
+/* To be asked after every call that reads: -1 when the peer has sent too much of it. The connection
+ * is broken then. */
+int tls_records_judge(struct tls_session *s, struct err *err);
 
 /* tls_verify.c */
 /* for SSL_CTX_set_cert_verify_callback */

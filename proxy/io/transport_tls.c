@@ -79,11 +79,14 @@ static ssize_t tls_read(struct transport *base, void *out, size_t n, struct err 
     }
     ERR_clear_error();
     errno = 0;
+    s->starved = false;
     int ok = SSL_read_ex(s->ssl, out, n, &got);
     int number = errno;
     int code = SSL_get_error(s->ssl, ok);
+    if (tls_records_judge(s, err) < 0)
+        return -1;
+    s->data += got;
     s->read_wants_write = !ok && code == SSL_ERROR_WANT_WRITE;
-    s->starved = !ok && code == SSL_ERROR_WANT_READ;
     if (ok)
         return (ssize_t)got;
     if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
@@ -168,6 +171,8 @@ static enum transport_step tls_handshake_step(struct transport *base, struct err
     int ok = SSL_do_handshake(s->ssl);
     int number = errno;
     int code = SSL_get_error(s->ssl, ok);
+    if (tls_records_judge(s, err) < 0)
+        return TRANSPORT_FAILED;
     if (ok != 1 && (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)) {
         s->handshake_wants_write = code == SSL_ERROR_WANT_WRITE;
         return TRANSPORT_AGAIN;
@@ -183,7 +188,7 @@ static enum transport_step tls_handshake_step(struct transport *base, struct err
             s->facts.fault = TLS_FAULT_OTHER;
         return handshake_failed(s, SSL_ERROR_SSL, 0, err);
     }
-    s->established = true;
+    tls_records_begin_data(s);
     return TRANSPORT_DONE;
 }
 
@@ -291,6 +296,7 @@ int fd_transport_start_tls(struct transport *base, struct tls_context *ctx, bool
     s->as_server = as_server;
     s->resume_key = resume_key && !as_server ? mem_string(resume_key) : NULL;
     SSL_set_app_data(ssl, s);
+    tls_records_watch(s);
     if (as_server)
         SSL_set_accept_state(ssl);
     else

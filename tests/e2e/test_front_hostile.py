@@ -6,7 +6,10 @@ import os
 import re
 import resource
 import socket
+import smtplib
+import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -203,3 +206,86 @@ def test_a_reader_of_nothing_is_let_go(stage):
     except ConnectionError:
         pass
     assert proxy.raw().reply().startswith("220 ")
+
+
+# ---- TLS records without data ----
+
+FLOOD = 10_800_000  # octets of KeyUpdates: 400,000 records
+
+
+@pytest.fixture(scope="module")
+def tls_flood(tmp_path_factory):
+    program = str(tmp_path_factory.mktemp("flood") / "tls_flood")
+    source = os.path.join(TOP, "tests", "lib", "tls_flood.c")
+    subprocess.run(["cc", "-O1", "-D_GNU_SOURCE", "-o", program, source, "-lssl", "-lcrypto"], check=True)
+    return program
+
+
+class Bystander(threading.Thread):
+    """A client that says NOOP again and again; `longest` is its longest wait for an answer."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.longest, self.answers, self.over = port, 0.0, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.is_set():
+            client = smtplib.SMTP("127.0.0.1", self.port, timeout=60)
+            for _ in range(90):  # a hundred commands without a message are too many
+                before = time.monotonic()
+                assert client.noop()[0] == 250
+                self.longest = max(self.longest, time.monotonic() - before)
+                self.answers += 1
+                time.sleep(0.001)
+            client.close()
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def test_a_client_cannot_flood_with_key_updates(stage, ca, tls_flood):
+    """One connection to a TLS listener, before any login. A bystander's wait is printed."""
+    cert, key = ca.issue("flooded", names=["gateway.office.test"])
+    clear = closed_port()
+    proxy = stage.proxy("[log]\nlevel = debug\n\n[listen clear]\naddress = 127.0.0.1:%d\n\n%s" % (clear, stage.account([closed_port()])),
+                        listen="tls = implicit\ntls_cert = %s\ntls_key = %s\n" % (cert, key))
+    bystander = Bystander(clear)
+    command = [tls_flood, "client", str(proxy.port), str(FLOOD)]
+    attackers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    taken = [int(a.communicate()[0]) for a in attackers]
+    bystander.stop()
+    print("\nKeyUpdates of 3 clients: %s octets sent; a bystander waited %.0f ms at most, of %d answers"
+          % (taken, bystander.longest * 1000, bystander.answers))
+    assert max(taken) < FLOOD
+    proxy.wait_for_log("a client of listener default is gone: .*too many TLS records without data", count=3)
+
+
+@pytest.mark.parametrize("what", ["keyupdates", "tickets"])
+def test_an_upstream_cannot_flood(stage, ca, tls_flood, what, tmp_path):
+    cert, key = ca.issue("flooding", names=["upstream.test"])
+    both = str(tmp_path / "both.pem")
+    with open(both, "w") as out:
+        for part in (cert, key):
+            with open(part) as text:
+                out.write(text.read())
+    command = [tls_flood, "server", both, what, str(FLOOD)]
+    upstream = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(upstream.stdout.readline())
+        proxy = stage.proxy(stage.account(["%d/implicit" % port], tls_name="upstream.test", acquire_timeout="2s"))
+        bystander = Bystander(proxy.port)
+        with proxy.client() as client:
+            client.ehlo()
+            assert client.mail("a@office.test")[0] == 250
+            assert client.rcpt("b@example.test")[0] == 451
+        taken = int(upstream.stdout.readline())
+        bystander.stop()
+        print("\n%s of an upstream: %d octets sent; a bystander waited %.0f ms at most, of %d answers"
+              % (what, taken, bystander.longest * 1000, bystander.answers))
+        assert taken < FLOOD
+        proxy.wait_for_log("too many TLS records without data")
+    finally:
+        upstream.kill()
+        upstream.wait()
