@@ -255,7 +255,9 @@ static const struct key keys[] = {
     {LISTEN("max_clients", max_clients), .type = &type_count, .def = "1000", .min = 1,
      .max = 1000000, .help = "Connections at once; above: 421 4.7.0."},
     {LISTEN("max_clients_per_ip", max_clients_per_ip), .type = &type_count, .def = "100", .min = 1,
-     .max = 1000000, .help = "The same for one client address."},
+     .max = 1000000,
+     .help = "The same for one client address; of IPv6 a /64 counts as one, as in all limits by "
+             "address."},
     {LISTEN("rate", rate), .type = &type_rate, .sample = "60/m", .min = 1, .max = 1000000,
      .help = "Messages per client address, counted at MAIL in a sliding window: N/s, N/m, N/h or "
              "N/d; over: 450 4.7.1."},

@@ -152,6 +152,16 @@ bool addr_is_any(const struct addr *a)
     return a->family != ADDR_NONE && memcmp(a->bytes, zero, a->family == ADDR_V4 ? 4 : 16) == 0;
 }
 
+struct addr addr_client_key(const struct addr *a)
+{
+    struct addr key = addr_unmap(a);
+    if (key.family == ADDR_V6)
+        memset(key.bytes + 8, 0, 8);
+    key.port = 0;
+    key.scope = 0;
+    return key;
+}
+
 bool network_contains(const struct network *n, const struct addr *a)
 {
     struct addr u = addr_unmap(a);

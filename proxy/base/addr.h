@@ -49,6 +49,9 @@ bool addr_is_loopback(const struct addr *a);
 bool addr_is_any(const struct addr *a);
 /* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
 struct addr addr_unmap(const struct addr *a);
+/* The client that limits by address count: one host has a whole IPv6 /64, so its first 64 bits are
+ * the key; a mapped IPv4 address counts as IPv4. No port, no scope. */
+struct addr addr_client_key(const struct addr *a);
 /* a mapped IPv4 address counts as IPv4 */
 bool network_contains(const struct network *n, const struct addr *a);
 /* /0 */

@@ -35,16 +35,6 @@ void guard_free(struct guard *g)
         drop(g, CONTAINER(it, struct entry, link));
 }
 
-static struct addr key_of(const struct addr *from)
-{
-    struct addr key = addr_unmap(from);
-    if (key.family == ADDR_V6)
-        memset(key.bytes + 8, 0, 8);
-    key.port = 0;
-    key.scope = 0;
-    return key;
-}
-
 static struct entry *find(struct guard *g, const struct addr *key)
 {
     LIST_EACH (&g->entries, it) {
@@ -94,7 +84,7 @@ static void age(struct entry *e, usec now)
 
 enum guard_word guard_begin(struct guard *g, const struct addr *from, usec now)
 {
-    struct addr key = key_of(from);
+    struct addr key = addr_client_key(from);
     struct entry *e = need(g, &key);
     age(e, now);
     if (e->n >= GUARD_FAILURES)
@@ -107,7 +97,7 @@ enum guard_word guard_begin(struct guard *g, const struct addr *from, usec now)
 
 bool guard_end(struct guard *g, const struct addr *from, bool failed, usec now)
 {
-    struct addr key = key_of(from);
+    struct addr key = addr_client_key(from);
     struct entry *e = need(g, &key);
     age(e, now);
     if (e->under_way)

@@ -95,17 +95,19 @@ bool visitors_may_send(struct visitor *visitor, unsigned limit, usec period, use
 
 unsigned visitors_clients(const struct visitors *v, const struct addr *a)
 {
-    const struct visitor *found = find(v, a);
+    const struct addr key = addr_client_key(a);
+    const struct visitor *found = find(v, &key);
     return found ? found->clients : 0;
 }
 
 struct visitor *visitors_enter(struct visitors *v, const struct addr *a)
 {
-    struct visitor *visitor = find(v, a);
+    const struct addr key = addr_client_key(a);
+    struct visitor *visitor = find(v, &key);
     if (!visitor) {
-        struct visitor **bucket = bucket_of(v, a);
+        struct visitor **bucket = bucket_of(v, &key);
         visitor = NEW(struct visitor);
-        visitor->addr = *a;
+        visitor->addr = key;
         link_init(&visitor->idle);
         visitor->next = *bucket;
         *bucket = visitor;

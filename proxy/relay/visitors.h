@@ -10,7 +10,7 @@
 #include "base/units.h"
 
 struct visitors;
-/* one address */
+/* one client: an IPv4 address, or an IPv6 /64 (addr_client_key) */
 struct visitor;
 
 /* gives. seed: unpredictable, so that nobody chooses addresses that crowd one place of the table */

@@ -40,6 +40,34 @@ static void connections(void **state)
     assert_null(v);
 }
 
+/* One host has all addresses of a /64, and an IPv4 address in two spellings is one. */
+static void a_64_is_one_client(void **state)
+{
+    static const char *const same[] = {"2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8::2"};
+    struct visitors *v = visitors_new(7);
+    struct addr a, v4, mapped, other;
+    struct visitor *all[3], *four;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_true(addr_parse(slice_of(same[i]), &a));
+        all[i] = visitors_enter(v, &a);
+        assert_ptr_equal(all[i], all[0]);
+        assert_int_equal(visitors_clients(v, &a), i + 1);
+    }
+    assert_true(visitors_may_send(all[0], 1, MINUTE, MINUTE));
+    assert_false(visitors_may_send(all[2], 1, MINUTE, MINUTE));
+    assert_true(addr_parse(slice_of("2001:db8:0:1::1"), &other));
+    assert_int_equal(visitors_clients(v, &other), 0);
+    assert_true(addr_parse(slice_of("192.0.2.1"), &v4));
+    assert_true(addr_parse(slice_of("::ffff:192.0.2.1"), &mapped));
+    four = visitors_enter(v, &mapped);
+    assert_int_equal(visitors_clients(v, &v4), 1);
+    visitors_leave(v, &four, MINUTE);
+    for (int i = 0; i < 3; i++)
+        visitors_leave(v, &all[i], MINUTE);
+    visitors_free(&v);
+}
+
 static void window_slides(void **state)
 {
     struct visitors *v = visitors_new(7);
@@ -132,9 +160,11 @@ static void another_rate_begins_anew(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connections), cmocka_unit_test(window_slides),
-        cmocka_unit_test(never_more_than_the_limit), cmocka_unit_test(remembered_after_it_left),
-        cmocka_unit_test(another_rate_begins_anew)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(connections),
+                                       cmocka_unit_test(a_64_is_one_client),
+                                       cmocka_unit_test(window_slides),
+                                       cmocka_unit_test(never_more_than_the_limit),
+                                       cmocka_unit_test(remembered_after_it_left),
+                                       cmocka_unit_test(another_rate_begins_anew)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
