@@ -83,18 +83,19 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0 && !l->paused && !loop_is_late(l->loop);
          i++) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage sa = {0};
+        socklen_t len = sizeof sa;
+        int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            struct addr peer = addr_from_sockaddr((struct sockaddr *)&sa);
             /* may pause or close the listener */
-            l->fn(l->ctx, transport_accepted(l->loop, fd));
+            l->fn(l->ctx, transport_accepted(l->loop, fd, &peer));
         } else if (is_exhaustion(errno)) {
             turn_away(l);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
-        }
-        /* Otherwise this one connection is dead already (ECONNABORTED, or a network error that Linux
-         * passes on): the next one is accepted. */
+        } /* else: this one connection is dead already (ECONNABORTED, or a network error that Linux passes on); the next */
     }
 }
 

@@ -55,6 +55,8 @@ struct transport {
     void *stream;
     /* unmapped; local is known once connected */
     struct addr peer, local;
+    /* An accepted client had reset the connection before it was accepted. */
+    bool is_gone;
     /* where an accepted client meant to go, when a packet filter on this host turned it to us;
      * family ADDR_NONE: it came by itself */
     struct addr original;

@@ -27,8 +27,9 @@ static inline struct fd_transport *fd_transport(const struct transport *t)
     return CONTAINER(t, struct fd_transport, base);
 }
 
-/* Takes an accepted, non-blocking, close-on-exec descriptor. Gives. */
-struct transport *transport_accepted(struct loop *loop, int fd);
+/* Takes an accepted, non-blocking, close-on-exec descriptor, and borrows the address that accept
+ * told: a connection that was reset meanwhile has no other. Gives. */
+struct transport *transport_accepted(struct loop *loop, int fd, const struct addr *peer);
 /* EV_READ | EV_WRITE, or 0 */
 void fd_transport_watch(struct fd_transport *t, int events);
 void fd_transport_gather(struct transport *t, bool on);

@@ -259,14 +259,19 @@ static struct addr original_destination(int fd, const struct addr *local)
                                                                         : original;
 }
 
-struct transport *transport_accepted(struct loop *loop, int fd)
+static bool has_peer(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+struct transport *transport_accepted(struct loop *loop, int fd, const struct addr *peer)
 {
     struct fd_transport *t = fd_transport_new(loop, fd);
-    struct sockaddr_storage sa = {0};
-    socklen_t len = sizeof sa;
-    getpeername(fd, (struct sockaddr *)&sa, &len);
     t->connected = true;
-    t->base.peer = addr_from_sockaddr((struct sockaddr *)&sa);
+    t->base.peer = *peer;
+    t->base.is_gone = !has_peer(fd);
     t->base.local = local_address(fd);
     t->base.original = original_destination(fd, &t->base.local);
     socket_keep_alive(fd);

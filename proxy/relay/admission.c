@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/gateway.h"
+#include "io/transport.h"
 #include "relay/relay_private.h"
 
 /* ------------------------------------------------------------------ may it come? */
@@ -92,6 +93,11 @@ void admission_tell_refused(struct relay *relay, const struct listen_config *l,
 {
     usec now = loop_now(relay->io->loop);
     char client[ADDR_TEXT], original[ADDR_TEXT], words[160];
+    if (a->transport && a->transport->is_gone) {
+        log_say(relay->io->log, LOG_DEBUG, "%s was gone from listener %s before it was refused",
+                addr_text(&a->peer, client), count->name);
+        return;
+    }
     if (now - count->second_began >= USEC_PER_SEC) {
         count->second_began = now;
         count->lines = 0;

@@ -30,11 +30,11 @@ static void over(struct introduction *i)
 }
 
 /* Without a word: it did not speak to a mail server yet. A balancer that only looks whether the
- * port is open is no news. */
+ * port is open is no news, whether it then closes or resets the connection. */
 static void refuse(struct introduction *i, const char *why)
 {
     char balancer[ADDR_TEXT];
-    bool only_looked = stream_is_at_eof(i->stream) && !stream_view(i->stream).len;
+    bool only_looked = timer_is_armed(i->deadline) && !stream_view(i->stream).len;
     log_event(i->relay->io->log, only_looked ? LOG_DEBUG : LOG_WARN,
               "a connection of a load balancer was closed",
               log_str("client", addr_text(stream_peer(i->stream), balancer)),

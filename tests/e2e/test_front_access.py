@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import signal
 import socket
 import ssl
 import struct
@@ -108,6 +109,25 @@ def test_tls_begins_behind_the_header(stage, ca, certificate):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with context.wrap_socket(raw) as tls:
         assert tls.recv(100).startswith(b"220 ")
+
+
+def reset_before_it_is_accepted(proxy, times=5):
+    proxy.process.send_signal(signal.SIGSTOP)
+    for _ in range(times):
+        client = socket.create_connection(("127.0.0.1", proxy.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    proxy.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("listen", ["", "allow = 192.0.2.0/24\n", "proxy_protocol = 127.0.0.1\n"])
+def test_a_reset_before_a_word_is_no_news(stage, listen):
+    """As HAProxy's health check does it: nobody is called a stranger whom `allow` does not cover."""
+    proxy = stage.proxy("[log]\nlevel = debug\n" + stage.account([closed_port()]), listen=listen)
+    reset_before_it_is_accepted(proxy)
+    proxy.wait_for_log(r"level=debug .*(is gone|was gone|was closed)", count=5)
+    assert "client=- " not in proxy.log and " - was gone" not in proxy.log
+    assert "client refused" not in proxy.log and "was closed" not in re.sub("level=debug.*", "", proxy.log)
 
 
 def test_max_clients_per_ip(stage):

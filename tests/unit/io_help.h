@@ -126,6 +126,9 @@ UNUSED static struct loop *new_loop(void)
 
 static const struct stream_caps usual_caps = {.input = 16384, .output = 65536};
 
+/* a socket pair's ends have no address */
+UNUSED static const struct addr nobody;
+
 /* A stream on one end of a socket pair; returns the other end, which is non-blocking. */
 UNUSED static int owner_open(struct owner *o, struct loop *loop, int type, struct stream_caps caps,
                              bool greedy)
@@ -133,7 +136,7 @@ UNUSED static int owner_open(struct owner *o, struct loop *loop, int type, struc
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     owner_init(o, greedy);
-    o->s = stream_accepted(transport_accepted(loop, fds[0]), caps, owner_event, o);
+    o->s = stream_accepted(transport_accepted(loop, fds[0], &nobody), caps, owner_event, o);
     return fds[1];
 }
 
@@ -143,7 +146,7 @@ UNUSED static void owners_open(struct owner *a, struct owner *b, struct loop *lo
 {
     int fd = owner_open(a, loop, SOCK_STREAM, caps, true);
     owner_init(b, true);
-    b->s = stream_accepted(transport_accepted(loop, fd), caps, owner_event, b);
+    b->s = stream_accepted(transport_accepted(loop, fd, &nobody), caps, owner_event, b);
 }
 
 UNUSED static void send_text(int fd, const char *text)

@@ -204,7 +204,7 @@ static void slow_begin(struct slow *s, struct loop *loop, usec takes)
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     *s = (struct slow){
-        .transport = transport_accepted(loop, ends[0]), .far = ends[1], .takes = takes};
+        .transport = transport_accepted(loop, ends[0], &nobody), .far = ends[1], .takes = takes};
     s->transport->wake = on_slow_wake;
     s->transport->stream = s;
     s->transport->ops->want(s->transport, true, false);

@@ -39,7 +39,7 @@ static void raw_begin(struct raw *r, bool peer_is_server, int version)
     r->ours = peer_is_server ? client_for("smtp.example.com", true) : tls_context_ref(server);
     tls_context_unref(&server);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    r->t = transport_accepted(r->loop, fds[0]);
+    r->t = transport_accepted(r->loop, fds[0], &nobody);
     r->fd = fds[1];
     r->peer = SSL_new(ctx);
     SSL_CTX_free(ctx);

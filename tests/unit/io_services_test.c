@@ -472,6 +472,57 @@ static void test_listener_out_of_descriptors(void **state)
     loop_free(&loop);
 }
 
+struct reset_door {
+    struct addr peer;
+    bool is_gone, accepted;
+};
+
+static void note_arrival(void *ctx, struct transport *t)
+{
+    struct reset_door *door = ctx;
+    door->peer = t->peer;
+    door->is_gone = t->is_gone;
+    door->accepted = true;
+    t->ops->close(t);
+}
+
+static bool has_accepted(void *arg)
+{
+    return ((struct reset_door *)arg)->accepted;
+}
+
+/* The system forgets the other end of a connection that was reset, but accept still tells it. */
+static void test_listener_knows_who_was_reset(void **state)
+{
+    struct loop *loop = new_loop();
+    struct addr at;
+    struct err err;
+    struct sockaddr_storage sa;
+    const struct linger rudely = {.l_onoff = 1, .l_linger = 0};
+    (void)state;
+    assert_true(addr_parse_with_port(slice_of("127.0.0.1:0"), &at));
+    for (int reset = 0; reset <= 1; reset++) {
+        struct reset_door door = {0};
+        struct listener *l = listener_open(loop, &at, note_arrival, &door, &err);
+        assert_non_null(l);
+        socklen_t len = sockaddr_from(listener_address(l), &sa);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+        if (reset) {
+            assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &rudely, sizeof rudely), 0);
+            close(fd);
+        }
+        spin_until(loop, has_accepted, &door);
+        assert_true(addr_is_loopback(&door.peer));
+        assert_true(door.peer.port != 0);
+        assert_int_equal(door.is_gone, reset);
+        if (!reset)
+            close(fd);
+        listener_close(&l);
+    }
+    loop_free(&loop);
+}
+
 static void test_listener_pause(void **state)
 {
     struct loop *loop = new_loop();
@@ -550,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_process_not_there),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_listener_out_of_descriptors),
+        cmocka_unit_test(test_listener_knows_who_was_reset),
         cmocka_unit_test(test_listener_pause),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_netwatch_is_quiet),
