@@ -46,6 +46,10 @@
 #define CAP_PROXY_LINE 107
 /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
 #define CAP_PROXY_HEADER 4096
+/* refused clients that have not hung up: each holds a descriptor */
+#define CAP_LINGERING_REFUSED 64
+/* clients that were said goodbye to and have not hung up */
+#define CAP_LINGERING_LEFT 256
 /* addresses per listener whose messages are counted when no client of theirs is here */
 #define CAP_RATE_ADDRESSES 4096
 /* addresses that a name of `destinations` has had lately */

@@ -49,6 +49,10 @@ struct stream {
     uint64_t clear_until;
     struct tls_context *tls_wanted;
     struct timer *patience;
+    /* PHASE_FINISHING: or NULL */
+    struct lingering *among;
+    /* in among->streams */
+    struct link lingers;
     struct deferred later;
     bool paused;
     /* the last read brought as much as was asked for */
@@ -97,6 +101,7 @@ static struct stream *stream_new(struct transport *t, struct stream_caps caps, s
     buf_init(&s->out, caps.output);
     buf_init(&s->behind, caps.output);
     deferred_init(&s->later, on_later, s);
+    link_init(&s->lingers);
     t->wake = on_wake;
     t->stream = s;
     return s;
@@ -153,9 +158,18 @@ static bool tell(struct stream *s, enum stream_event event)
     return is_owned(s);
 }
 
+static void leave_the_lingering(struct stream *s)
+{
+    if (s->among)
+        s->among->n--;
+    s->among = NULL;
+    link_remove(&s->lingers);
+}
+
 static void destroy(struct stream *s)
 {
     s->phase = PHASE_CLOSED;
+    leave_the_lingering(s);
     deferred_cancel(&s->later);
     timer_free(&s->patience);
     tls_context_unref(&s->tls_wanted);
@@ -331,17 +345,25 @@ static void tell_news(struct stream *s, bool fresh)
     }
 }
 
+/* False: the link is dead. */
+static bool say_last_words(struct stream *s)
+{
+    if (flush(s) < 0)
+        return false;
+    if (!s->out.len && !s->said_goodbye) {
+        s->said_goodbye = true;
+        s->transport->ops->shutdown(s->transport);
+    }
+    return true;
+}
+
 /* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may
  * destroy our last words at the peer. */
 static void finish(struct stream *s)
 {
-    if (flush(s) < 0) {
+    if (!say_last_words(s)) {
         destroy(s);
         return;
-    }
-    if (!s->out.len && !s->said_goodbye) {
-        s->said_goodbye = true;
-        s->transport->ops->shutdown(s->transport);
     }
     bool fresh;
     buf_free(&s->in);
@@ -608,7 +630,37 @@ static void on_patience(void *arg)
     destroy(arg);
 }
 
+void lingering_init(struct lingering *l, size_t most)
+{
+    link_init(&l->streams);
+    l->n = 0;
+    l->most = most;
+}
+
+void lingering_end(struct lingering *l)
+{
+    while (!link_is_alone(&l->streams))
+        leave_the_lingering(CONTAINER(l->streams.next, struct stream, lingers));
+}
+
+static void linger_among(struct stream *s, struct lingering *among)
+{
+    while (among->n >= among->most) {
+        struct stream *oldest = CONTAINER(among->streams.next, struct stream, lingers);
+        (void)say_last_words(oldest);
+        destroy(oldest);
+    }
+    s->among = among;
+    list_push_back(&among->streams, &s->lingers);
+    among->n++;
+}
+
 void stream_finish(struct stream **stream, usec patience)
+{
+    stream_finish_among(stream, patience, NULL);
+}
+
+void stream_finish_among(struct stream **stream, usec patience, struct lingering *among)
 {
     struct stream *s = *stream;
     *stream = NULL;
@@ -619,6 +671,8 @@ void stream_finish(struct stream **stream, usec patience)
         destroy(s);
         return;
     }
+    if (among)
+        linger_among(s, among);
     s->phase = PHASE_FINISHING;
     s->patience = timer_new(s->loop, on_patience, s);
     timer_arm(s->patience, patience);

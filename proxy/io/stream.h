@@ -113,10 +113,25 @@ const struct addr *stream_peer(const struct stream *s);
 const struct addr *stream_local(const struct stream *s);
 bool stream_is_at_eof(const struct stream *s);
 
+/* Streams that say goodbye, each of which holds a descriptor although nobody owns it any more: at
+ * most `most` of them. Embed it. */
+struct lingering {
+    /* the newest last */
+    struct link streams;
+    size_t n, most;
+};
+/* most: 1 at least */
+void lingering_init(struct lingering *l, size_t most);
+/* lets those that are left go on without a bound */
+void lingering_end(struct lingering *l);
+
 /* at once; what is queued is lost (TCP reset when input is unread) */
 void stream_close(struct stream **s);
 /* flushes what is queued, says goodbye (close_notify, FIN), then closes, by itself, within
  * `patience` */
 void stream_finish(struct stream **s, usec patience);
+/* The same among others. One too many, and the oldest of them is closed once its last words are
+ * handed to the socket, as far as that takes them. */
+void stream_finish_among(struct stream **s, usec patience, struct lingering *among);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "io/password.h"
 #include "io/transport.h"
@@ -139,6 +140,8 @@ struct relay *relay_new(const struct io *io, struct config *config, struct accou
     link_init(&relay->transactions);
     link_init(&relay->counts);
     link_init(&relay->introductions);
+    lingering_init(&relay->refused, CAP_LINGERING_REFUSED);
+    lingering_init(&relay->left, CAP_LINGERING_LEFT);
     relay->names = names_new(io);
     watch_names(relay);
     deferred_init(&relay->tell_drained, tell_drained, relay);
@@ -155,6 +158,8 @@ void relay_unref(struct relay *relay)
         free(count->name);
         free(count);
     }
+    lingering_end(&relay->refused);
+    lingering_end(&relay->left);
     free(relay);
 }
 

@@ -76,6 +76,8 @@ struct relay {
     struct link transactions;
     struct link counts;
     struct link introductions;
+    /* Connections whose session is over already. Strangers never push out clients. */
+    struct lingering refused, left;
     /* of `destinations`, and of the upstreams where a listener intercepts */
     struct names *names;
     size_t clients;

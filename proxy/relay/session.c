@@ -286,6 +286,7 @@ void session_begin(struct relay *relay, const struct listener_view *listener,
                                               &listener->settings, &handlers, s);
     else
         s->server = smtp_server_new(relay->io, a->transport, &listener->settings, &handlers, s);
+    smtp_server_linger_among(s->server, refuse != OWN_COUNT ? &relay->refused : &relay->left);
     if (refuse != OWN_COUNT)
         smtp_server_close(s->server, failure_code(refuse), failure_enhanced(refuse),
                           failure_text(refuse));

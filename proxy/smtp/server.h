@@ -191,6 +191,10 @@ void smtp_server_drain(struct smtp_server *s);
  * is cut. */
 void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, const char *text);
 
+/* Bounds the goodbye, when it comes: the connection then lingers among these, which outlive the
+ * server's closed(). */
+void smtp_server_linger_among(struct smtp_server *s, struct lingering *among);
+
 /* The id of the message that the open transaction is about: our own 4xx and 5xx answers then end
  * with "[id]". Forgotten with the transaction (MAIL refused, reset, end of data answered). NULL:
  * none. Copied. */

@@ -54,7 +54,7 @@ void smtp_server_end(struct smtp_server *s, const char *why)
     /* Input that nobody took would turn our goodbye into a reset, and the client might never see
      * the last reply. */
     stream_consume(s->stream, stream_view(s->stream).len);
-    stream_finish(&s->stream, FINISH_PATIENCE);
+    stream_finish_among(&s->stream, FINISH_PATIENCE, s->lingers_among);
 }
 
 void smtp_server_cut(struct smtp_server *s, const char *why)
@@ -128,4 +128,9 @@ void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, co
     assert(code == 421 || code == 451 || code == 554);
     /* whoever calls this knows it: told() is for what is decided here */
     say_goodbye(s, code, enhanced, text, text);
+}
+
+void smtp_server_linger_among(struct smtp_server *s, struct lingering *among)
+{
+    s->lingers_among = among;
 }

@@ -72,6 +72,8 @@ struct smtp_server {
     void *ctx;
     /* NULL once ended */
     struct stream *stream;
+    /* or NULL */
+    struct lingering *lingers_among;
     /* the client's silence; server_clock.c */
     struct timer *clock;
     /* the client's last completed command or octet of a body */

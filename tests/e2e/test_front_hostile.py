@@ -208,6 +208,31 @@ def test_a_reader_of_nothing_is_let_go(stage):
     assert proxy.raw().reply().startswith("220 ")
 
 
+def test_strangers_hold_few_descriptors(stage):
+    """4,000 clients outside `allow` that stay after their 554; the proxy has 1,024 descriptors."""
+    wrapper = str(stage.folder / "few-descriptors")
+    with open(wrapper, "w") as script:
+        script.write('#!/bin/sh\nulimit -n 1024\nexec %s "$@"\n' % BINARY)
+    os.chmod(wrapper, 0o755)
+    proxy = stage.proxy(stage.account([closed_port()]), binary=wrapper,
+                        listen=MANY + "allow = 127.0.0.2\n")
+    quiet, most, strangers, greeted = descriptors(proxy), 0, [], 0
+    for n in range(4_000):
+        strangers.append(socket.create_connection(("127.0.0.1", proxy.port)))
+        if n % 100 == 99:
+            most = max(most, descriptors(proxy))
+        if n % 1000 == 999:
+            friend = socket.create_connection(("127.0.0.1", proxy.port), source_address=("127.0.0.2", 0))
+            friend.settimeout(30)
+            greeted += friend.recv(100).startswith(b"220 ")
+            friend.close()
+    print("\nstrangers held %d descriptors at most; %d of 4 friends were greeted" % (most - quiet, greeted))
+    for one in strangers:
+        one.close()
+    assert most - quiet < 200
+    assert greeted == 4
+
+
 # ---- TLS records without data ----
 
 FLOOD = 10_800_000  # octets of KeyUpdates: 400,000 records

@@ -316,6 +316,50 @@ static void test_finish_patience(void **state)
     close(other);
 }
 
+enum { LINGER = 3 };
+
+static bool is_hung_up(int fd)
+{
+    char octet;
+    return send(fd, "x", 1, MSG_NOSIGNAL) < 0 && recv(fd, &octet, 1, 0) <= 0;
+}
+
+/* One too many, and the oldest goes at once: its last words first. */
+static void test_few_linger(void **state)
+{
+    struct loop *loop = new_loop();
+    struct owner owners[LINGER + 2];
+    struct lingering few;
+    int far[LINGER + 2];
+    char words[10];
+    (void)state;
+    lingering_init(&few, LINGER);
+    for (int i = 0; i < LINGER + 2; i++) {
+        far[i] = owner_open(&owners[i], loop, SOCK_STREAM, usual_caps, true);
+        assert_true(stream_write(owners[i].s, "bye", 3));
+        stream_finish_among(&owners[i].s, 3600 * USEC_PER_SEC, &few);
+    }
+    assert_int_equal(few.n, LINGER);
+    for (int i = 0; i < LINGER + 2; i++) {
+        if (i == 2)
+            spin_some(loop);
+        assert_int_equal(recv(far[i], words, sizeof words, 0), 3);
+        assert_int_equal(is_hung_up(far[i]), i < 2);
+    }
+    /* one that hangs up makes room */
+    close(far[2]);
+    spin_some(loop);
+    assert_int_equal(few.n, LINGER - 1);
+    lingering_end(&few);
+    assert_int_equal(few.n, 0);
+    assert_false(is_hung_up(far[3]));
+    loop_free(&loop);
+    assert_true(is_hung_up(far[3]));
+    for (int i = 0; i < LINGER + 2; i++)
+        if (i != 2)
+            close(far[i]);
+}
+
 /* A transport of which only the wishes count: what it is not asked for cannot wake anybody, or keep
  * the loop spinning. */
 struct wishes {
@@ -599,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_close_in_callback),
         cmocka_unit_test(test_new_owner_hears_what_is_there),
         cmocka_unit_test(test_finish_flushes),
+        cmocka_unit_test(test_few_linger),
         cmocka_unit_test(test_finish_patience),
         cmocka_unit_test(test_gathering),
         cmocka_unit_test(test_wanted_events),
