@@ -282,6 +282,7 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
     /* tickets do it without memory of ours */
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof id - 1);
+    tls_tickets_begin(ctx);
     SSL_CTX_set_num_tickets(ctx->ssl, 1);
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
     int loaded = settings->cert_file ? load_certificate(ctx->ssl, settings->cert_file,
@@ -306,6 +307,7 @@ void tls_context_unref(struct tls_context **ctx_p)
         return;
     while (!link_is_alone(&ctx->sessions))
         drop_session(ctx, CONTAINER(ctx->sessions.next, struct kept_session, link));
+    tls_tickets_end(ctx);
     SSL_CTX_free(ctx->ssl);
     free(ctx->name);
     free(ctx->pins);

@@ -12,6 +12,20 @@
 /* resumable sessions of one context, the least recently stored goes first */
 enum { SESSIONS_KEPT = 32 };
 
+/* seconds; a ticket itself is good for two hours */
+enum { TICKET_KEY_LIFE = 4 * 3600 };
+
+struct ticket_key {
+    bool usable;
+    /* seconds of the monotonic clock */
+    int64_t made;
+    unsigned char name[16], cipher[32], mac[32];
+};
+
+struct ticket_keys {
+    struct ticket_key current, previous;
+};
+
 struct tls_context {
     /* a helper thread that rereads files may keep one */
     atomic_uint refs;
@@ -25,6 +39,8 @@ struct tls_context {
     /* newest first */
     struct link sessions;
     size_t nsessions;
+    /* a server's */
+    struct ticket_keys tickets;
 };
 
 /* One connection's TLS, hung on its SSL as app data. */
@@ -64,6 +80,10 @@ void tls_records_begin_data(struct tls_session *s);
 /* To be asked after every call that reads: -1 when the peer has sent too much of it. The connection
  * is broken then. */
 int tls_records_judge(struct tls_session *s, struct err *err);
+
+/* tls_tickets.c: the keys of a server's tickets, which change every few hours. */
+void tls_tickets_begin(struct tls_context *ctx);
+void tls_tickets_end(struct tls_context *ctx);
 
 /* tls_verify.c */
 /* for SSL_CTX_set_cert_verify_callback */

@@ -301,6 +301,51 @@ static void test_resumption(void **state)
     tls_context_unref(&server);
 }
 
+static void age_tickets(struct tls_context *server, int seconds)
+{
+    server->tickets.current.made -= seconds;
+    server->tickets.previous.made -= seconds;
+}
+
+static bool is_blank(const struct ticket_key *key)
+{
+    static const struct ticket_key blank;
+    return memcmp(key, &blank, sizeof blank) == 0;
+}
+
+/* A ticket is opened by the key that sealed it until twice that key's life is over; meanwhile the
+ * client has been given a newer one. */
+static void test_ticket_keys_rotate(void **state)
+{
+    struct tls_context *server = server_with(&good, TLS_V1_2, NULL);
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct tls_context *client = client_for("smtp.example.com", true);
+        unsigned char first[16];
+        bool ok;
+        SSL_CTX_set_max_proto_version(client->ssl, version);
+        assert_false(visit(client, server, "a:587", &ok));
+        memcpy(first, server->tickets.current.name, sizeof first);
+        assert_true(visit(client, server, "a:587", &ok));
+        assert_memory_equal(server->tickets.current.name, first, sizeof first);
+        age_tickets(server, TICKET_KEY_LIFE);
+        /* and gets a new ticket */
+        assert_true(visit(client, server, "a:587", &ok));
+        assert_memory_not_equal(server->tickets.current.name, first, sizeof first);
+        assert_memory_equal(server->tickets.previous.name, first, sizeof first);
+        age_tickets(server, TICKET_KEY_LIFE);
+        /* Up to TLS 1.2 OpenSSL's client keeps its old ticket, for which it is too late now. */
+        assert_int_equal(visit(client, server, "a:587", &ok), version == TLS1_3_VERSION);
+        age_tickets(server, 2 * TICKET_KEY_LIFE);
+        /* too late for any key */
+        assert_false(visit(client, server, "a:587", &ok));
+        assert_true(ok && is_blank(&server->tickets.previous));
+        assert_true(visit(client, server, "a:587", &ok));
+        tls_context_unref(&client);
+    }
+    tls_context_unref(&server);
+}
+
 /* The certificate was wrong but nobody minded: such a session is no proof for a context that does.
  * Within one context this cannot happen; its facts must still say the truth after resumption. */
 static void test_unverified_stays_unverified(void **state)
@@ -377,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_chain_sent),
         cmocka_unit_test(test_pins),
         cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_ticket_keys_rotate),
         cmocka_unit_test(test_unverified_stays_unverified),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_strict_alpn),
