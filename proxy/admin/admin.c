@@ -195,6 +195,8 @@ static void on_tick(void *arg)
     prove_all(a);
     if (is_dialing(a))
         timer_arm(a->soon, SOON);
+    LIST_EACH (&a->places, it)
+        http_expire(CONTAINER(it, struct place, link)->http);
     publish(a);
 }
 

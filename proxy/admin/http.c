@@ -14,11 +14,16 @@
 #include "base/caps.h"
 #include "base/mem.h"
 #include "io/listener.h"
+#include "io/visits.h"
 
 /* seconds a connection may be idle */
 #define SILENCE 10
 /* a loop that published nothing for so long does not live */
 #define STANDSTILL (15 * USEC_PER_SEC)
+
+/* The library lets in more than we do, for a connection that was shut lives on until its thread has
+ * seen that. */
+enum { SOCKETS = 2 * CAP_ADMIN_CONNECTIONS };
 
 struct http {
     struct addr asked, bound;
@@ -26,6 +31,8 @@ struct http {
     int fd;
     struct MHD_Daemon *daemon;
     struct published *snapshots;
+    /* NULL before http_serve */
+    struct visits *visits;
 };
 
 static usec monotonic(void)
@@ -160,6 +167,41 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, const stru
     return result;
 }
 
+static struct visit *visit_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void on_come_and_go(void *cls, struct MHD_Connection *connection, void **visit,
+                           enum MHD_ConnectionNotificationCode what)
+{
+    struct http *h = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*visit)
+            visits_leave(h->visits, *visit);
+        *visit = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct addr peer = addr_from_sockaddr(from->client_addr);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *visit = visits_enter(h->visits, &peer, fd->connect_fd, monotonic());
+}
+
+static void on_answered(void *cls, struct MHD_Connection *connection, void **request,
+                        enum MHD_RequestTerminationCode how)
+{
+    struct http *h = cls;
+    struct visit *visit = visit_of(connection);
+    (void)request, (void)how;
+    if (visit)
+        visits_answered(h->visits, visit, monotonic());
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **request)
@@ -169,7 +211,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct http *h = cls;
     struct answer a = {0};
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    struct visit *visit = visit_of(connection);
     (void)version, (void)upload;
+    if (visit)
+        visits_ask(h->visits, visit);
     /* the library wants to be asked twice, else it closes the connection */
     if (reads && *request != &seen) {
         *request = &seen;
@@ -227,15 +272,18 @@ int http_serve(struct http *h, struct published *snapshots, struct err *err)
 {
     sigset_t all, before;
     h->snapshots = snapshots;
+    if (!h->visits)
+        h->visits = visits_new();
     sigfillset(&all);
     /* signals are the loop's */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     h->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h,
         on_request, h, MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CAP_ADMIN_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)CAP_ADMIN_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST, MHD_OPTION_END);
+        (unsigned)SOCKETS, MHD_OPTION_NOTIFY_CONNECTION, on_come_and_go, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_answered, h, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)SILENCE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST,
+        MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!h->daemon) {
         err_set(err, ERR_SYSTEM, "no thread could be started for HTTP");
@@ -243,6 +291,12 @@ int http_serve(struct http *h, struct published *snapshots, struct err *err)
     }
     h->fd = -1;
     return 0;
+}
+
+void http_expire(struct http *h)
+{
+    if (h->visits)
+        visits_expire(h->visits, monotonic());
 }
 
 bool http_is_serving(const struct http *h)
@@ -268,6 +322,7 @@ void http_close(struct http **http)
         return;
     if (h->daemon)
         MHD_stop_daemon(h->daemon);
+    visits_free(&h->visits);
     if (h->fd >= 0)
         close(h->fd);
     free(h);

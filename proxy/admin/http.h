@@ -15,6 +15,8 @@ struct http *http_bind(const struct addr *at, struct err *err);
 /* Starts the thread. snapshots: of struct snapshot, at least one published; borrowed until
  * http_close. */
 int http_serve(struct http *h, struct published *snapshots, struct err *err);
+/* To be called once a second: ends the connections whose request takes too long. */
+void http_expire(struct http *h);
 bool http_is_serving(const struct http *h);
 /* as it was asked for */
 const struct addr *http_asked(const struct http *h);

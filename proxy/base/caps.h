@@ -69,7 +69,7 @@
 #define CAP_USERS 5000
 /* of one admin address; */
 #define CAP_ADMIN_CONNECTIONS 64
-/* ... from one client address: a reverse proxy is one too */
+/* ... from one client: a reverse proxy is one too; one more, and the oldest ends */
 #define CAP_ADMIN_PER_ADDRESS 32
 /* octets of one request's head, and of what the HTTP library keeps beside it */
 #define CAP_ADMIN_REQUEST (16 * 1024)
