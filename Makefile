@@ -15,7 +15,7 @@ ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(CFLAGS) $(SAN) -Iproxy -I. -DV
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
 ROOMS   := base wire smtp upstream spool relay admin app
-IO_SHARED := stream tunnel password
+IO_SHARED := stream tunnel password turn
 src      = $(wildcard proxy/$(1)/*.c)
 IO_SRC  := $(wildcard proxy/io/*.c)
 SHARED_SRC := $(wildcard $(IO_SHARED:%=proxy/io/%.c))

@@ -8,13 +8,7 @@
 
 #include "base/mem.h"
 #include "io/loop_ev.h"
-
-/* for new connections, again for all others, and again for what is deferred */
-#define TURN_BUDGET (10 * USEC_PER_MS)
-
-/* how often one turn looks for newly deferred work, so that work which defers itself cannot starve
- * the sockets */
-enum { ROUNDS = 4 };
+#include "io/turn.h"
 
 struct loop {
     struct ev_loop *ev;
@@ -22,7 +16,8 @@ struct loop {
     ev_check begin_of_turn;
     /* active while work is left over for the next turn */
     ev_idle no_sleep;
-    struct link ready, deferred, doomed, timers;
+    struct turn turn;
+    struct link timers;
     usec now, turn_began, longest;
 };
 
@@ -30,83 +25,18 @@ struct timer {
     ev_timer watcher;
     /* in the loop's list of all timers */
     struct link link;
+    struct deferred due;
     struct loop *loop;
     timer_fn *fn;
     void *arg;
 };
 
-struct doomed {
-    struct link link;
-    void *block;
-    void (*destroy)(void *block);
-};
-
-static usec monotonic(void)
+static usec monotonic(void *unused)
 {
     struct timespec t;
+    (void)unused;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
-}
-
-static bool is_spent(usec began)
-{
-    return monotonic() - began > TURN_BUDGET;
-}
-
-/* Runs what is in the list now; what these calls defer is left there for the next round. False: the
- * budget is spent, and what was not reached is first in the list again. */
-static bool run_deferred(struct loop *loop, usec began)
-{
-    struct link round;
-    link_init(&round);
-    while (!link_is_alone(&loop->deferred)) {
-        struct link *l = loop->deferred.next;
-        link_remove(l);
-        list_push_back(&round, l);
-    }
-    while (!link_is_alone(&round)) {
-        struct deferred *d = CONTAINER(round.next, struct deferred, link);
-        link_remove(&d->link);
-        d->fn(d->arg);
-        if (is_spent(began))
-            break;
-    }
-    bool all = link_is_alone(&round);
-    while (!link_is_alone(&round)) {
-        struct link *l = round.prev;
-        link_remove(l);
-        list_push_front(&loop->deferred, l);
-    }
-    return all;
-}
-
-static void run_all_deferred(struct loop *loop)
-{
-    while (!link_is_alone(&loop->deferred))
-        run_deferred(loop, monotonic());
-}
-
-/* Has a budget of its own: whatever timers and new connections took, those that are here go on. */
-static void run_ready(struct loop *loop)
-{
-    usec began = monotonic();
-    while (!link_is_alone(&loop->ready)) {
-        struct deferred *d = CONTAINER(loop->ready.next, struct deferred, link);
-        link_remove(&d->link);
-        d->fn(d->arg);
-        if (is_spent(began))
-            return;
-    }
-}
-
-static void free_doomed(struct loop *loop)
-{
-    while (!link_is_alone(&loop->doomed)) {
-        struct doomed *d = CONTAINER(loop->doomed.next, struct doomed, link);
-        link_remove(&d->link);
-        d->destroy(d->block);
-        free(d);
-    }
 }
 
 static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
@@ -114,24 +44,19 @@ static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
     struct loop *loop = CONTAINER(watcher, struct loop, begin_of_turn);
     (void)ev;
     (void)events;
-    loop->now = loop->turn_began = monotonic();
+    loop->now = loop->turn_began = monotonic(NULL);
 }
 
 static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
 {
     struct loop *loop = CONTAINER(watcher, struct loop, end_of_turn);
     (void)events;
-    run_ready(loop);
-    usec began = monotonic();
-    for (int round = 0; round < ROUNDS && !link_is_alone(&loop->deferred); round++)
-        if (!run_deferred(loop, began))
-            break;
-    free_doomed(loop);
-    if (link_is_alone(&loop->deferred) && link_is_alone(&loop->ready))
-        ev_idle_stop(ev, &loop->no_sleep);
-    else
+    turn_end(&loop->turn);
+    if (turn_has_work(&loop->turn))
         ev_idle_start(ev, &loop->no_sleep);
-    usec took = monotonic() - loop->turn_began;
+    else
+        ev_idle_stop(ev, &loop->no_sleep);
+    usec took = monotonic(NULL) - loop->turn_began;
     if (took > loop->longest)
         loop->longest = took;
 }
@@ -156,11 +81,9 @@ struct loop *loop_new(struct err *err)
 
     struct loop *loop = NEW(struct loop);
     loop->ev = ev;
-    link_init(&loop->ready);
-    link_init(&loop->deferred);
-    link_init(&loop->doomed);
+    turn_init(&loop->turn, monotonic, NULL);
     link_init(&loop->timers);
-    loop->now = loop->turn_began = monotonic();
+    loop->now = loop->turn_began = monotonic(NULL);
     ev_check_init(&loop->begin_of_turn, on_begin);
     ev_set_priority(&loop->begin_of_turn, EV_MAXPRI);
     ev_check_start(ev, &loop->begin_of_turn);
@@ -177,7 +100,7 @@ void loop_free(struct loop **loop_p)
         return;
     /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket
      * takes them. */
-    run_all_deferred(loop);
+    turn_run_out(&loop->turn);
     /* Streams that are still saying goodbye have a timer each: their patience is over. */
     while (!link_is_alone(&loop->timers)) {
         struct timer *t = CONTAINER(loop->timers.next, struct timer, link);
@@ -187,8 +110,7 @@ void loop_free(struct loop **loop_p)
             t->fn(t->arg);
         }
     }
-    run_all_deferred(loop);
-    free_doomed(loop);
+    turn_run_out(&loop->turn);
     ev_idle_stop(loop->ev, &loop->no_sleep);
     ev_prepare_stop(loop->ev, &loop->end_of_turn);
     ev_check_stop(loop->ev, &loop->begin_of_turn);
@@ -200,7 +122,7 @@ void loop_free(struct loop **loop_p)
 
 void loop_run(struct loop *loop)
 {
-    loop->now = loop->turn_began = monotonic();
+    loop->now = loop->turn_began = monotonic(NULL);
     ev_run(loop->ev, 0);
 }
 
@@ -223,7 +145,7 @@ static void on_end_of_patience(struct ev_loop *ev, ev_timer *watcher, int events
 void loop_finish(struct loop *loop, usec patience)
 {
     ev_timer end;
-    loop->now = loop->turn_began = monotonic();
+    loop->now = loop->turn_began = monotonic(NULL);
     ev_now_update(loop->ev);
     ev_timer_init(&end, on_end_of_patience, (double)patience / (double)USEC_PER_SEC, 0.);
     ev_timer_start(loop->ev, &end);
@@ -244,13 +166,12 @@ struct ev_loop *loop_ev(struct loop *loop)
 
 void loop_queue_ready(struct loop *loop, struct deferred *d)
 {
-    if (link_is_alone(&d->link))
-        list_push_back(&loop->ready, &d->link);
+    turn_queue_ready(&loop->turn, d);
 }
 
 bool loop_is_late(const struct loop *loop)
 {
-    return is_spent(loop->turn_began);
+    return turn_is_spent(&loop->turn, loop->turn_began);
 }
 
 usec loop_now(const struct loop *loop)
@@ -291,6 +212,12 @@ static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
     struct timer *t = CONTAINER(watcher, struct timer, watcher);
     (void)ev;
     (void)events;
+    turn_queue_due(&t->loop->turn, &t->due);
+}
+
+static void fire(void *arg)
+{
+    struct timer *t = arg;
     t->fn(t->arg);
 }
 
@@ -301,6 +228,7 @@ struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg)
     t->fn = fn;
     t->arg = arg;
     ev_init(&t->watcher, on_timer);
+    deferred_init(&t->due, fire, t);
     list_push_back(&loop->timers, &t->link);
     return t;
 }
@@ -325,16 +253,17 @@ void timer_arm(struct timer *timer, usec delay)
 void timer_stop(struct timer *timer)
 {
     ev_timer_stop(timer->loop->ev, &timer->watcher);
+    deferred_cancel(&timer->due);
 }
 
 bool timer_is_armed(const struct timer *timer)
 {
-    return ev_is_active(&timer->watcher);
+    return ev_is_active(&timer->watcher) || !link_is_alone(&timer->due.link);
 }
 
 usec timer_left(const struct timer *timer)
 {
-    if (!timer_is_armed(timer))
+    if (!ev_is_active(&timer->watcher))
         return 0;
     /* libev wants a watcher that it could change, and does not change it */
     ev_timer copy = timer->watcher;
@@ -342,28 +271,12 @@ usec timer_left(const struct timer *timer)
     return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;
 }
 
-void deferred_init(struct deferred *d, defer_fn *fn, void *arg)
-{
-    link_init(&d->link);
-    d->fn = fn;
-    d->arg = arg;
-}
-
 void loop_defer(struct loop *loop, struct deferred *d)
 {
-    if (link_is_alone(&d->link))
-        list_push_back(&loop->deferred, &d->link);
-}
-
-void deferred_cancel(struct deferred *d)
-{
-    link_remove(&d->link);
+    turn_defer(&loop->turn, d);
 }
 
 void loop_free_later(struct loop *loop, void *p, void (*destroy)(void *p))
 {
-    struct doomed *d = NEW(struct doomed);
-    d->block = p;
-    d->destroy = destroy;
-    list_push_back(&loop->doomed, &d->link);
+    turn_free_later(&loop->turn, p, destroy);
 }

@@ -8,26 +8,17 @@
 
 #include "base/mem.h"
 
-enum {
-    /* turns at one moment: something wakes itself for ever */
-    STANDSTILL = 200000,
-    /* as the real loop: how often one turn looks for newly deferred work */
-    ROUNDS = 4,
-};
+/* turns at one moment: something wakes itself for ever */
+enum { STANDSTILL = 200000 };
 
 struct timer {
     struct loop *loop;
     /* in the loop's list of all timers */
     struct link link;
     struct sim_event event;
+    struct deferred due;
     timer_fn *fn;
     void *arg;
-};
-
-struct corpse {
-    struct link link;
-    void *p;
-    void (*destroy)(void *p);
 };
 
 static bool is_sooner(const struct sim_event *a, const struct sim_event *b)
@@ -95,31 +86,12 @@ void sim_event_arm(struct loop *loop, struct sim_event *e, usec delay)
     sift_up(loop, loop->events, e);
 }
 
-static void run_deferred(struct loop *loop)
+/* For the turn's budgets. The virtual clock stands still during a turn; work takes what the history
+ * says. */
+static usec turn_clock(void *arg)
 {
-    struct link batch;
-    link_init(&batch);
-    while (!link_is_alone(&loop->deferred)) {
-        struct link *l = loop->deferred.next;
-        link_remove(l);
-        list_push_back(&batch, l);
-    }
-    /* one that cancels another takes it out of here */
-    while (!link_is_alone(&batch)) {
-        struct deferred *d = CONTAINER(batch.next, struct deferred, link);
-        link_remove(&d->link);
-        d->fn(d->arg);
-    }
-}
-
-static void bury(struct loop *loop)
-{
-    while (!link_is_alone(&loop->corpses)) {
-        struct corpse *c = CONTAINER(loop->corpses.next, struct corpse, link);
-        link_remove(&c->link);
-        c->destroy(c->p);
-        free(c);
-    }
+    struct loop *loop = arg;
+    return loop->worked += loop->work_takes;
 }
 
 static void watch_standstill(struct loop *loop, usec before)
@@ -135,7 +107,7 @@ static void watch_standstill(struct loop *loop, usec before)
 bool sim_loop_turn(struct loop *loop, usec deadline)
 {
     usec before = loop->now;
-    if (link_is_alone(&loop->deferred) && link_is_alone(&loop->corpses)) {
+    if (!turn_has_work(&loop->turn)) {
         if (loop->events == 0 || loop->heap[1]->when > deadline)
             return false;
         if (loop->heap[1]->when > loop->now)
@@ -149,9 +121,7 @@ bool sim_loop_turn(struct loop *loop, usec deadline)
         sim_event_stop(loop, e);
         e->fn(e->arg);
     }
-    for (int round = 0; round < ROUNDS && !link_is_alone(&loop->deferred); round++)
-        run_deferred(loop);
-    bury(loop);
+    turn_end(&loop->turn);
     return true;
 }
 
@@ -160,8 +130,7 @@ struct loop *sim_loop_make(struct sim *sim)
     struct loop *loop = NEW(struct loop);
     loop->sim = sim;
     loop->now = USEC_PER_SEC;
-    link_init(&loop->deferred);
-    link_init(&loop->corpses);
+    turn_init(&loop->turn, turn_clock, loop);
     link_init(&loop->timers);
     return loop;
 }
@@ -182,10 +151,9 @@ void sim_loop_end_patience(struct loop *loop)
 
 void sim_loop_destroy(struct loop *loop)
 {
-    while (!link_is_alone(&loop->deferred) || !link_is_alone(&loop->corpses)) {
+    while (turn_has_work(&loop->turn)) {
         watch_standstill(loop, loop->now);
-        run_deferred(loop);
-        bury(loop);
+        turn_end(&loop->turn);
     }
     free(loop->heap);
     free(loop);
@@ -240,7 +208,13 @@ usec loop_longest_turn(struct loop *loop)
     return 0;
 }
 
-static void timer_fires(void *arg)
+static void on_timer(void *arg)
+{
+    struct timer *t = arg;
+    turn_queue_due(&t->loop->turn, &t->due);
+}
+
+static void fire(void *arg)
 {
     struct timer *t = arg;
     t->fn(t->arg);
@@ -250,7 +224,8 @@ struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg)
 {
     struct timer *t = NEW(struct timer);
     *t = (struct timer){.loop = loop, .fn = fn, .arg = arg};
-    sim_event_init(&t->event, timer_fires, t);
+    sim_event_init(&t->event, on_timer, t);
+    deferred_init(&t->due, fire, t);
     list_push_back(&loop->timers, &t->link);
     loop->sim->living.timers++;
     return t;
@@ -260,7 +235,7 @@ void timer_free(struct timer **timer)
 {
     if (!*timer)
         return;
-    sim_event_stop((*timer)->loop, &(*timer)->event);
+    timer_stop(*timer);
     link_remove(&(*timer)->link);
     (*timer)->loop->sim->living.timers--;
     free(*timer);
@@ -269,48 +244,34 @@ void timer_free(struct timer **timer)
 
 void timer_arm(struct timer *timer, usec delay)
 {
+    timer_stop(timer);
     sim_event_arm(timer->loop, &timer->event, delay);
 }
 
 void timer_stop(struct timer *timer)
 {
     sim_event_stop(timer->loop, &timer->event);
+    deferred_cancel(&timer->due);
 }
 
 bool timer_is_armed(const struct timer *timer)
 {
-    return timer->event.slot != 0;
+    return timer->event.slot != 0 || !link_is_alone(&timer->due.link);
 }
 
 usec timer_left(const struct timer *timer)
 {
-    return timer_is_armed(timer) && timer->event.when > timer->loop->now
+    return timer->event.slot != 0 && timer->event.when > timer->loop->now
                ? timer->event.when - timer->loop->now
                : 0;
 }
 
-void deferred_init(struct deferred *d, defer_fn *fn, void *arg)
-{
-    link_init(&d->link);
-    d->fn = fn;
-    d->arg = arg;
-}
-
 void loop_defer(struct loop *loop, struct deferred *d)
 {
-    if (link_is_alone(&d->link))
-        list_push_back(&loop->deferred, &d->link);
-}
-
-void deferred_cancel(struct deferred *d)
-{
-    link_remove(&d->link);
+    turn_defer(&loop->turn, d);
 }
 
 void loop_free_later(struct loop *loop, void *p, void (*destroy)(void *p))
 {
-    struct corpse *c = NEW(struct corpse);
-    c->p = p;
-    c->destroy = destroy;
-    list_push_back(&loop->corpses, &c->link);
+    turn_free_later(&loop->turn, p, destroy);
 }

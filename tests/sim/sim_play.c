@@ -160,6 +160,7 @@ void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool ver
 {
     *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
     sim_be_verbose(play->sim, verbose);
+    play->sim->loop->work_takes = plan->work_takes;
     build_network(play);
     product_start(play, plan->ini);
     for (size_t i = 0; i < plan->nclients; i++)

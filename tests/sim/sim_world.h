@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "io/dns.h"
+#include "io/turn.h"
 #include "sim.h"
 #include "sim_net.h"
 
@@ -26,9 +27,9 @@ struct loop {
     /* heap[1] is the next */
     struct sim_event **heap;
     size_t events, heap_size;
-    struct link deferred;
-    /* loop_free_later */
-    struct link corpses;
+    struct turn turn;
+    /* all calls so far, by the budgets' clock; one call */
+    usec worked, work_takes;
     /* all of them */
     struct link timers;
     bool stopped;

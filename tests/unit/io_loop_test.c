@@ -287,6 +287,81 @@ static void test_long_deferred_work_is_spread(void **state)
     loop_free(&loop);
 }
 
+enum { STORM = 1000, PER_TURN = 10 };
+
+struct storm {
+    struct loop *loop;
+    struct timer *timers[STORM];
+    bool has_fired[STORM];
+    /* in which the last timer fired */
+    usec turn;
+    int fired, turns, in_turn, most;
+};
+
+struct storm_timer {
+    struct storm *storm;
+    int number;
+};
+
+static void on_storm(void *arg)
+{
+    struct storm_timer *t = arg;
+    struct storm *s = t->storm;
+    struct timespec millisecond = {.tv_nsec = 1000000};
+    if (s->turn != loop_now(s->loop)) {
+        s->turn = loop_now(s->loop);
+        s->turns++;
+        s->in_turn = 0;
+    }
+    assert_false(s->has_fired[t->number]);
+    s->has_fired[t->number] = true;
+    s->fired++;
+    s->in_turn++;
+    if (s->in_turn > s->most)
+        s->most = s->in_turn;
+    if (s->fired == 100)
+        loop_stop(s->loop);
+    nanosleep(&millisecond, NULL);
+}
+
+/* Many timers of one instant, each of which takes a millisecond: no turn runs more of them than its
+ * budget holds, and those that wait may still be stopped, armed anew or freed. */
+static void test_a_storm_of_timers_is_spread(void **state)
+{
+    static struct storm_timer args[STORM];
+    struct storm s = {.loop = new_loop()};
+    (void)state;
+    for (int i = 0; i < STORM; i++) {
+        args[i] = (struct storm_timer){&s, i};
+        s.timers[i] = timer_new(s.loop, on_storm, &args[i]);
+        timer_arm(s.timers[i], 0);
+    }
+    /* all are due in the first turn */
+    usleep(1000);
+    loop_run(s.loop);
+    int fired = s.fired;
+    assert_true(fired < STORM);
+    assert_in_range(s.most, 1, PER_TURN + 1);
+    assert_true(s.turns >= fired / (PER_TURN + 1));
+    for (int i = 0; i < STORM; i++) {
+        assert_int_equal(timer_is_armed(s.timers[i]), !s.has_fired[i]);
+        assert_int_equal(timer_left(s.timers[i]), 0);
+        if (i % 3 == 0)
+            timer_arm(s.timers[i], 3600 * USEC_PER_SEC);
+        else if (i % 3 == 1)
+            timer_stop(s.timers[i]);
+        else
+            timer_free(&s.timers[i]);
+    }
+    spin_some(s.loop);
+    assert_int_equal(s.fired, fired);
+    assert_true(timer_left(s.timers[0]) > 3500 * USEC_PER_SEC);
+    assert_false(timer_is_armed(s.timers[1]));
+    for (int i = 0; i < STORM; i++)
+        timer_free(&s.timers[i]);
+    loop_free(&s.loop);
+}
+
 enum { INSISTENT = 4, WAKES = 3 * INSISTENT };
 
 static bool enough_wakes(void *arg)
@@ -327,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
         cmocka_unit_test(test_long_turns_starve_nobody),
         cmocka_unit_test(test_long_deferred_work_is_spread),
+        cmocka_unit_test(test_a_storm_of_timers_is_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

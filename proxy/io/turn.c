@@ -1,0 +1,140 @@
+#include "io/turn.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define BUDGET (10 * USEC_PER_MS)
+
+enum { ROUNDS = 4 };
+
+struct doomed {
+    struct link link;
+    void *block;
+    void (*destroy)(void *block);
+};
+
+void turn_init(struct turn *t, usec (*clock)(void *arg), void *arg)
+{
+    link_init(&t->due);
+    link_init(&t->ready);
+    link_init(&t->deferred);
+    link_init(&t->doomed);
+    t->clock = clock;
+    t->arg = arg;
+}
+
+void deferred_init(struct deferred *d, defer_fn *fn, void *arg)
+{
+    link_init(&d->link);
+    d->fn = fn;
+    d->arg = arg;
+}
+
+void deferred_cancel(struct deferred *d)
+{
+    link_remove(&d->link);
+}
+
+static void queue(struct link *list, struct deferred *d)
+{
+    if (link_is_alone(&d->link))
+        list_push_back(list, &d->link);
+}
+
+void turn_queue_due(struct turn *t, struct deferred *d)
+{
+    queue(&t->due, d);
+}
+
+void turn_queue_ready(struct turn *t, struct deferred *d)
+{
+    queue(&t->ready, d);
+}
+
+void turn_defer(struct turn *t, struct deferred *d)
+{
+    queue(&t->deferred, d);
+}
+
+void turn_free_later(struct turn *t, void *p, void (*destroy)(void *p))
+{
+    struct doomed *d = NEW(struct doomed);
+    d->block = p;
+    d->destroy = destroy;
+    list_push_back(&t->doomed, &d->link);
+}
+
+bool turn_is_spent(const struct turn *t, usec began)
+{
+    return t->clock(t->arg) - began > BUDGET;
+}
+
+bool turn_has_work(const struct turn *t)
+{
+    return !link_is_alone(&t->due) || !link_is_alone(&t->ready) || !link_is_alone(&t->deferred) ||
+           !link_is_alone(&t->doomed);
+}
+
+static void move_all(struct link *from, struct link *to)
+{
+    while (!link_is_alone(from)) {
+        struct link *l = from->next;
+        link_remove(l);
+        list_push_back(to, l);
+    }
+}
+
+/* Runs the list until it is empty or the budget is spent. */
+static bool run(const struct turn *t, struct link *list, usec began)
+{
+    while (!link_is_alone(list)) {
+        struct deferred *d = CONTAINER(list->next, struct deferred, link);
+        link_remove(&d->link);
+        d->fn(d->arg);
+        if (turn_is_spent(t, began))
+            break;
+    }
+    return link_is_alone(list);
+}
+
+/* Runs what is deferred now; what these calls defer is left for the next round. False: the budget
+ * is spent, and what was not reached is first in the list again. */
+static bool run_round(struct turn *t, usec began)
+{
+    struct link round;
+    link_init(&round);
+    move_all(&t->deferred, &round);
+    bool all = run(t, &round, began);
+    move_all(&t->deferred, &round);
+    move_all(&round, &t->deferred);
+    return all;
+}
+
+static void free_doomed(struct turn *t)
+{
+    while (!link_is_alone(&t->doomed)) {
+        struct doomed *d = CONTAINER(t->doomed.next, struct doomed, link);
+        link_remove(&d->link);
+        d->destroy(d->block);
+        free(d);
+    }
+}
+
+void turn_end(struct turn *t)
+{
+    (void)run(t, &t->due, t->clock(t->arg));
+    (void)run(t, &t->ready, t->clock(t->arg));
+    usec began = t->clock(t->arg);
+    for (int round = 0; round < ROUNDS && !link_is_alone(&t->deferred); round++)
+        if (!run_round(t, began))
+            break;
+    free_doomed(t);
+}
+
+void turn_run_out(struct turn *t)
+{
+    while (!link_is_alone(&t->deferred))
+        (void)run_round(t, t->clock(t->arg));
+    free_doomed(t);
+}
