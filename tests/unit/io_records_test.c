@@ -1,6 +1,8 @@
 /* TLS records without data: a peer that speaks raw OpenSSL floods a transport of ours. */
 #include "io_tls_help.h"
 
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
 #include <sys/ioctl.h>
 
 #include "base/caps.h"
@@ -125,7 +127,7 @@ static ssize_t read_all(struct raw *r, size_t n, struct err *err)
 {
     char out[16384];
     ssize_t got = 0, sum = 0;
-    for (int i = 0; i < 200 && sum < (ssize_t)n && got >= 0; i++) {
+    for (int i = 0; i < 1000 && sum < (ssize_t)n && got >= 0; i++) {
         got = r->t->ops->read(r->t, out, sizeof out, err);
         sum += got > 0 ? got : 0;
     }
@@ -227,6 +229,132 @@ static void test_renegotiation_is_refused(void **state)
     assert_int_equal(SSL_do_handshake(r.peer), -1);
     assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_NO_RENEGOTIATION);
     raw_end(&r);
+}
+
+/* ---- records that OpenSSL does not write: made by hand, with the secret it tells ---- */
+
+static unsigned char client_secret[32];
+
+static void note_secret(const SSL *ssl, const char *line)
+{
+    static const char label[] = "CLIENT_TRAFFIC_SECRET_0 ";
+    const char *secret = strrchr(line, ' ');
+    (void)ssl;
+    if (strncmp(line, label, strlen(label)) != 0)
+        return;
+    for (size_t i = 0; i < sizeof client_secret; i++)
+        assert_int_equal(sscanf(secret + 1 + 2 * i, "%2hhx", &client_secret[i]), 1);
+}
+
+/* RFC 8446 7.1 */
+static void derive(const char *label, unsigned char *out, size_t n)
+{
+    unsigned char info[32] = {0, (unsigned char)n, (unsigned char)(6 + strlen(label))};
+    char digest[] = "SHA256";
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    memcpy(info + 3, "tls13 ", 6);
+    memcpy(info + 9, label, strlen(label));
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, client_secret, sizeof client_secret),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, 10 + strlen(label)),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    assert_int_equal(EVP_KDF_derive(ctx, out, n, params), 1);
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+}
+
+static void add_record(struct buf *to, unsigned number, int type, const char *text, size_t n)
+{
+    unsigned char key[16], iv[12], inner[64], out[64], tag[16];
+    unsigned char header[5] = {23, 3, 3, 0, (unsigned char)(n + 1 + sizeof tag)};
+    int len;
+    derive("key", key, sizeof key);
+    derive("iv", iv, sizeof iv);
+    iv[11] ^= (unsigned char)number;
+    iv[10] ^= (unsigned char)(number >> 8);
+    memcpy(inner, text, n);
+    inner[n] = (unsigned char)type;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, key, iv), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &len, header, sizeof header), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, out, &len, inner, (int)n + 1), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(ctx, out + len, &len), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, sizeof tag, tag), 1);
+    EVP_CIPHER_CTX_free(ctx);
+    assert_true(buf_append(to, header, 5) && buf_append(to, out, n + 1) && buf_append(to, tag, 16));
+}
+
+/* user_canceled: the one that TLS 1.3 has left */
+static const char warning[] = "\1\132";
+
+struct pattern {
+    int type;
+    const char *text;
+    size_t n;
+    int times;
+    /* after each so many: another record; 0: none */
+    int also_type;
+    const char *also;
+    size_t also_n;
+    bool accepted;
+};
+
+static const struct pattern patterns[] = {
+    {SSL3_RT_APPLICATION_DATA, "", 0, 30, 0, NULL, 0, true},
+    {SSL3_RT_APPLICATION_DATA, "", 0, 200, 0, NULL, 0, false},
+    {SSL3_RT_ALERT, warning, 2, 3, 0, NULL, 0, true},
+    {SSL3_RT_ALERT, warning, 2, 200, 0, NULL, 0, false},
+    /* Data in between resets what OpenSSL counts, but not what we count. */
+    {SSL3_RT_ALERT, warning, 2, 3, SSL3_RT_APPLICATION_DATA, "x", 1, true},
+    {SSL3_RT_ALERT, warning, 2, 200, SSL3_RT_APPLICATION_DATA, "x", 1, false},
+    {SSL3_RT_APPLICATION_DATA, "", 0, 200, SSL3_RT_APPLICATION_DATA, "x", 1, true},
+    /* A ticket in fragments of an octet; the message is larger than all of them. */
+    {SSL3_RT_HANDSHAKE, "\4", 1, 1, SSL3_RT_HANDSHAKE, "\0", 1, true},
+    {SSL3_RT_HANDSHAKE, "\4", 1, 200, SSL3_RT_HANDSHAKE, "\1", 1, false},
+};
+
+static void play_pattern(struct raw *r, const struct pattern *p)
+{
+    struct err err = {0};
+    struct buf all;
+    unsigned number = 0;
+    bool is_data = p->type != SSL3_RT_HANDSHAKE;
+    buf_init(&all, 1 << 20);
+    for (int i = 0; i < p->times; i++) {
+        add_record(&all, number++, p->type, p->text, p->n);
+        if (p->also_type)
+            add_record(&all, number++, p->also_type, p->also, p->also_n);
+    }
+    if (is_data)
+        add_record(&all, number++, SSL3_RT_APPLICATION_DATA, "end", 3);
+    assert_int_equal(send(r->fd, buf_view(&all).data, all.len, 0), (ssize_t)all.len);
+    buf_free(&all);
+    size_t want = is_data ? 3 + (p->also_type ? (size_t)p->times : 0) : 1;
+    ssize_t got = read_all(r, want, &err);
+    if (p->accepted)
+        assert_int_equal(got, is_data ? (ssize_t)want : 0);
+    else
+        assert_int_equal(got, -1);
+    assert_int_equal(err.kind == ERR_TLS, !p->accepted);
+}
+
+static void test_empty_records_warnings_and_fragments(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        struct raw r;
+        raw_begin(&r, false, TLS1_3_VERSION);
+        SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(r.peer), note_secret);
+        assert_int_equal(SSL_set_ciphersuites(r.peer, "TLS_AES_128_GCM_SHA256"), 1);
+        raw_shake_hands(&r);
+        play_pattern(&r, &patterns[i]);
+        raw_end(&r);
+    }
 }
 
 /* ---- before the handshake is done ---- */
@@ -371,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_a_flood_ends_at_once),
         cmocka_unit_test(test_data_earns_key_updates),
         cmocka_unit_test(test_renegotiation_is_refused),
+        cmocka_unit_test(test_empty_records_warnings_and_fragments),
         cmocka_unit_test(test_hellos_have_a_bound),
         cmocka_unit_test(test_small_records_take_turns),
     };
