@@ -46,9 +46,9 @@
 #define CAP_PROXY_LINE 107
 /* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
 #define CAP_PROXY_HEADER 4096
-/* refused clients that have not hung up: each holds a descriptor */
+/* Connections that have not hung up after our last words, each with a descriptor: of refused
+ * clients, and of clients that were said goodbye to. */
 #define CAP_LINGERING_REFUSED 64
-/* clients that were said goodbye to and have not hung up */
 #define CAP_LINGERING_LEFT 256
 /* addresses per listener whose messages are counted when no client of theirs is here */
 #define CAP_RATE_ADDRESSES 4096
@@ -69,7 +69,7 @@
 #define CAP_USERS 5000
 /* of one admin address; */
 #define CAP_ADMIN_CONNECTIONS 64
-/* ... from one client: a reverse proxy is one too; one more, and the oldest ends */
+/* ... from one client: a reverse proxy is one, too. One connection more, and the oldest ends. */
 #define CAP_ADMIN_PER_ADDRESS 32
 /* octets of one request's head, and of what the HTTP library keeps beside it */
 #define CAP_ADMIN_REQUEST (16 * 1024)

@@ -111,7 +111,6 @@ int main(int argc, char **argv)
         return attack_server(atoi(argv[2]), strtoul(argv[3], NULL, 10));
     if (argc == 5 && strcmp(argv[1], "server") == 0)
         attack_clients(argv[2], strcmp(argv[3], "tickets") == 0, strtoul(argv[4], NULL, 10));
-    fprintf(stderr,
-            "usage: tls_flood client PORT OCTETS | server CERT keyupdates|tickets OCTETS\n");
+    fputs("usage: tls_flood client PORT OCTETS | server CERT keyupdates|tickets OCTETS\n", stderr);
     return 2;
 }

@@ -98,7 +98,7 @@ struct sim_plan {
     bool must_finish;
     /* what is wrong where, for a person; or NULL */
     const char *notes;
-    /* one call at a turn's end, as the turn's budgets see it: the clock stands still */
+    /* what a turn's budgets take one call for; the clock stands still */
     usec work_takes;
     /* SIGTERM at this point of the history; 0: when all clients are done */
     usec drain_at;
