@@ -211,6 +211,10 @@ struct admin_config {
     /* n 0: there is no admin address */
     struct addresses address;
     struct networks allow;
+    /* The names and addresses under which the page may be asked for. */
+    struct strings hosts;
+    /* Then hosts are this machine's names, and each of its addresses counts as one of them. */
+    bool hosts_are_default;
 };
 
 struct config {

@@ -65,3 +65,33 @@ char *hostname_default(void)
     return host_name_is_valid(slice_of(name)) ? hostname_complete(name, "/etc/hosts")
                                               : mem_string("localhost");
 }
+
+static void add_name(struct strings *names, struct slice name)
+{
+    if (name.len == 0)
+        return;
+    for (size_t i = 0; i < names->n; i++)
+        if (slice_is_word(name, names->items[i]))
+            return;
+    names->items = mem_resize(names->items, (names->n + 1) * sizeof *names->items);
+    names->items[names->n++] = slice_string(name);
+}
+
+/* An address has no shorter form: it is another address. */
+static void add_name_and_label(struct strings *names, const char *name)
+{
+    struct addr a;
+    struct slice whole = slice_of(name);
+    add_name(names, whole);
+    if (!addr_parse(whole, &a))
+        add_name(names, slice_head(whole, slice_find(whole, '.')));
+}
+
+void hostname_names(const char *own, struct strings *names)
+{
+    char *system = hostname_default();
+    add_name_and_label(names, own);
+    add_name_and_label(names, system);
+    add_name(names, slice_of("localhost"));
+    free(system);
+}

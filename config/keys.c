@@ -37,11 +37,12 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
                         "any [listen] there is one with these defaults."},
     [SECTION_SERVER] = {"server", false, "The program itself."},
     [SECTION_LOG] = {"log", false, "What is told, and where."},
-    [SECTION_ADMIN] =
-        {"admin", false,
-         "An HTTP address for people and monitoring: / status page, /status.json, /metrics "
-         "(Prometheus), /livez, /readyz. "
-         "While it is on, each account is proven by a login at least once per reprobe."},
+    [SECTION_ADMIN] = {"admin", false,
+                       "An HTTP address for people and monitoring: / status page, /status.json, "
+                       "/metrics (Prometheus), /livez, /readyz "
+                       "(every account can send), /readyz?account=NAME, and /acceptz for balancers "
+                       "(clients may come here). While it is on, each account is proven by a login "
+                       "at least once per reprobe."},
 };
 
 static const struct word tls_words[] = {{"verify", TLS_VERIFY},
@@ -304,6 +305,10 @@ static const struct key keys[] = {
      .help = "Addresses with ports for HTTP; none: off."},
     {ADMIN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks that are answered; anyone else is closed without a word."},
+    {ADMIN("hosts", hosts), .type = &type_hosts, .sample = "gateway.example.com 192.168.1.2",
+     .help = "Names and addresses that / and /status.json may be asked for by (the Host of a "
+             "request); any other gets 421. None: this "
+             "machine's names and addresses."},
 };
 
 size_t keys_count(void)

@@ -87,6 +87,10 @@ static void complete(struct loading *l)
         server->hostname = hostname_default();
     if (!server->state_dir)
         server->state_dir = default_state_dir();
+    struct admin_config *admin = &l->config->admin;
+    admin->hosts_are_default = admin->hosts.n == 0;
+    if (admin->hosts_are_default)
+        hostname_names(server->hostname, &admin->hosts);
 }
 
 /* --- the file --- */

@@ -88,6 +88,9 @@ char *read_secret_file(struct loading *l, const struct section *s, const char *k
 void load_users(struct loading *l, const struct section *s);
 void users_clear(struct users *users);
 
+/* Adds the names by which this machine is known: `own` (of [server] hostname), the system's, each
+ * also without its domain, and localhost. */
+void hostname_names(const char *own, struct strings *names);
 /* hostname.c; both give. */
 char *hostname_default(void);
 /* with a dot, where the file knows one; else a copy */

@@ -121,6 +121,8 @@ static void check_admin(struct loading *l, const struct section *s)
         return;
     if (is_given(s, "allow") && c->address.n == 0)
         advise(l, s, "allow", "without effect: there is no address");
+    if (is_given(s, "hosts") && c->address.n == 0)
+        advise(l, s, "hosts", "without effect: there is no address");
     for (size_t i = 0; i < c->address.n; i++) {
         check_collisions(l, s, &c->address.items[i], 0);
         for (size_t j = 0; j < i; j++)

@@ -92,7 +92,7 @@ extern const struct value_type type_text, type_path, type_secret, type_secret_fi
 extern const struct value_type type_command;
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks,
     type_ports, type_pins, type_senders;
-extern const struct value_type type_proxy, type_names;
+extern const struct value_type type_proxy, type_names, type_hosts;
 /* presets.c */
 extern const struct value_type type_provider;
 /* values_mail.c */

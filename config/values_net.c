@@ -375,6 +375,26 @@ static int parse_names(const struct key *key, struct slice text, void *field, st
     return refuse_empty(list->n, err);
 }
 
+/* --- names and addresses of hosts --- */
+
+static int parse_hosts(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct strings *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        char *host = host_parse(item);
+        if (!host) {
+            err_set(err, ERR_INVALID,
+                    "\"%.*s\" is neither a host name nor an IP address, without port", SHOWN(item));
+            return -1;
+        }
+        LIST_GROW(list);
+        list->items[list->n++] = host;
+    }
+    return refuse_empty(list->n, err);
+}
+
 const struct value_type type_host = {.parse = parse_host, .clear = string_clear};
 const struct value_type type_helo = {.parse = parse_helo, .clear = string_clear};
 const struct value_type type_address = {.parse = parse_address};
@@ -382,5 +402,6 @@ const struct value_type type_addresses = {.parse = parse_addresses, .clear = cle
 const struct value_type type_networks = {.parse = parse_networks, .clear = clear_networks};
 const struct value_type type_ports = {.parse = parse_ports, .clear = clear_ports};
 const struct value_type type_pins = {.parse = parse_pins, .clear = clear_pins};
+const struct value_type type_hosts = {.parse = parse_hosts, .clear = clear_strings};
 const struct value_type type_names = {.parse = parse_names, .clear = clear_strings};
 const struct value_type type_senders = {.parse = parse_senders, .clear = clear_strings};

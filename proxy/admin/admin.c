@@ -79,6 +79,14 @@ static void copy_allow(struct snapshot *s, const struct networks *allow)
         s->allow.items[i] = allow->items[i];
 }
 
+static void copy_hosts(struct snapshot *s, const struct admin_config *config)
+{
+    s->own_addresses = config->hosts_are_default;
+    s->hosts.items = mem_alloc((config->hosts.n + 1) * sizeof *s->hosts.items);
+    for (s->hosts.n = 0; s->hosts.n < config->hosts.n; s->hosts.n++)
+        s->hosts.items[s->hosts.n] = mem_string(config->hosts.items[s->hosts.n]);
+}
+
 static void make_nonce(struct loop *loop, char out[33])
 {
     unsigned char bytes[16];
@@ -96,6 +104,7 @@ static void publish(struct admin *a)
     s->wall_ms = loop_wall_ms(a->io->loop);
     s->started_ms = a->started_ms;
     s->draining = a->source.draining(a->source.ctx);
+    s->listening = a->source.listening(a->source.ctx);
     s->reloads = a->reloads;
     for (size_t i = 0; i < TURNS; i++)
         s->longest_turn = a->turns[i] > s->longest_turn ? a->turns[i] : s->longest_turn;
@@ -107,6 +116,7 @@ static void publish(struct admin *a)
     }
     add_listeners(a, s, config);
     copy_allow(s, &config->admin.allow);
+    copy_hosts(s, &config->admin);
     tally_copy(&s->tally, &a->tally);
     snapshot_warn(s);
     published_set(a->snapshots, s);
@@ -261,6 +271,12 @@ void admin_reloaded(struct admin *a, bool good)
         a->reloads.bad++;
     }
     publish_soon(a);
+}
+
+void admin_draining(struct admin *a)
+{
+    if (is_on(a))
+        publish(a);
 }
 
 void admin_network_changed(struct admin *a)

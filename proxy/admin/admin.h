@@ -1,6 +1,6 @@
-/* The admin address (PRODUCT [admin], 8): status page, /status.json, /metrics, /livez, /readyz.
- * Counts always, so that a reload that turns it on has something to show; listens and proves
- * accounts only where the configuration has an address.
+/* The admin address (PRODUCT [admin], 8): status page, /status.json, /metrics, /livez, /readyz,
+ * /acceptz. Counts always, so that a reload that turns it on has something to show; listens and
+ * proves accounts only where the configuration has an address.
  *
  * The loop publishes a snapshot every second, and a moment after something happened; HTTP threads
  * answer from it and touch nothing else. While it is on, an account whose knowledge nears the age
@@ -25,6 +25,7 @@ struct admin_source {
     /* of its certificate, Unix seconds; 0: it shows none */
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
+    bool (*listening)(void *ctx);
     void *ctx;
 };
 
@@ -53,6 +54,8 @@ struct admin_ended {
 };
 void admin_message(struct admin *admin, const struct admin_ended *m);
 void admin_reloaded(struct admin *admin, bool good);
+/* balancers must know at once */
+void admin_draining(struct admin *admin);
 /* what is known is worth nothing any more */
 void admin_network_changed(struct admin *admin);
 

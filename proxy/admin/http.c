@@ -18,8 +18,6 @@
 
 /* seconds a connection may be idle */
 #define SILENCE 10
-/* a loop that published nothing for so long does not live */
-#define STANDSTILL (15 * USEC_PER_SEC)
 
 /* The library lets in more than we do, for a connection that was shut lives on until its thread has
  * seen that. */
@@ -43,6 +41,14 @@ static usec monotonic(void)
 }
 
 /* ---- answers ---- */
+
+/* What a client asked. Borrows from the library for as long as it answers. */
+struct question {
+    const struct snapshot *s;
+    usec now;
+    /* of the query; NULL: not given */
+    const char *account;
+};
 
 struct answer {
     unsigned status;
@@ -77,26 +83,25 @@ static void take(struct answer *a, struct out *o, const char *type)
     out_free(o);
 }
 
-static void answer_page(const struct snapshot *s, usec now, struct answer *a)
+static void answer_page(const struct question *q, struct answer *a)
 {
     struct out o;
-    (void)now;
     out_init(&o);
-    page_write(s, &o);
+    page_write(q->s, &o);
     take(a, &o, "text/html; charset=utf-8");
 }
 
-static void answer_metrics(const struct snapshot *s, usec now, struct answer *a)
+static void answer_metrics(const struct question *q, struct answer *a)
 {
     struct out o;
     out_init(&o);
-    metrics_write(s, now, &o);
+    metrics_write(q->s, q->now, &o);
     take(a, &o, "text/plain; version=0.0.4; charset=utf-8");
 }
 
-static void answer_status(const struct snapshot *s, usec now, struct answer *a)
+static void answer_status(const struct question *q, struct answer *a)
 {
-    a->text = status_json(s, now);
+    a->text = status_json(q->s, q->now);
     if (!a->text) {
         say(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "the status cannot be written");
         return;
@@ -106,41 +111,100 @@ static void answer_status(const struct snapshot *s, usec now, struct answer *a)
     a->len = strlen(a->text);
 }
 
-static void answer_live(const struct snapshot *s, usec now, struct answer *a)
+static void say_whether(struct answer *a, bool good, const char *words)
 {
-    bool lives = now - s->made < STANDSTILL;
-    say(a, lives ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
-        lives ? "alive" : "the event loop stands still");
+    say(a, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, words);
 }
 
-static void answer_ready(const struct snapshot *s, usec now, struct answer *a)
+static void answer_live(const struct question *q, struct answer *a)
+{
+    bool lives = snapshot_is_alive(q->s, q->now);
+    say_whether(a, lives, lives ? "alive" : "the event loop stands still");
+}
+
+static void answer_ready(const struct question *q, struct answer *a)
 {
     char why[400];
-    bool ready = snapshot_is_ready(s, now, why, sizeof why);
-    say(a, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);
+    if (q->account && !snapshot_has_account(q->s, q->account)) {
+        say(a, MHD_HTTP_NOT_FOUND, "there is no account of this name");
+        return;
+    }
+    bool ready = snapshot_is_ready(q->s, q->account, q->now, why, sizeof why);
+    say_whether(a, ready, why);
 }
 
-static const struct {
-    const char *path;
-    void (*answer)(const struct snapshot *s, usec now, struct answer *a);
-} places[] = {{"/", answer_page},
-              {"/status.json", answer_status},
-              {"/metrics", answer_metrics},
-              {"/livez", answer_live},
-              {"/readyz", answer_ready}};
+static void answer_accepting(const struct question *q, struct answer *a)
+{
+    char why[400];
+    bool accepting = snapshot_is_accepting(q->s, q->now, why, sizeof why);
+    say_whether(a, accepting, why);
+}
 
-static bool answer(const struct snapshot *s, const char *path, struct answer *a)
+/* What tells who writes to whom is guarded: no page of another site may read it through a browser
+ * that is allowed here, by a name of its own that it lets point to this machine. */
+static const struct place {
+    const char *path;
+    void (*answer)(const struct question *q, struct answer *a);
+    bool guarded;
+} places[] = {
+    {"/", answer_page, true},
+    {"/status.json", answer_status, true},
+    {"/metrics", answer_metrics, false},
+    {"/livez", answer_live, false},
+    {"/readyz", answer_ready, false},
+    {"/acceptz", answer_accepting, false},
+};
+
+static const struct place *find_place(const char *path)
 {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-        if (strcmp(path, places[i].path) == 0) {
-            places[i].answer(s, monotonic(), a);
-            return true;
-        }
-    say(a, MHD_HTTP_NOT_FOUND, "there is / and /status.json, /metrics, /livez, /readyz");
-    return false;
+        if (strcmp(path, places[i].path) == 0)
+            return &places[i];
+    return NULL;
 }
 
 /* ---- the library's side ---- */
+
+struct host_check {
+    const struct snapshot *s;
+    bool foreign;
+};
+
+static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct host_check *check = ctx;
+    (void)kind;
+    if (ascii_equal_fold(name, MHD_HTTP_HEADER_HOST) && value && *value &&
+        !snapshot_has_host(check->s, slice_of(value)))
+        check->foreign = true;
+    return MHD_YES;
+}
+
+/* A client that sends no Host is no browser. Of several each must be ours. */
+static bool host_is_foreign(struct MHD_Connection *connection, const struct snapshot *s)
+{
+    struct host_check check = {.s = s};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, check_header, &check);
+    return check.foreign;
+}
+
+static void answer(struct MHD_Connection *connection, const char *path, const struct snapshot *s,
+                   struct answer *a)
+{
+    struct question q = {.s = s, .now = monotonic()};
+    const struct place *place = find_place(path);
+    q.account = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "account");
+    if (!place)
+        say(a, MHD_HTTP_NOT_FOUND,
+            "there is / and /status.json, /metrics, /livez, /readyz, /acceptz");
+    else if (place->guarded && host_is_foreign(connection, s))
+        say(a, MHD_HTTP_MISDIRECTED_REQUEST,
+            "not under this name: [admin] hosts says by which names and addresses this page may be "
+            "asked for");
+    else
+        place->answer(&q, a);
+}
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct answer *a,
                                    const struct snapshot *s)
@@ -230,7 +294,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return MHD_NO;
     const struct snapshot *s = edition_value(edition);
     if (reads)
-        answer(s, url, &a);
+        answer(connection, url, s, &a);
     else
         say(&a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
     enum MHD_Result result = send_answer(connection, &a, s);

@@ -192,7 +192,7 @@ static void standing(const struct snapshot *s, usec now, struct out *o)
               s->accounts[i].standing == STANDING_AUTH_REFUSED);
     family(o, "smtp_detour_ready", "gauge",
            "1 if every account has a port that was proven within its reprobe, as /readyz says.");
-    whole(o, "smtp_detour_ready", NULL, snapshot_is_ready(s, now, why, sizeof why));
+    whole(o, "smtp_detour_ready", NULL, snapshot_is_ready(s, NULL, now, why, sizeof why));
 }
 
 static void sessions(const struct snapshot *s, struct out *o)

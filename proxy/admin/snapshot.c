@@ -2,12 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/text.h"
 #include "base/mem.h"
 #include "config/presets.h"
+#include "io/listener.h"
 #include "upstream/rung.h"
 
+#define STANDSTILL (15 * USEC_PER_SEC)
 /* proofs are made once a second at most: less could never be kept up */
 #define LEAST_VALIDITY (2 * USEC_PER_SEC)
 
@@ -19,6 +22,9 @@ void snapshot_free(void *snapshot)
     free(s->accounts);
     free(s->listeners);
     free(s->allow.items);
+    for (size_t i = 0; i < s->hosts.n; i++)
+        free(s->hosts.items[i]);
+    free(s->hosts.items);
     tally_free(&s->tally);
     free(s);
 }
@@ -94,7 +100,28 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     add_notes(v, cfg);
 }
 
-bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t size)
+bool snapshot_is_alive(const struct snapshot *s, usec now)
+{
+    return now - s->made < STANDSTILL;
+}
+
+static bool is_named(const struct account_view *a, const char *name)
+{
+    char cleaned[sizeof a->name];
+    text_clean(cleaned, sizeof cleaned, slice_of(name));
+    return strcmp(a->name, cleaned) == 0;
+}
+
+bool snapshot_has_account(const struct snapshot *s, const char *name)
+{
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (is_named(&s->accounts[i], name))
+            return true;
+    return false;
+}
+
+bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, char *why,
+                       size_t size)
 {
     if (s->draining) {
         snprintf(why, size, "shutting down");
@@ -102,7 +129,7 @@ bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t siz
     }
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
-        if (a->works && now <= a->fresh_until)
+        if ((a->works && now <= a->fresh_until) || (account && !is_named(a, account)))
             continue;
         const char *what = a->standing == STANDING_AUTH_REFUSED ? "the credentials are refused"
                            : a->standing == STANDING_NO_PORT    ? "no port works"
@@ -113,4 +140,39 @@ bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t siz
     }
     snprintf(why, size, "ready");
     return true;
+}
+
+bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t size)
+{
+    const char *what = s->draining                  ? "shutting down"
+                       : !s->listening              ? "no socket takes clients"
+                       : !snapshot_is_alive(s, now) ? "the event loop stands still"
+                                                    : NULL;
+    snprintf(why, size, "%s", what ? what : "accepting");
+    return !what;
+}
+
+/* Without brackets and port: "gateway:8025", "[::1]:8025". */
+static struct slice without_port(struct slice host)
+{
+    size_t close = slice_find(host, ']');
+    if (slice_starts(host, "[") && close < host.len)
+        return slice_head(host, close + 1);
+    return slice_head(host, slice_find(host, ':'));
+}
+
+bool snapshot_has_host(const struct snapshot *s, struct slice host)
+{
+    struct addr asked, known;
+    struct slice bare = without_port(slice_trim(host));
+    bool is_address = addr_parse(bare, &asked);
+    if (bare.len > 1 && bare.data[bare.len - 1] == '.')
+        bare.len--;
+    for (size_t i = 0; i < s->hosts.n; i++) {
+        struct slice name = slice_of(s->hosts.items[i]);
+        if (is_address ? addr_parse(name, &known) && addr_equal(&asked, &known)
+                       : slice_is_word(bare, s->hosts.items[i]))
+            return true;
+    }
+    return is_address && s->own_addresses && listener_address_is_ours(&asked);
 }

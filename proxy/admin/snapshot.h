@@ -69,6 +69,8 @@ struct snapshot {
     /* for the page's style, unpredictable */
     char nonce[33];
     bool draining;
+    /* at least one socket takes clients */
+    bool listening;
     /* in the last minute */
     usec longest_turn;
     struct reloads reloads;
@@ -80,6 +82,9 @@ struct snapshot {
     struct warning warnings[SNAPSHOT_WARNINGS];
     size_t nwarnings;
     struct networks allow;
+    /* As [admin] hosts; with own_addresses each address of this machine is one, too. */
+    struct strings hosts;
+    bool own_addresses;
 };
 
 void snapshot_free(void *snapshot);
@@ -92,9 +97,21 @@ usec snapshot_validity(const struct upstream_config *cfg);
 /* Loop time of the newest proof among the ports that work; 0: none. */
 usec snapshot_proven(const struct account *a);
 
-/* Whether this snapshot, looked at now (monotonic clock), says that mail can go out. why: what is
- * missing, for a person. */
-bool snapshot_is_ready(const struct snapshot *s, usec now, char *why, size_t size);
+/* A loop that published nothing for so long does not live. */
+bool snapshot_is_alive(const struct snapshot *s, usec now);
+/* Whether this snapshot, looked at now (monotonic clock), says that mail of every account can go
+ * out; with `account` (not NULL) that one's, which must be there. why: what is missing, for a
+ * person. */
+bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, char *why,
+                       size_t size);
+bool snapshot_has_account(const struct snapshot *s, const char *name);
+/* Whether this instance can answer a client truthfully. That some account cannot send is no reason:
+ * another instance would fare no better, and the client hears so in the reply to its own
+ * message. */
+bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t size);
+/* Whether the page may be asked for under this name: the Host of a request, with or without a
+ * port. */
+bool snapshot_has_host(const struct snapshot *s, struct slice host);
 
 /* "3 minutes"; returns out. */
 #define SPAN_TEXT 32

@@ -100,7 +100,7 @@ static json_t *warnings_json(const struct snapshot *s)
 char *status_json(const struct snapshot *s, usec now)
 {
     char why[400];
-    bool ready = snapshot_is_ready(s, now, why, sizeof why);
+    bool ready = snapshot_is_ready(s, NULL, now, why, sizeof why);
     json_t *all =
         json_pack("{s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "accounts",
                   accounts_json(s), "version", VERSION, "time", (json_int_t)(s->wall_ms / 1000),

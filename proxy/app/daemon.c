@@ -257,6 +257,7 @@ static void terminate(void *ctx)
     supervision_stopping(d->supervision, d->config->server.drain_timeout);
     log_say(d->io.log, LOG_INFO, "shutting down: no new clients, running messages finish");
     listeners_free(&d->listeners);
+    admin_draining(d->admin);
     timer_arm(d->drain_timer, d->config->server.drain_timeout);
     relay_drain(d->relay, drained, d);
 }
@@ -340,8 +341,8 @@ static int start(struct daemon *d)
         return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
-    d->watched =
-        (struct watched){&d->config, &d->accounts, &d->certificates, &d->relay, &d->draining};
+    d->watched = (struct watched){&d->config, &d->accounts,  &d->certificates,
+                                  &d->relay,  &d->listeners, &d->draining};
     d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);

@@ -32,6 +32,12 @@ static bool draining(void *ctx)
     return *((struct watched *)ctx)->draining;
 }
 
+static bool listening(void *ctx)
+{
+    const struct listeners *l = *((struct watched *)ctx)->listeners;
+    return l && listeners_count(l) > 0;
+}
+
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
     return admin_new(io, &(struct admin_source){.config = config,
@@ -39,6 +45,7 @@ struct admin *watch_begin(const struct io *io, struct watched *watched)
                                                 .clients = clients,
                                                 .expires = expires,
                                                 .draining = draining,
+                                                .listening = listening,
                                                 .ctx = watched});
 }
 

@@ -9,6 +9,7 @@
 #include "relay/report.h"
 
 struct certificates;
+struct listeners;
 struct relay;
 
 /* Where the daemon keeps what may be another after a reload. */
@@ -17,6 +18,8 @@ struct watched {
     struct accounts *const *accounts;
     struct certificates *const *certificates;
     struct relay *const *relay;
+    /* NULL while draining */
+    struct listeners *const *listeners;
     const bool *draining;
 };
 

@@ -151,6 +151,25 @@ int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err)
     return -1;
 }
 
+/* A socket can only be bound to an address of one's own, so that no list needs to be read, or
+ * kept. */
+bool listener_address_is_ours(const struct addr *at)
+{
+    struct sockaddr_storage sa;
+    struct addr any_port = *at;
+    any_port.port = 0;
+    if (addr_is_loopback(at))
+        return true;
+    if (at->family == ADDR_NONE || addr_is_any(at))
+        return false;
+    int fd = socket(at->family == ADDR_V6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool ours = bind(fd, (struct sockaddr *)&sa, sockaddr_from(&any_port, &sa)) == 0;
+    close(fd);
+    return ours;
+}
+
 struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx,
                                struct err *err)
 {

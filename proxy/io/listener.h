@@ -20,6 +20,9 @@ struct listener *listener_open(struct loop *loop, const struct addr *at, accept_
 /* The same without a loop, for a server that accepts on a thread of its own: gives a descriptor; -1
  * with err. *bound_r has the real port when 0 was asked for. */
 int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err) MUST_USE;
+/* Whether this machine has the address now, on any of its interfaces; the port is not looked at.
+ * Any thread may ask. */
+bool listener_address_is_ours(const struct addr *at);
 /* From the system's form; a mapped IPv4 address comes out as IPv4. */
 struct addr addr_from_sockaddr(const struct sockaddr *sa);
 /* Takes a TCP descriptor that listens already (socket activation). NULL: it is none, and stays the

@@ -230,6 +230,65 @@ def test_not_ready_without_a_port(stage):
     assert get(proxy.admin, "/livez")[0] == 200
 
 
+def test_one_broken_account_keeps_nobody_off_the_air(stage):
+    """/readyz says what an alert wants to know, of all accounts or of one; /acceptz whether a balancer may send clients here."""
+    proxy = with_admin(stage, stage.account([closed_port()], name="broken", senders="@broken.test") + stage.account([stage.upstream()], name="good"))
+    assert eventually(lambda: "no port works" in get(proxy.admin, "/readyz")[1])
+    assert eventually(lambda: get(proxy.admin, "/readyz?account=good")[0] == 200)
+    assert get(proxy.admin, "/acceptz")[:2] == (200, "accepting\n")
+    code, text, _ = get(proxy.admin, "/readyz?account=broken")
+    assert code == 503 and "broken" in text
+    code, text, _ = get(proxy.admin, "/readyz?account=nobody")
+    assert code == 404 and "no account" in text
+    assert get(proxy.admin, "/readyz?account=")[0] == 404
+    assert deliver(proxy, sender="a@good.test").startswith("250")
+
+
+def test_a_draining_instance_accepts_nobody(stage):
+    proxy = with_admin(stage, stage.account([stage.upstream()]))
+    assert get(proxy.admin, "/acceptz")[0] == 200
+    client = greet(proxy)
+    dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")  # a message under way holds the end up
+    proxy.process.terminate()
+    assert eventually(lambda: "shutting down" in proxy.log)
+    code, text, _ = get(proxy.admin, "/acceptz")
+    assert (code, text) == (503, "shutting down\n")
+    assert client.say(MAIL).startswith("250")
+    client.close()
+
+
+def asked_as(proxy, host, path="/"):
+    """The status code for a request with this Host; a list: several; None: without any."""
+    hosts = host if isinstance(host, list) else [host] if host is not None else []
+    head = "GET %s HTTP/1.%d\r\n" % (path, 1 if hosts else 0) + "".join("Host: %s\r\n" % h for h in hosts) + "Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", proxy.admin), 10) as s:
+        s.sendall(head.encode())
+        answer = b""
+        while part := s.recv(65536):
+            answer += part
+    return int(answer.split()[1])
+
+
+def test_a_page_of_another_name_is_refused(stage):
+    """A site whose name points to this machine must not read the page through its visitor's browser."""
+    proxy = with_admin(stage, stage.account([closed_port()]) + "[server]\nhostname = gateway.office.test\n")
+    for good in ("127.0.0.1:%d" % proxy.admin, "127.0.0.1", "localhost", "LOCALHOST:80", "localhost.", "[::1]:8025", "gateway.office.test", "gateway:8025",
+                 socket.gethostname(), None):
+        assert asked_as(proxy, good) == 200, good
+        assert asked_as(proxy, good, "/status.json") == 200, good
+    for bad in ("evil.test", "evil.test:%d" % proxy.admin, "localhost.evil.test", "192.0.2.1", "[2001:db8::1]", "127.0.0.1.evil.test", "[", "a b", ":80",
+                ["localhost", "evil.test"], ["evil.test", "localhost"]):
+        assert asked_as(proxy, bad) == 421, bad
+        assert asked_as(proxy, bad, "/status.json") == 421, bad
+        for path in ("/metrics", "/livez", "/acceptz", "/readyz"):
+            assert asked_as(proxy, bad, path) in (200, 503), bad
+
+
+def test_hosts_that_are_given_are_the_only_ones(stage):
+    proxy = with_admin(stage, stage.account([closed_port()]), "hosts = mail.office.test 192.0.2.1\n")
+    assert [asked_as(proxy, h) for h in ("mail.office.test:80", "192.0.2.1", "localhost", "127.0.0.1", None)] == [200, 200, 421, 421, 200]
+
+
 def test_readiness_follows_the_upstream(stage):
     upstream = stage.upstream()
     port = upstream.port

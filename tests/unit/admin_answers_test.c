@@ -89,23 +89,64 @@ static void readiness(void **state)
     char why[200];
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
-    assert_true(snapshot_is_ready(s, 100 * USEC_PER_SEC, why, sizeof why));
+    assert_true(snapshot_is_ready(s, NULL, 100 * USEC_PER_SEC, why, sizeof why));
     /* too old */
-    assert_false(snapshot_is_ready(s, 100 * USEC_PER_SEC + 1, why, sizeof why));
+    assert_false(snapshot_is_ready(s, NULL, 100 * USEC_PER_SEC + 1, why, sizeof why));
     assert_has(why, "too old");
     s->draining = true;
-    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    assert_false(snapshot_is_ready(s, NULL, 0, why, sizeof why));
     s->draining = false;
     /* every account must */
     add_account(s, "home", STANDING_AUTH_REFUSED);
-    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    assert_false(snapshot_is_ready(s, NULL, 0, why, sizeof why));
     assert_has(why, "home");
     assert_has(why, "credentials");
     a = &s->accounts[0];
     a->works = false;
     a->standing = STANDING_NO_PORT;
-    assert_false(snapshot_is_ready(s, 0, why, sizeof why));
+    assert_false(snapshot_is_ready(s, NULL, 0, why, sizeof why));
     assert_has(why, "work (smtp.work.example): no port works");
+    snapshot_free(s);
+}
+
+/* Of one account, whatever becomes of the rest. */
+static void readiness_of_one(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    char why[200];
+    (void)state;
+    add_account(s, "work", STANDING_WORKS);
+    add_account(s, "home", STANDING_NO_PORT);
+    assert_true(snapshot_is_ready(s, "work", 0, why, sizeof why));
+    assert_false(snapshot_is_ready(s, "work", 100 * USEC_PER_SEC + 1, why, sizeof why));
+    assert_has(why, "work");
+    assert_false(snapshot_is_ready(s, "home", 0, why, sizeof why));
+    assert_has(why, "home");
+    assert_true(snapshot_has_account(s, "home"));
+    assert_false(snapshot_has_account(s, "hom"));
+    assert_false(snapshot_has_account(s, ""));
+    s->draining = true;
+    assert_false(snapshot_is_ready(s, "work", 0, why, sizeof why));
+    snapshot_free(s);
+}
+
+static void acceptance(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    char why[200];
+    (void)state;
+    /* no other instance would fare better */
+    add_account(s, "work", STANDING_NO_PORT);
+    assert_true(snapshot_is_accepting(s, s->made + 14 * USEC_PER_SEC, why, sizeof why));
+    assert_string_equal(why, "accepting");
+    assert_false(snapshot_is_accepting(s, s->made + 15 * USEC_PER_SEC, why, sizeof why));
+    assert_string_equal(why, "the event loop stands still");
+    s->listening = false;
+    assert_false(snapshot_is_accepting(s, s->made, why, sizeof why));
+    assert_string_equal(why, "no socket takes clients");
+    s->draining = true;
+    assert_false(snapshot_is_accepting(s, s->made, why, sizeof why));
+    assert_string_equal(why, "shutting down");
     snapshot_free(s);
 }
 
@@ -306,9 +347,10 @@ static void a_busy_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters),      cmocka_unit_test(readiness),
-        cmocka_unit_test(warnings),      cmocka_unit_test(spans),
-        cmocka_unit_test(the_last_hour), cmocka_unit_test(nothing_hostile_gets_through),
+        cmocka_unit_test(counters),         cmocka_unit_test(readiness),
+        cmocka_unit_test(readiness_of_one), cmocka_unit_test(acceptance),
+        cmocka_unit_test(warnings),         cmocka_unit_test(spans),
+        cmocka_unit_test(the_last_hour),    cmocka_unit_test(nothing_hostile_gets_through),
         cmocka_unit_test(a_busy_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

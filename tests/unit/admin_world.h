@@ -86,6 +86,7 @@ static inline struct snapshot *a_snapshot(void)
     s->listeners[0] = (struct listener_shown){
         .name = "default", .address = "127.0.0.1:25", .clients = 1, .max_clients = 1000};
     s->nlisteners = 1;
+    s->listening = true;
     return s;
 }
 
