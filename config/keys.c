@@ -220,14 +220,15 @@ static const struct key keys[] = {
 
     /* [listen NAME] */
     {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
-     .help = "Addresses with ports to listen on; systemd: the sockets passed by socket activation, "
-             "systemd:NAME: those of that "
+     .help = "Addresses with ports to listen on ([::]:25 takes IPv6 only, 0.0.0.0:25 IPv4); "
+             "systemd: the sockets passed by socket activation, systemd:NAME: those of that "
              "FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",
-     .help =
-         "yes: allow may cover the whole world although this listens beyond loopback. Be sure."},
+     .help = "yes: allow or proxy_protocol may cover more than half of IPv4 or of IPv6 (2000::/3) "
+             "although this listens beyond "
+             "loopback. Be sure."},
     {LISTEN("tls", tls), .type = &type_word, .words = listen_tls_words, .def = "off",
      .help = "off; starttls: offered; required: nothing goes before STARTTLS; implicit: from the "
              "first byte on, as on port 465."},
@@ -302,7 +303,7 @@ static const struct key keys[] = {
 
     /* [admin] */
     {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025",
-     .help = "Addresses with ports for HTTP; none: off."},
+     .help = "Addresses with ports for HTTP ([::] takes IPv6 only); none: off."},
     {ADMIN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks that are answered; anyone else is closed without a word."},
     {ADMIN("hosts", hosts), .type = &type_hosts, .sample = "gateway.example.com 192.168.1.2",

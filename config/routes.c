@@ -3,67 +3,44 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/coverage.h"
 #include "config/load.h"
 
-/* --- networks that cover everything --- */
-
-/* Whether the networks, together, hold every address that begins with the first `bits` bits of
- * `prefix`: 0.0.0.0/1 and 128.0.0.0/1 are everything too. */
-static bool covers(const struct networks *list, struct addr *prefix, unsigned bits)
-{
-    bool has_inner = false;
-    const struct network part = {.base = *prefix, .bits = bits};
-    for (size_t i = 0; i < list->n; i++) {
-        const struct network *n = &list->items[i];
-        if (n->base.family != prefix->family)
-            continue;
-        if (n->bits <= bits && network_contains(n, prefix))
-            return true;
-        has_inner |= n->bits > bits && network_contains(&part, &n->base);
-    }
-    if (!has_inner)
-        return false;
-    uint8_t bit = (uint8_t)(0x80 >> (bits % 8));
-    bool both = covers(list, prefix, bits + 1);
-    prefix->bytes[bits / 8] |= bit;
-    both = both && covers(list, prefix, bits + 1);
-    prefix->bytes[bits / 8] &= (uint8_t)~bit;
-    return both;
-}
-
-static bool covers_family(const struct networks *list, enum addr_family family)
-{
-    struct addr zero = {.family = family};
-    return covers(list, &zero, 0);
-}
-
 /* --- listeners --- */
+
+/* Where clients from elsewhere reach the listener: the first address beyond loopback, or a socket
+ * of which only its maker knows; NULL: nowhere. */
+static const char *way_in(const struct listen_config *c, char text[ADDR_TEXT])
+{
+    if (c->address.passed.n)
+        return "the socket";
+    for (size_t i = 0; i < c->address.n; i++)
+        if (!addr_is_loopback(&c->address.items[i]))
+            return addr_text_with_port(&c->address.items[i], text);
+    return NULL;
+}
 
 static void check_open_relay(struct loading *l, const struct section *s)
 {
     const struct listen_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
-    bool v4 = covers_family(&c->allow, ADDR_V4), v6 = covers_family(&c->allow, ADDR_V6);
-    if (is_bad(s, "address") || is_bad(s, "allow") || is_bad(s, "open_relay") || c->open_relay ||
-        c->auth == LISTEN_AUTH_REQUIRED || is_bad(s, "auth") || (!v4 && !v6))
+    const char *in = way_in(c, text), *allowed = networks_world(&c->allow),
+               *balancers = networks_world(&c->proxy_protocol);
+    if (is_bad(s, "address") || is_bad(s, "open_relay") || c->open_relay || !in)
         return;
-    /* whoever made the socket chose its address */
-    if (c->address.passed.n)
+    if (allowed && !is_bad(s, "allow") && c->auth != LISTEN_AUTH_REQUIRED && !is_bad(s, "auth"))
         complain(l, s, "allow",
-                 "it covers all of %s: everybody who reaches the socket could send mail in your "
-                 "name; allowed: your own networks, "
+                 "it covers %s: everybody who reaches %s could send mail in your name; allowed: "
+                 "your own networks, "
                  "auth = required, or open_relay = yes",
-                 v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)");
-    for (size_t i = 0; i < c->address.n && !c->address.passed.n; i++)
-        if (!addr_is_loopback(&c->address.items[i])) {
-            complain(l, s, "allow",
-                     "it covers all of %s: everybody who reaches %s could send mail in your name; "
-                     "allowed: your own networks, "
-                     "auth = required, or open_relay = yes",
-                     v4 ? "IPv4 (0.0.0.0/0)" : "IPv6 (::/0)",
-                     addr_text_with_port(&c->address.items[i], text));
-            return;
-        }
+                 allowed, in);
+    /* A forged loopback source may even log in without TLS. */
+    if (balancers && !is_bad(s, "proxy_protocol"))
+        complain(l, s, "proxy_protocol",
+                 "it covers %s: everybody who reaches %s could claim to be any client, one of this "
+                 "machine too, and send mail in your "
+                 "name; allowed: the addresses of your load balancers, or open_relay = yes",
+                 balancers, in);
 }
 
 /* Two sockets cannot have one address; nor a whole family's port and the same port of one address
@@ -96,6 +73,33 @@ static void check_collisions(struct loading *l, const struct section *s, const s
     }
 }
 
+static bool has_v4_port(const struct addr *items, size_t n, uint16_t port)
+{
+    for (size_t i = 0; i < n; i++)
+        if (items[i].family == ADDR_V4 && items[i].port == port)
+            return true;
+    return false;
+}
+
+static bool any_v4_port(const struct loading *l, uint16_t port)
+{
+    const struct config *c = l->config;
+    for (size_t i = 0; i < c->nlistens; i++)
+        if (has_v4_port(c->listens[i].address.items, c->listens[i].address.n, port))
+            return true;
+    return has_v4_port(c->admin.address.items, c->admin.address.n, port);
+}
+
+/* On Linux a socket at [::] can take IPv4, too; ours never does, so that [::] and 0.0.0.0 may stand
+ * side by side. */
+static void check_any_v6(struct loading *l, const struct section *s, const struct addr *at)
+{
+    unsigned port = at->port;
+    if (at->family == ADDR_V6 && addr_is_any(at) && !any_v4_port(l, at->port))
+        advise(l, s, "address", "[::]:%u takes IPv6 only; for IPv4 as well: [::]:%u 0.0.0.0:%u",
+               port, port, port);
+}
+
 /* A passed socket belongs to one listener. */
 static void check_passed(struct loading *l, const struct section *s, const char *name)
 {
@@ -116,7 +120,7 @@ static void check_admin(struct loading *l, const struct section *s)
 {
     const struct admin_config *c = section_struct(l, s);
     char text[ADDR_TEXT];
-    bool everybody = covers_family(&c->allow, ADDR_V4) || covers_family(&c->allow, ADDR_V6);
+    bool everybody = networks_world(&c->allow) != NULL;
     if (s->repeat || is_bad(s, "address"))
         return;
     if (is_given(s, "allow") && c->address.n == 0)
@@ -125,6 +129,7 @@ static void check_admin(struct loading *l, const struct section *s)
         advise(l, s, "hosts", "without effect: there is no address");
     for (size_t i = 0; i < c->address.n; i++) {
         check_collisions(l, s, &c->address.items[i], 0);
+        check_any_v6(l, s, &c->address.items[i]);
         for (size_t j = 0; j < i; j++)
             if (collide(&c->address.items[i], &c->address.items[j]))
                 complain(l, s, "address", "%s is there twice",
@@ -172,8 +177,10 @@ static void check_listen(struct loading *l, const struct section *s)
     check_open_relay(l, s);
     check_pinned_account(l, s);
     if (!is_bad(s, "address") && !s->repeat)
-        for (size_t i = 0; i < c->address.n; i++)
+        for (size_t i = 0; i < c->address.n; i++) {
             check_collisions(l, s, &c->address.items[i], i);
+            check_any_v6(l, s, &c->address.items[i]);
+        }
     for (size_t i = 0; !is_bad(s, "address") && !s->repeat && i < c->address.passed.n; i++)
         check_passed(l, s, c->address.passed.items[i]);
 }
@@ -196,8 +203,8 @@ static bool takes_everything(const struct section *s, const struct upstream_conf
         return false;
     bool senders =
         u->senders.n == 0 || (has_pattern(&u->senders, "*") && has_pattern(&u->senders, "<>"));
-    return senders && (u->clients.n == 0 || (covers_family(&u->clients, ADDR_V4) &&
-                                             covers_family(&u->clients, ADDR_V6)));
+    return senders && (u->clients.n == 0 || (networks_cover_all(&u->clients, ADDR_V4) &&
+                                             networks_cover_all(&u->clients, ADDR_V6)));
 }
 
 static bool is_pinned(const struct loading *l, const char *name)

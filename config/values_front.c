@@ -121,7 +121,7 @@ static int parse_listen_points(const struct key *key, struct slice text, void *f
             return -1;
         }
         points->items = mem_resize(points->items, (points->n + 1) * sizeof *points->items);
-        points->items[points->n++] = at;
+        points->items[points->n++] = addr_unmap(&at);
     }
     if (points->n || points->passed.n)
         return 0;

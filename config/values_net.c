@@ -133,9 +133,12 @@ static int parse_helo(const struct key *key, struct slice text, void *field, str
 
 static int parse_address(const struct key *key, struct slice text, void *field, struct err *err)
 {
+    struct addr *a = field;
     (void)key;
-    if (addr_parse(text, field))
+    if (addr_parse(text, a)) {
+        *a = addr_unmap(a);
         return 0;
+    }
     err_set(err, ERR_INVALID,
             "\"%.*s\" is not an IP address without port, such as 192.0.2.1 or 2001:db8::1",
             SHOWN(text));
@@ -161,6 +164,7 @@ static int parse_addresses(const struct key *key, struct slice text, void *field
                     SHOWN(item));
             return -1;
         }
+        list->items[list->n] = addr_unmap(&list->items[list->n]);
         list->n++;
     }
     return refuse_empty(list->n, err);

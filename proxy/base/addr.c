@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Length of the prefix ::ffff:0:0 of IPv4-mapped addresses, RFC 4291 2.5.5.2. */
+#define MAPPED_BITS 96
+
 /* A decimal of at most `max`, without sign, blanks or leading zeros. */
 static bool parse_decimal(struct slice text, unsigned long max, unsigned long *value_r)
 {
@@ -93,6 +96,11 @@ bool network_parse(struct slice text, struct network *network_r)
     for (unsigned bit = n.bits; bit < bits_of(&n.base); bit++)
         if (bit_is_set(&n.base, bit))
             return false;
+    struct addr unmapped = addr_unmap(&n.base);
+    if (unmapped.family != n.base.family && n.bits >= MAPPED_BITS) {
+        n.base = unmapped;
+        n.bits -= MAPPED_BITS;
+    }
     *network_r = n;
     return true;
 }

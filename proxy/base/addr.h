@@ -32,7 +32,8 @@ struct network {
 bool addr_parse(struct slice text, struct addr *addr_r) MUST_USE;
 /* "192.0.2.1:25", "[::1]:25". */
 bool addr_parse_with_port(struct slice text, struct addr *addr_r) MUST_USE;
-/* "10.0.0.0/8", "::1/128", or an address alone. Host bits that are set are an error. */
+/* "10.0.0.0/8", "::1/128", or an address alone. Host bits that are set are an error. An IPv4-mapped
+ * network comes out as IPv4: that is how addresses of peers come. */
 bool network_parse(struct slice text, struct network *network_r) MUST_USE;
 
 /* without port; returns out */

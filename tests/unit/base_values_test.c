@@ -145,6 +145,7 @@ static void networks_contain(void **state)
     struct network n;
     /* host bits */
     assert_false(network_parse(slice_of("10.0.0.1/8"), &n));
+    assert_false(network_parse(slice_of("::ffff:10.0.0.1/104"), &n));
     assert_false(network_parse(slice_of("10.0.0.0/33"), &n));
     assert_false(network_parse(slice_of("10.0.0.0/"), &n));
 }

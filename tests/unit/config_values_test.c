@@ -151,6 +151,25 @@ static void test_listen_values(void **state)
     config_unref(&c);
 }
 
+/* Sockets show IPv4 peers as IPv4: a network that is written in the mapped form must match them. */
+static void test_mapped_addresses_are_ipv4(void **state)
+{
+    struct config *c = load_good("[upstream work]\nhost = h\nsource = ::ffff:192.0.2.9\nclients = "
+                                 "::ffff:10.0.0.0/104\n[listen]\n"
+                                 "address = [::ffff:192.0.2.1]:25\nallow = ::ffff:192.0.2.0/120 "
+                                 "::ffff:198.51.100.7 ::ffff:c000:200/127\n"
+                                 "[admin]\naddress = [::ffff:127.0.0.1]:8025\n");
+    (void)state;
+    assert_address(&c->listens[0].address.items[0], "192.0.2.1:25");
+    assert_network(&c->listens[0].allow.items[0], "192.0.2.0", 24);
+    assert_network(&c->listens[0].allow.items[1], "198.51.100.7", 32);
+    assert_network(&c->listens[0].allow.items[2], "192.0.2.0", 31);
+    assert_network(&c->upstreams[0].clients.items[0], "10.0.0.0", 8);
+    assert_address(&c->admin.address.items[0], "127.0.0.1:8025");
+    assert_int_equal(c->upstreams[0].source.family, ADDR_V4);
+    config_unref(&c);
+}
+
 static void test_upstream_values(void **state)
 {
     struct config *c =
@@ -265,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_server_and_log_defaults),
         cmocka_unit_test(test_listen_values),
         cmocka_unit_test(test_upstream_values),
+        cmocka_unit_test(test_mapped_addresses_are_ipv4),
         cmocka_unit_test(test_more_values),
         cmocka_unit_test(test_hostname),
     };
