@@ -114,9 +114,9 @@ static const struct key keys[] = {
      .help = "Name expected in the certificate, instead of host."},
     {UPSTREAM("tls_fingerprint", tls_fingerprint), .type = &type_pins,
      .sample = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
-     .help = "SHA-256 of the certificate, in hex with or without colons; several are allowed "
-             "(without colons two fit a line). A match "
-             "replaces the CA and name checks."},
+     .help =
+         "SHA-256 of the certificate, in hex with or without colons; several are allowed. A match "
+         "replaces the CA and name checks."},
     {UPSTREAM("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/client.pem",
      .help = "Client certificate (PEM)."},
     {UPSTREAM("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/client.key",

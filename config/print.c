@@ -72,10 +72,12 @@ void config_print_example(FILE *out)
                        "leave the rest. A line that begins with \";\" shows a key's default, or an "
                        "example where it has none.");
     fputs("#\n", out);
-    print_comment(out, "KEY = VALUE from the margin, at most 198 octets a line; comments begin "
-                       "with \"#\" or \";\". Durations: 300ms 5s 2m 1h 5d; sizes: "
-                       "64K 25M 1G; lists are separated by blanks or commas. \"smtp-detour check\" "
-                       "prints everything that is wrong with a file.");
+    print_comment(
+        out,
+        "KEY = VALUE from the margin, at most 8 KiB a line; an indented line continues the list "
+        "above it; comments begin with \"#\" or \";\". Durations: 300ms 5s 2m 1h 5d; sizes: "
+        "64K 25M 1G; lists are separated by blanks or commas. \"smtp-detour check\" prints "
+        "everything that is wrong with a file.");
     print_section(out, SECTION_UPSTREAM);
     print_section(out, SECTION_LISTEN);
     print_section(out, SECTION_SERVER);

@@ -186,11 +186,17 @@ static struct section *current(struct loading *l)
     return l->ignoring || l->nsections == 0 ? NULL : &l->sections[l->nsections - 1];
 }
 
-static bool on_is_secret(void *ctx, struct slice name)
+static enum key_shape on_shape(void *ctx, struct slice name)
 {
     const struct section *s = current(ctx);
     const struct key *key = s ? keys_find(s->id, name) : NULL;
-    return key && key->type->secret;
+    if (!key)
+        return SHAPE_UNKNOWN;
+    if (key->type->secret)
+        return SHAPE_SECRET;
+    if (!key->type->list)
+        return SHAPE_ONE_LINE;
+    return key->type == &type_aliases ? SHAPE_LIST_OF_PAIRS : SHAPE_LIST;
 }
 
 static void on_wrong(void *ctx, int line, struct slice name, const char *words)
@@ -299,7 +305,7 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
 const struct reader_events section_events = {
     .header = on_header,
     .lost = on_lost,
-    .is_secret = on_is_secret,
+    .shape = on_shape,
     .pair = on_pair,
     .wrong = on_wrong,
 };

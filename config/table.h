@@ -39,6 +39,8 @@ struct word {
 struct key;
 
 struct value_type {
+    /* indented lines below it continue it */
+    bool list;
     /* the text never appears in a message, and no comment may follow it on its line */
     bool secret;
     /* Fills the field (zeroed before) of a section's struct. -1: the words say what is wrong and

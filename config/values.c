@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/units.h"
@@ -242,7 +243,12 @@ static int parse_log_target(const struct key *key, struct slice text, void *fiel
 
 static int parse_secret(const struct key *key, struct slice text, void *field, struct err *err)
 {
-    (void)key, (void)err;
+    (void)key;
+    if (text.len > CAP_CONFIG_SECRET) {
+        err_set(err, ERR_INVALID, "the secret is too long: %zu octets, allowed are %d", text.len,
+                CAP_CONFIG_SECRET);
+        return -1;
+    }
     *(struct secret **)field = secret_new(text);
     return 0;
 }

@@ -76,8 +76,8 @@ static int parse_destinations(const struct key *key, struct slice text, void *fi
     return -1;
 }
 
-const struct value_type type_destinations = {.parse = parse_destinations,
-                                             .clear = clear_destinations};
+const struct value_type type_destinations = {
+    .list = true, .parse = parse_destinations, .clear = clear_destinations};
 
 /* --- where clients connect --- */
 
@@ -138,5 +138,5 @@ static void clear_listen_points(void *field)
     free(points->items);
 }
 
-const struct value_type type_listen_points = {.parse = parse_listen_points,
-                                              .clear = clear_listen_points};
+const struct value_type type_listen_points = {
+    .list = true, .parse = parse_listen_points, .clear = clear_listen_points};

@@ -103,4 +103,5 @@ static int parse_aliases(const struct key *key, struct slice text, void *field, 
     return -1;
 }
 
-const struct value_type type_aliases = {.parse = parse_aliases, .clear = clear_aliases};
+const struct value_type type_aliases = {
+    .list = true, .parse = parse_aliases, .clear = clear_aliases};

@@ -402,10 +402,13 @@ static int parse_hosts(const struct key *key, struct slice text, void *field, st
 const struct value_type type_host = {.parse = parse_host, .clear = string_clear};
 const struct value_type type_helo = {.parse = parse_helo, .clear = string_clear};
 const struct value_type type_address = {.parse = parse_address};
-const struct value_type type_addresses = {.parse = parse_addresses, .clear = clear_addresses};
-const struct value_type type_networks = {.parse = parse_networks, .clear = clear_networks};
-const struct value_type type_ports = {.parse = parse_ports, .clear = clear_ports};
-const struct value_type type_pins = {.parse = parse_pins, .clear = clear_pins};
-const struct value_type type_hosts = {.parse = parse_hosts, .clear = clear_strings};
-const struct value_type type_names = {.parse = parse_names, .clear = clear_strings};
-const struct value_type type_senders = {.parse = parse_senders, .clear = clear_strings};
+const struct value_type type_addresses = {
+    .list = true, .parse = parse_addresses, .clear = clear_addresses};
+const struct value_type type_networks = {
+    .list = true, .parse = parse_networks, .clear = clear_networks};
+const struct value_type type_ports = {.list = true, .parse = parse_ports, .clear = clear_ports};
+const struct value_type type_pins = {.list = true, .parse = parse_pins, .clear = clear_pins};
+const struct value_type type_hosts = {.list = true, .parse = parse_hosts, .clear = clear_strings};
+const struct value_type type_names = {.list = true, .parse = parse_names, .clear = clear_strings};
+const struct value_type type_senders = {
+    .list = true, .parse = parse_senders, .clear = clear_strings};

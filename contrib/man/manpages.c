@@ -79,8 +79,8 @@ static void page_5(void)
 {
     head("PROXY.INI", "5", "proxy.ini", "configuration of smtp\\-detour");
     puts(".SH DESCRIPTION\n.B /etc/smtp\\-detour/proxy.ini\nhas sections of\n.I KEY = VALUE\nlines "
-         "that begin at the margin, at most 198 "
-         "octets each. Comments begin "
+         "that begin at the margin, at most 8 KiB "
+         "each; an indented line continues the list above it. Comments begin "
          "with # or ;.\nDurations: 300ms 5s 2m 1h 5d. Sizes: 64K 25M 1G. Lists are separated by "
          "blanks or commas. Booleans: yes, "
          "no.\n.PP\nThe smallest useful "

@@ -65,6 +65,10 @@
 #define CAP_PASSWORDS_WAITING 8
 /* client addresses whose failed logins are remembered; the oldest goes first */
 #define CAP_LOGIN_FAILURES 1024
+/* Octets of one line of proxy.ini, of a key in it, and of a secret there. */
+#define CAP_CONFIG_LINE 8192
+#define CAP_CONFIG_KEY 100
+#define CAP_CONFIG_SECRET 4096
 /* lines of a users_file */
 #define CAP_USERS 5000
 /* of one admin address; */

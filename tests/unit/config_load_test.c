@@ -47,13 +47,121 @@ static void test_values_are_read_whole(void **state)
     struct config_report report;
     char text[400], value[188];
     (void)state;
-    /* "username = " and 187 make 198 */
     memset(value, 'x', sizeof value - 1);
     value[sizeof value - 1] = 0;
     snprintf(text, sizeof text, HOST "auth = none\nusername = %s\n", value);
     struct config *c = LOAD(text, &report);
     assert_non_null(c);
     assert_string_equal(c->upstreams[0].username, value);
+    config_report_free(&report);
+    config_unref(&c);
+}
+
+/* Each length once, so that every place where a line may be cut into pieces falls on every kind of
+ * octet. */
+static void test_secrets_are_never_cut(void **state)
+{
+    static const char octets[] = "a;  =:#|[]\t;\\\"b#=";
+    struct config_report report;
+    char text[3000], secret[2000];
+    (void)state;
+    for (size_t len = 1; len < 1500; len += len < 700 ? 1 : 37) {
+        size_t start = len % 3;
+        for (size_t i = 0; i < len; i++) {
+            char c = octets[(i * i + 7 * len + i) % (sizeof octets - 1)];
+            bool after_blank = i == 0 || secret[i - 1] == ' ' || secret[i - 1] == '\t';
+            secret[i] =
+                (after_blank && c == ';') || ((i == 0 || i == len - 1) && (c == ' ' || c == '\t'))
+                    ? 'x'
+                    : c;
+        }
+        secret[len] = 0;
+        snprintf(text, sizeof text, HOST "username = me\npassword =%.*s%s\nhelo = a.example\n",
+                 (int)start, "  ", secret);
+        struct config *c = LOAD(text, &report);
+        if (!c)
+            fail_msg("%zu: %s", len, report.lines[0]);
+        assert_string_equal(secret_reveal(c->upstreams[0].password).data, secret);
+        assert_string_equal(c->upstreams[0].helo, "a.example");
+        config_report_free(&report);
+        config_unref(&c);
+    }
+}
+
+/* Blanks in great number, wherever they fall, and a comment behind them. */
+static void test_blanks_in_long_lines(void **state)
+{
+    struct config_report report;
+    char text[4000];
+    (void)state;
+    for (int blanks = 0; blanks < 900; blanks += 13) {
+        snprintf(text, sizeof text, HOST "auth = none\nusername%*s=%*sme%*syou%*s; %*scomment\n", 1,
+                 "", blanks + 1, "", blanks, "", blanks + 1, "", blanks, "");
+        struct config *c = LOAD(text, &report);
+        assert_non_null(c);
+        assert_int_equal(strlen(c->upstreams[0].username), 5 + blanks);
+        assert_memory_equal(c->upstreams[0].username + 2 + blanks, "you", 4);
+        config_report_free(&report);
+        config_unref(&c);
+    }
+}
+
+static void test_line_cap(void **state)
+{
+    struct config_report report;
+    char *text = calloc(1, 20000), value[8193];
+    const size_t room = 8192 - strlen("username = ");
+    (void)state;
+    memset(value, 'x', sizeof value);
+    snprintf(text, 20000, HOST "auth = none\nusername = %.*s\r\n", (int)room, value);
+    struct config *c = LOAD(text, &report);
+    assert_non_null(c);
+    assert_int_equal(strlen(c->upstreams[0].username), room);
+    config_report_free(&report);
+    config_unref(&c);
+    snprintf(text, 20000, HOST "auth = none\nusername = %.*s\n", (int)room + 1, value);
+    assert_said(text, strlen(text),
+                "4: [upstream]: the line is too long: 8193 octets, allowed are 8192");
+    snprintf(text, 20000, HOST "username = me\npassword = %.*s\n", 4096, value);
+    assert_said(text, strlen(text), "");
+    snprintf(text, 20000, HOST "username = me\npassword = %.*s\n", 4097, value);
+    assert_said(text, strlen(text),
+                "4: [upstream] password: the secret is too long: 4097 octets, allowed are 4096");
+    snprintf(text, 20000, HOST "%.*s = x\n", 400, value);
+    assert_said(text, strlen(text), "3: [upstream]: the key is too long");
+    snprintf(text, 20000, HOST "[%.*s]\nunknown = as the section is\n  nor = this\n",
+             (int)sizeof value, value);
+    assert_said(text, strlen(text),
+                "3: [upstream]: the line is too long: 8195 octets, allowed are 8192");
+    free(text);
+}
+
+static void test_continued_lists(void **state)
+{
+    struct config_report report;
+    struct config *c = LOAD("[upstream]\nhost = smtp.example.com\n"
+                            "tls_fingerprint = "
+                            "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:"
+                            "77:88:99:aa:bb:cc:dd:ee:ff "
+                            "10:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:"
+                            "77:88:99:aa:bb:cc:dd:ee:ff\n"
+                            "senders =\n\t@one.example ; a comment\n\n  # another\n   "
+                            "@two.example, @three.example\r\n <>\n"
+                            "helo = a.example\n[server]\naliases = root=a@b.example\n "
+                            "user=c@d.example\n[listen]\nallow = 10.0.0.0/8\n 192.168.0.0/16",
+                            &report);
+    (void)state;
+    if (!c)
+        fail_msg("%s", report.lines[0]);
+    assert_int_equal(c->upstreams[0].tls_fingerprint.n, 2);
+    assert_int_equal(c->upstreams[0].tls_fingerprint.items[1][0], 0x10);
+    assert_int_equal(c->upstreams[0].senders.n, 4);
+    assert_string_equal(c->upstreams[0].senders.items[0], "@one.example");
+    assert_string_equal(c->upstreams[0].senders.items[2], "@three.example");
+    assert_string_equal(c->upstreams[0].helo, "a.example");
+    assert_int_equal(c->server.aliases.n, 2);
+    assert_string_equal(c->server.aliases.items[1].name, "user");
+    assert_int_equal(c->listens[0].allow.n, 2);
     config_report_free(&report);
     config_unref(&c);
 }
@@ -239,6 +347,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_odd_bytes),
         cmocka_unit_test(test_values_are_read_whole),
+        cmocka_unit_test(test_secrets_are_never_cut),
+        cmocka_unit_test(test_blanks_in_long_lines),
+        cmocka_unit_test(test_line_cap),
+        cmocka_unit_test(test_continued_lists),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_sorted_by_line),
         cmocka_unit_test(test_config_readable_by_everyone),
