@@ -106,4 +106,4 @@ static void clear_command(void *field)
 }
 
 const struct value_type type_command = {
-    .secret = true, .parse = parse_command, .clear = clear_command};
+    .secret = true, .parse = parse_command, .clear = clear_command, .equal = strings_equal};

@@ -250,6 +250,10 @@ struct config *config_reload(const char *file, const struct config *old,
 struct config *config_ref(struct config *c);
 /* wipes the secrets with the last reference */
 void config_unref(struct config **c);
+/* Whether both have the same in every key that sessions are made with (the column `connection` of
+ * the table), or that a TLS context is made of but for the expected name (`trust`). */
+bool config_same_connection(const struct upstream_config *a, const struct upstream_config *b);
+bool config_same_trust(const struct upstream_config *a, const struct upstream_config *b);
 /* The line on which an account gives a key; 0: it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
 /* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and

@@ -37,12 +37,13 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
                         "any [listen] there is one with these defaults."},
     [SECTION_SERVER] = {"server", false, "The program itself."},
     [SECTION_LOG] = {"log", false, "What is told, and where."},
-    [SECTION_ADMIN] = {"admin", false,
-                       "An HTTP address for people and monitoring: / status page, /status.json, "
-                       "/metrics (Prometheus), /livez, /readyz "
-                       "(every account can send), /readyz?account=NAME, and /acceptz for balancers "
-                       "(clients may come here). While it is on, each account is proven by a login "
-                       "at least once per reprobe."},
+    [SECTION_ADMIN] =
+        {"admin", false,
+         "An HTTP address for people and monitoring: / status page, /status.json, /metrics "
+         "(Prometheus), /livez, /readyz "
+         "(every account can send), /readyz?account=NAME, and /acceptz for balancers "
+         "(clients may come here). While it is on, each account is proven by a login at "
+         "least once per reprobe."},
 };
 
 static const struct word tls_words[] = {{"verify", TLS_VERIFY},
@@ -80,10 +81,10 @@ static const struct key keys[] = {
      .help = "A service whose host, ports and limits are built in (\"smtp-detour providers\" lists "
              "them); ses needs its region: ses:eu-west-1. "
              "Keys given here win."},
-    {UPSTREAM("host", host), .type = &type_host, .sample = "smtp.example.com",
+    {UPSTREAM("host", host), .type = &type_host, .connection = true, .sample = "smtp.example.com",
      .help = "Name or address of the submission server, for any other."},
-    {UPSTREAM("username", username), .type = &type_text, .sample = "me@gmail.com", .starter = true,
-     .help = "Name to log in with; none: no AUTH."},
+    {UPSTREAM("username", username), .type = &type_text, .connection = true,
+     .sample = "me@gmail.com", .starter = true, .help = "Name to log in with; none: no AUTH."},
     {UPSTREAM("password_file", password_file), .type = &type_secret_file,
      .sample = "/etc/smtp-detour/password", .starter = true,
      .help = "File whose first line is the password, or credential:NAME for a systemd credential. "
@@ -98,43 +99,45 @@ static const struct key keys[] = {
              "shell, 10 s, the first line counts. Run as "
              "[server] user at the first login, after a refusal and on reload."},
 
-    {UPSTREAM("ports", ports), .type = &type_ports, .def = "587 2525 1025",
+    {UPSTREAM("ports", ports), .type = &type_ports, .connection = true, .def = "587 2525 1025",
      .group = "Ports and TLS",
      .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit "
              "or plain (only with tls = may or off). A "
              "bare 465, 2465 or 443 means implicit, any other starttls."},
-    {UPSTREAM("tls", tls), .type = &type_word, .words = tls_words, .def = "verify",
+    {UPSTREAM("tls", tls), .type = &type_word, .connection = true, .trust = true,
+     .words = tls_words, .def = "verify",
      .help = "verify: TLS with a certificate that matches the host, or the port does not work; "
              "encrypt: TLS, certificate unchecked; may: "
              "TLS where offered; off: none. Credentials with anything but verify or a pin need "
              "plaintext_auth = yes."},
-    {UPSTREAM("tls_ca", tls_ca), .type = &type_path, .sample = "/etc/ssl/certs/company.pem",
+    {UPSTREAM("tls_ca", tls_ca), .type = &type_path, .connection = true, .trust = true,
+     .sample = "/etc/ssl/certs/company.pem",
      .help = "PEM file of trusted CAs, instead of the system's."},
-    {UPSTREAM("tls_name", tls_name), .type = &type_host, .sample = "mail.example.com",
-     .help = "Name expected in the certificate, instead of host."},
-    {UPSTREAM("tls_fingerprint", tls_fingerprint), .type = &type_pins,
-     .sample = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    {UPSTREAM("tls_name", tls_name), .type = &type_host, .connection = true,
+     .sample = "mail.example.com", .help = "Name expected in the certificate, instead of host."},
+    {UPSTREAM("tls_fingerprint", tls_fingerprint), .type = &type_pins, .connection = true,
+     .trust = true, .sample = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
      .help =
          "SHA-256 of the certificate, in hex with or without colons; several are allowed. A match "
          "replaces the CA and name checks."},
-    {UPSTREAM("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/client.pem",
-     .help = "Client certificate (PEM)."},
-    {UPSTREAM("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/client.key",
-     .help = "Its key; none: it is in tls_cert."},
-    {UPSTREAM("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2",
-     .help = "Lowest TLS version."},
+    {UPSTREAM("tls_cert", tls_cert), .type = &type_path, .connection = true, .trust = true,
+     .sample = "/etc/smtp-detour/client.pem", .help = "Client certificate (PEM)."},
+    {UPSTREAM("tls_key", tls_key), .type = &type_path, .connection = true, .trust = true,
+     .sample = "/etc/smtp-detour/client.key", .help = "Its key; none: it is in tls_cert."},
+    {UPSTREAM("tls_min", tls_min), .type = &type_word, .connection = true, .trust = true,
+     .words = tls_version_words, .def = "1.2", .help = "Lowest TLS version."},
 
-    {UPSTREAM("auth", auth), .type = &type_word, .words = auth_words, .def = "auto",
-     .group = "Login",
+    {UPSTREAM("auth", auth), .type = &type_word, .connection = true, .words = auth_words,
+     .def = "auto", .group = "Login",
      .help =
          "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login."},
-    {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .def = "no",
-     .help = "yes: credentials may go over an unencrypted or unverified connection."},
+    {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .connection = true,
+     .def = "no", .help = "yes: credentials may go over an unencrypted or unverified connection."},
     {UPSTREAM("identity", identity), .type = &type_word, .words = identity_words, .def = "username",
      .help = "Whose name goes into AUTH: the username, or each message's envelope sender (the "
              "username for <>)."},
-    {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .def = "5m 1h",
-     .min = SEC, .max = 30 * DAY,
+    {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .connection = true,
+     .def = "5m 1h", .min = SEC, .max = 30 * DAY,
      .help = "After the upstream refused the credentials: first and longest wait until they are "
              "tried again."},
     {UPSTREAM("helo", helo), .type = &type_helo, .sample = "gateway.example.com",
@@ -178,51 +181,57 @@ static const struct key keys[] = {
      .help = "yes: a Received: line goes first, which tells the recipient the client's name and "
              "address."},
 
-    {UPSTREAM("proxy", proxy), .type = &type_proxy, .sample = "socks5://192.168.1.9:1080",
-     .group = "The way there",
+    {UPSTREAM("proxy", proxy), .type = &type_proxy, .connection = true,
+     .sample = "socks5://192.168.1.9:1080", .group = "The way there",
      .help = "Proxy to reach the upstream: socks5://[user:password@]host:port or "
              "http://[user:password@]host:port (CONNECT); %XX for "
              "special characters."},
-    {UPSTREAM("source", source), .type = &type_address, .sample = "192.168.1.2",
+    {UPSTREAM("source", source), .type = &type_address, .connection = true, .sample = "192.168.1.2",
      .help = "Local address to connect from."},
-    {UPSTREAM("family", family), .type = &type_word, .words = family_words, .def = "any",
-     .help = "Address family to connect with."},
+    {UPSTREAM("family", family), .type = &type_word, .connection = true, .words = family_words,
+     .def = "any", .help = "Address family to connect with."},
 
-    {UPSTREAM("connect_timeout", connect_timeout), .type = &type_duration, .def = "10s",
-     .min = 10 * MS, .max = HOUR, .group = "Patience",
+    {UPSTREAM("connect_timeout", connect_timeout), .type = &type_duration, .connection = true,
+     .def = "10s", .min = 10 * MS, .max = HOUR, .group = "Patience",
      .help = "For a whole port: connect, greeting, TLS, AUTH."},
-    {UPSTREAM("port_patience", port_patience), .type = &type_duration, .def = "500ms", .min = MS,
-     .max = HOUR,
+    {UPSTREAM("port_patience", port_patience), .type = &type_duration, .connection = true,
+     .def = "500ms", .min = MS, .max = HOUR,
      .help = "How long a port may show no step before the next one is tried beside it."},
-    {UPSTREAM("acquire_timeout", acquire_timeout), .type = &type_duration, .def = "25s",
-     .min = 10 * MS, .max = HOUR,
+    {UPSTREAM("acquire_timeout", acquire_timeout), .type = &type_duration, .connection = true,
+     .def = "25s", .min = 10 * MS, .max = HOUR,
      .help = "How long a client waits for a ready session before it gets 451: shorter than old "
              "software's patience."},
-    {UPSTREAM("reply_timeout", reply_timeout), .type = &type_duration, .def = "5m", .min = 10 * MS,
-     .max = DAY, .help = "Silence of the upstream at MAIL, RCPT, DATA and in the body."},
-    {UPSTREAM("final_timeout", final_timeout), .type = &type_duration, .def = "10m", .min = 10 * MS,
-     .max = DAY, .help = "Silence of the upstream after the end of data."},
-    {UPSTREAM("reprobe", reprobe), .type = &type_duration, .def = "10m", .min = 10 * MS,
-     .max = 30 * DAY,
+    {UPSTREAM("reply_timeout", reply_timeout), .type = &type_duration, .connection = true,
+     .def = "5m", .min = 10 * MS, .max = DAY,
+     .help = "Silence of the upstream at MAIL, RCPT, DATA and in the body."},
+    {UPSTREAM("final_timeout", final_timeout), .type = &type_duration, .connection = true,
+     .def = "10m", .min = 10 * MS, .max = DAY,
+     .help = "Silence of the upstream after the end of data."},
+    {UPSTREAM("reprobe", reprobe), .type = &type_duration, .connection = true, .def = "10m",
+     .min = 10 * MS, .max = 30 * DAY,
      .help = "How soon a better port that failed is tried again, in the background."},
 
-    {UPSTREAM("max_connections", max_connections), .type = &type_count, .def = "20", .min = 1,
-     .max = 10000, .group = "Sessions", .help = "Sessions at once; a message waits for a slot."},
-    {UPSTREAM("rate", rate), .type = &type_rate, .sample = "30/m", .min = 1, .max = 1000000,
+    {UPSTREAM("max_connections", max_connections), .type = &type_count, .connection = true,
+     .def = "20", .min = 1, .max = 10000, .group = "Sessions",
+     .help = "Sessions at once; a message waits for a slot."},
+    {UPSTREAM("rate", rate), .type = &type_rate, .connection = true, .sample = "30/m", .min = 1,
+     .max = 1000000,
      .help =
          "Messages to this account: N/s, N/m, N/h or N/d; more wait, for acquire_timeout at most."},
-    {UPSTREAM("max_messages", max_messages), .type = &type_count, .def = "100", .min = 1,
-     .max = 1000000, .help = "Messages per session."},
-    {UPSTREAM("idle_timeout", idle_timeout), .type = &type_duration, .def = "30s", .min = 10 * MS,
-     .max = DAY, .help = "How long a ready session is kept for the next message."},
-    {UPSTREAM("max_age", max_age), .type = &type_duration, .def = "5m", .min = 10 * MS,
-     .max = 30 * DAY, .help = "How old a session may get."},
+    {UPSTREAM("max_messages", max_messages), .type = &type_count, .connection = true, .def = "100",
+     .min = 1, .max = 1000000, .help = "Messages per session."},
+    {UPSTREAM("idle_timeout", idle_timeout), .type = &type_duration, .connection = true,
+     .def = "30s", .min = 10 * MS, .max = DAY,
+     .help = "How long a ready session is kept for the next message."},
+    {UPSTREAM("max_age", max_age), .type = &type_duration, .connection = true, .def = "5m",
+     .min = 10 * MS, .max = 30 * DAY, .help = "How old a session may get."},
 
     /* [listen NAME] */
     {LISTEN("address", address), .type = &type_listen_points, .def = "127.0.0.1:25 [::1]:25",
-     .help = "Addresses with ports to listen on ([::]:25 takes IPv6 only, 0.0.0.0:25 IPv4); "
-             "systemd: the sockets passed by socket activation, systemd:NAME: those of that "
-             "FileDescriptorName."},
+     .help =
+         "Addresses with ports to listen on ([::]:25 takes IPv6 only, 0.0.0.0:25 IPv4); systemd: "
+         "the "
+         "sockets passed by socket activation, systemd:NAME: those of that FileDescriptorName."},
     {LISTEN("allow", allow), .type = &type_networks, .def = "127.0.0.0/8 ::1/128",
      .help = "Networks of clients that may send; anyone else gets 554 5.7.1 and is cut off."},
     {LISTEN("open_relay", open_relay), .type = &type_bool, .def = "no",
@@ -335,6 +344,28 @@ void keys_clear(enum section_id section, void *base)
     for (size_t row = 0; row < keys_count(); row++)
         if (keys[row].section == section)
             key_clear(&keys[row], base);
+}
+
+static bool same_field(const struct key *key, const struct upstream_config *a,
+                       const struct upstream_config *b)
+{
+    return key->type->equal(key, (const char *)a + key->offset, (const char *)b + key->offset);
+}
+
+bool config_same_connection(const struct upstream_config *a, const struct upstream_config *b)
+{
+    for (size_t row = 0; row < keys_count(); row++)
+        if (keys[row].connection && !same_field(&keys[row], a, b))
+            return false;
+    return true;
+}
+
+bool config_same_trust(const struct upstream_config *a, const struct upstream_config *b)
+{
+    for (size_t row = 0; row < keys_count(); row++)
+        if (keys[row].trust && !same_field(&keys[row], a, b))
+            return false;
+    return true;
 }
 
 const struct key *keys_find(enum section_id section, struct slice name)

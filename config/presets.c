@@ -221,4 +221,5 @@ static int parse_provider(const struct key *key, struct slice text, void *field,
     return 0;
 }
 
-const struct value_type type_provider = {.parse = parse_provider, .clear = string_clear};
+const struct value_type type_provider = {
+    .parse = parse_provider, .clear = string_clear, .equal = string_equal};

@@ -1,7 +1,7 @@
-/* The counting reader beneath inih. It hands inih only lines that inih cannot misread, and in
- * pieces where a line is longer than what inih can hold. For inih the second piece and those after
- * it are what continues a key: indented lines. Each piece of a divided line ends in a mark, and
- * each but the first begins with one, so that inih finds neither blanks to trim nor a comment. */
+/* The counting reader beneath inih. It hands inih only lines that inih cannot misread, in pieces
+ * where a line is longer than what inih can hold. For inih the second piece and those after it are
+ * what continues a key: indented lines. Each piece of a divided line ends in a mark, and each but
+ * the first begins with one, so that inih finds neither blanks to trim nor a comment. */
 #include "config/reader.h"
 
 #include <ini.h>
@@ -180,8 +180,9 @@ static bool looks_like_pair(const struct reader *r, struct slice bare)
     struct slice before = slice_head(bare, equals), after = slice_from(bare, equals + 1);
     if (equals == bare.len)
         return false;
-    if (before.len == 0 || after.len == 0 || is_blank(before.data[before.len - 1]) ||
-        is_blank(after.data[0]))
+    if (before.len == 0 || after.len == 0)
+        return true;
+    if (is_blank(before.data[before.len - 1]) || is_blank(after.data[0]))
         return true;
     return r->above != ABOVE_LIST_OF_PAIRS && r->events->shape(r->ctx, before) != SHAPE_UNKNOWN;
 }
@@ -198,10 +199,9 @@ static struct slice take_continuation(struct reader *r, struct slice line)
               "begins at its margin");
         return none;
     case ABOVE_ONE_LINE:
-        wrong(
-            r, none,
-            "the line is indented, and the key above it is no list that it could continue; a line "
-            "begins at its margin");
+        wrong(r, none,
+              "the line is indented, and the key above it is no list that it could continue; a "
+              "line begins at its margin");
         return none;
     case ABOVE_LIST:
     case ABOVE_LIST_OF_PAIRS: break;

@@ -49,6 +49,9 @@ struct value_type {
     /* frees what parse made, if only in part; NULL: it makes nothing. The caller zeroes the field
      * afterwards */
     void (*clear)(void *field);
+    /* Whether two fields hold the same. Every type has one: what a reload must compare follows from
+     * it. */
+    bool (*equal)(const struct key *key, const void *a, const void *b);
 };
 
 struct key {
@@ -71,6 +74,10 @@ struct key {
     bool starter;
     /* headline over this row and those after it */
     const char *group;
+    /* Sessions upstream were made with it: after a change they are of no use any more. */
+    bool connection;
+    /* Of those, what a TLS context is made of, but for the name that it expects. */
+    bool trust;
 };
 
 extern const struct section_kind section_kinds[SECTION_COUNT];
@@ -86,7 +93,7 @@ const struct key *keys_find(enum section_id section, struct slice name);
 /* the name must be in the table */
 size_t keys_row(enum section_id section, const char *name);
 
-/* Types of values: values.c, values_net.c, values_proxy.c. */
+/* Types of values: values*.c. */
 extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair,
     type_word;
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target;
@@ -97,7 +104,7 @@ extern const struct value_type type_host, type_helo, type_address, type_addresse
 extern const struct value_type type_proxy, type_names, type_hosts;
 /* presets.c */
 extern const struct value_type type_provider;
-/* values_mail.c */
+/* values_mail.c, and type_senders */
 extern const struct value_type type_mail_address, type_domain, type_aliases;
 /* values_front.c */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
@@ -114,6 +121,17 @@ bool host_name_is_valid(struct slice text);
 /* name or address literal (brackets are dropped); gives, NULL if it is neither */
 char *host_parse(struct slice text);
 void string_clear(void *field);
+void strings_clear(void *field);
+bool string_equal(const struct key *key, const void *a, const void *b);
+bool strings_equal(const struct key *key, const void *a, const void *b);
+/* For fields without pointers and padding, as large as key->size says. */
+bool octets_equal(const struct key *key, const void *a, const void *b);
+struct network;
+/* of a struct that begins as struct addresses does */
+bool addresses_equal(const struct key *key, const void *a, const void *b);
+bool network_equal(const struct network *a, const struct network *b);
+/* NULL equals NULL only */
+bool text_equal(const char *a, const char *b);
 
 #define NUMBER_TEXT 32
 /* 300000 as "300ms", 52428800 as "50M"; returns out */

@@ -8,7 +8,79 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/units.h"
+#include "config/config.h"
 #include "config/table.h"
+
+/* --- lists --- */
+
+static bool is_separator(char c)
+{
+    return c == ' ' || c == '\t' || c == ',';
+}
+
+bool next_item(struct slice *rest, struct slice *item_r)
+{
+    size_t n = 0;
+    while (rest->len && is_separator(rest->data[0]))
+        *rest = slice_from(*rest, 1);
+    while (n < rest->len && !is_separator(rest->data[n]))
+        n++;
+    *item_r = slice_head(*rest, n);
+    *rest = slice_from(*rest, n);
+    return n > 0;
+}
+
+/* --- what is the same --- */
+
+bool octets_equal(const struct key *key, const void *a, const void *b)
+{
+    return memcmp(a, b, key->size) == 0;
+}
+
+bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool string_equal(const struct key *key, const void *a, const void *b)
+{
+    (void)key;
+    return text_equal(*(char *const *)a, *(char *const *)b);
+}
+
+bool strings_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct strings *x = a, *y = b;
+    (void)key;
+    if (x->n != y->n)
+        return false;
+    for (size_t i = 0; i < x->n; i++)
+        if (strcmp(x->items[i], y->items[i]) != 0)
+            return false;
+    return true;
+}
+
+void strings_clear(void *field)
+{
+    struct strings *list = field;
+    for (size_t i = 0; i < list->n; i++)
+        free(list->items[i]);
+    free(list->items);
+}
+
+static bool duration_pair_equal(const struct key *key, const void *a, const void *b)
+{
+    (void)key;
+    return memcmp(a, b, 2 * sizeof(usec)) == 0;
+}
+
+static bool secrets_equal(const struct key *key, const void *a, const void *b)
+{
+    (void)key;
+    return secret_equal(*(struct secret *const *)a, *(struct secret *const *)b);
+}
+
+/* --- numbers --- */
 
 struct unit {
     const char *text;
@@ -279,15 +351,20 @@ static int parse_secret_file(const struct key *key, struct slice text, void *fie
     return -1;
 }
 
-const struct value_type type_bool = {.parse = parse_bool};
-const struct value_type type_count = {.parse = parse_count};
-const struct value_type type_size = {.parse = parse_size};
-const struct value_type type_duration = {.parse = parse_duration};
-const struct value_type type_duration_pair = {.parse = parse_duration_pair};
-const struct value_type type_word = {.parse = parse_word};
-const struct value_type type_text = {.parse = parse_text, .clear = string_clear};
-const struct value_type type_path = {.parse = parse_path, .clear = string_clear};
-const struct value_type type_log_target = {.parse = parse_log_target, .clear = string_clear};
+const struct value_type type_bool = {.parse = parse_bool, .equal = octets_equal};
+const struct value_type type_count = {.parse = parse_count, .equal = octets_equal};
+const struct value_type type_size = {.parse = parse_size, .equal = octets_equal};
+const struct value_type type_duration = {.parse = parse_duration, .equal = octets_equal};
+const struct value_type type_duration_pair = {.parse = parse_duration_pair,
+                                              .equal = duration_pair_equal};
+const struct value_type type_word = {.parse = parse_word, .equal = octets_equal};
+const struct value_type type_text = {
+    .parse = parse_text, .clear = string_clear, .equal = string_equal};
+const struct value_type type_path = {
+    .parse = parse_path, .clear = string_clear, .equal = string_equal};
+const struct value_type type_log_target = {
+    .parse = parse_log_target, .clear = string_clear, .equal = string_equal};
 const struct value_type type_secret = {
-    .secret = true, .parse = parse_secret, .clear = clear_secret};
-const struct value_type type_secret_file = {.parse = parse_secret_file, .clear = string_clear};
+    .secret = true, .parse = parse_secret, .clear = clear_secret, .equal = secrets_equal};
+const struct value_type type_secret_file = {
+    .parse = parse_secret_file, .clear = string_clear, .equal = string_equal};

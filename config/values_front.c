@@ -36,7 +36,14 @@ static int parse_rate(const struct key *key, struct slice text, void *field, str
     return -1;
 }
 
-const struct value_type type_rate = {.parse = parse_rate};
+static bool rate_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct rate_limit *x = a, *y = b;
+    (void)key;
+    return x->messages == y->messages && x->period == y->period;
+}
+
+const struct value_type type_rate = {.parse = parse_rate, .equal = rate_equal};
 
 /* --- names and networks --- */
 
@@ -46,6 +53,17 @@ static void clear_destinations(void *field)
     for (size_t i = 0; i < list->n; i++)
         free(list->items[i].name);
     free(list->items);
+}
+
+static bool destinations_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct destinations *x = a, *y = b;
+    (void)key;
+    for (size_t i = 0; x->n == y->n && i < x->n; i++)
+        if (!text_equal(x->items[i].name, y->items[i].name) ||
+            !network_equal(&x->items[i].network, &y->items[i].network))
+            return false;
+    return x->n == y->n;
 }
 
 static int parse_destinations(const struct key *key, struct slice text, void *field,
@@ -76,8 +94,10 @@ static int parse_destinations(const struct key *key, struct slice text, void *fi
     return -1;
 }
 
-const struct value_type type_destinations = {
-    .list = true, .parse = parse_destinations, .clear = clear_destinations};
+const struct value_type type_destinations = {.list = true,
+                                             .parse = parse_destinations,
+                                             .clear = clear_destinations,
+                                             .equal = destinations_equal};
 
 /* --- where clients connect --- */
 
@@ -129,6 +149,12 @@ static int parse_listen_points(const struct key *key, struct slice text, void *f
     return -1;
 }
 
+static bool listen_points_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct listen_points *x = a, *y = b;
+    return addresses_equal(key, x, y) && strings_equal(key, &x->passed, &y->passed);
+}
+
 static void clear_listen_points(void *field)
 {
     struct listen_points *points = field;
@@ -138,5 +164,7 @@ static void clear_listen_points(void *field)
     free(points->items);
 }
 
-const struct value_type type_listen_points = {
-    .list = true, .parse = parse_listen_points, .clear = clear_listen_points};
+const struct value_type type_listen_points = {.list = true,
+                                              .parse = parse_listen_points,
+                                              .clear = clear_listen_points,
+                                              .equal = listen_points_equal};

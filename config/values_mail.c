@@ -1,4 +1,5 @@
-/* Types of values about mail itself: addresses, the domain that completes them, aliases. */
+/* Types of values about mail itself: addresses, the domain that completes them, aliases,
+ * senders. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,8 @@ static int parse_mail_address(const struct key *key, struct slice text, void *fi
     return 0;
 }
 
-const struct value_type type_mail_address = {.parse = parse_mail_address, .clear = string_clear};
+const struct value_type type_mail_address = {
+    .parse = parse_mail_address, .clear = string_clear, .equal = string_equal};
 
 static int parse_domain(const struct key *key, struct slice text, void *field, struct err *err)
 {
@@ -53,7 +55,8 @@ static int parse_domain(const struct key *key, struct slice text, void *field, s
     return 0;
 }
 
-const struct value_type type_domain = {.parse = parse_domain, .clear = string_clear};
+const struct value_type type_domain = {
+    .parse = parse_domain, .clear = string_clear, .equal = string_equal};
 
 /* --- aliases --- */
 
@@ -65,6 +68,17 @@ static void clear_aliases(void *field)
         free(list->items[i].to);
     }
     free(list->items);
+}
+
+static bool aliases_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct aliases *x = a, *y = b;
+    (void)key;
+    for (size_t i = 0; x->n == y->n && i < x->n; i++)
+        if (strcmp(x->items[i].name, y->items[i].name) != 0 ||
+            strcmp(x->items[i].to, y->items[i].to) != 0)
+            return false;
+    return x->n == y->n;
 }
 
 static bool is_named(const struct aliases *list, struct slice name)
@@ -104,4 +118,59 @@ static int parse_aliases(const struct key *key, struct slice text, void *field, 
 }
 
 const struct value_type type_aliases = {
-    .list = true, .parse = parse_aliases, .clear = clear_aliases};
+    .list = true, .parse = parse_aliases, .clear = clear_aliases, .equal = aliases_equal};
+
+/* --- senders --- */
+
+static bool domain_is_valid(struct slice domain)
+{
+    struct addr a;
+    if (slice_starts(domain, "[IPv6:") && domain.data[domain.len - 1] == ']')
+        return addr_parse(slice_make(domain.data + 6, domain.len - 7), &a);
+    if (domain.len > 2 && domain.data[0] == '[' && domain.data[domain.len - 1] == ']')
+        return addr_parse(slice_make(domain.data + 1, domain.len - 2), &a);
+    /* a domain of RFC 6531 is let through as it is */
+    for (size_t i = 0; i < domain.len; i++)
+        if ((unsigned char)domain.data[i] >= 128)
+            return true;
+    return host_name_is_valid(domain);
+}
+
+/* "<>", "*", "@dom", "user@dom", "user@*". */
+static bool sender_is_valid(struct slice text)
+{
+    size_t at = text.len;
+    if (slice_is(text, "<>") || slice_is(text, "*"))
+        return true;
+    while (at > 0 && text.data[at - 1] != '@')
+        at--;
+    if (at == 0)
+        return false;
+    struct slice user = slice_head(text, at - 1), domain = slice_from(text, at);
+    if (slice_find(user, '*') < user.len || slice_find(user, '<') < user.len)
+        return false;
+    return (user.len > 0 && slice_is(domain, "*")) || domain_is_valid(domain);
+}
+
+static int parse_senders(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct strings *list = field;
+    struct slice item;
+    (void)key;
+    while (next_item(&text, &item)) {
+        if (!sender_is_valid(item)) {
+            err_set(err, ERR_INVALID, "\"%.*s\" is none of: user@dom, @dom, user@*, *, <>",
+                    SHOWN(item));
+            return -1;
+        }
+        list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
+        list->items[list->n++] = slice_string(item);
+    }
+    if (list->n)
+        return 0;
+    err_set(err, ERR_INVALID, "the list is empty; leave the line out for the default");
+    return -1;
+}
+
+const struct value_type type_senders = {
+    .list = true, .parse = parse_senders, .clear = strings_clear, .equal = strings_equal};

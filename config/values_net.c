@@ -1,27 +1,10 @@
-/* Types of values that name hosts, addresses, ports, certificates and senders; most are lists. */
+/* Types of values that name hosts, addresses, ports, certificates and users; most are lists. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/table.h"
-
-static bool is_separator(char c)
-{
-    return c == ' ' || c == '\t' || c == ',';
-}
-
-bool next_item(struct slice *rest, struct slice *item_r)
-{
-    size_t n = 0;
-    while (rest->len && is_separator(rest->data[0]))
-        *rest = slice_from(*rest, 1);
-    while (n < rest->len && !is_separator(rest->data[n]))
-        n++;
-    *item_r = slice_head(*rest, n);
-    *rest = slice_from(*rest, n);
-    return n > 0;
-}
 
 /* What all lists begin with in memory: the items and how many. */
 #define LIST_CLEAR(type) free(((type *)field)->items)
@@ -145,6 +128,43 @@ static int parse_address(const struct key *key, struct slice text, void *field, 
     return -1;
 }
 
+static bool addr_same(const struct addr *a, const struct addr *b)
+{
+    return a->family == b->family && (a->family == ADDR_NONE || addr_equal(a, b)) &&
+           a->port == b->port && a->scope == b->scope;
+}
+
+static bool address_equal(const struct key *key, const void *a, const void *b)
+{
+    (void)key;
+    return addr_same(a, b);
+}
+
+bool addresses_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct addresses *x = a, *y = b;
+    (void)key;
+    for (size_t i = 0; x->n == y->n && i < x->n; i++)
+        if (!addr_same(&x->items[i], &y->items[i]))
+            return false;
+    return x->n == y->n;
+}
+
+bool network_equal(const struct network *a, const struct network *b)
+{
+    return addr_same(&a->base, &b->base) && a->bits == b->bits;
+}
+
+static bool networks_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct networks *x = a, *y = b;
+    (void)key;
+    for (size_t i = 0; x->n == y->n && i < x->n; i++)
+        if (!network_equal(&x->items[i], &y->items[i]))
+            return false;
+    return x->n == y->n;
+}
+
 static void clear_addresses(void *field)
 {
     LIST_CLEAR(struct addresses);
@@ -228,6 +248,16 @@ static bool parse_port(struct slice text, struct port *port_r)
     return slash == text.len || parse_mode(slice_from(text, slash + 1), &port_r->mode);
 }
 
+static bool ports_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct ports *x = a, *y = b;
+    (void)key;
+    for (size_t i = 0; x->n == y->n && i < x->n; i++)
+        if (x->items[i].number != y->items[i].number || x->items[i].mode != y->items[i].mode)
+            return false;
+    return x->n == y->n;
+}
+
 static void clear_ports(void *field)
 {
     LIST_CLEAR(struct ports);
@@ -284,6 +314,13 @@ static bool parse_pin(struct slice text, uint8_t pin[32])
     return true;
 }
 
+static bool pins_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct pins *x = a, *y = b;
+    (void)key;
+    return x->n == y->n && (x->n == 0 || memcmp(x->items, y->items, x->n * sizeof *x->items) == 0);
+}
+
 static void clear_pins(void *field)
 {
     LIST_CLEAR(struct pins);
@@ -304,63 +341,6 @@ static int parse_pins(const struct key *key, struct slice text, void *field, str
             return -1;
         }
         list->n++;
-    }
-    return refuse_empty(list->n, err);
-}
-
-/* --- senders --- */
-
-static bool domain_is_valid(struct slice domain)
-{
-    struct addr a;
-    if (slice_starts(domain, "[IPv6:") && domain.data[domain.len - 1] == ']')
-        return addr_parse(slice_make(domain.data + 6, domain.len - 7), &a);
-    if (domain.len > 2 && domain.data[0] == '[' && domain.data[domain.len - 1] == ']')
-        return addr_parse(slice_make(domain.data + 1, domain.len - 2), &a);
-    /* a domain of RFC 6531 is let through as it is */
-    for (size_t i = 0; i < domain.len; i++)
-        if ((unsigned char)domain.data[i] >= 128)
-            return true;
-    return host_name_is_valid(domain);
-}
-
-/* "<>", "*", "@dom", "user@dom", "user@*". */
-static bool sender_is_valid(struct slice text)
-{
-    size_t at = text.len;
-    if (slice_is(text, "<>") || slice_is(text, "*"))
-        return true;
-    while (at > 0 && text.data[at - 1] != '@')
-        at--;
-    if (at == 0)
-        return false;
-    struct slice user = slice_head(text, at - 1), domain = slice_from(text, at);
-    if (slice_find(user, '*') < user.len || slice_find(user, '<') < user.len)
-        return false;
-    return (user.len > 0 && slice_is(domain, "*")) || domain_is_valid(domain);
-}
-
-static void clear_strings(void *field)
-{
-    struct strings *list = field;
-    for (size_t i = 0; i < list->n; i++)
-        free(list->items[i]);
-    free(list->items);
-}
-
-static int parse_senders(const struct key *key, struct slice text, void *field, struct err *err)
-{
-    struct strings *list = field;
-    struct slice item;
-    (void)key;
-    while (next_item(&text, &item)) {
-        if (!sender_is_valid(item)) {
-            err_set(err, ERR_INVALID, "\"%.*s\" is none of: user@dom, @dom, user@*, *, <>",
-                    SHOWN(item));
-            return -1;
-        }
-        LIST_GROW(list);
-        list->items[list->n++] = slice_string(item);
     }
     return refuse_empty(list->n, err);
 }
@@ -399,16 +379,20 @@ static int parse_hosts(const struct key *key, struct slice text, void *field, st
     return refuse_empty(list->n, err);
 }
 
-const struct value_type type_host = {.parse = parse_host, .clear = string_clear};
-const struct value_type type_helo = {.parse = parse_helo, .clear = string_clear};
-const struct value_type type_address = {.parse = parse_address};
+const struct value_type type_host = {
+    .parse = parse_host, .clear = string_clear, .equal = string_equal};
+const struct value_type type_helo = {
+    .parse = parse_helo, .clear = string_clear, .equal = string_equal};
+const struct value_type type_address = {.parse = parse_address, .equal = address_equal};
 const struct value_type type_addresses = {
-    .list = true, .parse = parse_addresses, .clear = clear_addresses};
+    .list = true, .parse = parse_addresses, .clear = clear_addresses, .equal = addresses_equal};
 const struct value_type type_networks = {
-    .list = true, .parse = parse_networks, .clear = clear_networks};
-const struct value_type type_ports = {.list = true, .parse = parse_ports, .clear = clear_ports};
-const struct value_type type_pins = {.list = true, .parse = parse_pins, .clear = clear_pins};
-const struct value_type type_hosts = {.list = true, .parse = parse_hosts, .clear = clear_strings};
-const struct value_type type_names = {.list = true, .parse = parse_names, .clear = clear_strings};
-const struct value_type type_senders = {
-    .list = true, .parse = parse_senders, .clear = clear_strings};
+    .list = true, .parse = parse_networks, .clear = clear_networks, .equal = networks_equal};
+const struct value_type type_ports = {
+    .list = true, .parse = parse_ports, .clear = clear_ports, .equal = ports_equal};
+const struct value_type type_pins = {
+    .list = true, .parse = parse_pins, .clear = clear_pins, .equal = pins_equal};
+const struct value_type type_hosts = {
+    .list = true, .parse = parse_hosts, .clear = strings_clear, .equal = strings_equal};
+const struct value_type type_names = {
+    .list = true, .parse = parse_names, .clear = strings_clear, .equal = strings_equal};

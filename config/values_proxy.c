@@ -94,6 +94,14 @@ static void clear_proxy(void *field)
     secret_free(&proxy->password);
 }
 
+static bool proxy_equal(const struct key *key, const void *a, const void *b)
+{
+    const struct outbound_proxy *x = a, *y = b;
+    (void)key;
+    return x->kind == y->kind && x->port == y->port && text_equal(x->host, y->host) &&
+           text_equal(x->user, y->user) && secret_equal(x->password, y->password);
+}
+
 static int parse_proxy(const struct key *key, struct slice text, void *field, struct err *err)
 {
     struct outbound_proxy *proxy = field;
@@ -119,4 +127,5 @@ static int parse_proxy(const struct key *key, struct slice text, void *field, st
     return parse_host_and_port(slice_from(text, at), proxy, err);
 }
 
-const struct value_type type_proxy = {.secret = true, .parse = parse_proxy, .clear = clear_proxy};
+const struct value_type type_proxy = {
+    .secret = true, .parse = parse_proxy, .clear = clear_proxy, .equal = proxy_equal};

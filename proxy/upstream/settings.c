@@ -7,46 +7,6 @@ static bool same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool same_ports(const struct ports *a, const struct ports *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (a->items[i].number != b->items[i].number || a->items[i].mode != b->items[i].mode)
-            return false;
-    return true;
-}
-
-static bool same_tls(const struct upstream_config *a, const struct upstream_config *b)
-{
-    return a->tls == b->tls && a->tls_min == b->tls_min && same(a->tls_ca, b->tls_ca) &&
-           same(a->tls_name, b->tls_name) && same(a->tls_cert, b->tls_cert) &&
-           same(a->tls_key, b->tls_key) && a->tls_fingerprint.n == b->tls_fingerprint.n &&
-           (a->tls_fingerprint.n == 0 || memcmp(a->tls_fingerprint.items, b->tls_fingerprint.items,
-                                                a->tls_fingerprint.n * 32) == 0);
-}
-
-static bool same_way_out(const struct upstream_config *a, const struct upstream_config *b)
-{
-    const struct outbound_proxy *p = &a->proxy, *q = &b->proxy;
-    return p->kind == q->kind && p->port == q->port && same(p->host, q->host) &&
-           same(p->user, q->user) && secret_equal(p->password, q->password) &&
-           a->family == b->family && a->source.family == b->source.family &&
-           (a->source.family == ADDR_NONE || addr_equal(&a->source, &b->source));
-}
-
-static bool same_limits(const struct upstream_config *a, const struct upstream_config *b)
-{
-    return a->connect_timeout == b->connect_timeout && a->reply_timeout == b->reply_timeout &&
-           a->final_timeout == b->final_timeout && a->port_patience == b->port_patience &&
-           a->reprobe == b->reprobe && a->max_connections == b->max_connections &&
-           a->max_messages == b->max_messages && a->idle_timeout == b->idle_timeout &&
-           a->max_age == b->max_age && a->rate.messages == b->rate.messages &&
-           a->rate.period == b->rate.period && a->acquire_timeout == b->acquire_timeout &&
-           a->retry_auth_first == b->retry_auth_first &&
-           a->retry_auth_longest == b->retry_auth_longest;
-}
-
 static const char *tls_name(const struct upstream_config *cfg)
 {
     return cfg->tls_name ? cfg->tls_name : cfg->host;
@@ -54,14 +14,12 @@ static const char *tls_name(const struct upstream_config *cfg)
 
 bool settings_share_tls(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return same_tls(a, b) && same(tls_name(a), tls_name(b));
+    return config_same_trust(a, b) && same(tls_name(a), tls_name(b));
 }
 
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b)
 {
-    return same(a->name, b->name) && same(a->host, b->host) && same_ports(&a->ports, &b->ports) &&
-           same_tls(a, b) && same(a->username, b->username) && a->auth == b->auth &&
-           a->plaintext_auth == b->plaintext_auth && same_way_out(a, b) && same_limits(a, b);
+    return same(a->name, b->name) && config_same_connection(a, b);
 }
 
 const char *settings_helo(const struct config *config, const struct upstream_config *cfg)

@@ -5,8 +5,9 @@
 #include "config/config.h"
 #include "io/tls_context.h"
 
-/* Equal but for routing (senders, clients, users, fallback, identity), the secret and where it
- * comes from and the line in the file: then a reload keeps ladder, pool and sessions. */
+/* Whether they have one name and the same in every key that the table (config/keys.c) marks as of
+ * the connection: then a reload keeps ladder, pool and sessions. Not marked are routing, rewriting,
+ * the secret and where it comes from. */
 bool settings_equal(const struct upstream_config *a, const struct upstream_config *b);
 
 /* The name for EHLO: helo, else the server's name if it fits (hostname_fits_ehlo), else "" (the
