@@ -94,8 +94,7 @@ const char *listeners_advice(const struct addr *at, const struct err *why)
                "AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit";
     if (why->kind == ERR_UNREACHABLE)
         return ". This machine has no such address: `ip addr` shows those it has";
-    return strstr(why->words, "in use") ? ". Another program listens there: `ss -ltnp` shows which"
-                                        : "";
+    return why->kind == ERR_IN_USE ? ". Another program listens there: `ss -ltnp` shows which" : "";
 }
 
 static void explain(const struct listen_config *config, const struct addr *at,

@@ -31,6 +31,7 @@ static enum err_kind kind_of(int number)
     case ENOTDIR: return ERR_NOT_FOUND;
     case EACCES:
     case EPERM: return ERR_PERMISSION;
+    case EADDRINUSE: return ERR_IN_USE;
     default: return ERR_SYSTEM;
     }
 }

@@ -29,6 +29,8 @@ enum err_kind {
     /* a name, a file */
     ERR_NOT_FOUND,
     ERR_PERMISSION,
+    /* somebody else has the address */
+    ERR_IN_USE,
     /* an argument, a value */
     ERR_INVALID,
     /* a SOCKS or HTTP proxy on the way said no; the words are its own */

@@ -42,7 +42,13 @@ def test_files_that_hold_something_else_are_found_by_check(stage):
     words.chmod(0o600)
     os.chmod(cert, 0o600)  # without tls_key the key is looked for in it
     config = stage.folder / "proxy.ini"
-    for keys, said in (({"tls_ca": words}, "tls_ca: no certificates in PEM form in %s" % words), ({"tls_cert": words}, "tls_cert: no certificate in PEM form in %s" % words),
+    longer = stage.folder / "words.pem.key"  # its name holds that of another file
+    longer.write_text(words.read_text())
+    longer.chmod(0o600)
+    trust = stage.folder / "words.pem.k"
+    trust.write_text(open(stage.ca.cert).read())
+    for keys, said in (({"tls_ca": trust, "tls_cert": cert, "tls_key": longer}, "tls_key: no private key that fits the certificate"),
+                       ({"tls_ca": words}, "tls_ca: no certificates in PEM form in %s" % words), ({"tls_cert": words}, "tls_cert: no certificate in PEM form in %s" % words),
                        ({"tls_cert": cert, "tls_key": other_key}, "tls_key: no private key that fits the certificate"),
                        ({"tls_cert": cert}, "tls_cert: no private key that fits the certificate"), ({"tls_cert": cert, "tls_key": key}, None)):
         config.write_text("[listen]\naddress = 127.0.0.1:%d\n" % closed_port() + stage.account([587], name="a", **keys) + stage.account([587], name="b", **keys))
