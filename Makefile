@@ -14,7 +14,7 @@ STD     := -std=c11 -D_POSIX_C_SOURCE=200809L
 ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
-ROOMS   := base wire smtp upstream spool relay admin app
+ROOMS   := base wire mail smtp upstream spool relay admin app
 IO_SHARED := stream tunnel password turn
 src      = $(wildcard proxy/$(1)/*.c)
 IO_SRC  := $(wildcard proxy/io/*.c)
@@ -25,7 +25,7 @@ obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
-PRODUCT_LIBS := $(foreach r,app admin relay spool upstream smtp config wire io world base,$(call lib,$(r)))
+PRODUCT_LIBS := $(foreach r,app admin relay spool upstream smtp mail config wire io world base,$(call lib,$(r)))
 
 .PHONY: all
 all: $(BUILD)/smtp-detour
@@ -63,10 +63,11 @@ needs_config   := config base
 needs_io       := io world base
 needs_smtp     := smtp sim wire io base
 needs_upstream := upstream smtp config sim wire io base
-needs_relay    := relay upstream smtp config sim wire io base
+needs_mail     := mail config sim wire io base
+needs_relay    := relay upstream smtp mail config sim wire io base
 needs_sim      := $(needs_relay)
-needs_admin    := admin upstream smtp config wire io world base
-needs_app      := app admin relay spool upstream smtp config wire io world base
+needs_admin    := admin upstream smtp mail config wire io world base
+needs_app      := app admin relay spool upstream smtp mail config wire io world base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))

@@ -232,29 +232,9 @@ static void publish_soon(struct admin *a)
 
 /* ---- what is told ---- */
 
-static void clean(char *out, size_t size, const char *in)
+void admin_message(struct admin *a, const struct message *m)
 {
-    text_clean(out, size, slice_of(in));
-}
-
-void admin_message(struct admin *a, const struct admin_ended *e)
-{
-    struct admin_message m = {.wall_ms = loop_wall_ms(a->io->loop),
-                              .result = e->result,
-                              .nrcpt = e->nrcpt,
-                              .size = e->size,
-                              .port = e->port,
-                              .status = e->status,
-                              .delay = e->delay};
-    clean(m.id, sizeof m.id, e->id);
-    clean(m.from, sizeof m.from, e->from);
-    clean(m.to, sizeof m.to, e->to);
-    clean(m.client, sizeof m.client, e->client);
-    clean(m.listener, sizeof m.listener, e->listener);
-    clean(m.account, sizeof m.account, e->account);
-    clean(m.tls, sizeof m.tls, e->tls);
-    clean(m.reply, sizeof m.reply, e->reply);
-    tally_message(&a->tally, &m);
+    tally_message(&a->tally, m);
     /* the session that carried it may be gone by the next tick */
     if (is_on(a))
         note_load(a);

@@ -8,10 +8,10 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
-#include "admin/message.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "io/io.h"
+#include "mail/message.h"
 
 struct accounts;
 struct admin;
@@ -42,17 +42,8 @@ int admin_apply(struct admin *admin, const struct config *config, struct addr *a
 /* Answers at what was bound, with a fresh snapshot; after the start and after each reload. */
 void admin_serve(struct admin *admin);
 
-/* A message that ended. Borrows all; texts may hold anything. */
-struct admin_ended {
-    enum admin_result result;
-    /* NULL: none */
-    const char *id, *from, *to, *client, *listener, *account, *tls, *reply;
-    uint64_t nrcpt, size;
-    uint16_t port;
-    int status;
-    usec delay;
-};
-void admin_message(struct admin *admin, const struct admin_ended *m);
+/* one that ended; borrows */
+void admin_message(struct admin *admin, const struct message *m);
 void admin_reloaded(struct admin *admin, bool good);
 /* balancers must know at once */
 void admin_draining(struct admin *admin);

@@ -55,21 +55,21 @@ static void messages(const struct tally *t, struct out *o)
     family(o, name, "counter",
            "Messages that ended, by account (empty: no account takes them) and result.");
     for (size_t i = 0; i < t->naccounts; i++)
-        for (int r = 0; r < ADMIN_RESULTS; r++)
-            whole(o, name,
-                  LABELS({"account", t->accounts[i].name},
-                         {"result", admin_result_label((enum admin_result)r)}),
-                  t->accounts[i].messages[r]);
+        for (int r = 0; r < RESULT_COUNT; r++)
+            whole(
+                o, name,
+                LABELS({"account", t->accounts[i].name}, {"result", result_label((enum result)r)}),
+                t->accounts[i].messages[r]);
     name = "smtp_detour_port_messages_total";
     family(
         o, name, "counter",
         "The same messages by the upstream port of their session too (0: there was no session).");
     for (size_t i = 0; i < t->nports; i++)
-        for (int r = 0; r < ADMIN_RESULTS; r++)
+        for (int r = 0; r < RESULT_COUNT; r++)
             whole(o, name,
                   LABELS({"account", t->accounts[t->ports[i].account].name},
                          {"port", number(t->ports[i].port, port)},
-                         {"result", admin_result_label((enum admin_result)r)}),
+                         {"result", result_label((enum result)r)}),
                   t->ports[i].messages[r]);
     name = "smtp_detour_delivered_bytes_total";
     family(o, name, "counter", "Octets of delivered messages, as the clients sent them.");

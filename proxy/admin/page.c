@@ -139,7 +139,7 @@ static void put_count(const char *what, uint64_t n, struct out *o)
 
 static void put_counts(const struct snapshot *s, const struct account_view *a, struct out *o)
 {
-    static const uint64_t none[ADMIN_RESULTS];
+    static const uint64_t none[RESULT_COUNT];
     const uint64_t *messages = none;
     for (size_t i = 0; i < s->tally.naccounts; i++)
         if (strcmp(s->tally.accounts[i].name, a->name) == 0)
@@ -152,11 +152,11 @@ static void put_counts(const struct snapshot *s, const struct account_view *a, s
     if (a->pool.waiting)
         put_count("messages waiting", a->pool.waiting, o);
     out_add(o, "<div><dt>since the start:</dt></div>");
-    put_count("delivered", messages[ADMIN_DELIVERED], o);
-    put_count("refused", messages[ADMIN_REFUSED], o);
-    put_count("deferred", messages[ADMIN_DEFERRED] + messages[ADMIN_LOST_LINK], o);
-    if (messages[ADMIN_SPOOLED])
-        put_count("spooled", messages[ADMIN_SPOOLED], o);
+    put_count("delivered", messages[RESULT_DELIVERED], o);
+    put_count("refused", messages[RESULT_REFUSED], o);
+    put_count("deferred", messages[RESULT_DEFERRED] + messages[RESULT_LOST_LINK], o);
+    if (messages[RESULT_SPOOLED])
+        put_count("spooled", messages[RESULT_SPOOLED], o);
     out_add(o, "</dl>");
 }
 
@@ -225,15 +225,15 @@ static void put_delay(usec delay, struct out *o)
         out_printf(o, "%.1f s", (double)delay / (double)USEC_PER_SEC);
 }
 
-static void put_way(const struct admin_message *m, struct out *o)
+static void put_way(const struct message *m, struct out *o)
 {
     out_add(o, "<br><span class=\"soft small\">");
     out_html(o, m->client);
     out_add(o, " on ");
     out_html(o, m->listener);
-    if (m->account[0]) {
+    if (m->upstream[0]) {
         out_add(o, " → ");
-        out_html(o, m->account);
+        out_html(o, m->upstream);
     }
     if (m->port)
         out_printf(o, ", port %u", (unsigned)m->port);
@@ -242,29 +242,29 @@ static void put_way(const struct admin_message *m, struct out *o)
     out_add(o, "</span>");
 }
 
-static void put_message(const struct admin_message *m, struct out *o)
+static void put_message(const struct message *m, struct out *o)
 {
-    bool good = m->result == ADMIN_DELIVERED || m->result == ADMIN_SPOOLED;
+    bool good = m->result == RESULT_DELIVERED || m->result == RESULT_SPOOLED;
     char at[32], full[32];
-    time_text(m->wall_ms, "%H:%M:%S", at);
-    time_text(m->wall_ms, "%Y-%m-%d %H:%M:%S", full);
+    time_text(m->ended_ms, "%H:%M:%S", at);
+    time_text(m->ended_ms, "%Y-%m-%d %H:%M:%S", full);
     out_printf(o,
                "<tr><td class=\"time\"><time title=\"%s\">%s</time></td><td class=\"result\"><span "
                "class=\"pill %s\">%s%s</span></td>",
                full, at,
-               good                         ? "good"
-               : m->result == ADMIN_REFUSED ? "bad"
-                                            : "warn",
-               good                         ? "✓ "
-               : m->result == ADMIN_REFUSED ? "✕ "
-                                            : "! ",
-               admin_result_words(m->result));
+               good                          ? "good"
+               : m->result == RESULT_REFUSED ? "bad"
+                                             : "warn",
+               good                          ? "✓ "
+               : m->result == RESULT_REFUSED ? "✕ "
+                                             : "! ",
+               result_words(m->result));
     out_add(o, "<td class=\"who\">");
     out_html(o, m->from[0] ? m->from : "<>");
     out_add(o, " → ");
     out_html(o, m->to[0] ? m->to : "nobody");
     if (m->nrcpt > 1)
-        out_printf(o, " and %" PRIu64 " more", m->nrcpt - 1);
+        out_printf(o, " and %" PRIu64 " more", (uint64_t)m->nrcpt - 1);
     put_way(m, o);
     out_add(o, "</td><td class=\"num\">");
     put_size(m->size, o);
@@ -277,7 +277,7 @@ static void put_message(const struct admin_message *m, struct out *o)
 
 static void put_messages(const struct snapshot *s, struct out *o)
 {
-    const struct admin_message *m = tally_recent(&s->tally, 0);
+    const struct message *m = tally_recent(&s->tally, 0);
     if (!m) {
         out_add(
             o,

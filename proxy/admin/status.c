@@ -62,12 +62,11 @@ static json_t *listeners_json(const struct snapshot *s)
 static json_t *messages_json(const struct tally *t)
 {
     json_t *totals = json_object();
-    for (int r = 0; r < ADMIN_RESULTS; r++) {
+    for (int r = 0; r < RESULT_COUNT; r++) {
         uint64_t sum = 0;
         for (size_t i = 0; i < t->naccounts; i++)
             sum += t->accounts[i].messages[r];
-        json_object_set_new(totals, admin_result_label((enum admin_result)r),
-                            json_integer((json_int_t)sum));
+        json_object_set_new(totals, result_label((enum result)r), json_integer((json_int_t)sum));
     }
     return totals;
 }
@@ -75,16 +74,16 @@ static json_t *messages_json(const struct tally *t)
 static json_t *recent_json(const struct tally *t)
 {
     json_t *list = json_array();
-    const struct admin_message *m;
+    const struct message *m;
     for (size_t i = 0; (m = tally_recent(t, i)) != NULL; i++)
         json_array_append_new(
             list,
             json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:f}",
-                      "time", (json_int_t)(m->wall_ms / 1000), "result",
-                      admin_result_label(m->result), "id", m->id, "from", m->from, "to", m->to,
-                      "nrcpt", (json_int_t)m->nrcpt, "size", (json_int_t)m->size, "client",
-                      m->client, "listener", m->listener, "upstream", m->account, "port",
-                      (int)m->port, "tls", m->tls, "status", m->status, "reply", m->reply, "delay",
+                      "time", (json_int_t)(m->ended_ms / 1000), "result", result_label(m->result),
+                      "id", m->id, "from", m->from, "to", m->to, "nrcpt", (json_int_t)m->nrcpt,
+                      "size", (json_int_t)m->size, "client", m->client, "listener", m->listener,
+                      "upstream", m->upstream, "port", (int)m->port, "tls", m->tls, "status",
+                      m->status, "reply", m->reply, "delay",
                       (double)m->delay / (double)USEC_PER_SEC));
     return list;
 }

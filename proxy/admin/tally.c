@@ -4,28 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/text.h"
 #include "base/caps.h"
 #include "base/mem.h"
 
 const double tally_bounds[TALLY_BOUNDS] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
                                            2.5,  5,     10,   25,  60,   120, 300};
 
-const char *admin_result_label(enum admin_result r)
-{
-    static const char *const names[ADMIN_RESULTS] = {"delivered", "refused", "deferred", "spooled",
-                                                     "lost_link"};
-    return names[r];
-}
-
-const char *admin_result_words(enum admin_result r)
-{
-    return r == ADMIN_LOST_LINK ? "lost link" : admin_result_label(r);
-}
-
 void tally_free(struct tally *t)
 {
     free(t->accounts);
     free(t->ports);
+    for (size_t i = 0; i < TALLY_RECENT; i++)
+        message_free(&t->recent[i]);
     *t = (struct tally){0};
 }
 
@@ -38,6 +29,8 @@ void tally_copy(struct tally *to, const struct tally *from)
         to->accounts[i] = from->accounts[i];
     for (size_t i = 0; i < from->nports; i++)
         to->ports[i] = from->ports[i];
+    for (size_t i = 0; i < TALLY_RECENT; i++)
+        message_copy(&to->recent[i], &from->recent[i]);
 }
 
 size_t tally_account(struct tally *t, const char *name)
@@ -73,27 +66,63 @@ static struct tally_minute *this_minute(struct tally *t, int64_t wall_ms)
     return m;
 }
 
-void tally_message(struct tally *t, const struct admin_message *m)
+static char *cleaned(const char *text, size_t size)
 {
-    size_t index = tally_account(t, m->account), bucket = 0;
+    char *out = mem_alloc(size);
+    text_clean(out, size, slice_of(text));
+    return out;
+}
+
+/* Takes the place of what is there. */
+static void clean(char **text, size_t size)
+{
+    char *out = cleaned(*text, size);
+    free(*text);
+    *text = out;
+}
+
+static void keep(struct message *place, const struct message *m)
+{
+    message_free(place);
+    message_copy(place, m);
+    clean(&place->from, 160);
+    clean(&place->sent_as, 160);
+    clean(&place->to, 160);
+    clean(&place->listener, 64);
+    clean(&place->user, 64);
+    clean(&place->original, ADDR_TEXT);
+    clean(&place->upstream, sizeof((struct tally_account *)0)->name);
+    clean(&place->reply, 320);
+    text_clean(place->client, sizeof place->client, slice_of(m->client));
+}
+
+static void count(struct tally *t, const struct message *m)
+{
+    size_t index = tally_account(t, m->upstream), bucket = 0;
     struct tally_account *a = &t->accounts[index];
     struct tally_port *p = port_of(t, index, m->port);
-    struct tally_minute *minute = this_minute(t, m->wall_ms);
+    struct tally_minute *minute = this_minute(t, m->ended_ms);
     double seconds = (double)m->delay / (double)USEC_PER_SEC;
     a->messages[m->result]++;
     if (p)
         p->messages[m->result]++;
-    if (m->result == ADMIN_DELIVERED)
+    if (m->result == RESULT_DELIVERED)
         a->bytes += m->size;
     while (bucket < TALLY_BOUNDS && seconds > tally_bounds[bucket])
         bucket++;
     a->delays[bucket]++;
     a->delay_sum += seconds;
-    if (m->result == ADMIN_DELIVERED || m->result == ADMIN_SPOOLED)
+    if (m->result == RESULT_DELIVERED || m->result == RESULT_SPOOLED)
         minute->delivered++;
     else
         minute->failed++;
-    t->recent[t->total++ % TALLY_RECENT] = *m;
+}
+
+void tally_message(struct tally *t, const struct message *m)
+{
+    struct message *place = &t->recent[t->total++ % TALLY_RECENT];
+    keep(place, m);
+    count(t, place);
 }
 
 void tally_load(struct tally *t, int64_t wall_ms, unsigned clients, unsigned sessions)
@@ -110,7 +139,7 @@ const struct tally_minute *tally_minute(const struct tally *t, int64_t wall_ms, 
     return m->minute == minute ? m : NULL;
 }
 
-const struct admin_message *tally_recent(const struct tally *t, size_t back)
+const struct message *tally_recent(const struct tally *t, size_t back)
 {
     return back < TALLY_RECENT && back < t->total ? &t->recent[(t->total - 1 - back) % TALLY_RECENT]
                                                   : NULL;

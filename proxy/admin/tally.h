@@ -3,7 +3,7 @@
 #ifndef ADMIN_TALLY_H
 #define ADMIN_TALLY_H
 
-#include "admin/message.h"
+#include "mail/message.h"
 
 #define TALLY_RECENT 50
 #define TALLY_MINUTES 60
@@ -16,7 +16,7 @@ extern const double tally_bounds[TALLY_BOUNDS];
 /* "" : messages that no account takes */
 struct tally_account {
     char name[64];
-    uint64_t messages[ADMIN_RESULTS];
+    uint64_t messages[RESULT_COUNT];
     /* of delivered messages, as the client sent them */
     uint64_t bytes;
     uint64_t delays[TALLY_BOUNDS + 1];
@@ -30,7 +30,7 @@ struct tally_port {
     size_t account;
     /* 0: there was no session */
     uint16_t port;
-    uint64_t messages[ADMIN_RESULTS];
+    uint64_t messages[RESULT_COUNT];
 };
 
 struct tally_minute {
@@ -48,8 +48,9 @@ struct tally {
     size_t nports;
     /* at minute % TALLY_MINUTES */
     struct tally_minute minutes[TALLY_MINUTES];
-    /* a ring: the newest is at (total - 1) % TALLY_RECENT */
-    struct admin_message recent[TALLY_RECENT];
+    /* A ring: the newest is at (total - 1) % TALLY_RECENT. Texts are cleaned (admin/text.h), cut,
+     * and never NULL. */
+    struct message recent[TALLY_RECENT];
     uint64_t total;
 };
 
@@ -59,13 +60,14 @@ void tally_free(struct tally *t);
 void tally_copy(struct tally *to, const struct tally *from);
 /* From now on there are counters for this account. Returns its index. */
 size_t tally_account(struct tally *t, const char *name);
-void tally_message(struct tally *t, const struct admin_message *m);
+/* copies */
+void tally_message(struct tally *t, const struct message *m);
 /* how many there are now */
 void tally_load(struct tally *t, int64_t wall_ms, unsigned clients, unsigned sessions);
 /* The minute `back` minutes before the one of wall_ms; NULL: nothing happened in it that was
  * noted. */
 const struct tally_minute *tally_minute(const struct tally *t, int64_t wall_ms, unsigned back);
 /* 0: the newest; NULL: no more */
-const struct admin_message *tally_recent(const struct tally *t, size_t back);
+const struct message *tally_recent(const struct tally *t, size_t back);
 
 #endif

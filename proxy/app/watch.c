@@ -3,7 +3,6 @@
 #include "app/listeners.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
-#include "wire/reply.h"
 
 static const struct config *config(void *ctx)
 {
@@ -61,35 +60,9 @@ int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
     return -1;
 }
 
-static enum admin_result result_of(enum result r)
+static void ended(void *ctx, const struct message *m)
 {
-    switch (r) {
-    case RESULT_DELIVERED: return ADMIN_DELIVERED;
-    case RESULT_REFUSED: return ADMIN_REFUSED;
-    case RESULT_DEFERRED: return ADMIN_DEFERRED;
-    case RESULT_LOST_LINK: break;
-    }
-    return ADMIN_LOST_LINK;
-}
-
-static void ended(void *ctx, const struct message *m, enum result result, const struct reply *reply,
-                  usec delay)
-{
-    char words[1024];
-    admin_message(ctx, &(struct admin_ended){.result = result_of(result),
-                                             .id = m->id,
-                                             .from = m->from,
-                                             .to = m->to,
-                                             .client = m->client,
-                                             .listener = m->listener,
-                                             .account = m->upstream,
-                                             .tls = m->tls,
-                                             .reply = reply_words(reply, words, sizeof words),
-                                             .nrcpt = m->nrcpt,
-                                             .size = m->size,
-                                             .port = m->port,
-                                             .status = reply->code,
-                                             .delay = delay});
+    admin_message(ctx, m);
 }
 
 struct message_watch watch_messages(struct admin *admin)

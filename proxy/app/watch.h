@@ -6,7 +6,7 @@
 #include "admin/admin.h"
 #include "base/attr.h"
 #include "base/err.h"
-#include "relay/report.h"
+#include "mail/message.h"
 
 struct certificates;
 struct listeners;

@@ -81,17 +81,6 @@ static const struct own_row {
                   NULL, false, RESULT_REFUSED},
 };
 
-const char *result_name(enum result r)
-{
-    switch (r) {
-    case RESULT_DELIVERED: return "delivered";
-    case RESULT_REFUSED: return "refused";
-    case RESULT_DEFERRED: return "deferred";
-    case RESULT_LOST_LINK: return "lost-link";
-    }
-    return "";
-}
-
 int failure_code(enum own which)
 {
     return own_rows[which].code;

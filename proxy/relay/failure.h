@@ -4,14 +4,10 @@
 #ifndef RELAY_FAILURE_H
 #define RELAY_FAILURE_H
 
+#include "mail/message.h"
 #include "smtp/client.h"
 #include "upstream/account.h"
 #include "wire/reply.h"
-
-/* How a message ended, for log and metrics (PRODUCT 8). */
-enum result { RESULT_DELIVERED, RESULT_REFUSED, RESULT_DEFERRED, RESULT_LOST_LINK };
-/* "delivered", "refused", "deferred", "lost-link" */
-const char *result_name(enum result r);
 
 /* Replies of ours. */
 enum own {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "config/config.h"
-#include "relay/report.h"
+#include "mail/message.h"
 
 struct accounts;
 struct certificates;

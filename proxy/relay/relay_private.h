@@ -8,15 +8,16 @@
 #define RELAY_RELAY_PRIVATE_H
 
 #include "base/list.h"
+#include "base/log.h"
 #include "io/io.h"
 #include "io/loop.h"
+#include "mail/message.h"
 #include "relay/certificates.h"
 #include "relay/copy.h"
 #include "relay/failure.h"
 #include "relay/guard.h"
 #include "relay/recipients.h"
 #include "relay/relay.h"
-#include "relay/report.h"
 #include "relay/rewrite.h"
 #include "relay/route.h"
 #include "relay/visitors.h"

@@ -104,8 +104,7 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
 static void report(struct session *s, struct message *m, enum result result,
                    const struct reply *reply)
 {
-    message_report(m, s->relay->io->log, &s->relay->watch, result, reply,
-                   loop_now(s->relay->io->loop));
+    message_report(m, s->relay->io, &s->relay->watch, result, reply);
 }
 
 static void refuse_mail(struct session *s, struct smtp_server_command *cmd, struct message *m,

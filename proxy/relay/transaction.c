@@ -141,8 +141,7 @@ static void end(struct transaction *t)
 static void report(struct transaction *t, enum result result, const struct reply *reply)
 {
     t->message.nrcpt = t->recipients.accepted;
-    message_report(&t->message, t->relay->io->log, &t->relay->watch, result, reply,
-                   loop_now(t->relay->io->loop));
+    message_report(&t->message, t->relay->io, &t->relay->watch, result, reply);
 }
 
 static void report_refusal(struct transaction *t, const struct reply *reply)

@@ -29,7 +29,7 @@ static void assert_has(const char *text, const char *part)
         fail_msg("missing: %s\nin: %s", part, text);
 }
 
-static void note(struct snapshot *s, struct admin_message m)
+static void note(struct snapshot *s, struct message m)
 {
     tally_message(&s->tally, &m);
 }
@@ -37,7 +37,7 @@ static void note(struct snapshot *s, struct admin_message m)
 static void counters(void **state)
 {
     struct snapshot *s = a_snapshot();
-    struct admin_message m = a_message("work", ADMIN_DELIVERED, NOW_MS);
+    struct message m = a_message("work", RESULT_DELIVERED, NOW_MS);
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
     add_port(a, a_port(587, FINDING_WORKS, "587 works"));
@@ -54,9 +54,9 @@ static void counters(void **state)
     note(s, m);
     m.delay = 1000 * USEC_PER_SEC;
     m.port = 2525;
-    m.result = ADMIN_LOST_LINK;
+    m.result = RESULT_LOST_LINK;
     note(s, m);
-    note(s, a_message("", ADMIN_REFUSED, NOW_MS));
+    note(s, a_message("", RESULT_REFUSED, NOW_MS));
     char *text = metrics(s);
     assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"delivered\"} 2\n");
     assert_has(text, "\nsmtp_detour_messages_total{account=\"work\",result=\"lost_link\"} 1\n");
@@ -236,11 +236,11 @@ static void the_last_hour(void **state)
 {
     struct tally t = {0};
     (void)state;
-    struct admin_message m = a_message("a", ADMIN_DELIVERED, NOW_MS - 60 * MINUTE_MS);
+    struct message m = a_message("a", RESULT_DELIVERED, NOW_MS - 60 * MINUTE_MS);
     /* its place is taken by the newest */
     tally_message(&t, &m);
-    m.wall_ms = NOW_MS - 59 * MINUTE_MS;
-    m.result = ADMIN_DEFERRED;
+    m.ended_ms = NOW_MS - 59 * MINUTE_MS;
+    m.result = RESULT_DEFERRED;
     tally_message(&t, &m);
     tally_load(&t, NOW_MS, 3, 2);
     tally_load(&t, NOW_MS, 1, 4);
@@ -262,18 +262,14 @@ static void the_last_hour(void **state)
 static void nothing_hostile_gets_through(void **state)
 {
     struct snapshot *s = a_snapshot();
-    struct admin_message m = a_message("work", ADMIN_REFUSED, NOW_MS);
+    struct message m = a_message("work", RESULT_REFUSED, NOW_MS);
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_NO_PORT);
     snprintf(a->host, sizeof a->host, "%s", HOSTILE);
     snprintf(a->name, sizeof a->name, "%s", HOSTILE);
     add_port(a, a_port(587, FINDING_NOT_SMTP, HOSTILE));
-    snprintf(m.from, sizeof m.from, "%s", HOSTILE);
-    snprintf(m.to, sizeof m.to, "%s", HOSTILE);
-    snprintf(m.reply, sizeof m.reply, "%s", HOSTILE);
-    snprintf(m.account, sizeof m.account, "%s", HOSTILE);
+    m.from = m.to = m.reply = m.upstream = m.listener = (char *)(uintptr_t)HOSTILE;
     snprintf(m.client, sizeof m.client, "%s", HOSTILE);
-    snprintf(m.listener, sizeof m.listener, "%s", HOSTILE);
     snprintf(s->listeners[0].name, sizeof s->listeners[0].name, "%s", HOSTILE);
     snprintf(s->listeners[0].address, sizeof s->listeners[0].address, "%s", HOSTILE);
     note(s, m);
@@ -290,9 +286,9 @@ static void nothing_hostile_gets_through(void **state)
     assert_non_null(text);
     json_t *json = json_loads(text, 0, NULL);
     assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(
-                            json_array_get(json_object_get(json, "recent"), 0), "from")),
-                        HOSTILE);
+    const json_t *recent = json_array_get(json_object_get(json, "recent"), 0);
+    assert_string_equal(json_string_value(json_object_get(recent, "from")), CLEANED);
+    assert_string_equal(json_string_value(json_object_get(recent, "upstream")), CLEANED);
     json_t *port = json_array_get(
         json_object_get(json_array_get(json_object_get(json, "accounts"), 0), "ports"), 0);
     assert_string_equal(json_string_value(json_object_get(port, "words")), HOSTILE);
@@ -323,9 +319,9 @@ static void a_busy_page(void **state)
         seed = seed * 1103515245 + 12345;
         for (unsigned n = seed >> 16 & 31; n > 0; n--)
             note(s, a_message("work",
-                              minute > 20 && minute < 25 ? ADMIN_DEFERRED
-                              : n % 13 == 0              ? ADMIN_REFUSED
-                                                         : ADMIN_DELIVERED,
+                              minute > 20 && minute < 25 ? RESULT_DEFERRED
+                              : n % 13 == 0              ? RESULT_REFUSED
+                                                         : RESULT_DELIVERED,
                               NOW_MS - minute * MINUTE_MS));
         tally_load(&s->tally, NOW_MS - minute * MINUTE_MS, seed >> 20 & 15, 1 + (seed >> 24 & 3));
     }

@@ -4,15 +4,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/caps.h"
+#include "mail/message.h"
 #include "relay/copy.h"
 #include "relay/recipients.h"
-#include "relay/report.h"
 
 static char chunk[CAP_CHUNK];
 
