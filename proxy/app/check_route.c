@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/status.h"
-#include "relay/route.h"
+#include "mail/route.h"
 
 static void print_words(const char *key, const struct strings *list)
 {

@@ -2,8 +2,8 @@
  * for a replay, given on as fast as the upstream takes them. */
 #include <stdio.h>
 
+#include "mail/rewrite_lines.h"
 #include "relay/relay_private.h"
-#include "relay/rewrite_lines.h"
 
 /* PRODUCT 7; RFC 5321 6.3 */
 enum { RECEIVED_MAX = 50 };

@@ -1,7 +1,7 @@
 /* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text
  * (PRODUCT 6). */
+#include "mail/rewrite_lines.h"
 #include "relay/relay_private.h"
-#include "relay/rewrite_lines.h"
 #include "upstream/finding.h"
 
 static bool any_waiting_has_utf8(const struct transaction *t)

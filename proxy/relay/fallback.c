@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mail/rewrite_envelope.h"
 #include "relay/relay_private.h"
-#include "relay/rewrite_envelope.h"
 #include "wire/utf8.h"
 
 static struct account *find(const struct transaction *t, const char *name,

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "mail/rewrite_envelope.h"
 #include "relay/relay_private.h"
-#include "relay/rewrite_envelope.h"
 #include "wire/utf8.h"
 
 static struct route_question question(const struct session *s)

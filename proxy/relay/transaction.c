@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "relay/explain.h"
+#include "mail/explain.h"
+#include "mail/rewrite_envelope.h"
 #include "relay/relay_private.h"
-#include "relay/rewrite_envelope.h"
 #include "upstream/finding.h"
 
 const char *transaction_identity(const struct upstream_config *u, const char *sender)

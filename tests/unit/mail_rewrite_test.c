@@ -11,7 +11,7 @@
 
 #include "base/caps.h"
 #include "base/mem.h"
-#include "relay/rewrite.h"
+#include "mail/rewrite.h"
 
 #define DATE "Date: D\r\n"
 #define ID "Message-ID: <I>\r\n"

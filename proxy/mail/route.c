@@ -1,4 +1,4 @@
-#include "relay/route.h"
+#include "mail/route.h"
 
 #include <string.h>
 

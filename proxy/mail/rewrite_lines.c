@@ -1,4 +1,4 @@
-#include "relay/rewrite_lines.h"
+#include "mail/rewrite_lines.h"
 
 #include <inttypes.h>
 #include <string.h>

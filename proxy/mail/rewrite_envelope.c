@@ -1,4 +1,4 @@
-#include "relay/rewrite_envelope.h"
+#include "mail/rewrite_envelope.h"
 
 #include <stdlib.h>
 

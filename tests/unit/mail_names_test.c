@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "relay/names.h"
+#include "mail/names.h"
 #include "sim/sim.h"
 
 static struct addr address(const char *text)

@@ -1,10 +1,10 @@
 /* The lines that rewriting may add to one message, written out (PRODUCT 3: fix_headers,
  * header_from, received). Values in, text out. */
-#ifndef RELAY_REWRITE_LINES_H
-#define RELAY_REWRITE_LINES_H
+#ifndef MAIL_REWRITE_LINES_H
+#define MAIL_REWRITE_LINES_H
 
 #include "config/config.h"
-#include "relay/rewrite.h"
+#include "mail/rewrite.h"
 
 /* borrowed during the call */
 struct rewrite_facts {

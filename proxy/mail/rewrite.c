@@ -1,4 +1,4 @@
-#include "relay/rewrite.h"
+#include "mail/rewrite.h"
 
 #include <stdlib.h>
 

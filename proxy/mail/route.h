@@ -1,10 +1,10 @@
 /* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3,
  * senders, clients, users, destinations). Pure: config and addresses in, an index out. */
-#ifndef RELAY_ROUTE_H
-#define RELAY_ROUTE_H
+#ifndef MAIL_ROUTE_H
+#define MAIL_ROUTE_H
 
 #include "config/config.h"
-#include "relay/names.h"
+#include "mail/names.h"
 #include "wire/address.h"
 
 #define ROUTE_NONE ((size_t)-1)

@@ -1,8 +1,8 @@
 /* The addresses that the upstream hears, made of those that the client said (PRODUCT 3:
  * envelope_from, qualify, aliases). Values in, text out. Routing knows nothing of this: its
  * patterns see what the client said. */
-#ifndef RELAY_REWRITE_ENVELOPE_H
-#define RELAY_REWRITE_ENVELOPE_H
+#ifndef MAIL_REWRITE_ENVELOPE_H
+#define MAIL_REWRITE_ENVELOPE_H
 
 #include "config/config.h"
 #include "wire/address.h"

@@ -2,8 +2,8 @@
  * background every minute: a message never waits for DNS here. What a name has had lately counts
  * too (CAP_NAME_ADDRESSES): an intercepted client may have asked a moment before us, and rotation
  * may have told it something else. */
-#ifndef RELAY_NAMES_H
-#define RELAY_NAMES_H
+#ifndef MAIL_NAMES_H
+#define MAIL_NAMES_H
 
 #include <stddef.h>
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "relay/route.h"
+#include "mail/route.h"
 #include "sim/sim_config.h"
 
 static struct address address(const char *text)

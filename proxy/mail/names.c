@@ -1,4 +1,4 @@
-#include "relay/names.h"
+#include "mail/names.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "base/caps.h"
 #include "base/mem.h"
 #include "fuzz.h"
-#include "relay/rewrite.h"
+#include "mail/rewrite.h"
 #include "wire/mailbox.h"
 
 #define OURS "new@acc.example"

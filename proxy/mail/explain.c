@@ -1,4 +1,4 @@
-#include "relay/explain.h"
+#include "mail/explain.h"
 
 enum cure { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
 

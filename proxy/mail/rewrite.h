@@ -6,8 +6,8 @@
  * trace line before everything, the rest just before the blank line, so that nothing waits for the
  * header's end; not those whose absence a DKIM-Signature covers, for they would break it. A body
  * without a header gets its blank line. A message whose header lacks nothing passes as it is. */
-#ifndef RELAY_REWRITE_H
-#define RELAY_REWRITE_H
+#ifndef MAIL_REWRITE_H
+#define MAIL_REWRITE_H
 
 #include "base/buf.h"
 #include "wire/dkim.h"

@@ -1,7 +1,7 @@
 /* Refusals that a line of the configuration would cure: the upstream's words -> what to set. The
  * client hears the upstream's words; this is for the log. */
-#ifndef RELAY_EXPLAIN_H
-#define RELAY_EXPLAIN_H
+#ifndef MAIL_EXPLAIN_H
+#define MAIL_EXPLAIN_H
 
 #include "config/config.h"
 #include "wire/reply.h"
