@@ -30,12 +30,14 @@ struct sim_client {
     struct sim *sim;
     struct sim_client_script script;
     struct sim_end *end;
-    struct sim_event start, send, give_up, next;
+    struct sim_event start, send, give_up, next, thought;
     struct expectation queue[QUEUE];
     size_t first, count;
     struct buf out, in, replies;
     /* the one under way, or the next */
     size_t message;
+    /* the recipient whose answer it thinks about */
+    size_t heard;
     struct sim_outcome outcomes[SIM_CLIENT_MESSAGES];
     /* octets handed over; where each message's end of data ends */
     uint64_t sent, dot_at[SIM_CLIENT_MESSAGES];
@@ -58,6 +60,7 @@ static void finish(struct sim_client *c)
     sim_event_stop(c->sim->loop, &c->send);
     sim_event_stop(c->sim->loop, &c->give_up);
     sim_event_stop(c->sim->loop, &c->next);
+    sim_event_stop(c->sim->loop, &c->thought);
     sim_event_stop(c->sim->loop, &c->start);
     if (c->end)
         sim_end_close(c->end);
@@ -333,11 +336,13 @@ static void heard_in_flight(struct sim_client *c, const struct expectation *e, i
 
 /* ---- answers ---- */
 
-static void heard_rcpt(struct sim_client *c, size_t index)
+static void go_on(void *arg)
 {
+    struct sim_client *c = arg;
     const struct sim_message *m = &c->script.messages[c->message];
+    size_t index = c->heard;
     bool any = false;
-    if (c->script.pipelining)
+    if (c->leaving || c->closing || !c->end)
         return;
     if (index + 1 < m->nto) {
         say_rcpt(c, index + 1);
@@ -351,6 +356,17 @@ static void heard_rcpt(struct sim_client *c, size_t index)
         say_data(c);
     else
         message_is_over(c);
+}
+
+static void heard_rcpt(struct sim_client *c, size_t index)
+{
+    if (c->script.pipelining)
+        return;
+    c->heard = index;
+    if (c->script.think > 0)
+        sim_event_arm(c->sim->loop, &c->thought, c->script.think);
+    else
+        go_on(c);
 }
 
 static void keep_text(struct sim_client *c, const struct expectation *e, int code,
@@ -527,6 +543,7 @@ struct sim_client *sim_client_new(struct sim *sim, const struct sim_client_scrip
     sim_event_init(&c->send, send_some, c);
     sim_event_init(&c->give_up, out_of_patience, c);
     sim_event_init(&c->next, next_message, c);
+    sim_event_init(&c->thought, go_on, c);
     buf_init(&c->out, 64 * KEEP);
     buf_init(&c->in, KEEP);
     buf_init(&c->replies, KEEP);

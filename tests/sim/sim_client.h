@@ -84,6 +84,8 @@ struct sim_client_script {
     usec gap;
     /* before each message */
     usec pause;
+    /* after each answer to RCPT, before it says another or DATA */
+    usec think;
     /* silence after which it gives up; 0: ten minutes */
     usec patience;
     struct sim_message messages[SIM_CLIENT_MESSAGES];

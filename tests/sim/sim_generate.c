@@ -301,7 +301,7 @@ static void write_config(struct sim_plan *plan, struct sim_rng *rng, const char 
     /* one after the other, each may take so long: more than acquire_timeout altogether */
     if (stalls * connect_timeout > 15)
         plan->must_arrive = false;
-    unsigned slots = plan->must_arrive ? SIM_CLIENTS : (unsigned)(1 + sim_rng_below(rng, 4));
+    unsigned slots = plan->must_arrive ? SIM_DRAWN_CLIENTS : (unsigned)(1 + sim_rng_below(rng, 4));
     plan->lf = chance(rng, 10);
     const struct policy *p = &policies[chance(rng, 85) ? 0 : 1 + sim_rng_below(rng, 2)];
     plan->user = user;

@@ -81,9 +81,9 @@ static void with_two_accounts(struct sim_plan *plan, struct sim_rng *rng)
         "%.*s[upstream other]\nsenders = @c1.example\nhost = %s\nports = 587\nusername = "
         "%s\npassword = %s\n"
         "reply_timeout = 30s\nfinal_timeout = 60s\nmax_connections = %d\nfix_headers = %s\n%s%s%s",
-        (int)(first - plan->ini), plan->ini, other_host, other_user, other_password, SIM_CLIENTS,
-        plan->fix_headers ? "yes" : "no", first, falls_back ? "fallback = other\n" : "",
-        plan->fix_headers ? "" : "fix_headers = no\n");
+        (int)(first - plan->ini), plan->ini, other_host, other_user, other_password,
+        SIM_DRAWN_CLIENTS, plan->fix_headers ? "yes" : "no", first,
+        falls_back ? "fallback = other\n" : "", plan->fix_headers ? "" : "fix_headers = no\n");
     struct sim_upstream_script script = plan->places[0].script,
                                kind = sim_upstream_kind(other_host, other_user, other_password);
     memcpy(kind.mail, script.mail, sizeof kind.mail);
@@ -257,6 +257,6 @@ void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind
         with_two_accounts(plan, &rng);
     if (chance(&rng, 15))
         some_turns(plan, &rng, kind);
-    if (chance(&rng, 10) && plan->nclients < SIM_CLIENTS)
+    if (chance(&rng, 10) && plan->nclients < SIM_DRAWN_CLIENTS)
         some_pest(plan, &rng);
 }

@@ -10,7 +10,8 @@ enum {
     SIM_CHANGES = 3,
     SIM_ACCOUNTS = 2,
     SIM_PLACES = 16,
-    SIM_CLIENTS = 6,
+    SIM_CLIENTS = 24,
+    SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
     SIM_FINDINGS = 12
 };

@@ -252,6 +252,25 @@ void up_answer_plain(struct up_session *s, const char *fmt, ...)
     dispatch_answer(s, NULL);
 }
 
+/* At MAIL those count that came before, or each of too many would be the one that is one too
+ * many. */
+const char *up_cap_says(struct up_session *s, enum sim_step step)
+{
+    const struct sim_upstream_script *script = &s->u->script;
+    unsigned others = 0;
+    if (!script->cap || script->cap_at != step)
+        return NULL;
+    LIST_EACH (&s->u->sessions, it) {
+        const struct up_session *other = CONTAINER(it, struct up_session, link);
+        others += other != s && other->authenticated &&
+                  (step != SIM_AT_MAIL || other->number < s->number);
+    }
+    if (others < script->cap)
+        return NULL;
+    s->u->capped++;
+    return script->cap_reply;
+}
+
 bool up_strikes_body(struct up_session *s)
 {
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_BODY);
@@ -295,9 +314,10 @@ static void idle_is_over(void *arg)
 static void greet(struct up_session *s)
 {
     s->greeted = true;
-    bool closes = s->u->script.greeting[0] != '2';
-    up_answer(s, SIM_AT_GREETING, closes ? AFTER_CLOSE : AFTER_NOTHING, "%s\r\n",
-              s->u->script.greeting);
+    const char *full = up_cap_says(s, SIM_AT_GREETING),
+               *greeting = full ? full : s->u->script.greeting;
+    up_answer(s, SIM_AT_GREETING, greeting[0] != '2' ? AFTER_CLOSE : AFTER_NOTHING, "%s\r\n",
+              greeting);
 }
 
 /* False: the session is gone. */
@@ -405,4 +425,9 @@ size_t sim_upstream_sessions(const struct sim_upstream *u)
 unsigned sim_upstream_struck(const struct sim_upstream *u)
 {
     return u->struck;
+}
+
+unsigned sim_upstream_capped(const struct sim_upstream *u)
+{
+    return u->capped;
 }

@@ -109,6 +109,12 @@ struct sim_upstream_script {
     const char *user, *password;
     /* to right credentials, NULL: 235 */
     const char *auth_reply;
+    /* authenticated sessions that it lets in; 0: any number. Beyond: */
+    unsigned cap;
+    /* ... at the greeting, EHLO, AUTH or MAIL */
+    enum sim_step cap_at;
+    /* ... it says this, without CRLF. A 421 closes */
+    const char *cap_reply;
     /* a reply too many, in clear, behind the 220 to STARTTLS */
     bool injects;
     struct sim_tls_server tls;
@@ -189,6 +195,8 @@ struct sim_upstream_script *sim_upstream_script(struct sim_upstream *u);
 size_t sim_upstream_sessions(const struct sim_upstream *u);
 /* faults that really struck */
 unsigned sim_upstream_struck(const struct sim_upstream *u);
+/* how often its cap was met */
+unsigned sim_upstream_capped(const struct sim_upstream *u);
 const char *sim_step_name(enum sim_step step);
 const char *sim_fault_name(enum sim_fault fault);
 

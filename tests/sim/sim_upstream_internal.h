@@ -16,7 +16,7 @@ struct sim_upstream {
     size_t nsessions;
     /* how often a step came */
     unsigned seen[SIM_STEP_COUNT];
-    unsigned struck;
+    unsigned struck, capped;
     /* commands seen */
     unsigned bdats;
     /* How many sessions the world had seen when a BDAT was first answered as unknown; 0: none
@@ -79,6 +79,8 @@ void up_complain(struct up_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * step. */
 void up_answer(struct up_session *s, enum sim_step step, enum up_after after, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* What the script's cap says at this step to a session that is one too many, or NULL. Counts it. */
+const char *up_cap_says(struct up_session *s, enum sim_step step);
 /* no fault can strike */
 void up_answer_plain(struct up_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* a fault at SIM_AT_BODY is due, and has struck: stop reading this body */

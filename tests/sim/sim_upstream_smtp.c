@@ -77,6 +77,11 @@ static void check_last_in_group(struct up_session *s, const char *verb, bool may
                     verb);
 }
 
+static enum up_after ends(const char *reply)
+{
+    return strncmp(reply, "421", 3) == 0 ? AFTER_CLOSE : AFTER_NOTHING;
+}
+
 /* ---- AUTH ---- */
 
 static void judge_login(struct up_session *s, const char *user, const char *password)
@@ -88,13 +93,15 @@ static void judge_login(struct up_session *s, const char *user, const char *pass
     const char *reply = !right               ? "535 5.7.8 authentication failed"
                         : script->auth_reply ? script->auth_reply
                                              : "235 2.7.0 welcome";
+    const char *full = right ? up_cap_says(s, SIM_AT_AUTH) : NULL;
+    reply = full ? full : reply;
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_AUTH);
     login->code = r && r->fault == SIM_FAULT_REPLY  ? atoi(r->text)
                   : r && r->fault < SIM_FAULT_REPLY ? 0
                                                     : atoi(reply);
     s->authenticated = login->code == 235;
     s->state = UP_COMMANDS;
-    up_answer(s, SIM_AT_AUTH, AFTER_NOTHING, "%s\r\n", reply);
+    up_answer(s, SIM_AT_AUTH, ends(reply), "%s\r\n", reply);
 }
 
 static void sasl_plain(struct up_session *s, const char *response)
@@ -173,6 +180,12 @@ static void do_ehlo(struct up_session *s, bool extended)
     check_last_in_group(s, "EHLO", false);
     up_reset_transaction(s);
     s->extended = extended;
+    enum sim_step step = s->sealed && !p->implicit ? SIM_AT_EHLO_AGAIN : SIM_AT_EHLO;
+    const char *full = up_cap_says(s, step);
+    if (full) {
+        up_answer(s, step, ends(full), "%s\r\n", full);
+        return;
+    }
     if (!extended) {
         up_answer(s, SIM_AT_EHLO, AFTER_NOTHING, "250 upstream.example.com\r\n");
         return;
@@ -194,8 +207,7 @@ static void do_ehlo(struct up_session *s, bool extended)
     if (p->mechanisms && (s->sealed || clear_server))
         n += snprintf(text + n, sizeof text - (size_t)n, "250-AUTH %s\r\n", p->mechanisms);
     snprintf(text + n, sizeof text - (size_t)n, "250 HELP\r\n");
-    up_answer(s, s->sealed && !p->implicit ? SIM_AT_EHLO_AGAIN : SIM_AT_EHLO, AFTER_NOTHING, "%s",
-              text);
+    up_answer(s, step, AFTER_NOTHING, "%s", text);
 }
 
 static void do_starttls(struct up_session *s)
@@ -254,7 +266,8 @@ static void do_mail(struct up_session *s, const char *args)
     } else if (size && p->has_size && p->size > 0 && strtoull(size + 5, NULL, 10) > p->size) {
         reply = "552 5.3.4 too big";
     } else {
-        reply = rule_reply(p->mail, address);
+        reply = up_cap_says(s, SIM_AT_MAIL);
+        reply = reply ? reply : rule_reply(p->mail, address);
     }
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_MAIL);
     bool good = says_yes(reply, r);
@@ -264,7 +277,8 @@ static void do_mail(struct up_session *s, const char *args)
         s->mail.from = mem_string(address);
         s->mail.parameters = mem_string(rest);
     }
-    up_answer(s, SIM_AT_MAIL, AFTER_NOTHING, "%s\r\n", reply ? reply : "250 2.1.0 sender ok");
+    up_answer(s, SIM_AT_MAIL, reply ? ends(reply) : AFTER_NOTHING, "%s\r\n",
+              reply ? reply : "250 2.1.0 sender ok");
 }
 
 static void do_rcpt(struct up_session *s, const char *args)
