@@ -1,6 +1,7 @@
 /* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client is the one who owes
  * something: a command, octets of a body, or the reading of its answers. A partial command line is
- * silence too, or one octet a minute would hold a session for ever. */
+ * silence too, or one octet a minute would hold a session for ever; and so is a command that brings
+ * a message no further, or one refused recipient a minute would. */
 #include <stdio.h>
 
 #include "smtp/server_private.h"
@@ -53,25 +54,34 @@ void smtp_server_clock_fired(void *server)
 
 void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits_for)
 {
+    usec now = loop_now(s->io->loop);
     if (waits_for == STEP_NEEDS_ANSWER) {
+        if (timer_is_armed(s->clock))
+            s->quiet_for = now - s->quiet_since;
         timer_stop(s->clock);
         return;
     }
     /* it looks at quiet_since when it fires: cheaper than arming it anew with every segment */
     if (timer_is_armed(s->clock))
         return;
-    s->quiet_since = loop_now(s->io->loop);
+    s->quiet_since = now - s->quiet_for;
     if (s->body) {
-        s->body->window_start = s->quiet_since;
+        s->body->window_start = now;
         s->body->window_octets = 0;
     }
-    usec first = s->body && s->settings->timeout > WINDOW ? WINDOW : s->settings->timeout;
-    timer_arm(s->clock, first);
+    usec left = s->settings->timeout - s->quiet_for;
+    timer_arm(s->clock, left < 0 ? 0 : s->body && left > WINDOW ? WINDOW : left);
+}
+
+void smtp_server_clock_progress(struct smtp_server *s)
+{
+    s->quiet_since = loop_now(s->io->loop);
+    s->quiet_for = 0;
 }
 
 void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets)
 {
-    s->quiet_since = loop_now(s->io->loop);
+    smtp_server_clock_progress(s);
     if (s->body)
         s->body->window_octets += body_octets;
 }

@@ -48,7 +48,8 @@ void smtp_server_body_begin(struct smtp_server *s)
     stream_wipe(s->stream, false);
     /* it runs in windows of a minute from here on */
     timer_stop(s->clock);
-    s->quiet_since = s->body->window_start = loop_now(s->io->loop);
+    s->body->window_start = loop_now(s->io->loop);
+    smtp_server_clock_progress(s);
 }
 
 void smtp_server_body_free(struct smtp_server *s)

@@ -69,6 +69,7 @@ static void hello(struct smtp_server *s, const struct command *command, bool esm
     /* Without an enhanced code: RFC 2034 section 4. */
     if (!s->why && reply_write(&reply, 250, "", buf_view(&text)))
         smtp_server_write(s, buf_view(&reply));
+    smtp_server_clock_progress(s);
     buf_free(&text);
     buf_free(&reply);
 }

@@ -76,8 +76,10 @@ struct smtp_server {
     struct lingering *lingers_among;
     /* the client's silence; server_clock.c */
     struct timer *clock;
-    /* the client's last completed command or octet of a body */
+    /* the client's last progress; what it waited for an answer since is left out */
     usec quiet_since;
+    /* how long it had been, when the clock stopped */
+    usec quiet_for;
     struct deferred turn;
     /* helo and user in it are ours */
     struct smtp_server_client client;
@@ -147,7 +149,9 @@ void smtp_server_end_at_eof(struct smtp_server *s);
 void smtp_server_clock_fired(void *server);
 /* after the pump */
 void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits_for);
-/* a command was completed (0) or octets of a body came */
+/* A command was answered yes; within a transaction only one that belongs to it. */
+void smtp_server_clock_progress(struct smtp_server *s);
+/* octets of a body came */
 void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 
 /* --- server_queue.c */

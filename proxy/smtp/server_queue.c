@@ -122,6 +122,8 @@ void smtp_server_say_blameless(struct smtp_server *s, int code, const char *enha
     if (s->why)
         return;
     smtp_server_note(s, code, enhanced, text, false);
+    if (code < 400 && !s->transaction)
+        smtp_server_clock_progress(s);
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (!smtp_server_format_own(s, &reply, code, enhanced, text)) {
@@ -174,6 +176,8 @@ void smtp_server_answer(struct smtp_server_command *cmd, const struct answer *an
         return;
     }
     cmd->answered = true;
+    if (answer->code < 400)
+        smtp_server_clock_progress(s);
     if (cmd->heed)
         cmd->heed(s, answer);
     smtp_server_count_error(s, answer->code, answer->from_upstream);

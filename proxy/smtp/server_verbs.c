@@ -236,7 +236,6 @@ static enum smtp_server_step swallow(struct smtp_server *s, struct slice view)
         return STEP_NEEDS_CLIENT;
     bool of_auth = s->swallowing == SWALLOW_AUTH;
     s->swallowing = SWALLOW_NOTHING;
-    smtp_server_clock_heard(s, 0);
     refuse_long_line(s, of_auth);
     return STEP_DONE;
 }
@@ -275,7 +274,6 @@ enum smtp_server_step smtp_server_read_command(struct smtp_server *s)
     size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end;
     if (!take_line(s, slice_head(view, length)))
         return STEP_NEEDS_ANSWER;
-    smtp_server_clock_heard(s, 0);
     if (!s->why)
         stream_consume(s->stream, end + 1);
     if (s->tls == TLS_DUE)
