@@ -70,8 +70,7 @@ static void log_change(struct transaction *t, const char *to, const struct reply
 {
     char words[512];
     log_event(t->relay->io->log, LOG_WARN,
-              "on the session that replaced a lost one the upstream refuses what it took before, "
-              "nothing is sent",
+              "on another session the upstream refuses what it took before, nothing is sent",
               log_str("id", t->message.id), log_str("to", to),
               log_str("reply", reply_words(reply, words, sizeof words)));
 }
@@ -109,6 +108,8 @@ static void tell_first(struct transaction *t, struct recipient *r, const struct 
         return;
     }
     transaction_explain(t, reply);
+    if (accepted)
+        t->progressed = loop_now(t->relay->io->loop);
     if (!accepted) {
         reply_copy(&t->refusal, reply);
         log_refusal(t, r, reply);

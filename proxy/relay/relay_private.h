@@ -208,6 +208,7 @@ struct transaction {
     struct generation *generation;
     /* NULL once the client is gone */
     struct session *session;
+    struct addr client;
     struct account *account;
     const struct upstream_config *upstream;
     struct message message;
@@ -242,6 +243,11 @@ struct transaction {
 
     /* BACK_ACQUIRING and beyond */
     struct lease *lease;
+    /* Of the client: MAIL, or the last recipient that was accepted. What is refused takes it
+     * nowhere. */
+    usec progressed;
+    /* It paused while others waited, and its session is theirs now; until there is another. */
+    bool gave_back;
     /* MAIL went with SMTPUTF8 */
     bool mail_utf8;
     /* by which the session said that we are not logged in: then it does not go back to the pool;
@@ -291,6 +297,8 @@ const char *transaction_identity(const struct upstream_config *u, const char *se
 /* asks of the upstream whatever front and back allow by now */
 void transaction_advance(struct transaction *t);
 void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn);
+/* its session, in a pause of the client's: what comes next asks for another */
+void transaction_give_back(struct transaction *t);
 /* Everything is said about this message: `own`, or what the upstream said, answers what the client
  * waits for now or asks next. */
 void transaction_settle_own(struct transaction *t, enum own own, const char *detail);

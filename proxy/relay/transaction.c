@@ -27,6 +27,8 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
     t->relay = s->relay;
     t->generation = generation_ref(s->generation);
     t->session = s;
+    t->client = smtp_server_client(s->server)->peer;
+    t->progressed = loop_now(t->relay->io->loop);
     t->account = account_ref(s->generation->accounts[upstream]);
     t->upstream = &t->generation->config->upstreams[upstream];
     t->message = *message;
@@ -166,11 +168,33 @@ bool transaction_promised(const struct transaction *t)
     return t->recipients.accepted > 0;
 }
 
+/* The session, or the place in the queue for one, serves nobody while the client thinks. */
+static void note_pause(struct transaction *t)
+{
+    bool pauses = t->front == FRONT_ENVELOPE && !t->unanswered && !t->recipients.waiting;
+    if (t->lease)
+        lease_rest(t->lease, pauses, t->progressed);
+}
+
 void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
 {
+    struct lease_wish wish = {.identity = transaction_identity(t->upstream, t->sender),
+                              .avoid = avoid,
+                              .had_turn = had_turn,
+                              .client = t->client};
     t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, transaction_identity(t->upstream, t->sender), avoid,
-                               had_turn, &transaction_lease_events, t);
+    t->lease = account_acquire(t->account, &wish, &transaction_lease_events, t);
+    note_pause(t);
+}
+
+void transaction_give_back(struct transaction *t)
+{
+    log_event(t->relay->io->log, LOG_DEBUG, "the client pauses: its session goes to one who waits",
+              log_str("id", t->message.id), log_str("upstream", t->upstream->name));
+    leave_upstream(t, false);
+    t->back = BACK_NONE;
+    t->unanswered = 0;
+    t->gave_back = true;
 }
 
 static void ask_envelope(struct transaction *t)
@@ -198,6 +222,7 @@ void transaction_advance(struct transaction *t)
     case BACK_GO_AHEAD:
     case BACK_END: break;
     }
+    note_pause(t);
 }
 
 /* ------------------------------------------------------------------ what is settled */

@@ -170,10 +170,10 @@ const char *account_summary(const struct account *a, char *out, size_t size)
     return rungs_summary(rungs, n, out, size);
 }
 
-struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid,
-                              bool had_turn, const struct lease_events *events, void *ctx)
+struct lease *account_acquire(struct account *a, const struct lease_wish *wish,
+                              const struct lease_events *events, void *ctx)
 {
-    return pool_acquire(a->pool, identity, avoid, had_turn, events, ctx);
+    return pool_acquire(a->pool, wish, events, ctx);
 }
 
 void account_warm(struct account *a, const char *identity)

@@ -95,15 +95,32 @@ struct lease_events {
     void (*acquired)(void *ctx, struct lease *lease);
     /* words: the list of findings, or a sentence. The lease is gone */
     void (*refused)(void *ctx, enum refusal why, const char *words);
+    /* The holder has let its session rest for too long while others wait: it ends the lease now,
+     * and asks anew when it needs one. NULL: it never rests. */
+    void (*recalled)(void *ctx);
 };
 
-/* Asks for an idle authenticated session; exactly one event follows, on the loop, within
- * acquire_timeout. `avoid` (a port number, 0 none): a session on another port is wanted if there is
- * one that works (PRODUCT 6: replacement of a session that never completed a transaction).
- * had_turn: a session was granted before and was lost: it need not wait behind those who came
- * later. Gives a lease in waiting. */
-struct lease *account_acquire(struct account *a, const char *identity, uint16_t avoid,
-                              bool had_turn, const struct lease_events *events, void *ctx);
+struct lease_wish {
+    /* NULL: the account's own user. */
+    const char *identity;
+    /* A port number, 0 none: a session on another port is wanted if there is one that works
+     * (PRODUCT 6: replacement of a session that never completed a transaction). */
+    uint16_t avoid;
+    /* A session was granted before and was lost: this one need not wait behind those who came
+     * later. */
+    bool had_turn;
+    /* Who it is for: while others wait, one client (IPv6: one /64) gets no more than half of the
+     * sessions. Family ADDR_NONE: one more client. */
+    struct addr client;
+};
+
+/* Asks for an idle authenticated session; acquired or refused follows, on the loop, within
+ * acquire_timeout. Borrows the wish. Gives a lease in waiting. */
+struct lease *account_acquire(struct account *a, const struct lease_wish *wish,
+                              const struct lease_events *events, void *ctx);
+/* Nothing is asked of the session, or of the place in the queue, since then; false: something is.
+ * Who waits and rests lets those pass who ask for something. */
+void lease_rest(struct lease *lease, bool rests, usec since);
 /* starts a session if none is ready or under way: the client said EHLO */
 void account_warm(struct account *a, const char *identity);
 

@@ -15,6 +15,7 @@
 static void lease_free(struct lease *lease)
 {
     struct account *account = lease->account;
+    turns_leave(lease);
     timer_free(&lease->timer);
     free(lease->identity);
     free(lease);
@@ -52,6 +53,7 @@ static void start_waiting(struct lease *lease, bool first)
         list_push_back(&p->waiting, &lease->link);
     p->nwaiting++;
     p->navoiding += lease->avoid != 0;
+    turns_count_waiting(lease, true);
 }
 
 static void stop_waiting(struct lease *lease)
@@ -60,6 +62,7 @@ static void stop_waiting(struct lease *lease)
     if (!crowd)
         return;
     lease_stop_avoiding(lease);
+    turns_count_waiting(lease, false);
     link_remove(&lease->link);
     lease->pool->nwaiting--;
     lease->crowd = NULL;
@@ -103,7 +106,7 @@ void pool_serve_later(struct pool *p)
     loop_defer(p->env->io->loop, &p->later);
 }
 
-static void serve_again_in(struct pool *p, usec wait)
+void pool_serve_again_in(struct pool *p, usec wait)
 {
     if (!timer_is_armed(p->again) || timer_left(p->again) > wait)
         timer_arm(p->again, wait);
@@ -131,6 +134,8 @@ static void grant(struct lease *lease, struct warm *s)
     count_message(lease->pool, s);
     timer_free(&lease->timer);
     lease->session = s;
+    s->lease = lease;
+    turns_count_held(lease, true);
     lease->events->acquired(lease->ctx, lease);
 }
 
@@ -142,7 +147,7 @@ static unsigned count_missing(struct pool *p, const struct crowd *crowd)
     unsigned waiting = crowd->n,
              coming = pool_settling(p, crowd->identity, loop_now(p->env->io->loop) - patience);
     if (coming)
-        serve_again_in(p, patience);
+        pool_serve_again_in(p, patience);
     return waiting > coming ? waiting - coming : 0;
 }
 
@@ -152,7 +157,7 @@ static void make_room_for_first(struct pool *p, const struct lease *lease)
 {
     enum refusal why;
     char words[8];
-    if (p->waiting.next == &lease->link && !ladder_is_dialing_for(p->ladder, lease->identity) &&
+    if (!ladder_is_dialing_for(p->ladder, lease->identity) &&
         !ladder_is_closed(p->ladder, &why, words, sizeof words) &&
         count_missing(p, lease->crowd) > 0)
         pool_make_room(p, lease->identity);
@@ -163,13 +168,14 @@ static void make_room_for_first(struct pool *p, const struct lease *lease)
 static bool serve_one(struct pool *p)
 {
     const struct crowd *nothing_for = NULL;
-    if (rate_wait(p) > 0)
+    bool is_first = true;
+    if (!p->sessions[SESSION_IDLE].n || rate_wait(p) > 0)
         return false;
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
         if (nothing_for && nothing_for->n == p->nwaiting)
             return false;
-        if (nothing_for == lease->crowd)
+        if (nothing_for == lease->crowd || turns_lets_pass(lease))
             continue;
         /* Where no slot is left to dial another port with, another port was only wanted. */
         struct warm *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
@@ -177,7 +183,9 @@ static bool serve_one(struct pool *p)
             grant(lease, s);
             return true;
         }
-        make_room_for_first(p, lease);
+        if (is_first)
+            make_room_for_first(p, lease);
+        is_first = false;
         if (!lease->avoid)
             nothing_for = lease->crowd;
     }
@@ -213,7 +221,7 @@ static void ask_ladder(struct pool *p)
         return;
     }
     if (rate_wait(p) > 0) {
-        serve_again_in(p, rate_wait(p));
+        pool_serve_again_in(p, rate_wait(p));
         return;
     }
     LIST_EACH (&p->waiting, it) {
@@ -239,6 +247,7 @@ void pool_serve(void *arg)
         refuse_waiting(p, INT64_MAX, REFUSAL_GONE, "shutting down");
     else if (p->nwaiting)
         ask_ladder(p);
+    turns_recall(p);
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
     /* last: it may be the last */
@@ -278,19 +287,20 @@ static void on_late(void *arg)
 
 /* ---- what holders do ---- */
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn,
+struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
                            const struct lease_events *events, void *ctx)
 {
     struct lease *lease = NEW(struct lease);
     lease->pool = p;
     lease->account = account_ref(p->account);
-    lease->identity = mem_string(pool_key(p->env, identity));
-    lease->avoid = avoid;
+    lease->identity = mem_string(pool_key(p->env, wish->identity));
+    lease->avoid = wish->avoid;
     lease->asked = loop_now(p->env->io->loop);
     lease->events = events;
     lease->ctx = ctx;
     link_init(&lease->link);
-    start_waiting(lease, had_turn);
+    turns_join(lease, &wish->client);
+    start_waiting(lease, wish->had_turn);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
     timer_arm(lease->timer, p->env->cfg->acquire_timeout);
     pool_serve_later(p);
@@ -358,6 +368,7 @@ void lease_return(struct lease **lease, bool completed)
         l->session->completed++;
     else
         give_back_place(l);
+    turns_count_held(l, false);
     pool_settle(l->session);
     lease_free(l);
 }
@@ -369,6 +380,7 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
     struct warm *s = l->session;
     struct pool *p = l->pool;
     warm_learn(s);
+    turns_count_held(l, false);
     /* closed by the holder in this turn, or gone by itself */
     s->client = NULL;
     if (!completed)

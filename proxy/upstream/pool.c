@@ -319,6 +319,7 @@ struct pool *pool_new(const struct upstream_env *env, struct account *account)
         link_init(&p->sessions[i].list);
     link_init(&p->waiting);
     link_init(&p->crowds);
+    turns_init(p);
     deferred_init(&p->later, pool_serve, p);
     p->upkeep = timer_new(env->io->loop, on_upkeep, p);
     p->again = timer_new(env->io->loop, pool_serve, p);

@@ -27,7 +27,7 @@ void pool_drop_idle(struct pool *p);
  * were authenticated with. Borrows. */
 const char *pool_key(const struct upstream_env *env, const char *identity);
 
-struct lease *pool_acquire(struct pool *p, const char *identity, uint16_t avoid, bool had_turn,
+struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
                            const struct lease_events *events, void *ctx);
 void pool_warm(struct pool *p, const char *identity);
 /* one fresh session, whatever there is */

@@ -1,4 +1,4 @@
-/* What pool.c (sessions) and lease.c (who waits for them) share. */
+/* What pool.c (sessions), lease.c (who waits for them) and turns.c (who is served first) share. */
 #ifndef UPSTREAM_POOL_PRIVATE_H
 #define UPSTREAM_POOL_PRIVATE_H
 
@@ -23,6 +23,8 @@ struct warm {
     struct smtp_client *client;
     struct rung *rung;
     char *identity;
+    /* while SESSION_LEASED */
+    struct lease *lease;
     /* last_used: of one that settles, since when */
     usec opened, last_used;
     /* when its lease began */
@@ -32,6 +34,9 @@ struct warm {
     /* was idle when its lease began */
     bool rested;
 };
+
+/* Thousands of clients may wait for one account. */
+enum { PARTY_LISTS = 64 };
 
 struct warm_list {
     struct link list;
@@ -47,6 +52,15 @@ struct crowd {
     unsigned n;
 };
 
+/* One client with leases, as far as fairness goes. */
+struct party {
+    struct link link;
+    struct addr client;
+    unsigned leases, held;
+    /* Of those that wait: the ones that do not rest. */
+    unsigned asking;
+};
+
 struct lease {
     /* among the waiting; alone after */
     struct link link;
@@ -57,6 +71,9 @@ struct lease {
     char *identity;
     /* while waiting */
     struct crowd *crowd;
+    struct party *party;
+    bool rests;
+    usec rests_since;
     /* a port, 0 none; cleared by lease_stop_avoiding alone */
     uint16_t avoid;
     /* when it began to wait */
@@ -73,8 +90,9 @@ struct pool {
     struct ladder *ladder;
     struct warm_list sessions[SESSION_STATES];
     struct link waiting;
-    unsigned nwaiting, navoiding;
+    unsigned nwaiting, navoiding, nasking;
     struct link crowds;
+    struct link parties[PARTY_LISTS];
     /* serve, at the end of the turn */
     struct deferred later;
     struct timer *upkeep;
@@ -111,6 +129,18 @@ void pool_make_room(struct pool *p, const char *identity);
 /* ---- lease.c ---- */
 void pool_serve_later(struct pool *p);
 void pool_serve(void *pool);
+void pool_serve_again_in(struct pool *p, usec wait);
 void lease_stop_avoiding(struct lease *lease);
+
+/* ---- turns.c ---- */
+void turns_init(struct pool *p);
+void turns_join(struct lease *lease, const struct addr *client);
+void turns_leave(struct lease *lease);
+void turns_count_waiting(struct lease *lease, bool waits);
+void turns_count_held(struct lease *lease, bool holds);
+/* Somebody else who waits goes first, wherever this one stands in the queue. */
+bool turns_lets_pass(const struct lease *lease);
+/* Takes sessions that rest back from their holders, as many as are asked for. */
+void turns_recall(struct pool *p);
 
 #endif

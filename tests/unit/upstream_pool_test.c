@@ -199,7 +199,8 @@ static void identities_do_not_share(void **state)
     wish_return(&x);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
-    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
+    y.lease = account_acquire(
+        world_account(&w), &(struct lease_wish){.identity = "other@example.net"}, &wish_events, &y);
     /* the idle session of the other identity made room */
     wish_wait(&y);
     assert_true(y.acquired);
@@ -220,7 +221,8 @@ static void identities_take_turns(void **state)
     wish_hold(&x, &w);
     sim_upstream_script(w.up[0])->user = "other@example.net";
     y = (struct wish){.w = &w, .asked = sim_now(w.sim)};
-    y.lease = account_acquire(world_account(&w), "other@example.net", 0, false, &wish_events, &y);
+    y.lease = account_acquire(
+        world_account(&w), &(struct lease_wish){.identity = "other@example.net"}, &wish_events, &y);
     wish_ask(&z, &w);
     sim_run_for(w.sim, 1 * S);
     wish_return(&x);
@@ -290,7 +292,8 @@ static void whoever_lost_a_session_is_served_before_those_who_came_later(void **
     lease_drop(&a.lease, false, NULL);
     a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
     /* another port is wanted, and there is none */
-    a.lease = account_acquire(world_account(&w), NULL, 587, true, &wish_events, &a);
+    a.lease = account_acquire(
+        world_account(&w), &(struct lease_wish){.avoid = 587, .had_turn = true}, &wish_events, &a);
     wish_wait(&a);
     assert_true(a.acquired && !b.acquired);
     wish_return(&a);

@@ -37,7 +37,7 @@ struct wish {
     struct world *w;
     /* set while waiting and while held */
     struct lease *lease;
-    bool acquired, refused, lost;
+    bool acquired, refused, lost, recalled;
     enum refusal why;
     char words[512];
     usec asked, answered;
@@ -141,12 +141,21 @@ static inline void wish_refused(void *ctx, enum refusal why, const char *words)
     snprintf(x->words, sizeof x->words, "%s", words);
 }
 
-static const struct lease_events wish_events = {.acquired = wish_acquired, .refused = wish_refused};
+static inline void wish_recalled(void *ctx)
+{
+    struct wish *x = ctx;
+    x->recalled = true;
+    lease_return(&x->lease, false);
+}
+
+static const struct lease_events wish_events = {
+    .acquired = wish_acquired, .refused = wish_refused, .recalled = wish_recalled};
 
 static inline void wish_ask_avoiding(struct wish *x, struct world *w, uint16_t avoid)
 {
     *x = (struct wish){.w = w, .asked = sim_now(w->sim)};
-    x->lease = account_acquire(world_account(w), NULL, avoid, false, &wish_events, x);
+    x->lease =
+        account_acquire(world_account(w), &(struct lease_wish){.avoid = avoid}, &wish_events, x);
     /* never from inside the call */
     assert_false(x->acquired || x->refused);
 }
