@@ -80,6 +80,8 @@ void envelope_mail_reply(struct transaction *t, const struct reply *reply)
     t->unanswered--;
     if (reply_is(reply, 2)) {
         transaction_advance(t);
+    } else if (replay_crowded(t, reply)) {
+        return;
     } else if (transaction_promised(t)) {
         log_change(t, NULL, reply);
         transaction_settle_own(t, OWN_CHANGED, NULL);

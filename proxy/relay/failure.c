@@ -216,6 +216,8 @@ struct decision failure_judge(const struct loss *loss)
         return answer;
     if (!loss->promised && !loss->awaited)
         return (struct decision){.cure = CURE_LATER};
+    if (loss->one_too_many && loss->replayable)
+        return (struct decision){.cure = CURE_WAIT};
     if (!loss->replayable) {
         if (row->replaced != NEVER)
             answer.say = OWN_NOT_REPLAYABLE;

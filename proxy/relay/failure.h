@@ -99,6 +99,8 @@ struct loss {
     unsigned first_uses;
     /* a session of this transaction was replaced already */
     bool replaced;
+    /* the upstream spoke of how many sessions we have, and there are others */
+    bool one_too_many;
     /* what the client has sent of the body is still here, whole */
     bool replayable;
     /* the client was told that a recipient is accepted */
@@ -112,6 +114,8 @@ enum cure {
     CURE_REPLACE,
     /* the same, not counted */
     CURE_REPLACE_SILENTLY,
+    /* for another session; nothing was lost */
+    CURE_WAIT,
     /* nothing is owed: a fresh session when the client asks for something again */
     CURE_LATER,
     /* `say` answers what the client waits for */

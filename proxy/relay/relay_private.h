@@ -246,8 +246,11 @@ struct transaction {
     /* Of the client: MAIL, or the last recipient that was accepted. What is refused takes it
      * nowhere. */
     usec progressed;
-    /* It paused while others waited, and its session is theirs now; until there is another. */
-    bool gave_back;
+    /* Its last session died, and there is no other yet. It may also have been given back, or was
+     * one too many. */
+    bool lost;
+    /* Since when the upstream has said that its sessions are too many; 0: it has not. */
+    usec crowded_since;
     /* MAIL went with SMTPUTF8 */
     bool mail_utf8;
     /* by which the session said that we are not logged in: then it does not go back to the pool;
@@ -297,7 +300,7 @@ const char *transaction_identity(const struct upstream_config *u, const char *se
 /* asks of the upstream whatever front and back allow by now */
 void transaction_advance(struct transaction *t);
 void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn);
-/* its session, in a pause of the client's: what comes next asks for another */
+/* Its session, in a pause of the client's: what comes next asks for another. */
 void transaction_give_back(struct transaction *t);
 /* Everything is said about this message: `own`, or what the upstream said, answers what the client
  * waits for now or asks next. */
@@ -362,5 +365,8 @@ void replay_after_bdat(struct transaction *t);
 /* MAIL went without SMTPUTF8, and a recipient needs it: MAIL is said again with it, and those who
  * were accepted are asked for again, unseen. */
 void replay_with_utf8(struct transaction *t);
+/* This answer to MAIL is not about the message: the session is one too many. true: it is gone, and
+ * another is waited for. */
+bool replay_crowded(struct transaction *t, const struct reply *reply);
 
 #endif

@@ -37,6 +37,7 @@ static const char *cure_words(const struct decision *d)
     switch (d->cure) {
     case CURE_REPLACE: return "the message is replayed on another session";
     case CURE_REPLACE_SILENTLY: return "it had died in the pool, another is taken";
+    case CURE_WAIT: return "the upstream has enough of our sessions: the message waits for another";
     case CURE_LATER: return "nothing was under way";
     case CURE_ANSWER: return "the client is told to try again";
     }
@@ -90,6 +91,45 @@ void replay_with_utf8(struct transaction *t)
     start_over(t);
 }
 
+/* acquire_timeout bounds all waits of one message for this reason together: an upstream may say so
+ * on one session after another. */
+static bool is_one_too_many(struct transaction *t, const struct reply *reply)
+{
+    usec now = loop_now(t->relay->io->loop);
+    if (!lease_is_one_too_many(t->lease, reply))
+        return false;
+    if (!t->crowded_since)
+        t->crowded_since = now;
+    return now < t->crowded_since + t->upstream->acquire_timeout;
+}
+
+static bool is_crowded(struct transaction *t, const struct smtp_client_failure *failure)
+{
+    return failure->stage == SMTP_CLIENT_MAIL && failure->fault == SMTP_CLIENT_FAULT_REPLY &&
+           !failure->unasked && !failure->first_use && failure->reply &&
+           is_one_too_many(t, failure->reply);
+}
+
+bool replay_crowded(struct transaction *t, const struct reply *reply)
+{
+    struct smtp_client *c = lease_client(t->lease);
+    struct smtp_client_failure failure = {.stage = SMTP_CLIENT_MAIL,
+                                          .fault = SMTP_CLIENT_FAULT_REPLY,
+                                          .reply = reply,
+                                          .saw_bytes = true};
+    if (!is_one_too_many(t, reply))
+        return false;
+    err_set(&failure.err, ERR_CLOSED, "%d to MAIL", reply->code);
+    log_loss(t, &failure, &(struct decision){.cure = CURE_WAIT});
+    t->message.rtts += smtp_client_flights(c);
+    lease_drop(&t->lease, false, &failure);
+    smtp_client_quit(&c);
+    t->back = BACK_NONE;
+    t->unanswered = 0;
+    walk_again(t, 0);
+    return true;
+}
+
 void replay_lost(struct transaction *t, const struct smtp_client_failure *failure)
 {
     struct loss loss = {
@@ -98,6 +138,7 @@ void replay_lost(struct transaction *t, const struct smtp_client_failure *failur
         .first_use = failure->first_use,
         .first_uses = t->first_uses,
         .replaced = t->replaced,
+        .one_too_many = is_crowded(t, failure),
         .replayable = t->body.whole,
         .promised = transaction_promised(t),
         .awaited = client_waits(t),
@@ -110,7 +151,9 @@ void replay_lost(struct transaction *t, const struct smtp_client_failure *failur
     t->back = BACK_NONE;
     t->unanswered = 0;
     log_loss(t, failure, &d);
+    t->lost = d.cure != CURE_WAIT;
     switch (d.cure) {
+    case CURE_WAIT: walk_again(t, 0); break;
     case CURE_REPLACE:
         t->replaced = true;
         walk_again(t, avoid);

@@ -194,7 +194,6 @@ void transaction_give_back(struct transaction *t)
     leave_upstream(t, false);
     t->back = BACK_NONE;
     t->unanswered = 0;
-    t->gave_back = true;
 }
 
 static void ask_envelope(struct transaction *t)

@@ -25,7 +25,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     t->lease = lease;
     t->back = BACK_READY;
     t->unanswered = 0;
-    t->mail_utf8 = t->unfit_at_mail = t->gave_back = false;
+    t->mail_utf8 = t->unfit_at_mail = t->lost = false;
     t->unfit.code = 0;
     recipients_restart(&t->recipients);
     smtp_client_set_owner(c, &transaction_client_events, t);
@@ -63,8 +63,7 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
         return;
     /* What the client was told of its recipients cannot be taken back: this is then about the lost
      * session, not about the ports. */
-    transaction_settle_own(t, transaction_promised(t) && !t->gave_back ? OWN_NO_REPLACEMENT : own,
-                           words);
+    transaction_settle_own(t, transaction_promised(t) && t->lost ? OWN_NO_REPLACEMENT : own, words);
 }
 
 static void on_recalled(void *ctx)

@@ -76,9 +76,9 @@ struct smtp_server {
     struct lingering *lingers_among;
     /* the client's silence; server_clock.c */
     struct timer *clock;
-    /* the client's last progress; what it waited for an answer since is left out */
+    /* The client's last progress; what it waited for an answer since is left out. */
     usec quiet_since;
-    /* how long it had been, when the clock stopped */
+    /* How long that had been when the clock stopped. */
     usec quiet_for;
     struct deferred turn;
     /* helo and user in it are ours */

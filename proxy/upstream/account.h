@@ -131,6 +131,9 @@ const struct port *lease_port(const struct lease *lease);
 bool lease_is_pooled(const struct lease *lease);
 /* the session has completed a transaction before */
 bool lease_completed_any(const struct lease *lease);
+/* This answer to MAIL speaks of how many sessions we have, not of the message: there are others.
+ * Then the lease is dropped with it, and another is worth waiting for. */
+bool lease_is_one_too_many(const struct lease *lease, const struct reply *reply);
 /* Exactly one of these ends a lease. return: the session is sound (idle, or will be: the pool
  * becomes its owner and waits for `ready`); completed: a transaction ended in an upstream verdict
  * of any class. drop: the session is dead or unwanted; why feeds the ladder (NULL: no fault of the

@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "io/tunnel.h"
+#include "upstream/ceiling.h"
 #include "upstream/credential.h"
 #include "upstream/tally.h"
 
@@ -257,6 +258,16 @@ static void on_ready(void *ctx)
     a->events->ready(a->ctx);
 }
 
+/* Said before or at the login, and not about it (PRODUCT 6). STARTTLS has a 454 of its own. */
+static void note_full(struct attempt *a, const struct smtp_client_failure *failure)
+{
+    bool there = failure->stage == SMTP_CLIENT_GREETING || failure->stage == SMTP_CLIENT_EHLO ||
+                 failure->stage == SMTP_CLIENT_EHLO_AGAIN || failure->stage == SMTP_CLIENT_AUTH;
+    if (there && failure->fault == SMTP_CLIENT_FAULT_REPLY && failure->reply &&
+        ceiling_is_meant_by(failure->reply->code))
+        reply_words(failure->reply, a->result.full, sizeof a->result.full);
+}
+
 static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct attempt *a = ctx;
@@ -266,6 +277,7 @@ static void on_lost(void *ctx, const struct smtp_client_failure *failure)
     if (a->phase == PHASE_OVER)
         return;
     describe(a, finding, failure, NULL, &a->result);
+    note_full(a, failure);
     count_auth(a, finding);
     /* it frees itself */
     a->client = NULL;

@@ -179,6 +179,25 @@ static void on_failed(void *ctx)
     l->events->changed(l->ctx);
 }
 
+/* No other port is tried: the same provider stands behind it. */
+static bool on_full(void *ctx, const char *words)
+{
+    struct dial *d = ctx;
+    struct ladder *l = d->ladder;
+    enum dial_kind kind = d->kind;
+    uint16_t avoid = d->avoid;
+    if (!l->events->full(l->ctx, words))
+        return false;
+    if (kind == DIAL_PROBE)
+        d->rung->tried = loop_now(l->env->io->loop);
+    dial_end(d);
+    if (kind == DIAL_DETOUR)
+        l->events->no_detour(l->ctx, avoid);
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+    return true;
+}
+
 static void credentials_refused(struct ladder *l)
 {
     credential_refused(l->env->credential);
@@ -229,8 +248,11 @@ static void on_stalled(void *ctx)
     }
 }
 
-static const struct race_events dial_events = {
-    .won = on_won, .failed = on_failed, .refused = on_refused, .stalled = on_stalled};
+static const struct race_events dial_events = {.won = on_won,
+                                               .failed = on_failed,
+                                               .full = on_full,
+                                               .refused = on_refused,
+                                               .stalled = on_stalled};
 
 /* ---- what the pool wants ---- */
 

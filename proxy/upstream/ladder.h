@@ -23,6 +23,9 @@ struct ladder_events {
     void (*changed)(void *ctx);
     /* no other port than this one works at the moment */
     void (*no_detour)(void *ctx, uint16_t port);
+    /* The upstream refused one more session with these words. true: others of the account are
+     * authenticated, so it speaks of their number, and not of a port. */
+    bool (*full)(void *ctx, const char *words);
     /* may a background probe hold one session more? */
     bool (*has_room)(void *ctx);
 };

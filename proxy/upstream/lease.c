@@ -247,6 +247,8 @@ void pool_serve(void *arg)
         refuse_waiting(p, INT64_MAX, REFUSAL_GONE, "shutting down");
     else if (p->nwaiting)
         ask_ladder(p);
+    if (p->nwaiting && ceiling_wait(&p->ceiling, loop_now(p->env->io->loop)) > 0)
+        pool_serve_again_in(p, ceiling_wait(&p->ceiling, loop_now(p->env->io->loop)));
     turns_recall(p);
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
@@ -275,7 +277,10 @@ static void on_late(void *arg)
             why = ladder_reason(p->ladder, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
-            if (pool_sessions(p) < p->env->cfg->max_connections)
+            if (p->ceiling.sessions && pool_sessions(p) >= p->ceiling.sessions)
+                snprintf(words, sizeof words, "all %u that it lets us have are busy",
+                         pool_sessions(p));
+            else if (pool_sessions(p) < p->env->cfg->max_connections)
                 snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
             else
                 snprintf(words, sizeof words, "all %u that max_connections allows are busy",
@@ -358,19 +363,31 @@ static void give_back_place(const struct lease *l)
         window_give_back(&p->rate, l->session->granted, loop_now(p->env->io->loop));
 }
 
+/* A login proves nothing where too many sessions are refused at MAIL, a message does. */
 void lease_return(struct lease **lease, bool completed)
 {
     struct lease *l = *lease;
     *lease = NULL;
     if (!l)
         return;
-    if (completed)
-        l->session->completed++;
-    else
+    if (!completed)
         give_back_place(l);
+    else if (l->session->completed++ == 0)
+        ceiling_raise(&l->pool->ceiling, pool_sessions(l->pool), l->pool->env->cfg->max_connections,
+                      loop_now(l->pool->env->io->loop));
     turns_count_held(l, false);
     pool_settle(l->session);
     lease_free(l);
+}
+
+static bool is_one_too_many(const struct pool *p, int code)
+{
+    return ceiling_is_meant_by(code) && pool_sessions(p) > 1;
+}
+
+bool lease_is_one_too_many(const struct lease *lease, const struct reply *reply)
+{
+    return lease->session && is_one_too_many(lease->pool, reply->code);
 }
 
 /* revoking: what the upstream said of our login, or NULL. */
@@ -379,13 +396,17 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
 {
     struct warm *s = l->session;
     struct pool *p = l->pool;
+    char words[160];
     warm_learn(s);
     turns_count_held(l, false);
     /* closed by the holder in this turn, or gone by itself */
     s->client = NULL;
     if (!completed)
         give_back_place(l);
-    if (revoking)
+    if (why && why->stage == SMTP_CLIENT_MAIL && why->reply && !why->first_use &&
+        is_one_too_many(p, why->reply->code))
+        pool_note_full(p, pool_sessions(p) - 1, reply_words(why->reply, words, sizeof words));
+    else if (revoking)
         ladder_login_revoked(p->ladder, s->rung, revoking);
     else if (why && why->first_use)
         pool_forget_rested(p, s->last_used);

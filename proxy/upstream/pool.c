@@ -73,11 +73,26 @@ unsigned pool_sessions(const struct pool *p)
     return n;
 }
 
+unsigned pool_limit(const struct pool *p)
+{
+    return ceiling_limit(&p->ceiling, p->env->cfg->max_connections, now_of(p));
+}
+
 unsigned pool_room(const struct pool *p)
 {
-    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder),
-             max = p->env->cfg->max_connections;
+    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder), max = pool_limit(p);
     return used < max ? max - used : 0;
+}
+
+void pool_note_full(struct pool *p, unsigned sessions, const char *words)
+{
+    bool is_new = !p->ceiling.sessions;
+    ceiling_hit(&p->ceiling, sessions, now_of(p));
+    log_event(p->env->io->log, is_new ? LOG_WARN : LOG_DEBUG,
+              "the upstream takes no more sessions beside those that we have: messages wait for "
+              "one of these",
+              log_str("account", p->env->cfg->name), log_str("host", p->env->cfg->host),
+              log_num("sessions", sessions), log_str("reply", words));
 }
 
 bool warm_is_worn(const struct warm *s)
@@ -189,6 +204,7 @@ void pool_forget_rested(struct pool *p, usec until)
 
 void pool_drop_idle(struct pool *p)
 {
+    ceiling_forget(&p->ceiling);
     pool_forget_rested(p, INT64_MAX);
 }
 
@@ -282,6 +298,15 @@ static void on_session(void *ctx, struct smtp_client *client, struct rung *rung,
     pool_serve_later(p);
 }
 
+static bool on_full(void *ctx, const char *words)
+{
+    struct pool *p = ctx;
+    if (pool_sessions(p) == 0)
+        return false;
+    pool_note_full(p, pool_sessions(p), words);
+    return true;
+}
+
 static void on_changed(void *ctx)
 {
     pool_serve_later(ctx);
@@ -306,6 +331,7 @@ static bool on_has_room(void *ctx)
 const struct ladder_events pool_ladder_events = {.session = on_session,
                                                  .changed = on_changed,
                                                  .no_detour = on_no_detour,
+                                                 .full = on_full,
                                                  .has_room = on_has_room};
 
 /* ---- life ---- */

@@ -4,6 +4,7 @@
 
 #include "base/window.h"
 #include "io/loop.h"
+#include "upstream/ceiling.h"
 #include "upstream/pool.h"
 
 enum warm_state {
@@ -101,6 +102,7 @@ struct pool {
     struct timer *again;
     /* leases granted lately */
     struct window rate;
+    struct ceiling ceiling;
     bool retired, gone;
 };
 
@@ -119,8 +121,12 @@ void pool_settle(struct warm *s);
 /* idle sessions not used since: the same NAT forgot them too */
 void pool_forget_rested(struct pool *p, usec until);
 unsigned pool_sessions(const struct pool *p);
+/* Sessions that there may be: max_connections, or fewer. */
+unsigned pool_limit(const struct pool *p);
 /* sessions that may be dialled */
 unsigned pool_room(const struct pool *p);
+/* The upstream takes no more beside these. */
+void pool_note_full(struct pool *p, unsigned sessions, const char *words);
 /* that began to settle after `since`, and will be good */
 unsigned pool_settling(const struct pool *p, const char *identity, usec since);
 /* an idle session of somebody else's goes when all slots are taken */

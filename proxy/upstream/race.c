@@ -193,6 +193,9 @@ static void on_failed(void *ctx)
     bool refused = attempt_result(x->attempt)->finding == FINDING_AUTH_REFUSED;
     if (r->over)
         return;
+    if (attempt_result(x->attempt)->full[0] && r->events->full &&
+        r->events->full(r->ctx, attempt_result(x->attempt)->full))
+        return;
     keep_furthest(p, attempt_result(x->attempt));
     if (refused) {
         r->over = true;

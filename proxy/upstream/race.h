@@ -15,6 +15,10 @@ struct race_events {
     void (*won)(void *ctx, struct smtp_client *client, struct rung *rung);
     /* every port has its finding */
     void (*failed)(void *ctx);
+    /* One more session was refused with these words. true: others are authenticated, so that is all
+     * there is to it, and the owner has freed the race; false, or NULL: it is a finding like any
+     * other. */
+    bool (*full)(void *ctx, const char *words);
     /* the credentials were refused: the caller stops all else */
     void (*refused)(void *ctx);
     /* The next port would start now, but there is none: race_extend it, free it, or do nothing.

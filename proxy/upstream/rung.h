@@ -51,6 +51,8 @@ struct attempt_result {
     bool saw_bytes;
     bool loops;
     bool at_once;
+    /* The reply by which the upstream may mean how many sessions it lets us have; "" none. */
+    char full[160];
     /* how far it got */
     unsigned steps;
     char words[400];

@@ -113,7 +113,7 @@ void lease_rest(struct lease *lease, bool rests, usec since)
 
 static unsigned share(const struct pool *p)
 {
-    unsigned max = p->env->cfg->max_connections;
+    unsigned max = pool_limit(p);
     return max > 1 ? max / 2 : 1;
 }
 

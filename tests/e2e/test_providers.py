@@ -134,19 +134,22 @@ def test_no_more_connections_than_the_service_allows(stage, network, provider, n
 
 
 @needs_network
-def test_a_fourth_connection_to_office365_is_told_432_and_so_is_the_client(stage, network, provider):
+def test_a_fourth_connection_to_office365_is_told_432_and_its_message_waits(stage, network, provider):
     fake = provider("office365")
     proxy = office_proxy(stage, fake, max_connections=8)
     clients, answers = [], []
-    for _ in range(4):  # one after another: three hold a session each in mid-transaction, the fourth gets a new one
+    for n in range(4):  # one after another: three hold a session each in mid-transaction; the fourth gets one of theirs, for they pause
         clients.append(office_client(proxy, network))
         clients[-1].say("MAIL FROM:<scanner@example.com>")
-        answers.append(clients[-1].say("RCPT TO:<r@example.test>"))
-    assert [a[:3] for a in answers] == ["250", "250", "250", "432"], answers
-    assert answers[3].startswith("432 4.3.2 Concurrent connections limit exceeded")
-    assert fake.peak == 4 and fake.too_many == 1
-    for client in clients:
-        client.close()
+        answers.append(clients[-1].say("RCPT TO:<r%d@example.test>" % n))
+    assert [a[:3] for a in answers] == ["250"] * 4, answers
+    assert fake.peak == 4 and fake.too_many > 0
+    for client in reversed(clients):
+        assert client.say("DATA").startswith("354")
+        assert client.say(b"Subject: x\r\n\r\nhello\r\n.\r\n").startswith("250 ")
+    assert sorted(m.recipients for _, m in fake.messages()) == [["r%d@example.test" % n] for n in range(4)]
+    log = proxy.log
+    assert "reply=\"432 4.3.2 Concurrent connections limit exceeded\"" in log and "level=error" not in log
 
 
 @needs_network

@@ -1,13 +1,15 @@
-"""Upstreams that other people wrote: Exim and OpenSMTPD, unpacked and not installed (tests/lib/unpacked.py), and Postfix's smtp-sink with its switches for
+"""Upstreams that other people wrote: Exim and OpenSMTPD, unpacked and not installed (tests/lib/unpacked.py), Dovecot's submission service, and Postfix's smtp-sink with its switches for
 servers that misbehave."""
 import os
 import re
 import shutil
 import socket
 import subprocess
+import threading
 
 import pytest
 
+import dovecot_submission
 import unpacked
 from conftest import PASSWORD, USER
 from other_servers import Exim, OpenSmtpd
@@ -267,3 +269,35 @@ def test_fifty_megabytes(stage, tmp_path):
         client.sendmail("a@office.test", ["b@example.test"], body.replace(b"\n", b"\r\n"))
     arrived, = sink.taken()
     assert content(arrived).replace(b"\n", b"") == body.replace(b"\n", b"")
+
+
+@sink_only
+@pytest.mark.skipif(bool(dovecot_submission.reason_not_to()), reason=str(dovecot_submission.reason_not_to()))
+def test_a_cap_on_sessions_is_no_outage(stage, tmp_path):
+    """Dovecot lets a user in four times, and the account would like twenty: 421 to AUTH."""
+    sink = Sink(tmp_path)
+    stage.things.append(sink)
+    server = dovecot_submission.DovecotSubmission(*stage.certificate, {USER: PASSWORD}, free_port(), sink.port, limit=4)
+    stage.things.append(server)
+    proxy = stage.proxy(stage.account([server.port], max_connections=20, acquire_timeout="120s"))
+    replies = []
+
+    def send(first):
+        client = proxy.client(timeout=150)
+        client.ehlo()
+        for number in range(first, first + 3):
+            client.mail("a@office.test")
+            replies.append(client.rcpt("b%d@example.test" % number)[0])
+            replies.append(client.data(message(number))[0])
+        client.quit()
+
+    threads = [threading.Thread(target=send, args=(n * 3,)) for n in range(40)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert replies == [250] * 240
+    wait_until(lambda: server.log().count("Successfully relayed message") == 120, server.log)  # a process of its own writes it
+    log = proxy.log
+    assert 'reply="421 4.7.0 Maximum number of connections from user+IP exceeded' in log and "mail_max_userip_connections=4" in log
+    assert "level=error" not in log and "finding=auth-temporary" not in log

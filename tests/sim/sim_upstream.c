@@ -252,8 +252,8 @@ void up_answer_plain(struct up_session *s, const char *fmt, ...)
     dispatch_answer(s, NULL);
 }
 
-/* At MAIL those count that came before, or each of too many would be the one that is one too
- * many. */
+/* Connections count until AUTH, where who logged in does. At MAIL only those that came before, or
+ * each of too many would be the one that is one too many. */
 const char *up_cap_says(struct up_session *s, enum sim_step step)
 {
     const struct sim_upstream_script *script = &s->u->script;
@@ -262,8 +262,10 @@ const char *up_cap_says(struct up_session *s, enum sim_step step)
         return NULL;
     LIST_EACH (&s->u->sessions, it) {
         const struct up_session *other = CONTAINER(it, struct up_session, link);
-        others += other != s && other->authenticated &&
-                  (step != SIM_AT_MAIL || other->number < s->number);
+        if (step == SIM_AT_AUTH)
+            others += other != s && other->authenticated;
+        else
+            others += other->number < s->number && (step != SIM_AT_MAIL || other->authenticated);
     }
     if (others < script->cap)
         return NULL;

@@ -109,7 +109,7 @@ struct sim_upstream_script {
     const char *user, *password;
     /* to right credentials, NULL: 235 */
     const char *auth_reply;
-    /* authenticated sessions that it lets in; 0: any number. Beyond: */
+    /* sessions that it lets in; 0: any number. Beyond: */
     unsigned cap;
     /* ... at the greeting, EHLO, AUTH or MAIL */
     enum sim_step cap_at;

@@ -96,6 +96,19 @@ static void nothing_owed_nothing_done(void **state)
     assert_int_equal(failure_judge(&l).cure, CURE_REPLACE);
 }
 
+/* It does not count, it asks for no other port; but what is not here any more cannot be said
+ * again. */
+static void one_too_many_is_waited_for(void **state)
+{
+    (void)state;
+    struct loss l = loss(STAGE_ENVELOPE, SMTP_CLIENT_FAULT_REPLY);
+    l.one_too_many = l.replaced = true;
+    assert_int_equal(failure_judge(&l).cure, CURE_WAIT);
+    assert_false(failure_judge(&l).other_port);
+    l.replayable = false;
+    assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
+}
+
 static void replies(void **state)
 {
     (void)state;
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_body_too_large_is_not_replayed),
         cmocka_unit_test(dead_on_first_use_does_not_count_but_ends),
         cmocka_unit_test(nothing_owed_nothing_done),
+        cmocka_unit_test(one_too_many_is_waited_for),
         cmocka_unit_test(replies),
         cmocka_unit_test(the_id_survives_long_words),
         cmocka_unit_test(refusals),

@@ -178,6 +178,162 @@ static void whoever_only_said_mail_lets_others_pass(void **state)
     stage_end(&s);
 }
 
+/* ---- a provider that lets in only so many ---- */
+
+static bool log_has(const struct scene *s, const char *words)
+{
+    for (size_t i = 0; i < sim_log_count(s->play.sim); i++)
+        if (strstr(sim_log_line(s->play.sim, i), words))
+            return true;
+    return false;
+}
+
+/* Ten clients, three sessions, and eight that we may have. Each client says two messages and thinks
+ * a little, so that all want one at once. */
+static void crowd(struct scene *s, enum sim_step at, const char *says)
+{
+    stage_init(s, MANY "max_connections = 8\n");
+    struct sim_upstream_script *script = stage_port(s, "192.0.2.1:587");
+    script->cap = 3;
+    script->cap_at = at;
+    script->cap_reply = says;
+    for (size_t i = 0; i < 10; i++) {
+        struct sim_client_script *c =
+            client(s, i, NULL, sim_plan_text(&s->plan, "one%zu@example.net", i));
+        c->think = USEC_PER_SEC;
+        c->messages[c->n++] =
+            (struct sim_message){.from = "a@example.com",
+                                 .to = {sim_plan_text(&s->plan, "two%zu@example.net", i)},
+                                 .nto = 1,
+                                 .body = body,
+                                 .len = strlen(body)};
+    }
+}
+
+static const struct {
+    enum sim_step at;
+    const char *says;
+} caps[] = {
+    {SIM_AT_GREETING, "421 4.7.0 too many connections from your address"},
+    {SIM_AT_EHLO, "421 4.7.0 too many connections from your address"},
+    {SIM_AT_EHLO_AGAIN, "421 4.7.0 too many connections from your address"},
+    {SIM_AT_EHLO_AGAIN, "454 4.7.0 too many connections of this user"},
+    {SIM_AT_AUTH, "421 4.7.0 too many connections of this user"},
+    {SIM_AT_AUTH, "432 4.3.2 concurrent connections limit exceeded"},
+    {SIM_AT_AUTH, "454 4.7.0 maximum number of connections exceeded"},
+    {SIM_AT_MAIL, "421 4.3.2 concurrent connections limit exceeded"},
+    {SIM_AT_MAIL, "432 4.3.2 concurrent connections limit exceeded"},
+    {SIM_AT_MAIL, "454 4.3.2 concurrent connections limit exceeded"},
+};
+
+static void a_cap_on_sessions_is_no_outage(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+        struct scene s;
+        crowd(&s, caps[i].at, caps[i].says);
+        stage_play(&s);
+        unsigned capped = s.capped;
+        if (s.verdict.acked != 20 || capped == 0 || capped > 12)
+            fail_msg("%s at %s: %u of 20 arrived, %u sessions too many were tried", caps[i].says,
+                     sim_step_name(caps[i].at), s.verdict.acked, capped);
+        assert_true(log_has(&s, caps[i].says));
+        assert_false(log_has(&s, "level=error"));
+        assert_false(log_has(&s, "finding=greeting") || log_has(&s, "finding=auth") ||
+                     log_has(&s, "finding=ehlo"));
+        stage_end(&s);
+    }
+}
+
+/* Other codes are about what they say they are about. */
+static void what_else_is_refused_is_a_finding(void **state)
+{
+    (void)state;
+    struct scene s;
+    crowd(&s, SIM_AT_AUTH, "451 4.3.0 the directory is down");
+    stage_play(&s);
+    assert_true(log_has(&s, "finding=auth-temporary"));
+    stage_end(&s);
+}
+
+/* Without any session of ours it is what it always was. */
+static void without_a_session_it_is_a_finding(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, MANY);
+    stage_port(&s, "192.0.2.1:587")->greeting = "421 4.7.0 too many connections from your address";
+    client(&s, 0, NULL, "b@example.net");
+    stage_play(&s);
+    assert_true(log_has(&s, "finding=greeting-4xx"));
+    assert_true(stage_said(&s, "451 4.4.1 no port of " HOST " works: 587 greeting-4xx ["));
+    stage_end(&s);
+}
+
+/* MAIL, too: the last session's answer is the message's. */
+static void without_another_session_mail_is_answered(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, MANY);
+    stage_port(&s, "192.0.2.1:587")->mail[0] =
+        (struct sim_address_rule){"a@", "454 4.7.0 not from you now"};
+    client(&s, 0, NULL, "b@example.net");
+    stage_play(&s);
+    assert_true(stage_said(&s, "454 4.7.0 not from you now"));
+    stage_end(&s);
+}
+
+/* An upstream that says so to every MAIL: all waits of a message end together. */
+static void waiting_for_a_better_session_has_an_end(void **state)
+{
+    (void)state;
+    struct scene s;
+    stage_init(&s, MANY "max_connections = 4\n");
+    struct sim_upstream_script *script = stage_port(&s, "192.0.2.1:587");
+    script->mail[0] = (struct sim_address_rule){"never@", "454 4.7.0 not from you now"};
+    script->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_VERDICT, .fault = SIM_FAULT_SLOW, .delay = 200 * USEC_PER_SEC};
+    client(&s, 0, NULL, "slow@example.net");
+    struct sim_client_script *c = client(&s, 1, NULL, "b@example.net");
+    c->messages[0].from = "never@example.com";
+    c->patience = 45 * USEC_PER_SEC;
+    stage_play(&s);
+    assert_false(sim_client_gave_up(s.play.clients[1]));
+    assert_int_equal(outcome_of(&s, 1)->rcpt[0], 454);
+    assert_int_equal(outcome_of(&s, 0)->final, 250);
+    stage_end(&s);
+}
+
+static void who_waited_too_long_hears_how_many_there_are(void **state)
+{
+    (void)state;
+    for (int capped = 0; capped < 2; capped++) {
+        struct scene s;
+        stage_init(&s, capped ? MANY "max_connections = 8\n" : MANY "max_connections = 3\n");
+        struct sim_upstream_script *script = stage_port(&s, "192.0.2.1:587");
+        script->cap = capped ? 3 : 0;
+        script->cap_at = SIM_AT_AUTH;
+        script->cap_reply = "454 4.7.0 maximum number of connections exceeded";
+        script->faults[0] = (struct sim_fault_rule){.step = SIM_AT_VERDICT,
+                                                    .fault = SIM_FAULT_SLOW,
+                                                    .times = 3,
+                                                    .delay = 100 * USEC_PER_SEC};
+        for (size_t i = 0; i < 3; i++)
+            client(&s, i, NULL, sim_plan_text(&s.plan, "slow%zu@example.net", i));
+        client(&s, 3, NULL, "b@example.net");
+        s.plan.delays[3] = 3 * USEC_PER_SEC;
+        stage_play(&s);
+        assert_int_equal(outcome_of(&s, 3)->rcpt[0], 451);
+        assert_non_null(strstr(outcome_of(&s, 3)->text,
+                               "451 4.4.5 no session with " HOST " was free in time: all 3 that "));
+        assert_non_null(
+            strstr(outcome_of(&s, 3)->text, capped ? " that it lets us have are busy ["
+                                                   : " that max_connections allows are busy ["));
+        stage_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +343,12 @@ int main(void)
         cmocka_unit_test(a_refused_recipient_renews_nothing),
         cmocka_unit_test(whoever_goes_on_and_is_refused_sends_nothing),
         cmocka_unit_test(whoever_only_said_mail_lets_others_pass),
+        cmocka_unit_test(a_cap_on_sessions_is_no_outage),
+        cmocka_unit_test(what_else_is_refused_is_a_finding),
+        cmocka_unit_test(without_a_session_it_is_a_finding),
+        cmocka_unit_test(without_another_session_mail_is_answered),
+        cmocka_unit_test(waiting_for_a_better_session_has_an_end),
+        cmocka_unit_test(who_waited_too_long_hears_how_many_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,8 @@ struct scene {
     bool ended;
     /* faults of the first port that really struck */
     unsigned struck;
+    /* how often its cap was met */
+    unsigned capped;
 };
 
 static inline struct sim_upstream_script kind_script(void)
@@ -77,6 +79,7 @@ static inline void stage_play(struct scene *s)
     sim_play_begin(&s->play, &s->plan, getenv("SIM_VERBOSE") != NULL);
     s->ended = sim_play_run(&s->play);
     s->struck = s->play.upstreams[0] ? sim_upstream_struck(s->play.upstreams[0]) : 0;
+    s->capped = s->play.upstreams[0] ? sim_upstream_capped(s->play.upstreams[0]) : 0;
     sim_play_close(&s->play);
     sim_judge(&s->play, s->ended, &s->verdict);
     if (getenv("SIM_SHOW"))

@@ -183,6 +183,79 @@ static void who_rests_recalls_nobody(void **state)
     world_end(&w);
 }
 
+/* ---- one session too many ---- */
+
+static void it_waits_and_no_port_is_said_to_fail(void **state)
+{
+    struct world w;
+    struct wish a, b;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, AT587);
+    world_server(&w, ADDRESS ":2525");
+    world_load(&w, BASIC "ports = 587 2525\n");
+    wish_hold(&a, &w);
+    sim_upstream_script(w.up[0])->greeting = "421 4.3.2 Concurrent connections limit exceeded";
+    wish_ask(&b, &w);
+    assert_int_equal(wish_wait(&b), 25 * S);
+    assert_int_equal(b.why, REFUSAL_BUSY);
+    assert_string_equal(b.words, "all 1 that it lets us have are busy");
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
+    /* the same provider */
+    assert_int_equal(report_of(&w, 2525)->finding, FINDING_UNTRIED);
+    assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
+    /* it asks more and more rarely */
+    assert_true(w.ledger->sessions <= 7);
+    wish_return(&a);
+    wish_hold(&b, &w);
+    wish_return(&b);
+    world_end(&w);
+}
+
+/* A session of ours that ends makes room at the provider: that is not waited for. */
+static void the_place_of_one_that_ended_is_taken_at_once(void **state)
+{
+    struct world w;
+    struct wish a, b, c;
+    (void)state;
+    world_begin_with(&w, BASIC);
+    struct sim_upstream_script *script = sim_upstream_script(w.up[0]);
+    script->cap = 2;
+    script->cap_at = SIM_AT_AUTH;
+    script->cap_reply = "454 4.7.0 too many";
+    wish_hold(&a, &w);
+    wish_hold(&b, &w);
+    wish_ask(&c, &w);
+    sim_run_for(w.sim, 16 * S);
+    assert_false(c.acquired);
+    smtp_client_quit(&(struct smtp_client *){lease_client(a.lease)});
+    lease_drop(&a.lease, true, NULL);
+    usec from = sim_now(w.sim);
+    wish_wait(&c);
+    assert_true(c.acquired && c.answered - from < 1 * S);
+    wish_return(&b);
+    wish_return(&c);
+    world_end(&w);
+}
+
+static void a_probe_that_is_one_too_many_comes_again_when_it_is_due(void **state)
+{
+    struct world w;
+    struct wish a;
+    (void)state;
+    world_begin(&w);
+    world_server(&w, ADDRESS ":2525");
+    world_load(&w, BASIC "ports = 587 2525\nreprobe = 1m\nmax_age = 1h\n");
+    wish_hold(&a, &w);
+    assert_int_equal(a.port, 2525);
+    world_server(&w, AT587)->greeting = "421 4.3.2 Concurrent connections limit exceeded";
+    sim_run_for(w.sim, 10 * 60 * S);
+    assert_in_range(w.ledger->sessions, 3, 12);
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_REFUSED);
+    wish_return(&a);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +266,9 @@ int main(void)
         cmocka_unit_test(beyond_its_share_it_ends_sooner),
         cmocka_unit_test(who_asks_for_something_goes_before_who_does_not),
         cmocka_unit_test(who_rests_recalls_nobody),
+        cmocka_unit_test(it_waits_and_no_port_is_said_to_fail),
+        cmocka_unit_test(the_place_of_one_that_ended_is_taken_at_once),
+        cmocka_unit_test(a_probe_that_is_one_too_many_comes_again_when_it_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

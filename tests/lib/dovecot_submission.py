@@ -1,0 +1,85 @@
+"""A private Dovecot submission service, which lets a user in a few times only and hands its mail to a relay of the test's."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+
+from postfix import read, wait_until
+
+LOGIN = "/usr/lib/dovecot/submission-login"
+
+CONFIG = """
+base_dir = %(folder)s/run
+state_dir = %(folder)s/state
+log_path = %(folder)s/dovecot.log
+protocols = submission
+ssl = required
+ssl_cert = <%(cert)s
+ssl_key = <%(key)s
+auth_mechanisms = plain login
+default_internal_user = nobody
+default_login_user = nobody
+mail_location = maildir:%(folder)s/mail/%%u
+mail_max_userip_connections = %(limit)d
+submission_relay_host = 127.0.0.1
+submission_relay_port = %(relay)d
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN %(folder)s/users
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=%(folder)s/mail
+}
+service submission-login {
+  chroot =
+  inet_listener submission {
+    address = 127.0.0.1
+    port = %(port)d
+  }
+}
+service anvil {
+  chroot =
+}
+service stats {
+  chroot =
+}
+"""
+
+
+def reason_not_to():
+    if os.geteuid() != 0:
+        return "Dovecot wants root"
+    return None if os.path.exists(LOGIN) else "needs dovecot-submissiond"
+
+
+class DovecotSubmission:
+    def __init__(self, cert, key, users, port, relay, limit):
+        """Its own user must reach its folder: not below pytest's, which only we may enter."""
+        self.folder, self.port = tempfile.mkdtemp(prefix="smtp-detour-dovecot-"), port
+        os.chmod(self.folder, 0o755)
+        os.mkdir(os.path.join(self.folder, "mail"))
+        os.chmod(os.path.join(self.folder, "mail"), 0o777)
+        with open(os.path.join(self.folder, "users"), "w") as out:
+            out.writelines("%s:%s::::::\n" % pair for pair in users.items())
+        config = os.path.join(self.folder, "dovecot.conf")
+        with open(config, "w") as out:
+            out.write(CONFIG % {"folder": self.folder, "cert": cert, "key": key, "port": port, "relay": relay, "limit": limit})
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._greets, self.log)
+
+    def _greets(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2):
+                return True
+        except OSError:
+            return False
+
+    def log(self):
+        return read(os.path.join(self.folder, "dovecot.log"))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
