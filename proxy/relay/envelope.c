@@ -79,6 +79,7 @@ void envelope_mail_reply(struct transaction *t, const struct reply *reply)
 {
     t->unanswered--;
     if (reply_is(reply, 2)) {
+        t->crowded_since = 0;
         transaction_advance(t);
     } else if (replay_crowded(t, reply)) {
         return;

@@ -182,6 +182,9 @@ void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
                               .avoid = avoid,
                               .had_turn = had_turn,
                               .client = t->client};
+    usec waited = t->crowded_since ? loop_now(t->relay->io->loop) - t->crowded_since : 0;
+    if (waited < t->upstream->acquire_timeout)
+        wish.patience = t->upstream->acquire_timeout - waited;
     t->back = BACK_ACQUIRING;
     t->lease = account_acquire(t->account, &wish, &transaction_lease_events, t);
     note_pause(t);

@@ -307,7 +307,9 @@ struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
     turns_join(lease, &wish->client);
     start_waiting(lease, wish->had_turn);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
-    timer_arm(lease->timer, p->env->cfg->acquire_timeout);
+    usec patience = p->env->cfg->acquire_timeout;
+    timer_arm(lease->timer,
+              wish->patience && wish->patience < patience ? wish->patience : patience);
     pool_serve_later(p);
     return lease;
 }

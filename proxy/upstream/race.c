@@ -49,6 +49,8 @@ struct race {
     size_t nports, nstarted;
     struct link runners;
     bool told_stalled, over;
+    /* By which one more session was refused while no other was authenticated; "" none. */
+    char full[sizeof((struct attempt_result *)0)->full];
 };
 
 static void pump(struct race *r);
@@ -185,6 +187,11 @@ static void on_ready(void *ctx)
     r->events->won(r->ctx, attempt_take(x->attempt), p->rung);
 }
 
+static bool is_full(const struct race *r)
+{
+    return r->full[0] && r->events->full && r->events->full(r->ctx, r->full);
+}
+
 static void on_failed(void *ctx)
 {
     struct runner *x = ctx;
@@ -193,9 +200,11 @@ static void on_failed(void *ctx)
     bool refused = attempt_result(x->attempt)->finding == FINDING_AUTH_REFUSED;
     if (r->over)
         return;
-    if (attempt_result(x->attempt)->full[0] && r->events->full &&
-        r->events->full(r->ctx, attempt_result(x->attempt)->full))
-        return;
+    if (attempt_result(x->attempt)->full[0]) {
+        snprintf(r->full, sizeof r->full, "%s", attempt_result(x->attempt)->full);
+        if (is_full(r))
+            return;
+    }
     keep_furthest(p, attempt_result(x->attempt));
     if (refused) {
         r->over = true;
@@ -316,6 +325,9 @@ static void pump(struct race *r)
         arm(r, n);
         return;
     }
+    /* Another dial may have logged in since then, at the same time as the one that was refused. */
+    if (is_full(r))
+        return;
     r->over = true;
     timer_stop(r->timer);
     for (size_t i = 0; i < r->nports; i++)

@@ -97,6 +97,10 @@ struct sim_plan {
     bool must_arrive;
     /* the same for those only that heard 354: what an orderly restart leaves of must_arrive */
     bool must_finish;
+    /* A client that does not pause has its verdict so soon, whatever others do; 0: not judged. */
+    usec fair_wait;
+    /* Sessions are short, and nothing else is wrong: the log has no error. */
+    bool no_outage;
     /* what is wrong where, for a person; or NULL */
     const char *notes;
     /* what a turn's budgets take one call for; the clock stands still */
@@ -125,6 +129,8 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);
 /* what goes beyond one account and plain clients; sim_generate_turns.c */
 void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
+/* sim_generate_shortage.c */
+void sim_generate_shortage(struct sim_plan *plan, uint64_t seed);
 /* on stderr, for a person */
 void sim_plan_print(const struct sim_plan *plan);
 
@@ -170,6 +176,9 @@ void sim_accuse(struct sim_verdict *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *sim_judge_body(struct slice sent, struct slice got);
 /* sim_oracle_secrets.c */
 void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v);
+
+/* sim_oracle_shortage.c */
+void sim_judge_shortage(const struct sim_play *play, struct sim_verdict *v);
 
 /* Plays a plan from beginning to end. Returns the trace's hash. */
 uint64_t sim_play_whole(const struct sim_plan *plan, bool verbose, struct sim_verdict *verdict_r);

@@ -69,6 +69,8 @@ static void twenty_who_think_take_nothing_from_another(void **state)
     thinkers(&s, 20, "10.0.0.1", 240 * USEC_PER_SEC);
     client(&s, 20, "10.0.0.2", "bystander@example.net");
     s.plan.delays[20] = 3 * USEC_PER_SEC;
+    s.plan.fair_wait = USEC_PER_SEC;
+    s.plan.no_outage = true;
     stage_play(&s);
     assert_true(wait_of(&s, 20) < USEC_PER_SEC);
     /* They notice nothing: the one whose session went got another when it went on, and its first
@@ -180,14 +182,6 @@ static void whoever_only_said_mail_lets_others_pass(void **state)
 
 /* ---- a provider that lets in only so many ---- */
 
-static bool log_has(const struct scene *s, const char *words)
-{
-    for (size_t i = 0; i < sim_log_count(s->play.sim); i++)
-        if (strstr(sim_log_line(s->play.sim, i), words))
-            return true;
-    return false;
-}
-
 /* Ten clients, three sessions, and eight that we may have. Each client says two messages and thinks
  * a little, so that all want one at once. */
 static void crowd(struct scene *s, enum sim_step at, const char *says)
@@ -197,6 +191,7 @@ static void crowd(struct scene *s, enum sim_step at, const char *says)
     script->cap = 3;
     script->cap_at = at;
     script->cap_reply = says;
+    s->plan.no_outage = true;
     for (size_t i = 0; i < 10; i++) {
         struct sim_client_script *c =
             client(s, i, NULL, sim_plan_text(&s->plan, "one%zu@example.net", i));
@@ -237,10 +232,10 @@ static void a_cap_on_sessions_is_no_outage(void **state)
         if (s.verdict.acked != 20 || capped == 0 || capped > 12)
             fail_msg("%s at %s: %u of 20 arrived, %u sessions too many were tried", caps[i].says,
                      sim_step_name(caps[i].at), s.verdict.acked, capped);
-        assert_true(log_has(&s, caps[i].says));
-        assert_false(log_has(&s, "level=error"));
-        assert_false(log_has(&s, "finding=greeting") || log_has(&s, "finding=auth") ||
-                     log_has(&s, "finding=ehlo"));
+        assert_true(sim_log_has(s.play.sim, caps[i].says));
+        assert_false(sim_log_has(s.play.sim, "finding=greeting") ||
+                     sim_log_has(s.play.sim, "finding=auth") ||
+                     sim_log_has(s.play.sim, "finding=ehlo"));
         stage_end(&s);
     }
 }
@@ -251,8 +246,9 @@ static void what_else_is_refused_is_a_finding(void **state)
     (void)state;
     struct scene s;
     crowd(&s, SIM_AT_AUTH, "451 4.3.0 the directory is down");
+    s.plan.no_outage = false;
     stage_play(&s);
-    assert_true(log_has(&s, "finding=auth-temporary"));
+    assert_true(sim_log_has(s.play.sim, "finding=auth-temporary"));
     stage_end(&s);
 }
 
@@ -265,7 +261,7 @@ static void without_a_session_it_is_a_finding(void **state)
     stage_port(&s, "192.0.2.1:587")->greeting = "421 4.7.0 too many connections from your address";
     client(&s, 0, NULL, "b@example.net");
     stage_play(&s);
-    assert_true(log_has(&s, "finding=greeting-4xx"));
+    assert_true(sim_log_has(s.play.sim, "finding=greeting-4xx"));
     assert_true(stage_said(&s, "451 4.4.1 no port of " HOST " works: 587 greeting-4xx ["));
     stage_end(&s);
 }
@@ -297,10 +293,11 @@ static void waiting_for_a_better_session_has_an_end(void **state)
     client(&s, 0, NULL, "slow@example.net");
     struct sim_client_script *c = client(&s, 1, NULL, "b@example.net");
     c->messages[0].from = "never@example.com";
-    c->patience = 45 * USEC_PER_SEC;
+    c->patience = 27 * USEC_PER_SEC;
     stage_play(&s);
     assert_false(sim_client_gave_up(s.play.clients[1]));
-    assert_int_equal(outcome_of(&s, 1)->rcpt[0], 454);
+    assert_int_equal(outcome_of(&s, 1)->rcpt[0], 451);
+    assert_non_null(strstr(outcome_of(&s, 1)->text, ": all 1 that it lets us have are busy ["));
     assert_int_equal(outcome_of(&s, 0)->final, 250);
     stage_end(&s);
 }

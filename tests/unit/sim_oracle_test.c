@@ -201,6 +201,23 @@ static void leave_unfinished(struct stage *s)
     outcome(s)->final = 451;
 }
 
+static void let_wait(struct stage *s)
+{
+    s->plan.fair_wait = 1;
+}
+
+static void never_answer(struct stage *s)
+{
+    s->plan.fair_wait = 60 * USEC_PER_SEC;
+    outcome(s)->final = 0;
+}
+
+static void report_outage(struct stage *s)
+{
+    s->plan.no_outage = true;
+    log_say(sim_io(s->play.sim)->log, LOG_ERROR, "no port works");
+}
+
 static void leak_timer(struct stage *s)
 {
     s->left_over = timer_new(sim_loop(s->play.sim), NULL, NULL);
@@ -242,6 +259,9 @@ static void every_lie_is_found(void **state)
         {take_other_account, "another account than its sender's", NULL},
         {add_no_line, "still lacks Date, Message-ID or From", NULL},
         {leave_unfinished, "was not finished", NULL},
+        {let_wait, "its verdict came late", NULL},
+        {never_answer, "waited for those who paused", NULL},
+        {report_outage, "an outage is reported", NULL},
         {leak_timer, "1 timers are left over", free_timer},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {

@@ -238,6 +238,38 @@ static void the_place_of_one_that_ended_is_taken_at_once(void **state)
     world_end(&w);
 }
 
+/* Two dials at once: the one that gets in hears so later than the other hears its refusal. */
+static void one_that_gets_in_at_the_same_time_counts(void **state)
+{
+    struct world w;
+    struct wish a, b, c;
+    (void)state;
+    world_begin(&w);
+    struct sim_upstream_script *script = world_server(&w, AT587);
+    world_server(&w, ADDRESS ":2525")->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL};
+    world_load(&w, BASIC "ports = 587 2525\n");
+    wish_hold(&a, &w);
+    smtp_client_quit(&(struct smtp_client *){lease_client(a.lease)});
+    lease_drop(&a.lease, true, NULL);
+    sim_run_for(w.sim, 1 * S);
+    script->cap = 1;
+    script->cap_at = SIM_AT_AUTH;
+    script->cap_reply = "454 4.7.0 too many";
+    script->faults[0] = (struct sim_fault_rule){
+        .step = SIM_AT_AUTH, .fault = SIM_FAULT_SLOW, .skip = 1, .times = 1, .delay = 2 * S};
+    wish_ask(&b, &w);
+    wish_ask(&c, &w);
+    sim_run_for(w.sim, 15 * S);
+    assert_true(b.acquired);
+    assert_false(c.acquired || c.refused);
+    assert_int_equal(account_standing(world_account(&w)), STANDING_WORKS);
+    wish_return(&b);
+    assert_true(c.acquired);
+    wish_return(&c);
+    world_end(&w);
+}
+
 static void a_probe_that_is_one_too_many_comes_again_when_it_is_due(void **state)
 {
     struct world w;
@@ -268,6 +300,7 @@ int main(void)
         cmocka_unit_test(who_rests_recalls_nobody),
         cmocka_unit_test(it_waits_and_no_port_is_said_to_fail),
         cmocka_unit_test(the_place_of_one_that_ended_is_taken_at_once),
+        cmocka_unit_test(one_that_gets_in_at_the_same_time_counts),
         cmocka_unit_test(a_probe_that_is_one_too_many_comes_again_when_it_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
