@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "io/io.h"
 #include "upstream/contexts.h"
@@ -17,7 +18,6 @@
 #include "upstream/tally.h"
 
 struct account {
-    unsigned refs;
     /* the config that env.cfg and all that was made from it borrows from */
     struct config *born;
     /* where the routing is read */
@@ -46,30 +46,9 @@ struct accounts {
 
 /* ---- one account ---- */
 
-/* Takes tls. */
-static struct account *account_new(const struct io *io, struct config *config,
-                                   const struct upstream_config *cfg, struct memory *memory,
-                                   struct tls_context *tls)
+static void on_ended(struct upstream_env *env)
 {
-    struct account *a = NEW(struct account);
-    a->refs = 1;
-    a->born = config_ref(config);
-    a->newest = config_ref(config);
-    a->current = cfg;
-    a->helo = mem_string(settings_helo(config, cfg));
-    a->tls = tls;
-    gate_init(&a->gate);
-    a->credential = credential_new(io, cfg);
-    a->env = (struct upstream_env){
-        .io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
-    a->pool = pool_new(&a->env, a);
-    a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
-    pool_set_ladder(a->pool, a->ladder);
-    return a;
-}
-
-static void account_destroy(struct account *a)
-{
+    struct account *a = CONTAINER(env, struct account, env);
     pool_free(&a->pool);
     ladder_free(&a->ladder);
     credential_free(&a->credential);
@@ -80,9 +59,32 @@ static void account_destroy(struct account *a)
     loop_free_later(a->env.io->loop, a, free);
 }
 
+/* Takes tls. */
+static struct account *account_new(const struct io *io, struct config *config,
+                                   const struct upstream_config *cfg, struct memory *memory,
+                                   struct tls_context *tls)
+{
+    struct account *a = NEW(struct account);
+    a->born = config_ref(config);
+    a->newest = config_ref(config);
+    a->current = cfg;
+    a->helo = mem_string(settings_helo(config, cfg));
+    a->tls = tls;
+    gate_init(&a->gate);
+    a->credential = credential_new(io, cfg);
+    a->env = (struct upstream_env){
+        .io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
+    a->env.refs = 1;
+    a->env.ended = on_ended;
+    a->pool = pool_new(&a->env);
+    a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
+    pool_set_ladder(a->pool, a->ladder);
+    return a;
+}
+
 struct account *account_ref(struct account *a)
 {
-    a->refs++;
+    env_hold(&a->env);
     return a;
 }
 
@@ -90,8 +92,8 @@ void account_unref(struct account **account)
 {
     struct account *a = *account;
     *account = NULL;
-    if (a && --a->refs == 0)
-        account_destroy(a);
+    if (a)
+        env_release(&a->env);
 }
 
 /* No longer in the config: what is under way ends in peace, nothing new is kept. */

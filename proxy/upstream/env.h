@@ -1,4 +1,5 @@
-/* What all parts of one account share while they dial. The account owns it and everything in it. */
+/* What all parts of one account share. The account owns it and everything in it; it lives as long
+ * as somebody holds a reference. */
 #ifndef UPSTREAM_ENV_H
 #define UPSTREAM_ENV_H
 
@@ -12,6 +13,9 @@ struct gate;
 struct upstream_tally;
 
 struct upstream_env {
+    /* Whoever asked for a session holds it all, until it is given back. */
+    unsigned refs;
+    void (*ended)(struct upstream_env *env);
     const struct io *io;
     const struct upstream_config *cfg;
     struct credential *credential;
@@ -26,5 +30,17 @@ struct upstream_env {
     struct addr good[CAP_DNS_ADDRESSES];
     size_t ngood;
 };
+
+static inline void env_hold(struct upstream_env *env)
+{
+    env->refs++;
+}
+
+/* All of it may be gone after. */
+static inline void env_release(struct upstream_env *env)
+{
+    if (--env->refs == 0)
+        env->ended(env);
+}
 
 #endif

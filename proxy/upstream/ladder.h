@@ -10,7 +10,7 @@
 #ifndef UPSTREAM_LADDER_H
 #define UPSTREAM_LADDER_H
 
-#include "upstream/account.h"
+#include "upstream/facts.h"
 #include "upstream/memory.h"
 #include "upstream/rung.h"
 

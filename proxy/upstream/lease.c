@@ -14,12 +14,12 @@
  * after. */
 static void lease_free(struct lease *lease)
 {
-    struct account *account = lease->account;
+    struct upstream_env *env = lease->pool->env;
     turns_leave(lease);
     timer_free(&lease->timer);
     free(lease->identity);
     free(lease);
-    account_unref(&account);
+    env_release(env);
 }
 
 void lease_stop_avoiding(struct lease *lease)
@@ -239,7 +239,8 @@ static void ask_ladder(struct pool *p)
 void pool_serve(void *arg)
 {
     struct pool *p = arg;
-    struct account *account = account_ref(p->account);
+    struct upstream_env *env = p->env;
+    env_hold(env);
     timer_stop(p->again);
     while (!p->gone && serve_one(p))
         continue;
@@ -253,7 +254,7 @@ void pool_serve(void *arg)
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
     /* last: it may be the last */
-    account_unref(&account);
+    env_release(env);
 }
 
 /* acquire_timeout. A session on the port that was to be avoided is better than none. */
@@ -297,7 +298,7 @@ struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
 {
     struct lease *lease = NEW(struct lease);
     lease->pool = p;
-    lease->account = account_ref(p->account);
+    env_hold(p->env);
     lease->identity = mem_string(pool_key(p->env, wish->identity));
     lease->avoid = wish->avoid;
     lease->asked = loop_now(p->env->io->loop);

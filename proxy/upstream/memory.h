@@ -5,8 +5,13 @@
 #ifndef UPSTREAM_MEMORY_H
 #define UPSTREAM_MEMORY_H
 
+#include "base/addr.h"
 #include "base/caps.h"
-#include "upstream/account.h"
+#include "config/config.h"
+#include "smtp/client.h"
+#include "upstream/facts.h"
+
+struct io;
 
 /* ports of one account whose BDAT answer is kept */
 #define MEMORY_PORTS 8

@@ -336,11 +336,10 @@ const struct ladder_events pool_ladder_events = {.session = on_session,
 
 /* ---- life ---- */
 
-struct pool *pool_new(const struct upstream_env *env, struct account *account)
+struct pool *pool_new(struct upstream_env *env)
 {
     struct pool *p = NEW(struct pool);
     p->env = env;
-    p->account = account;
     for (int i = 0; i < SESSION_STATES; i++)
         link_init(&p->sessions[i].list);
     link_init(&p->waiting);

@@ -4,15 +4,15 @@
 #ifndef UPSTREAM_POOL_H
 #define UPSTREAM_POOL_H
 
-#include "upstream/account.h"
 #include "upstream/env.h"
 #include "upstream/ladder.h"
+#include "upstream/lease.h"
 
 struct pool;
 
-/* Borrows env; account is what leases keep a reference to. ladder: given by pool_set_ladder at once
- * after. Gives. */
-struct pool *pool_new(const struct upstream_env *env, struct account *account);
+/* Borrows env, which leases keep a reference to. ladder: given by pool_set_ladder at once after.
+ * Gives. */
+struct pool *pool_new(struct upstream_env *env);
 void pool_set_ladder(struct pool *p, struct ladder *l);
 /* no lease is left; QUITs the sessions */
 void pool_free(struct pool **p);

@@ -66,7 +66,6 @@ struct lease {
     /* among the waiting; alone after */
     struct link link;
     struct pool *pool;
-    struct account *account;
     /* NULL: waiting */
     struct warm *session;
     char *identity;
@@ -86,8 +85,7 @@ struct lease {
 };
 
 struct pool {
-    const struct upstream_env *env;
-    struct account *account;
+    struct upstream_env *env;
     struct ladder *ladder;
     struct warm_list sessions[SESSION_STATES];
     struct link waiting;
