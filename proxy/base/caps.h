@@ -81,6 +81,9 @@
 #define CAP_ADMIN_ANSWER (8ul * 1024 * 1024)
 /* pairs of account and port whose messages are counted apart */
 #define CAP_ADMIN_SERIES 1024
+/* Octets of log lines that wait for a log which cannot be written now: one such queue fills while
+ * another is written. */
+#define CAP_LOG_QUEUE (2ul * 1024 * 1024)
 
 /* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
  * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that

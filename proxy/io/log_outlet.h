@@ -1,0 +1,45 @@
+/* Where a log's lines leave the process: a descriptor, or syslog at /dev/log. Nothing here
+ * waits. */
+#ifndef IO_LOG_OUTLET_H
+#define IO_LOG_OUTLET_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+
+struct log_outlet {
+    /* -1: syslog, which is not connected now. */
+    int fd;
+    /* Closed with the outlet; stderr is not. */
+    bool is_own;
+    enum { OUTLET_FILE, OUTLET_PIPE, OUTLET_SOCKET, OUTLET_SYSLOG } kind;
+    /* syslog listens for a stream instead of datagrams. */
+    bool is_stream;
+    /* A part of a line was written and the rest was lost. */
+    bool is_torn;
+};
+
+/* Looks what the descriptor is. */
+struct log_outlet log_outlet_of(int fd, bool is_own);
+struct log_outlet log_outlet_syslog(void);
+void log_outlet_close(struct log_outlet *outlet);
+
+enum log_put {
+    PUT_DONE,
+    /* Nothing more can be written now: poll `fd` for POLLOUT; where that is -1, try again in a
+     * while. */
+    PUT_LATER,
+    /* This line cannot be written. */
+    PUT_FAILED,
+};
+
+/* Writes a line (with its newline) from octet *at on, and moves *at. A disk may hold the caller,
+ * nothing else does. */
+enum log_put log_outlet_put(struct log_outlet *outlet, enum log_level level, struct slice line,
+                            size_t *at) MUST_USE;
+
+/* Connects to syslog if that is not done yet. False: nothing listens there now. */
+bool log_outlet_connect(struct log_outlet *outlet);
+
+#endif
