@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/check.h"
@@ -30,6 +29,8 @@
 struct daemon {
     const char *config_file;
     struct config *config;
+    /* whom it becomes */
+    struct identity identity;
     struct io io;
     struct log_target *target;
     struct listeners *listeners;
@@ -272,24 +273,24 @@ static void network_changed(void *ctx)
 
 /* ---- the start ---- */
 
-static void prepare_state_dir(struct daemon *d, const struct identity *identity)
+/* To whom belongs what root writes here; NULL: nobody else. */
+static const struct file_owner *owner_of_files(const struct identity *identity,
+                                               struct file_owner *owner_r)
+{
+    *owner_r = (struct file_owner){identity->uid, identity->gid};
+    return identity->change ? owner_r : NULL;
+}
+
+static void prepare_state_dir(struct daemon *d)
 {
     struct err err = {0};
+    struct file_owner owner;
     const char *dir = d->config->server.state_dir;
-    if (directory_make(dir, 0700, &err) != 0) {
+    if (directory_make(dir, 0700, owner_of_files(&d->identity, &owner), &err) != 0)
         log_say(
             d->io.log, LOG_WARN,
             "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start",
             dir, err.words);
-        return;
-    }
-    struct stat st;
-    if (identity->change && stat(dir, &st) == 0 && st.st_uid == 0 &&
-        chown(dir, identity->uid, identity->gid) != 0)
-        log_say(d->io.log, LOG_WARN,
-                "[server] state_dir %s cannot be given to user %s; what is learnt is kept in "
-                "memory only",
-                dir, identity->name);
 }
 
 static void warn_about_identity(struct log *log, const struct identity *identity)
@@ -308,16 +309,12 @@ static int complain(enum exit_status status, const struct err *err)
     return (int)status;
 }
 
-/* Keys that only root may read are read while we are root; what was written here belongs to whom we
- * become. */
-static int prepare_certificates(struct daemon *d, const struct identity *identity, struct err *err)
+/* Keys that only root may read are read while we are root. */
+static int prepare_certificates(struct daemon *d, struct err *err)
 {
-    d->certificates = certificates_new(d->config, NULL, d->io.log, err);
-    const char *file = d->certificates ? certificates_written(d->certificates) : NULL;
-    if (file && identity->change && chown(file, identity->uid, identity->gid) != 0)
-        log_say(d->io.log, LOG_WARN,
-                "%s cannot be given to user %s: it must be made anew at the next start", file,
-                identity->name);
+    struct file_owner owner;
+    d->certificates =
+        certificates_new_for(d->config, NULL, owner_of_files(&d->identity, &owner), d->io.log, err);
     return d->certificates ? 0 : -1;
 }
 
@@ -336,9 +333,6 @@ static void raise_descriptors(struct daemon *d)
 static int start(struct daemon *d)
 {
     struct err err = {0};
-    struct identity identity;
-    if (identity_find(&d->config->server, &identity, &err) != 0)
-        return complain(EXIT_BAD_CONFIG, &err);
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
     d->watched = (struct watched){&d->config, &d->accounts,  &d->certificates,
@@ -348,16 +342,16 @@ static int start(struct daemon *d)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
     if (watch_apply(d->admin, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
-    prepare_state_dir(d, &identity);
-    if (prepare_certificates(d, &identity, &err) != 0)
+    prepare_state_dir(d);
+    if (prepare_certificates(d, &err) != 0)
         return complain(EXIT_BAD_CONFIG, &err);
     d->accounts = accounts_new(&d->io, d->config, &err);
     if (!d->accounts)
         return complain(EXIT_BAD_CONFIG, &err);
-    log_target_give_to(d->target, identity.uid, identity.gid);
-    if (identity_assume(&identity, &err) != 0)
+    if (identity_assume(&d->identity, &err) != 0)
         return complain(EXIT_SYSTEM, &err);
-    warn_about_identity(d->io.log, &identity);
+    log_target_start(d->target);
+    warn_about_identity(d->io.log, &d->identity);
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
     relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);
@@ -415,6 +409,15 @@ static bool close_all(struct daemon *d)
     return nobody_reads;
 }
 
+static int open_log(struct daemon *d, struct err *err)
+{
+    struct file_owner owner;
+    if (identity_find(&d->config->server, &d->identity, err) != 0)
+        return -1;
+    d->target = log_target_new(&d->config->log, owner_of_files(&d->identity, &owner), err);
+    return d->target ? 0 : -1;
+}
+
 int daemon_main(const char *config_file)
 {
     struct daemon d = {.config_file = config_file};
@@ -424,16 +427,17 @@ int daemon_main(const char *config_file)
     if (!d.config)
         return EXIT_BAD_CONFIG;
     int status = EXIT_SYSTEM;
-    d.target = log_target_new(&d.config->log, &err);
-    if (!d.target) {
+    if (open_log(&d, &err) != 0) {
         status = complain(EXIT_BAD_CONFIG, &err);
     } else if (world_open(&d.io, (enum log_level)d.config->log.level, d.config->log.json,
                           log_target_sink(d.target), &err) != 0) {
         complain(EXIT_SYSTEM, &err);
     } else {
         status = serve(&d);
-        if (!close_all(&d))
+        if (!close_all(&d)) {
+            log_target_free(&d.target);
             _exit(status);
+        }
     }
     log_target_free(&d.target);
     config_unref(&d.config);

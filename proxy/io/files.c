@@ -24,9 +24,9 @@ int file_read(const char *path, struct buf *out, struct err *err)
 {
     char chunk[4096];
     ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = file_open(path, FILE_READ, 0, NULL, err);
     if (fd < 0)
-        return fail(err, errno, "open", path);
+        return -1;
     int result = 0;
     while (result == 0 && (n = read(fd, chunk, sizeof chunk)) != 0) {
         if (n < 0 && errno != EINTR) {
@@ -53,56 +53,48 @@ static int write_all(int fd, struct slice data)
     return 0;
 }
 
-/* A rename is only safe once its directory is on disk. */
-static int sync_directory_of(const char *path)
+/* What a crash left there goes first. */
+static int write_temporary(const struct place *place, struct slice data, unsigned mode,
+                           const struct file_owner *owner, struct err *err)
 {
-    const char *slash = strrchr(path, '/');
-    char *directory = slash == path ? mem_string("/")
-                      : slash       ? mem_copy(path, (size_t)(slash - path))
-                                    : mem_string(".");
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(directory);
+    if (unlinkat(place->dir, place->name, 0) < 0 && errno != ENOENT)
+        return fail(err, errno, "remove", place->path);
+    int fd = place_open(place, FILE_CREATE, mode, owner, err);
     if (fd < 0)
         return -1;
-    int result = fsync(fd);
-    int number = errno;
-    close(fd);
-    errno = number;
+    int result = 0;
+    if (write_all(fd, data) < 0 || fsync(fd) < 0)
+        result = fail(err, errno, "write", place->path);
+    if (close(fd) < 0 && result == 0)
+        result = fail(err, errno, "write", place->path);
     return result;
 }
 
-/* The mode is set on the open descriptor, so that neither umask nor a left-over file of a crash
- * decides who may read. */
-static int write_temporary(const char *path, struct slice data, unsigned mode, struct err *err)
+int file_replace_for(const char *path, struct slice data, unsigned mode,
+                     const struct file_owner *owner, struct err *err)
 {
-    if (unlink(path) < 0 && errno != ENOENT)
-        return fail(err, errno, "remove", path);
-    int fd =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)(mode & 0700));
-    if (fd < 0)
-        return fail(err, errno, "create", path);
-    int result = 0;
-    if (fchmod(fd, (mode_t)mode) < 0 || write_all(fd, data) < 0 || fsync(fd) < 0)
-        result = fail(err, errno, "write", path);
-    if (close(fd) < 0 && result == 0)
-        result = fail(err, errno, "write", path);
+    struct place place, temporary;
+    if (place_find(path, &place, err) < 0)
+        return -1;
+    temporary = place;
+    size_t n = strlen(place.name);
+    int result =
+        n + sizeof ".tmp" > sizeof temporary.name ? fail(err, ENAMETOOLONG, "write", path) : 0;
+    if (result == 0) {
+        memcpy(temporary.name + n, ".tmp", sizeof ".tmp");
+        result = write_temporary(&temporary, data, mode, owner, err);
+        if (result == 0)
+            result = place_put(&place, temporary.name, err);
+        if (result < 0)
+            unlinkat(temporary.dir, temporary.name, 0);
+    }
+    place_leave(&place);
     return result;
 }
 
 int file_replace(const char *path, struct slice data, unsigned mode, struct err *err)
 {
-    char *temporary = mem_alloc(strlen(path) + sizeof ".tmp");
-    strcpy(temporary, path);
-    strcat(temporary, ".tmp");
-    int result = write_temporary(temporary, data, mode, err);
-    if (result == 0 && rename(temporary, path) < 0)
-        result = fail(err, errno, "rename to", path);
-    if (result < 0)
-        unlink(temporary);
-    free(temporary);
-    if (result == 0 && sync_directory_of(path) < 0)
-        result = fail(err, errno, "sync the directory of", path);
-    return result;
+    return file_replace_for(path, data, mode, NULL, err);
 }
 
 struct replacement {
@@ -144,16 +136,34 @@ void file_replace_later(struct offload *off, const char *path, struct slice data
     offload_submit_in_order(off, run, done, r);
 }
 
-int directory_make(const char *path, unsigned mode, struct err *err)
+/* An old directory of root's is given away only where nobody else can have put it. */
+static int give_directory(const struct place *place, bool made, unsigned mode,
+                          const struct file_owner *owner, struct err *err)
 {
     struct stat st;
-    if (mkdir(path, (mode_t)mode) == 0)
-        return 0;
-    int number = errno;
-    if (number == EEXIST && stat(path, &st) == 0) {
-        if (S_ISDIR(st.st_mode))
-            return 0;
-        number = ENOTDIR;
-    }
-    return fail(err, number, "make the directory", path);
+    int fd = openat(place->dir, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* It may be one that we may write but not list: then it is there, and that is all that was
+     * asked. */
+    if (fd < 0)
+        return errno == EACCES && !made ? 0 : fail(err, errno, "make the directory", place->path);
+    int result = 0;
+    if (owner && fstat(fd, &st) == 0 && st.st_uid == 0 && owner->uid != 0 &&
+        (made || !place->exposed) && fchown(fd, owner->uid, owner->gid) != 0)
+        result = fail(err, errno, "give its owner to the directory", place->path);
+    if (result == 0 && made && fchmod(fd, (mode_t)mode) != 0)
+        result = fail(err, errno, "give its mode to the directory", place->path);
+    close(fd);
+    return result;
+}
+
+int directory_make(const char *path, unsigned mode, const struct file_owner *owner, struct err *err)
+{
+    struct place place;
+    if (place_find(path, &place, err) < 0)
+        return -1;
+    bool made = mkdirat(place.dir, place.name, (mode_t)(mode & 0700)) == 0;
+    int result = made || errno == EEXIST ? give_directory(&place, made, mode, owner, err)
+                                         : fail(err, errno, "make the directory", path);
+    place_leave(&place);
+    return result;
 }

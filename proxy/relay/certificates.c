@@ -26,7 +26,8 @@ struct certificates {
     size_t n;
     /* certificate and key; NULL: not needed so far */
     struct secret *self_signed;
-    char *written;
+    /* Of the self-signed one's file; NULL: ours. Only while certificates_new_for runs. */
+    const struct file_owner *owner;
 };
 
 static char *copy_or_null(const char *text)
@@ -114,8 +115,7 @@ static int make(struct certificates *f, const struct config *config, const char 
     }
     if (result == 0)
         f->self_signed = secret_new(buf_view(&pem));
-    if (result == 0 && file_replace(path, buf_view(&pem), 0600, &why) == 0) {
-        f->written = mem_string(path);
+    if (result == 0 && file_replace_for(path, buf_view(&pem), 0600, f->owner, &why) == 0) {
         log_say(log, LOG_INFO, "made a self-signed certificate for %s: %s", config->server.hostname,
                 path);
     } else if (result == 0) {
@@ -165,12 +165,15 @@ static struct tls_context *load(struct certificates *f, const struct config *con
     return tls_context_server(&settings, err);
 }
 
-struct certificates *certificates_new(const struct config *config, const struct certificates *old,
-                                      struct log *log, struct err *err)
+struct certificates *certificates_new_for(const struct config *config,
+                                          const struct certificates *old,
+                                          const struct file_owner *owner, struct log *log,
+                                          struct err *err)
 {
     struct err why = {0};
     struct certificates *f = NEW(struct certificates);
     f->refs = 1;
+    f->owner = owner;
     f->listeners = mem_alloc((config->nlistens + 1) * sizeof *f->listeners);
     for (; f->n < config->nlistens; f->n++) {
         const struct listen_config *l = &config->listens[f->n];
@@ -185,7 +188,14 @@ struct certificates *certificates_new(const struct config *config, const struct 
         shown->cert_file = copy_or_null(l->tls_cert);
         shown->key_file = copy_or_null(l->tls_key);
     }
+    f->owner = NULL;
     return f;
+}
+
+struct certificates *certificates_new(const struct config *config, const struct certificates *old,
+                                      struct log *log, struct err *err)
+{
+    return certificates_new_for(config, old, NULL, log, err);
 }
 
 struct certificates *certificates_ref(struct certificates *f)
@@ -209,16 +219,10 @@ void certificates_unref(struct certificates **certificates)
     }
     free(f->listeners);
     secret_free(&f->self_signed);
-    free(f->written);
     free(f);
 }
 
 struct tls_context *certificates_tls(const struct certificates *f, size_t listener)
 {
     return f->listeners[listener].tls;
-}
-
-const char *certificates_written(const struct certificates *f)
-{
-    return f->written;
 }

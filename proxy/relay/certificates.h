@@ -8,6 +8,7 @@
 #include "io/tls_context.h"
 
 struct certificates;
+struct file_owner;
 struct log;
 
 /* Reads every tls_cert and tls_key; a listener with TLS and without a certificate gets the
@@ -17,14 +18,17 @@ struct log;
  * that name the section. */
 struct certificates *certificates_new(const struct config *config, const struct certificates *old,
                                       struct log *log, struct err *err) MUST_USE;
+/* The same at the start as root: the file of a self-signed certificate that is made belongs to this
+ * owner (NULL: to us). */
+struct certificates *certificates_new_for(const struct config *config,
+                                          const struct certificates *old,
+                                          const struct file_owner *owner, struct log *log,
+                                          struct err *err) MUST_USE;
 struct certificates *certificates_ref(struct certificates *f);
 void certificates_unref(struct certificates **f);
 
 /* borrows; NULL: tls = off */
 struct tls_context *certificates_tls(const struct certificates *f, size_t listener);
-/* Where the self-signed certificate was written by this very call of certificates_new; NULL:
- * nowhere. Whoever changes the user of the process gives him the file. */
-const char *certificates_written(const struct certificates *f);
 
 /* Whether a listener's own certificate and key can be used; for `check`. */
 int certificates_try(const struct listen_config *listener, struct err *err) MUST_USE;

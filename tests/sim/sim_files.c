@@ -87,16 +87,23 @@ int file_read(const char *path, struct buf *out, struct err *err)
     return 0;
 }
 
-int file_replace(const char *path, struct slice data, unsigned mode, struct err *err)
+int file_replace_for(const char *path, struct slice data, unsigned mode,
+                     const struct file_owner *owner, struct err *err)
 {
     struct sim *sim = sim_current();
     (void)mode;
+    (void)owner;
     if (!sim || sim->files_refuse_writes) {
         err_set(err, ERR_SYSTEM, "%s: no space left on device", path);
         return -1;
     }
     put(sim, path, data);
     return 0;
+}
+
+int file_replace(const char *path, struct slice data, unsigned mode, struct err *err)
+{
+    return file_replace_for(path, data, mode, NULL, err);
 }
 
 struct replacement {
@@ -139,8 +146,9 @@ void file_replace_later(struct offload *off, const char *path, struct slice data
     offload_submit(off, replace, replaced, r);
 }
 
-int directory_make(const char *path, unsigned mode, struct err *err)
+int directory_make(const char *path, unsigned mode, const struct file_owner *owner, struct err *err)
 {
+    (void)owner;
     (void)mode;
     if (sim_current() && !sim_current()->files_refuse_writes)
         return 0;

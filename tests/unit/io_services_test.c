@@ -389,9 +389,9 @@ static void test_files(void **state)
     assert_int_equal(file_read(path, &b, &err), -1);
     assert_int_equal(err.kind, ERR_LIMIT);
 
-    assert_int_equal(directory_make(sub, 0700, &err), 0);
-    assert_int_equal(directory_make(sub, 0700, &err), 0);
-    assert_int_equal(directory_make(path, 0700, &err), -1);
+    assert_int_equal(directory_make(sub, 0700, NULL, &err), 0);
+    assert_int_equal(directory_make(sub, 0700, NULL, &err), 0);
+    assert_int_equal(directory_make(path, 0700, NULL, &err), -1);
 
     world_open(&w);
     for (int i = 0; i < 20; i++) {
