@@ -57,6 +57,9 @@
 /* addresses of one name that a race tries (PRODUCT 5) */
 #define CAP_DNS_ADDRESSES 8
 #define CAP_HELPER_THREADS 4
+/* Programs (password_command) that run at once, each with a thread; further ones wait for these,
+ * and for nobody else. */
+#define CAP_CHILDREN 64
 /* octets of a secret file's first line */
 #define CAP_SECRET 65536
 /* password hashes computed at once: the resolver needs helpers too */

@@ -30,6 +30,9 @@ struct offload {
     pthread_cond_t work, idle;
     struct link waiting, done;
     size_t nwaiting, nthreads, nresting;
+    /* Jobs that run on threads of their own, and how many such threads there are. */
+    struct link waiting_apart;
+    size_t napart;
     /* a job that must run in order is running */
     bool order_busy;
     bool closing;
@@ -50,6 +53,21 @@ static struct job *next_job(struct offload *off)
     return NULL;
 }
 
+/* With the lock held. */
+static void run_unlocked(struct offload *off, struct job *job)
+{
+    pthread_mutex_unlock(&off->lock);
+    job->run(job->arg);
+    pthread_mutex_lock(&off->lock);
+    if (job->in_order) {
+        off->order_busy = false;
+        pthread_cond_signal(&off->work);
+    }
+    list_push_back(&off->done, &job->link);
+    if (!off->closing)
+        ev_async_send(loop_ev(off->loop), &off->finished);
+}
+
 static void *helper(void *arg)
 {
     struct offload *off = arg;
@@ -62,18 +80,25 @@ static void *helper(void *arg)
             off->nresting--;
             continue;
         }
-        pthread_mutex_unlock(&off->lock);
-        job->run(job->arg);
-        pthread_mutex_lock(&off->lock);
-        if (job->in_order) {
-            off->order_busy = false;
-            pthread_cond_signal(&off->work);
-        }
-        list_push_back(&off->done, &job->link);
-        if (!off->closing)
-            ev_async_send(loop_ev(off->loop), &off->finished);
+        run_unlocked(off, job);
     }
     off->nthreads--;
+    pthread_cond_signal(&off->idle);
+    pthread_mutex_unlock(&off->lock);
+    return NULL;
+}
+
+/* Ends when no such job waits any more. */
+static void *helper_apart(void *arg)
+{
+    struct offload *off = arg;
+    pthread_mutex_lock(&off->lock);
+    while (!off->closing && !link_is_alone(&off->waiting_apart)) {
+        struct job *job = CONTAINER(off->waiting_apart.next, struct job, link);
+        link_remove(&job->link);
+        run_unlocked(off, job);
+    }
+    off->napart--;
     pthread_cond_signal(&off->idle);
     pthread_mutex_unlock(&off->lock);
     return NULL;
@@ -114,13 +139,14 @@ struct offload *offload_new(struct loop *loop, struct err *err)
     pthread_condattr_destroy(&attr);
     link_init(&off->waiting);
     link_init(&off->done);
+    link_init(&off->waiting_apart);
     ev_async_init(&off->finished, on_finished);
     ev_async_start(loop_ev(loop), &off->finished);
     return off;
 }
 
 /* With the lock held. Helpers take no signals: these belong to the loop's thread. */
-static void add_helper(struct offload *off)
+static bool add_thread(struct offload *off, void *(*run)(void *arg))
 {
     sigset_t all, before;
     pthread_t thread;
@@ -129,10 +155,10 @@ static void add_helper(struct offload *off)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, helper, off) == 0)
-        off->nthreads++;
+    bool made = pthread_create(&thread, &attr, run, off) == 0;
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return made;
 }
 
 static void submit(struct offload *off, struct job *job)
@@ -140,9 +166,10 @@ static void submit(struct offload *off, struct job *job)
     pthread_mutex_lock(&off->lock);
     list_push_back(&off->waiting, &job->link);
     off->nwaiting++;
-    /* where even the first cannot be made, the job waits for the next try */
-    if (off->nresting < off->nwaiting && off->nthreads < CAP_HELPER_THREADS)
-        add_helper(off);
+    /* Where even the first cannot be made, the job waits for the next try. */
+    if (off->nresting < off->nwaiting && off->nthreads < CAP_HELPER_THREADS &&
+        add_thread(off, helper))
+        off->nthreads++;
     pthread_cond_signal(&off->work);
     pthread_mutex_unlock(&off->lock);
 }
@@ -167,6 +194,23 @@ void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (
     struct job *job = job_new(run, done, arg);
     job->in_order = true;
     submit(off, job);
+}
+
+void offload_submit_apart(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
+                          void *arg)
+{
+    struct job *job = job_new(run, done, arg);
+    pthread_mutex_lock(&off->lock);
+    list_push_back(&off->waiting_apart, &job->link);
+    if (off->napart < CAP_CHILDREN && add_thread(off, helper_apart))
+        off->napart++;
+    bool waits = off->napart > 0;
+    if (!waits)
+        link_remove(&job->link);
+    pthread_mutex_unlock(&off->lock);
+    /* The system gives no thread: a helper that is there already is better than none. */
+    if (!waits)
+        submit(off, job);
 }
 
 size_t offload_waiting(const struct offload *off)
@@ -213,9 +257,9 @@ void offload_free(struct offload **off_p)
     off->closing = true;
     pthread_cond_broadcast(&off->work);
     int waited = 0;
-    while (off->nthreads && waited == 0)
+    while (off->nthreads + off->napart && waited == 0)
         waited = pthread_cond_timedwait(&off->idle, &off->lock, &until);
-    bool abandoned = off->nthreads > 0;
+    bool abandoned = off->nthreads + off->napart > 0;
     pthread_mutex_unlock(&off->lock);
 
     ev_async_stop(loop_ev(off->loop), &off->finished);
@@ -223,6 +267,7 @@ void offload_free(struct offload **off_p)
     if (abandoned)
         return;
     free_jobs(&off->waiting);
+    free_jobs(&off->waiting_apart);
     free_jobs(&off->done);
     pthread_mutex_destroy(&off->lock);
     pthread_cond_destroy(&off->work);

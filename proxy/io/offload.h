@@ -1,6 +1,6 @@
-/* Helper threads for what can block: the resolver, crypt, children, files that fsync. At most
- * CAP_HELPER_THREADS, made when needed. `run` is called on a helper and may touch only its job;
- * `done` is called on the loop. In simulation both run on the loop, later. */
+/* Helper threads for what can block: the resolver, crypt, files that fsync. At most
+ * CAP_HELPER_THREADS, made when needed; children have others. `run` is called on a helper and may
+ * touch only its job; `done` is called on the loop. In simulation both run on the loop, later. */
 #ifndef IO_OFFLOAD_H
 #define IO_OFFLOAD_H
 

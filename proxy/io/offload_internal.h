@@ -9,4 +9,10 @@
 void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                              void *arg);
 
+/* As offload_submit, but on a thread of its own, of which there are CAP_CHILDREN at most: for jobs
+ * that wait for somebody else (a child) and may take as long as it likes. They never hold up the
+ * resolver or the passwords. */
+void offload_submit_apart(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
+                          void *arg);
+
 #endif

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/caps.h"
 #include "base/mem.h"
+#include "io/offload_internal.h"
 
 /* how often the helper looks whether the child has ended while it writes nothing */
 enum { TICK_MS = 20 };
@@ -192,7 +193,7 @@ static void judge(struct process_run *r, struct child *child)
         r->output = secret_new(line);
 }
 
-/* On a helper. */
+/* On a thread of its own. */
 static void run(void *arg)
 {
     struct process_run *r = arg;
@@ -248,7 +249,7 @@ struct process_run *process_run(struct loop *loop, struct offload *off, char *co
     r->deadline = deadline;
     r->fn = fn;
     r->ctx = ctx;
-    offload_submit(off, run, done, r);
+    offload_submit_apart(off, run, done, r);
     return r;
 }
 

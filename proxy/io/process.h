@@ -1,5 +1,5 @@
-/* Runs a program without a shell on a helper thread (posix_spawn, waitpid) and takes the first line
- * of its output as a secret. */
+/* Runs a program without a shell (posix_spawn, waitpid), watched by a thread of its own, and takes
+ * the first line of its output as a secret. */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 

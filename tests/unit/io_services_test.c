@@ -293,6 +293,31 @@ static void test_process(void **state)
     unlink(pid_file);
 }
 
+/* As many as like hang: names are looked up, and another child runs, all the same. */
+static void test_hanging_children_hold_nobody_up(void **state)
+{
+    enum { HANGING = 12 };
+    struct world w;
+    struct result hung[HANGING] = {{0}}, quick = {0};
+    struct process_run *runs[HANGING];
+    struct answer name = {0};
+    char *hang[] = {"sleep", "600", NULL}, *echo[] = {"echo", "here", NULL};
+    (void)state;
+    world_open(&w);
+    for (int i = 0; i < HANGING; i++)
+        runs[i] = process_run(w.loop, w.off, hang, 600 * USEC_PER_SEC, on_result, &hung[i]);
+    dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &name);
+    process_run(w.loop, w.off, echo, 600 * USEC_PER_SEC, on_result, &quick);
+    spin_until(w.loop, answered, &name);
+    spin_until(w.loop, has_result, &quick);
+    assert_string_equal(quick.text, "here");
+    for (int i = 0; i < HANGING; i++) {
+        assert_int_equal(hung[i].calls, 0);
+        process_cancel(&runs[i]);
+    }
+    world_close(&w);
+}
+
 struct pid_watch {
     const char *file;
     long pid;
@@ -597,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_offload_free_with_hanging_job),
         cmocka_unit_test(test_dns),
         cmocka_unit_test(test_process),
+        cmocka_unit_test(test_hanging_children_hold_nobody_up),
         cmocka_unit_test(test_process_cancelled),
         cmocka_unit_test(test_process_not_there),
         cmocka_unit_test(test_files),
