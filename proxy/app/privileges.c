@@ -1,6 +1,7 @@
 #include "app/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -56,6 +57,15 @@ static int keep_bind_right(void)
     return (int)syscall(SYS_capset, &header, data);
 }
 
+/* No program that we start can get a right back, not even from a file that has some. Where a
+ * container took CAP_SETPCAP from us, no_new_privs does the same alone. */
+static void empty_bounding_set(void)
+{
+    for (unsigned long right = 0; prctl(PR_CAPBSET_DROP, right, 0, 0, 0) == 0; right++)
+        ;
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int failed(struct err *err, const char *doing)
 {
     err_set_errno(err, errno, doing);
@@ -66,6 +76,7 @@ int identity_assume(const struct identity *identity, struct err *err)
 {
     if (!identity->change)
         return 0;
+    empty_bounding_set();
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         return failed(err, "cannot keep the right to bind ports");
     if (setgroups(0, NULL) != 0 || setgid(identity->gid) != 0)
@@ -98,6 +109,15 @@ void privileges_lock_down(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+int descriptors_fill(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        /* The lowest free one is what open gives. */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return -1;
+    return 0;
 }
 
 unsigned long descriptors_raise(void)

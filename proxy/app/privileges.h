@@ -25,6 +25,9 @@ int identity_find(const struct server_config *config, struct identity *identity_
 /* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing
  * else. Before any thread is made. */
 int identity_assume(const struct identity *identity, struct err *err) MUST_USE;
+/* Opens /dev/null where stdin, stdout or stderr is closed, before anything else is opened: a socket
+ * that became one of these would get what is written there. -1: /dev/null cannot be opened. */
+int descriptors_fill(void) MUST_USE;
 /* As many descriptors as the system lets us have. Returns how many that is. */
 unsigned long descriptors_raise(void);
 /* How many all clients and sessions of the configuration together could need. */

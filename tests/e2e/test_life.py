@@ -375,6 +375,25 @@ def test_no_reload_makes_nobody_intercept():
             proxy.stop()
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_no_client_gets_what_is_written_to_a_closed_descriptor(stage, closed):
+    """Whoever starts it may have closed them: then sockets would become 0, 1 and 2."""
+    wrapper = stage.folder / "wrapper"
+    wrapper.write_text("#!/bin/sh\nexec %s \"$@\" %s\n" % (BINARY, closed))
+    wrapper.chmod(0o755)
+    proxy = stage.proxy(stage.account([stage.upstream()]) + "[log]\nlevel = debug\n", wait=False, binary=str(wrapper))
+    for _ in range(400):
+        try:
+            client = greet(proxy)
+            break
+        except OSError:
+            time.sleep(0.05)
+    held = {n: os.readlink("/proc/%d/fd/%d" % (proxy.process.pid, n)) for n in range(3)}
+    for word in closed.split():
+        assert held[int(word[0])] == "/dev/null"
+    assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
+
+
 def test_gives_root_up(stage):
     if os.geteuid() != 0:
         pytest.skip("needs root to give up")
@@ -383,6 +402,7 @@ def test_gives_root_up(stage):
     status = open("/proc/%d/status" % proxy.process.pid).read()
     assert re.search(r"^Uid:\s+65534\s+65534\s+65534\s+65534$", status, re.M)
     assert re.search(r"^CapEff:\s+0000000000000400$", status, re.M) and re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    assert re.search(r"^CapBnd:\s+0000000000000000$", status, re.M) and re.search(r"^CapInh:\s+0000000000000000$", status, re.M)
     client = greet(proxy)
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
 
