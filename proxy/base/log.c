@@ -69,9 +69,8 @@ struct log_field log_usec(const char *key, int64_t microseconds)
     return (struct log_field){.key = key, .kind = LOG_MS, .number = microseconds};
 }
 
-/* How many bytes a well-formed UTF-8 character has here; 0 if it is none or a control (C1
- * included). */
-static size_t utf8_length(struct slice s)
+/* How many bytes a well-formed UTF-8 character has here, and which it is; 0 if it is none. */
+static size_t utf8_decode(struct slice s, uint32_t *code_r)
 {
     const unsigned char *p = (const unsigned char *)s.data;
     size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
@@ -80,15 +79,46 @@ static size_t utf8_length(struct slice s)
                                               : 0;
     if (n == 0 || s.len < n)
         return 0;
-    for (size_t i = 1; i < n; i++)
+    uint32_t code = p[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    bool c1 = p[0] == 0xc2 && p[1] < 0xa0;
-    bool separator = p[0] == 0xe2 && p[1] == 0x80 &&
-                     (p[2] == 0xa8 || p[2] == 0xa9 || (p[2] >= 0xaa && p[2] <= 0xae));
-    return overlong || beyond || c1 || separator ? 0 : n;
+        code = code << 6 | (p[i] & 0x3fu);
+    }
+    *code_r = code;
+    bool is_overlong = (n == 3 && code < 0x800) || (n == 4 && code < 0x10000);
+    bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
+    return is_overlong || is_surrogate || code > 0x10ffff ? 0 : n;
+}
+
+/* Controls, line separators, and all that Unicode calls default ignorable
+ * (DerivedCoreProperties.txt, 15.0): what shows nothing, turns the direction of what follows, or
+ * hides text in tags. */
+static bool is_unseen(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x80, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},   {0x61c, 0x61c},
+        {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f}, {0x200b, 0x200f},
+        {0x2028, 0x202e},   {0x2060, 0x206f},   {0x3164, 0x3164}, {0xfe00, 0xfe0f},
+        {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfff8}, {0x1bca0, 0x1bca3},
+        {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges && ranges[i].first <= code; i++)
+        if (code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* As JSON has it: beyond the first plane a pair of surrogates. */
+static bool put_code(struct buf *line, uint32_t code)
+{
+    if (code < 0x10000)
+        return buf_printf(line, "\\u%04x", (unsigned)code);
+    code -= 0x10000;
+    return buf_printf(line, "\\u%04x\\u%04x", (unsigned)(0xd800 + (code >> 10)),
+                      (unsigned)(0xdc00 + (code & 0x3ff)));
 }
 
 static size_t plain_run(struct slice text)
@@ -112,17 +142,18 @@ static bool put_escaped(struct buf *line, struct slice text)
             i += n;
             continue;
         }
+        uint32_t code = 0;
         n = 1;
         if (c == '"' || c == '\\')
             ok = buf_printf(line, "\\%c", c);
         else if (c == '\n' || c == '\r' || c == '\t')
             ok = buf_printf(line, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        else if (c >= 128 && (n = utf8_length(slice_from(text, i))) > 0)
-            ok = buf_append(line, text.data + i, n);
+        else if (c >= 128 && (n = utf8_decode(slice_from(text, i), &code)) > 0)
+            ok = is_unseen(code) ? put_code(line, code) : buf_append(line, text.data + i, n);
         else {
+            /* A stray byte shows as U+00xx: unambiguous enough, and valid JSON. */
             n = 1;
-            /* a stray byte shows as U+00xx: unambiguous enough, and valid JSON */
-            ok = buf_printf(line, "\\u%04x", c);
+            ok = put_code(line, c);
         }
         i += n;
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -90,6 +91,48 @@ static void nobody_forges_a_line(void **state)
     }
 }
 
+/* Marks that turn the direction of text, widths of nothing, tags: none of them is raw, and each can
+ * be read. */
+static void what_cannot_be_seen_is_shown(void **state)
+{
+    static const struct {
+        const char *raw, *shown;
+    } unseen[] = {
+        {"\xc2\x85", "\\u0085"},
+        {"\xc2\xad", "\\u00ad"},
+        {"\xd8\x9c", "\\u061c"},
+        {"\xe1\xa0\x8e", "\\u180e"},
+        {"\xe2\x80\x8b", "\\u200b"},
+        {"\xe2\x80\x8e", "\\u200e"},
+        {"\xe2\x80\x8f", "\\u200f"},
+        {"\xe2\x80\xa8", "\\u2028"},
+        {"\xe2\x80\xae", "\\u202e"},
+        {"\xe2\x81\xa6", "\\u2066"},
+        {"\xe2\x81\xa9", "\\u2069"},
+        {"\xef\xbb\xbf", "\\ufeff"},
+        {"\xf3\xa0\x80\x81", "\\udb40\\udc01"},
+        {"\xf3\xa0\x81\x81", "\\udb40\\udc41"},
+        {"\xed\xa0\x80", "\\u00ed\\u00a0\\u0080"},
+        {"\xc0\xaf", "\\u00c0\\u00af"},
+        {"\xf4\x90\x80\x80", "\\u00f4\\u0090\\u0080\\u0080"},
+    };
+    static const char seen[] =
+        "\xc3\xa9\xe2\x82\xac\xe2\x80\x94\xe6\xbc\xa2\xf0\x9f\x93\xa7\xd7\xa9";
+    (void)state;
+    for (int as_json = 0; as_json < 2; as_json++) {
+        for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++) {
+            char shown[60];
+            const struct log_field fields[] = {log_str("helo", unseen[i].raw), {.key = NULL}};
+            struct page page = one_line(as_json, fields, "x");
+            snprintf(shown, sizeof shown, as_json ? "\"helo\":\"%s\"}\n" : " helo=\"%s\"\n",
+                     unseen[i].shown);
+            assert_non_null(strstr(page.text, shown));
+        }
+        const struct log_field fields[] = {log_str("helo", seen), {.key = NULL}};
+        assert_non_null(strstr(one_line(as_json, fields, "x").text, seen));
+    }
+}
+
 static void long_values_are_cut(void **state)
 {
     (void)state;
@@ -104,8 +147,8 @@ static void long_values_are_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logfmt), cmocka_unit_test(json),
-                                       cmocka_unit_test(nobody_forges_a_line),
-                                       cmocka_unit_test(long_values_are_cut)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logfmt), cmocka_unit_test(json), cmocka_unit_test(nobody_forges_a_line),
+        cmocka_unit_test(what_cannot_be_seen_is_shown), cmocka_unit_test(long_values_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
