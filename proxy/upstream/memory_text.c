@@ -9,7 +9,9 @@
 
 #define HEADER "smtp-detour upstreams 1"
 #define WORDS_MAX 8
-#define WORD_MAX 1024
+/* Octets of a name, in the memory and escaped: whatever is printed can be read again. */
+#define NAME_OCTETS 1024
+#define WORD_MAX (3 * NAME_OCTETS)
 
 static const char *const chunking_names[] = {
     [CHUNKING_UNPROVEN] = "unproven", [CHUNKING_PROVEN] = "proven", [CHUNKING_BROKEN] = "broken"};
@@ -64,18 +66,22 @@ static char *unescape(struct slice word)
     char *out = mem_alloc(word.len + 1);
     size_t n = 0;
     for (size_t i = 0; i < word.len; i++) {
-        if (word.data[i] != '%') {
+        if (word.data[i] != '%' && word.data[i] != 0) {
             out[n++] = word.data[i];
             continue;
         }
         int high = i + 2 < word.len ? hex_digit(word.data[i + 1]) : -1;
         int low = i + 2 < word.len ? hex_digit(word.data[i + 2]) : -1;
-        if (high < 0 || low < 0 || (high == 0 && low == 0)) {
+        if (word.data[i] == 0 || high < 0 || low < 0 || (high == 0 && low == 0)) {
             free(out);
             return NULL;
         }
         out[n++] = (char)(high * 16 + low);
         i += 2;
+    }
+    if (n > NAME_OCTETS) {
+        free(out);
+        return NULL;
     }
     return out;
 }
@@ -222,6 +228,8 @@ bool memory_print(const struct memory_entry *entries, size_t n, struct buf *out)
 {
     bool ok = buf_printf(out, HEADER "\n");
     for (size_t i = 0; i < n && ok; i++) {
+        if (strlen(entries[i].account) > NAME_OCTETS || strlen(entries[i].host) > NAME_OCTETS)
+            continue;
         ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) &&
              buf_printf(out, " ") && print_escaped(out, entries[i].host) && buf_printf(out, "\n") &&
              print_record(&entries[i].record, out);

@@ -81,6 +81,46 @@ static void nonsense_is_skipped(void **state)
                    1);
 }
 
+/* What was read once is read again from what is printed of it. */
+static void check_again(struct slice text, size_t entries)
+{
+    struct memory_entry *first, *second;
+    struct buf printed;
+    size_t n, m;
+    memory_parse(text, &first, &n);
+    assert_int_equal(n, entries);
+    buf_init(&printed, 65536);
+    assert_true(memory_print(first, n, &printed));
+    memory_parse(buf_view(&printed), &second, &m);
+    assert_int_equal(m, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(second[i].account, first[i].account);
+        assert_string_equal(second[i].host, first[i].host);
+        memory_entry_free(&first[i]);
+        memory_entry_free(&second[i]);
+    }
+    free(first);
+    free(second);
+    buf_free(&printed);
+}
+
+static void names_survive_every_round(void **state)
+{
+    static const char with_nul[] =
+        HEAD "account \0a b\naccount a\0b c\naccount c d\0\naccount e %0a\n";
+    char text[5000];
+    (void)state;
+    check_again(slice_make(with_nul, sizeof with_nul - 1), 1);
+    /* Controls take three octets each when they are escaped. */
+    static const int lengths[] = {1, 341, 342, 1023, 1024, 1025};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        int head = snprintf(text, sizeof text, HEAD "account ");
+        memset(text + head, 1, (size_t)lengths[i]);
+        snprintf(text + head + lengths[i], sizeof text - (size_t)(head + lengths[i]), " host\n");
+        check_again(slice_of(text), lengths[i] <= 1024);
+    }
+}
+
 static void a_memory_too_large_is_cut(void **state)
 {
     struct memory_entry *read;
@@ -241,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_survives_its_text),
         cmocka_unit_test(nonsense_is_skipped),
+        cmocka_unit_test(names_survive_every_round),
         cmocka_unit_test(a_memory_too_large_is_cut),
         cmocka_unit_test(it_is_written_a_moment_later_and_at_the_end),
         cmocka_unit_test(a_directory_that_cannot_be_written_only_warns),
