@@ -34,17 +34,64 @@ static bool is_of_crypt(struct slice text)
     return true;
 }
 
+static bool is_of_one_case(struct slice text)
+{
+    bool lower = true, upper = true;
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_lower = ascii_is_alpha(text.data[i]) && ascii_lower(text.data[i]) == text.data[i];
+        lower = lower && is_lower;
+        upper = upper && ascii_is_alpha(text.data[i]) && !is_lower;
+    }
+    return lower || upper;
+}
+
+/* Thirteen characters, as the oldest crypt(3) (DES) makes: two of salt and eleven of 64 bits, so
+ * that the last holds four bits and is one of sixteen. A password of that length mostly ends
+ * otherwise; one of letters of one case is refused, too, for among hashes one in 60,000 looks
+ * so. */
+static bool can_be_des(struct slice hash)
+{
+    static const char last[] = ".26AEIMQUYcgkosw";
+    for (size_t i = 0; i < hash.len; i++)
+        if (!ascii_is_alpha(hash.data[i]) && !ascii_is_digit(hash.data[i]) && hash.data[i] != '.' &&
+            hash.data[i] != '/')
+            return false;
+    return hash.len == 13 && strchr(last, hash.data[12]) && !is_of_one_case(hash);
+}
+
+static bool is_locked(struct slice hash)
+{
+    return hash.len && (hash.data[0] == '!' || hash.data[0] == '*');
+}
+
 /* What crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in front
  * lock an account, as in shadow(5). */
 static bool hash_is_plausible(struct slice hash)
 {
-    if (hash.len && (hash.data[0] == '!' || hash.data[0] == '*'))
+    if (is_locked(hash))
         return true;
     if (!hash.len || hash.len > HASH_MAX || slice_find(hash, 0) < hash.len || !is_of_crypt(hash))
         return false;
     size_t id = hash.data[0] == '$' ? slice_find(slice_from(hash, 1), '$') : 0;
-    return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10
-                               : hash.len == 13 && slice_find(hash, '$') == hash.len;
+    return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10 : can_be_des(hash);
+}
+
+/* What the user should know of a plausible hash; NULL: it is a good one. */
+static const char *weakness(struct slice hash)
+{
+    if (is_locked(hash))
+        return NULL;
+    if (hash.data[0] != '$')
+        return "taken for a DES hash, which is found out within hours and knows 8 characters of "
+               "the password (if it is the password itself: nobody "
+               "can log in with it); mkpasswd or openssl passwd -6 make a better one";
+    if (slice_starts(hash, "$1$"))
+        return "an MD5 hash, which is found out quickly; mkpasswd or openssl passwd -6 make a "
+               "better one";
+    if (slice_starts(hash, "$apr1$"))
+        return "a hash of Apache's own kind, which crypt(3) does not know: nobody can log in with "
+               "it; htpasswd -B makes another";
+    return NULL;
 }
 
 static bool name_is_valid(struct slice name)
@@ -55,7 +102,8 @@ static bool name_is_valid(struct slice name)
     return name.len > 0 && name.len <= 255;
 }
 
-static const char *add_user(struct users *users, struct slice line)
+/* NULL: it is added, and *weak_r says what is to be warned of, or is NULL. */
+static const char *add_user(struct users *users, struct slice line, const char **weak_r)
 {
     size_t colon = slice_find(line, ':');
     struct slice name = slice_head(line, colon), rest = slice_from(line, colon + 1);
@@ -75,6 +123,7 @@ static const char *add_user(struct users *users, struct slice line)
         return "too many users";
     users->items = mem_resize(users->items, (users->n + 1) * sizeof *users->items);
     users->items[users->n++] = (struct user){.name = slice_string(name), .hash = secret_new(hash)};
+    *weak_r = weakness(hash);
     return NULL;
 }
 
@@ -89,9 +138,11 @@ static void read_users(struct loading *l, const struct section *s, const char *p
             line.len--;
         if (!slice_trim(line).len || line.data[0] == '#')
             continue;
-        const char *wrong = add_user(users, line);
+        const char *weak = NULL, *wrong = add_user(users, line, &weak);
         if (wrong)
             complain(l, s, "users_file", "%s:%d: %s", path, number, wrong);
+        else if (weak)
+            advise(l, s, "users_file", "%s:%d: %s", path, number, weak);
     }
     if (!users->n)
         complain(l, s, "users_file", "%s names nobody", path);

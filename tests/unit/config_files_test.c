@@ -117,14 +117,22 @@ static int make_files(void **state)
     test_write("cert.pem", "certificate", 11, 0644);
     test_write("key.pem", "key", 3, 0600);
     test_write("open-key.pem", "key", 3, 0604);
-    static const char users[] =
-        "# who "
-        "may\n\nscanner:$6$hunter2hunter2$abc./"
-        "DEF\r\nold:hunter2hunter\nlocked:!$6$hunter2hunter2$x\nshadow:$y$j9T$hunter2$x:1::\n";
+    static const char users[] = "# who "
+                                "may\n\nscanner:$6$hunter2hunter2$abc./"
+                                "DEF\r\nold:$5$hunter2hunter2$abc\nlocked:!$6$hunter2hunter2$"
+                                "x\nshadow:$y$j9T$hunter2$x:1::\n";
     static const char bad_users[] =
         "hunter2\n:$6$hunter2hunter2$abc\nplain:hunter2\nplain2:{SHA}hunter2hunter2=\n"
         "twice:$6$hunter2hunter2$abc\ntwice:$6$hunter2hunter2$abc\nb "
         "lank:$6$hunter2hunter2$abc\nshort:$6$hunter2\n";
+    static const char weak_users[] =
+        "des:Hunter2huntek\nmd5:$1$hunter2h$hunter2hunter2hunter2hh\napache:$apr1$hunter2h$"
+        "hunter2hunter2hunter2hh\n"
+        "fine:$6$hunter2hunter2$abc\nlocked:!$1$hunter2h$hunter2hunter2hunter2hh\n";
+    static const char plain_users[] =
+        "a:hunter2hunter\nb:hunterhunterk\nc:HUNTERHUNTERA\nd:hunter2-hunte\n";
+    test_write("weak-users", weak_users, sizeof weak_users - 1, 0600);
+    test_write("plain-users", plain_users, sizeof plain_users - 1, 0600);
     test_write("users", users, sizeof users - 1, 0640);
     test_write("open-users", users, sizeof users - 1, 0644);
     test_write("bad-users", bad_users, sizeof bad_users - 1, 0600);
