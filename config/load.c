@@ -125,6 +125,7 @@ static int read_file(struct loading *l, const char *file, char *bytes, size_t *l
     }
     if (rc == 0) {
         l->mode = st.st_mode & 07777;
+        check_trust(l, file, &st);
         rc = read_all(fd, bytes, len_r);
     }
     if (rc == 0 && *len_r > FILE_MAX) {
@@ -176,10 +177,10 @@ struct config *config_reload(const char *file, const struct config *old,
     size_t len = 0;
     l.config->refs = 1;
     l.config->file = mem_string(file);
-    if (read_file(&l, file, bytes, &len) == 0)
-        load_text(&l, slice_make(bytes, len));
-    else
+    if (read_file(&l, file, bytes, &len) != 0)
         complain_unreadable(&l, errno);
+    else if (!l.findings.errors)
+        load_text(&l, slice_make(bytes, len));
     secret_erase(bytes, len);
     free(bytes);
     for (size_t i = 0; i < l.nsections; i++) {

@@ -79,6 +79,10 @@ void check_files(struct loading *l);
 /* presets_check.c: what is known of a provider; after the secrets */
 void check_presets(struct loading *l);
 
+/* trust.c: as root, at the start: complains of a config file that others may write. */
+struct stat;
+void check_trust(struct loading *l, const char *file, const struct stat *st);
+
 /* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL,
  * to be erased (*len_r of them). NULL: it complained. */
 char *read_secret_file(struct loading *l, const struct section *s, const char *key,

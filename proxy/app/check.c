@@ -53,6 +53,17 @@ static bool listeners_are_usable(const struct config *config)
     return usable;
 }
 
+static void warn_about_identity(const struct config *config)
+{
+    struct identity identity;
+    struct err err;
+    const char *words = identity_find(&config->server, &identity, &err) == 0
+                            ? identity_warning(&config->server, &identity)
+                            : NULL;
+    if (words)
+        fprintf(stderr, "%s: warning: [server] user: %s\n", config->file, words);
+}
+
 int check_main(const char *config_file, int argc, char **argv)
 {
     bool route = (argc == 2 || argc == 3) && strcmp(argv[0], "--route") == 0;
@@ -68,6 +79,7 @@ int check_main(const char *config_file, int argc, char **argv)
         config_unref(&config);
         return status;
     }
+    warn_about_identity(config);
     /* what only a look into the files can tell */
     bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config);
     if (!accounts || !listeners) {

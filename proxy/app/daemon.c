@@ -293,14 +293,11 @@ static void prepare_state_dir(struct daemon *d)
             dir, err.words);
 }
 
-static void warn_about_identity(struct log *log, const struct identity *identity)
+static void warn_about_identity(const struct daemon *d)
 {
-    if (identity->is_nobody)
-        log_say(log, LOG_WARN,
-                "running as nobody, which other programs may share: make a user smtp-detour, or "
-                "set [server] user");
-    else if (!identity->change && geteuid() == 0)
-        log_say(log, LOG_WARN, "running as root: make a user smtp-detour, or set [server] user");
+    const char *words = identity_warning(&d->config->server, &d->identity);
+    if (words && geteuid() == 0)
+        log_say(d->io.log, LOG_WARN, "%s", words);
 }
 
 static int complain(enum exit_status status, const struct err *err)
@@ -348,10 +345,10 @@ static int start(struct daemon *d)
     d->accounts = accounts_new(&d->io, d->config, &err);
     if (!d->accounts)
         return complain(EXIT_BAD_CONFIG, &err);
+    warn_about_identity(d);
     if (identity_assume(&d->identity, &err) != 0)
         return complain(EXIT_SYSTEM, &err);
     log_target_start(d->target);
-    warn_about_identity(d->io.log, &d->identity);
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
     relay_watch(d->relay, watch_messages(d->admin));
     listeners_set_relay(d->listeners, d->relay);

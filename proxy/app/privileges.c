@@ -48,6 +48,18 @@ int identity_find(const struct server_config *config, struct identity *identity_
     return 0;
 }
 
+const char *identity_warning(const struct server_config *config, const struct identity *identity)
+{
+    const struct passwd *user = config->user ? getpwnam(config->user) : NULL;
+    bool is_root = geteuid() == 0 ? !identity->change : user && user->pw_uid == 0;
+    bool is_nobody =
+        geteuid() == 0 ? identity->is_nobody : user && strcmp(user->pw_name, "nobody") == 0;
+    if (is_nobody)
+        return "running as nobody, which other programs may share: make a user smtp-detour, or set "
+               "[server] user";
+    return is_root ? "running as root: make a user smtp-detour, or set [server] user" : NULL;
+}
+
 /* Only the right to bind ports below 1024 stays, for listeners that a reload adds. */
 static int keep_bind_right(void)
 {

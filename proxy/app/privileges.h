@@ -22,6 +22,9 @@ struct identity {
  * -1: no such user or group. */
 int identity_find(const struct server_config *config, struct identity *identity_r,
                   struct err *err) MUST_USE;
+/* What is to be warned of: the server would be root, or nobody. NULL: nothing. Who is not root
+ * hears it of an explicit user only. */
+const char *identity_warning(const struct server_config *config, const struct identity *identity);
 /* Becomes that identity, keeping CAP_NET_BIND_SERVICE (listeners of a later reload) and nothing
  * else. Before any thread is made. */
 int identity_assume(const struct identity *identity, struct err *err) MUST_USE;

@@ -394,6 +394,70 @@ def test_no_client_gets_what_is_written_to_a_closed_descriptor(stage, closed):
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")[1].startswith("250 ")
 
 
+def check_as_root(config_file):
+    return subprocess.run([BINARY, "check", "-c", str(config_file)], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def own_folder():
+    """A folder to which only root's directories lead."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, who is to believe the file")
+    with tempfile.TemporaryDirectory(dir="/var") as folder:
+        if os.path.ismount("/var"):
+            pytest.skip("/var is a mount of its own")
+        os.chmod(folder, 0o755)
+        file = pathlib.Path(folder) / "etc" / "proxy.ini"
+        file.parent.mkdir()
+        file.parent.chmod(0o755)
+        file.write_text("[upstream]\nhost = 127.0.0.1\n[server]\nuser = root\n")
+        file.chmod(0o644)
+        yield file
+
+
+def test_root_believes_no_file_that_others_may_write(own_folder):
+    file = own_folder
+    fine = check_as_root(file)
+    assert fine.returncode == 0 and "may be written" not in fine.stderr
+    for path, uid, gid, mode, who in ((file, 65534, 0, 0o644, "its owner nobody"), (file, 0, 65534, 0o664, "its group"), (file, 0, 0, 0o666, "everybody"),
+                                      (file.parent, 65534, 0, 0o755, "its owner nobody"), (file.parent, 0, 65534, 0o775, "its group"),
+                                      (file.parent.parent, 0, 0, 0o777, "everybody")):
+        before = path.stat()
+        os.chown(path, uid, gid)
+        path.chmod(mode)
+        for args in (["check"], ["run"], ["doctor"]):
+            refused = subprocess.run([BINARY, *args, "-c", str(file)], capture_output=True, text=True, timeout=60)
+            assert refused.returncode == 78 and "%s may be written by %s" % (path, who) in refused.stderr, (path, mode)
+        os.chown(path, 0, 0)
+        path.chmod(before.st_mode & 0o7777)
+    # Root's own group, a sticky directory, a group that may only read.
+    for path, gid, mode in ((file, 0, 0o664), (file.parent, 0, 0o1777), (file, 65534, 0o640)):
+        os.chown(path, 0, gid)
+        path.chmod(mode)
+        assert check_as_root(file).returncode == 0
+    assert subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", BINARY, "check", "-c", str(file)], capture_output=True).returncode == 78  # unreadable
+    file.chmod(0o666)
+    assert subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", BINARY, "check", "-c", str(file)], capture_output=True).returncode == 0
+
+
+def test_a_mounted_file_that_others_may_write_is_warned_of(own_folder):
+    """As a container has it: the owner is one of the host's."""
+    script = "mount -t tmpfs none {0} && cp {1} {0}/x && chown 65534 {0}/x && exec {2} check -c {0}/x"
+    other = own_folder.parent / "mounted"
+    other.mkdir()
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script.format(other, own_folder, BINARY)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "warning: %s/x may be written by its owner nobody" % other in done.stderr
+
+
+@pytest.mark.parametrize("user,words", [("root", "running as root"), ("nobody", "running as nobody"), ("daemon", None)])
+def test_check_warns_of_root_and_nobody(own_folder, user, words):
+    own_folder.write_text("[upstream]\nhost = 127.0.0.1\n[server]\nuser = %s\n" % user)
+    for before in ([], ["setpriv", "--reuid=65534", "--clear-groups"]):
+        done = subprocess.run([*before, BINARY, "check", "-c", str(own_folder)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0
+        assert ("[server] user: %s" % words in done.stderr) if words else "running as" not in done.stderr
+
+
 def test_gives_root_up(stage):
     if os.geteuid() != 0:
         pytest.skip("needs root to give up")
