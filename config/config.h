@@ -254,6 +254,9 @@ void config_unref(struct config **c);
  * the table), or that a TLS context is made of but for the expected name (`trust`). */
 bool config_same_connection(const struct upstream_config *a, const struct upstream_config *b);
 bool config_same_trust(const struct upstream_config *a, const struct upstream_config *b);
+/* The process may not read this file (NULL: no). On a reload, when root is gone, what was made of
+ * it stays. */
+bool config_is_out_of_reach(const char *file);
 /* The line on which an account gives a key; 0: it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
 /* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and

@@ -138,6 +138,22 @@ static int read_file(struct loading *l, const char *file, char *bytes, size_t *l
     return rc;
 }
 
+const struct listen_config *old_listen(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; l->old && i < l->old->nlistens; i++)
+        if (strcmp(l->old->listens[i].name, name) == 0)
+            return &l->old->listens[i];
+    return NULL;
+}
+
+const struct upstream_config *old_upstream(const struct loading *l, const char *name)
+{
+    for (size_t i = 0; l->old && i < l->old->nupstreams; i++)
+        if (strcmp(l->old->upstreams[i].name, name) == 0)
+            return &l->old->upstreams[i];
+    return NULL;
+}
+
 static void load_text(struct loading *l, struct slice text)
 {
     reader_run(text, &section_events, l);

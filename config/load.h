@@ -44,6 +44,10 @@ struct loading {
     unsigned mode;
 };
 
+/* Of the configuration in force, by name; NULL: there is none. */
+const struct listen_config *old_listen(const struct loading *l, const char *name);
+const struct upstream_config *old_upstream(const struct loading *l, const char *name);
+
 /* borrows; until the next header */
 void *section_struct(const struct loading *l, const struct section *s);
 const struct given *given(const struct section *s, const char *key);
@@ -74,7 +78,7 @@ void check_rules(struct loading *l);
 void check_routing(struct loading *l);
 /* identity.c: whom the server becomes */
 void check_identity(struct loading *l);
-/* secret.c: permissions; reads the secrets */
+/* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
 /* presets_check.c: what is known of a provider; after the secrets */
 void check_presets(struct loading *l);
@@ -82,11 +86,6 @@ void check_presets(struct loading *l);
 /* trust.c: as root, at the start: complains of a config file that others may write. */
 struct stat;
 void check_trust(struct loading *l, const char *file, const struct stat *st);
-
-/* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL,
- * to be erased (*len_r of them). NULL: it complained. */
-char *read_secret_file(struct loading *l, const struct section *s, const char *key,
-                       const char *path, size_t max, size_t *len_r);
 
 /* users.c */
 void load_users(struct loading *l, const struct section *s);

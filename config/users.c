@@ -1,13 +1,11 @@
 /* The users of a listener: a file of lines NAME:HASH. What stands there is nearly as good as a
  * password to whoever has the time: no message shows any of it. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/caps.h"
 #include "base/mem.h"
-#include "config/load.h"
+#include "config/secret_file.h"
 
 /* octets */
 #define FILE_MAX (4 * 1024 * 1024)
@@ -148,26 +146,18 @@ static void read_users(struct loading *l, const struct section *s, const char *p
         complain(l, s, "users_file", "%s names nobody", path);
 }
 
-/* On a reload root is gone, and with it perhaps the right to read the file. */
 static bool keep_old_users(struct loading *l, const struct section *s, struct listen_config *c)
 {
-    if (!l->old || access(c->users_file, R_OK) == 0 || errno != EACCES)
+    const struct listen_config *before = old_listen(l, c->name);
+    struct same_file named = {c->users_file, before && before->users.n ? before->users_file : NULL};
+    if (!stays_as_it_was(l, s, "users_file", c->users_file, &named, "the users stay who they were"))
         return false;
-    for (size_t i = 0; i < l->old->nlistens; i++) {
-        const struct listen_config *before = &l->old->listens[i];
-        if (strcmp(before->name, c->name) != 0 || !before->users.n ||
-            strcmp(before->users_file, c->users_file) != 0)
-            continue;
-        c->users.items = mem_alloc(before->users.n * sizeof *c->users.items);
-        for (c->users.n = 0; c->users.n < before->users.n; c->users.n++)
-            c->users.items[c->users.n] =
-                (struct user){.name = mem_string(before->users.items[c->users.n].name),
-                              .hash = secret_copy(before->users.items[c->users.n].hash)};
-        advise(l, s, "users_file", "%s cannot be read any more; the users stay who they were",
-               c->users_file);
-        return true;
-    }
-    return false;
+    c->users.items = mem_alloc(before->users.n * sizeof *c->users.items);
+    for (c->users.n = 0; c->users.n < before->users.n; c->users.n++)
+        c->users.items[c->users.n] =
+            (struct user){.name = mem_string(before->users.items[c->users.n].name),
+                          .hash = secret_copy(before->users.items[c->users.n].hash)};
+    return true;
 }
 
 void load_users(struct loading *l, const struct section *s)

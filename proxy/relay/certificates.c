@@ -59,20 +59,10 @@ int certificates_try(const struct listen_config *listener, struct err *err)
     return 0;
 }
 
-static bool is_forbidden(const char *file)
-{
-    struct err err = {0};
-    struct buf bytes;
-    buf_init(&bytes, PEM_MAX);
-    bool forbidden = file && file_read(file, &bytes, &err) != 0 && err.kind == ERR_PERMISSION;
-    buf_wipe(&bytes);
-    return forbidden;
-}
-
 static struct tls_context *keep(const struct certificates *old, const struct listen_config *l,
                                 struct log *log)
 {
-    if (!old || (!is_forbidden(l->tls_cert) && !is_forbidden(l->tls_key)))
+    if (!old || (!config_is_out_of_reach(l->tls_cert) && !config_is_out_of_reach(l->tls_key)))
         return NULL;
     for (size_t i = 0; i < old->n; i++) {
         const struct shown *before = &old->listeners[i];

@@ -1,9 +1,6 @@
-/* Files that the config names: may they be read, and does everybody else keep out of those that
- * hold a secret. */
-/* realpath is POSIX, but of its XSI part */
-#define _XOPEN_SOURCE 700
+/* All files that the config names, key by key: may they be read, and does everybody else keep out
+ * of those that hold a secret. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,68 +10,9 @@
 #include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "config/load.h"
+#include "config/secret_file.h"
 
 #define CREDENTIAL "credential:"
-
-static bool lies_below(const char *path, const char *folder)
-{
-    char *real_path = realpath(path, NULL),
-         *real_folder = folder && *folder ? realpath(folder, NULL) : NULL;
-    bool below = real_path && real_folder &&
-                 strncmp(real_path, real_folder, strlen(real_folder)) == 0 &&
-                 real_path[strlen(real_folder)] == '/';
-    free(real_path);
-    free(real_folder);
-    return below;
-}
-
-/* What everybody may read of a file. Passwords towards the upstream are refused then (PRODUCT 3);
- * of private keys and of password hashes, which other software may have to share, the user is
- * warned. */
-enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
-
-/* A secret lies in this file, which `key` is or names. Container and systemd secrets have modes
- * that the user cannot choose. */
-static void check_exposure(struct loading *l, const struct section *s, const char *key,
-                           const char *path, unsigned mode, enum exposure what)
-{
-    if (what == NO_SECRET || !(mode & S_IROTH))
-        return;
-    if (what == OWN_SECRET)
-        advise(l, s, key,
-               "everybody may read %s (mode %04o), which holds a secret; better: owner and group, "
-               "as after chmod 640",
-               path, mode);
-    else if (lies_below(path, "/run/secrets") || lies_below(path, getenv("CREDENTIALS_DIRECTORY")))
-        advise(l, s, key, "everybody may read %s (mode %04o), which holds a secret", path, mode);
-    else
-        complain(l, s, key,
-                 "everybody may read %s (mode %04o), which holds a secret; allowed: owner and "
-                 "group, as after chmod 640",
-                 path, mode);
-}
-
-/* Opens a regular file for reading; a FIFO that nobody writes must not hang the start. -1 with
- * errno. */
-static int open_regular(const char *path, struct stat *st_r)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, st_r) == 0 && S_ISREG(st_r->st_mode))
-        return fd;
-    close(fd);
-    errno = S_ISDIR(st_r->st_mode) ? EISDIR : EINVAL;
-    return -1;
-}
-
-static void complain_unreadable(struct loading *l, const struct section *s, const char *key,
-                                const char *path)
-{
-    complain(l, s, key, "%s cannot be read: %s", path,
-             errno == EINVAL ? "it is not a regular file" : strerror(errno));
-}
 
 /* before: the path that the old configuration of a reload has here, or NULL: what only root could
  * read then stays in force. */
@@ -84,32 +22,15 @@ static void check_file(struct loading *l, const struct section *s, const char *k
     struct stat st;
     if (!path || is_bad(s, key))
         return;
-    if (before && strcmp(path, before) == 0 && access(path, R_OK) != 0 && errno == EACCES) {
-        advise(l, s, key, "%s cannot be read any more; it stays what it was", path);
+    if (stays_as_it_was(l, s, key, path, &(struct same_file){path, before}, "it stays what it was"))
         return;
-    }
     int fd = open_regular(path, &st);
     if (fd < 0) {
-        complain_unreadable(l, s, key, path);
+        complain_of_file(l, s, key, path);
         return;
     }
     close(fd);
     check_exposure(l, s, key, path, st.st_mode & 07777, what);
-}
-
-/* Up to `size` bytes. -1 with errno. */
-static ssize_t read_some(int fd, char *bytes, size_t size)
-{
-    size_t len = 0;
-    while (len < size) {
-        ssize_t n = read(fd, bytes + len, size - len);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n == 0)
-            break;
-        len += n > 0 ? (size_t)n : 0;
-    }
-    return (ssize_t)len;
 }
 
 /* The first line is the secret; NULL with words that do not show it. */
@@ -132,7 +53,7 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     const char *why;
     int fd = open_regular(path, &st);
     if (fd < 0) {
-        complain_unreadable(l, s, "password_file", path);
+        complain_of_file(l, s, "password_file", path);
         return;
     }
     check_exposure(l, s, "password_file", path, st.st_mode & 07777, PASSWORD);
@@ -141,7 +62,7 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     char *bytes = mem_alloc(size);
     ssize_t n = read_some(fd, bytes, size);
     if (n < 0)
-        complain_unreadable(l, s, "password_file", path);
+        complain_of_file(l, s, "password_file", path);
     else if (!(u->password = first_line(slice_make(bytes, (size_t)n), &why)))
         complain(l, s, "password_file", "%s: %s", path, why);
     secret_erase(bytes, size);
@@ -149,49 +70,16 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     close(fd);
 }
 
-char *read_secret_file(struct loading *l, const struct section *s, const char *key,
-                       const char *path, size_t max, size_t *len_r)
-{
-    struct stat st;
-    int fd = open_regular(path, &st);
-    if (fd < 0) {
-        complain_unreadable(l, s, key, path);
-        return NULL;
-    }
-    check_exposure(l, s, key, path, st.st_mode & 07777, OWN_SECRET);
-    char *bytes = mem_alloc(max + 2);
-    ssize_t n = read_some(fd, bytes, max + 1);
-    if (n < 0)
-        complain_unreadable(l, s, key, path);
-    else if ((size_t)n > max)
-        complain(l, s, key, "%s is larger than %zu octets", path, max);
-    close(fd);
-    *len_r = n < 0 ? 0 : (size_t)n;
-    if (n >= 0 && *len_r <= max)
-        return bytes;
-    secret_erase(bytes, max + 2);
-    free(bytes);
-    return NULL;
-}
-
-/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays
- * what it was. */
 static bool keep_old_secret(struct loading *l, const struct section *s, const char *path,
                             struct upstream_config *u)
 {
-    if (!l->old || access(path, R_OK) == 0 || errno != EACCES)
+    const struct upstream_config *before = old_upstream(l, u->name);
+    struct same_file named = {u->password_file,
+                              before && before->password ? before->password_file : NULL};
+    if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays what it was"))
         return false;
-    for (size_t i = 0; i < l->old->nupstreams; i++) {
-        const struct upstream_config *before = &l->old->upstreams[i];
-        if (strcmp(before->name, u->name) == 0 && before->password && before->password_file &&
-            strcmp(before->password_file, u->password_file) == 0) {
-            u->password = secret_copy(before->password);
-            advise(l, s, "password_file",
-                   "%s cannot be read any more; the password stays what it was", path);
-            return true;
-        }
-    }
-    return false;
+    u->password = secret_copy(before->password);
+    return true;
 }
 
 static void load_password_file(struct loading *l, const struct section *s,
@@ -230,10 +118,7 @@ static void check_command(struct loading *l, const struct section *s, const stru
 
 static void check_listen_files(struct loading *l, const struct section *s)
 {
-    const struct listen_config *c = section_struct(l, s), *before = NULL;
-    for (size_t i = 0; l->old && i < l->old->nlistens; i++)
-        if (strcmp(l->old->listens[i].name, c->name) == 0)
-            before = &l->old->listens[i];
+    const struct listen_config *c = section_struct(l, s), *before = old_listen(l, c->name);
     check_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
                before ? before->tls_cert : NULL);
     check_file(l, s, "tls_key", c->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
@@ -243,10 +128,7 @@ static void check_listen_files(struct loading *l, const struct section *s)
 
 static void check_upstream_files(struct loading *l, const struct section *s)
 {
-    const struct upstream_config *u = section_struct(l, s), *before = NULL;
-    for (size_t i = 0; l->old && i < l->old->nupstreams; i++)
-        if (strcmp(l->old->upstreams[i].name, u->name) == 0)
-            before = &l->old->upstreams[i];
+    const struct upstream_config *u = section_struct(l, s), *before = old_upstream(l, u->name);
     check_file(l, s, "tls_ca", u->tls_ca, NO_SECRET, before ? before->tls_ca : NULL);
     check_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
                before ? before->tls_cert : NULL);
