@@ -309,9 +309,8 @@ static const struct key keys[] = {
      .help = "text is logfmt; json has the same keys."},
     {LOGGING("target", target), .type = &type_log_target, .def = "stderr",
      .help = "stderr, syslog, or an absolute path (made with mode 0640, reopened on SIGHUP; where "
-             "others than root may "
-             "write, no symbolic link leads to it). Nobody waits for it: lines that it does not "
-             "take are counted and lost."},
+             "others than root may write, no symbolic link leads to it). Nobody waits for it: "
+             "lines that it does not take are counted and lost."},
 
     /* [admin] */
     {ADMIN("address", address), .type = &type_addresses, .sample = "127.0.0.1:8025",

@@ -45,8 +45,8 @@ static bool is_of_one_case(struct slice text)
 
 /* Thirteen characters, as the oldest crypt(3) (DES) makes: two of salt and eleven of 64 bits, so
  * that the last holds four bits and is one of sixteen. A password of that length mostly ends
- * otherwise; one of letters of one case is refused, too, for among hashes one in 60,000 looks
- * so. */
+ * otherwise; one of letters of one case is refused, too, for among hashes one in 60,000 looks so.
+ */
 static bool can_be_des(struct slice hash)
 {
     static const char last[] = ".26AEIMQUYcgkosw";

@@ -1,5 +1,5 @@
-/* Where a log's lines leave the process: a descriptor, or syslog at /dev/log. Nothing here
- * waits. */
+/* Where a log's lines leave the process: a descriptor, or syslog at /dev/log. Nothing here waits.
+ */
 #ifndef IO_LOG_OUTLET_H
 #define IO_LOG_OUTLET_H
 
@@ -28,7 +28,7 @@ void log_outlet_close(struct log_outlet *outlet);
 enum log_put {
     PUT_DONE,
     /* Nothing more can be written now: poll `fd` for POLLOUT; where that is -1, try again in a
-     * while. */
+       while. */
     PUT_LATER,
     /* This line cannot be written. */
     PUT_FAILED,

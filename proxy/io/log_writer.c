@@ -275,8 +275,8 @@ struct log_writer *log_writer_new(struct log_outlet outlet)
 
 static bool queue(struct log_writer *w, struct record r, const char *line)
 {
-    /* After a loss all is lost until the queue moves: so what is missing is missing at one
-     * place. */
+    /* After a loss all is lost until the queue moves: so what is missing is missing at one place.
+     */
     if (w->lost || buf_room(&w->filling) < sizeof r + r.len)
         return false;
     return buf_append(&w->filling, &r, sizeof r) && buf_append(&w->filling, line, r.len);

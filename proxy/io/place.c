@@ -44,8 +44,8 @@ static bool is_of_kernel(int dir)
     return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Takes the descriptor, which is the next directory on the way; -1: errno says why there is
- * none. */
+/* Takes the descriptor, which is the next directory on the way; -1: errno says why there is none.
+ */
 static int enter(struct walk *w, int fd, struct err *err)
 {
     struct place *p = w->place;
