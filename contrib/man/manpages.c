@@ -104,7 +104,7 @@ static void page_8(void)
 {
     size_t n;
     const struct subcommand *subcommands = cli_subcommands(&n);
-    head("SMTP-DETOUR", "8", "smtp\\-detour, sendmail",
+    head("SMTP-DETOUR", "8", "smtp\\-detour, sendmail, mailq, newaliases",
          "an SMTP submission proxy that finds the port that works");
     puts(".SH SYNOPSIS");
     for (size_t i = 0; i < n; i++) {
@@ -112,7 +112,9 @@ static void page_8(void)
         put(subcommands[i].arguments);
         puts("\n.br");
     }
-    puts(".B sendmail\n[\\-t] [\\-i] [\\-f ADDR] [\\-F NAME] [RECIPIENT...]\n.SH DESCRIPTION\n.B "
+    puts(".B sendmail\n[\\-t] [\\-i] [\\-f ADDR] [\\-F NAME] [\\-N WHEN] [\\-R full|hdrs] [\\-V "
+         "ID] [RECIPIENT...]\n.br\n"
+         ".B sendmail \\-bs\n.br\n.B mailq\n.br\n.B newaliases\n.SH DESCRIPTION\n.B "
          "smtp\\-detour\naccepts mail from software "
          "that can say no more than "
          "SMTP on port 25, and submits it through the first upstream port that really works, with "
@@ -135,10 +137,17 @@ static void page_8(void)
          "too. Without \\-f the sender is "
          "user@hostname. Bcc is never passed on; a missing From is added, with the name of \\-F. "
          "Other options of other sendmails are "
-         "taken and mean nothing. When one recipient is "
-         "refused, nothing is sent to the others either.\n.PP\nExit status: 0 taken, 1 refused, 64 "
-         "no recipients, 75 try again later (a "
-         "4xx, or nobody listens).\n"
+         "taken and mean nothing. A recipient that is refused is named on standard error; the "
+         "others get the message all the same, and "
+         "the status says that one was refused. \\-N (never, or some of success, failure, delay), "
+         "\\-R and \\-V ask for delivery "
+         "reports; they are passed on to an upstream that knows them.\n.PP\n"
+         ".B sendmail \\-bs\nspeaks SMTP on standard input and output, with the same server.\n.PP\n"
+         ".BR mailq ,\n.B sendmail \\-bp\nsay that the queue is empty, for there is none;\n"
+         ".B sendmail \\-q\nwithout recipients,\n.B sendmail \\-bi\nand\n.B newaliases\ndo "
+         "nothing, successfully.\n.PP\n"
+         "Exit status: 0 taken, 1 refused, 64 no recipients, 75 try again later (a 4xx, or nobody "
+         "listens).\n"
          ".SH SIGNALS\nSIGHUP rereads the configuration. SIGTERM and SIGINT let running messages "
          "finish.\n"
          ".SH FILES\n.TP\n.B /etc/smtp\\-detour/proxy.ini\nthe configuration, see\n.BR proxy.ini "

@@ -76,9 +76,12 @@ static void print_help(void)
     for (int i = 0; i < SUBCOMMANDS; i++)
         printf("  smtp-detour %s %s\n      %s\n", subcommands[i].name, subcommands[i].arguments,
                subcommands[i].summary);
-    printf("  sendmail [-t -i -f ADDR -F NAME -o...] ...\n"
+    printf("  sendmail [-t -i -f ADDR -F NAME -N ... -R ... -V ... -o...] ...\n"
            "      called by this name (a link): hands the message on stdin to this machine's port "
-           "25, for cron and PHP; needs no secret\n");
+           "25, for cron and PHP; needs no secret\n"
+           "  sendmail -bs\n      SMTP over stdin and stdout, to the same port\n"
+           "  mailq, sendmail -bp, sendmail -q, newaliases\n      links, too: nothing is queued, "
+           "nothing is to be done, status 0\n");
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);

@@ -8,29 +8,66 @@
 
 #include "app/send_message.h"
 #include "app/sendmail_header.h"
+#include "app/sendmail_link.h"
 #include "app/sendmail_submit.h"
 #include "app/status.h"
 #include "base/mem.h"
 #include "config/load.h"
 #include "wire/address.h"
 
+/* What the program is called for. */
+enum mode {
+    MODE_DELIVER,
+    MODE_SMTP,
+    MODE_SHOW_QUEUE,
+    MODE_RUN_QUEUE,
+    /* Rebuilding aliases: there is no table that would need it. */
+    MODE_NOTHING,
+};
+
+static const struct {
+    const char *name;
+    enum mode mode;
+} names[] = {
+    {"sendmail", MODE_DELIVER},
+    {"mailq", MODE_SHOW_QUEUE},
+    {"newaliases", MODE_NOTHING},
+};
+
 struct request {
-    bool recipients_from_header, dots_are_text;
+    enum mode mode;
+    bool recipients_from_header, dots_are_text, runs_queue;
     /* of -f and -F, or NULL */
     const char *sender, *name;
+    struct delivery_notes dsn;
     struct mailboxes recipients;
 };
 
-bool sendmail_is_meant(const char *argv0)
+static bool mode_of_name(const char *argv0, enum mode *mode_r)
 {
-    const char *slash = strrchr(argv0, '/');
-    return strcmp(slash ? slash + 1 : argv0, "sendmail") == 0;
+    const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *mode_r = names[i].mode;
+        if (strcmp(name, names[i].name) == 0)
+            return true;
+    }
+    return false;
 }
 
-static int fail(int status, const char *words)
+bool sendmail_is_meant(const char *argv0)
+{
+    enum mode mode;
+    return mode_of_name(argv0, &mode);
+}
+
+static void tell(const char *words)
 {
     fprintf(stderr, "sendmail: %s\n", words);
-    return status;
+}
+
+static void complain_of_value(const char *option, const char *value)
+{
+    fprintf(stderr, "sendmail: %s %.100s: not understood, and left out\n", option, value);
 }
 
 /* ---- the command line ---- */
@@ -42,15 +79,61 @@ static const char attached_only[] = "bdeq";
 
 static int read_mode(const char *mode, struct err *err)
 {
-    if (*mode == 0 || *mode == 'm')
-        return 0;
+    switch (*mode) {
+    case 0:
+    case 'm': return MODE_DELIVER;
+    case 's': return MODE_SMTP;
+    case 'p': return MODE_SHOW_QUEUE;
+    case 'i': return MODE_NOTHING;
+    default: break;
+    }
     err_set(err, ERR_INVALID, "-b%s is not done by this sendmail, which only hands messages over",
             mode);
     return -1;
 }
 
+/* A list of words of which each is allowed; "never" stands alone. */
+static bool is_notify(const char *value)
+{
+    const char *rest = value;
+    if (ascii_equal_fold(value, "never"))
+        return true;
+    for (;;) {
+        struct slice word = slice_head(slice_of(rest), strcspn(rest, ","));
+        if (!slice_is_word(word, "success") && !slice_is_word(word, "failure") &&
+            !slice_is_word(word, "delay"))
+            return false;
+        if (rest[word.len] == 0)
+            return true;
+        rest += word.len + 1;
+    }
+}
+
+static bool is_envid(const char *value)
+{
+    /* RFC 3461 section 4.4, before it is encoded */
+    enum { LONGEST = 100 };
+    size_t n = 0;
+    while (value[n] >= ' ' && value[n] < 127)
+        n++;
+    return n > 0 && value[n] == 0 && n <= LONGEST;
+}
+
+static void take_dsn(struct delivery_notes *dsn, char letter, const char *value)
+{
+    if (letter == 'N' && is_notify(value))
+        dsn->notify = value;
+    else if (letter == 'R' && (ascii_equal_fold(value, "full") || ascii_equal_fold(value, "hdrs")))
+        dsn->ret = value;
+    else if (letter == 'V' && is_envid(value))
+        dsn->envid = value;
+    else
+        complain_of_value((char[]){'-', letter, 0}, value);
+}
+
 static int take_option(struct request *r, char letter, const char *value, struct err *err)
 {
+    int mode;
     switch (letter) {
     case 't': r->recipients_from_header = true; break;
     case 'i': r->dots_are_text = true; break;
@@ -59,7 +142,16 @@ static int take_option(struct request *r, char letter, const char *value, struct
     case 'F': r->name = value; break;
     case 'o': r->dots_are_text |= strcmp(value, "i") == 0; break;
     case 'O': r->dots_are_text |= strncmp(value, "IgnoreDots", 10) == 0; break;
-    case 'b': return read_mode(value, err);
+    case 'N':
+    case 'R':
+    case 'V': take_dsn(&r->dsn, letter, value); break;
+    case 'q': r->runs_queue = true; break;
+    case 'I': r->mode = MODE_NOTHING; break;
+    case 'b':
+        if ((mode = read_mode(value, err)) < 0)
+            return -1;
+        r->mode = (enum mode)mode;
+        break;
     /* taken, and without meaning here */
     default: break;
     }
@@ -82,6 +174,11 @@ static int take_word(struct request *r, const char *word, const char *next, stru
     return 1;
 }
 
+static bool has_recipients(const struct request *r)
+{
+    return r->recipients.n || r->recipients.n_bad || r->recipients_from_header;
+}
+
 static int read_command_line(struct request *r, int argc, char **argv, struct err *err)
 {
     int i = 1;
@@ -97,7 +194,10 @@ static int read_command_line(struct request *r, int argc, char **argv, struct er
     for (; i < argc; i++)
         if (mailboxes_read(&r->recipients, slice_of(argv[i]), err) != 0)
             return EXIT_ANSWER_BAD;
-    if (r->recipients.n || r->recipients_from_header)
+    /* With recipients it only names how often a server would run its queue. */
+    if (r->mode == MODE_DELIVER && r->runs_queue && !has_recipients(r))
+        r->mode = MODE_RUN_QUEUE;
+    if (r->mode != MODE_DELIVER || has_recipients(r))
         return EXIT_FINE;
     err_set(err, ERR_INVALID, "no recipients: name them on the command line, or use -t");
     return EXIT_NO_RECIPIENTS;
@@ -155,35 +255,60 @@ static int hand_over(struct request *r, const char *sender, const char *hostname
         status = err->kind == ERR_LIMIT ? EXIT_ANSWER_BAD : EXIT_TRY_LATER;
     } else if (sendmail_header_rewrite(&header, buf_view(&raw), &message, err) != 0) {
         status = EXIT_ANSWER_BAD;
-    } else if (r->recipients.n == 0) {
+    } else if (r->recipients.n == 0 && r->recipients.n_bad == 0) {
         err_set(err, ERR_INVALID,
                 "no recipients: the message has no To, Cc or Bcc with an address");
         status = EXIT_NO_RECIPIENTS;
     }
     buf_free(&raw);
-    if (status == EXIT_FINE)
-        status = submission_send(
-            &(struct submission){sender, &r->recipients, buf_view(&message), hostname}, err);
+    for (size_t i = 0; status == EXIT_FINE && i < r->recipients.n_bad; i++)
+        fprintf(stderr, "sendmail: \"%s\" is not a mail address\n", r->recipients.bad[i]);
+    if (status == EXIT_FINE && r->recipients.n) {
+        const struct submission s = {sender,   &r->recipients, buf_view(&message),
+                                     hostname, r->dsn,         tell};
+        status = submission_send(&s, err);
+    }
+    if (status == EXIT_FINE && r->recipients.n_bad)
+        status = EXIT_ANSWER_BAD;
     buf_free(&message);
     return status;
+}
+
+static int deliver(struct request *r, struct err *err)
+{
+    char *hostname = hostname_default(), *sender = find_sender(r, hostname);
+    int status = EXIT_ANSWER_BAD;
+    if (sender)
+        status = hand_over(r, sender, hostname, err);
+    else
+        err_set(err, ERR_INVALID, "-f: \"%.200s\" is not a mail address", r->sender);
+    free(sender);
+    free(hostname);
+    return status;
+}
+
+static int do_mode(struct request *r, struct err *err)
+{
+    switch (r->mode) {
+    case MODE_DELIVER: return deliver(r, err);
+    case MODE_SMTP: return link_carry_stdio(err);
+    case MODE_SHOW_QUEUE: puts("Mail queue is empty"); return EXIT_FINE;
+    case MODE_RUN_QUEUE:
+    case MODE_NOTHING: break;
+    }
+    return EXIT_FINE;
 }
 
 int sendmail_main(int argc, char **argv)
 {
     struct request r = {0};
     struct err err = {0};
-    char *hostname = hostname_default(), *sender = NULL;
+    (void)mode_of_name(argv[0], &r.mode);
     int status = read_command_line(&r, argc, argv, &err);
-    if (status == EXIT_FINE && !(sender = find_sender(&r, hostname))) {
-        err_set(&err, ERR_INVALID, "-f: \"%.200s\" is not a mail address", r.sender);
-        status = EXIT_ANSWER_BAD;
-    }
     if (status == EXIT_FINE)
-        status = hand_over(&r, sender, hostname, &err);
-    if (status != EXIT_FINE)
-        fail(status, err.words);
+        status = do_mode(&r, &err);
+    if (status != EXIT_FINE && err.words[0])
+        tell(err.words);
     mailboxes_free(&r.recipients);
-    free(sender);
-    free(hostname);
     return status;
 }

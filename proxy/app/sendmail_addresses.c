@@ -94,25 +94,37 @@ static bool known(const struct mailboxes *list, struct slice text)
     return false;
 }
 
+static void append(char ***items, size_t *n, struct slice text)
+{
+    *items = mem_resize(*items, (*n + 1) * sizeof **items);
+    (*items)[(*n)++] = slice_string(text);
+}
+
+/* The text reaches a terminal. */
+static void append_bad(struct mailboxes *list, struct reading *r)
+{
+    enum { SHOWN = 200 };
+    for (size_t i = 0; i < r->len; i++)
+        if (ascii_is_control(r->text[i]))
+            r->text[i] = '?';
+    append(&list->bad, &list->n_bad,
+           slice_head(slice_make(r->text, r->len), r->len < SHOWN ? r->len : SHOWN));
+}
+
 static int finish(struct reading *r, struct mailboxes *list, struct err *err)
 {
     struct slice text = slice_make(r->text, r->len), rest;
     struct address address;
-    r->text[r->len] = 0;
-    bool nothing = text.len == 0, one = !r->too_long && !r->words_apart && !r->in_angle;
-    if (!nothing &&
-        (!one || !address_parse_path(text, &address, &rest) || rest.len || address.text.len == 0)) {
-        err_set(err, ERR_INVALID, "\"%.200s\" is not a mail address", r->text);
+    bool one = !r->too_long && !r->words_apart && !r->in_angle;
+    if (text.len && list->n + list->n_bad == SENDMAIL_MOST_RECIPIENTS) {
+        err_set(err, ERR_LIMIT, "more than %d recipients", SENDMAIL_MOST_RECIPIENTS);
         return -1;
     }
-    if (!nothing && !known(list, address.text)) {
-        if (list->n == SENDMAIL_MOST_RECIPIENTS) {
-            err_set(err, ERR_LIMIT, "more than %d recipients", SENDMAIL_MOST_RECIPIENTS);
-            return -1;
-        }
-        list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
-        list->items[list->n++] = slice_string(address.text);
-    }
+    if (text.len &&
+        (!one || !address_parse_path(text, &address, &rest) || rest.len || address.text.len == 0))
+        append_bad(list, r);
+    else if (text.len && !known(list, address.text))
+        append(&list->items, &list->n, address.text);
     forget(r);
     return 0;
 }
@@ -167,6 +179,9 @@ void mailboxes_free(struct mailboxes *list)
 {
     for (size_t i = 0; i < list->n; i++)
         free(list->items[i]);
+    for (size_t i = 0; i < list->n_bad; i++)
+        free(list->bad[i]);
     free(list->items);
+    free(list->bad);
     *list = (struct mailboxes){0};
 }

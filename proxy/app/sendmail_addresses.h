@@ -13,10 +13,13 @@ struct mailboxes {
     /* "local@domain", or "local" alone; each once */
     char **items;
     size_t n;
+    /* What stood in a list and is no address, printable; the addresses beside it count all the
+     * same. */
+    char **bad;
+    size_t n_bad;
 };
 
-/* Appends every address of one list. -1: something in it is no address, or the list is too long;
- * those before it stay appended. */
+/* Appends every address of one list. -1: there are too many. */
 int mailboxes_read(struct mailboxes *list, struct slice text, struct err *err) MUST_USE;
 void mailboxes_free(struct mailboxes *list);
 

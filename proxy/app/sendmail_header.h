@@ -16,7 +16,7 @@ struct sendmail_header {
 
 /* Copies canonical `message` to `out`: without a leading mbox line and without Bcc, with a From:
  * line and the blank line after the header. Recipients are read from To, Cc and Bcc, or of a resent
- * message from their Resent- forms alone. -1: an address is none, or `out` is full. */
+ * message from their Resent- forms alone. -1: there are too many, or `out` is full. */
 int sendmail_header_rewrite(const struct sendmail_header *h, struct slice message, struct buf *out,
                             struct err *err) MUST_USE;
 

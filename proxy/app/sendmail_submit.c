@@ -1,22 +1,20 @@
 #include "app/sendmail_submit.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "app/sendmail_link.h"
 #include "app/status.h"
 #include "base/caps.h"
 #include "wire/dot.h"
 #include "wire/ehlo.h"
 
 /* the last is longer than the server's own wait for its upstream */
-enum { SMTP_PORT = 25, CONNECT_SECONDS = 30, REPLY_SECONDS = 300, FINAL_SECONDS = 900 };
+enum { REPLY_SECONDS = 300, FINAL_SECONDS = 900 };
 
 struct dialogue {
     int fd;
@@ -25,45 +23,6 @@ struct dialogue {
     size_t in_len;
     struct err *err;
 };
-
-/* ---- the connection ---- */
-
-static int open_socket(const struct sockaddr *to, socklen_t len)
-{
-    struct timeval patience = {.tv_sec = CONNECT_SECONDS};
-    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    /* connect heeds it too */
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, to, len) == 0) {
-        patience.tv_sec = REPLY_SECONDS;
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-        return fd;
-    }
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
-
-static int connect_to_this_machine(struct err *err)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET,
-                             .sin_port = htons(SMTP_PORT),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 v6 = {
-        .sin6_family = AF_INET6, .sin6_port = htons(SMTP_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    int fd = open_socket((const struct sockaddr *)&v4, sizeof v4);
-    if (fd >= 0)
-        return fd;
-    int why = errno;
-    fd = open_socket((const struct sockaddr *)&v6, sizeof v6);
-    if (fd < 0)
-        err_set_errno(err, why,
-                      "nobody takes mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
-    return fd;
-}
 
 /* ---- replies ---- */
 
@@ -130,23 +89,10 @@ static int judge(struct dialogue *d, const char *what, int hundred)
     return reply_is(reply, 5) ? EXIT_ANSWER_BAD : EXIT_TRY_LATER;
 }
 
-static int send_all(struct dialogue *d, struct slice bytes)
-{
-    while (bytes.len) {
-        ssize_t n = send(d->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        bytes = slice_from(bytes, (size_t)n);
-    }
-    return 0;
-}
-
 /* A command and its reply. A server that closed while we wrote may have said why. */
 static int ask(struct dialogue *d, struct buf *command, const char *what, int hundred)
 {
-    (void)!send_all(d, buf_view(command));
+    (void)!link_send(d->fd, buf_view(command));
     buf_clear(command);
     int status = read_reply(d, REPLY_SECONDS);
     return status != EXIT_FINE ? status : judge(d, what, hundred);
@@ -184,7 +130,54 @@ static int say_hello(struct dialogue *d, const struct submission *s, struct buf 
     return status;
 }
 
-static int say_envelope(struct dialogue *d, const struct submission *s, struct buf *command)
+/* xtext (RFC 3461 section 4). */
+static bool put_envid(const char *envid, struct buf *out)
+{
+    bool ok = buf_append(out, " ENVID=", 7);
+    for (; ok && *envid; envid++) {
+        bool plain = *envid > ' ' && *envid < 127 && *envid != '+' && *envid != '=';
+        ok = plain ? buf_append(out, envid, 1) : buf_printf(out, "+%02X", (unsigned char)*envid);
+    }
+    return ok;
+}
+
+/* The recipients that the server refused while it took others. */
+struct refusals {
+    size_t for_good, for_now;
+};
+
+/* A reply that is about this recipient alone. After a 421 the session is over. */
+static bool is_about_recipient(const struct dialogue *d)
+{
+    return d->err->kind == ERR_REFUSED && d->parser.reply.code != 421;
+}
+
+static int say_recipients(struct dialogue *d, const struct submission *s, struct buf *command,
+                          const struct ehlo *ehlo, struct refusals *refusals)
+{
+    for (size_t i = 0; i < s->recipients->n; i++) {
+        const char *recipient = s->recipients->items[i];
+        bool ok = buf_printf(command, "RCPT TO:<%s>", recipient);
+        if (ok && ehlo->dsn && s->dsn.notify)
+            ok = buf_printf(command, " NOTIFY=%s", s->dsn.notify);
+        if (!ok || !buf_append(command, "\r\n", 2))
+            return lost(d, "a recipient's address is too long");
+        int status = ask(d, command, recipient, 2);
+        if (status == EXIT_FINE)
+            continue;
+        if (!is_about_recipient(d))
+            return status;
+        s->complain(d->err->words);
+        *d->err = (struct err){0};
+        *(status == EXIT_ANSWER_BAD ? &refusals->for_good : &refusals->for_now) += 1;
+    }
+    if (refusals->for_good + refusals->for_now < s->recipients->n)
+        return EXIT_FINE;
+    return refusals->for_now ? EXIT_TRY_LATER : EXIT_ANSWER_BAD;
+}
+
+static int say_envelope(struct dialogue *d, const struct submission *s, struct buf *command,
+                        struct refusals *refusals)
 {
     struct ehlo ehlo;
     int status = say_hello(d, s, command, &ehlo);
@@ -197,15 +190,14 @@ static int say_envelope(struct dialogue *d, const struct submission *s, struct b
         ok = buf_printf(command, " BODY=8BITMIME");
     if (ok && ehlo.smtputf8 && needs_utf8(s))
         ok = buf_printf(command, " SMTPUTF8");
+    if (ok && ehlo.dsn && s->dsn.ret)
+        ok = buf_printf(command, " RET=%s", s->dsn.ret);
+    if (ok && ehlo.dsn && s->dsn.envid)
+        ok = put_envid(s->dsn.envid, command);
     if (!ok || !buf_append(command, "\r\n", 2))
         return lost(d, "the sender's address is too long");
     status = ask(d, command, s->sender, 2);
-    for (size_t i = 0; status == EXIT_FINE && i < s->recipients->n; i++) {
-        if (!buf_printf(command, "RCPT TO:<%s>\r\n", s->recipients->items[i]))
-            return lost(d, "a recipient's address is too long");
-        status = ask(d, command, s->recipients->items[i], 2);
-    }
-    return status;
+    return status == EXIT_FINE ? say_recipients(d, s, command, &ehlo, refusals) : status;
 }
 
 static int say_message(struct dialogue *d, const struct submission *s, struct buf *out)
@@ -221,11 +213,11 @@ static int say_message(struct dialogue *d, const struct submission *s, struct bu
     dot_encoder_init(&encoder);
     while (sent && rest.len) {
         rest = slice_from(rest, dot_encode(&encoder, rest, out));
-        sent = send_all(d, buf_view(out)) == 0;
+        sent = link_send(d->fd, buf_view(out)) == 0;
         buf_clear(out);
     }
     if (sent)
-        (void)!send_all(d, slice_of(DOT_END));
+        (void)!link_send(d->fd, slice_of(DOT_END));
     status = read_reply(d, FINAL_SECONDS);
     return status != EXIT_FINE ? status : judge(d, "", 2);
 }
@@ -233,17 +225,24 @@ static int say_message(struct dialogue *d, const struct submission *s, struct bu
 int submission_send(const struct submission *s, struct err *err)
 {
     struct dialogue d = {.err = err};
+    struct refusals refusals = {0};
     struct buf out;
-    d.fd = connect_to_this_machine(err);
+    d.fd = link_open(err);
     if (d.fd < 0)
         return EXIT_TRY_LATER;
     buf_init(&out, CAP_CHUNK);
     reply_parser_init(&d.parser);
-    int status = say_envelope(&d, s, &out);
+    int status = say_envelope(&d, s, &out, &refusals);
     if (status == EXIT_FINE)
         status = say_message(&d, s, &out);
+    /* The others have it. A recipient that is refused for good would be refused again: a second try
+     * would only double the mail. */
+    if (status == EXIT_FINE && refusals.for_good)
+        status = EXIT_ANSWER_BAD;
+    else if (status == EXIT_FINE && refusals.for_now)
+        status = EXIT_TRY_LATER;
     /* its answer changes nothing */
-    (void)!send_all(&d, slice_of("QUIT\r\n"));
+    (void)!link_send(d.fd, slice_of("QUIT\r\n"));
     reply_parser_free(&d.parser);
     buf_free(&out);
     close(d.fd);

@@ -6,6 +6,17 @@
 
 #include "app/sendmail_addresses.h"
 
+/* What the server shall report to the sender (RFC 3461), each NULL where nobody asked. Passed on to
+ * a server that knows it. */
+struct delivery_notes {
+    /* "never", or some of "success", "failure", "delay". */
+    const char *notify;
+    /* "full" or "hdrs". */
+    const char *ret;
+    /* As the program gave it. */
+    const char *envid;
+};
+
 struct submission {
     /* "" is the null sender */
     const char *sender;
@@ -13,11 +24,14 @@ struct submission {
     /* canonical */
     struct slice message;
     const char *hostname;
+    struct delivery_notes dsn;
+    /* Is told of each refused recipient. */
+    void (*complain)(const char *words);
 };
 
 /* Returns an exit status (EXIT_FINE, EXIT_ANSWER_BAD, EXIT_TRY_LATER); unless fine, the words say
- * why. All recipients or none: when one is refused, nothing is sent, so that a program that tries
- * again doubles nothing. */
+ * why, or are empty where `complain` has heard it all. The recipients that the server takes get the
+ * message whatever it says to the others. */
 int submission_send(const struct submission *s, struct err *err);
 
 #endif
