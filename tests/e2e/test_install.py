@@ -1,6 +1,7 @@
 """make install into a folder: what lands where, what is kept, and whether the man pages, units and completion are sound."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -89,3 +90,21 @@ def test_units(root, tmp_path):
     level = re.search(r"Overall exposure level for smtp-detour.service: ([0-9.]+)", done.stdout)
     assert level, done.stdout
     assert float(level.group(1)) <= 1.5
+
+
+def commands_of(root):
+    service = (root / "lib/systemd/system/smtp-detour.service").read_text()
+    return dict(re.findall(r"(?m)^(Exec\w+)=(.*)$", service))
+
+
+def test_the_units_call_nothing_that_a_small_system_lacks(root):
+    programs = {shlex.split(command)[0] for command in commands_of(root).values()}
+    assert programs <= {"/usr/sbin/smtp-detour", "/bin/sh"}
+
+
+def test_the_reload_command_reloads(root, stage):
+    """As systemd runs it: "$$" is a dollar sign, MAINPID is in the environment. No program is found by a path."""
+    proxy = stage.proxy(stage.account([stage.upstream()]))
+    command = [word.replace("$$", "$") for word in shlex.split(commands_of(root)["ExecReload"])]
+    subprocess.run(command, check=True, env={"MAINPID": str(proxy.process.pid), "PATH": "/nonexistent"})
+    proxy.wait_for_log("configuration reread")
