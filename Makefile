@@ -8,16 +8,32 @@ SYSCONFDIR ?= /etc
 VERSION := 0.1.0
 
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
-HARDEN  ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+# Flags are asked for where this compiler, for this machine, takes them without a word: -Werror, for clang only warns of what it does
+# not know, and a C header, for the C library has its say about _FORTIFY_SOURCE.
+hash    := \#
+knows    = $(if $(shell echo '$(hash)include <string.h>' | $(CC) $(CFLAGS) -Werror $(1) -x c -c -o /dev/null - 2>&1 || echo no),,$(1))
+# The machines whose stack-clash protection Debian trusts: not 32-bit ARM.
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+# Until clang 16.
+OLD_CLANG := -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang
+ifeq ($(origin HARDEN),undefined)
+HARDEN  := -fPIE $(call knows,-fstack-protector-strong) \
+    $(or $(call knows,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),$(call knows,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)) \
+    $(if $(filter arm%,$(MACHINE)),,$(call knows,-fstack-clash-protection)) \
+    $(or $(call knows,-fcf-protection),$(call knows,-mbranch-protection=standard)) \
+    $(or $(call knows,-ftrivial-auto-var-init=zero),$(call knows,-ftrivial-auto-var-init=zero $(OLD_CLANG)))
+endif
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
+# The same source gives the same program, wherever it lies.
+ANYWHERE := $(call knows,-ffile-prefix-map='$(CURDIR)'=.)
 STD     := -std=c11 -D_POSIX_C_SOURCE=200809L
-ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
+ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
-ROOMS   := base wire mail smtp upstream spool relay admin app
+ROOMS   := base wire mail smtp upstream relay admin app
 IO_SHARED := stream tunnel password turn
-src      = $(wildcard proxy/$(1)/*.c)
-IO_SRC  := $(wildcard proxy/io/*.c)
+src      = $(sort $(wildcard proxy/$(1)/*.c))
+IO_SRC  := $(sort $(wildcard proxy/io/*.c))
 SHARED_SRC := $(wildcard $(IO_SHARED:%=proxy/io/%.c))
 WORLD_SRC := $(filter-out $(SHARED_SRC),$(IO_SRC))
 SIM_SRC := $(wildcard tests/sim/*.c)
@@ -25,13 +41,22 @@ obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
-PRODUCT_LIBS := $(foreach r,app admin relay spool upstream smtp mail config wire io world base,$(call lib,$(r)))
+# In the order of the layers, highest first, each archive once: the linker proves them.
+PRODUCT_LIBS := $(foreach r,app admin relay upstream smtp mail config wire io world base,$(call lib,$(r)))
+# The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
+# itself: those two alone need each other.
+in_order = $(if $(SIM_IN),$(SIM_IN) $(filter-out $(BELOW) $(IN_CIRCLE),$(1)) -Wl$(comma)--start-group $(IN_CIRCLE) -Wl$(comma)--end-group \
+    $(filter $(BELOW),$(1)),$(1))
+SIM_IN    = $(filter $(call lib,sim),$(1))
+IN_CIRCLE := $(foreach r,sim io,$(call lib,$(r)))
+BELOW    := $(foreach r,wire config base,$(call lib,$(r)))
+comma    := ,
 
 .PHONY: all
 all: $(BUILD)/smtp-detour
 
 $(BUILD)/smtp-detour: $(BUILD)/obj/proxy/main.o $(PRODUCT_LIBS)
-	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) $(LDFLAGS) -o $@ $< -Wl,--start-group $(PRODUCT_LIBS) -Wl,--end-group $(LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(PRODUCT_LIBS) $(LIBS)
 
 # Only io/ and app/ may reach beyond POSIX.
 $(BUILD)/obj/proxy/io/%.o $(BUILD)/obj/proxy/app/%.o: STD = -std=c11 -D_GNU_SOURCE
@@ -49,7 +74,7 @@ $(call lib,$(1)): $(call obj,$(2))
 	$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive,$(r),$(call src,$(r)))))
-$(eval $(call archive,config,$(wildcard config/*.c)))
+$(eval $(call archive,config,$(sort $(wildcard config/*.c))))
 $(eval $(call archive,io,$(SHARED_SRC)))
 $(eval $(call archive,world,$(WORLD_SRC)))
 $(eval $(call archive,sim,$(filter-out %_main.c,$(SIM_SRC))))
@@ -67,12 +92,12 @@ needs_mail     := mail config sim wire io base
 needs_relay    := relay upstream smtp mail config sim wire io base
 needs_sim      := $(needs_relay)
 needs_admin    := admin upstream smtp mail config wire io world base
-needs_app      := app admin relay spool upstream smtp mail config wire io world base
+needs_app      := app admin relay upstream smtp mail config wire io world base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(SAN) $$(HARDEN_LD) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -lcmocka $$(LIBS)
+	$$(CC) $$(CFLAGS) $$(SAN) $$(HARDEN_LD) -o $$@ $$< $$(call in_order,$$(filter %.a,$$^)) -lcmocka $$(LIBS)
 endef
 $(foreach u,$(notdir $(UNIT)),$(eval $(call unit,$(u))))
 
@@ -83,7 +108,7 @@ unit: $(UNIT)
 
 # The simulator: the product's rooms over a virtual world.
 $(BUILD)/detour-sim: $(BUILD)/obj/tests/sim/sim_main.o $(foreach r,$(needs_sim),$(call lib,$(r)))
-	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< $(call in_order,$(filter %.a,$^)) $(LIBS)
 sim: $(BUILD)/detour-sim
 
 # The benchmark's own tools, small programs of a few files each.
@@ -173,7 +198,7 @@ fuzz:
 
 MANPAGES := $(BUILD)/man/smtp-detour.8 $(BUILD)/man/proxy.ini.5
 $(BUILD)/manpages: $(BUILD)/obj/contrib/man/manpages.o $(PRODUCT_LIBS)
-	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) $(LDFLAGS) -o $@ $< -Wl,--start-group $(PRODUCT_LIBS) -Wl,--end-group $(LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(PRODUCT_LIBS) $(LIBS)
 $(BUILD)/man/%: $(BUILD)/manpages
 	@mkdir -p $(@D)
 	$(BUILD)/manpages $* >$@.new && mv $@.new $@
