@@ -51,7 +51,7 @@ static bool put_canonical(struct canonical *c, struct slice in)
 
 static int read_all(int fd, struct canonical *c, struct err *err)
 {
-    char piece[65536];
+    UNINITIALIZED char piece[65536];
     while (!c->over) {
         ssize_t n = read(fd, piece, sizeof piece);
         if (n < 0 && errno == EINTR)

@@ -234,7 +234,7 @@ static int flush(struct stream *s)
  * lot comes they are read into it. */
 static ssize_t read_some(struct stream *s, size_t room, struct err *err)
 {
-    char chunk[READ_SIZE];
+    UNINITIALIZED char chunk[READ_SIZE];
     size_t got;
     char *to = s->plenty && room == sizeof chunk ? buf_space(&s->in, room, &got) : chunk;
     ssize_t n = s->transport->ops->read(s->transport, to, room, err);
