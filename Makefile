@@ -62,6 +62,7 @@ $(BUILD)/smtp-detour: $(BUILD)/obj/proxy/main.o $(PRODUCT_LIBS)
 $(BUILD)/obj/proxy/io/%.o $(BUILD)/obj/proxy/app/%.o: STD = -std=c11 -D_GNU_SOURCE
 $(BUILD)/obj/tests/%.o: STD = -std=c11 -D_GNU_SOURCE
 $(BUILD)/obj/tests/%.o: ALL_CFLAGS += -Itests
+$(BUILD)/obj/tests/fuzz/%.o: ALL_CFLAGS += -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -110,6 +111,14 @@ unit: $(UNIT)
 $(BUILD)/detour-sim: $(BUILD)/obj/tests/sim/sim_main.o $(foreach r,$(needs_sim),$(call lib,$(r)))
 	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< $(call in_order,$(filter %.a,$^)) $(LIBS)
 sim: $(BUILD)/detour-sim
+
+# Fuzz targets: tests/fuzz/ROOM_WHAT_fuzz.c, linked as unit tests are. tests/fuzz/run says with which compiler. WHAT.linked: which objects went in.
+define fuzz_target
+$(BUILD)/fuzz/$(1): $(BUILD)/obj/tests/fuzz/$(1)_fuzz.o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(SAN) -fsanitize=fuzzer -Wl,-t,-t -o $$@ $$< $$(call in_order,$$(filter %.a,$$^)) $$(LIBS) >$$@.linked
+endef
+$(foreach f,$(notdir $(wildcard tests/fuzz/*_fuzz.c)),$(eval $(call fuzz_target,$(f:_fuzz.c=))))
 
 # The benchmark's own tools, small programs of a few files each.
 BENCH := load sink delay hold
