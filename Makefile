@@ -139,7 +139,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 
 # ---- the targets people type ----
 
-.PHONY: systemd help deps bench bench-quick demo check e2e sim layers lint format format-check asan fuzz install dist deb clean
+.PHONY: systemd help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -151,7 +151,7 @@ help:
 ## make unit       unit tests and text dialogs        make e2e       end-to-end tests (PYTEST_ARGS=...)
 ## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
 ## make bench      install the peers, measure them and smtp-detour side by side, under 10 minutes (bench-quick: one)
-## make asan       unit tests and histories under the sanitizers
+## make asan       unit tests and histories under the sanitizers     make tsan    what has threads under ThreadSanitizer
 ## make systemd    the package and its units under a real systemd in a container (root, debootstrap, systemd-container)
 ## make layers     which folder may include which     make lint      static checks     make format    the committed style
 ## make clean
@@ -198,6 +198,17 @@ SANITIZED = BUILD=$(BUILD)/asan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-
 asan:
 	@$(MAKE) -s $(SANITIZED) WERROR=-Werror all unit
 	@$(MAKE) -s $(SANITIZED) WERROR=-Werror sim && $(BUILD)/asan/detour-sim --seeds 1..$(or $(SIM_SEEDS),2000)
+
+# Everything that has threads: helpers, the page's server, what a reload reads beside the loop.
+THREADED = BUILD=$(BUILD)/tsan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=thread'
+TSAN_UNIT = $(filter $(BUILD)/unit/io_% $(BUILD)/unit/admin_% $(BUILD)/unit/app_%,$(UNIT))
+TSAN_E2E ?= test_reload_drain.py test_admin.py test_front_tls_auth.py test_secrets.py test_life.py
+tsan:
+	@$(MAKE) -s $(THREADED) WERROR=-Werror all tsan-unit
+	@TSAN_OPTIONS='halt_on_error=1 exitcode=66' SMTP_DETOUR=$(BUILD)/tsan/smtp-detour \
+	    $(PYTHON) -m pytest -c tests/e2e/pytest.ini $(TSAN_E2E:%=tests/e2e/%) $(PYTEST_ARGS)
+tsan-unit: $(TSAN_UNIT)
+	@TSAN_OPTIONS='halt_on_error=1 exitcode=66' tests/unit/run $(TSAN_UNIT)
 
 FUZZ_SECONDS ?= 60
 fuzz:
