@@ -139,7 +139,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 
 # ---- the targets people type ----
 
-.PHONY: systemd help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install dist deb clean
+.PHONY: systemd tidy help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -188,7 +188,18 @@ format-check:
 systemd: deb
 	tests/systemd/check
 
+# One stamp for each file that clang-tidy has passed (.clang-tidy says what it asks).
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard proxy/*.c proxy/*/*.c config/*.c))
+$(BUILD)/tidy/%.ok: %.c .clang-tidy $(wildcard proxy/*/*.h config/*.h)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(STD) -Iproxy -I. -DVERSION='""' >$@.said 2>&1 || { cat $@.said; exit 1; }
+	@touch $@
+$(BUILD)/tidy/proxy/io/%.ok $(BUILD)/tidy/proxy/app/%.ok: STD = -std=c11 -D_GNU_SOURCE
+tidy: $(TIDY)
+
 lint: format-check
+	@tests/sizes
+	@$(MAKE) -s -j2 tidy
 	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
 	@$(MAKE) -s BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=nullPointerRedundantCheck --suppress=internalAstError \
