@@ -31,25 +31,28 @@ ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(SAN) -Ip
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
 ROOMS   := base wire mail smtp upstream relay admin app
-IO_SHARED := stream tunnel password turn
+# The end of a turn lies below both worlds.
+IO_SHARED := stream tunnel password
+IO_BELOW := turn
 src      = $(sort $(wildcard proxy/$(1)/*.c))
 IO_SRC  := $(sort $(wildcard proxy/io/*.c))
 SHARED_SRC := $(wildcard $(IO_SHARED:%=proxy/io/%.c))
-WORLD_SRC := $(filter-out $(SHARED_SRC),$(IO_SRC))
+BELOW_SRC := $(wildcard $(IO_BELOW:%=proxy/io/%.c))
+WORLD_SRC := $(filter-out $(SHARED_SRC) $(BELOW_SRC),$(IO_SRC))
 SIM_SRC := $(wildcard tests/sim/*.c)
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
-PRODUCT_LIBS := $(foreach r,app admin relay upstream smtp mail config wire io world base,$(call lib,$(r)))
+PRODUCT_LIBS := $(foreach r,app admin relay upstream smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
 # itself: those two alone need each other.
 in_order = $(if $(SIM_IN),$(SIM_IN) $(filter-out $(BELOW) $(IN_CIRCLE),$(1)) -Wl$(comma)--start-group $(IN_CIRCLE) -Wl$(comma)--end-group \
     $(filter $(BELOW),$(1)),$(1))
 SIM_IN    = $(filter $(call lib,sim),$(1))
 IN_CIRCLE := $(foreach r,sim io,$(call lib,$(r)))
-BELOW    := $(foreach r,wire config base,$(call lib,$(r)))
+BELOW    := $(foreach r,wire config turn base,$(call lib,$(r)))
 comma    := ,
 
 .PHONY: all
@@ -78,6 +81,7 @@ $(foreach r,$(ROOMS),$(eval $(call archive,$(r),$(call src,$(r)))))
 $(eval $(call archive,config,$(sort $(wildcard config/*.c))))
 $(eval $(call archive,io,$(SHARED_SRC)))
 $(eval $(call archive,world,$(WORLD_SRC)))
+$(eval $(call archive,turn,$(BELOW_SRC)))
 $(eval $(call archive,sim,$(filter-out %_main.c,$(SIM_SRC))))
 
 # Unit tests: tests/unit/ROOM_WHAT_test.c links the rooms that ROOM may use. smtp, upstream and relay run in the simulated world.
@@ -86,14 +90,14 @@ UNIT     := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 needs_base     := base
 needs_wire     := wire base
 needs_config   := config base
-needs_io       := io world base
-needs_smtp     := smtp sim wire io base
-needs_upstream := upstream smtp config sim wire io base
-needs_mail     := mail config sim wire io base
-needs_relay    := relay upstream smtp mail config sim wire io base
+needs_io       := io world turn base
+needs_smtp     := smtp sim wire io turn base
+needs_upstream := upstream smtp config sim wire io turn base
+needs_mail     := mail config sim wire io turn base
+needs_relay    := relay upstream smtp mail config sim wire io turn base
 needs_sim      := $(needs_relay)
-needs_admin    := admin upstream smtp mail config wire io world base
-needs_app      := app admin relay upstream smtp mail config wire io world base
+needs_admin    := admin upstream smtp mail config wire io world turn base
+needs_app      := app admin relay upstream smtp mail config wire io world turn base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))

@@ -60,18 +60,18 @@ static bool make_challenge(struct slice line, struct slice nonce, struct buf *ou
     return ok;
 }
 
-static void check_response(enum sasl_mechanism m, struct slice response)
+static void check_response(enum mechanism m, struct slice response)
 {
     struct buf raw;
     buf_init(&raw, CAP_AUTH_LINE);
     CHECK(response.len <= CAP_AUTH_LINE && base64_decode(response, &raw));
-    if (m == SASL_CRAM_MD5 || m == SASL_SCRAM_SHA_256)
+    if (m == MECHANISM_CRAM_MD5 || m == MECHANISM_SCRAM_SHA_256)
         CHECK(!holds(buf_view(&raw), password_text));
     buf_free(&raw);
 }
 
 /* false: the exchange is over. */
-static bool take_step(struct sasl *s, enum sasl_mechanism m, struct slice challenge,
+static bool take_step(struct sasl *s, enum mechanism m, struct slice challenge,
                       struct buf *nonce)
 {
     struct buf response;
@@ -85,7 +85,7 @@ static bool take_step(struct sasl *s, enum sasl_mechanism m, struct slice challe
         CHECK(err.words[0] && (err.kind == ERR_PROTOCOL || err.kind == ERR_LIMIT));
         CHECK(!holds(slice_of(err.words), password_text));
     }
-    CHECK(m != SASL_SCRAM_SHA_256 || !sasl_is_satisfied(s));
+    CHECK(m != MECHANISM_SCRAM_SHA_256 || !sasl_is_satisfied(s));
     buf_free(&response);
     return rc == 0;
 }
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
-    enum sasl_mechanism m = (enum sasl_mechanism)(data[0] % SASL_COUNT);
+    enum mechanism m = (enum mechanism)(data[0] % MECHANISM_COUNT);
     struct secret *password = secret_new(slice_of(password_text));
     struct err err = {0};
     struct sasl *s = sasl_new(m, "user", password, &err);

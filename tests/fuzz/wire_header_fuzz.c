@@ -13,10 +13,12 @@ static bool is_name(struct slice s)
     return s.len > 0;
 }
 
-/* "From me Thu Jan 1 ...": not "From : me", which is a field of the old syntax, and not "From"
- * alone. */
+/* "From me Thu Jan 1 ...", quoted as ">From" or not: not "From : me", which is a field of the old
+ * syntax, and not "From" alone. */
 static bool is_mbox_line(struct slice line)
 {
+    if (line.len && line.data[0] == '>')
+        line = slice_from(line, 1);
     struct slice rest = slice_from(line, 4);
     if (!slice_is(slice_head(line, 4), "From") || !rest.len ||
         (rest.data[0] != ' ' && rest.data[0] != '\t'))
