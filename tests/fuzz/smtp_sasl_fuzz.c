@@ -71,8 +71,7 @@ static void check_response(enum mechanism m, struct slice response)
 }
 
 /* false: the exchange is over. */
-static bool take_step(struct sasl *s, enum mechanism m, struct slice challenge,
-                      struct buf *nonce)
+static bool take_step(struct sasl *s, enum mechanism m, struct slice challenge, struct buf *nonce)
 {
     struct buf response;
     struct err err = {0};
