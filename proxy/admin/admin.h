@@ -1,4 +1,4 @@
-/* The admin address (PRODUCT [admin], 8): status page, /status.json, /metrics, /livez, /readyz,
+/* The admin address (PROMISES 8): status page, /status.json, /metrics, /livez, /readyz,
  * /acceptz. Counts always, so that a reload that turns it on has something to show; listens and
  * proves accounts only where the configuration has an address.
  *

@@ -1,4 +1,4 @@
-/* /status.json (PRODUCT 8):
+/* /status.json (PROMISES 8):
  * {"accounts":[{"name","host","works","ports":[{"port","mode","address","finding","words","ms"}]}],
  * …}. */
 #ifndef ADMIN_STATUS_H

@@ -1,5 +1,5 @@
 /* The program called by the names `sendmail`, `mailq` and `newaliases`, as cron, PHP's mail(),
- * mailx and package scripts call it (PRODUCT 2). Reads no configuration and needs no secret. */
+ * mailx and package scripts call it (PROMISES 2). Reads no configuration and needs no secret. */
 #ifndef APP_SENDMAIL_H
 #define APP_SENDMAIL_H
 

@@ -1,4 +1,4 @@
-/* Exit statuses (PRODUCT 2; the numbers of sysexits.h). */
+/* Exit statuses (PROMISES 2; the numbers of sysexits.h). */
 #ifndef APP_STATUS_H
 #define APP_STATUS_H
 

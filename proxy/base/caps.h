@@ -33,7 +33,7 @@
 #define CAP_PENDING_COMMANDS 256
 /* octets of one mail address, brackets not counted */
 #define CAP_ADDRESS 1024
-/* the replay copy of one message (PRODUCT 6) */
+/* the replay copy of one message (PROMISES 6) */
 #define CAP_REPLAY (1024 * 1024)
 /* all replay copies together */
 #define CAP_REPLAY_TOTAL (64ul * 1024 * 1024)
@@ -54,7 +54,7 @@
 #define CAP_RATE_ADDRESSES 4096
 /* addresses that a name of `destinations` has had lately */
 #define CAP_NAME_ADDRESSES 32
-/* addresses of one name that a race tries (PRODUCT 5) */
+/* addresses of one name that a race tries (PROMISES 5) */
 #define CAP_DNS_ADDRESSES 8
 #define CAP_HELPER_THREADS 4
 /* Programs (password_command) that run at once, each with a thread; further ones wait for these,

@@ -88,7 +88,7 @@ size_t stream_room(const struct stream *s);
 
 /* Positions count bytes since the stream was made, TLS or not. stream_position: where the next
  * queued byte will stand. stream_handed: everything before this may have left (handed to the socket
- * or to TLS, also when TLS said "not now"). A byte at position p is *sent* (PRODUCT 6) when
+ * or to TLS, also when TLS said "not now"). A byte at position p is *sent* (PROMISES 6) when
  * stream_handed > p. */
 uint64_t stream_position(const struct stream *s);
 uint64_t stream_handed(const struct stream *s);

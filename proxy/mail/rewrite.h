@@ -1,4 +1,4 @@
-/* What an account makes of the header of a message (PRODUCT 3: fix_headers, header_from, received;
+/* What an account makes of the header of a message (PROMISES 3: fix_headers, header_from, received;
  * RFC 6409 8), in one pass while it streams by, in bounded memory. Pure: octets in, octets out; the
  * lines that may be added are written beforehand (rewrite_lines.h).
  *

@@ -1,4 +1,4 @@
-/* The addresses that the upstream hears, made of those that the client said (PRODUCT 3:
+/* The addresses that the upstream hears, made of those that the client said (PROMISES 3:
  * envelope_from, qualify, aliases). Values in, text out. Routing knows nothing of this: its
  * patterns see what the client said. */
 #ifndef MAIL_REWRITE_ENVELOPE_H

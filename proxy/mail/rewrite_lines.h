@@ -1,4 +1,4 @@
-/* The lines that rewriting may add to one message, written out (PRODUCT 3: fix_headers,
+/* The lines that rewriting may add to one message, written out (PROMISES 3: fix_headers,
  * header_from, received). Values in, text out. */
 #ifndef MAIL_REWRITE_LINES_H
 #define MAIL_REWRITE_LINES_H

@@ -1,4 +1,4 @@
-/* Which account takes a message: the first in the file whose given patterns all match (PRODUCT 3,
+/* Which account takes a message: the first in the file whose given patterns all match (PROMISES 3,
  * senders, clients, users, destinations). Pure: config and addresses in, an index out. */
 #ifndef MAIL_ROUTE_H
 #define MAIL_ROUTE_H

@@ -5,7 +5,7 @@
 #include "mail/rewrite_lines.h"
 #include "relay/relay_private.h"
 
-/* PRODUCT 7; RFC 5321 6.3 */
+/* PROMISES 7; RFC 5321 6.3 */
 enum { RECEIVED_MAX = 50 };
 
 static bool is_all_here(const struct transaction *t)

@@ -1,5 +1,5 @@
 /* MAIL and RCPT upstream, and what each recipient is told: the upstream's own code and text
- * (PRODUCT 6). */
+ * (PROMISES 6). */
 #include "mail/rewrite_lines.h"
 #include "relay/relay_private.h"
 #include "upstream/finding.h"

@@ -1,4 +1,4 @@
-/* ALL failure policy, and all replies that the relay makes itself (PRODUCT 7): what went wrong at
+/* ALL failure policy, and all replies that the relay makes itself (PROMISES 7): what went wrong at
  * which stage -> the reply, whether a fresh session is tried, whether from another port. Values in,
  * values out: nothing here touches a session. */
 #ifndef RELAY_FAILURE_H
@@ -28,7 +28,7 @@ enum own {
     OWN_NO_UTF8,
     OWN_BAD_RECIPIENT,
     OWN_RECIPIENT_UTF8,
-    /* no session: the first rows of PRODUCT 7 */
+    /* no session: the first rows of PROMISES 7 */
     OWN_CREDENTIALS,
     OWN_AUTH_TEMPORARY,
     OWN_TLS,
@@ -85,7 +85,7 @@ enum loss_stage {
     STAGE_GO_AHEAD,
     /* the body is on its way, its end not *sent* */
     STAGE_BODY,
-    /* PRODUCT 6 *sent*: the upstream may have the message */
+    /* PROMISES 6 *sent*: the upstream may have the message */
     STAGE_SENT,
     STAGE_COUNT
 };

@@ -1,4 +1,4 @@
-/* Another account for a message whose own does not work (PRODUCT `fallback`): followed once, and
+/* Another account for a message whose own does not work (proxy.ini `fallback`): followed once, and
  * only while the client was promised nothing. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The recipients of one message: what the client was told about each, and what the session at hand
  * was asked and has answered. A session that replaces a lost one is asked again for those that were
- * accepted; its answers are compared with what was told (PRODUCT 6, replay). */
+ * accepted; its answers are compared with what was told (PROMISES 6, replay). */
 #ifndef RELAY_RECIPIENTS_H
 #define RELAY_RECIPIENTS_H
 

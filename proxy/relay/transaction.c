@@ -400,7 +400,7 @@ void transaction_client_gone(struct transaction *t, const char *why)
                   log_str("why", why));
         break;
     case FRONT_END:
-        /* PRODUCT 6: the upstream's answer is awaited and logged */
+        /* PROMISES 6: the upstream's answer is awaited and logged */
         t->front = FRONT_GONE;
         detach_session(t);
         return;

@@ -46,7 +46,7 @@ struct smtp_client_settings {
     /* for TLS resumption; NULL: none */
     const char *resume_key;
     usec reply_timeout, final_timeout;
-    /* on a pooled session (PRODUCT reply_timeout): 0 = reply_timeout */
+    /* on a pooled session (proxy.ini reply_timeout): 0 = reply_timeout */
     usec first_reply_timeout;
 };
 
@@ -105,7 +105,7 @@ struct smtp_client_failure {
     const struct reply *reply;
     /* the peer ever sent any byte */
     bool saw_bytes;
-    /* PRODUCT 6 *sent*: any byte of the final CRLF.CRLF, or the last byte of the LAST chunk, was
+    /* PROMISES 6 *sent*: any byte of the final CRLF.CRLF, or the last byte of the LAST chunk, was
      * handed over */
     bool end_of_data_sent;
     /* bytes came that no command had asked for: whatever the owner asked since was never sent */
@@ -166,7 +166,7 @@ void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_event
 /* the owner's copy moved */
 void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings);
 
-/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as PRODUCT auth; 504 tries the next
+/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as proxy.ini auth; 504 tries the next
  * one on this session. SCRAM derives its key on a helper thread. */
 void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential *credential);
 /* an AUTH command was sent on this session */
@@ -205,7 +205,7 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail
 void smtp_client_rcpt(struct smtp_client *c, struct slice to, struct slice notify,
                       struct slice orcpt);
 
-/* what is known of BDAT at this port (PRODUCT 6 DATA) */
+/* what is known of BDAT at this port (PROMISES 6 DATA) */
 enum smtp_client_chunking {
     /* announced, never tried: an empty first chunk goes ahead and its reply is
                         * awaited */

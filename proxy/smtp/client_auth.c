@@ -51,7 +51,7 @@ void smtp_client_forget_login(struct smtp_client *c)
     *l = (struct smtp_client_login){0};
 }
 
-/* PRODUCT: no credential over a connection that isn't TLS with a verified name, unless the
+/* PROMISES 1: no credential over a connection that isn't TLS with a verified name, unless the
  * configuration says so in as many words. */
 static bool has_earned_it(const struct smtp_client *c)
 {

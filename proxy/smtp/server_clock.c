@@ -6,7 +6,7 @@
 
 #include "smtp/server_private.h"
 
-/* PRODUCT [listen] timeout: a body slower than this over a minute counts as silence. A window in
+/* proxy.ini [listen] timeout: a body slower than this over a minute counts as silence. A window in
  * which nothing came at all is left to the plain timeout. */
 #define WINDOW (60 * USEC_PER_SEC)
 enum { OCTETS_PER_WINDOW = 60 * 500 };

@@ -10,7 +10,7 @@
 /* How long a client may take to read our last words. */
 #define FINISH_PATIENCE (10 * USEC_PER_SEC)
 
-/* PRODUCT 7. The command that reaches a limit still gets its own answer, then the 421 follows
+/* PROMISES 7. The command that reaches a limit still gets its own answer, then the 421 follows
  * unasked, as with Postfix. */
 enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
 

@@ -258,7 +258,7 @@ static void on_ready(void *ctx)
     a->events->ready(a->ctx);
 }
 
-/* Said before or at the login, and not about it (PRODUCT 6). STARTTLS has a 454 of its own. */
+/* Said before or at the login, and not about it (PROMISES 6). STARTTLS has a 454 of its own. */
 static void note_full(struct attempt *a, const struct smtp_client_failure *failure)
 {
     bool there = failure->stage == SMTP_CLIENT_GREETING || failure->stage == SMTP_CLIENT_EHLO ||

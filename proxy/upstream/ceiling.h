@@ -1,4 +1,4 @@
-/* How many sessions a provider lets an account have, as far as its refusals show (PRODUCT 6): a
+/* How many sessions a provider lets an account have, as far as its refusals show (PROMISES 6): a
  * 421, 432 or 454 while other sessions of the account are authenticated speaks of us. Nobody is
  * told the number, so it is learnt: no more than there were are dialled until a wait has passed,
  * then one more is tried; each refusal doubles the wait. Values in, values out. */

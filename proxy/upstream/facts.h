@@ -16,7 +16,7 @@ struct account_facts {
 
 enum standing { STANDING_UNKNOWN, STANDING_WORKS, STANDING_NO_PORT, STANDING_AUTH_REFUSED };
 
-/* Why there is no session (PRODUCT 7's first rows, in their order). */
+/* Why there is no session (PROMISES 7's first rows, in their order). */
 enum refusal {
     /* the login was refused, or revoked later: 451 4.3.5 */
     REFUSAL_CREDENTIALS,

@@ -1,4 +1,4 @@
-/* What a port turned out to be (PRODUCT 5): a name for programs, a sentence for people. */
+/* What a port turned out to be (PROMISES 5): a name for programs, a sentence for people. */
 #ifndef UPSTREAM_FINDING_H
 #define UPSTREAM_FINDING_H
 
@@ -39,13 +39,13 @@ enum finding finding_of_auth_code(int code);
 /* Whether a reply to another command than AUTH says that our login is worth nothing: the account
  * rests, and no client hears it. The one place that decides this. */
 bool reply_revokes_login(const struct reply *reply);
-/* counts for PRODUCT 7, row 451 4.7.5 */
+/* counts for PROMISES 7, row 451 4.7.5 */
 bool finding_is_tls(enum finding f);
 
 /* What the findings of a kind have in common, for who does not care which it is. */
 enum finding_kind {
     FINDING_KIND_OTHER,
-    /* counts for PRODUCT 7, row 451 4.7.5 */
+    /* counts for PROMISES 7, row 451 4.7.5 */
     FINDING_KIND_TLS,
     /* Something on the way swallows the port: doctor says so before it says what works. */
     FINDING_KIND_NETWORK,
@@ -100,7 +100,7 @@ struct port_report {
     usec proven;
     /* wall clock of the last change of finding; 0: never tried */
     int64_t since_ms;
-    /* the peer ever sent any byte (PRODUCT 7, row 451 4.7.5) */
+    /* the peer ever sent any byte (PROMISES 7, row 451 4.7.5) */
     bool saw_bytes;
     /* a sentence an admin can act on, without secrets, one line */
     char words[400];

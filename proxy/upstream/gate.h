@@ -1,4 +1,4 @@
-/* The AUTH gate of an account (PRODUCT 5: AUTH is never raced). While the credentials are unproven,
+/* The AUTH gate of an account (PROMISES 5: AUTH is never raced). While the credentials are unproven,
  * one attempt at a time may send AUTH; the others wait in the order of their ports, then in that in
  * which they came; but after an AUTH that proved nothing those of another port go first: a port
  * that is silent at one address is likely to be so at the next. Once proven, everybody passes. */

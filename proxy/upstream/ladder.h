@@ -1,4 +1,4 @@
-/* The ladder of one account (PRODUCT 5): which port works, what the others turned out to be, and
+/* The ladder of one account (PROMISES 5): which port works, what the others turned out to be, and
  * who dials when. The pool says how many sessions it wants; the ladder delivers sessions, or says
  * why there are none.
  *

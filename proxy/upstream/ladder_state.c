@@ -9,7 +9,7 @@
 #include "upstream/credential.h"
 #include "upstream/ladder_private.h"
 
-/* PRODUCT 5: so that an outage does not cost every message the full wait */
+/* PROMISES 5: so that an outage does not cost every message the full wait */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 /* What came at once may be a restart, which is over in a moment: one more race is run before
  * anybody is told. */

@@ -23,7 +23,7 @@ struct lease_wish {
     /* NULL: the account's own user. */
     const char *identity;
     /* A port number, 0 none: a session on another port is wanted if there is one that works
-     * (PRODUCT 6: replacement of a session that never completed a transaction). */
+     * (PROMISES 6: replacement of a session that never completed a transaction). */
     uint16_t avoid;
     /* A session was granted before and was lost: this one need not wait behind those who came
      * later. */

@@ -1,4 +1,4 @@
-/* The race (PRODUCT 5): a list of ports tried in order, each with the addresses of the name, as
+/* The race (PROMISES 5): a list of ports tried in order, each with the addresses of the name, as
  * attempts plus delays. Addresses of a port start 250 ms apart (at once when all before failed);
  * the next port starts when every attempt on the one before failed, or none of them took a step for
  * port_patience. They go on side by side; the first authenticated session wins. */

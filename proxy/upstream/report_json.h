@@ -1,4 +1,4 @@
-/* The reports of ports as JSON, for `doctor --json` and /status.json (PRODUCT 8):
+/* The reports of ports as JSON, for `doctor --json` and /status.json (PROMISES 8):
  * {"port","mode","address","finding","words","ms"}. */
 #ifndef UPSTREAM_REPORT_JSON_H
 #define UPSTREAM_REPORT_JSON_H

@@ -1,4 +1,4 @@
-/* Whose turn it is when sessions are short (PRODUCT 6): no client takes an account from the others,
+/* Whose turn it is when sessions are short (PROMISES 6): no client takes an account from the others,
  * by pausing or by its number. */
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * CRCRLF.CRLF does, CRLF.CRCRLF does not. A dot is removed after CRLF only. Then bare LF and bare
  * CR become CRLF; a run of CRs before LF, however long, is one line end (of a run before anything
  * else CAP_CR_RUN are kept). What comes out is canonical text: every line ends in CRLF, no bare CR
- * or LF; NUL and 8-bit pass. In `lf` mode (PRODUCT line_endings = lf) a message whose first line
+ * or LF; NUL and 8-bit pass. In `lf` mode (proxy.ini line_endings = lf) a message whose first line
  * ended in a bare LF may also end with LF.LF; then dots are removed after LF too. Encoding:
  * canonical text in, stuffed text out. */
 #ifndef WIRE_DOT_H

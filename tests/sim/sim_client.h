@@ -131,7 +131,7 @@ bool sim_client_was_cut_off(const struct sim_client *c);
 /* out of patience */
 bool sim_client_gave_up(const struct sim_client *c);
 
-/* What RFC 5321 and PRODUCT 6 make of octets that a client sent: canonical text. lf: the client's
+/* What RFC 5321 and PROMISES 6 make of octets that a client sent: canonical text. lf: the client's
  * line end is LF. Gives; *len_r octets. */
 char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r);
 

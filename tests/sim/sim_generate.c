@@ -9,7 +9,7 @@ static const char host[] = "mail.example.com";
 static const char user[] = "me@example.com";
 static const char password[] = "open-Sesame#42,please";
 
-/* What a network, or a server, makes of a port: the findings of PRODUCT 5, each in its natural
+/* What a network, or a server, makes of a port: the findings of PROMISES 5, each in its natural
  * form. */
 enum profile {
     GOOD,

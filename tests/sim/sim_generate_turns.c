@@ -212,7 +212,7 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
 
 static void some_pest(struct sim_plan *plan, struct sim_rng *rng)
 {
-    /* Each many times what it takes to reach the limits of PRODUCT 7 and every cap; more would only
+    /* Each many times what it takes to reach the limits of PROMISES 7 and every cap; more would only
      * cost other histories their time. */
     static const struct {
         const char *text;

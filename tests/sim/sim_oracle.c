@@ -1,4 +1,4 @@
-/* The oracle: what must hold after any history. Each check names the promise (PRODUCT 1 and 6) that
+/* The oracle: what must hold after any history. Each check names the promise (PROMISES 1 and 6) that
  * it stands for. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -127,7 +127,7 @@ static bool answer_was_lost(const struct sim_plan *plan, usec when)
     return false;
 }
 
-/* PRODUCT 5: refused credentials are not tried again before retry_auth. Sessions that were under
+/* PROMISES 5: refused credentials are not tried again before retry_auth. Sessions that were under
  * way at that moment may still end. */
 static void check_refused_logins(const struct sim_play *play, struct sim_verdict *v)
 {

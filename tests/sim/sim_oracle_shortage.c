@@ -1,4 +1,4 @@
-/* What must hold when sessions are short (PRODUCT 6): nobody who does not pause waits for those who
+/* What must hold when sessions are short (PROMISES 6): nobody who does not pause waits for those who
  * do, and a provider that lets in only so many is no outage. */
 #include <string.h>
 

@@ -391,7 +391,7 @@ static void a_client_that_leaves_after_its_dot_changes_nothing(void **state)
     strike(&s);
 }
 
-/* PRODUCT 6: a session never holds more than 64 KiB per direction beyond the replay copy. */
+/* PROMISES 6: a session never holds more than 64 KiB per direction beyond the replay copy. */
 static void a_link_that_takes_nothing_holds_the_client_back(void **state)
 {
     (void)state;

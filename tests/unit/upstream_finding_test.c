@@ -389,7 +389,7 @@ static void every_finding_has_a_name_and_a_sentence(void **state)
     }
 }
 
-/* PRODUCT 5: 535, 534, 530, 538 and 550 5.7.30 at any command, and at AUTH every other 5xx but
+/* PROMISES 5: 535, 534, 530, 538 and 550 5.7.30 at any command, and at AUTH every other 5xx but
  * those about the mechanism. */
 static void one_rule_says_what_revokes_the_login(void **state)
 {

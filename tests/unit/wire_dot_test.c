@@ -1,4 +1,4 @@
-/* End of data, dots, bare newlines: PRODUCT's rule by example, and every short input against a
+/* End of data, dots, bare newlines: the rule of PROMISES 6 by example, and every short input against a
  * plain second implementation. */
 #include <setjmp.h>
 #include <stdarg.h>
