@@ -152,8 +152,11 @@ struct upstream_config {
     int tls_min;
     /* or NULL */
     char *username;
-    /* from password or password_file; NULL: none */
+    /* From password or password_file; NULL: none, or the account has taken it
+     * (config_forget_passwords). */
     struct secret *password;
+    /* A reload could not read password_file any more: the account keeps what it has. */
+    bool password_kept;
     /* as written: a path or "credential:NAME"; or NULL */
     char *password_file;
     /* the program and its arguments; n 0: none */
@@ -248,6 +251,9 @@ struct config *config_load(const char *file, struct config_report *report);
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report);
 struct config *config_ref(struct config *c);
+/* Wipes the passwords of all accounts, which live on in their credentials alone: a configuration is
+ * held for as long as anything of it is, and a rotated password must not be. */
+void config_forget_passwords(struct config *c);
 /* wipes the secrets with the last reference */
 void config_unref(struct config **c);
 /* Whether both have the same in every key that sessions are made with (the column `connection` of

@@ -87,8 +87,10 @@ static const struct key keys[] = {
      .sample = "me@gmail.com", .starter = true, .help = "Name to log in with; none: no AUTH."},
     {UPSTREAM("password_file", password_file), .type = &type_secret_file,
      .sample = "/etc/smtp-detour/password", .starter = true,
-     .help = "File whose first line is the password, or credential:NAME for a systemd credential. "
-             "It must not be readable by everyone."},
+     .help =
+         "File whose first line is the password, or credential:NAME for a systemd credential. It "
+         "must not be readable by everyone. "
+         "It is read again after a refusal and on reload: a corrected password counts at once."},
     {UPSTREAM("password", password), .type = &type_secret, .sample = "SECRET",
      .help = "The password itself, instead of password_file; then this file must not be readable "
              "by everyone (chmod 640)."},

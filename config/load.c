@@ -222,6 +222,12 @@ struct config *config_ref(struct config *c)
     return c;
 }
 
+void config_forget_passwords(struct config *c)
+{
+    for (size_t i = 0; i < c->nupstreams; i++)
+        secret_free(&c->upstreams[i].password);
+}
+
 static void listen_clear(struct listen_config *l)
 {
     keys_clear(SECTION_LISTEN, l);

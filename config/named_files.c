@@ -10,9 +10,8 @@
 #include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "config/secret_file.h"
-
-#define CREDENTIAL "credential:"
+#include "base/secret_file.h"
+#include "config/named_file.h"
 
 /* before: the path that the old configuration of a reload has here, or NULL: what only root could
  * read then stays in force. */
@@ -24,7 +23,7 @@ static void check_file(struct loading *l, const struct section *s, const char *k
         return;
     if (stays_as_it_was(l, s, key, path, &(struct same_file){path, before}, "it stays what it was"))
         return;
-    int fd = open_regular(path, &st);
+    int fd = secret_file_open(path, &st);
     if (fd < 0) {
         complain_of_file(l, s, key, path);
         return;
@@ -33,70 +32,42 @@ static void check_file(struct loading *l, const struct section *s, const char *k
     check_exposure(l, s, key, path, st.st_mode & 07777, what);
 }
 
-/* The first line is the secret; NULL with words that do not show it. */
-static struct secret *first_line(struct slice text, const char **why_r)
-{
-    struct slice line = slice_head(text, slice_find(text, '\n'));
-    if (line.len && line.data[line.len - 1] == '\r')
-        line.len--;
-    *why_r = line.len == 0                    ? "its first line is empty; the password stands there"
-             : line.len > CAP_SECRET          ? "its first line is too long"
-             : slice_find(line, 0) < line.len ? "its first line holds a NUL octet"
-                                              : NULL;
-    return *why_r ? NULL : secret_new(line);
-}
-
 static void read_secret(struct loading *l, const struct section *s, const char *path,
                         struct upstream_config *u)
 {
-    struct stat st;
-    const char *why;
-    int fd = open_regular(path, &st);
-    if (fd < 0) {
-        complain_of_file(l, s, "password_file", path);
-        return;
-    }
-    check_exposure(l, s, "password_file", path, st.st_mode & 07777, PASSWORD);
-    /* room to see that a line is too long, and for CR */
-    const size_t size = CAP_SECRET + 2;
-    char *bytes = mem_alloc(size);
-    ssize_t n = read_some(fd, bytes, size);
-    if (n < 0)
-        complain_of_file(l, s, "password_file", path);
-    else if (!(u->password = first_line(slice_make(bytes, (size_t)n), &why)))
-        complain(l, s, "password_file", "%s: %s", path, why);
-    secret_erase(bytes, size);
-    free(bytes);
-    close(fd);
+    struct err err;
+    unsigned mode;
+    u->password = secret_file_read(path, &mode, &err);
+    if (!u->password)
+        complain(l, s, "password_file", "%s", err.words);
+    else
+        check_exposure(l, s, "password_file", path, mode, PASSWORD);
 }
 
+/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays
+ * what it was. */
 static bool keep_old_secret(struct loading *l, const struct section *s, const char *path,
                             struct upstream_config *u)
 {
     const struct upstream_config *before = old_upstream(l, u->name);
     struct same_file named = {u->password_file,
-                              before && before->password ? before->password_file : NULL};
+                              before ? before->password_file : NULL};
     if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays what it was"))
         return false;
-    u->password = secret_copy(before->password);
+    u->password_kept = true;
     return true;
 }
 
 static void load_password_file(struct loading *l, const struct section *s,
                                struct upstream_config *u)
 {
-    const char *directory = getenv("CREDENTIALS_DIRECTORY"), *name = u->password_file;
-    bool credential = slice_starts(slice_of(name), CREDENTIAL);
-    if (credential && (!directory || !*directory)) {
+    char *path = secret_file_path(u->password_file);
+    if (!path) {
         complain(l, s, "password_file",
                  "$CREDENTIALS_DIRECTORY is not set; credential:NAME needs systemd's "
                  "LoadCredential=NAME:PATH");
         return;
     }
-    size_t size = strlen(name) + (credential ? strlen(directory) : 0) + 2;
-    char *path = mem_alloc(size);
-    snprintf(path, size, "%s%s%s", credential ? directory : "", credential ? "/" : "",
-             credential ? name + strlen(CREDENTIAL) : name);
     if (!keep_old_secret(l, s, path, u))
         read_secret(l, s, path, u);
     free(path);
@@ -166,7 +137,7 @@ void check_files(struct loading *l)
             continue;
         struct upstream_config *u = section_struct(l, s);
         check_upstream_files(l, s);
-        if (u->password_file && !u->password)
+        if (u->password_file)
             load_password_file(l, s, u);
         check_command(l, s, &u->password_command);
         if (is_given(s, "password"))

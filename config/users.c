@@ -5,7 +5,7 @@
 
 #include "base/caps.h"
 #include "base/mem.h"
-#include "config/secret_file.h"
+#include "config/named_file.h"
 
 /* octets */
 #define FILE_MAX (4 * 1024 * 1024)

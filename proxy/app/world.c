@@ -12,7 +12,10 @@ int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink
     if (!io.loop)
         return -1;
     io.offload = offload_new(io.loop, err);
-    if (!io.offload) {
+    io.disk = offload_new(io.loop, err);
+    if (!io.offload || !io.disk) {
+        offload_free(&io.disk);
+        offload_free(&io.offload);
         loop_free(&io.loop);
         return -1;
     }
@@ -25,6 +28,7 @@ int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink
 void world_close(struct io *io)
 {
     dns_free(&io->dns);
+    offload_free(&io->disk);
     offload_free(&io->offload);
     loop_free(&io->loop);
     log_free(&io->log);

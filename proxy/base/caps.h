@@ -62,6 +62,8 @@
 #define CAP_CHILDREN 64
 /* octets of a secret file's first line */
 #define CAP_SECRET 65536
+/* Files of secrets that wait to be read: a mount that hangs gathers no endless row of them. */
+#define CAP_SECRET_READS 1024
 /* password hashes computed at once: the resolver needs helpers too */
 #define CAP_PASSWORDS_RUNNING 2
 /* ... and logins behind them; more: 454 */

@@ -11,6 +11,9 @@ struct log;
 struct io {
     struct loop *loop;
     struct offload *offload;
+    /* Helpers for files that somebody else names: one on a mount that hangs holds up neither
+     * lookups nor logins, only others of its kind. */
+    struct offload *disk;
     struct dns *dns;
     struct log *log;
 };

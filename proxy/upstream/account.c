@@ -259,8 +259,10 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
     for (; all->n < config->nupstreams && contexts_get(contexts, all->n, &tls, err) == 0; all->n++)
         all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, tls);
     contexts_free(&contexts);
-    if (all->n == config->nupstreams)
+    if (all->n == config->nupstreams) {
+        config_forget_passwords(config);
         return all;
+    }
     discard(all);
     return NULL;
 }
@@ -314,6 +316,8 @@ static void carry_over(struct account *a, const struct accounts *old)
         if (!before || strcmp(before->current->name, a->current->name) != 0)
             continue;
         a->tally = before->tally;
+        if (a->current->password_kept)
+            credential_take_over(a->credential, before->credential);
         if (strcmp(before->current->host, a->current->host) == 0)
             credential_inherit(a->credential, before->credential);
     }
@@ -346,6 +350,7 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config,
     all->nown = before->nown;
     if (prepare(all, before, contexts, renewals, err) == 0) {
         commit(all, before, renewals);
+        config_forget_passwords(config);
         discard(before);
         *old = NULL;
     } else {

@@ -433,7 +433,7 @@ void attempt_auth(struct attempt *a)
 {
     if (!a->waits)
         return;
-    /* its clock goes on when the secret is there: a command has a deadline of its own */
+    /* its clock goes on when the secret is there: its source has a deadline of its own */
     a->waits = false;
     credential_ask(a->env->credential, &a->secret, on_secret, a);
 }
@@ -459,7 +459,7 @@ void attempt_result_so_far(const struct attempt *a, struct attempt_result *resul
         *result_r = a->result;
     } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) {
         /* the port is not to blame for it */
-        err_set(&err, ERR_TIMEOUT, "password_command has not answered yet");
+        err_set(&err, ERR_TIMEOUT, "%s has not answered yet", credential_key(a->env->credential));
         describe(a, FINDING_AUTH_TEMPORARY, NULL, &err, result_r);
     } else {
         describe(a, timeout_finding(a), NULL, NULL, result_r);

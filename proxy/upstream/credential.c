@@ -1,81 +1,51 @@
 #include "upstream/credential.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/process.h"
+#include "upstream/credential_source.h"
 
-#define COMMAND_DEADLINE (10 * USEC_PER_SEC)
-/* of a command: every port of a race would run it anew */
+/* A failed ask is remembered so long: every port of a race would ask anew. */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
-
-struct command {
-    /* NULL: the secret stands in the configuration */
-    char **argv;
-    struct process_run *run;
-    /* requests */
-    struct link waiting;
-    /* the secret it printed was refused, or is from before a reload: the next need asks again */
-    bool stale;
-    /* this refusal's one more AUTH was granted */
-    bool second_chance;
-    /* why it runs */
-    bool after_refusal;
-    usec failed_until;
-    /* of the last failure */
-    struct err err;
-};
 
 struct credential {
     const struct io *io;
     char *account, *user;
-    /* a command's: the last it printed; NULL: none yet */
+    const struct source_kind *kind;
+    struct source *source;
+    /* What the source answered last, or what is configured; NULL: none yet. */
     struct secret *secret;
-    struct command command;
+    /* The source was asked and has not answered. */
+    bool asking;
+    /* The secret was refused, or is from before a reload: the next need asks again. */
+    bool stale;
+    /* This refusal's one more AUTH was granted. */
+    bool second_chance;
+    /* A refusal is why it is asked. */
+    bool after_refusal;
+    usec failed_until;
+    /* Of the last failure. */
+    struct err err;
+    struct link waiting;
+    struct timer *watch;
     void (*fetched)(void *ctx, bool differs);
     void *fetched_ctx;
     usec first, longest;
     bool refused;
-    /* the last wait; 0: none yet */
+    /* The last wait; 0: none yet. */
     usec wait;
-    /* loop time */
+    /* Loop time. */
     usec until;
 };
 
+static void on_answer(void *ctx, struct secret *secret, const struct err *err);
+static void on_watch(void *arg);
+
 /* ---- what it is made of ---- */
-
-static void free_command(struct credential *c)
-{
-    for (size_t i = 0; c->command.argv && c->command.argv[i]; i++) {
-        secret_erase(c->command.argv[i], strlen(c->command.argv[i]));
-        free(c->command.argv[i]);
-    }
-    free(c->command.argv);
-    c->command.argv = NULL;
-}
-
-static bool same_command(const struct credential *c, const struct strings *words)
-{
-    size_t i = 0;
-    if (!c->command.argv)
-        return words->n == 0;
-    while (i < words->n && c->command.argv[i] && strcmp(c->command.argv[i], words->items[i]) == 0)
-        i++;
-    return !c->command.argv[i] && i == words->n;
-}
-
-static void adopt_command(struct credential *c, const struct strings *words)
-{
-    free_command(c);
-    if (words->n == 0)
-        return;
-    c->command.argv = mem_alloc((words->n + 1) * sizeof *c->command.argv);
-    for (size_t i = 0; i < words->n; i++)
-        c->command.argv[i] = mem_string(words->items[i]);
-}
 
 static void adopt(struct credential *c, const struct upstream_config *cfg)
 {
@@ -83,10 +53,23 @@ static void adopt(struct credential *c, const struct upstream_config *cfg)
     c->user = mem_string(cfg->username ? cfg->username : "");
     c->first = cfg->retry_auth_first;
     c->longest = cfg->retry_auth_longest;
-    if (cfg->password_command.n == 0) {
-        secret_free(&c->secret);
-        c->secret = secret_copy(cfg->password);
-    }
+}
+
+static void adopt_source(struct credential *c, const struct upstream_config *cfg)
+{
+    const struct source_owner owner = {.io = c->io, .answered = on_answer, .ctx = c};
+    c->kind = source_kind_of(cfg);
+    c->source = c->kind->make(&owner, cfg);
+    c->asking = c->stale = c->after_refusal = false;
+    c->failed_until = 0;
+    c->err = (struct err){0};
+    secret_free(&c->secret);
+}
+
+static void adopt_configured(struct credential *c, const struct upstream_config *cfg)
+{
+    secret_free(&c->secret);
+    c->secret = secret_copy(cfg->password);
 }
 
 static void forgive(struct credential *c)
@@ -94,6 +77,7 @@ static void forgive(struct credential *c)
     c->refused = false;
     c->wait = 0;
     c->until = 0;
+    timer_stop(c->watch);
 }
 
 struct credential *credential_new(const struct io *io, const struct upstream_config *cfg)
@@ -101,9 +85,11 @@ struct credential *credential_new(const struct io *io, const struct upstream_con
     struct credential *c = NEW(struct credential);
     c->io = io;
     c->account = mem_string(cfg->name ? cfg->name : "");
-    link_init(&c->command.waiting);
+    link_init(&c->waiting);
+    c->watch = timer_new(io->loop, on_watch, c);
     adopt(c, cfg);
-    adopt_command(c, &cfg->password_command);
+    adopt_source(c, cfg);
+    adopt_configured(c, cfg);
     return c;
 }
 
@@ -113,10 +99,10 @@ void credential_free(struct credential **credential)
     *credential = NULL;
     if (!c)
         return;
-    process_cancel(&c->command.run);
-    while (!link_is_alone(&c->command.waiting))
-        link_remove(c->command.waiting.next);
-    free_command(c);
+    while (!link_is_alone(&c->waiting))
+        link_remove(c->waiting.next);
+    c->kind->free(c->source);
+    timer_free(&c->watch);
     free(c->account);
     free(c->user);
     secret_free(&c->secret);
@@ -130,7 +116,7 @@ void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bo
     c->fetched_ctx = ctx;
 }
 
-/* ---- the command ---- */
+/* ---- the source ---- */
 
 static usec now_of(const struct credential *c)
 {
@@ -139,50 +125,56 @@ static usec now_of(const struct credential *c)
 
 static void answer_all(struct credential *c)
 {
-    while (!link_is_alone(&c->command.waiting)) {
+    while (!link_is_alone(&c->waiting)) {
         struct credential_request *r =
-            CONTAINER(c->command.waiting.next, struct credential_request, waiting);
+            CONTAINER(c->waiting.next, struct credential_request, waiting);
         link_remove(&r->waiting);
         loop_defer(c->io->loop, &r->later);
     }
 }
 
-/* Keeps what was printed; true: it is another secret than before. */
-static bool keep(struct credential *c, struct secret *output)
+/* Keeps what was answered; true: it is another secret than before. */
+static bool keep(struct credential *c, struct secret *secret)
 {
-    bool differs = !secret_equal(c->secret, output);
+    bool differs = !secret_equal(c->secret, secret);
     secret_free(&c->secret);
-    c->secret = output;
-    c->command.stale = false;
-    c->command.err = (struct err){0};
-    c->command.failed_until = 0;
+    c->secret = secret;
+    c->stale = false;
+    c->err = (struct err){0};
+    c->failed_until = 0;
     return differs;
 }
 
-/* What it printed last stays: after a refusal it is worth nothing, on a reload it may still be
- * right. */
+/* What was answered last stays: after a refusal it is worth nothing, on a reload it may still be
+ * right. A source that is asked again and again complains once. */
 static void remember_failure(struct credential *c, const struct err *err)
 {
-    c->command.err = *err;
-    c->command.failed_until = now_of(c) + FAILURE_REMEMBERED;
-    log_event(c->io->log, LOG_ERROR, "password_command failed", log_str("account", c->account),
-              log_str("why", err->words));
+    char words[120];
+    bool is_news = !c->kind->outlives_failure || strcmp(c->err.words, err->words) != 0;
+    c->err = *err;
+    c->failed_until = now_of(c) + FAILURE_REMEMBERED;
+    if (!is_news)
+        return;
+    snprintf(words, sizeof words,
+             c->kind->outlives_failure ? "%s: the secret stays what it was" : "%s failed",
+             c->kind->key);
+    log_event(c->io->log, c->kind->outlives_failure ? LOG_WARN : LOG_ERROR, words,
+              log_str("account", c->account), log_str("why", err->words));
 }
 
-static void on_output(void *ctx, struct secret *output, const struct err *err)
+static void on_answer(void *ctx, struct secret *secret, const struct err *err)
 {
     struct credential *c = ctx;
-    struct command *cmd = &c->command;
-    bool after_refusal = cmd->after_refusal, asked_again = c->secret != NULL, differs = false;
-    cmd->run = NULL;
-    cmd->after_refusal = false;
-    if (output)
-        differs = keep(c, output);
+    bool after_refusal = c->after_refusal, asked_again = c->secret != NULL, differs = false;
+    c->asking = false;
+    c->after_refusal = false;
+    if (secret)
+        differs = keep(c, secret);
     else
         remember_failure(c, err);
     if (after_refusal && !differs) {
-        cmd->stale = true;
-        cmd->second_chance = false;
+        c->stale = true;
+        c->second_chance = false;
     }
     if (differs)
         c->until = 0;
@@ -193,41 +185,59 @@ static void on_output(void *ctx, struct secret *output, const struct err *err)
 
 static void fetch(struct credential *c)
 {
-    if (!c->command.run)
-        c->command.run = process_run(c->io->loop, c->io->offload, c->command.argv, COMMAND_DEADLINE,
-                                     on_output, c);
+    if (c->asking)
+        return;
+    c->asking = true;
+    c->kind->ask(c->source);
 }
 
-static void update_command(struct credential *c, const struct strings *words)
+/* A corrected secret need not wait for the next try: it ends the wait. */
+static void on_watch(void *arg)
+{
+    struct credential *c = arg;
+    if (credential_wait_left(c) == 0 || !c->kind->watched)
+        return;
+    timer_arm(c->watch, c->kind->watched);
+    fetch(c);
+}
+
+/* The configuration has the secret as of now, unless the file cannot be read any more; an older
+ * answer under way does not come. */
+static bool update_configured(struct credential *c, const struct upstream_config *cfg)
+{
+    bool differs = !cfg->password_kept && !secret_equal(c->secret, cfg->password);
+    if (differs)
+        adopt_configured(c, cfg);
+    c->stale = c->stale && !differs;
+    answer_all(c);
+    return differs;
+}
+
+/* The source is asked anew, unless nobody needed it before. */
+static void update_asked(struct credential *c, bool another)
 {
     bool was_fetched = c->secret != NULL;
-    if (!same_command(c, words)) {
-        process_cancel(&c->command.run);
-        c->command.after_refusal = false;
-        c->command.stale = was_fetched;
-        adopt_command(c, words);
-    }
-    c->command.failed_until = 0;
-    if (was_fetched || !link_is_alone(&c->command.waiting))
+    c->stale = c->stale || (another && was_fetched);
+    c->failed_until = 0;
+    if (was_fetched || !link_is_alone(&c->waiting))
         fetch(c);
 }
 
 bool credential_update(struct credential *c, const struct upstream_config *cfg)
 {
-    bool had_command = c->command.argv != NULL, has_command = cfg->password_command.n > 0;
-    bool changed =
-        had_command != has_command || (!has_command && !secret_equal(c->secret, cfg->password));
-    if (had_command != has_command)
-        secret_free(&c->secret);
+    bool moved = source_kind_of(cfg) != c->kind, changed = moved;
+    bool another = moved || c->kind->update(c->source, cfg);
     adopt(c, cfg);
-    if (has_command) {
-        update_command(c, &cfg->password_command);
-    } else if (had_command) {
-        process_cancel(&c->command.run);
-        c->command.after_refusal = false;
-        free_command(c);
-        answer_all(c);
+    if (moved) {
+        c->kind->free(c->source);
+        adopt_source(c, cfg);
     }
+    if (another)
+        c->asking = c->after_refusal = false;
+    if (c->kind->configured)
+        changed = update_configured(c, cfg) || moved;
+    else
+        update_asked(c, another);
     if (changed)
         forgive(c);
     return changed;
@@ -235,12 +245,17 @@ bool credential_update(struct credential *c, const struct upstream_config *cfg)
 
 /* ---- questions for the secret ---- */
 
+static bool rests_on_failure(const struct credential *c)
+{
+    return now_of(c) < c->failed_until;
+}
+
 static void answer(void *arg)
 {
     struct credential_request *r = arg;
     const struct credential *c = r->credential;
-    struct err err = c->command.err;
-    bool usable = c->secret && !c->command.stale;
+    struct err err = c->err;
+    bool usable = c->secret && (!c->stale || (c->kind->outlives_failure && rests_on_failure(c)));
     if (!usable && err.kind == ERR_NONE)
         err_set(&err, ERR_NOT_FOUND, "no password is configured");
     r->answer(r->ctx, usable ? c->secret : NULL, usable ? NULL : &err);
@@ -256,16 +271,15 @@ void credential_ask(struct credential *c, struct credential_request *r,
                     void (*fn)(void *ctx, const struct secret *secret, const struct err *err),
                     void *ctx)
 {
-    bool at_hand =
-        !c->command.argv || (c->secret && !c->command.stale) || now_of(c) < c->command.failed_until;
+    bool at_hand = !c->kind->ask || (c->secret && !c->stale) || rests_on_failure(c);
     r->credential = c;
     r->answer = fn;
     r->ctx = ctx;
-    if (at_hand && !c->command.run) {
+    if (at_hand && !c->asking) {
         loop_defer(c->io->loop, &r->later);
         return;
     }
-    list_push_back(&c->command.waiting, &r->waiting);
+    list_push_back(&c->waiting, &r->waiting);
     fetch(c);
 }
 
@@ -280,44 +294,61 @@ const char *credential_user(const struct credential *c)
     return c->user;
 }
 
+const char *credential_key(const struct credential *c)
+{
+    return c->kind->key;
+}
+
 /* ---- what the upstream thinks of it ---- */
 
 /* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is not
  * doubled. */
 void credential_refused(struct credential *c)
 {
-    struct command *cmd = &c->command;
-    if (!cmd->second_chance || !c->wait)
+    if (!c->second_chance || !c->wait)
         c->wait = c->refused && c->wait ? c->wait * 2 : c->first;
     if (c->wait > c->longest)
         c->wait = c->longest;
     c->refused = true;
     c->until = now_of(c) + c->wait;
-    if (!cmd->argv)
+    if (c->kind->watched)
+        timer_arm(c->watch, c->kind->watched);
+    if (!c->kind->refused(c->source))
         return;
-    if (cmd->second_chance) {
-        cmd->second_chance = false;
-        cmd->stale = true;
+    if (c->second_chance) {
+        c->second_chance = false;
+        c->stale = true;
         return;
     }
-    cmd->second_chance = cmd->after_refusal = true;
+    c->second_chance = c->after_refusal = true;
     fetch(c);
 }
 
 void credential_accepted(struct credential *c)
 {
     forgive(c);
-    c->command.second_chance = false;
+    c->second_chance = false;
 }
 
+void credential_take_over(struct credential *c, const struct credential *before)
+{
+    secret_free(&c->secret);
+    c->secret = secret_copy(before->secret);
+}
+
+/* A secret that was not fetched yet equals none; one that is read again may be right at the next
+ * try. */
 void credential_inherit(struct credential *c, const struct credential *before)
 {
-    if (c->command.argv || before->command.argv || strcmp(c->user, before->user) != 0 ||
-        !secret_equal(c->secret, before->secret))
+    bool unknown = (c->kind->ask && !c->secret) || (before->kind->ask && !before->secret);
+    if (unknown || strcmp(c->user, before->user) != 0 || !secret_equal(c->secret, before->secret))
         return;
     c->refused = before->refused;
     c->wait = before->wait;
     c->until = before->until;
+    c->stale = c->refused && c->kind->ask;
+    if (c->refused && c->kind->watched)
+        timer_arm(c->watch, c->kind->watched);
 }
 
 usec credential_wait_left(const struct credential *c)
@@ -333,5 +364,5 @@ bool credential_is_refused(const struct credential *c)
 
 bool credential_is_asked_again(const struct credential *c)
 {
-    return c->refused && c->command.run && c->command.after_refusal;
+    return c->refused && c->asking && c->after_refusal;
 }

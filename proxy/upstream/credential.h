@@ -1,8 +1,9 @@
-/* The credential of one account: where the secret comes from, and how long a refused one rests
- * (retry_auth). The secret is asked for and comes later, on the loop: what is in the configuration
- * at the end of the turn, what a command prints when it has ended. A command runs at the first
- * need, at once after a refusal (then one more AUTH may go if its answer differs), at the need
- * after that refusal's wait, and on a reload. */
+/* The credential of one account: the secret that its source gives (credential_source), and how long
+ * a refused one rests (retry_auth). The secret is asked for and comes later, on the loop: what is
+ * configured at the end of the turn, what a source must fetch when it has answered. A source is
+ * asked at the first need, at once after a refusal (then one more AUTH may go if its answer
+ * differs), at the need after that refusal's wait, and on a reload; a file also every so often
+ * while a refused secret rests. */
 #ifndef UPSTREAM_CREDENTIAL_H
 #define UPSTREAM_CREDENTIAL_H
 
@@ -17,23 +18,27 @@ struct credential;
 /* keeps io, copies the rest. Gives */
 struct credential *credential_new(const struct io *io, const struct upstream_config *cfg);
 void credential_free(struct credential **c);
+/* Copies the secret of the credential before a reload: the file it came from cannot be read any
+ * more. */
+void credential_take_over(struct credential *c, const struct credential *before);
 /* An account that a reload made anew, at the same host: what was refused before and is still the
  * same rests on. */
 void credential_inherit(struct credential *c, const struct credential *before);
 
-/* Told on the loop when a command that was asked again has answered; differs: with another secret
+/* Told on the loop when a source that was asked again has answered; differs: with another secret
  * than the refused one, which may be tried. NULL: nobody is. */
 void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs),
                              void *ctx);
 
 /* After a reload with equal connection settings. A changed secret ends a retry_auth wait; true: it
- * changed. A command is asked again instead, and the listener told. */
+ * changed. A source that the configuration cannot read is asked again instead, and the listener
+ * told. */
 bool credential_update(struct credential *c, const struct upstream_config *cfg);
 
 /* One question for the secret. Embedded in the asker; credential_cancel it before it goes. */
 struct credential_request {
     struct deferred later;
-    /* for the command */
+    /* for the source */
     struct link waiting;
     struct credential *credential;
     /* secret borrowed until return; NULL with err: not to be had */
@@ -48,8 +53,10 @@ void credential_cancel(struct credential_request *r);
 
 /* the configured username, "" none */
 const char *credential_user(const struct credential *c);
+/* The key of the configuration that says where the secret comes from. */
+const char *credential_key(const struct credential *c);
 
-/* 535, 534, 530: the wait begins, doubling from the first to the longest; a command is asked
+/* 535, 534, 530: the wait begins, doubling from the first to the longest; the source is asked
  * again */
 void credential_refused(struct credential *c);
 /* the next refusal waits the first wait again */
@@ -58,7 +65,7 @@ void credential_accepted(struct credential *c);
 usec credential_wait_left(const struct credential *c);
 /* the last answer was a refusal, whether the wait is over or not */
 bool credential_is_refused(const struct credential *c);
-/* after a refusal, and the command has not ended: perhaps the wait ends with it */
+/* after a refusal, and the source has not answered: perhaps the wait ends with it */
 bool credential_is_asked_again(const struct credential *c);
 
 #endif

@@ -198,16 +198,23 @@ static bool on_full(void *ctx, const char *words)
     return true;
 }
 
+static void say_asked_again(const struct ladder *l)
+{
+    char words[120];
+    snprintf(words, sizeof words,
+             "the login is refused: %s is asked whether there is another password by now",
+             credential_key(l->env->credential));
+    log_event(l->env->io->log, LOG_WARN, words, log_str("account", l->env->cfg->name),
+              log_str("host", l->env->cfg->host));
+}
+
 static void credentials_refused(struct ladder *l)
 {
     credential_refused(l->env->credential);
     gate_doubt(l->env->gate);
     end_all(l);
     if (ladder_awaits_secret(l))
-        log_event(l->env->io->log, LOG_WARN,
-                  "the login is refused: password_command is asked whether there is another "
-                  "password by now",
-                  log_str("account", l->env->cfg->name), log_str("host", l->env->cfg->host));
+        say_asked_again(l);
     else
         ladder_set_standing(l, STANDING_AUTH_REFUSED);
     arm_reprobe(l);
@@ -387,7 +394,7 @@ void ladder_credentials_doubted(struct ladder *l, bool changed)
     l->events->changed(l->ctx);
 }
 
-/* password_command was asked again, and has answered. */
+/* The source of the secret was asked again, and has answered. */
 static void on_fetched(void *ctx, bool differs)
 {
     struct ladder *l = ctx;

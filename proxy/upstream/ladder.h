@@ -53,7 +53,7 @@ bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, 
 /* While it is closed: that answers those who began to wait until this loop time. Those who came
  * later wait for the next race, because what came at once may be a restart of the upstream. */
 usec ladder_answers_until(const struct ladder *l);
-/* refused, and password_command is asked again: neither closed nor open for a moment */
+/* refused, and the secret's source is asked again: neither closed nor open for a moment */
 bool ladder_awaits_secret(const struct ladder *l);
 /* until the wait is over; 0: it is open */
 usec ladder_closed_for(const struct ladder *l);

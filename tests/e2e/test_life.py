@@ -106,6 +106,19 @@ def test_reload_with_a_new_password(stage):
     assert upstream.auth_attempts == [(USER, "old"), (USER, "new")]
 
 
+def test_a_corrected_password_file_needs_no_reload(stage):
+    upstream = stage.upstream(users={USER: "new"})
+    secret = stage.folder / "password"
+    secret.write_text("old\n")
+    secret.chmod(0o600)
+    proxy = stage.proxy(stage.account([upstream], password=None, password_file=secret))
+    secret.write_text("new\n")
+    client = greet(proxy)
+    client.say("MAIL FROM:<a@office.test>")
+    assert client.say("RCPT TO:<b@example.test>").startswith("250 ")
+    assert upstream.auth_attempts == [(USER, "old"), (USER, "new")]
+
+
 def test_reload_while_a_message_is_under_way(stage):
     first, second = stage.upstream(), stage.upstream()
     proxy = stage.proxy(stage.account([first]))

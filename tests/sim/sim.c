@@ -60,6 +60,7 @@ struct sim *sim_new(uint64_t seed)
     sim->io.loop = sim->loop;
     sim->io.log = log_new(LOG_DEBUG, false, (struct log_sink){keep_line, wall_ms, sim});
     sim->io.offload = offload_new(sim->loop, &err);
+    sim->io.disk = offload_new(sim->loop, &err);
     sim->io.dns = dns_new(sim->loop, sim->io.offload);
     current = sim;
     return sim;
@@ -77,6 +78,7 @@ void sim_free(struct sim **world)
         continue;
     sim_loop_end_patience(sim->loop);
     dns_free(&sim->io.dns);
+    offload_free(&sim->io.disk);
     offload_free(&sim->io.offload);
     sim_loop_turn(sim->loop, sim->loop->now);
     sim_net_free(sim);

@@ -126,6 +126,10 @@ void sim_file(struct sim *sim, const char *path, const char *text);
 /* NULL: there is none. NUL-terminated; borrowed until the next change */
 const char *sim_file_text(const struct sim *sim, const char *path);
 void sim_files_refuse_writes(struct sim *sim, bool refuse);
+/* A mount without its server: whoever reads a secret waits until his own deadline. */
+void sim_files_hang(struct sim *sim, bool hang);
+/* how often a secret's file was read */
+unsigned sim_secret_reads(const struct sim *sim);
 
 /* ---- children ---- */
 /* What running argv[0] = program does: after `delay` prints `output` (NULL: exits with status

@@ -49,7 +49,8 @@ struct sim {
     char **lines;
     size_t nlines;
     struct link names, files, programs, paths, listenings, watches;
-    bool files_refuse_writes;
+    bool files_refuse_writes, files_hang;
+    unsigned secret_reads;
     struct sim_path path_default;
     struct sim_conn **conns;
     size_t nconns;

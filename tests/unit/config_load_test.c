@@ -292,7 +292,7 @@ static int reload_without_rights(struct config *old, const char *file)
     struct config *c = config_reload(file, old, &report);
     if (!c || !report_has(&report, "warning: [upstream] password_file: ") || report.errors)
         return 3;
-    int rc = secret_equal(c->upstreams[0].password, old->upstreams[0].password) ? 0 : 4;
+    int rc = c->upstreams[0].password_kept && !c->upstreams[0].password ? 0 : 4;
     config_report_free(&report);
     config_unref(&c);
     /* another account: nothing is kept for it */

@@ -1,5 +1,8 @@
-/* password_command: when it runs, who waits for it, and what a refused or failed one leads to. In
- * the simulated world programs are a table. */
+/* password_command and password_file: when they are asked, who waits for it, and what a refused or
+ * failed one leads to. In the simulated world programs and files are tables. */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "upstream/contexts.h"
 #include "upstream_world.h"
 
@@ -252,6 +255,222 @@ static void freed_while_it_runs(void **state)
     world_end(&w);
 }
 
+/* ---- password_file ---- */
+
+/* The configuration reads a real file, at the start; who asks again reads the simulated one. */
+struct file_world {
+    struct world w;
+    char path[40], ini[200];
+};
+
+static void file_begin(struct file_world *f, const char *first, const char *later)
+{
+    strcpy(f->path, "/tmp/detour-secret-XXXXXX");
+    int fd = mkstemp(f->path);
+    assert_int_equal(write(fd, first, strlen(first)), (ssize_t)strlen(first));
+    close(fd);
+    snprintf(f->ini, sizeof f->ini,
+             "[upstream]\nhost = " HOST "\nusername = user\npassword_file = %s\nports = 587\n",
+             f->path);
+    world_begin(&f->w);
+    world_server(&f->w, AT587);
+    sim_file(f->w.sim, f->path, later);
+    world_load(&f->w, f->ini);
+}
+
+static void file_end(struct file_world *f)
+{
+    world_end(&f->w);
+    unlink(f->path);
+}
+
+static unsigned log_lines(struct world *w, const char *text)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sim_log_count(w->sim); i++)
+        n += strstr(sim_log_line(w->sim, i), text) != NULL;
+    return n;
+}
+
+static void a_corrected_file_is_read_behind_a_refusal(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    (void)state;
+    file_begin(&f, "wrong\n", "right\nsecond line\n");
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    /* nobody heard of the refusal */
+    assert_true(x.acquired);
+    assert_int_equal(sim_secret_reads(f.w.sim), 1);
+    assert_int_equal(logins_at(&f.w, 0), 2);
+    wish_return(&x);
+    sim_run_for(f.w.sim, 3600 * S);
+    /* what works is left alone */
+    assert_int_equal(sim_secret_reads(f.w.sim), 1);
+    file_end(&f);
+}
+
+static void a_file_corrected_later_ends_the_wait(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    (void)state;
+    file_begin(&f, "wrong\n", "wrong\n");
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    sim_run_for(f.w.sim, 60 * S);
+    /* the same secret is not tried */
+    assert_int_equal(logins_at(&f.w, 0), 1);
+    sim_file(f.w.sim, f.path, "right\n");
+    sim_run_for(f.w.sim, 16 * S);
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    assert_int_equal(logins_at(&f.w, 0), 2);
+    wish_return(&x);
+    file_end(&f);
+}
+
+/* Corrected by another wrong one again and again: each gets one AUTH, and the waits go on
+ * doubling. */
+static void a_file_with_ever_new_wrong_secrets_rests_ever_longer(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    char text[20];
+    (void)state;
+    file_begin(&f, "wrong\n", "wrong\n");
+    for (int i = 0; i < 60; i++) {
+        snprintf(text, sizeof text, "wrong%d\n", i);
+        wish_ask(&x, &f.w);
+        wish_wait(&x);
+        assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+        sim_file(f.w.sim, f.path, text);
+        sim_run_for(f.w.sim, 1 * S);
+    }
+    /* a minute, looked at every 15 s */
+    assert_true(logins_at(&f.w, 0) <= 6);
+    file_end(&f);
+}
+
+static void a_file_that_cannot_be_read_keeps_its_secret(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    (void)state;
+    file_begin(&f, "right\n", NULL);
+    sim_upstream_script(f.w.up[0])->password = "other";
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    sim_upstream_script(f.w.up[0])->password = "right";
+    sim_run_for(f.w.sim, 301 * S);
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    assert_int_equal(log_lines(&f.w, "password_file: the secret stays what it was"), 1);
+    wish_return(&x);
+    file_end(&f);
+}
+
+static void a_mount_that_hangs_costs_its_account_ten_seconds(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    (void)state;
+    file_begin(&f, "wrong\n", "right\n");
+    sim_files_hang(f.w.sim, true);
+    wish_ask(&x, &f.w);
+    assert_true(wish_wait(&x) < 11 * S);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    sim_files_hang(f.w.sim, false);
+    sim_run_for(f.w.sim, 16 * S);
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    wish_return(&x);
+    file_end(&f);
+}
+
+static void a_reload_of_the_file_ends_the_wait_too(void **state)
+{
+    struct file_world f;
+    struct wish x;
+    (void)state;
+    file_begin(&f, "wrong\n", "wrong\n");
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_int_equal(x.why, REFUSAL_CREDENTIALS);
+    FILE *file = fopen(f.path, "w");
+    fputs("right\n", file);
+    fclose(file);
+    reload(&f.w, f.ini);
+    wish_ask(&x, &f.w);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    wish_return(&x);
+    file_end(&f);
+}
+
+/* ---- what is left of a secret ---- */
+
+/* Whether the octets stand anywhere on the heap. Where there is none of that name, as under a
+ * sanitizer, the question is not answered. */
+static bool heap_holds(const char *text)
+{
+    char line[512];
+    unsigned long from, to;
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, "[heap]") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+            found = found || memmem((const void *)from, to - from, text, strlen(text)) != NULL;
+    fclose(maps);
+    return found;
+}
+
+/* Written so that the text itself never lies in a constant. */
+static void spell(char out[24], char letter)
+{
+    memset(out, letter, 23);
+    out[23] = 0;
+}
+
+static struct config *config_with(const char *password)
+{
+    char ini[200];
+    snprintf(ini, sizeof ini, "[upstream]\nhost = " HOST "\nusername = user\npassword = %s\n",
+             password);
+    struct config *config = sim_config(ini);
+    memset(ini, 0, sizeof ini);
+    return config;
+}
+
+static void a_rotated_password_is_forgotten(void **state)
+{
+    struct world w;
+    struct err err;
+    char first[24], second[24];
+    (void)state;
+    spell(first, 'q');
+    spell(second, 'z');
+    world_begin(&w);
+    struct config *config = config_with(first), *kept = config_ref(config);
+    w.accounts = accounts_new(sim_io(w.sim), config, &err);
+    config_unref(&config);
+    assert_null(kept->upstreams[0].password);
+    config = config_with(second);
+    struct accounts *fresh = accounts_reload(&w.accounts, config, contexts_new(config), &err);
+    assert_non_null(fresh);
+    w.accounts = fresh;
+    config_unref(&config);
+    assert_false(heap_holds(first));
+    world_end(&w);
+    config_unref(&kept);
+}
+
 /* What providers say that have switched password logins off counts as a refusal, not as a port that
  * does not work. */
 static void basic_authentication_is_not_supported(void **state)
@@ -289,6 +508,13 @@ int main(void)
         cmocka_unit_test(a_reload_asks_again_and_ends_the_wait),
         cmocka_unit_test(from_a_command_to_a_password_and_back),
         cmocka_unit_test(freed_while_it_runs),
+        cmocka_unit_test(a_corrected_file_is_read_behind_a_refusal),
+        cmocka_unit_test(a_file_corrected_later_ends_the_wait),
+        cmocka_unit_test(a_file_with_ever_new_wrong_secrets_rests_ever_longer),
+        cmocka_unit_test(a_file_that_cannot_be_read_keeps_its_secret),
+        cmocka_unit_test(a_mount_that_hangs_costs_its_account_ten_seconds),
+        cmocka_unit_test(a_reload_of_the_file_ends_the_wait_too),
+        cmocka_unit_test(a_rotated_password_is_forgotten),
         cmocka_unit_test(basic_authentication_is_not_supported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

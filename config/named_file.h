@@ -1,12 +1,8 @@
 /* A file that the config names, and that may hold a secret. */
-#ifndef CONFIG_SECRET_FILE_H
-#define CONFIG_SECRET_FILE_H
-
-#include <sys/types.h>
+#ifndef CONFIG_NAMED_FILE_H
+#define CONFIG_NAMED_FILE_H
 
 #include "config/load.h"
-
-struct stat;
 
 /* What everybody may read of a file. Passwords towards the upstream are refused then; of private
  * keys and of password hashes, which other software may have to share, the user is warned. */
@@ -17,14 +13,9 @@ enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
 void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path,
                     unsigned mode, enum exposure what);
 
-/* Opens a regular file for reading; a FIFO that nobody writes does not hang the start. -1 with
- * errno, of which complain_of_file makes words. */
-int open_regular(const char *path, struct stat *st_r);
+/* Words for the errno of an open or a read. */
 void complain_of_file(struct loading *l, const struct section *s, const char *key,
                       const char *path);
-
-/* Up to `size` bytes. -1 with errno. */
-ssize_t read_some(int fd, char *bytes, size_t size);
 
 /* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL,
  * to be erased (*len_r of them). NULL: it complained. */

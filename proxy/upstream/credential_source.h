@@ -1,0 +1,51 @@
+/* Where the secret of a login comes from. A kind is a row of functions in a file of its own and a
+ * place in the list of credential_source.c; credential.c knows when to ask, whom to answer and
+ * how long a refused secret rests, for all kinds alike. */
+#ifndef UPSTREAM_CREDENTIAL_SOURCE_H
+#define UPSTREAM_CREDENTIAL_SOURCE_H
+
+#include "base/secret.h"
+#include "config/config.h"
+#include "io/io.h"
+#include "io/loop.h"
+
+/* One account's source; each kind has its own behind it. */
+struct source;
+
+struct source_owner {
+    const struct io *io;
+    /* The answer to an ask. Takes secret; NULL with err: it is not to be had. */
+    void (*answered)(void *ctx, struct secret *secret, const struct err *err);
+    void *ctx;
+};
+
+struct source_kind {
+    /* The key of the configuration that says so, as the log names it. */
+    const char *key;
+    /* The configuration holds the secret as it was when it was read. */
+    bool configured;
+    /* A failed ask leaves the secret in force that was there before: it may well be right. */
+    bool outlives_failure;
+    /* How often it is asked while a refused secret rests; 0: it is not. */
+    usec watched;
+    bool (*is_given)(const struct upstream_config *cfg);
+    /* Keeps owner's io, copies the rest. Gives; NULL where a kind keeps nothing. */
+    struct source *(*make)(const struct source_owner *owner, const struct upstream_config *cfg);
+    /* Begins to fetch the secret; the answer comes later, on the loop, once. Never called again
+     * before it came. NULL: there is no more than what is configured. */
+    void (*ask)(struct source *source);
+    /* The upstream refused what was answered last. True: asking may give another now. */
+    bool (*refused)(struct source *source);
+    /* After a reload that names the same kind. True: it is another source now, or a fresher
+     * secret stands in the configuration; an answer under way does not come any more. */
+    bool (*update)(struct source *source, const struct upstream_config *cfg);
+    /* Takes; an answer under way does not come any more. */
+    void (*free)(struct source *source);
+};
+
+extern const struct source_kind credential_fixed, credential_file, credential_command;
+
+/* Never NULL: without any key the login has no secret, which is fixed. */
+const struct source_kind *source_kind_of(const struct upstream_config *cfg);
+
+#endif
