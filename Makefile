@@ -43,7 +43,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
-LIBS    := -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
+LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
 PRODUCT_LIBS := $(foreach r,app admin relay upstream smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io

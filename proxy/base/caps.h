@@ -64,6 +64,12 @@
 #define CAP_SECRET 65536
 /* Files of secrets that wait to be read: a mount that hangs gathers no endless row of them. */
 #define CAP_SECRET_READS 1024
+/* an HTTP answer's body, unless the asker says otherwise */
+#define CAP_HTTP_ANSWER (64 * 1024)
+/* its header lines together */
+#define CAP_HTTP_HEADER (32 * 1024)
+/* under way at once; each may have a resolver's thread */
+#define CAP_HTTP_REQUESTS 256
 /* password hashes computed at once: the resolver needs helpers too */
 #define CAP_PASSWORDS_RUNNING 2
 /* ... and logins behind them; more: 454 */
