@@ -70,6 +70,8 @@
 #define CAP_HTTP_HEADER (32 * 1024)
 /* under way at once; each may have a resolver's thread */
 #define CAP_HTTP_REQUESTS 256
+/* an access token or a refresh token */
+#define CAP_TOKEN (12 * 1024)
 /* password hashes computed at once: the resolver needs helpers too */
 #define CAP_PASSWORDS_RUNNING 2
 /* ... and logins behind them; more: 454 */

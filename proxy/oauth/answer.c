@@ -1,0 +1,146 @@
+#include "oauth/answer.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+
+/* What a token is worth that does not say: RFC 6749 5.1 leaves it to the documentation. */
+enum { USUAL_LIFE = 3600, LONGEST_LIFE = 366 * 86400 };
+
+static void wipe_free(void *p)
+{
+    if (p)
+        secret_erase(p, malloc_usable_size(p));
+    free(p);
+}
+
+void oauth_prepare(void)
+{
+    json_set_alloc_funcs(malloc, wipe_free);
+}
+
+/* ---- values ---- */
+
+static void copy_printable(char *out, size_t size, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t n = 0;
+    for (; text && text[n] && n + 1 < size; n++)
+        out[n] = text[n] >= ' ' && text[n] < 127 ? text[n] : '?';
+    out[n] = 0;
+}
+
+/* A token goes into lines of SMTP and of HTTP: visible ASCII, and no longer than the cap. */
+static struct secret *token_of(const json_t *value)
+{
+    size_t n = json_is_string(value) ? json_string_length(value) : 0;
+    const char *text = json_string_value(value);
+    if (n == 0 || n > CAP_TOKEN)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (text[i] <= ' ' || text[i] >= 127)
+            return NULL;
+    return secret_new(slice_make(text, n));
+}
+
+/* A number, a number in quotes, or missing. */
+static int64_t life_of(const json_t *value)
+{
+    double life = json_is_number(value) ? json_number_value(value) : 0;
+    const char *text = json_string_value(value);
+    if (text && *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 12)
+        life = strtod(text, NULL);
+    if (!(life >= 1))
+        return USUAL_LIFE;
+    return life < LONGEST_LIFE ? (int64_t)life : LONGEST_LIFE;
+}
+
+static void read_codes(struct oauth_answer *a, const json_t *codes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(codes) && n < OAUTH_CODES; i++) {
+        json_int_t code = json_integer_value(json_array_get(codes, i));
+        if (code > 0 && code < 1000000000)
+            a->codes[n++] = (long)code;
+    }
+}
+
+/* ---- the class ---- */
+
+static bool is_any(const char *error, const char *const *names)
+{
+    while (*names && strcmp(error, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* Other errors are refusals where the status says that it was the request. */
+static enum oauth_class class_of(const struct oauth_answer *a)
+{
+    static const char *const refusals[] = {"invalid_client",
+                                           "invalid_grant",
+                                           "invalid_scope",
+                                           "unauthorized_client",
+                                           "access_denied",
+                                           "interaction_required",
+                                           NULL};
+    static const char *const troubles[] = {"temporarily_unavailable", "server_error", NULL};
+    if (a->status == 408 || a->status == 429 || a->status >= 500 || is_any(a->error, troubles))
+        return OAUTH_WAIT;
+    if (is_any(a->error, refusals))
+        return OAUTH_REFUSED;
+    return a->error[0] && a->status >= 400 && a->status <= 403 ? OAUTH_REFUSED : OAUTH_WAIT;
+}
+
+static bool is_bearer(const json_t *type)
+{
+    return !type ||
+           (json_is_string(type) && slice_is_word(slice_of(json_string_value(type)), "bearer"));
+}
+
+static void read_object(struct oauth_answer *a, const json_t *o)
+{
+    copy_printable(a->error, sizeof a->error, json_object_get(o, "error"));
+    copy_printable(a->description, sizeof a->description, json_object_get(o, "error_description"));
+    copy_printable(a->suberror, sizeof a->suberror, json_object_get(o, "error_subtype"));
+    if (!a->suberror[0])
+        copy_printable(a->suberror, sizeof a->suberror, json_object_get(o, "suberror"));
+    read_codes(a, json_object_get(o, "error_codes"));
+    if (a->status != 200 || a->error[0] || !is_bearer(json_object_get(o, "token_type")))
+        return;
+    a->access_token = token_of(json_object_get(o, "access_token"));
+    if (!a->access_token)
+        return;
+    a->refresh_token = token_of(json_object_get(o, "refresh_token"));
+    a->expires_in = life_of(json_object_get(o, "expires_in"));
+}
+
+void oauth_answer_read(struct oauth_answer *a, int status, struct slice body)
+{
+    *a = (struct oauth_answer){.status = status};
+    json_t *o = body.len <= CAP_HTTP_ANSWER ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+    if (json_is_object(o))
+        read_object(a, o);
+    json_decref(o);
+    a->class = a->access_token ? OAUTH_OK : class_of(a);
+}
+
+void oauth_answer_clear(struct oauth_answer *a)
+{
+    secret_free(&a->access_token);
+    secret_free(&a->refresh_token);
+    *a = (struct oauth_answer){0};
+}
+
+struct oauth_said oauth_answer_said(const struct oauth_answer *a)
+{
+    struct oauth_said said = {.status = a->status,
+                              .error = a->error,
+                              .description = a->description,
+                              .suberror = a->suberror};
+    memcpy(said.codes, a->codes, sizeof said.codes);
+    return said;
+}
