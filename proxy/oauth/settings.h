@@ -25,6 +25,20 @@ struct oauth_settings {
     usec retry_first, retry_longest;
 };
 
+/* All texts of it, for who copies or frees them. */
+#define OAUTH_SETTINGS_TEXTS(s)                                                                    \
+    {                                                                                              \
+        &(s)->account, &(s)->identity, &(s)->tenant, &(s)->client_id, &(s)->scope,                 \
+            &(s)->token_url, &(s)->client_secret_file, &(s)->client_cert, &(s)->client_key,        \
+            &(s)->assertion_file, &(s)->service_account_file, &(s)->token_file, &(s)->route.proxy, \
+            &(s)->route.proxy_user, &(s)->route.ca_file                                            \
+    }
+
+/* gives a deep one */
+struct oauth_settings oauth_settings_copy(const struct oauth_settings *s);
+/* of a copy; wipes */
+void oauth_settings_clear(struct oauth_settings *s);
+
 /* What is read anew for every request: files whose content may have been replaced meanwhile. */
 enum oauth_input {
     OAUTH_CLIENT_SECRET,

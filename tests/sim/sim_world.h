@@ -7,6 +7,7 @@
 #include "io/dns.h"
 #include "io/turn.h"
 #include "sim.h"
+#include "sim_http.h"
 #include "sim_net.h"
 
 /* Something that happens at a point of virtual time; embedded. */
@@ -50,7 +51,10 @@ struct sim {
     size_t nlines;
     struct link names, files, programs, paths, listenings, watches;
     bool files_refuse_writes, files_hang;
-    unsigned secret_reads;
+    unsigned secret_reads, tokens_held;
+    bool tokens_locked;
+    sim_endpoint *endpoint;
+    void *endpoint_ctx;
     struct sim_path path_default;
     struct sim_conn **conns;
     size_t nconns;

@@ -1,0 +1,536 @@
+#include "oauth/token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "oauth/grant.h"
+#include "oauth/store.h"
+
+#define MINUTE (60 * USEC_PER_SEC)
+#define DAY (24 * 60 * MINUTE)
+/* Renewed when this much is left, or a quarter of the life where that is less. */
+#define AHEAD (15 * MINUTE)
+#define FIRST_WAIT USEC_PER_SEC
+#define LONGEST_WAIT (5 * MINUTE)
+#define LONGEST_RETRY_AFTER (60 * MINUTE)
+/* How often a token file that another process holds is tried, and for how long. */
+#define LOCK_EVERY (200 * USEC_PER_MS)
+#define LOCK_PATIENCE (30 * USEC_PER_SEC)
+/* How often the files are looked at while a refusal rests. */
+#define WATCH_EVERY (15 * USEC_PER_SEC)
+enum { CLOCKS_DIFFER = 60 };
+
+struct oauth {
+    const struct io *io;
+    struct http *http;
+    struct link tokens;
+};
+
+enum doing { IDLE, TAKING, LOCKING, ASKING, PUTTING, LOOKING };
+
+struct token {
+    struct link link;
+    struct oauth *oauth;
+    unsigned refs;
+    struct oauth_settings settings;
+    const struct oauth_flow *flow;
+    struct store *store;
+    enum doing doing;
+    struct http_request *request;
+    struct link waiting;
+    /* Fires when the file's lock is tried again (LOCKING), else for upkeep: renewal, watch. */
+    struct timer *timer;
+    usec locking_since;
+    /* NULL: none, or it was refused. */
+    struct secret *access;
+    usec renew_at, ends_at, fetched_at;
+    /* Somebody asked since the last one was fetched. */
+    bool in_use;
+    /* The new access token of an answer whose refresh token is being written. */
+    struct oauth_answer answer;
+    usec answered_at;
+    /* Why there is none, until when nothing is sent, and how long the last wait was. */
+    enum oauth_class class;
+    struct err err;
+    usec until, wait;
+    /* Of the inputs of the last request. */
+    uint8_t print[32];
+    int64_t skew;
+    bool remade;
+};
+
+static void fetch(struct token *t);
+static void token_destroy(struct token *t);
+static void fail(struct token *t, enum oauth_class class, int64_t retry_after, const char *words);
+
+static usec now_of(const struct token *t)
+{
+    return loop_now(t->oauth->io->loop);
+}
+
+/* A number below n, by chance. */
+static usec chance(const struct token *t, usec n)
+{
+    uint64_t r;
+    loop_random(t->oauth->io->loop, &r, sizeof r);
+    return n > 0 ? (usec)(r % (uint64_t)n) : 0;
+}
+
+static bool is_alive(const struct token *t)
+{
+    return t->access && now_of(t) < t->ends_at;
+}
+
+/* ---- answering ---- */
+
+static void answer(void *arg)
+{
+    struct token_request *r = arg;
+    struct token *t = r->token;
+    if (is_alive(t))
+        r->answer(r->ctx, t->access, OAUTH_OK, NULL);
+    else
+        r->answer(r->ctx, NULL, t->class, &t->err);
+}
+
+static void answer_all(struct token *t)
+{
+    while (!link_is_alone(&t->waiting)) {
+        struct token_request *r = CONTAINER(t->waiting.next, struct token_request, waiting);
+        link_remove(&r->waiting);
+        loop_defer(t->oauth->io->loop, &r->later);
+    }
+}
+
+/* ---- upkeep ---- */
+
+static usec earlier(usec a, usec b)
+{
+    return a < b ? a : b;
+}
+
+/* What comes next without being asked: a renewal where the token is in use, a day's refresh of what
+ * dies of disuse, a look at the files while a refusal rests. */
+static void arm(struct token *t)
+{
+    usec next = INT64_MAX, now = now_of(t);
+    if (t->access && t->in_use)
+        next = t->renew_at;
+    if (t->flow->refreshes && t->fetched_at)
+        next = earlier(next, t->fetched_at + DAY - chance(t, DAY / 24));
+    if (next < t->until)
+        next = t->until;
+    if (t->class == OAUTH_REFUSED && t->until > now)
+        next = earlier(t->until, now + WATCH_EVERY);
+    if (next == INT64_MAX)
+        timer_stop(t->timer);
+    else
+        timer_arm(t->timer, next - now);
+}
+
+static void on_looked(void *ctx, const struct store_news *news)
+{
+    struct token *t = ctx;
+    t->doing = IDLE;
+    if (news->inputs && memcmp(news->print, t->print, sizeof t->print) != 0)
+        token_forgive(t);
+    if (!link_is_alone(&t->waiting))
+        fetch(t);
+    else
+        arm(t);
+}
+
+static void on_timer(void *arg)
+{
+    struct token *t = arg;
+    if (t->doing != IDLE && t->doing != LOCKING)
+        return;
+    if (t->doing == IDLE && t->class == OAUTH_REFUSED && t->until > now_of(t)) {
+        t->doing = LOOKING;
+        store_take(t->store, false, on_looked, t);
+        return;
+    }
+    fetch(t);
+}
+
+/* ---- a request's end ---- */
+
+static void tell_end(struct token *t)
+{
+    t->doing = IDLE;
+    if (t->refs == 0) {
+        token_destroy(t);
+        return;
+    }
+    answer_all(t);
+    arm(t);
+}
+
+static void adopt(struct token *t)
+{
+    struct log *log = t->oauth->io->log;
+    usec life = t->answer.expires_in * USEC_PER_SEC, ahead = earlier(AHEAD, life / 4);
+    if (t->err.kind != ERR_NONE)
+        log_event(log, LOG_INFO, "the token service gives tokens again",
+                  log_str("account", t->settings.account));
+    secret_free(&t->access);
+    t->access = t->answer.access_token;
+    t->answer.access_token = NULL;
+    oauth_answer_clear(&t->answer);
+    t->fetched_at = t->answered_at;
+    t->ends_at = t->answered_at + life;
+    /* Spread, so that a hundred accounts do not renew at once. */
+    t->renew_at = t->ends_at - ahead - chance(t, ahead / 2 + 1);
+    t->in_use = !link_is_alone(&t->waiting);
+    t->class = OAUTH_OK;
+    t->err = (struct err){0};
+    t->until = t->wait = 0;
+    t->remade = false;
+    tell_end(t);
+}
+
+static void say_failure(const struct token *t, enum oauth_class class)
+{
+    log_event(t->oauth->io->log, class == OAUTH_REFUSED ? LOG_ERROR : LOG_WARN, t->err.words,
+              log_str("account", t->settings.account), log_str("flow", t->flow->name),
+              log_num("wait", t->wait / USEC_PER_SEC));
+}
+
+static usec lengthen(usec wait, usec first, usec longest)
+{
+    return wait == 0 ? first : earlier(wait * 2, longest);
+}
+
+static void fail(struct token *t, enum oauth_class class, int64_t retry_after, const char *words)
+{
+    bool is_refusal = class == OAUTH_REFUSED;
+    usec first = is_refusal ? t->settings.retry_first : FIRST_WAIT;
+    usec longest = is_refusal ? t->settings.retry_longest : LONGEST_WAIT;
+    if (t->class != class)
+        t->wait = 0;
+    t->wait = lengthen(t->wait, first, longest);
+    /* A fifth more or less: those who failed together do not come back together. */
+    usec pause = is_refusal ? t->wait : t->wait - t->wait / 5 + chance(t, t->wait / 5 * 2 + 1);
+    usec asked = retry_after > 0 ? earlier(retry_after * USEC_PER_SEC, LONGEST_RETRY_AFTER) : 0;
+    t->until = now_of(t) + (asked > pause ? asked : pause);
+    t->class = class;
+    err_set(&t->err, is_refusal ? ERR_PERMISSION : ERR_TIMEOUT, "no token: %s", words);
+    t->remade = false;
+    store_release(t->store);
+    oauth_answer_clear(&t->answer);
+    say_failure(t, class);
+    tell_end(t);
+}
+
+static void on_put(void *ctx, const struct err *err)
+{
+    struct token *t = ctx;
+    if (err)
+        log_event(t->oauth->io->log, LOG_ERROR,
+                  "the new refresh token cannot be written: it lives in memory only, and a restart "
+                  "loses the login",
+                  log_str("account", t->settings.account), log_str("why", err->words));
+    adopt(t);
+}
+
+static bool is_rotated(const struct token *t)
+{
+    return t->flow->refreshes && t->answer.refresh_token;
+}
+
+static struct oauth_facts facts_of(const struct token *t, int64_t retry_after)
+{
+    const struct oauth_settings *s = &t->settings;
+    return (struct oauth_facts){
+        .account = s->account,
+        .tenant = s->tenant,
+        .client_id = s->client_id,
+        .scope = s->scope,
+        .user = s->identity,
+        .secret_file = s->client_secret_file ? s->client_secret_file : s->client_cert,
+        .skew = t->skew,
+        .retry_after = retry_after > 0 ? retry_after : t->wait / USEC_PER_SEC,
+    };
+}
+
+static void note_clock(struct token *t, int64_t date)
+{
+    int64_t skew = date ? date - loop_wall_ms(t->oauth->io->loop) / 1000 : 0;
+    bool differs = skew > CLOCKS_DIFFER || skew < -CLOCKS_DIFFER;
+    if (date == 0)
+        return;
+    if (differs && !t->skew)
+        log_event(t->oauth->io->log, LOG_WARN, "our clock and the token service's differ",
+                  log_str("account", t->settings.account), log_num("seconds", skew));
+    t->skew = differs ? skew : 0;
+}
+
+/* An assertion whose time was off is made anew, once and at once, now that the endpoint's time is
+ * known. */
+static bool is_worth_remaking(const struct token *t)
+{
+    return t->answer.class == OAUTH_REFUSED && t->skew && !t->remade &&
+           oauth_flow_asserts(t->flow, &t->settings) &&
+           (strcmp(t->answer.error, "invalid_client") == 0 ||
+            strcmp(t->answer.error, "invalid_grant") == 0);
+}
+
+static void on_refusal(struct token *t, int64_t retry_after)
+{
+    char words[300];
+    struct oauth_facts facts = facts_of(t, retry_after);
+    struct oauth_said said = oauth_answer_said(&t->answer);
+    if (is_worth_remaking(t)) {
+        t->remade = true;
+        store_release(t->store);
+        oauth_answer_clear(&t->answer);
+        fetch(t);
+        return;
+    }
+    oauth_endpoint_words(&said, &facts, words, sizeof words);
+    fail(t, t->answer.class, retry_after, words);
+}
+
+static void on_answer(void *ctx, const struct http_answer *a, const struct err *err)
+{
+    struct token *t = ctx;
+    t->request = NULL;
+    if (!a) {
+        fail(t, OAUTH_WAIT, 0, err->words);
+        return;
+    }
+    note_clock(t, a->date);
+    t->answered_at = now_of(t);
+    oauth_answer_read(&t->answer, a->status, a->body);
+    if (t->answer.class != OAUTH_OK) {
+        on_refusal(t, a->retry_after);
+    } else if (is_rotated(t)) {
+        t->doing = PUTTING;
+        store_put(t->store, t->answer.refresh_token, on_put, t);
+    } else {
+        store_release(t->store);
+        adopt(t);
+    }
+}
+
+/* ---- a request's beginning ---- */
+
+static void send_form(struct token *t, const struct oauth_inputs *inputs)
+{
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
+    struct err err = {0};
+    struct oauth_ingredients in = {.settings = &t->settings, .inputs = inputs};
+    in.moment.now = loop_wall_ms(t->oauth->io->loop) / 1000 + t->skew;
+    loop_random(t->oauth->io->loop, in.moment.random, sizeof in.moment.random);
+    struct secret *form = oauth_form(t->flow, &in, &err);
+    if (!form) {
+        fail(t, OAUTH_REFUSED, 0, err.words);
+        return;
+    }
+    const struct http_ask ask = {
+        .url = t->settings.token_url, .headers = headers, .body = form, .route = t->settings.route};
+    t->doing = ASKING;
+    t->request = http_send(t->oauth->http, &ask, on_answer, t);
+    secret_free(&form);
+}
+
+/* Another process renews just now: what it puts into the file is ours to use afterwards. */
+static void await_lock(struct token *t, const struct err *err)
+{
+    if (t->locking_since == 0)
+        t->locking_since = now_of(t);
+    if (now_of(t) - t->locking_since > LOCK_PATIENCE) {
+        t->locking_since = 0;
+        fail(t, OAUTH_WAIT, 0, err->words);
+        return;
+    }
+    t->doing = LOCKING;
+    timer_arm(t->timer, LOCK_EVERY);
+}
+
+static void on_taken(void *ctx, const struct store_news *news)
+{
+    struct token *t = ctx;
+    char words[400];
+    if (!news->inputs && news->err.kind == ERR_TIMEOUT) {
+        await_lock(t, &news->err);
+        return;
+    }
+    t->locking_since = 0;
+    memcpy(t->print, news->print, sizeof t->print);
+    if (news->inputs) {
+        send_form(t, news->inputs);
+        return;
+    }
+    bool no_login = t->flow->refreshes && news->err.kind == ERR_NOT_FOUND;
+    snprintf(words, sizeof words, "%.200s%s%.60s%s", news->err.words,
+             no_login ? ": run `smtp-detour login " : "", no_login ? t->settings.account : "",
+             no_login ? "`" : "");
+    fail(t, OAUTH_REFUSED, 0, words);
+}
+
+static void fetch(struct token *t)
+{
+    t->doing = TAKING;
+    timer_stop(t->timer);
+    store_take(t->store, t->flow->refreshes, on_taken, t);
+}
+
+/* ---- questions ---- */
+
+void token_request_init(struct token_request *r)
+{
+    link_init(&r->waiting);
+    deferred_init(&r->later, answer, r);
+}
+
+void token_ask(struct token *t, struct token_request *r,
+               void (*fn)(void *ctx, const struct secret *secret, enum oauth_class class,
+                          const struct err *err),
+               void *ctx)
+{
+    usec now = now_of(t);
+    bool wants_another = !is_alive(t) || now >= t->renew_at;
+    r->token = t;
+    r->answer = fn;
+    r->ctx = ctx;
+    if (!wants_another || (t->doing == IDLE && now < t->until)) {
+        bool was_idle = !t->in_use;
+        t->in_use = true;
+        if (was_idle && t->doing == IDLE)
+            arm(t);
+        loop_defer(t->oauth->io->loop, &r->later);
+        return;
+    }
+    list_push_back(&t->waiting, &r->waiting);
+    if (t->doing == IDLE)
+        fetch(t);
+}
+
+void token_cancel(struct token_request *r)
+{
+    link_remove(&r->waiting);
+    deferred_cancel(&r->later);
+}
+
+void token_refused(struct token *t, const struct secret *secret)
+{
+    if (secret_equal(t->access, secret))
+        secret_free(&t->access);
+}
+
+void token_forgive(struct token *t)
+{
+    t->until = t->wait = 0;
+    t->class = OAUTH_OK;
+}
+
+usec token_wait_left(const struct token *t)
+{
+    usec left = t->until - now_of(t);
+    return left > 0 ? left : 0;
+}
+
+int64_t token_skew(const struct token *t)
+{
+    return t->skew;
+}
+
+/* ---- life ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A refresh token is one grant, whatever account uses it; else a grant is a client's for an
+ * identity. */
+static bool is_same_grant(const struct token *t, const struct oauth_settings *s)
+{
+    const struct oauth_settings *mine = &t->settings;
+    if (oauth_flow_of(s) != t->flow || !same(mine->token_url, s->token_url) ||
+        !same(mine->client_id, s->client_id) || !same(mine->scope, s->scope))
+        return false;
+    if (t->flow->refreshes)
+        return same(mine->token_file, s->token_file);
+    bool same_identity = !mine->service_account_file || same(mine->identity, s->identity);
+    return same_identity && same(mine->service_account_file, s->service_account_file) &&
+           same(mine->client_secret_file, s->client_secret_file) &&
+           same(mine->client_cert, s->client_cert) &&
+           same(mine->assertion_file, s->assertion_file) &&
+           secret_equal(mine->client_secret, s->client_secret);
+}
+
+struct oauth *oauth_new(const struct io *io, struct http *http)
+{
+    struct oauth *o = NEW(struct oauth);
+    o->io = io;
+    o->http = http;
+    link_init(&o->tokens);
+    return o;
+}
+
+void oauth_free(struct oauth **oauth)
+{
+    struct oauth *o = *oauth;
+    *oauth = NULL;
+    if (!o)
+        return;
+    while (!link_is_alone(&o->tokens))
+        token_destroy(CONTAINER(o->tokens.next, struct token, link));
+    free(o);
+}
+
+struct token *token_open(struct oauth *o, const struct oauth_settings *settings)
+{
+    LIST_EACH (&o->tokens, it) {
+        struct token *t = CONTAINER(it, struct token, link);
+        if (is_same_grant(t, settings)) {
+            t->refs++;
+            return t;
+        }
+    }
+    struct token *t = NEW(struct token);
+    t->oauth = o;
+    t->refs = 1;
+    t->settings = oauth_settings_copy(settings);
+    t->flow = oauth_flow_of(&t->settings);
+    t->store = store_new(o->io, &t->settings, t->flow->refreshes);
+    t->timer = timer_new(o->io->loop, on_timer, t);
+    link_init(&t->waiting);
+    list_push_back(&o->tokens, &t->link);
+    return t;
+}
+
+static void token_destroy(struct token *t)
+{
+    link_remove(&t->link);
+    while (!link_is_alone(&t->waiting))
+        link_remove(t->waiting.next);
+    http_cancel(&t->request);
+    store_free(&t->store);
+    timer_free(&t->timer);
+    secret_free(&t->access);
+    oauth_answer_clear(&t->answer);
+    oauth_settings_clear(&t->settings);
+    free(t);
+}
+
+/* A refresh token that was sent may be replaced and revoked by now: the answer, which holds the
+ * next one, is awaited and written down. */
+static bool must_end_first(const struct token *t)
+{
+    return t->flow->refreshes && (t->doing == ASKING || t->doing == PUTTING);
+}
+
+void token_close(struct token **token)
+{
+    struct token *t = *token;
+    *token = NULL;
+    if (t && --t->refs == 0 && !must_end_first(t))
+        token_destroy(t);
+}

@@ -1,0 +1,59 @@
+/* The life of access tokens: fetched when they are needed, renewed ahead of their end, one request
+ * at a time per grant, whoever asks. Everything is told later, on the loop.
+ *
+ * One grant is shared by all who open it with equal settings: accounts with one token file have one
+ * refresher. Between processes the token file is the lock (store.h). */
+#ifndef OAUTH_TOKEN_H
+#define OAUTH_TOKEN_H
+
+#include "io/http.h"
+#include "io/io.h"
+#include "io/loop.h"
+#include "oauth/answer.h"
+#include "oauth/settings.h"
+
+/* all grants of a process */
+struct oauth;
+/* one grant: what gives one access token after the other */
+struct token;
+
+/* keeps both. Gives */
+struct oauth *oauth_new(const struct io *io, struct http *http);
+/* all tokens must be closed; what is under way is given up */
+void oauth_free(struct oauth **oauth);
+
+/* Gives; copies the settings. Nothing is fetched before somebody asks. */
+struct token *token_open(struct oauth *oauth, const struct oauth_settings *settings);
+/* A refresh that was sent is still awaited, for its answer holds the next refresh token. */
+void token_close(struct token **token);
+
+/* One question for the token. Embedded in the asker, who cancels it before he goes. */
+struct token_request {
+    struct link waiting;
+    struct deferred later;
+    struct token *token;
+    /* secret borrowed until return; NULL: err says why, and `class` whether it is a refusal
+     * (OAUTH_REFUSED, as refused credentials) or a matter of time (OAUTH_WAIT). */
+    void (*answer)(void *ctx, const struct secret *secret, enum oauth_class class,
+                   const struct err *err);
+    void *ctx;
+};
+void token_request_init(struct token_request *r);
+void token_ask(struct token *token, struct token_request *r,
+               void (*answer)(void *ctx, const struct secret *secret, enum oauth_class class,
+                              const struct err *err),
+               void *ctx);
+void token_cancel(struct token_request *r);
+
+/* A server refused this access token: the next need fetches another one. */
+void token_refused(struct token *token, const struct secret *secret);
+
+/* After a reload: a wait ends. */
+void token_forgive(struct token *token);
+
+/* how long no request is sent; 0: one may be */
+usec token_wait_left(const struct token *token);
+/* how far the endpoint's clock is ahead, in seconds; 0 within a minute */
+int64_t token_skew(const struct token *token);
+
+#endif
