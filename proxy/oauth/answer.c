@@ -10,6 +10,14 @@
 /* What a token is worth that does not say: RFC 6749 5.1 leaves it to the documentation. */
 enum { USUAL_LIFE = 3600, LONGEST_LIFE = 366 * 86400 };
 
+/* A device code's usual life, and how often it is asked for (RFC 8628 3.2). */
+enum {
+    DEVICE_LIFE = 600,
+    LONGEST_DEVICE_LIFE = 1800,
+    DEVICE_INTERVAL = 5,
+    LONGEST_DEVICE_INTERVAL = 60
+};
+
 static void wipe_free(void *p)
 {
     if (p)
@@ -47,15 +55,15 @@ static struct secret *token_of(const json_t *value)
 }
 
 /* A number, a number in quotes, or missing. */
-static int64_t life_of(const json_t *value)
+static int64_t seconds_of(const json_t *value, int64_t usual, int64_t longest)
 {
     double life = json_is_number(value) ? json_number_value(value) : 0;
     const char *text = json_string_value(value);
     if (text && *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 12)
         life = strtod(text, NULL);
     if (!(life >= 1))
-        return USUAL_LIFE;
-    return life < LONGEST_LIFE ? (int64_t)life : LONGEST_LIFE;
+        return usual;
+    return life < (double)longest ? (int64_t)life : longest;
 }
 
 static void read_codes(struct oauth_answer *a, const json_t *codes)
@@ -115,7 +123,7 @@ static void read_object(struct oauth_answer *a, const json_t *o)
     if (!a->access_token)
         return;
     a->refresh_token = token_of(json_object_get(o, "refresh_token"));
-    a->expires_in = life_of(json_object_get(o, "expires_in"));
+    a->expires_in = seconds_of(json_object_get(o, "expires_in"), USUAL_LIFE, LONGEST_LIFE);
 }
 
 void oauth_answer_read(struct oauth_answer *a, int status, struct slice body)
@@ -133,6 +141,31 @@ void oauth_answer_clear(struct oauth_answer *a)
     secret_free(&a->access_token);
     secret_free(&a->refresh_token);
     *a = (struct oauth_answer){0};
+}
+
+/* Google says verification_url. The address is shown to a person: it must be one that is safe to
+ * open. */
+void oauth_device_read(struct oauth_device *d, int status, struct slice body)
+{
+    *d = (struct oauth_device){0};
+    json_t *o = status == 200 && body.len <= CAP_HTTP_ANSWER
+                    ? json_loadb(body.data, body.len, 0, NULL)
+                    : NULL;
+    const json_t *uri = json_object_get(o, "verification_uri");
+    copy_printable(d->user_code, sizeof d->user_code, json_object_get(o, "user_code"));
+    copy_printable(d->uri, sizeof d->uri, uri ? uri : json_object_get(o, "verification_url"));
+    d->expires_in = seconds_of(json_object_get(o, "expires_in"), DEVICE_LIFE, LONGEST_DEVICE_LIFE);
+    d->interval =
+        seconds_of(json_object_get(o, "interval"), DEVICE_INTERVAL, LONGEST_DEVICE_INTERVAL);
+    if (d->user_code[0] && slice_starts(slice_of(d->uri), "https://"))
+        d->device_code = token_of(json_object_get(o, "device_code"));
+    json_decref(o);
+}
+
+void oauth_device_clear(struct oauth_device *d)
+{
+    secret_free(&d->device_code);
+    *d = (struct oauth_device){0};
 }
 
 struct oauth_said oauth_answer_said(const struct oauth_answer *a)

@@ -40,6 +40,19 @@ void oauth_answer_read(struct oauth_answer *a, int status, struct slice body);
 /* wipes */
 void oauth_answer_clear(struct oauth_answer *a);
 
+/* What a device endpoint answered: a code for the person, and one for us. */
+struct oauth_device {
+    /* NULL: the answer was none; then it is to be read as an oauth_answer. */
+    struct secret *device_code;
+    /* For the person; printable. */
+    char user_code[64], uri[256];
+    /* Seconds. */
+    int64_t expires_in, interval;
+};
+
+void oauth_device_read(struct oauth_device *d, int status, struct slice body);
+void oauth_device_clear(struct oauth_device *d);
+
 /* Borrows from the answer. */
 struct oauth_said oauth_answer_said(const struct oauth_answer *a);
 

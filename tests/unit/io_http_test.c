@@ -558,7 +558,7 @@ static void too_many_are_refused(void **state)
 /* ---- what is left ---- */
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
 #endif
 #endif

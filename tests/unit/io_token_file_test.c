@@ -1,6 +1,7 @@
 /* A token file: its lock, its replacement, and what is no token file. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -181,6 +182,52 @@ static void not_writable(void **state)
     secret_free(&second);
 }
 
+/* Replaces the token again and again, until it is killed. */
+static void replace_for_ever(void)
+{
+    struct err err;
+    char text[64];
+    for (unsigned i = 1;; i++) {
+        struct secret *token;
+        struct token_file *file = token_file_lock(path, &token, &err);
+        secret_free(&token);
+        snprintf(text, sizeof text, "token-%u-whole", i);
+        token = secret_new(slice_of(text));
+        if (!file || token_file_replace(file, token, &err) != 0)
+            _exit(1);
+        secret_free(&token);
+        token_file_unlock(&file);
+    }
+}
+
+/* Whoever is killed, at whatever moment: the file holds a whole token, and nobody its lock. */
+static void killed_at_any_moment(void **state)
+{
+    unsigned n;
+    char rest[20];
+    (void)state;
+    put(path, "token-0-whole\n", 0600);
+    for (useconds_t moment = 0; moment < 20; moment++) {
+        struct err err = {0};
+        struct secret *token;
+        int status;
+        pid_t child = fork();
+        if (child == 0)
+            replace_for_ever();
+        usleep(500 + moment * 731);
+        kill(child, SIGKILL);
+        assert_true(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+        struct token_file *file = token_file_lock(path, &token, &err);
+        assert_non_null(file);
+        assert_int_equal(sscanf(secret_reveal(token).data, "token-%u-%19s", &n, rest), 2);
+        assert_string_equal(rest, "whole");
+        /* what it left beside it is no hindrance */
+        assert_int_equal(token_file_replace(file, token, &err), 0);
+        secret_free(&token);
+        token_file_unlock(&file);
+    }
+}
+
 static void whole_texts(void **state)
 {
     struct err err;
@@ -205,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_lock_on_the_old_file_is_worth_nothing),
         cmocka_unit_test(what_is_no_token_file),
         cmocka_unit_test(not_writable),
+        cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(whole_texts),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);

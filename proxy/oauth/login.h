@@ -1,0 +1,43 @@
+/* A person's login, once, for a refresh token: by a device code that is typed in elsewhere, or by a
+ * browser (PKCE) whose last address comes back through the loopback or is pasted. The machine only:
+ * who shows, listens and writes the file is the caller. Ends by itself after the code's life or ten
+ * minutes. */
+#ifndef OAUTH_LOGIN_H
+#define OAUTH_LOGIN_H
+
+#include "io/http.h"
+#include "io/io.h"
+
+struct login;
+
+struct login_settings {
+    const char *client_id, *scope, *token_url;
+    /* A desktop client's secret goes along at some providers; or NULL. */
+    const struct secret *client_secret;
+    /* Of the device code. */
+    const char *device_url;
+    /* Of the browser: the page, where it leads back to, whom it should suggest (or NULL), and what
+     * else the provider wants to hear ("access_type=offline&prompt=consent", or NULL). */
+    const char *authorize_url, *redirect, *hint, *more;
+    struct http_route route;
+};
+
+struct login_events {
+    /* What the person is to open, and the code to type there ("" with a browser). Borrowed. */
+    void (*show)(void *ctx, const char *url, const char *user_code);
+    /* The end; refresh_token borrowed, NULL with err. The login may be freed here. */
+    void (*done)(void *ctx, const struct secret *refresh_token, const struct err *err);
+};
+
+/* Copies the settings. Events come later, on the loop. Give. */
+struct login *login_device(const struct io *io, struct http *http, const struct login_settings *s,
+                           const struct login_events *events, void *ctx);
+struct login *login_browser(const struct io *io, struct http *http, const struct login_settings *s,
+                            const struct login_events *events, void *ctx);
+/* The address at which the browser ended, whole or from its "?" on. 0: it belongs to this login,
+ * and what follows is told by done; -1 with err: it does not, and the login goes on waiting. */
+int login_take_address(struct login *login, struct slice address, struct err *err) MUST_USE;
+/* NULL is fine */
+void login_free(struct login **login);
+
+#endif
