@@ -17,8 +17,8 @@
 
 /* Appends; false beyond the cap. */
 bool base64url_append(struct buf *out, struct slice bytes) MUST_USE;
-/* Appends; false where the text is none, has padding or does not end where it should, or beyond the
- * cap. */
+/* Appends; false where the text is none, has padding or does not end where it should, or beyond
+ * the cap. */
 bool base64url_decode(struct buf *out, struct slice text) MUST_USE;
 
 /* ---- signing ---- */
@@ -35,7 +35,7 @@ struct signing_key;
 /* Reads an unencrypted RSA key (PEM, 2,048 bits or more). Gives; NULL with err, whose words never
  * show the key. */
 struct signing_key *signing_key_new(struct slice pem, struct err *err);
-/* wipes; NULL is fine */
+/* Wipes; NULL is fine. */
 void signing_key_free(struct signing_key **key);
 /* Appends the raw signature of the bytes. */
 int signing_key_sign(const struct signing_key *key, enum signature how, struct slice bytes,
@@ -66,12 +66,12 @@ bool hkdf_sha256(struct slice key, struct slice salt, struct slice info, uint8_t
 
 enum { SEAL_KEY = 32, SEAL_NONCE = 12, SEAL_TAG = 16 };
 
-/* Appends the nonce, the ciphertext and the tag. A nonce is never used twice with one key. `beside`
- * is authenticated and not stored: what the text belongs to. */
+/* Appends the nonce, the ciphertext and the tag. A nonce is never used twice with one key.
+ * `beside` is authenticated and not stored: what the text belongs to. */
 bool seal(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], struct slice beside,
           struct slice clear, struct buf *out) MUST_USE;
-/* Appends the clear text; false: it is not what was sealed with this key and `beside`, and nothing
- * is appended. */
+/* Appends the clear text; false: it is not what was sealed with this key and `beside`, and
+ * nothing is appended. */
 bool unseal(const uint8_t key[SEAL_KEY], struct slice beside, struct slice sealed,
             struct buf *out) MUST_USE;
 

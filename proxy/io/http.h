@@ -24,8 +24,8 @@ struct http_request;
 
 /* gives; the thread comes with the first request */
 struct http *http_new(struct loop *loop, struct err *err) MUST_USE;
-/* Callbacks do not come any more. Waits a moment for the thread, then leaves it to the end of the
- * process. NULL is fine. */
+/* Callbacks do not come any more. Waits a moment for the thread, then leaves it to the end of
+ * the process. NULL is fine. */
 void http_free(struct http **http);
 
 /* How the server is reached. */
@@ -69,8 +69,9 @@ struct http_answer {
     char id[80];
 };
 
-/* Called on the loop, once, never from inside http_send. Borrows answer until it returns; NULL with
- * err: there is no answer, and the words say why without the URL's query, a header or a body. */
+/* Called on the loop, once, never from inside http_send. Borrows answer until it returns; NULL
+ * with err: there is no answer, and the words say why without the URL's query, a header or a
+ * body. */
 typedef void http_fn(void *ctx, const struct http_answer *answer, const struct err *err);
 
 /* Copies everything. Never NULL: what is wrong with the request is told later, too. */

@@ -1,5 +1,5 @@
-/* For http.c (the thread and the loop's side) and http_transfer.c (one request in libcurl's words)
- * alone. */
+/* For http.c (the thread and the loop's side) and http_transfer.c (one request in libcurl's
+ * words) alone. */
 #ifndef IO_HTTP_INTERNAL_H
 #define IO_HTTP_INTERNAL_H
 

@@ -1,6 +1,6 @@
 /* Files of tokens and keys, read and replaced on a helper: every call here blocks. A token file
- * holds one line, the refresh token, and is its own lock: who renews holds it, whatever process it
- * is. */
+ * holds one line, the refresh token, and is its own lock: who renews holds it, whatever process
+ * it is. */
 #ifndef IO_TOKEN_FILE_H
 #define IO_TOKEN_FILE_H
 
@@ -23,7 +23,7 @@ struct token_file *token_file_lock(const char *path, struct secret **token_r, st
 /* Puts another token into its place, which is on the disk when this returns 0. */
 int token_file_replace(const struct token_file *file, const struct secret *token,
                        struct err *err) MUST_USE;
-/* NULL is fine */
+/* NULL is fine. */
 void token_file_unlock(struct token_file **file);
 
 #endif

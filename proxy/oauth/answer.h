@@ -37,7 +37,7 @@ void oauth_prepare(void);
 
 /* Reads the endpoint's answer. To be cleared. */
 void oauth_answer_read(struct oauth_answer *a, int status, struct slice body);
-/* wipes */
+/* Wipes. */
 void oauth_answer_clear(struct oauth_answer *a);
 
 /* What a device endpoint answered: a code for the person, and one for us. */

@@ -20,7 +20,7 @@ struct oauth_flow {
     int (*write)(const struct oauth_ingredients *in, struct buf *form, struct err *err);
 };
 
-/* never NULL */
+/* Never NULL. */
 const struct oauth_flow *oauth_flow_of(const struct oauth_settings *s);
 
 /* Whether what is sent holds a signed or foreign assertion, which a wrong clock spoils. */

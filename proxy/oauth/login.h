@@ -1,7 +1,7 @@
-/* A person's login, once, for a refresh token: by a device code that is typed in elsewhere, or by a
- * browser (PKCE) whose last address comes back through the loopback or is pasted. The machine only:
- * who shows, listens and writes the file is the caller. Ends by itself after the code's life or ten
- * minutes. */
+/* A person's login, once, for a refresh token: by a device code that is typed in elsewhere, or
+ * by a browser (PKCE) whose last address comes back through the loopback or is pasted. The
+ * machine only: who shows, listens and writes the file is the caller. Ends by itself after the
+ * code's life or ten minutes. */
 #ifndef OAUTH_LOGIN_H
 #define OAUTH_LOGIN_H
 
@@ -37,7 +37,7 @@ struct login *login_browser(const struct io *io, struct http *http, const struct
 /* The address at which the browser ended, whole or from its "?" on. 0: it belongs to this login,
  * and what follows is told by done; -1 with err: it does not, and the login goes on waiting. */
 int login_take_address(struct login *login, struct slice address, struct err *err) MUST_USE;
-/* NULL is fine */
+/* NULL is fine. */
 void login_free(struct login **login);
 
 #endif

@@ -34,9 +34,9 @@ struct oauth_settings {
             &(s)->route.proxy_user, &(s)->route.ca_file                                            \
     }
 
-/* gives a deep one */
+/* Gives a deep one. */
 struct oauth_settings oauth_settings_copy(const struct oauth_settings *s);
-/* of a copy; wipes */
+/* Of a copy; wipes. */
 void oauth_settings_clear(struct oauth_settings *s);
 
 /* What is read anew for every request: files whose content may have been replaced meanwhile. */

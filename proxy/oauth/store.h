@@ -1,5 +1,5 @@
-/* The files behind one grant, read anew for each request, and the place of its refresh token, which
- * is locked while a request is under way. All of it happens on the disk's helpers. */
+/* The files behind one grant, read anew for each request, and the place of its refresh token,
+ * which is locked while a request is under way. All of it happens on the disk's helpers. */
 #ifndef OAUTH_STORE_H
 #define OAUTH_STORE_H
 
@@ -23,8 +23,8 @@ struct store_news {
 };
 typedef void store_fn(void *ctx, const struct store_news *news);
 
-/* Reads all inputs; with `lock` the token file stays locked until store_put or store_release. One
- * at a time. */
+/* Reads all inputs; with `lock` the token file stays locked until store_put or store_release.
+ * One at a time. */
 void store_take(struct store *store, bool lock, store_fn *fn, void *ctx);
 
 /* Puts a rotated refresh token onto the disk and gives the lock back. Where that fails the token is

@@ -269,8 +269,8 @@ static void note_clock(struct token *t, int64_t date)
     t->skew = differs ? skew : 0;
 }
 
-/* An assertion whose time was off is made anew, once and at once, now that the endpoint's time is
- * known. */
+/* An assertion whose time was off is made anew, once and at once, now that the endpoint's time
+ * is known. */
 static bool is_worth_remaking(const struct token *t)
 {
     return t->answer.class == OAUTH_REFUSED && t->skew && !t->remade &&

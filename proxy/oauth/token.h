@@ -1,8 +1,8 @@
-/* The life of access tokens: fetched when they are needed, renewed ahead of their end, one request
- * at a time per grant, whoever asks. Everything is told later, on the loop.
+/* The life of access tokens: fetched when they are needed, renewed ahead of their end, one
+ * request at a time per grant, whoever asks. Everything is told later, on the loop.
  *
- * One grant is shared by all who open it with equal settings: accounts with one token file have one
- * refresher. Between processes the token file is the lock (store.h). */
+ * One grant is shared by all who open it with equal settings: accounts with one token file have
+ * one refresher. Between processes the token file is the lock (store.h). */
 #ifndef OAUTH_TOKEN_H
 #define OAUTH_TOKEN_H
 
@@ -12,12 +12,12 @@
 #include "oauth/answer.h"
 #include "oauth/settings.h"
 
-/* all grants of a process */
+/* All grants of a process. */
 struct oauth;
-/* one grant: what gives one access token after the other */
+/* One grant: what gives one access token after the other. */
 struct token;
 
-/* keeps both. Gives */
+/* Keeps both. Gives. */
 struct oauth *oauth_new(const struct io *io, struct http *http);
 /* all tokens must be closed; what is under way is given up */
 void oauth_free(struct oauth **oauth);
@@ -51,7 +51,7 @@ void token_refused(struct token *token, const struct secret *secret);
 /* After a reload: a wait ends. */
 void token_forgive(struct token *token);
 
-/* how long no request is sent; 0: one may be */
+/* How long no request is sent; 0: one may be. */
 usec token_wait_left(const struct token *token);
 /* how far the endpoint's clock is ahead, in seconds; 0 within a minute */
 int64_t token_skew(const struct token *token);

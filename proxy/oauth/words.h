@@ -33,8 +33,8 @@ const char *oauth_endpoint_words(const struct oauth_said *said, const struct oau
                                  char *out, size_t size);
 
 /* Writes the sentence for a server's answer to AUTH, or to MAIL where it is about the login;
- * returns out, or NULL where the table has nothing to say. `text` is the reply's text, or the JSON
- * of a 334. */
+ * returns out, or NULL where the table has nothing to say. `text` is the reply's text, or the
+ * JSON of a 334. */
 const char *oauth_login_words(int code, const char *text, const struct oauth_facts *facts,
                               char *out, size_t size);
 

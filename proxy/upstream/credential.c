@@ -301,8 +301,8 @@ const char *credential_key(const struct credential *c)
 
 /* ---- what the upstream thinks of it ---- */
 
-/* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is not
- * doubled. */
+/* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is
+ * not doubled. */
 void credential_refused(struct credential *c)
 {
     if (!c->second_chance || !c->wait)

@@ -1,5 +1,5 @@
-/* A token endpoint's answer. The first octet chooses the status. Whatever comes, there is a class,
- * a sentence, and no token that could break a line. */
+/* A token endpoint's answer. The first octet chooses the status. Whatever comes, there is a
+ * class, a sentence, and no token that could break a line. */
 #include <string.h>
 
 #include "base/caps.h"

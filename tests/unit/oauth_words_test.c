@@ -1,5 +1,5 @@
-/* Every row of the table of words, as endpoints and servers say it, and the class that the answer
- * has. */
+/* Every row of the table of words, as endpoints and servers say it, and the class that the
+ * answer has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,8 +91,9 @@ static const struct {
     {404, "{\"error\":\"not_here\"}", OAUTH_WAIT, "not_here"},
     {408, "", OAUTH_WAIT, "HTTP 408"},
     {302, "", OAUTH_WAIT, "HTTP 302"},
-    /* the status says that it does not work */
-    {503, ENTRA("invalid_client", 7000222), OAUTH_WAIT, "has expired"},
+    {503, ENTRA("invalid_client", 7000222), OAUTH_WAIT,
+     /* the status says that it does not work */
+     "has expired"},
 };
 
 static void what_endpoints_say(void **state)
