@@ -87,14 +87,24 @@ static bool is_alive(const struct token *t)
 
 /* ---- answering ---- */
 
+static void await(struct token *t, struct token_request *r)
+{
+    list_push_back(&t->waiting, &r->waiting);
+    if (t->doing == IDLE)
+        fetch(t);
+}
+
+/* Between the question and the end of the turn the token may have been refused, or a wait ended. */
 static void answer(void *arg)
 {
     struct token_request *r = arg;
     struct token *t = r->token;
     if (is_alive(t))
         r->answer(r->ctx, t->access, OAUTH_OK, NULL);
-    else
+    else if (t->doing == IDLE && now_of(t) < t->until)
         r->answer(r->ctx, NULL, t->class, &t->err);
+    else
+        await(t, r);
 }
 
 static void answer_all(struct token *t)
@@ -406,9 +416,7 @@ void token_ask(struct token *t, struct token_request *r,
         loop_defer(t->oauth->io->loop, &r->later);
         return;
     }
-    list_push_back(&t->waiting, &r->waiting);
-    if (t->doing == IDLE)
-        fetch(t);
+    await(t, r);
 }
 
 void token_cancel(struct token_request *r)
