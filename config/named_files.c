@@ -50,8 +50,7 @@ static bool keep_old_secret(struct loading *l, const struct section *s, const ch
                             struct upstream_config *u)
 {
     const struct upstream_config *before = old_upstream(l, u->name);
-    struct same_file named = {u->password_file,
-                              before ? before->password_file : NULL};
+    struct same_file named = {u->password_file, before ? before->password_file : NULL};
     if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays what it was"))
         return false;
     u->password_kept = true;
