@@ -1,4 +1,4 @@
-/* The life of a session: made, hearing replies, watched by a clock. What a reply means is judged in
+/* The life of a session: made, hearing replies, ended by a clock. What a reply means is judged in
  * the other files. */
 #include "smtp/client_private.h"
 
@@ -7,89 +7,14 @@
 enum {
     /* seconds for the rest of a reply that nobody asked for: is it a 421? */
     EXCESS_PATIENCE = 2,
-    /* looks at the output queue per timeout */
-    PROGRESS_CHECKS = 8,
 };
-
-enum smtp_client_state smtp_client_now(const struct smtp_client *c)
-{
-    const struct asked *oldest = smtp_client_oldest(c);
-    return oldest && c->rest != CS_GONE ? (enum smtp_client_state)oldest->state : c->rest;
-}
-
-static bool is_rest(enum smtp_client_state s)
-{
-    return s >= CS_CONNECTING;
-}
-
-static void say_change(const struct smtp_client *c, enum smtp_client_state from,
-                       enum smtp_client_state to)
-{
-    char peer[ADDR_TEXT];
-    if (from != to && c->io.log && log_wants(c->io.log, LOG_DEBUG))
-        log_event(c->io.log, LOG_DEBUG, "upstream session",
-                  log_str("peer", addr_text_with_port(stream_peer(c->stream), peer)),
-                  log_str("from", smtp_client_rows[from].name),
-                  log_str("to", smtp_client_rows[to].name));
-}
-
-enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next)
-{
-    enum smtp_client_state before = smtp_client_now(c);
-    if (is_rest(next) && c->rest != CS_GONE)
-        c->rest = next;
-    if (c->rest != CS_GONE)
-        say_change(c, before, smtp_client_now(c));
-    return smtp_client_now(c);
-}
-
-bool smtp_client_is_mute(const struct smtp_client *c)
-{
-    return c->rest == CS_GONE || c->excess || c->failure_due;
-}
 
 /* ---- the clock ---- */
 
-/* After the end of data an upstream may take its time, even where it is a chunk before the last
- * that it answers late. */
-static enum smtp_client_clock clock_now(const struct smtp_client *c)
-{
-    enum smtp_client_state now = smtp_client_now(c);
-    return now == CS_CHUNK && c->end_queued ? CLOCK_FINAL : smtp_client_rows[now].clock;
-}
-
-static usec allowed(const struct smtp_client *c, enum smtp_client_clock clock)
-{
-    if (clock == CLOCK_FINAL)
-        return c->settings->final_timeout;
-    if (c->fresh_from_pool && c->settings->first_reply_timeout)
-        return c->settings->first_reply_timeout;
-    return c->settings->reply_timeout;
-}
-
 static void arm(struct smtp_client *c, enum smtp_client_clock clock, usec left)
 {
-    usec step = allowed(c, clock) / PROGRESS_CHECKS + 1;
+    usec step = smtp_client_allowed(c, clock) / PROGRESS_CHECKS + 1;
     timer_arm(c->timer, clock == CLOCK_REPLY || left < step ? left : step);
-}
-
-void smtp_client_watch(struct smtp_client *c)
-{
-    enum smtp_client_clock clock = clock_now(c);
-    if (c->rest == CS_GONE || c->excess)
-        return;
-    c->active_at = loop_now(c->io.loop);
-    c->handed_seen = stream_handed(c->stream);
-    if (clock == CLOCK_OWNER)
-        timer_stop(c->timer);
-    else if (clock == CLOCK_REPLY)
-        timer_arm(c->timer, allowed(c, clock));
-    else
-        /* what was just queued leaves in a moment: looked at soon, so that the deadline counts from
-         * about then */
-        timer_arm(c->timer, allowed(c, clock) / PROGRESS_CHECKS < USEC_PER_SEC
-                                ? allowed(c, clock) / PROGRESS_CHECKS
-                                : USEC_PER_SEC);
 }
 
 static void on_timer(void *arg)
@@ -101,7 +26,7 @@ static void on_timer(void *arg)
         return;
     }
     enum smtp_client_state now = smtp_client_now(c);
-    enum smtp_client_clock clock = clock_now(c);
+    enum smtp_client_clock clock = smtp_client_clock_now(c);
     usec time = loop_now(c->io.loop);
     bool moved = stream_handed(c->stream) != c->handed_seen;
     bool waits_for_owner = now == CS_BODY && stream_queued(c->stream) == 0;
@@ -109,12 +34,12 @@ static void on_timer(void *arg)
         c->handed_seen = stream_handed(c->stream);
         c->active_at = time;
     }
-    usec left = c->active_at + allowed(c, clock) - time;
+    usec left = c->active_at + smtp_client_allowed(c, clock) - time;
     if (left > 0)
         arm(c, clock, left);
     else
         smtp_client_lose(c, SMTP_CLIENT_FAULT_TIMEOUT, NULL, ERR_TIMEOUT, "no answer within %lld s",
-                         (long long)(allowed(c, clock) / USEC_PER_SEC));
+                         (long long)(smtp_client_allowed(c, clock) / USEC_PER_SEC));
 }
 
 /* ---- hearing ---- */
@@ -140,6 +65,19 @@ static bool is_premature(const struct smtp_client *c, enum smtp_client_state now
     return !((now == CS_CHUNK || now == CS_END) && r->code >= 400);
 }
 
+/* Where a judge sends the session; what happens on arrival may send it on. */
+static void go_on(struct smtp_client *c, enum smtp_client_state next, const struct reply *r)
+{
+    enum smtp_client_state before;
+    do {
+        before = c->rest;
+        smtp_client_enter(c, next);
+        if (c->rest != next || next == before || !smtp_client_rows[next].arrive)
+            return;
+        next = smtp_client_rows[next].arrive(c, r);
+    } while (true);
+}
+
 static void hear(struct smtp_client *c, const struct reply *r)
 {
     enum smtp_client_state now = smtp_client_now(c);
@@ -158,8 +96,9 @@ static void hear(struct smtp_client *c, const struct reply *r)
      * its verdict at once. */
     if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
         c->excess = true;
-    smtp_client_enter(c, judge(c, r));
+    enum smtp_client_state next = judge(c, r);
     c->hearing = CS_COUNT;
+    go_on(c, next, r);
     if (c->rest == CS_GONE)
         return;
     smtp_client_send_waiting(c);

@@ -23,6 +23,11 @@ const struct asked *smtp_client_oldest(const struct smtp_client *c)
     return c->nasked ? asked_at(c, 0) : NULL;
 }
 
+const struct asked *smtp_client_newest(const struct smtp_client *c)
+{
+    return c->nasked ? asked_at(c, c->nasked - 1) : NULL;
+}
+
 static void grow(struct smtp_client *c)
 {
     struct asked *bigger = mem_alloc(2 * c->asked_size * sizeof *bigger);

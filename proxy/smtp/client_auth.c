@@ -73,10 +73,15 @@ enum smtp_client_state smtp_client_want_auth(struct smtp_client *c)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
                                 "none of the offered mechanisms is ours: %s",
                                 c->ehlo.mechanisms_text);
-    smtp_client_enter(c, CS_AUTH_WANTED);
+    return CS_AUTH_WANTED;
+}
+
+enum smtp_client_state client_arrive_auth_wanted(struct smtp_client *c, const struct reply *r)
+{
+    (void)r;
     if (!smtp_client_is_mute(c))
         c->events->auth_wanted(c->ctx);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
 /* Nothing of a line that holds a credential stays behind in our memory. */
@@ -243,7 +248,7 @@ static enum smtp_client_state judge(struct smtp_client *c, const struct reply *r
                 "knows the password",
                 c->mechanism);
         smtp_client_forget_login(c);
-        return smtp_client_settle(c);
+        return CS_IDLE;
     }
     if (r->code == 504)
         return judge_unknown(c, r);

@@ -8,7 +8,7 @@
 /* A body under way was begun with what was known then, and its replies teach. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known)
 {
-    bool under_way = c->body_begun && !c->judged && !c->given_up;
+    bool under_way = c->transaction == TRANSACTION_BODY || c->transaction == TRANSACTION_ENDING;
     if (!under_way)
         c->chunking = known;
 }
@@ -25,23 +25,23 @@ bool smtp_client_uses_bdat(const struct smtp_client *c)
 
 bool smtp_client_end_is_sent(const struct smtp_client *c)
 {
-    return c->end_queued && !c->judged && stream_handed(c->stream) > c->end_at;
+    return c->end_at && c->transaction == TRANSACTION_ENDING &&
+           stream_handed(c->stream) > c->end_at;
 }
 
 /* From here to its reply there is no way back: RSET would come too early or be taken for text. */
 static enum smtp_client_state ask_data(struct smtp_client *c)
 {
     c->uses_bdat = false;
-    c->clean = false;
     dot_encoder_init(&c->dots);
     return smtp_client_ask(c, CS_DATA, slice_of("DATA\r\n"));
 }
 
 void smtp_client_begin_body(struct smtp_client *c)
 {
-    if (smtp_client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
+    if (smtp_client_is_mute(c) || c->transaction != TRANSACTION_ENVELOPE)
         return;
-    c->body_begun = true;
+    c->transaction = TRANSACTION_BODY;
     /* logins are over on this connection */
     stream_wipe(c->stream, false);
     c->uses_bdat = c->ehlo.chunking && c->chunking != CHUNKING_BROKEN;
@@ -55,27 +55,25 @@ void smtp_client_begin_body(struct smtp_client *c)
     }
 }
 
-static enum smtp_client_state refuse_body(struct smtp_client *c, const struct reply *r)
+enum smtp_client_state client_arrive_refused(struct smtp_client *c, const struct reply *r)
 {
-    c->judged = true;
-    c->clean = true;
-    smtp_client_enter(c, CS_JUDGED);
+    c->transaction = TRANSACTION_JUDGED;
     c->events->go_ahead(c->ctx, r);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
-static enum smtp_client_state allow_body(struct smtp_client *c, enum smtp_client_state state)
+enum smtp_client_state client_arrive_body(struct smtp_client *c, const struct reply *r)
 {
-    smtp_client_enter(c, state);
+    (void)r;
     c->events->go_ahead(c->ctx, NULL);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
 enum smtp_client_state client_judge_data(struct smtp_client *c, const struct reply *r)
 {
     if (r->code == 354)
-        return allow_body(c, CS_BODY);
-    return r->code >= 400 ? refuse_body(c, r) : smtp_client_lose_out_of_step(c, r);
+        return CS_BODY;
+    return r->code >= 400 ? CS_REFUSED : smtp_client_lose_out_of_step(c, r);
 }
 
 /* The command itself is not known, or not taken here. */
@@ -99,11 +97,11 @@ enum smtp_client_state client_judge_probe(struct smtp_client *c, const struct re
         c->chunking = CHUNKING_PROVEN;
     else if (reply_is(r, 5))
         c->chunking = CHUNKING_BROKEN;
-    if (c->given_up)
-        return smtp_client_now(c);
+    if (c->transaction == TRANSACTION_ABANDONED)
+        return smtp_client_stay(c);
     if (reply_is(r, 2))
-        return allow_body(c, CS_CHUNKS);
-    return unknown ? ask_data(c) : refuse_body(c, r);
+        return CS_CHUNKS;
+    return unknown ? ask_data(c) : CS_REFUSED;
 }
 
 /* ---- sending ---- */
@@ -150,8 +148,6 @@ static bool send_chunk(struct smtp_client *c, bool last)
         return false;
     if (last) {
         c->end_at = stream_position(c->stream) - 1;
-        c->end_queued = true;
-        c->ending = false;
     } else {
         c->chunks_out++;
     }
@@ -183,13 +179,13 @@ static size_t put_staged(struct smtp_client *c, struct slice octets)
 /* Nothing of the body is wanted any more: it is taken and forgotten. */
 static bool is_over(const struct smtp_client *c)
 {
-    return smtp_client_is_mute(c) || c->judged || c->given_up;
+    return smtp_client_is_mute(c) || c->transaction > TRANSACTION_ENDING;
 }
 
 size_t smtp_client_body(struct smtp_client *c, struct slice octets)
 {
     size_t taken = 0;
-    if (is_over(c) || c->ending || c->end_queued)
+    if (is_over(c) || c->transaction == TRANSACTION_ENDING)
         return octets.len;
     if (c->rest == CS_BODY)
         taken = put_dotted(c, octets);
@@ -208,17 +204,15 @@ static void send_dot(struct smtp_client *c)
     if (!stream_write_slice(c->stream, slice_of(end)))
         return;
     c->end_at = c->body_octets && !c->dots.in_line ? at - 2 : at;
-    c->end_queued = true;
-    c->ending = false;
     smtp_client_expect(c, CS_END);
 }
 
 void smtp_client_pump_body(struct smtp_client *c)
 {
     enum { DOT_ROOM = 5 };
-    if (is_over(c))
+    if (is_over(c) || c->end_at)
         return;
-    if (c->ending) {
+    if (c->transaction == TRANSACTION_ENDING) {
         if (c->rest == CS_BODY && stream_room(c->stream) >= DOT_ROOM)
             send_dot(c);
         else if (c->rest == CS_CHUNKS && chunk_may_go(c))
@@ -235,26 +229,35 @@ void smtp_client_pump_body(struct smtp_client *c)
 
 void smtp_client_end_body(struct smtp_client *c)
 {
-    if (is_over(c) || c->end_queued || (c->rest != CS_BODY && c->rest != CS_CHUNKS))
+    if (is_over(c) || (c->rest != CS_BODY && c->rest != CS_CHUNKS))
         return;
-    c->ending = true;
+    c->transaction = TRANSACTION_ENDING;
     c->wants_low = false;
     smtp_client_pump_body(c);
 }
 
 /* ---- verdicts ---- */
 
-/* The message is judged. If the reply came before its command had left whole, the upstream may not
- * read the rest as we mean it: no RSET then. */
-static enum smtp_client_state tell_verdict(struct smtp_client *c, const struct reply *r, bool clean)
+/* If the reply came before its command had left whole, the upstream may not read the rest as we mean
+ * it: no RSET then. */
+static enum smtp_client_state judged(const struct smtp_client *c)
 {
-    c->judged = true;
-    c->clean = clean && !c->answered_early;
-    c->ending = c->wants_low = false;
+    return c->answered_early ? CS_SPOILT : CS_JUDGED;
+}
+
+enum smtp_client_state client_arrive_judged(struct smtp_client *c, const struct reply *r)
+{
+    c->transaction = TRANSACTION_JUDGED;
+    c->wants_low = false;
     buf_clear(&c->stage);
-    smtp_client_enter(c, CS_JUDGED);
     c->events->verdict(c->ctx, r);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
+}
+
+enum smtp_client_state client_arrive_accepted(struct smtp_client *c, const struct reply *r)
+{
+    enum smtp_client_state next = client_arrive_judged(c, r);
+    return next == CS_ACCEPTED && smtp_client_now(c) == CS_ACCEPTED ? CS_IDLE : next;
 }
 
 /* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't
@@ -262,7 +265,7 @@ static enum smtp_client_state tell_verdict(struct smtp_client *c, const struct r
 enum smtp_client_state client_judge_body(struct smtp_client *c, const struct reply *r)
 {
     if (r->code >= 400)
-        return tell_verdict(c, r, false);
+        return CS_SPOILT;
     return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                             "the upstream answered a message that it had not seen the end of");
 }
@@ -272,8 +275,8 @@ enum smtp_client_state client_judge_body(struct smtp_client *c, const struct rep
 static enum smtp_client_state unlearn_bdat(struct smtp_client *c, const struct reply *r)
 {
     c->chunking = CHUNKING_BROKEN;
-    if (!c->given_up)
-        return tell_verdict(c, r, false);
+    if (c->transaction != TRANSACTION_ABANDONED)
+        return CS_SPOILT;
     return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                             "BDAT is not known here any more, and its payload is read as commands");
 }
@@ -284,15 +287,15 @@ enum smtp_client_state client_judge_chunk(struct smtp_client *c, const struct re
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
     /* Behind a refused chunk RFC 3030 section 2 wants 503 to all that follow. */
-    if (reply_is(r, 2) || c->judged)
-        return smtp_client_now(c);
+    if (reply_is(r, 2) || c->transaction == TRANSACTION_JUDGED)
+        return smtp_client_stay(c);
     if (denies_bdat(r))
         return unlearn_bdat(c, r);
-    if (c->given_up) {
-        c->judged = true;
-        return smtp_client_now(c);
+    if (c->transaction == TRANSACTION_ABANDONED) {
+        c->transaction = TRANSACTION_JUDGED;
+        return smtp_client_stay(c);
     }
-    return tell_verdict(c, r, true);
+    return judged(c);
 }
 
 enum smtp_client_state client_judge_end(struct smtp_client *c, const struct reply *r)
@@ -300,9 +303,9 @@ enum smtp_client_state client_judge_end(struct smtp_client *c, const struct repl
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
     /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
-    if (c->judged) {
+    if (c->transaction == TRANSACTION_JUDGED) {
         if (r->code >= 400)
-            return smtp_client_now(c);
+            return smtp_client_stay(c);
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                                 "the upstream accepted a message of which it had refused a part");
     }
@@ -310,6 +313,5 @@ enum smtp_client_state client_judge_end(struct smtp_client *c, const struct repl
         return unlearn_bdat(c, r);
     if (c->uses_bdat && reply_is(r, 2))
         c->chunking = CHUNKING_PROVEN;
-    enum smtp_client_state next = tell_verdict(c, r, true);
-    return next == CS_JUDGED && reply_is(r, 2) ? smtp_client_settle(c) : next;
+    return reply_is(r, 2) ? CS_ACCEPTED : judged(c);
 }

@@ -33,13 +33,8 @@ static void retire(struct smtp_client *c)
 /* Nothing is half-way in which QUIT would be taken for something else. */
 static bool can_hear_quit(const struct smtp_client *c)
 {
-    enum smtp_client_state now = smtp_client_now(c);
-    if (c->excess || c->nsent != c->nasked)
-        return false;
-    if (c->nasked)
-        return c->pipelining && c->clean && (!c->end_queued || c->judged);
-    return now != CS_HANDSHAKE && now != CS_BODY && now != CS_AUTH_WORKING && now != CS_GONE &&
-           (now != CS_JUDGED || c->clean);
+    bool may_follow = c->nasked == 0 || (c->pipelining && c->nsent == c->nasked);
+    return !c->excess && may_follow && smtp_client_hears(c) == HEARS_COMMANDS;
 }
 
 static void part_politely(struct smtp_client *c, bool quit)
@@ -157,7 +152,7 @@ void smtp_client_late(void *arg)
     c->go_ahead_due = false;
     if (c->failure_due)
         lose(c, c->late_fault, NULL);
-    else if (go_ahead && c->rest == CS_CHUNKS && !c->given_up && !c->excess)
+    else if (go_ahead && c->rest == CS_CHUNKS && !c->excess)
         c->events->go_ahead(c->ctx, NULL);
 }
 
@@ -177,9 +172,9 @@ void smtp_client_quit(struct smtp_client **cp)
     *cp = NULL;
     if (!c || c->rest == CS_GONE)
         return;
-    enum smtp_client_state now = smtp_client_now(c);
     bool quit = can_hear_quit(c);
-    bool half_way = now == CS_BODY || now == CS_END || c->nsent != c->nasked;
+    bool half_way =
+        smtp_client_rows[smtp_client_now(c)].hears == HEARS_BODY || c->nsent != c->nasked;
     retire(c);
     if (half_way)
         stream_close(&c->stream);

@@ -11,14 +11,14 @@ static void tell_step(struct smtp_client *c, enum smtp_client_step step)
 }
 
 /* Idle and sound, unless bytes that nobody asked for came along: then `lost` follows instead. */
-enum smtp_client_state smtp_client_settle(struct smtp_client *c)
+enum smtp_client_state client_arrive_idle(struct smtp_client *c, const struct reply *r)
 {
-    c->clean = true;
-    smtp_client_enter(c, CS_IDLE);
+    (void)r;
+    c->transaction = TRANSACTION_NONE;
     smtp_client_watch(c);
     if (!smtp_client_is_mute(c))
         c->events->ready(c->ctx);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
 void smtp_client_start(struct smtp_client *c)
@@ -108,7 +108,7 @@ static enum smtp_client_state after_ehlo(struct smtp_client *c)
 {
     c->pipelining = c->ehlo.pipelining;
     if (c->settings->auth == AUTH_NONE)
-        return smtp_client_settle(c);
+        return CS_IDLE;
     return smtp_client_want_auth(c);
 }
 
@@ -169,7 +169,6 @@ enum smtp_client_state client_judge_ehlo_again(struct smtp_client *c, const stru
 
 enum smtp_client_state client_judge_starttls(struct smtp_client *c, const struct reply *r)
 {
-    struct err err;
     if (r->code >= 400 && c->settings->tls == SMTP_CLIENT_TLS_MAY)
         return after_ehlo(c);
     if (r->code != 220)
@@ -179,10 +178,13 @@ enum smtp_client_state client_judge_starttls(struct smtp_client *c, const struct
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                                 "unprotected bytes came after the answer to STARTTLS");
     tell_step(c, SMTP_CLIENT_STEP_STARTTLS);
-    if (c->rest == CS_GONE)
-        return CS_GONE;
-    smtp_client_enter(c, CS_HANDSHAKE);
-    c->hearing = CS_COUNT;
+    return CS_HANDSHAKE;
+}
+
+enum smtp_client_state client_arrive_handshake(struct smtp_client *c, const struct reply *r)
+{
+    struct err err;
+    (void)r;
     if (stream_start_tls(c->stream, c->settings->context, false, c->settings->resume_key, &err) < 0)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_TLS, NULL, err.kind, "%s", err.words);
     return CS_HANDSHAKE;

@@ -62,10 +62,9 @@ static void begin_transaction(struct smtp_client *c)
 {
     c->flights = 0;
     c->rcpts_answered = 0;
-    c->given_up = c->judged = c->wants_low = c->ending = c->end_queued = c->uses_bdat =
-        c->body_begun = false;
-    c->clean = true;
-    c->body_octets = 0;
+    c->transaction = TRANSACTION_ENVELOPE;
+    c->wants_low = c->uses_bdat = false;
+    c->body_octets = c->end_at = 0;
     c->chunks_out = 0;
     buf_clear(&c->stage);
 }
@@ -105,7 +104,7 @@ void smtp_client_rcpt(struct smtp_client *c, struct slice to, struct slice notif
     struct line l;
     l.len = 0;
     l.ok = true;
-    if (smtp_client_is_mute(c) || c->rest != CS_ENVELOPE || c->given_up || c->body_begun)
+    if (smtp_client_is_mute(c) || c->transaction != TRANSACTION_ENVELOPE)
         return;
     put_value(&l, "RCPT TO:<", to);
     put_text(&l, ">");
@@ -120,9 +119,9 @@ enum smtp_client_state client_judge_mail(struct smtp_client *c, const struct rep
 {
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
-    if (!c->given_up)
+    if (c->transaction != TRANSACTION_ABANDONED)
         c->events->mail_reply(c->ctx, r);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
 enum smtp_client_state client_judge_rcpt(struct smtp_client *c, const struct reply *r)
@@ -130,9 +129,9 @@ enum smtp_client_state client_judge_rcpt(struct smtp_client *c, const struct rep
     size_t index = c->rcpts_answered++;
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
-    if (!c->given_up)
+    if (c->transaction != TRANSACTION_ABANDONED)
         c->events->rcpt_reply(c->ctx, index, r);
-    return smtp_client_now(c);
+    return smtp_client_stay(c);
 }
 
 /* ---- giving up ---- */
@@ -140,28 +139,22 @@ enum smtp_client_state client_judge_rcpt(struct smtp_client *c, const struct rep
 /* What was asked and not sent is dropped; what was sent gets its reply, which nobody hears. */
 static void say_rset(struct smtp_client *c)
 {
-    enum smtp_client_state now = smtp_client_now(c);
-    /* a RSET is under way already */
-    if (c->given_up && now != CS_IDLE && smtp_client_oldest(c))
+    const struct asked *newest = smtp_client_newest(c);
+    /* one is under way already */
+    if (newest && newest->state == CS_RSET)
         return;
     smtp_client_drop_waiting(c);
-    c->given_up = true;
-    c->ending = c->wants_low = c->go_ahead_due = false;
+    if (c->transaction != TRANSACTION_JUDGED)
+        c->transaction = TRANSACTION_ABANDONED;
+    c->wants_low = c->go_ahead_due = false;
     buf_clear(&c->stage);
-    if (c->rest != CS_IDLE)
-        smtp_client_enter(c, CS_JUDGED);
+    smtp_client_enter(c, CS_JUDGED);
     smtp_client_ask(c, CS_RSET, slice_of("RSET\r\n"));
 }
 
 bool smtp_client_can_reset(const struct smtp_client *c)
 {
-    enum smtp_client_state now = smtp_client_now(c);
-    if (smtp_client_is_mute(c))
-        return false;
-    if (now == CS_IDLE || now == CS_RSET)
-        return true;
-    return c->clean && (!c->end_queued || c->judged) &&
-           (c->rest == CS_ENVELOPE || c->rest == CS_CHUNKS || c->rest == CS_JUDGED);
+    return !smtp_client_is_mute(c) && c->rest >= CS_IDLE && smtp_client_hears(c) == HEARS_COMMANDS;
 }
 
 bool smtp_client_abort(struct smtp_client *c)
@@ -194,5 +187,5 @@ enum smtp_client_state client_judge_rset(struct smtp_client *c, const struct rep
     if (!reply_is(r, 2))
         return r->code >= 400 ? smtp_client_lose_to_reply(c, r)
                               : smtp_client_lose_out_of_step(c, r);
-    return smtp_client_settle(c);
+    return CS_IDLE;
 }

@@ -3,8 +3,10 @@
  * The session is a queue of commands whose replies are awaited (`struct asked`, oldest first) and a
  * state of rest that holds when the queue is empty. The oldest command's state, else the state of
  * rest, is where the session stands: smtp_client_now. Each state has a row in client_state.c; its judge
- * gets the reply, and returns the state to go on with. An event may make the owner do anything,
- * even close: what follows an event must look at smtp_client_now again. */
+ * gets the reply, and returns the state to go on with; the row of a state of rest has what happens
+ * when a judge sends the session there (`arrive`), which is where the owner is told. An event may
+ * make the owner do anything, even close: what follows an event must look at smtp_client_now
+ * again. */
 #ifndef SMTP_CLIENT_PRIVATE_H
 #define SMTP_CLIENT_PRIVATE_H
 
@@ -52,8 +54,14 @@ enum smtp_client_state {
     CS_BODY,
     /* between two BDATs */
     CS_CHUNKS,
-    /* the transaction has its verdict; the owner's move: smtp_client_rset */
+    /* DATA or the probe was refused; the owner's move: smtp_client_rset */
+    CS_REFUSED,
+    /* The message was taken: CS_IDLE follows, unless the owner does something else. */
+    CS_ACCEPTED,
+    /* the transaction has its verdict, or was given up; the owner's move: smtp_client_rset */
     CS_JUDGED,
+    /* It has its verdict, and the upstream may not read the rest as we mean it. */
+    CS_SPOILT,
     CS_GONE,
     CS_COUNT
 };
@@ -69,6 +77,30 @@ enum smtp_client_clock {
     CLOCK_FINAL,
 };
 
+/* What the upstream takes octets for that we send behind all that was asked so far. */
+enum smtp_client_hears {
+    HEARS_COMMANDS,
+    /* the message, or its end: anything else would become a part of it, or come too early */
+    HEARS_BODY,
+    /* it cannot be known */
+    HEARS_NOTHING,
+};
+
+/* How far the transaction is; each stage follows those above it. */
+enum smtp_client_transaction {
+    TRANSACTION_NONE,
+    /* MAIL was asked, more RCPT may be */
+    TRANSACTION_ENVELOPE,
+    /* smtp_client_begin_body was called */
+    TRANSACTION_BODY,
+    /* smtp_client_end_body was called; `end_at` tells whether the end is queued */
+    TRANSACTION_ENDING,
+    /* given up before it had a verdict: replies to what was asked before are read and dropped */
+    TRANSACTION_ABANDONED,
+    /* the verdict was told, or the body refused; a RSET changes nothing in that */
+    TRANSACTION_JUDGED,
+};
+
 typedef enum smtp_client_state smtp_client_judge(struct smtp_client *c, const struct reply *reply);
 
 struct smtp_client_row {
@@ -77,7 +109,11 @@ struct smtp_client_row {
     /* what we are doing, for the owner: smtp_client_stage_words */
     enum smtp_client_stage stage;
     enum smtp_client_clock clock;
+    enum smtp_client_hears hears;
     smtp_client_judge *judge;
+    /* A judge has sent the session here with this reply: tells the owner, and returns the state to
+     * go on with. NULL: nothing happens. */
+    smtp_client_judge *arrive;
 };
 
 extern const struct smtp_client_row smtp_client_rows[CS_COUNT];
@@ -101,6 +137,8 @@ enum {
     CHUNKS_OUTSTANDING = 16,
     /* ... and of a message that is too large for one */
     CHUNKS_BEYOND_REPLAY = 64,
+    /* looks at the output queue per timeout */
+    PROGRESS_CHECKS = 8,
     /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
     LINE_ROOM = 4096,
 };
@@ -178,19 +216,10 @@ struct smtp_client {
     /* The transaction. */
     unsigned flights;
     size_t rcpts_answered;
-    /* smtp_client_abort: replies to what was asked before are read and dropped */
-    bool given_up;
-    /* the verdict was told, or the body refused */
-    bool judged;
-    /* RSET would be understood: no body is half-way */
-    bool clean;
-    bool body_begun;
+    enum smtp_client_transaction transaction;
     bool uses_bdat;
     bool wants_low;
-    /* smtp_client_end_body was called, the end is not queued yet */
-    bool ending;
-    bool end_queued;
-    /* position of the first byte that makes the message *sent* */
+    /* position of the first byte that makes the message *sent*; 0: it is not queued yet */
     uint64_t end_at;
     uint64_t body_octets;
     /* CS_CHUNK in the queue */
@@ -201,13 +230,20 @@ struct smtp_client {
     struct buf stage;
 };
 
-/* ---- client.c ---- */
+/* ---- client_core.c ---- */
 enum smtp_client_state smtp_client_now(const struct smtp_client *c);
 /* The one setter. Takes a state of rest, or what a judge returned (a state that was just asked
- * changes nothing). */
+ * changes nothing). Nothing leads out of CS_GONE. */
 enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next);
+/* For a judge whose reply changes nothing but the queue. */
+enum smtp_client_state smtp_client_stay(const struct smtp_client *c);
 /* nothing may be sent any more */
 bool smtp_client_is_mute(const struct smtp_client *c);
+/* The one look-up behind smtp_client_can_reset and QUIT. */
+enum smtp_client_hears smtp_client_hears(const struct smtp_client *c);
+/* the clock of where we stand, and what it allows */
+enum smtp_client_clock smtp_client_clock_now(const struct smtp_client *c);
+usec smtp_client_allowed(const struct smtp_client *c, enum smtp_client_clock clock);
 /* starts the clock of where we stand anew */
 void smtp_client_watch(struct smtp_client *c);
 
@@ -249,6 +285,7 @@ bool smtp_client_is_safe(struct slice value);
 void smtp_client_drop_waiting(struct smtp_client *c);
 /* NULL: none */
 const struct asked *smtp_client_oldest(const struct smtp_client *c);
+const struct asked *smtp_client_newest(const struct smtp_client *c);
 
 /* ---- client_greet.c: greeting, EHLO, STARTTLS ---- */
 smtp_client_judge client_judge_greeting, client_judge_ehlo, client_judge_helo;
@@ -257,11 +294,10 @@ void smtp_client_start(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);
 /* false: more bytes are needed, or the peer is not SMTP and the session gone */
 bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *used_r);
-/* idle: tells `ready` */
-enum smtp_client_state smtp_client_settle(struct smtp_client *c);
+smtp_client_judge client_arrive_handshake, client_arrive_idle;
 
 /* ---- client_auth.c ---- */
-smtp_client_judge client_judge_auth;
+smtp_client_judge client_judge_auth, client_arrive_auth_wanted;
 enum smtp_client_state smtp_client_want_auth(struct smtp_client *c);
 /* wipes */
 void smtp_client_forget_login(struct smtp_client *c);
@@ -274,10 +310,13 @@ smtp_client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;
 /* ---- client_body.c ---- */
 smtp_client_judge client_judge_data, client_judge_probe, client_judge_chunk, client_judge_end,
     client_judge_body;
+smtp_client_judge client_arrive_body, client_arrive_refused, client_arrive_accepted,
+    client_arrive_judged;
 /* there is room, or a reply came */
 void smtp_client_pump_body(struct smtp_client *c);
 bool smtp_client_end_is_sent(const struct smtp_client *c);
 
+/* ---- client.c ---- */
 smtp_client_judge client_judge_unasked;
 
 #endif
