@@ -54,6 +54,12 @@ static void check_login(struct loading *l, const struct section *s, const struct
     if (!username && !password && u->auth != AUTH_AUTO && u->auth != AUTH_NONE)
         complain(l, s, "auth",
                  "a mechanism without credentials; needed: username and password_file");
+    if (password && strcmp(password, "password_command") != 0 && !is_bad(s, "auth") &&
+        auth_choice_secret(u->auth) == MECHANISM_TOKEN)
+        complain(l, s, password,
+                 "auth = %s takes an access token, which lasts an hour; needed: a password_command "
+                 "that prints one",
+                 auth_choice_word(u->auth));
     if (username && u->auth == AUTH_NONE)
         advise(l, s, "auth", "none: username and password are not used");
     if (u->identity == IDENTITY_SENDER && (!username || u->auth == AUTH_NONE))

@@ -131,8 +131,8 @@ static const struct key keys[] = {
 
     {UPSTREAM("auth", auth), .type = &type_word, .connection = true, .words = auth_words,
      .def = "auto", .group = "Login",
-     .help =
-         "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login."},
+     .help = "Mechanism; auto: the best that is offered after TLS, of scram-sha-256, plain, login. "
+             "With xoauth2 and oauthbearer password_command prints an access token."},
     {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .connection = true,
      .def = "no", .help = "yes: credentials may go over an unencrypted or unverified connection."},
     {UPSTREAM("identity", identity), .type = &type_word, .words = identity_words, .def = "username",

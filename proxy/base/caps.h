@@ -8,6 +8,15 @@
 #define CAP_COMMAND_LINE 2048
 /* RFC 4954 section 4: a SASL line with a large token */
 #define CAP_AUTH_LINE 12288
+/* octets of an access token: Microsoft's have 2 to 8 thousand */
+#define CAP_TOKEN (12 * 1024)
+/* octets of what a mechanism says with one: the token, the user's name and the server's, with
+ * room for escapes; in base64. It may go on a line of its own, which is longer than
+ * CAP_AUTH_LINE. */
+#define CAP_TOKEN_MESSAGE (CAP_TOKEN + 4 * CAP_ADDRESS)
+#define CAP_TOKEN_RESPONSE (CAP_TOKEN_MESSAGE / 3 * 4 + 4)
+/* octets kept of what a server says against a token */
+#define CAP_TOKEN_COMPLAINT 256
 /* bytes of a client read but not yet consumed */
 #define CAP_CLIENT_INPUT (16 * 1024)
 /* replies queued for a client that does not read: then it is closed */

@@ -24,9 +24,16 @@ static enum auth_choice choice_of(enum mechanism m)
     return (enum auth_choice)(AUTH_NONE + 1 + (int)m);
 }
 
-bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice)
+bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice, enum mechanism_secret secret)
 {
+    if (rows[m].secret != secret)
+        return false;
     return choice == AUTH_AUTO ? rows[m].automatic : choice == choice_of(m);
+}
+
+enum mechanism_secret auth_choice_secret(enum auth_choice choice)
+{
+    return choice <= AUTH_NONE ? MECHANISM_PASSWORD : rows[choice - AUTH_NONE - 1].secret;
 }
 
 const char *auth_choice_word(enum auth_choice choice)

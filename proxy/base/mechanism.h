@@ -1,5 +1,5 @@
 /* The mechanisms of AUTH (RFC 4954) that this program can speak as a client: ONE table. A new
- * one is a row here and a step function in smtp/sasl.c. The rows stand in the order in which
+ * one is a row here and a step function in smtp/sasl.c or beside it. The rows stand in the order in which
  * `auto` tries them. */
 #ifndef BASE_MECHANISM_H
 #define BASE_MECHANISM_H
@@ -13,6 +13,8 @@ enum { MECHANISM_NEVER_SLOW = -1 };
 /* X(id, name in EHLO, word in the configuration, `auto` uses it, has an initial response, the
  * step that derives a key (0 is the first), most steps, what kind of secret it takes) */
 #define MECHANISMS(X)                                                                              \
+    X(OAUTHBEARER, "OAUTHBEARER", "oauthbearer", true, true, MECHANISM_NEVER_SLOW, 2, TOKEN)       \
+    X(XOAUTH2, "XOAUTH2", "xoauth2", true, true, MECHANISM_NEVER_SLOW, 2, TOKEN)                   \
     X(SCRAM_SHA_256, "SCRAM-SHA-256", "scram-sha-256", true, true, 1, 3, PASSWORD)                 \
     X(PLAIN, "PLAIN", "plain", true, true, MECHANISM_NEVER_SLOW, 1, PASSWORD)                      \
     X(LOGIN, "LOGIN", "login", true, false, MECHANISM_NEVER_SLOW, 2, PASSWORD)                     \
@@ -22,6 +24,8 @@ enum { MECHANISM_NEVER_SLOW = -1 };
 enum mechanism { MECHANISMS(MECHANISM_ID) MECHANISM_COUNT };
 #undef MECHANISM_ID
 
+/* The kind of a secret. A mechanism takes one kind only, so that a token is never given away as a
+ * password, and no password as a token. */
 enum mechanism_secret { MECHANISM_PASSWORD, MECHANISM_TOKEN };
 
 /* What a configuration asks for: the best that is offered, no login at all, or this mechanism
@@ -46,8 +50,10 @@ struct mechanism_row {
 const struct mechanism_row *mechanism_row(enum mechanism m);
 /* in a set of mechanisms */
 unsigned mechanism_bit(enum mechanism m);
-/* may be used under it */
-bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice);
+/* May be used under this choice with a secret of that kind. */
+bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice, enum mechanism_secret secret);
+/* The kind of secret that a choice which names a mechanism asks for; of the others: a password. */
+enum mechanism_secret auth_choice_secret(enum auth_choice choice);
 /* "auto", "none", "plain" */
 const char *auth_choice_word(enum auth_choice choice);
 

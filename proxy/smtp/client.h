@@ -43,6 +43,11 @@ struct smtp_client_settings {
     /* AUTH only over TLS whose facts say verified (false only with plaintext_auth) */
     bool needs_verified;
     enum auth_choice auth;
+    /* the kind of what smtp_client_auth will be given */
+    enum mechanism_secret secret;
+    /* the server as it is configured, for mechanisms that name it; NULL: they don't */
+    const char *host;
+    uint16_t port;
     /* for TLS resumption; NULL: none */
     const char *resume_key;
     usec reply_timeout, final_timeout;
@@ -53,6 +58,7 @@ struct smtp_client_settings {
 /* borrowed during smtp_client_auth */
 struct smtp_client_credential {
     const char *user;
+    /* or an access token, as settings.secret says */
     const struct secret *password;
 };
 
@@ -97,6 +103,19 @@ enum smtp_client_fault {
     SMTP_CLIENT_FAULT_NO_MECHANISM,
 };
 
+/* What a refused login was about. */
+enum smtp_client_login_refusal {
+    /* there was none, or the reply's code alone tells */
+    SMTP_CLIENT_LOGIN_BY_CODE,
+    /* a token, and the code says that it is not taken; 501 says so too */
+    SMTP_CLIENT_LOGIN_TOKEN,
+    /* a token, and a challenge said what is wrong with it: login_words */
+    SMTP_CLIENT_LOGIN_TOKEN_ERROR,
+    /* a token, and 501 5.5.12x: Microsoft's codes for a token that is too old, or somebody
+     * else's */
+    SMTP_CLIENT_LOGIN_TOKEN_MISFIT,
+};
+
 /* borrowed during the event */
 struct smtp_client_failure {
     enum smtp_client_stage stage;
@@ -118,6 +137,9 @@ struct smtp_client_failure {
     const char *cause;
     /* not SMTP, but TLS from the first byte */
     bool speaks_tls;
+    enum smtp_client_login_refusal login;
+    /* "status 400, scope https://mail.example"; "" none */
+    const char *login_words;
 };
 
 enum smtp_client_step {
@@ -167,7 +189,8 @@ void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_event
 void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings);
 
 /* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as proxy.ini auth; 504 tries the next
- * one on this session. SCRAM derives its key on a helper thread. */
+ * one on this session. An initial response with a token that is answered 500 or 501 (but for 501
+ * 5.5.12x) is sent once more, on a line of its own. SCRAM derives its key on a helper thread. */
 void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential *credential);
 /* an AUTH command was sent on this session */
 bool smtp_client_used_auth_command(const struct smtp_client *c);

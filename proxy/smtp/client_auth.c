@@ -2,6 +2,7 @@
  * begun on a connection that has not earned it. */
 #include "smtp/client_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "io/offload.h"
@@ -12,6 +13,9 @@ enum {
     MOST_ROUNDS = 8,
     /* RFC 4954 section 4: an initial response only if the command fits 512 octets with its CRLF */
     INITIAL_LINE = 510,
+    /* ... but Microsoft wants a token there, up to what RFC 4954 allows any line, its CRLF
+     * included */
+    INITIAL_TOKEN_LINE = CAP_AUTH_LINE - 2,
 };
 
 /* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the
@@ -31,7 +35,7 @@ static enum mechanism choose(const struct smtp_client *c)
 {
     for (int i = 0; i < MECHANISM_COUNT; i++) {
         enum mechanism m = (enum mechanism)i;
-        if (mechanism_is_wanted(m, c->settings->auth) &&
+        if (mechanism_is_wanted(m, c->settings->auth, c->settings->secret) &&
             (c->ehlo.mechanisms & ~c->login.tried & mechanism_bit(m)))
             return m;
     }
@@ -89,7 +93,7 @@ static enum smtp_client_state say(struct smtp_client *c, const char *command, co
                                   struct slice response)
 {
     struct buf line;
-    buf_init(&line, CAP_AUTH_LINE);
+    buf_init(&line, INITIAL_LINE + sasl_response_cap(c->login.mechanism));
     bool fits =
         buf_printf(&line, "%s%s%s", command, mechanism, mechanism[0] && response.len ? " " : "") &&
         buf_append_slice(&line, response) && buf_append(&line, "\r\n", 2);
@@ -103,20 +107,54 @@ static enum smtp_client_state say(struct smtp_client *c, const char *command, co
     return next;
 }
 
+/* The exchange, anew. NULL: the mechanism cannot carry this name or secret. */
+static struct sasl *start(const struct smtp_client *c, enum mechanism m, struct err *err)
+{
+    const struct smtp_client_login *l = &c->login;
+    const struct sasl_login login = {.user = l->user,
+                                     .secret = l->password,
+                                     .host = c->settings->host,
+                                     .port = c->settings->port};
+    return sasl_new(m, &login, err);
+}
+
 /* A mechanism that cannot carry this name or password is passed over. MECHANISM_COUNT: none is
  * left. */
 static enum mechanism prepare(struct smtp_client *c, enum mechanism m, struct err *err)
 {
     struct smtp_client_login *l = &c->login;
     sasl_free(&l->sasl);
-    while (m != MECHANISM_COUNT && !(l->sasl = sasl_new(m, l->user, l->password, err))) {
+    while (m != MECHANISM_COUNT && !(l->sasl = start(c, m, err))) {
         l->tried |= mechanism_bit(m);
         m = choose(c);
     }
     return m;
 }
 
-/* Begins with the best mechanism left. Called by the owner, or after a 504. */
+/* The initial response, where there is one and the line has room for it; else nothing, and the
+ * exchange begins with the server's empty challenge. */
+static int speak_first(struct smtp_client *c, struct buf *response, struct err *err)
+{
+    struct smtp_client_login *l = &c->login;
+    const struct mechanism_row *row = mechanism_row(l->mechanism);
+    size_t room = row->secret == MECHANISM_TOKEN ? INITIAL_TOKEN_LINE : INITIAL_LINE;
+    l->said_at_once = false;
+    if (!sasl_speaks_first(l->sasl) || l->in_two_steps)
+        return 0;
+    if (sasl_step(l->sasl, slice_of(""), response, err) < 0)
+        return -1;
+    l->said_at_once = sizeof "AUTH  " - 1 + strlen(row->name) + response->len <= room;
+    if (l->said_at_once)
+        return 0;
+    buf_wipe(response);
+    buf_init(response, sasl_response_cap(l->mechanism));
+    sasl_free(&l->sasl);
+    l->sasl = start(c, l->mechanism, err);
+    return l->sasl ? 0 : -1;
+}
+
+/* Begins with the best mechanism left. Called by the owner, after a 504, or for the second time
+ * with the same one. */
 static void begin(struct smtp_client *c, enum mechanism m)
 {
     struct smtp_client_login *l = &c->login;
@@ -130,13 +168,8 @@ static void begin(struct smtp_client *c, enum mechanism m)
     }
     l->mechanism = m;
     c->mechanism = mechanism_row(m)->name;
-    buf_init(&response, CAP_AUTH_LINE);
-    size_t before = sizeof "AUTH  " - 1 + strlen(c->mechanism);
-    size_t room = INITIAL_LINE - before;
-    struct slice name = slice_of(l->user);
-    bool short_enough = (name.len + secret_reveal(l->password).len + 64) / 3 * 4 <= room;
-    if (short_enough && sasl_speaks_first(l->sasl) &&
-        sasl_step(l->sasl, slice_of(""), &response, &err) < 0)
+    buf_init(&response, sasl_response_cap(m));
+    if (speak_first(c, &response, &err) < 0)
         smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
     else
         say(c, "AUTH ", c->mechanism, buf_view(&response));
@@ -198,7 +231,7 @@ static enum smtp_client_state derive_elsewhere(struct smtp_client *c, struct sli
     job->client = c;
     job->sasl = c->login.sasl;
     job->challenge = slice_string(challenge);
-    buf_init(&job->response, CAP_AUTH_LINE);
+    buf_init(&job->response, sasl_response_cap(c->login.mechanism));
     c->login.job = job;
     offload_submit(c->io.offload, derive, derived, job);
     return CS_AUTH_WORKING;
@@ -215,7 +248,7 @@ static enum smtp_client_state judge_challenge(struct smtp_client *c, const struc
                                 "the server never stops asking");
     if (sasl_next_is_slow(l->sasl))
         return derive_elsewhere(c, challenge);
-    buf_init(&response, CAP_AUTH_LINE);
+    buf_init(&response, sasl_response_cap(l->mechanism));
     int rc = sasl_step(l->sasl, challenge, &response, &err);
     enum smtp_client_state next = answer(c, rc, &response, &err);
     buf_wipe(&response);
@@ -236,22 +269,72 @@ static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct 
     return CS_AUTH;
 }
 
+/* Microsoft's codes for a token that does not fit, among them 5.5.127 (too old) and 5.5.124 (not
+ * this mailbox's). */
+static bool is_misfit(const struct reply *r)
+{
+    return r->code == 501 && strncmp(r->enhanced, "5.5.12", 6) == 0 && r->enhanced[6];
+}
+
+static bool has_token(const struct smtp_client *c)
+{
+    return c->login.sasl && mechanism_row(c->login.mechanism)->secret == MECHANISM_TOKEN;
+}
+
+/* A line as long as a token's is more than some servers read. */
+static bool wants_two_steps(const struct smtp_client *c, const struct reply *r)
+{
+    return has_token(c) && c->login.said_at_once && c->login.rounds == 0 &&
+           (r->code == 500 || (r->code == 501 && !is_misfit(r)));
+}
+
+enum smtp_client_login_refusal smtp_client_login_refusal(const struct smtp_client *c,
+                                                         const struct reply *reply,
+                                                         char words_r[CAP_TOKEN_COMPLAINT])
+{
+    bool is_final = reply && reply->code >= 500;
+    words_r[0] = '\0';
+    if (!has_token(c) || (reply && reply->code < 500))
+        return SMTP_CLIENT_LOGIN_BY_CODE;
+    if (sasl_complaint(c->login.sasl)[0]) {
+        const char *words = sasl_complaint(c->login.sasl);
+        if (!smtp_client_echoes(c, slice_of(words)))
+            snprintf(words_r, CAP_TOKEN_COMPLAINT, "%s", words);
+        return SMTP_CLIENT_LOGIN_TOKEN_ERROR;
+    }
+    if (is_final && is_misfit(reply))
+        return SMTP_CLIENT_LOGIN_TOKEN_MISFIT;
+    return is_final && (reply->code == 501 || reply->code > 504) ? SMTP_CLIENT_LOGIN_TOKEN
+                                                                 : SMTP_CLIENT_LOGIN_BY_CODE;
+}
+
+static enum smtp_client_state judge_yes(struct smtp_client *c, const struct reply *r)
+{
+    if (sasl_complaint(c->login.sasl)[0])
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                                "the server refuses the token and then says yes");
+    if (!sasl_is_satisfied(c->login.sasl))
+        return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
+                                "the server says yes before %s is through, without a proof that it "
+                                "knows the password",
+                                c->mechanism);
+    smtp_client_forget_login(c);
+    return CS_IDLE;
+}
+
 static enum smtp_client_state judge(struct smtp_client *c, const struct reply *r)
 {
     if (r->code == 334)
         return judge_challenge(c, r);
-    if (reply_is(r, 2)) {
-        if (!sasl_is_satisfied(c->login.sasl))
-            return smtp_client_lose(
-                c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
-                "the server says yes before %s is through, without a proof that it "
-                "knows the password",
-                c->mechanism);
-        smtp_client_forget_login(c);
-        return CS_IDLE;
-    }
-    if (r->code == 504)
+    if (reply_is(r, 2))
+        return judge_yes(c, r);
+    if (r->code == 504 && !sasl_complaint(c->login.sasl)[0])
         return judge_unknown(c, r);
+    if (wants_two_steps(c, r)) {
+        c->login.in_two_steps = true;
+        begin(c, c->login.mechanism);
+        return CS_AUTH;
+    }
     return r->code >= 400 ? smtp_client_lose_to_reply(c, r) : smtp_client_lose_out_of_step(c, r);
 }
 
@@ -259,7 +342,7 @@ enum smtp_client_state client_judge_auth(struct smtp_client *c, const struct rep
 {
     struct reply quiet;
     static const char instead[] = "(the server repeats the credentials; its words are left out)";
-    if (r->code == 334 || !smtp_client_reply_echoes(c, r))
+    if (r->code == 334 || !smtp_client_echoes(c, buf_view(&r->text)))
         return judge(c, r);
     reply_init(&quiet);
     reply_copy(&quiet, r);

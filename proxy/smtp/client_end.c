@@ -60,7 +60,11 @@ static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault
     if (c->rest == CS_GONE)
         return CS_GONE;
     enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
+    char login_words[CAP_TOKEN_COMPLAINT];
+    enum smtp_client_login_refusal login = smtp_client_login_refusal(c, reply, login_words);
     struct smtp_client_failure failure = {
+        .login = login,
+        .login_words = login_words,
         .stage = smtp_client_rows[at].stage,
         .fault = fault,
         .reply = reply,

@@ -156,6 +156,8 @@ struct smtp_client_login {
     unsigned tried;
     /* 334s answered with this mechanism */
     unsigned rounds;
+    /* The initial response stood behind AUTH; it shall not, because it was refused there. */
+    bool said_at_once, in_two_steps;
     char *user;
     struct secret *password;
     /* on a helper thread; it owns `sasl` meanwhile */
@@ -301,8 +303,12 @@ smtp_client_judge client_judge_auth, client_arrive_auth_wanted;
 enum smtp_client_state smtp_client_want_auth(struct smtp_client *c);
 /* wipes */
 void smtp_client_forget_login(struct smtp_client *c);
-/* its words repeat the credentials of the login under way */
-bool smtp_client_reply_echoes(const struct smtp_client *c, const struct reply *r);
+/* These words repeat the credentials of the login under way. */
+bool smtp_client_echoes(const struct smtp_client *c, struct slice words);
+/* What the login under way was refused for, and the server's words on it ("" none). */
+enum smtp_client_login_refusal smtp_client_login_refusal(const struct smtp_client *c,
+                                                         const struct reply *reply,
+                                                         char words_r[CAP_TOKEN_COMPLAINT]);
 
 /* ---- client_mail.c ---- */
 smtp_client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;

@@ -1,4 +1,4 @@
-#include "smtp/sasl.h"
+#include "smtp/sasl_private.h"
 
 #include <gsasl.h>
 #include <stdlib.h>
@@ -8,27 +8,11 @@
 #include "base/mem.h"
 #include "wire/base64.h"
 
-struct sasl {
-    enum mechanism mechanism;
-    /* taken so far */
-    unsigned steps;
-    bool satisfied;
-    /* the initial response */
-    bool repeated;
-    /* the initial response of the library's mechanisms, which holds no secret */
-    struct buf first;
-    char *user;
-    struct secret *password;
-    /* CRAM-MD5 and SCRAM only; one per exchange: no global state */
-    Gsasl *library;
-    Gsasl_session *session;
-};
+static sasl_stepper step_plain, step_login, step_library;
 
-typedef int stepper(struct sasl *s, struct slice challenge, struct buf *response, struct err *err);
-
-static stepper step_plain, step_login, step_library;
-
-static stepper *const steppers[] = {
+static sasl_stepper *const steppers[] = {
+    [MECHANISM_OAUTHBEARER] = sasl_step_oauthbearer,
+    [MECHANISM_XOAUTH2] = sasl_step_xoauth2,
     [MECHANISM_SCRAM_SHA_256] = step_library,
     [MECHANISM_PLAIN] = step_plain,
     [MECHANISM_LOGIN] = step_login,
@@ -78,10 +62,23 @@ static int start_library(struct sasl *s, struct err *err)
     return -1;
 }
 
-struct sasl *sasl_new(enum mechanism m, const char *user, const struct secret *password,
-                      struct err *err)
+size_t sasl_response_cap(enum mechanism m)
 {
-    struct slice secret = secret_reveal(password);
+    return mechanism_row(m)->secret == MECHANISM_TOKEN ? CAP_TOKEN_RESPONSE : CAP_AUTH_LINE;
+}
+
+static int start(struct sasl *s, struct err *err)
+{
+    if (steppers[s->mechanism] == step_library)
+        return start_library(s, err);
+    if (mechanism_row(s->mechanism)->secret == MECHANISM_TOKEN)
+        return sasl_check_token(s, err);
+    return 0;
+}
+
+struct sasl *sasl_new(enum mechanism m, const struct sasl_login *login, struct err *err)
+{
+    struct slice secret = secret_reveal(login->secret);
     if (memchr(secret.data, '\0', secret.len)) {
         err_set(err, ERR_INVALID, "the password holds a NUL");
         return NULL;
@@ -89,9 +86,11 @@ struct sasl *sasl_new(enum mechanism m, const char *user, const struct secret *p
     struct sasl *s = NEW(struct sasl);
     s->mechanism = m;
     buf_init(&s->first, CAP_AUTH_LINE);
-    s->user = mem_string(user);
-    s->password = secret_copy(password);
-    if (steppers[m] == step_library && start_library(s, err) < 0)
+    s->user = mem_string(login->user);
+    s->password = secret_copy(login->secret);
+    s->host = mem_string(login->host ? login->host : "");
+    s->port = login->port;
+    if (start(s, err) < 0)
         sasl_free(&s);
     return s;
 }
@@ -121,6 +120,7 @@ void sasl_free(struct sasl **sp)
     secret_free(&s->password);
     buf_wipe(&s->first);
     free(s->user);
+    free(s->host);
     free(s);
 }
 
@@ -139,13 +139,18 @@ bool sasl_is_satisfied(const struct sasl *s)
     return s->satisfied;
 }
 
+const char *sasl_complaint(const struct sasl *s)
+{
+    return s->complaint;
+}
+
 static int too_long(struct err *err)
 {
     err_set(err, ERR_LIMIT, "the response is longer than %d octets", CAP_AUTH_LINE);
     return -1;
 }
 
-static int encode(struct slice bytes, struct buf *response, struct err *err)
+int sasl_encode(struct slice bytes, struct buf *response, struct err *err)
 {
     return base64_encode(bytes, response) ? 0 : too_long(err);
 }
@@ -158,7 +163,7 @@ static int step_plain(struct sasl *s, struct slice challenge, struct buf *respon
     buf_init(&raw, CAP_AUTH_LINE);
     bool fits = buf_append(&raw, "", 1) && buf_append_slice(&raw, slice_of(s->user)) &&
                 buf_append(&raw, "", 1) && buf_append_slice(&raw, secret_reveal(s->password));
-    int rc = fits ? encode(buf_view(&raw), response, err) : too_long(err);
+    int rc = fits ? sasl_encode(buf_view(&raw), response, err) : too_long(err);
     buf_wipe(&raw);
     s->satisfied = rc == 0;
     return rc;
@@ -168,9 +173,9 @@ static int step_login(struct sasl *s, struct slice challenge, struct buf *respon
 {
     (void)challenge;
     if (s->steps == 0)
-        return encode(slice_of(s->user), response, err);
+        return sasl_encode(slice_of(s->user), response, err);
     s->satisfied = true;
-    return encode(secret_reveal(s->password), response, err);
+    return sasl_encode(secret_reveal(s->password), response, err);
 }
 
 /* RFC 5802 section 5.1: "r=...,s=...,i=4096". Values hold no comma. */
@@ -224,7 +229,7 @@ static int ask_library(struct sasl *s, struct slice challenge, struct buf *respo
         return -1;
     }
     s->satisfied = scram ? rc == GSASL_OK && s->steps == 2 : true;
-    rc = length ? encode(slice_make(output, length), response, err) : 0;
+    rc = length ? sasl_encode(slice_make(output, length), response, err) : 0;
     if (output)
         secret_erase(output, length);
     gsasl_free(output);
@@ -257,6 +262,7 @@ static bool is_asked_again(const struct sasl *s, struct slice challenge)
 static int repeat(struct sasl *s, struct buf *response, struct err *err)
 {
     s->repeated = true;
+    s->asked_again = true;
     if (steppers[s->mechanism] != step_library)
         return steppers[s->mechanism](s, slice_of(""), response, err);
     return buf_append_slice(response, buf_view(&s->first)) ? 0 : too_long(err);
@@ -270,6 +276,7 @@ int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, stru
         err_set(err, ERR_PROTOCOL, "the server asks for more than %s has to say", name_of(s));
         return -1;
     }
+    s->asked_again = false;
     int rc = steppers[s->mechanism](s, challenge, response, err);
     s->steps++;
     return rc;

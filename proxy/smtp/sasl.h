@@ -1,5 +1,5 @@
 /* The client's side of SASL: one exchange, bytes in, bytes out, no network. PLAIN and LOGIN are
- * built here, CRAM-MD5 and SCRAM-SHA-256 by libgsasl (which draws its own nonce). Challenges and
+ * built here, OAUTHBEARER and XOAUTH2 in sasl_oauth.c, CRAM-MD5 and SCRAM-SHA-256 by libgsasl (which draws its own nonce). Challenges and
  * responses are base64 as they stand on the SMTP line (RFC 4954 section 4). */
 #ifndef SMTP_SASL_H
 #define SMTP_SASL_H
@@ -19,14 +19,26 @@
 
 struct sasl;
 
-/* Copies user and password; sasl_free wipes both. NULL with ERR_INVALID (a name or password that
- * the mechanism can't carry). Gives. */
-struct sasl *sasl_new(enum mechanism m, const char *user, const struct secret *password,
-                      struct err *err) MUST_USE;
+/* Who logs in where. All borrowed. */
+struct sasl_login {
+    const char *user;
+    /* of the kind that the mechanism takes: a password, or an access token */
+    const struct secret *secret;
+    /* the server, as it is called in the configuration; NULL: not said */
+    const char *host;
+    unsigned port;
+};
+
+/* Copies what it is given; sasl_free wipes it. NULL with ERR_INVALID or ERR_LIMIT (a name, password
+ * or token that the mechanism can't carry). Gives. */
+struct sasl *sasl_new(enum mechanism m, const struct sasl_login *login, struct err *err) MUST_USE;
 void sasl_free(struct sasl **s);
 
 /* has an initial response: the first step may be taken before any challenge, with "" */
 bool sasl_speaks_first(const struct sasl *s);
+
+/* octets that the longest response of this mechanism has */
+size_t sasl_response_cap(enum mechanism m);
 
 /* Answers one challenge: appends the response to `response` (nothing: an empty line). An empty
  * challenge behind the initial response asks for it again, and is answered once. The wording of
@@ -42,5 +54,10 @@ bool sasl_next_is_slow(const struct sasl *s);
 /* Everything was said, and the server has proved itself where the mechanism has such a proof
  * (SCRAM's signature): only now may a 235 be believed. */
 bool sasl_is_satisfied(const struct sasl *s);
+
+/* What the server said against the token in the error step, in one printable line ("status 400,
+ * schemes Bearer, scope https://mail.example"), CAP_TOKEN_COMPLAINT at most; "": there was none.
+ * Untrusted: it may hold the token. Borrows. */
+const char *sasl_complaint(const struct sasl *s);
 
 #endif

@@ -132,6 +132,8 @@ static void describe(const struct attempt *a, enum finding finding,
         d.cause = failure->cause;
         d.speaks_tls = failure->speaks_tls;
         d.reply = failure->reply;
+        d.login = failure->login;
+        d.login_words = failure->login_words;
         d.stage = failure->stage;
     }
     if (a->client) {

@@ -69,6 +69,8 @@ static enum finding of_broken_link(const struct smtp_client_failure *failure, en
 
 enum finding finding_of_failure(const struct smtp_client_failure *failure, enum finding timeout)
 {
+    if (failure->login != SMTP_CLIENT_LOGIN_BY_CODE)
+        return FINDING_AUTH_REFUSED;
     switch (failure->fault) {
     case SMTP_CLIENT_FAULT_LINK: return of_broken_link(failure, timeout);
     case SMTP_CLIENT_FAULT_TIMEOUT: return timeout;

@@ -126,6 +126,9 @@ struct finding_detail {
     const struct ehlo *ehlo;
     /* as configured */
     enum auth_choice auth;
+    /* of a refused login; login_words: NULL or "" none */
+    enum smtp_client_login_refusal login;
+    const char *login_words;
     /* of a port that works; "" none */
     const char *mechanism;
     /* for timeout-greeting: the greeting came, EHLO went unanswered */

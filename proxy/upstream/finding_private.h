@@ -10,6 +10,11 @@ struct sentence {
     size_t size, len;
 };
 
+/* ---- finding_words.c ---- */
+void finding_say(struct sentence *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
+void finding_say_reply(struct sentence *s, const struct finding_detail *d);
+
 finding_sentence finding_says_untried, finding_says_works, finding_says_dns;
 finding_sentence finding_says_refused, finding_says_timeout_connect;
 finding_sentence finding_says_timeout_greeting, finding_says_reset, finding_says_greeting_4xx;

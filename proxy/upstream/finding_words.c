@@ -5,8 +5,7 @@
 
 #include "upstream/finding_private.h"
 
-static void say(struct sentence *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct sentence *s, const char *fmt, ...)
+void finding_say(struct sentence *s, const char *fmt, ...)
 {
     if (s->len + 1 >= s->size)
         return;
@@ -26,19 +25,19 @@ static const char *err_words(const struct finding_detail *d, const char *otherwi
 }
 
 /* What the peer said, cut to what a sentence can hold; nothing when it said nothing. */
-static void say_reply(struct sentence *s, const struct finding_detail *d)
+void finding_say_reply(struct sentence *s, const struct finding_detail *d)
 {
     char words[160];
     if (d->reply && d->reply->code)
-        say(s, " (%s)", reply_words(d->reply, words, sizeof words));
+        finding_say(s, " (%s)", reply_words(d->reply, words, sizeof words));
 }
 
 static void say_where(struct sentence *s, const struct finding_detail *d)
 {
     char text[ADDR_TEXT];
-    say(s, "%u", (unsigned)d->port.number);
+    finding_say(s, "%u", (unsigned)d->port.number);
     if (d->address && d->address->family != ADDR_NONE)
-        say(s, " at %s", addr_text(d->address, text));
+        finding_say(s, " at %s", addr_text(d->address, text));
 }
 
 /* The usual submission ports are never in the wrong mode; any other may be. */
@@ -58,34 +57,36 @@ static void say_other_mode(struct sentence *s, const struct finding_detail *d)
     if (!mode_is_doubtful(&d->port))
         return;
     if (d->port.mode == PORT_IMPLICIT)
-        say(s, "; or the port begins without TLS: try %u/starttls", (unsigned)d->port.number);
+        finding_say(s, "; or the port begins without TLS: try %u/starttls",
+                    (unsigned)d->port.number);
     else
-        say(s, "; or the port wants TLS from the first byte: try %u/implicit",
-            (unsigned)d->port.number);
+        finding_say(s, "; or the port wants TLS from the first byte: try %u/implicit",
+                    (unsigned)d->port.number);
 }
 
 void finding_says_works(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
-    say(s, " works");
+    finding_say(s, " works");
     if (d->facts && d->facts->version[0])
-        say(s, ", %s%s", d->facts->version,
-            d->facts->verified ? " with a verified certificate"
-                               : " with an unverified certificate");
+        finding_say(s, ", %s%s", d->facts->version,
+                    d->facts->verified ? " with a verified certificate"
+                                       : " with an unverified certificate");
     else
-        say(s, ", without TLS");
+        finding_say(s, ", without TLS");
     if (d->mechanism && d->mechanism[0])
-        say(s, ", logged in with %s", d->mechanism);
+        finding_say(s, ", logged in with %s", d->mechanism);
 }
 
 void finding_says_untried(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u has not been tried yet", (unsigned)d->port.number);
+    finding_say(s, "%u has not been tried yet", (unsigned)d->port.number);
 }
 
 void finding_says_dns(struct sentence *s, const struct finding_detail *d)
 {
-    say(s,
+    finding_say(
+        s,
         "%u: the name %s cannot be resolved (%s): check its spelling and this machine's resolver",
         (unsigned)d->port.number, d->host ? d->host : "of the host", err_words(d, "no address"));
 }
@@ -93,78 +94,82 @@ void finding_says_dns(struct sentence *s, const struct finding_detail *d)
 void finding_says_timeout_connect(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
-    say(s, " does not answer at all: a firewall is probably dropping the connection");
+    finding_say(s, " does not answer at all: a firewall is probably dropping the connection");
 }
 
 void finding_says_greeting_4xx(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u turns us away for now", (unsigned)d->port.number);
-    say_reply(s, d);
+    finding_say(s, "%u turns us away for now", (unsigned)d->port.number);
+    finding_say_reply(s, d);
 }
 
 void finding_says_greeting_5xx(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u turns us away", (unsigned)d->port.number);
-    say_reply(s, d);
-    say(s, ": the server does not want this address");
+    finding_say(s, "%u turns us away", (unsigned)d->port.number);
+    finding_say_reply(s, d);
+    finding_say(s, ": the server does not want this address");
 }
 
 void finding_says_ehlo_refused(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u refuses EHLO", (unsigned)d->port.number);
-    say_reply(s, d);
+    finding_say(s, "%u refuses EHLO", (unsigned)d->port.number);
+    finding_say_reply(s, d);
     if (d->reply && reply_is(d->reply, 4))
-        say(s, ": the server is busy, or does not like helo in the config");
+        finding_say(s, ": the server is busy, or does not like helo in the config");
     else
-        say(s, ": check helo in the config, or something ancient answers");
+        finding_say(s, ": check helo in the config, or something ancient answers");
 }
 
 void finding_says_starttls_refused(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u offers STARTTLS and then refuses it", (unsigned)d->port.number);
-    say_reply(s, d);
-    say(s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
+    finding_say(s, "%u offers STARTTLS and then refuses it", (unsigned)d->port.number);
+    finding_say_reply(s, d);
+    finding_say(
+        s, ": the server's TLS is broken, or a middlebox interferes; it is never used without TLS");
 }
 
 void finding_says_refused(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
     if (d->err && d->err->kind == ERR_UNREACHABLE)
-        say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it",
-            d->err->words);
+        finding_say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it",
+                    d->err->words);
     else if (d->err && d->err->kind != ERR_REFUSED && d->err->words[0])
-        say(s, " cannot be used: %s", d->err->words);
+        finding_say(s, " cannot be used: %s", d->err->words);
     else
-        say(s, " refuses the connection: nothing listens there, or a firewall rejects it");
+        finding_say(s, " refuses the connection: nothing listens there, or a firewall rejects it");
 }
 
 void finding_says_timeout_greeting(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u %s: a firewall is probably swallowing SMTP", (unsigned)d->port.number,
-        d->greeted ? "greets but never answers EHLO" : "accepts the connection but never greets");
+    finding_say(s, "%u %s: a firewall is probably swallowing SMTP", (unsigned)d->port.number,
+                d->greeted ? "greets but never answers EHLO"
+                           : "accepts the connection but never greets");
     if (!d->greeted)
         say_other_mode(s, d);
 }
 
 void finding_says_reset(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u cuts the connection", (unsigned)d->port.number);
+    finding_say(s, "%u cuts the connection", (unsigned)d->port.number);
     /* a stage is known only once SMTP began */
     if (d->address)
-        say(s, " while %s", smtp_client_stage_words(d->stage));
-    say_reply(s, d);
+        finding_say(s, " while %s", smtp_client_stage_words(d->stage));
+    finding_say_reply(s, d);
     if (!d->reply)
-        say(s, " (%s)", err_words(d, "connection reset"));
-    say(s, ": a firewall does not let it through, or the server does not want this address");
+        finding_say(s, " (%s)", err_words(d, "connection reset"));
+    finding_say(s,
+                ": a firewall does not let it through, or the server does not want this address");
 }
 
 void finding_says_not_smtp(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
     if (d->speaks_tls)
-        say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
+        finding_say(s, "%u speaks TLS from the first byte: write %u/implicit in ports", port, port);
     else
-        say(s,
+        finding_say(
+            s,
             "%u does not speak SMTP (%s): something else answers there, perhaps a captive portal "
             "or a middlebox",
             port, err_words(d, "malformed reply"));
@@ -173,13 +178,15 @@ void finding_says_not_smtp(struct sentence *s, const struct finding_detail *d)
 void finding_says_no_starttls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->ehlo && d->ehlo->starttls_mangled)
-        say(s,
+        finding_say(
+            s,
             "%u had its STARTTLS keyword overwritten on the way: a firewall inspects SMTP here; "
             "switch its SMTP fixup off or use another "
             "port",
             (unsigned)d->port.number);
     else
-        say(s,
+        finding_say(
+            s,
             "%u does not offer STARTTLS: a firewall may have removed it, or the server has none; "
             "it is never used without TLS",
             (unsigned)d->port.number);
@@ -188,14 +195,16 @@ void finding_says_no_starttls(struct sentence *s, const struct finding_detail *d
 void finding_says_timeout_tls(struct sentence *s, const struct finding_detail *d)
 {
     if (d->facts && d->facts->version[0]) {
-        say(s,
+        finding_say(
+            s,
             "%u completes the TLS handshake and then never answers EHLO: the server is overloaded, "
             "or something on the way interferes",
             (unsigned)d->port.number);
         return;
     }
-    say(s, "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS",
-        (unsigned)d->port.number);
+    finding_say(s,
+                "%u falls silent during the TLS handshake: a firewall is probably swallowing TLS",
+                (unsigned)d->port.number);
     if (d->port.mode == PORT_IMPLICIT)
         say_other_mode(s, d);
 }
@@ -203,15 +212,16 @@ void finding_says_timeout_tls(struct sentence *s, const struct finding_detail *d
 void finding_says_tls_handshake(struct sentence *s, const struct finding_detail *d)
 {
     if (d->facts && d->facts->wants_ours) {
-        say(s, "%u wants a client certificate that it trusts (%s): tls_cert",
-            (unsigned)d->port.number, err_words(d, ""));
+        finding_say(s, "%u wants a client certificate that it trusts (%s): tls_cert",
+                    (unsigned)d->port.number, err_words(d, ""));
         return;
     }
     if (d->err && d->err->kind == ERR_PROTOCOL)
-        say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies",
-            (unsigned)d->port.number, err_words(d, ""));
+        finding_say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies",
+                    (unsigned)d->port.number, err_words(d, ""));
     else
-        say(s,
+        finding_say(
+            s,
             "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes",
             (unsigned)d->port.number, err_words(d, "no reason given"));
     /* one that answered STARTTLS is in no doubt */
@@ -223,10 +233,11 @@ static void say_expired(struct sentence *s, const struct finding_detail *d)
 {
     int64_t day = 24 * 3600;
     if (d->facts->not_before > d->now_s)
-        say(s, "is not valid before %lld days from now: check this machine's clock",
-            (long long)((d->facts->not_before - d->now_s) / day + 1));
+        finding_say(s, "is not valid before %lld days from now: check this machine's clock",
+                    (long long)((d->facts->not_before - d->now_s) / day + 1));
     else
-        say(s, "expired %lld days ago: the server must renew it, or this machine's clock is wrong",
+        finding_say(
+            s, "expired %lld days ago: the server must renew it, or this machine's clock is wrong",
             (long long)(d->now_s > d->facts->not_after ? (d->now_s - d->facts->not_after) / day
                                                        : 0));
 }
@@ -234,10 +245,11 @@ static void say_expired(struct sentence *s, const struct finding_detail *d)
 void finding_says_certificate(struct sentence *s, const struct finding_detail *d)
 {
     const struct tls_facts *f = d->facts;
-    say(s, "%u presents a certificate that ", (unsigned)d->port.number);
+    finding_say(s, "%u presents a certificate that ", (unsigned)d->port.number);
     switch (f ? f->fault : TLS_FAULT_OTHER) {
     case TLS_FAULT_NAME:
-        say(s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set",
+        finding_say(
+            s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set",
             f->names[0] ? f->names : "no name at all",
             d->expected ? d->expected
             : d->host   ? d->host
@@ -245,35 +257,38 @@ void finding_says_certificate(struct sentence *s, const struct finding_detail *d
         return;
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:
-        say(s,
-            "nobody trusted here has signed (issuer %s): ", f->issuer[0] ? f->issuer : "unknown");
+        finding_say(s, "nobody trusted here has signed (issuer %s): ",
+                    f->issuer[0] ? f->issuer : "unknown");
         if (f->lone)
-            say(s, "it came alone, so the server probably lacks its intermediate certificate; or ");
-        say(s, "somebody intercepts TLS, or its CA belongs into tls_ca");
+            finding_say(
+                s, "it came alone, so the server probably lacks its intermediate certificate; or ");
+        finding_say(s, "somebody intercepts TLS, or its CA belongs into tls_ca");
         break;
     case TLS_FAULT_PIN:
-        say(s, "matches no tls_fingerprint (it is %s)", f->sha256[0] ? f->sha256 : "unknown");
+        finding_say(s, "matches no tls_fingerprint (it is %s)",
+                    f->sha256[0] ? f->sha256 : "unknown");
         break;
     default:
-        say(s, "does not earn trust (%s)",
-            f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given"));
+        finding_say(s, "does not earn trust (%s)",
+                    f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given"));
         break;
     }
     if (f && f->names[0] && f->fault != TLS_FAULT_PIN)
-        say(s, "; it is for %s", f->names);
+        finding_say(s, "; it is for %s", f->names);
 }
 
 /* Where the configuration is in the way of a mechanism. */
 static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
 {
     if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE) {
-        say(s, ", and auth = %s allows nothing else", auth_choice_word(d->auth));
+        finding_say(s, ", and auth = %s allows nothing else", auth_choice_word(d->auth));
         return;
     }
     for (int m = 0; m < MECHANISM_COUNT; m++) {
         const struct mechanism_row *row = mechanism_row((enum mechanism)m);
-        if (!row->automatic && (d->ehlo->mechanisms & mechanism_bit((enum mechanism)m)))
-            say(s, " (%s is used only with auth = %s)", row->name, row->word);
+        bool unused = !mechanism_is_wanted((enum mechanism)m, AUTH_AUTO, MECHANISM_PASSWORD);
+        if (unused && (d->ehlo->mechanisms & mechanism_bit((enum mechanism)m)))
+            finding_say(s, " (%s is used only with auth = %s)", row->name, row->word);
     }
 }
 
@@ -284,43 +299,43 @@ void finding_says_auth_unavailable(struct sentence *s, const struct finding_deta
         d->ehlo && d->ehlo->auth && d->ehlo->mechanisms_text[0] ? d->ehlo->mechanisms_text : NULL;
     bool refused = d->reply && d->reply->code >= 400;
     if (!refused && d->err && d->err->kind == ERR_PROTOCOL && d->stage == SMTP_CLIENT_AUTH) {
-        say(s,
-            "%u does not log us in as the protocol has it (%s): the server is broken, or a "
-            "middlebox interferes",
-            (unsigned)d->port.number, err_words(d, ""));
+        finding_say(s,
+                    "%u does not log us in as the protocol has it (%s): the server is broken, or a "
+                    "middlebox interferes",
+                    (unsigned)d->port.number, err_words(d, ""));
         return;
     }
     if (refused)
-        say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
+        finding_say(s, "%u takes none of the login mechanisms", (unsigned)d->port.number);
     else
-        say(s, "%u offers no login that can be used", (unsigned)d->port.number);
+        finding_say(s, "%u offers no login that can be used", (unsigned)d->port.number);
     if (!refused && d->err && d->stage == SMTP_CLIENT_AUTH &&
         (d->err->kind == ERR_INVALID || d->err->kind == ERR_LIMIT)) {
-        say(s, ": %s", err_words(d, ""));
+        finding_say(s, ": %s", err_words(d, ""));
         return;
     }
-    say_reply(s, d);
+    finding_say_reply(s, d);
     if (offered) {
-        say(s, ": it offers %s", offered);
+        finding_say(s, ": it offers %s", offered);
         if (!unearned)
             say_auth_setting(s, d);
     } else {
-        say(s, ": it offers no AUTH at all");
+        finding_say(s, ": it offers no AUTH at all");
     }
     if (unearned)
-        say(s, ", and the connection has not earned a password");
+        finding_say(s, ", and the connection has not earned a password");
 }
 
 void finding_says_auth_temporary(struct sentence *s, const struct finding_detail *d)
 {
     unsigned port = d->port.number;
     if (d->reply && d->reply->code) {
-        say(s, "%u cannot check the login now", port);
-        say_reply(s, d);
-        say(s, ": it is tried again, other ports too");
+        finding_say(s, "%u cannot check the login now", port);
+        finding_say_reply(s, d);
+        finding_say(s, ": it is tried again, other ports too");
     } else {
-        say(s, "%u was not asked to log us in: there is no password (%s)", port,
-            err_words(d, "temporary failure"));
+        finding_say(s, "%u was not asked to log us in: there is no password (%s)", port,
+                    err_words(d, "temporary failure"));
     }
 }
 
@@ -328,31 +343,25 @@ void finding_says_timeout_auth(struct sentence *s, const struct finding_detail *
 {
     unsigned port = d->port.number;
     if (d->at_gate)
-        say(s, "%u was not asked to log us in: the login on another port was not answered in time",
+        finding_say(
+            s, "%u was not asked to log us in: the login on another port was not answered in time",
             port);
     else
-        say(s,
+        finding_say(
+            s,
             "%u never answers the login: the server is overloaded, or the connection was swallowed "
             "on the way",
             port);
 }
 
-void finding_says_auth_refused(struct sentence *s, const struct finding_detail *d)
-{
-    say(s, "%u refuses the configured credentials", (unsigned)d->port.number);
-    say_reply(s, d);
-    say(s, ": check username and password (some providers want an app password); no other port is "
-           "tried with them");
-}
-
 void finding_says_proxy(struct sentence *s, const struct finding_detail *d)
 {
-    say(s, "%u: the proxy on the way ", (unsigned)d->port.number);
+    finding_say(s, "%u: the proxy on the way ", (unsigned)d->port.number);
     if (!d->err || d->err->kind == ERR_TIMEOUT)
-        say(s, "does not answer: it is down, or it cannot reach the port");
+        finding_say(s, "does not answer: it is down, or it cannot reach the port");
     else if (d->err->kind == ERR_PROXY)
-        say(s, "says no (%s)", d->err->words);
+        finding_say(s, "says no (%s)", d->err->words);
     else
-        say(s, "cannot be used (%s): check proxy in the config, and whether it is up",
-            d->err->words);
+        finding_say(s, "cannot be used (%s): check proxy in the config, and whether it is up",
+                    d->err->words);
 }

@@ -2,7 +2,8 @@
  * octet picks the mechanism; each line is a challenge, and one that begins with '*' is put into
  * base64, its next '*' being the client's own nonce, without which SCRAM ends at once. What must
  * hold: a response is one line of base64 within its cap; neither CRAM-MD5 nor SCRAM show the
- * password; no such server satisfies SCRAM. */
+ * password; no such server satisfies SCRAM. What a server says against a token is one printable
+ * line, and nobody who said anything against it satisfies the exchange. */
 #include <string.h>
 
 #include "base/caps.h"
@@ -10,7 +11,7 @@
 #include "smtp/sasl.h"
 #include "wire/base64.h"
 
-static const char password_text[] = "hunter2 and more";
+static const char password_text[] = "hunter2 and more", token_text[] = "hunter2.and-more";
 
 /* more takes long, and shows nothing else */
 enum { MOST_ITERATIONS = 20000 };
@@ -64,10 +65,19 @@ static void check_response(enum mechanism m, struct slice response)
 {
     struct buf raw;
     buf_init(&raw, CAP_AUTH_LINE);
-    CHECK(response.len <= CAP_AUTH_LINE && base64_decode(response, &raw));
+    CHECK(response.len <= sasl_response_cap(m) && base64_decode(response, &raw));
     if (m == MECHANISM_CRAM_MD5 || m == MECHANISM_SCRAM_SHA_256)
         CHECK(!holds(buf_view(&raw), password_text));
     buf_free(&raw);
+}
+
+static void check_complaint(const struct sasl *s, enum mechanism m)
+{
+    const char *words = sasl_complaint(s);
+    CHECK(strlen(words) < CAP_TOKEN_COMPLAINT);
+    CHECK(!words[0] || (mechanism_row(m)->secret == MECHANISM_TOKEN && !sasl_is_satisfied(s)));
+    for (; *words; words++)
+        CHECK(*words >= ' ' && *words <= '~');
 }
 
 /* false: the exchange is over. */
@@ -85,6 +95,7 @@ static bool take_step(struct sasl *s, enum mechanism m, struct slice challenge, 
         CHECK(!holds(slice_of(err.words), password_text));
     }
     CHECK(m != MECHANISM_SCRAM_SHA_256 || !sasl_is_satisfied(s));
+    check_complaint(s, m);
     buf_free(&response);
     return rc == 0;
 }
@@ -94,9 +105,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     enum mechanism m = (enum mechanism)(data[0] % MECHANISM_COUNT);
-    struct secret *password = secret_new(slice_of(password_text));
+    bool takes_token = mechanism_row(m)->secret == MECHANISM_TOKEN;
+    struct secret *password = secret_new(slice_of(takes_token ? token_text : password_text));
     struct err err = {0};
-    struct sasl *s = sasl_new(m, "user", password, &err);
+    struct sasl *s = sasl_new(
+        m, &(struct sasl_login){.user = "user", .secret = password, .host = "x.test", .port = 25},
+        &err);
     struct slice in = slice_make(data + 1, size - 1);
     struct buf nonce;
     CHECK(s);

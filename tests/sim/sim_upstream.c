@@ -61,6 +61,7 @@ static void session_free(struct up_session *s)
     buf_free(&s->in);
     buf_free(&s->out);
     free(s->user);
+    free(s->token);
     ledger_mail_free(&s->mail);
     buf_free(&s->mail.body);
     free(s);

@@ -81,6 +81,8 @@ struct sim_address_rule {
 
 enum { SIM_RULES = 8 };
 
+enum sim_token_error { SIM_TOKEN_CHALLENGE, SIM_TOKEN_PLAIN_535 };
+
 struct sim_upstream_script {
     /* before every answer */
     usec delay;
@@ -109,6 +111,12 @@ struct sim_upstream_script {
     const char *user, *password;
     /* to right credentials, NULL: 235 */
     const char *auth_reply;
+    /* How it refuses a token: in a challenge first, or with 535 at once. */
+    enum sim_token_error token_error;
+    /* An initial response of more octets with a token is not read: it says this, without CRLF.
+     * NULL: 500. 0 octets: there is no limit. */
+    size_t longest_initial;
+    const char *long_reply;
     /* sessions that it lets in; 0: any number. Beyond: */
     unsigned cap;
     /* ... at the greeting, EHLO, AUTH or MAIL */

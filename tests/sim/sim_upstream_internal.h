@@ -29,6 +29,9 @@ enum up_state {
     UP_SASL_PLAIN,
     UP_SASL_USER,
     UP_SASL_PASSWORD,
+    UP_SASL_TOKEN,
+    /* its error was told, and is not answered yet */
+    UP_SASL_TOKEN_ERROR,
     UP_BODY,
     UP_CHUNK,
     /* stalled: reads and ignores */
@@ -47,8 +50,10 @@ struct up_session {
     /* an answer is due: commands wait */
     bool busy;
     bool handshaking, sealed, greeted, authenticated, extended, body_struck;
-    /* between the two lines of LOGIN */
-    char *user;
+    /* between the two lines of LOGIN; with `token`, while the error of one is not answered */
+    char *user, *token;
+    /* by OAUTHBEARER */
+    bool bearer;
     struct sim_event due, idle;
     /* out: the answer that is due */
     struct buf in, out;
@@ -74,6 +79,9 @@ struct up_session {
     size_t mail_taken;
 };
 
+/* with room for a token's response */
+enum { UP_LINE = 24 * 1024 };
+
 void up_complain(struct up_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Answers `text` (lines with CRLF) after the script's delay, unless a fault strikes at this
  * step. */
@@ -92,6 +100,16 @@ void up_reset_transaction(struct up_session *s);
 void up_take_mail(struct up_session *s);
 /* the rule that will strike at this step next, or NULL */
 const struct sim_fault_rule *up_rule_due(const struct sim_upstream *u, enum sim_step step);
+
+/* what stands behind a command that must be the last of its group */
+void up_check_last_in_group(struct up_session *s, const char *verb, bool may_be_followed);
+/* a 421 closes */
+enum up_after up_ends(const char *reply);
+
+/* ---- sim_upstream_auth.c ---- */
+void up_auth(struct up_session *s, const char *args);
+/* the next line of an exchange */
+void up_sasl_line(struct up_session *s, const char *line);
 
 struct sim_login *ledger_login(struct up_session *s, const char *user, const char *password);
 void ledger_mail_free(struct sim_mail *m);

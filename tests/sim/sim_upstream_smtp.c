@@ -7,31 +7,8 @@
 #include "base/mem.h"
 #include "sim_upstream_internal.h"
 
-enum { LINE = 4096 };
-
 /* ---- small things of our own, so that a fault in the product's readers cannot hide itself here
  * ---- */
-
-static size_t decode_base64(const char *in, char *out)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned bits = 0, have = 0;
-    size_t n = 0;
-    for (; *in && *in != '='; in++) {
-        const char *p = strchr(alphabet, *in);
-        if (!p)
-            break;
-        bits = (bits << 6 | (unsigned)(p - alphabet)) & 0xffffff;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[n++] = (char)(bits >> have & 0xff);
-        }
-    }
-    out[n] = '\0';
-    return n;
-}
 
 static const char *rule_reply(const struct sim_address_rule *rules, const char *address)
 {
@@ -70,104 +47,16 @@ static bool says_yes(const char *reply, const struct sim_fault_rule *r)
     return !said || said[0] == '2';
 }
 
-static void check_last_in_group(struct up_session *s, const char *verb, bool may_be_followed)
+void up_check_last_in_group(struct up_session *s, const char *verb, bool may_be_followed)
 {
     if (s->in.len > 0 && !(s->u->script.pipelining && s->extended && may_be_followed))
         up_complain(s, "%zu bytes sent on after %s without waiting for its answer", s->in.len,
                     verb);
 }
 
-static enum up_after ends(const char *reply)
+enum up_after up_ends(const char *reply)
 {
     return strncmp(reply, "421", 3) == 0 ? AFTER_CLOSE : AFTER_NOTHING;
-}
-
-/* ---- AUTH ---- */
-
-static void judge_login(struct up_session *s, const char *user, const char *password)
-{
-    const struct sim_upstream_script *script = &s->u->script;
-    struct sim_login *login = ledger_login(s, user, password);
-    bool right = !script->user ||
-                 (strcmp(user, script->user) == 0 && strcmp(password, script->password) == 0);
-    const char *reply = !right               ? "535 5.7.8 authentication failed"
-                        : script->auth_reply ? script->auth_reply
-                                             : "235 2.7.0 welcome";
-    const char *full = right ? up_cap_says(s, SIM_AT_AUTH) : NULL;
-    reply = full ? full : reply;
-    const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_AUTH);
-    login->code = r && r->fault == SIM_FAULT_REPLY  ? atoi(r->text)
-                  : r && r->fault < SIM_FAULT_REPLY ? 0
-                                                    : atoi(reply);
-    s->authenticated = login->code == 235;
-    s->state = UP_COMMANDS;
-    up_answer(s, SIM_AT_AUTH, ends(reply), "%s\r\n", reply);
-}
-
-static void sasl_plain(struct up_session *s, const char *response)
-{
-    char plain[LINE] = "";
-    size_t n = decode_base64(response, plain);
-    const char *user = memchr(plain, '\0', n),
-               *password = user ? memchr(user + 1, '\0', n - (size_t)(user + 1 - plain)) : NULL;
-    if (password)
-        judge_login(s, user + 1, password + 1);
-    else
-        judge_login(s, "", "");
-}
-
-static void sasl_login_user(struct up_session *s, const char *response)
-{
-    char user[LINE];
-    decode_base64(response, user);
-    free(s->user);
-    s->user = mem_string(user);
-    s->state = UP_SASL_PASSWORD;
-    up_answer_plain(s, "334 UGFzc3dvcmQ6\r\n");
-}
-
-static void sasl_line(struct up_session *s, const char *line)
-{
-    char password[LINE];
-    enum up_state state = s->state;
-    check_last_in_group(s, "a SASL line", false);
-    s->state = UP_COMMANDS;
-    if (strcmp(line, "*") == 0)
-        up_answer_plain(s, "501 5.7.0 cancelled\r\n");
-    else if (state == UP_SASL_PLAIN)
-        sasl_plain(s, line);
-    else if (state == UP_SASL_USER)
-        sasl_login_user(s, line);
-    else {
-        decode_base64(line, password);
-        judge_login(s, s->user, password);
-    }
-}
-
-static void do_auth(struct up_session *s, const char *args)
-{
-    const char *offered = s->u->script.mechanisms;
-    char name[40] = "";
-    size_t n = strcspn(args, " ");
-    snprintf(name, sizeof name, "%.*s", (int)(n < 39 ? n : 39), args);
-    const char *initial = args[n] == ' ' ? args + n + 1 : NULL;
-    check_last_in_group(s, "AUTH", false);
-    if (s->authenticated || s->has_mail)
-        up_complain(s, "AUTH where it may not stand");
-    if (!offered || !strstr(offered, name) || !s->extended) {
-        up_complain(s, "AUTH %s was not offered", name);
-        up_answer_plain(s, "504 5.5.4 not offered\r\n");
-    } else if (strcmp(name, "PLAIN") == 0 && initial) {
-        sasl_plain(s, initial);
-    } else if (strcmp(name, "PLAIN") == 0) {
-        s->state = UP_SASL_PLAIN;
-        up_answer_plain(s, "334 \r\n");
-    } else if (initial) {
-        sasl_login_user(s, initial);
-    } else {
-        s->state = UP_SASL_USER;
-        up_answer_plain(s, "334 VXNlcm5hbWU6\r\n");
-    }
 }
 
 /* ---- EHLO, STARTTLS ---- */
@@ -177,13 +66,13 @@ static void do_ehlo(struct up_session *s, bool extended)
     const struct sim_upstream_script *p = &s->u->script;
     bool clear_server = !p->starttls && !p->implicit;
     char size[40], text[2000];
-    check_last_in_group(s, "EHLO", false);
+    up_check_last_in_group(s, "EHLO", false);
     up_reset_transaction(s);
     s->extended = extended;
     enum sim_step step = s->sealed && !p->implicit ? SIM_AT_EHLO_AGAIN : SIM_AT_EHLO;
     const char *full = up_cap_says(s, step);
     if (full) {
-        up_answer(s, step, ends(full), "%s\r\n", full);
+        up_answer(s, step, up_ends(full), "%s\r\n", full);
         return;
     }
     if (!extended) {
@@ -212,7 +101,7 @@ static void do_ehlo(struct up_session *s, bool extended)
 
 static void do_starttls(struct up_session *s)
 {
-    check_last_in_group(s, "STARTTLS", false);
+    up_check_last_in_group(s, "STARTTLS", false);
     if (!s->u->script.starttls || s->sealed) {
         up_complain(s, "STARTTLS was not offered");
         up_answer_plain(s, "502 5.5.1 not offered\r\n");
@@ -248,9 +137,9 @@ static void check_parameters(struct up_session *s, const char *rest)
 static void do_mail(struct up_session *s, const char *args)
 {
     const struct sim_upstream_script *p = &s->u->script;
-    char address[LINE];
+    char address[UP_LINE];
     const char *rest, *reply;
-    check_last_in_group(s, "MAIL", true);
+    up_check_last_in_group(s, "MAIL", true);
     if (!split_path(args, "FROM:", address, &rest)) {
         up_complain(s, "bad MAIL: %s", args);
         up_answer_plain(s, "501 5.5.4 syntax\r\n");
@@ -277,15 +166,15 @@ static void do_mail(struct up_session *s, const char *args)
         s->mail.from = mem_string(address);
         s->mail.parameters = mem_string(rest);
     }
-    up_answer(s, SIM_AT_MAIL, reply ? ends(reply) : AFTER_NOTHING, "%s\r\n",
+    up_answer(s, SIM_AT_MAIL, reply ? up_ends(reply) : AFTER_NOTHING, "%s\r\n",
               reply ? reply : "250 2.1.0 sender ok");
 }
 
 static void do_rcpt(struct up_session *s, const char *args)
 {
-    char address[LINE];
+    char address[UP_LINE];
     const char *rest;
-    check_last_in_group(s, "RCPT", true);
+    up_check_last_in_group(s, "RCPT", true);
     if (!split_path(args, "TO:", address, &rest)) {
         up_complain(s, "bad RCPT: %s", args);
         up_answer_plain(s, "501 5.5.4 syntax\r\n");
@@ -310,7 +199,7 @@ static void do_rcpt(struct up_session *s, const char *args)
 
 static void do_data(struct up_session *s)
 {
-    check_last_in_group(s, "DATA", false);
+    up_check_last_in_group(s, "DATA", false);
     if (s->body_bytes > 0 || s->chunk_refused)
         up_complain(s, "DATA after BDAT");
     if (!s->has_mail || s->mail.nto == 0) {
@@ -382,7 +271,7 @@ static void do_bdat(struct up_session *s, const char *args)
 
 static void chunk_is_whole(struct up_session *s)
 {
-    check_last_in_group(s, "BDAT", true);
+    up_check_last_in_group(s, "BDAT", true);
     s->state = UP_COMMANDS;
     if (s->chunk_refused)
         up_answer_plain(s, "503 5.5.1 no transaction\r\n");
@@ -408,7 +297,7 @@ static void do_command(struct up_session *s, const char *line)
     else if (strcmp(verb, "STARTTLS") == 0)
         do_starttls(s);
     else if (strcmp(verb, "AUTH") == 0)
-        do_auth(s, args);
+        up_auth(s, args);
     else if (strcmp(verb, "MAIL") == 0)
         do_mail(s, args);
     else if (strcmp(verb, "RCPT") == 0)
@@ -436,7 +325,7 @@ static bool take_line(struct up_session *s)
 {
     struct slice view = buf_view(&s->in);
     size_t n = slice_find(view, '\n');
-    char line[LINE];
+    char line[UP_LINE];
     if (n == view.len)
         return false;
     if (n == 0 || view.data[n - 1] != '\r')
@@ -450,7 +339,7 @@ static bool take_line(struct up_session *s)
     line[len] = '\0';
     buf_consume(&s->in, n + 1);
     if (s->state != UP_COMMANDS)
-        sasl_line(s, line);
+        up_sasl_line(s, line);
     else
         do_command(s, line);
     return true;
@@ -471,7 +360,7 @@ static bool take_body_line(struct up_session *s)
     if (dot && text == 1 && (crlf || s->u->script.loose)) {
         buf_consume(&s->in, n + 1);
         if (!s->body_struck)
-            check_last_in_group(s, "the end of data", true);
+            up_check_last_in_group(s, "the end of data", true);
         /* it has been answered already */
         if (s->body_struck) {
             up_reset_transaction(s);

@@ -37,13 +37,23 @@ static void choices_are_the_mechanisms(void **state)
     for (int i = 0; i < MECHANISM_COUNT; i++) {
         enum mechanism m = (enum mechanism)i;
         unsigned takers = 0;
-        assert_false(mechanism_is_wanted(m, AUTH_NONE));
-        assert_true(mechanism_is_wanted(m, AUTH_AUTO) == mechanism_row(m)->automatic);
-        for (int choice = AUTH_NONE + 1; choice < AUTH_CHOICES; choice++)
-            takers += mechanism_is_wanted(m, (enum auth_choice)choice);
+        enum mechanism_secret right = mechanism_row(m)->secret;
+        enum mechanism_secret wrong =
+            right == MECHANISM_TOKEN ? MECHANISM_PASSWORD : MECHANISM_TOKEN;
+        assert_false(mechanism_is_wanted(m, AUTH_NONE, right));
+        assert_true(mechanism_is_wanted(m, AUTH_AUTO, right) == mechanism_row(m)->automatic);
+        assert_false(mechanism_is_wanted(m, AUTH_AUTO, wrong));
+        for (int choice = AUTH_NONE + 1; choice < AUTH_CHOICES; choice++) {
+            enum auth_choice named = (enum auth_choice)choice;
+            bool takes = mechanism_is_wanted(m, named, right);
+            takers += takes;
+            assert_false(mechanism_is_wanted(m, named, wrong));
+            if (takes)
+                assert_int_equal(auth_choice_secret(named), right);
+        }
         assert_int_equal(takers, 1);
     }
-    assert_true(mechanism_is_wanted(MECHANISM_LOGIN, AUTH_LOGIN));
+    assert_true(mechanism_is_wanted(MECHANISM_LOGIN, AUTH_LOGIN, MECHANISM_PASSWORD));
     /* only when named */
     assert_false(mechanism_row(MECHANISM_CRAM_MD5)->automatic);
 }
@@ -52,7 +62,8 @@ static void choices_are_the_mechanisms(void **state)
 static void the_strongest_comes_first(void **state)
 {
     (void)state;
-    assert_int_equal(MECHANISM_SCRAM_SHA_256, 0);
+    assert_true(MECHANISM_OAUTHBEARER < MECHANISM_XOAUTH2);
+    assert_true(MECHANISM_SCRAM_SHA_256 < MECHANISM_PLAIN);
     assert_true(MECHANISM_PLAIN < MECHANISM_LOGIN);
 }
 

@@ -172,6 +172,8 @@ static void set(struct dialog *d, const char *key, const char *value)
     for (int i = 0; !strcmp(key, "auth") && i < AUTH_CHOICES; i++)
         if (!strcmp(value, auth_choice_word((enum auth_choice)i)))
             w->settings.auth = (enum auth_choice)i;
+    if (!strcmp(key, "secret"))
+        w->settings.secret = !strcmp(value, "token") ? MECHANISM_TOKEN : MECHANISM_PASSWORD;
     if (!strcmp(key, "needs_verified"))
         w->settings.needs_verified = !strcmp(value, "yes");
     if (!strcmp(key, "steps"))

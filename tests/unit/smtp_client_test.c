@@ -279,12 +279,139 @@ static void test_random_sessions(void **state)
     assert_true(ready > 100 && bodies > 100 && verdicts > 100);
 }
 
+/* ---- tokens ---- */
+
+/* A session that has got as far as AUTH, over an unverified link for once, with a token of so many
+ * octets. */
+static void begin_token(struct world *w, size_t octets)
+{
+    char *text = mem_alloc(octets + 1);
+    uint32_t lot = 1;
+    for (size_t i = 0; i < octets; i++) {
+        lot = lot * 1664525 + 1013904223;
+        text[i] = "abcdefghijklmnopqrstuvwxyz0123456789-._"[(lot >> 16) % 39];
+    }
+    text[octets] = '\0';
+    world_begin(w, no_call);
+    w->settings.auth = AUTH_XOAUTH2;
+    w->settings.secret = MECHANISM_TOKEN;
+    w->settings.needs_verified = false;
+    world_connect(w);
+    world_say_line(w, "220 hi");
+    world_say_line(w, "250-up\r\n250 AUTH XOAUTH2");
+    buf_clear(&w->heard);
+    buf_clear(&w->events);
+    struct secret *token = secret_new(slice_of(text));
+    smtp_client_auth(w->client, &(struct smtp_client_credential){"me@example.test", token});
+    secret_free(&token);
+    free(text);
+    world_run(w);
+}
+
+/* Octets of the base64 of a message with a token of so many octets. */
+static size_t response_length(size_t octets)
+{
+    size_t raw = sizeof "user=me@example.test\1auth=Bearer \1\1" - 1 + octets;
+    return (raw + 2) / 3 * 4;
+}
+
+/* The longest token whose line, CRLF included, has no more than CAP_AUTH_LINE octets. */
+static size_t longest_at_once(void)
+{
+    size_t octets = 1;
+    while (sizeof "AUTH XOAUTH2 \r\n" - 1 + response_length(octets + 1) <= CAP_AUTH_LINE)
+        octets++;
+    return octets;
+}
+
+static void test_token_line_as_long_as_may_be(void **state)
+{
+    struct world w;
+    (void)state;
+    begin_token(&w, longest_at_once());
+    char *line = world_take_line(&w.heard, "\r\n");
+    assert_non_null(line);
+    assert_int_equal(strncmp(line, "AUTH XOAUTH2 ", 13), 0);
+    assert_int_equal(strlen(line) - 13, response_length(longest_at_once()));
+    assert_in_range(strlen(line) + 2, CAP_AUTH_LINE - 4, CAP_AUTH_LINE);
+    free(line);
+    world_say_line(&w, "235 ok");
+    assert_true(has_event(&w, "ready"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+static void check_two_steps(size_t octets)
+{
+    struct world w;
+    begin_token(&w, octets);
+    char *line = world_take_line(&w.heard, "\r\n");
+    assert_string_equal(line, "AUTH XOAUTH2");
+    free(line);
+    world_say_line(&w, "334");
+    line = world_take_line(&w.heard, "\r\n");
+    assert_non_null(line);
+    assert_int_equal(strlen(line), response_length(octets));
+    free(line);
+    world_say_line(&w, "235 ok");
+    assert_true(has_event(&w, "ready"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* One octet more, and the longest that there may be: a line of its own, which may be longer. */
+static void test_token_in_two_steps(void **state)
+{
+    (void)state;
+    check_two_steps(longest_at_once() + 3);
+    check_two_steps(CAP_TOKEN);
+}
+
+static void test_token_too_long(void **state)
+{
+    struct world w;
+    (void)state;
+    begin_token(&w, CAP_TOKEN + 1);
+    assert_true(has_event(&w, "lost auth no-mechanism"));
+    assert_int_equal(world_end(&w), 0);
+}
+
+/* What a server says may be long, and full of what begins like the token: it is compared all the
+ * same, to its last octet. */
+static void test_token_echoed_at_its_end(void **state)
+{
+    struct world w;
+    (void)state;
+    for (int tail = 0; tail < 2; tail++) {
+        begin_token(&w, CAP_TOKEN);
+        world_say_line(&w, "334");
+        char *line = world_take_line(&w.heard, "\r\n");
+        free(line);
+        line = world_take_line(&w.heard, "\r\n");
+        assert_non_null(line);
+        for (int i = 0; i < 90; i++)
+            world_say_line(&w,
+                           "535-5.7.8 dXNldXNldXNldXNldXNldXNldXNldXNldXNldXNldXNldXNldXNldXNl");
+        char last[80];
+        snprintf(last, sizeof last, "535 5.7.8 %.12s",
+                 tail ? line + strlen(line) - 40 : "no such token");
+        world_say_line(&w, last);
+        assert_true(has_event(&w, "the server repeats") == (tail == 1));
+        free(line);
+        assert_int_equal(world_end(&w), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endless_reply),   cmocka_unit_test(test_one_turn_is_one_write),
-        cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_too_many_recipients),
+        cmocka_unit_test(test_endless_reply),
+        cmocka_unit_test(test_one_turn_is_one_write),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_too_many_recipients),
         cmocka_unit_test(test_random_sessions),
+        cmocka_unit_test(test_token_line_as_long_as_may_be),
+        cmocka_unit_test(test_token_in_two_steps),
+        cmocka_unit_test(test_token_too_long),
+        cmocka_unit_test(test_token_echoed_at_its_end),
     };
     return cmocka_run_group_tests_name("smtp client", tests, NULL, NULL);
 }

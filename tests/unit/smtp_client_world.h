@@ -148,11 +148,14 @@ static inline void world_on_lost(void *ctx, const struct smtp_client_failure *f)
                                          "body",     "end",  "rset",     "quit"};
     static const char *const faults[] = {"link",        "timeout", "reply",       "protocol",
                                          "no-starttls", "tls",     "certificate", "no-mechanism"};
+    static const char *const logins[] = {"", " TOKEN", " TOKEN-ERROR", " TOKEN-MISFIT"};
     struct world *w = ctx;
     w->client = NULL;
-    world_note(w, "lost %s %s%s%s%s%s%s", stages[f->stage], faults[f->fault], f->reply ? " " : "",
-               f->reply ? world_words(f->reply) : "", f->end_of_data_sent ? " SENT" : "",
-               f->first_use ? " FIRST-USE" : "", f->saw_bytes ? "" : " NO-BYTES");
+    world_note(w, "lost %s %s%s%s%s%s%s%s%s%s", stages[f->stage], faults[f->fault],
+               f->reply ? " " : "", f->reply ? world_words(f->reply) : "",
+               f->end_of_data_sent ? " SENT" : "", f->first_use ? " FIRST-USE" : "",
+               f->saw_bytes ? "" : " NO-BYTES", logins[f->login], f->login_words[0] ? " " : "",
+               f->login_words);
     if (getenv("SIM_VERBOSE"))
         fprintf(stderr, "      %s\n", f->err.words);
 }
@@ -274,6 +277,8 @@ static inline void world_begin(struct world *w, world_call *call)
                                                 .tls = SMTP_CLIENT_TLS_NONE,
                                                 .auth = AUTH_NONE,
                                                 .needs_verified = true,
+                                                .host = "mail.test",
+                                                .port = 587,
                                                 .reply_timeout = 300 * USEC_PER_SEC,
                                                 .final_timeout = 600 * USEC_PER_SEC};
     w->tls = (struct sim_tls_server){.certificate = {.names = "mail.test", .issuer = "public"},

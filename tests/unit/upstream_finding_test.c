@@ -147,6 +147,12 @@ static void lacks_intermediate(struct world *w, struct sim_upstream_script *s)
     s->tls.certificate.alone = true;
 }
 
+static void token_only(struct world *w, struct sim_upstream_script *s)
+{
+    (void)w;
+    s->mechanisms = "XOAUTH2";
+}
+
 static void cram_only(struct world *w, struct sim_upstream_script *s)
 {
     (void)w;
@@ -255,6 +261,9 @@ static const struct stimulus stimuli[] = {
      .spoil = cram_only,
      .said = "it offers CRAM-MD5 NTLM, and auth = scram-sha-256 allows nothing else",
      .ini = "auth = scram-sha-256\n"},
+    {.finding = FINDING_AUTH_UNAVAILABLE,
+     .spoil = token_only,
+     .said = "it offers XOAUTH2 (XOAUTH2 is used only with auth = xoauth2)"},
     {.finding = FINDING_AUTH_UNAVAILABLE, .spoil = no_auth, .said = "it offers no AUTH at all"},
     {.finding = FINDING_AUTH_UNAVAILABLE,
      .spoil = auth_nonsense,
@@ -276,7 +285,7 @@ static const struct stimulus stimuli[] = {
      .said = "(538 5.7.11 encryption required)"},
     {.finding = FINDING_AUTH_REFUSED,
      .spoil = auth_550,
-     .said = "Basic authentication is not supported"},
+     .said = "this tenant takes no passwords any more: use a token (OAuth2)"},
 };
 
 static void check(const struct stimulus *t)
