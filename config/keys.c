@@ -135,7 +135,8 @@ static const struct key keys[] = {
              "With xoauth2 and oauthbearer password_command prints an access token."},
     {UPSTREAM("plaintext_auth", plaintext_auth), .type = &type_bool, .connection = true,
      .def = "no", .help = "yes: credentials may go over an unencrypted or unverified connection."},
-    {UPSTREAM("identity", identity), .type = &type_word, .words = identity_words, .def = "username",
+    {UPSTREAM("identity", identity), .type = &type_word, .connection = true,
+     .words = identity_words, .def = "username",
      .help = "Whose name goes into AUTH: the username, or each message's envelope sender (the "
              "username for <>)."},
     {UPSTREAM("retry_auth", retry_auth_first), .type = &type_duration_pair, .connection = true,

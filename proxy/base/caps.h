@@ -63,6 +63,9 @@
 #define CAP_RATE_ADDRESSES 4096
 /* addresses that a name of `destinations` has had lately */
 #define CAP_NAME_ADDRESSES 32
+/* identities of an account whose logins are known one by one: senders of a site; the one that was
+ * not used for longest goes first */
+#define CAP_IDENTITIES 256
 /* addresses of one name that a race tries (PROMISES 5) */
 #define CAP_DNS_ADDRESSES 8
 #define CAP_HELPER_THREADS 4

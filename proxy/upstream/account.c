@@ -10,11 +10,11 @@
 #include "io/io.h"
 #include "upstream/contexts.h"
 #include "upstream/credential.h"
-#include "upstream/gate.h"
 #include "upstream/ladder.h"
 #include "upstream/memory.h"
 #include "upstream/pool.h"
 #include "upstream/settings.h"
+#include "upstream/share.h"
 #include "upstream/tally.h"
 
 struct account {
@@ -26,8 +26,8 @@ struct account {
     const struct upstream_config *current;
     char *helo;
     struct upstream_env env;
-    struct gate gate;
     struct credential *credential;
+    struct share *share;
     struct tls_context *tls;
     struct ladder *ladder;
     struct pool *pool;
@@ -51,6 +51,7 @@ static void on_ended(struct upstream_env *env)
     struct account *a = CONTAINER(env, struct account, env);
     pool_free(&a->pool);
     ladder_free(&a->ladder);
+    share_free(&a->share);
     credential_free(&a->credential);
     tls_context_unref(&a->tls);
     free(a->helo);
@@ -70,10 +71,10 @@ static struct account *account_new(const struct io *io, struct config *config,
     a->current = cfg;
     a->helo = mem_string(settings_helo(config, cfg));
     a->tls = tls;
-    gate_init(&a->gate);
     a->credential = credential_new(io, cfg);
+    a->share = share_alone(io, cfg, a->credential);
     a->env = (struct upstream_env){
-        .io = io, .cfg = cfg, .credential = a->credential, .gate = &a->gate, .tally = &a->tally};
+        .io = io, .cfg = cfg, .credential = a->credential, .share = a->share, .tally = &a->tally};
     a->env.refs = 1;
     a->env.ended = on_ended;
     a->pool = pool_new(&a->env);
@@ -120,6 +121,7 @@ static void account_renew(struct account *a, struct config *config,
     ladder_set_tls(a->ladder, tls);
     tls_context_unref(&a->tls);
     a->tls = tls;
+    logins_update(a->share->logins, cfg);
     ladder_credentials_doubted(a->ladder, credential_update(a->credential, cfg));
 }
 

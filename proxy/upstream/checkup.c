@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "upstream/credential.h"
-#include "upstream/gate.h"
 #include "upstream/race.h"
 #include "upstream/settings.h"
+#include "upstream/share.h"
 
 /* half a second of the promised two is for beginning and ending */
 #define GRACE (3 * USEC_PER_SEC / 2)
@@ -34,13 +34,14 @@ struct checkup {
     struct upstream_config cfg_25;
     struct port port_25;
     struct upstream_env env, env_25;
-    struct gate gate;
     struct credential *credential;
+    struct share *share;
     struct tls_context *tls;
     struct timer *deadline;
     /* holds the gate until the first port is there: a password it refuses must not go to a quicker
      * one */
     struct gate_pass opening;
+    struct login *login;
     /* at the latest */
     usec opens;
     /* who has come as far as the login? */
@@ -124,7 +125,7 @@ static void open_gate(struct checkup *c)
 {
     const struct examined *first = &c->examined[0];
     if (!first->race || race_waits_for_gate(first->race) || loop_now(c->env.io->loop) >= c->opens)
-        gate_leave(&c->gate, &c->opening);
+        share_login_leave(c->share, c->login, &c->opening);
 }
 
 /* After a refusal the gate stays shut for good: a port that stands before it has shown all that it
@@ -278,10 +279,11 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     c->tls = tls;
     c->done = done;
     c->ctx = ctx;
-    gate_init(&c->gate);
     c->credential = credential_new(io, cfg);
+    c->share = share_alone(io, cfg, c->credential);
+    c->login = logins_hold(c->share->logins, credential_user(c->credential));
     c->env =
-        (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .gate = &c->gate};
+        (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .share = c->share};
     c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
     prepare_25(c);
     c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
@@ -294,7 +296,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     timer_arm(c->watch, WATCH_EVERY);
     c->opens = loop_now(io->loop) + cfg->port_patience;
     gate_pass_init(&c->opening, 0, 0, on_opening, c);
-    gate_enter(&c->gate, &c->opening);
+    share_login_enter(c->share, c->login, &c->opening);
     for (size_t i = 0; i < c->n; i++) {
         bool is_25 = i >= cfg->ports.n;
         c->examined[i].port = &c->ports[i];
@@ -319,6 +321,8 @@ void checkup_free(struct checkup **checkup)
     deferred_cancel(&c->finished);
     timer_free(&c->deadline);
     timer_free(&c->watch);
+    logins_release(c->login);
+    share_free(&c->share);
     credential_free(&c->credential);
     tls_context_unref(&c->tls);
     free(c->examined);

@@ -324,6 +324,14 @@ void credential_refused(struct credential *c)
     fetch(c);
 }
 
+bool credential_ask_again(struct credential *c)
+{
+    if (!c->kind->refused(c->source))
+        return false;
+    fetch(c);
+    return true;
+}
+
 void credential_accepted(struct credential *c)
 {
     forgive(c);

@@ -59,6 +59,9 @@ const char *credential_key(const struct credential *c);
 /* 535, 534, 530: the wait begins, doubling from the first to the longest; the source is asked
  * again */
 void credential_refused(struct credential *c);
+/* One identity's login was refused, not the account's: the source is asked whether there is another
+ * secret by now, and the listener told. false: there is nothing to ask. */
+bool credential_ask_again(struct credential *c) MUST_USE;
 /* the next refusal waits the first wait again */
 void credential_accepted(struct credential *c);
 /* 0: it may be tried */

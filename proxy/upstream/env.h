@@ -9,7 +9,7 @@
 #include "io/io.h"
 
 struct credential;
-struct gate;
+struct share;
 struct upstream_tally;
 
 struct upstream_env {
@@ -19,7 +19,7 @@ struct upstream_env {
     const struct io *io;
     const struct upstream_config *cfg;
     struct credential *credential;
-    struct gate *gate;
+    struct share *share;
     /* or NULL: nobody counts */
     struct upstream_tally *tally;
     /* our own listeners: an upstream there is this proxy itself */

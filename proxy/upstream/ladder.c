@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "upstream/credential.h"
-#include "upstream/gate.h"
 #include "upstream/ladder_private.h"
+#include "upstream/share.h"
 
 /* no room for one more session: later */
 #define PROBE_POSTPONED (10 * USEC_PER_SEC)
@@ -67,14 +67,25 @@ static void dial_end(struct dial *d)
 static void end_all(struct ladder *l)
 {
     /* nobody is let in by another's leaving */
-    gate_clear(l->env->gate);
+    logins_clear(l->env->share->logins, NULL);
     while (!link_is_alone(&l->dials))
         dial_end(CONTAINER(l->dials.next, struct dial, link));
 }
 
+/* The dials of one identity. */
+static void end_identity(struct ladder *l, const char *identity)
+{
+    logins_clear(l->env->share->logins, identity);
+    LIST_EACH (&l->dials, it) {
+        struct dial *d = CONTAINER(it, struct dial, link);
+        if (strcmp(d->identity, identity) == 0)
+            dial_end(d);
+    }
+}
+
 static void end_all_but_a_login(struct ladder *l)
 {
-    gate_dismiss(l->env->gate);
+    logins_dismiss(l->env->share->logins);
     LIST_EACH (&l->dials, it) {
         struct dial *d = CONTAINER(it, struct dial, link);
         if (race_keep_login(d->race)) {
@@ -119,7 +130,8 @@ static void on_reprobe(void *arg)
     usec due = loop_now(l->env->io->loop) - l->env->cfg->reprobe;
     if (l->retired || l->probe || !l->best)
         return;
-    if (credential_is_refused(l->env->credential) || !l->events->has_room(l->ctx)) {
+    const char *identity = credential_user(l->env->credential);
+    if (!share_may_prove(l->env->share, identity) || !l->events->has_room(l->ctx)) {
         timer_arm(l->reprobe, PROBE_POSTPONED);
         return;
     }
@@ -127,7 +139,7 @@ static void on_reprobe(void *arg)
         struct rung *r = &l->rungs[i];
         if (r->tried > due)
             continue;
-        l->probe = dial_start(l, DIAL_PROBE, credential_user(l->env->credential), &r, 1);
+        l->probe = dial_start(l, DIAL_PROBE, identity, &r, 1);
         return;
     }
     arm_reprobe(l);
@@ -154,8 +166,7 @@ static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
     struct ladder *l = d->ladder;
     size_t n;
     const struct addr *addresses = race_addresses(d->race, &n);
-    credential_accepted(l->env->credential);
-    gate_prove(l->env->gate);
+    share_login_accepted(l->env->share, d->identity);
     ladder_learn(l, client, addresses, n);
     adopt_winner(d, rung);
     l->events->session(l->ctx, client, rung, d->identity);
@@ -198,25 +209,52 @@ static bool on_full(void *ctx, const char *words)
     return true;
 }
 
-static void say_asked_again(const struct ladder *l)
+static void say_asked_again(const struct ladder *l, const char *whose)
 {
-    char words[120];
+    char words[400];
     snprintf(words, sizeof words,
-             "the login is refused: %s is asked whether there is another password by now",
+             "%s is refused: %s is asked whether there is another password by now", whose,
              credential_key(l->env->credential));
     log_event(l->env->io->log, LOG_WARN, words, log_str("account", l->env->cfg->name),
               log_str("host", l->env->cfg->host));
 }
 
-static void credentials_refused(struct ladder *l)
+/* One identity's, as long as it does not look like the account's: the others go on. */
+static void identity_refused(struct ladder *l, const char *identity)
 {
-    credential_refused(l->env->credential);
-    gate_doubt(l->env->gate);
+    char words[400];
+    usec wait = logins_wait_left(l->env->share->logins, identity);
+    snprintf(words, sizeof words, "the login of %s", identity);
+    if (ladder_awaits_secret(l, identity)) {
+        say_asked_again(l, words);
+    } else {
+        snprintf(words, sizeof words, "%s refuses the login of %s; the other identities go on",
+                 l->env->cfg->host, identity);
+        log_event(l->env->io->log, LOG_WARN, words, log_str("account", l->env->cfg->name),
+                  log_str("host", l->env->cfg->host), log_str("identity", identity),
+                  log_num("retry_in", wait / USEC_PER_SEC));
+    }
+    end_identity(l, identity);
+}
+
+static void account_refused(struct ladder *l)
+{
     end_all(l);
-    if (ladder_awaits_secret(l))
-        say_asked_again(l);
+    if (ladder_awaits_secret(l, NULL))
+        say_asked_again(l, "the login");
     else
         ladder_set_standing(l, STANDING_AUTH_REFUSED);
+}
+
+/* Borrows an identity that may go with its dial. */
+static void credentials_refused(struct ladder *l, const char *identity)
+{
+    char *whose = mem_string(identity);
+    if (share_login_refused(l->env->share, whose))
+        account_refused(l);
+    else
+        identity_refused(l, whose);
+    free(whose);
     arm_reprobe(l);
     l->events->changed(l->ctx);
 }
@@ -224,7 +262,7 @@ static void credentials_refused(struct ladder *l)
 static void on_refused(void *ctx)
 {
     struct dial *d = ctx;
-    credentials_refused(d->ladder);
+    credentials_refused(d->ladder, d->identity);
 }
 
 /* The port that worked fails or stands still: the rest of the ladder comes into play beside it,
@@ -278,10 +316,12 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
 {
     enum refusal why;
     char words[8];
-    if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l) ||
-        ladder_is_closed(l, &why, words, sizeof words))
+    bool proven = logins_is_proven(l->env->share->logins, identity);
+    bool is_one = l->env->cfg->identity == IDENTITY_USERNAME;
+    if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l, identity) ||
+        ladder_is_closed(l, identity, &why, words, sizeof words))
         return;
-    if (!l->env->gate->proven || !l->best) {
+    if (!l->best || (is_one && !proven)) {
         struct rung **order = mem_alloc(l->n * sizeof *order);
         size_t n = ladder_order(l, NULL, order);
         ladder_race_begins(l);
@@ -289,6 +329,8 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
         free(order);
         return;
     }
+    /* The port is known, this sender is not: one login finds out. */
+    wanted = proven ? wanted : 1;
     for (unsigned have = count_dials(l, identity); have < wanted && room > 0; have++, room--)
         dial_start(l, DIAL_BEST, identity, &l->best, 1);
 }
@@ -298,7 +340,7 @@ void ladder_detour(struct ladder *l, const char *identity, uint16_t avoid)
     struct rung **order;
     size_t n;
     const struct rung *avoided = NULL;
-    if (l->detour || ladder_awaits_secret(l))
+    if (l->detour || ladder_awaits_secret(l, identity))
         return;
     for (size_t i = 0; i < l->n; i++)
         if (l->reports[i].port.number == avoid)
@@ -368,7 +410,8 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_
         ladder_set_best(l, NULL);
 }
 
-void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply)
+void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
+                          const struct reply *reply)
 {
     char said[160], words[400];
     const struct upstream_config *cfg = l->env->cfg;
@@ -380,30 +423,38 @@ void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struc
              (unsigned)rung->report->port.number, reply_words(reply, said, sizeof said));
     log_event(l->env->io->log, LOG_WARN, words, log_str("account", cfg->name),
               log_str("host", cfg->host), log_num("port", rung->report->port.number));
-    credentials_refused(l);
+    credentials_refused(l, identity);
 }
 
-void ladder_credentials_doubted(struct ladder *l, bool changed)
+static void another_secret(struct ladder *l)
 {
-    gate_doubt(l->env->gate);
-    if (!changed)
-        return;
     ladder_forget_failure(l);
     if (l->standing == STANDING_AUTH_REFUSED)
         ladder_set_standing(l, STANDING_UNKNOWN);
     l->events->changed(l->ctx);
 }
 
-/* The source of the secret was asked again, and has answered. */
+void ladder_credentials_doubted(struct ladder *l, bool changed)
+{
+    logins_doubted(l->env->share->logins, changed);
+    if (changed)
+        another_secret(l);
+}
+
+/* The source of the secret was asked again, and has answered. What a source answers of itself ends
+ * every rest; what it was asked for one identity, that one's. */
 static void on_fetched(void *ctx, bool differs)
 {
     struct ladder *l = ctx;
+    bool awaited = logins_secret_fetched(l->env->share->logins, differs);
     if (credential_wait_left(l->env->credential) > 0)
         ladder_set_standing(l, STANDING_AUTH_REFUSED);
-    if (differs)
-        ladder_credentials_doubted(l, true);
-    else
+    if (!differs) {
         l->events->changed(l->ctx);
+        return;
+    }
+    logins_doubted(l->env->share->logins, !awaited);
+    another_secret(l);
 }
 
 void ladder_network_changed(struct ladder *l)

@@ -48,13 +48,15 @@ unsigned ladder_dialing(const struct ladder *l);
 bool ladder_is_racing(const struct ladder *l);
 bool ladder_is_dialing_for(const struct ladder *l, const char *identity);
 
-/* Is there a standing reason not to dial (refused credentials; a race that failed a moment ago)? */
-bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, size_t size);
+/* Is there a standing reason not to dial (refused credentials; a race that failed a moment ago)?
+ * identity NULL: one that holds for all. */
+bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal *why_r,
+                      char *words, size_t size);
 /* While it is closed: that answers those who began to wait until this loop time. Those who came
  * later wait for the next race, because what came at once may be a restart of the upstream. */
 usec ladder_answers_until(const struct ladder *l);
 /* refused, and the secret's source is asked again: neither closed nor open for a moment */
-bool ladder_awaits_secret(const struct ladder *l);
+bool ladder_awaits_secret(const struct ladder *l, const char *identity);
 /* until the wait is over; 0: it is open */
 usec ladder_closed_for(const struct ladder *l);
 /* the upstream answered the last race with 4xx: it is there, and has enough of us */
@@ -62,13 +64,14 @@ bool ladder_is_full(const struct ladder *l);
 /* what a race still under way has found */
 void ladder_report_so_far(struct ladder *l);
 /* as things stand now, for who waited too long */
-enum refusal ladder_reason(const struct ladder *l, char *words, size_t size);
+enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size);
 
 /* A session that never completed anything died on this port: others go first. failure: NULL is no
  * fault of the port. */
 void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure);
 /* Outside of AUTH: reply_revokes_login. */
-void ladder_login_revoked(struct ladder *l, const struct rung *rung, const struct reply *reply);
+void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
+                          const struct reply *reply);
 /* a reload: the next AUTH goes alone; a changed secret ends a wait */
 void ladder_credentials_doubted(struct ladder *l, bool changed);
 void ladder_network_changed(struct ladder *l);

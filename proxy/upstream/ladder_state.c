@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "upstream/credential.h"
 #include "upstream/ladder_private.h"
+#include "upstream/share.h"
 
 /* PROMISES 5: so that an outage does not cost every message the full wait */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
@@ -222,10 +223,14 @@ static bool some_port_is(const struct ladder *l, enum finding finding)
     return false;
 }
 
-enum refusal ladder_reason(const struct ladder *l, char *words, size_t size)
+enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size)
 {
     if (credential_wait_left(l->env->credential) > 0) {
         snprintf(words, size, "%s %s", l->env->cfg->host, refusal_words(l));
+        return REFUSAL_CREDENTIALS;
+    }
+    if (identity && logins_wait_left(l->env->share->logins, identity) > 0) {
+        snprintf(words, size, "%s refuses the login of %s", l->env->cfg->host, identity);
         return REFUSAL_CREDENTIALS;
     }
     rungs_summary(l->rungs, l->n, words, size);
@@ -257,7 +262,7 @@ void ladder_close(struct ladder *l)
     usec now = now_of(l);
     bool at_once = all_came_at_once(l);
     usec remembered = at_once ? RESTART_REMEMBERED : FAILURE_REMEMBERED;
-    l->failed_why = ladder_reason(l, l->failed_words, sizeof l->failed_words);
+    l->failed_why = ladder_reason(l, NULL, l->failed_words, sizeof l->failed_words);
     l->failed_until = now + remembered;
     l->retry_until = at_once ? l->failed_until + RESTART_REMEMBERED : 0;
     l->answers_until = !at_once ? INT64_MAX : l->race_retries ? now : INT64_MIN;
@@ -280,17 +285,20 @@ void ladder_forget_failure(struct ladder *l)
     l->retry_until = 0;
 }
 
-bool ladder_awaits_secret(const struct ladder *l)
+bool ladder_awaits_secret(const struct ladder *l, const char *identity)
 {
-    return credential_is_asked_again(l->env->credential);
+    return credential_is_asked_again(l->env->credential) ||
+           (identity && logins_awaits_secret(l->env->share->logins, identity));
 }
 
-bool ladder_is_closed(const struct ladder *l, enum refusal *why_r, char *words, size_t size)
+bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal *why_r,
+                      char *words, size_t size)
 {
-    if (ladder_awaits_secret(l))
+    if (ladder_awaits_secret(l, identity))
         return false;
-    if (credential_wait_left(l->env->credential) > 0) {
-        *why_r = ladder_reason(l, words, size);
+    if (credential_wait_left(l->env->credential) > 0 ||
+        (identity && logins_wait_left(l->env->share->logins, identity) > 0)) {
+        *why_r = ladder_reason(l, identity, words, size);
         return true;
     }
     if (now_of(l) >= l->failed_until)

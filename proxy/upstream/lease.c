@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "upstream/credential.h"
+#include "upstream/share.h"
 
 /* ---- the end of a lease ---- */
 
@@ -112,26 +113,10 @@ void pool_serve_again_in(struct pool *p, usec wait)
         timer_arm(p->again, wait);
 }
 
-static usec rate_wait(struct pool *p)
-{
-    const struct rate_limit *rate = &p->env->cfg->rate;
-    return rate->messages
-               ? window_wait(&p->rate, rate->messages, rate->period, loop_now(p->env->io->loop))
-               : 0;
-}
-
-static void count_message(struct pool *p, struct warm *s)
-{
-    const struct rate_limit *rate = &p->env->cfg->rate;
-    s->granted = loop_now(p->env->io->loop);
-    if (rate->messages)
-        (void)window_take(&p->rate, rate->messages, rate->period, s->granted);
-}
-
 static void grant(struct lease *lease, struct warm *s)
 {
     stop_waiting(lease);
-    count_message(lease->pool, s);
+    s->granted = share_rate_take(lease->pool->env->share);
     timer_free(&lease->timer);
     lease->session = s;
     s->lease = lease;
@@ -158,7 +143,7 @@ static void make_room_for_first(struct pool *p, const struct lease *lease)
     enum refusal why;
     char words[8];
     if (!ladder_is_dialing_for(p->ladder, lease->identity) &&
-        !ladder_is_closed(p->ladder, &why, words, sizeof words) &&
+        !ladder_is_closed(p->ladder, lease->identity, &why, words, sizeof words) &&
         count_missing(p, lease->crowd) > 0)
         pool_make_room(p, lease->identity);
 }
@@ -169,7 +154,7 @@ static bool serve_one(struct pool *p)
 {
     const struct crowd *nothing_for = NULL;
     bool is_first = true;
-    if (!p->sessions[SESSION_IDLE].n || rate_wait(p) > 0)
+    if (!p->sessions[SESSION_IDLE].n || share_rate_wait(p->env->share) > 0)
         return false;
     LIST_EACH (&p->waiting, it) {
         struct lease *lease = CONTAINER(it, struct lease, link);
@@ -207,12 +192,36 @@ static void ask_for(struct pool *p, struct lease *lease)
     }
 }
 
+/* Somebody whose own login was refused a while ago; NULL: nobody is. */
+static struct lease *first_resting(struct pool *p)
+{
+    LIST_EACH (&p->crowds, it) {
+        const struct crowd *crowd = CONTAINER(it, struct crowd, link);
+        if (logins_wait_left(p->env->share->logins, crowd->identity) == 0)
+            continue;
+        LIST_EACH (&p->waiting, at) {
+            struct lease *lease = CONTAINER(at, struct lease, link);
+            if (lease->crowd == crowd)
+                return lease;
+        }
+    }
+    return NULL;
+}
+
+static void refuse_resting(struct pool *p)
+{
+    struct lease *lease;
+    char words[512];
+    for (unsigned n = p->nwaiting; n > 0 && (lease = first_resting(p)); n--)
+        refuse(lease, ladder_reason(p->ladder, lease->identity, words, sizeof words), words);
+}
+
 static void ask_ladder(struct pool *p)
 {
     const struct crowd *asked_for = NULL;
     enum refusal why;
     char words[512];
-    if (ladder_is_closed(p->ladder, &why, words, sizeof words)) {
+    if (ladder_is_closed(p->ladder, NULL, &why, words, sizeof words)) {
         /* An upstream that has enough of us still serves the sessions it let in: they will come
          * free. */
         if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) ||
@@ -220,8 +229,9 @@ static void ask_ladder(struct pool *p)
             refuse_waiting(p, ladder_answers_until(p->ladder), why, words);
         return;
     }
-    if (rate_wait(p) > 0) {
-        pool_serve_again_in(p, rate_wait(p));
+    refuse_resting(p);
+    if (share_rate_wait(p->env->share) > 0) {
+        pool_serve_again_in(p, share_rate_wait(p->env->share));
         return;
     }
     LIST_EACH (&p->waiting, it) {
@@ -262,20 +272,21 @@ static void on_late(void *arg)
 {
     struct lease *lease = arg;
     struct pool *p = lease->pool;
-    struct warm *s = rate_wait(p) > 0 ? NULL : pool_take(p, lease->identity, 0);
+    struct warm *s = share_rate_wait(p->env->share) > 0 ? NULL : pool_take(p, lease->identity, 0);
     enum refusal why;
     char words[512];
     if (s) {
         grant(lease, s);
         return;
     }
-    if (!ladder_is_closed(p->ladder, &why, words, sizeof words)) {
-        if (rate_wait(p) > 0) {
+    if (!ladder_is_closed(p->ladder, lease->identity, &why, words, sizeof words)) {
+        if (share_rate_wait(p->env->share) > 0) {
             why = REFUSAL_RATE;
             snprintf(words, sizeof words, "the rate of this account is used up");
-        } else if (ladder_is_racing(p->ladder) || ladder_awaits_secret(p->ladder)) {
+        } else if (ladder_is_racing(p->ladder) ||
+                   ladder_awaits_secret(p->ladder, lease->identity)) {
             ladder_report_so_far(p->ladder);
-            why = ladder_reason(p->ladder, words, sizeof words);
+            why = ladder_reason(p->ladder, lease->identity, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
             if (p->ceiling.sessions && pool_sessions(p) >= p->ceiling.sessions)
@@ -327,7 +338,7 @@ void pool_warm(struct pool *p, const char *identity)
     enum refusal why;
     char words[512];
     if (p->retired || p->gone || ladder_is_dialing_for(p->ladder, key) ||
-        ladder_is_closed(p->ladder, &why, words, sizeof words))
+        ladder_is_closed(p->ladder, key, &why, words, sizeof words))
         return;
     LIST_EACH (&p->sessions[SESSION_IDLE].list, it)
         if (strcmp(CONTAINER(it, struct warm, link)->identity, key) == 0)
@@ -361,9 +372,7 @@ bool lease_completed_any(const struct lease *lease)
 /* No message went: its place in the rate is the next one's. */
 static void give_back_place(const struct lease *l)
 {
-    struct pool *p = l->pool;
-    if (p->env->cfg->rate.messages)
-        window_give_back(&p->rate, l->session->granted, loop_now(p->env->io->loop));
+    share_rate_give_back(l->pool->env->share, l->session->granted);
 }
 
 /* A login proves nothing where too many sessions are refused at MAIL, a message does. */
@@ -410,7 +419,7 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
         is_one_too_many(p, why->reply->code))
         pool_note_full(p, pool_sessions(p) - 1, reply_words(why->reply, words, sizeof words));
     else if (revoking)
-        ladder_login_revoked(p->ladder, s->rung, revoking);
+        ladder_login_revoked(p->ladder, s->rung, s->identity, revoking);
     else if (why && why->first_use)
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "upstream/credential.h"
+#include "upstream/share.h"
 #include "upstream/tally.h"
 
 /* a session that needs longer to answer RSET is not worth its slot */
@@ -80,8 +81,7 @@ unsigned pool_limit(const struct pool *p)
 
 unsigned pool_room(const struct pool *p)
 {
-    unsigned used = pool_sessions(p) + ladder_dialing(p->ladder), max = pool_limit(p);
-    return used < max ? max - used : 0;
+    return share_room(p->env->share, pool_sessions(p) + ladder_dialing(p->ladder), pool_limit(p));
 }
 
 void pool_note_full(struct pool *p, unsigned sessions, const char *words)

@@ -2,7 +2,6 @@
 #ifndef UPSTREAM_POOL_PRIVATE_H
 #define UPSTREAM_POOL_PRIVATE_H
 
-#include "base/window.h"
 #include "io/loop.h"
 #include "upstream/ceiling.h"
 #include "upstream/pool.h"
@@ -28,7 +27,7 @@ struct warm {
     struct lease *lease;
     /* last_used: of one that settles, since when */
     usec opened, last_used;
-    /* when its lease began */
+    /* its lease's place in the rate */
     usec granted;
     /* transactions */
     unsigned completed;
@@ -98,8 +97,6 @@ struct pool {
     /* serve, when waiting may be worth something: a place in the rate comes free, a session should
      * have settled */
     struct timer *again;
-    /* leases granted lately */
-    struct window rate;
     struct ceiling ceiling;
     bool retired, gone;
 };

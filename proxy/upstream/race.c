@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "upstream/attempt.h"
-#include "upstream/gate.h"
 #include "upstream/resolve.h"
+#include "upstream/share.h"
 
 /* RFC 8305 section 5 */
 #define ADDRESS_DELAY (250 * USEC_PER_MS)
@@ -41,6 +41,7 @@ struct runner {
 struct race {
     const struct upstream_env *env;
     char *identity;
+    struct login *login;
     const struct race_events *events;
     void *ctx;
     struct resolve *resolve;
@@ -134,7 +135,7 @@ static void drop(struct runner *x)
     link_remove(&x->link);
     x->race->ports[x->port].live--;
     attempt_free(&x->attempt);
-    gate_leave(x->race->env->gate, &x->pass);
+    share_login_leave(x->race->env->share, x->race->login, &x->pass);
     loop_free_later(x->race->env->io->loop, x, free);
 }
 
@@ -168,7 +169,7 @@ static void on_granted(void *ctx)
 static void on_auth_wanted(void *ctx)
 {
     struct runner *x = ctx;
-    gate_enter(x->race->env->gate, &x->pass);
+    share_login_enter(x->race->env->share, x->race->login, &x->pass);
 }
 
 static void on_ready(void *ctx)
@@ -359,6 +360,7 @@ struct race *race_new(const struct upstream_env *env, struct rung *const *rungs,
     const struct upstream_config *cfg = env->cfg;
     enum addr_family family = cfg->source.family != ADDR_NONE ? cfg->source.family : cfg->family;
     *r = (struct race){.env = env, .identity = mem_string(identity), .events = events, .ctx = ctx};
+    r->login = logins_hold(env->share->logins, identity);
     link_init(&r->runners);
     append_ports(r, rungs, n);
     r->timer = timer_new(env->io->loop, on_pump, r);
@@ -389,6 +391,7 @@ void race_free(struct race **race)
         return;
     r->over = true;
     close_losers(r, NULL);
+    logins_release(r->login);
     timer_free(&r->timer);
     resolve_free(&r->resolve);
     loop_free_later(r->env->io->loop, r, destroy);
@@ -399,7 +402,7 @@ bool race_keep_login(struct race *r)
     struct runner *login = NULL;
     LIST_EACH (&r->runners, it) {
         struct runner *x = CONTAINER(it, struct runner, link);
-        if (r->env->gate->holder == &x->pass && attempt_is_logging_in(x->attempt))
+        if (r->login->gate.holder == &x->pass && attempt_is_logging_in(x->attempt))
             login = x;
     }
     if (!login)

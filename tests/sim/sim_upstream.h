@@ -109,6 +109,8 @@ struct sim_upstream_script {
     const char *mechanisms;
     /* NULL: anybody is let in, and MAIL needs no AUTH */
     const char *user, *password;
+    /* A login whose user's name contains this is refused, whatever else is right. NULL: none. */
+    const char *refused_user;
     /* to right credentials, NULL: 235 */
     const char *auth_reply;
     /* How it refuses a token: in a challenge first, or with 535 at once. */

@@ -34,6 +34,7 @@ static void judge_login(struct up_session *s, const char *user, const char *pass
     struct sim_login *login = ledger_login(s, user, password);
     bool right = !script->user ||
                  (strcmp(user, script->user) == 0 && strcmp(password, script->password) == 0);
+    right = right && !(script->refused_user && strstr(user, script->refused_user));
     const char *reply = !right               ? "535 5.7.8 authentication failed"
                         : script->auth_reply ? script->auth_reply
                                              : "235 2.7.0 welcome";

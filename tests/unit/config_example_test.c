@@ -130,10 +130,9 @@ static void test_every_type_compares(void **state)
 static void test_what_a_reload_compares(void **state)
 {
     static const char *const others[] = {
-        "provider",    "password",     "password_file", "password_command",
-        "identity",    "helo",         "senders",       "clients",
-        "users",       "destinations", "fallback",      "envelope_from",
-        "header_from", "fix_headers",  "qualify",       "received"};
+        "provider",      "password",    "password_file", "password_command", "helo",
+        "senders",       "clients",     "users",         "destinations",     "fallback",
+        "envelope_from", "header_from", "fix_headers",   "qualify",          "received"};
     (void)state;
     for (size_t row = 0; row < keys_count(); row++) {
         const struct key *key = keys_at(row);

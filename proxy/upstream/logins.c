@@ -1,0 +1,240 @@
+#include "upstream/logins.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "io/loop.h"
+
+/* different identities that are refused in a row: then it is the account */
+enum { ROW_OF_REFUSALS = 3 };
+
+struct logins {
+    const struct io *io;
+    struct credential *credential;
+    usec first, longest;
+    /* all identities are one */
+    bool one;
+    /* used last: first */
+    struct link entries;
+    size_t n;
+    /* A row ends with an acceptance. */
+    uint64_t row;
+    unsigned refused_in_row;
+};
+
+struct logins *logins_new(const struct io *io, const struct upstream_config *cfg,
+                          struct credential *credential)
+{
+    struct logins *l = NEW(struct logins);
+    l->io = io;
+    l->credential = credential;
+    logins_update(l, cfg);
+    l->one = cfg->identity == IDENTITY_USERNAME;
+    l->row = 1;
+    link_init(&l->entries);
+    return l;
+}
+
+void logins_update(struct logins *l, const struct upstream_config *cfg)
+{
+    l->first = cfg->retry_auth_first;
+    l->longest = cfg->retry_auth_longest;
+}
+
+static void forget(struct logins *l, struct login *login)
+{
+    link_remove(&login->link);
+    l->n--;
+    free(login->identity);
+    free(login);
+}
+
+void logins_free(struct logins **logins)
+{
+    struct logins *l = *logins;
+    *logins = NULL;
+    if (!l)
+        return;
+    while (!link_is_alone(&l->entries))
+        forget(l, CONTAINER(l->entries.next, struct login, link));
+    free(l);
+}
+
+/* ---- entries ---- */
+
+static struct login *find(const struct logins *l, const char *identity)
+{
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        if (l->one || strcmp(login->identity, identity) == 0)
+            return login;
+    }
+    return NULL;
+}
+
+/* The one that was not used for longest, unless it is in use just now. */
+static void make_room(struct logins *l)
+{
+    for (struct link *it = l->entries.prev; l->n >= CAP_IDENTITIES && it != &l->entries;) {
+        struct login *login = CONTAINER(it, struct login, link);
+        it = it->prev;
+        if (login->users == 0)
+            forget(l, login);
+    }
+}
+
+static struct login *get(struct logins *l, const char *identity)
+{
+    struct login *login = find(l, identity);
+    if (login) {
+        link_remove(&login->link);
+    } else {
+        make_room(l);
+        login = NEW(struct login);
+        login->identity = mem_string(identity);
+        gate_init(&login->gate);
+        link_init(&login->link);
+        l->n++;
+    }
+    list_push_front(&l->entries, &login->link);
+    return login;
+}
+
+struct login *logins_hold(struct logins *l, const char *identity)
+{
+    struct login *login = get(l, identity);
+    login->users++;
+    return login;
+}
+
+void logins_release(struct login *login)
+{
+    login->users--;
+}
+
+/* ---- questions ---- */
+
+bool logins_is_proven(const struct logins *l, const char *identity)
+{
+    const struct login *login = find(l, identity);
+    return login && login->gate.proven;
+}
+
+usec logins_wait_left(const struct logins *l, const char *identity)
+{
+    const struct login *login = find(l, identity);
+    usec left = login && login->refused ? login->until - loop_now(l->io->loop) : 0;
+    return left > 0 && !login->awaits_secret ? left : 0;
+}
+
+bool logins_is_refused(const struct logins *l, const char *identity)
+{
+    const struct login *login = find(l, identity);
+    return login && login->refused;
+}
+
+bool logins_awaits_secret(const struct logins *l, const char *identity)
+{
+    const struct login *login = find(l, identity);
+    return login && login->awaits_secret;
+}
+
+/* ---- answers ---- */
+
+static void forgive(struct login *login)
+{
+    login->refused = login->awaits_secret = login->second_chance = false;
+    login->wait = login->until = 0;
+}
+
+void logins_accepted(struct logins *l, const char *identity)
+{
+    struct login *login = get(l, identity);
+    credential_accepted(l->credential);
+    forgive(login);
+    l->row++;
+    l->refused_in_row = 0;
+    gate_prove(&login->gate);
+}
+
+/* Whether this refusal makes a row that is long enough. */
+static bool is_the_accounts(struct logins *l, struct login *login)
+{
+    if (login->row != l->row)
+        l->refused_in_row++;
+    login->row = l->row;
+    return l->one || l->refused_in_row >= ROW_OF_REFUSALS;
+}
+
+/* As the credential does it for the account: the one more AUTH of another secret belongs to the same
+ * refusal, and its wait is not doubled. */
+static void rest(struct logins *l, struct login *login)
+{
+    if (!login->second_chance || !login->wait)
+        login->wait = login->refused && login->wait ? login->wait * 2 : l->first;
+    if (login->wait > l->longest)
+        login->wait = l->longest;
+    login->refused = true;
+    login->until = loop_now(l->io->loop) + login->wait;
+    login->second_chance = !login->second_chance && credential_ask_again(l->credential);
+    login->awaits_secret = login->second_chance;
+}
+
+bool logins_refused(struct logins *l, const char *identity)
+{
+    struct login *login = get(l, identity);
+    gate_doubt(&login->gate);
+    if (!is_the_accounts(l, login)) {
+        rest(l, login);
+        return false;
+    }
+    logins_doubted(l, false);
+    credential_refused(l->credential);
+    return true;
+}
+
+/* Who rested before goes on resting: a command may print another token each time. */
+bool logins_secret_fetched(struct logins *l, bool differs)
+{
+    bool awaited = false;
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        if (!login->awaits_secret)
+            continue;
+        awaited = true;
+        login->awaits_secret = false;
+        login->second_chance = differs;
+        if (differs)
+            login->until = 0;
+    }
+    return awaited;
+}
+
+void logins_doubted(struct logins *l, bool forgiven)
+{
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        gate_doubt(&login->gate);
+        if (forgiven)
+            forgive(login);
+    }
+}
+
+/* ---- gates ---- */
+
+void logins_dismiss(struct logins *l)
+{
+    LIST_EACH (&l->entries, it)
+        gate_dismiss(&CONTAINER(it, struct login, link)->gate);
+}
+
+void logins_clear(struct logins *l, const char *identity)
+{
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        if (!identity || l->one || strcmp(login->identity, identity) == 0)
+            gate_clear(&login->gate);
+    }
+}

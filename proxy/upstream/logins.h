@@ -1,0 +1,68 @@
+/* The logins of one account, an entry for each identity (`identity = sender`: for each sender; else
+ * there is one): its gate, and how long it rests after a refusal. One sender's refusal says nothing
+ * of the others, unless a few different ones are refused in a row and none is accepted: then it is
+ * the account's, as with one identity always. The number of entries is bounded; the one that was
+ * not used for longest goes first, and its rest is forgotten with it. */
+#ifndef UPSTREAM_LOGINS_H
+#define UPSTREAM_LOGINS_H
+
+#include "config/config.h"
+#include "io/io.h"
+#include "upstream/credential.h"
+#include "upstream/gate.h"
+
+struct logins;
+
+struct login {
+    struct link link;
+    char *identity;
+    struct gate gate;
+    /* dials that hold it */
+    unsigned users;
+    /* its last answer was a refusal */
+    bool refused;
+    /* the secret's source was asked whether there is another by now, and has not answered */
+    bool awaits_secret;
+    /* this refusal's one more AUTH was granted */
+    bool second_chance;
+    /* the row of refusals in which it was refused last */
+    uint64_t row;
+    /* the last wait, 0 none; its end in loop time */
+    usec wait, until;
+};
+
+/* Keeps io, borrows the rest. Gives. */
+struct logins *logins_new(const struct io *io, const struct upstream_config *cfg,
+                          struct credential *credential);
+/* nobody holds an entry */
+void logins_free(struct logins **l);
+
+/* The entry of an identity, made where there is none; it stays until it is released. */
+struct login *logins_hold(struct logins *l, const char *identity);
+void logins_release(struct login *login);
+
+bool logins_is_proven(const struct logins *l, const char *identity);
+/* 0: it may be tried, as far as this identity goes; the account's own rest is the credential's */
+usec logins_wait_left(const struct logins *l, const char *identity);
+bool logins_is_refused(const struct logins *l, const char *identity);
+/* refused, and the source is asked again: neither resting nor open for a moment */
+bool logins_awaits_secret(const struct logins *l, const char *identity);
+
+/* An AUTH was answered 2xx: all of this identity pass. */
+void logins_accepted(struct logins *l, const char *identity);
+/* The next AUTH goes alone. true: the account is refused, and its credential was told so; false:
+ * this identity alone. */
+bool logins_refused(struct logins *l, const char *identity);
+/* The source was asked again, and has answered; differs: with another secret. true: somebody waited
+ * for that. */
+bool logins_secret_fetched(struct logins *l, bool differs);
+/* A reload: retry_auth may be another. */
+void logins_update(struct logins *l, const struct upstream_config *cfg);
+/* A reload, another secret: the next AUTH of each goes alone; forgiven: nobody rests any more. */
+void logins_doubted(struct logins *l, bool forgiven);
+
+/* The gates: all those who wait are put outside; with the holders, too. NULL: of all identities. */
+void logins_dismiss(struct logins *l);
+void logins_clear(struct logins *l, const char *identity);
+
+#endif
