@@ -169,8 +169,8 @@ static bool is_the_accounts(struct logins *l, struct login *login)
 }
 
 /* As the credential does it for the account: the one more AUTH of another secret belongs to the same
- * refusal, and its wait is not doubled. */
-static void rest(struct logins *l, struct login *login)
+ * refusal, and its wait is not doubled. asked: the source was, whether there is another. */
+static void rest(struct logins *l, struct login *login, bool asked)
 {
     if (!login->second_chance || !login->wait)
         login->wait = login->refused && login->wait ? login->wait * 2 : l->first;
@@ -178,7 +178,7 @@ static void rest(struct logins *l, struct login *login)
         login->wait = l->longest;
     login->refused = true;
     login->until = loop_now(l->io->loop) + login->wait;
-    login->second_chance = !login->second_chance && credential_ask_again(l->credential);
+    login->second_chance = asked;
     login->awaits_secret = login->second_chance;
 }
 
@@ -187,11 +187,14 @@ bool logins_refused(struct logins *l, const char *identity)
     struct login *login = get(l, identity);
     gate_doubt(&login->gate);
     if (!is_the_accounts(l, login)) {
-        rest(l, login);
+        rest(l, login, !login->second_chance && credential_ask_again(l->credential));
         return false;
     }
     logins_doubted(l, false);
     credential_refused(l->credential);
+    /* whoever ends the account's rest, this one's goes on */
+    if (!l->one)
+        rest(l, login, credential_is_asked_again(l->credential));
     return true;
 }
 

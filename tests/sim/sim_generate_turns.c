@@ -97,6 +97,22 @@ static void with_two_accounts(struct sim_plan *plan, struct sim_rng *rng)
         (struct sim_plan_name){.host = other_host, .addresses = "198.51.100.1"};
 }
 
+/* Each sender logs in by its own name; the first client's are refused, perhaps. */
+static void with_identities(struct sim_plan *plan, struct sim_rng *rng)
+{
+    bool some_refused = chance(rng, 50);
+    plan->by_sender = true;
+    plan->ini = sim_plan_text(plan, "%sidentity = sender\n", plan->ini);
+    for (size_t i = 0; i < plan->nplaces; i++) {
+        plan->places[i].script.any_user = true;
+        plan->places[i].script.refused_user = some_refused ? "@c0.example" : NULL;
+    }
+    plan->must_arrive = plan->must_arrive && !some_refused;
+    if (some_refused)
+        plan->notes =
+            sim_plan_text(plan, "%s; @c0.example is refused", plan->notes ? plan->notes : "");
+}
+
 /* ---- turns ---- */
 
 static const char *changed_ini(struct sim_plan *plan, struct sim_rng *rng)
@@ -255,6 +271,9 @@ void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind
         with_headers(plan, &rng);
     if (chance(&rng, 15))
         with_two_accounts(plan, &rng);
+    struct sim_rng own = {seed * UINT64_C(0xbf58476d1ce4e5b9) + 5};
+    if (chance(&own, 15) && plan->naccounts == 0)
+        with_identities(plan, &own);
     if (chance(&rng, 15))
         some_turns(plan, &rng, kind);
     if (chance(&rng, 10) && plan->nclients < SIM_DRAWN_CLIENTS)

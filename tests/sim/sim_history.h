@@ -85,6 +85,8 @@ struct sim_plan {
     bool fix_headers;
     /* what may never go clear or into the log; NULL: none. accounts[0]'s */
     const char *user, *password;
+    /* identity = sender: each sender logs in by its own name, with the same password */
+    bool by_sender;
     /* what a connection must have earned before mail or credentials go over it */
     bool needs_sealed, needs_genuine;
     /* the listener takes LF.LF as an end of data too */

@@ -73,6 +73,7 @@ struct sim_login *ledger_login(struct up_session *s, const char *user, const cha
                                 .when = sim_now(s->u->sim),
                                 .port = s->u->at.port};
     login->account = s->u->script.account;
+    login->session = s->number;
     login->sealed = s->sealed;
     login->genuine = s->u->script.genuine;
     return login;

@@ -85,8 +85,25 @@ static void check_logins(const struct sim_play *play, struct sim_verdict *v)
         const struct sim_account *a = &plan->accounts[l->account];
         const char *user = plan->naccounts > 0 ? a->user : plan->user,
                    *password = plan->naccounts > 0 ? a->password : plan->password;
-        if (strcmp(l->user, user) != 0 || strcmp(l->password, password) != 0)
+        bool whose = plan->by_sender || strcmp(l->user, user) == 0;
+        if (!whose || strcmp(l->password, password) != 0)
             sim_accuse(v, "wrong credentials were sent to port %u", l->port);
+    }
+}
+
+/* With identity = sender a message goes over a session that its own sender logged in on; one without
+ * a sender by the account's name. */
+static void check_identities(const struct sim_play *play, struct sim_verdict *v)
+{
+    for (size_t i = 0; play->plan->by_sender && i < play->ledger->nmails; i++) {
+        const struct sim_mail *m = &play->ledger->mails[i];
+        const char *whose = m->from[0] ? m->from : play->plan->user;
+        bool found = false;
+        for (size_t k = 0; k < play->ledger->nlogins; k++)
+            found = found || (play->ledger->logins[k].session == m->session &&
+                              strcmp(play->ledger->logins[k].user, whose) == 0);
+        if (!found)
+            sim_accuse(v, "mail from <%s> went over somebody else's session", m->from);
     }
 }
 
@@ -141,6 +158,7 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
         for (size_t k = i + 1; k < l->nlogins; k++) {
             usec after = l->logins[k].when - l->logins[i].when;
             if (l->logins[k].account != l->logins[i].account ||
+                strcmp(l->logins[k].user, l->logins[i].user) != 0 ||
                 begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when))
                 continue;
             if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
@@ -169,6 +187,7 @@ void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v)
     if (!play->plan->password)
         return;
     check_logins(play, v);
+    check_identities(play, v);
     check_refused_logins(play, v);
     search(play, play->plan->password, v);
     for (size_t i = 1; i < play->plan->naccounts; i++)

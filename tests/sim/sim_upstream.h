@@ -109,6 +109,8 @@ struct sim_upstream_script {
     const char *mechanisms;
     /* NULL: anybody is let in, and MAIL needs no AUTH */
     const char *user, *password;
+    /* `password` is right for anybody. */
+    bool any_user;
     /* A login whose user's name contains this is refused, whatever else is right. NULL: none. */
     const char *refused_user;
     /* to right credentials, NULL: 235 */
@@ -169,6 +171,7 @@ struct sim_mail {
 /* one AUTH attempt */
 struct sim_login {
     char *user, *password;
+    size_t session;
     usec when;
     uint16_t port;
     unsigned account;

@@ -32,8 +32,8 @@ static void judge_login(struct up_session *s, const char *user, const char *pass
 {
     const struct sim_upstream_script *script = &s->u->script;
     struct sim_login *login = ledger_login(s, user, password);
-    bool right = !script->user ||
-                 (strcmp(user, script->user) == 0 && strcmp(password, script->password) == 0);
+    bool right = !script->user || ((script->any_user || strcmp(user, script->user) == 0) &&
+                                   strcmp(password, script->password) == 0);
     right = right && !(script->refused_user && strstr(user, script->refused_user));
     const char *reply = !right               ? "535 5.7.8 authentication failed"
                         : script->auth_reply ? script->auth_reply
@@ -99,8 +99,8 @@ static void sasl_token(struct up_session *s, const char *response)
         user[strcspn(user, ",")] = '\0';
     if (!whole)
         up_complain(s, "a malformed %s message", bearer ? "OAUTHBEARER" : "XOAUTH2");
-    bool right =
-        !script->user || (strcmp(user, script->user) == 0 && strcmp(token, script->password) == 0);
+    bool right = !script->user || ((script->any_user || strcmp(user, script->user) == 0) &&
+                                   strcmp(token, script->password) == 0);
     if (right || script->token_error == SIM_TOKEN_PLAIN_535) {
         judge_login(s, user, token);
         return;

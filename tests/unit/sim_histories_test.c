@@ -242,6 +242,44 @@ static void a_refused_password_is_sent_once(void **state)
     strike(&s);
 }
 
+/* identity = sender: one of them is not let in, and the other's mail goes its way all the while. */
+static void a_refused_sender_stops_no_other(void **state)
+{
+    (void)state;
+    struct stage s;
+    set(&s);
+    s.plan.ini = sim_plan_text(&s.plan, "%sidentity = sender\n", three_ports);
+    s.plan.by_sender = true;
+    struct sim_place *const places[] = {s.p587, s.p2525, s.p1025};
+    for (size_t i = 0; i < 3; i++) {
+        places[i]->script.any_user = true;
+        places[i]->script.refused_user = "bad@";
+    }
+    repeat_message(&s, 3);
+    s.plan.clients[1] = s.plan.clients[0];
+    static const char other[] = "Subject: other\r\n\r\nnever told\r\n";
+    for (size_t i = 0; i < 3; i++) {
+        struct sim_message *m = &s.plan.clients[1].messages[i];
+        m->from = "bad@example.org";
+        m->to[0] = sim_plan_text(&s.plan, "d%zu@example.net", i);
+        m->body = other;
+        m->len = sizeof other - 1;
+    }
+    s.plan.nclients = 2;
+    /* the refusal comes first */
+    s.plan.delays[0] = USEC_PER_SEC;
+    play(&s);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(outcome(&s, i)->final, 250);
+        assert_int_not_equal(sim_client_outcome(s.play.clients[1], i)->final, 250);
+    }
+    const char *told = sim_client_replies(s.play.clients[1]);
+    assert_non_null(strstr(told, "451 4.3.5"));
+    /* each was asked for once, at one port */
+    assert_int_equal(s.play.ledger->nlogins, 2);
+    strike(&s);
+}
+
 static void injected_replies_end_the_port(void **state)
 {
     (void)state;
@@ -432,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_lies_gets_nothing),
         cmocka_unit_test(lies_on_all_ports_are_said_as_such),
         cmocka_unit_test(a_refused_password_is_sent_once),
+        cmocka_unit_test(a_refused_sender_stops_no_other),
         cmocka_unit_test(injected_replies_end_the_port),
         cmocka_unit_test(a_server_that_does_not_know_bdat_never_sees_a_body_as_commands),
         cmocka_unit_test(a_server_that_forgets_bdat_is_spoken_to_by_data),

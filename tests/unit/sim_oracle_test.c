@@ -165,6 +165,11 @@ static void give_secret_away(struct stage *s)
     s->play.ledger->logins[0].genuine = false;
 }
 
+static void borrow_session(struct stage *s)
+{
+    s->plan.by_sender = true;
+}
+
 static void log_secret(struct stage *s)
 {
     /* base64 of the password */
@@ -252,6 +257,7 @@ static void every_lie_is_found(void **state)
         {go_clear, "over a clear connection", NULL},
         {go_astray, "impostor", NULL},
         {skip_auth, "not authenticated", NULL},
+        {borrow_session, "mail from <a@x> went over somebody else's session", NULL},
         {give_secret_away, "credentials were given to port 587", NULL},
         {log_secret, "the password stands in the log", NULL},
         {drop_dsn, "DSN parameters of its MAIL", NULL},

@@ -326,6 +326,30 @@ static void entries_are_bounded(void **state)
     world_end(&w);
 }
 
+/* Somebody was logging in while the third one was refused. */
+static void the_last_of_a_row_rests_too(void **state)
+{
+    struct world w;
+    (void)state;
+    begin(&w, SENDERS);
+    struct config *config = sim_config(SENDERS);
+    const struct upstream_config *cfg = &config->upstreams[0];
+    struct credential *credential = credential_new(sim_io(w.sim), cfg);
+    struct logins *l = logins_new(sim_io(w.sim), cfg, credential);
+    assert_false(logins_refused(l, "one"));
+    assert_false(logins_refused(l, "two"));
+    assert_true(logins_refused(l, "three"));
+    assert_true(credential_wait_left(credential) > 0);
+    logins_accepted(l, "four");
+    assert_int_equal(credential_wait_left(credential), 0);
+    assert_true(logins_wait_left(l, "three") > 0);
+    assert_int_equal(logins_wait_left(l, "four"), 0);
+    logins_free(&l);
+    credential_free(&credential);
+    config_unref(&config);
+    world_end(&w);
+}
+
 static void alone_one_has_it_all(void **state)
 {
     struct world w;
@@ -374,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_login_revoked_later_is_its_own),
         cmocka_unit_test(a_reload_with_another_password_forgives),
         cmocka_unit_test(entries_are_bounded),
+        cmocka_unit_test(the_last_of_a_row_rests_too),
         cmocka_unit_test(alone_one_has_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
