@@ -271,22 +271,53 @@ static void a_login_revoked_later_is_its_own(void **state)
     world_end(&w);
 }
 
+static void reload(struct world *w, const char *ini)
+{
+    struct err err;
+    struct config *config = sim_config(ini);
+    struct accounts *fresh = accounts_reload(&w->accounts, config, contexts_new(config), &err);
+    assert_non_null(fresh);
+    w->accounts = fresh;
+    config_unref(&config);
+}
+
 static void a_reload_with_another_password_forgives(void **state)
 {
     struct world w;
-    struct err err;
     (void)state;
     begin(&w, SENDERS);
     refuse(&w, "bad@x.test");
     sim_upstream_script(w.up[0])->refused_user = NULL;
-    struct config *config = sim_config("[upstream]\nhost = " HOST
-                                       "\nusername = user\npassword = other\nidentity = sender\n"
-                                       "ports = 587\nmax_connections = 20\n");
-    struct accounts *fresh = accounts_reload(&w.accounts, config, contexts_new(config), &err);
-    assert_non_null(fresh);
-    w.accounts = fresh;
-    config_unref(&config);
+    reload(&w, "[upstream]\nhost = " HOST
+               "\nusername = user\npassword = other\nidentity = sender\nports = 587\n"
+               "max_connections = 20\n");
     accept(&w, "bad@x.test");
+    world_end(&w);
+}
+
+/* What a command prints after a reload ends all rests, where it is another secret. */
+static void a_reload_asks_a_command_for_all(void **state)
+{
+    struct world w;
+    (void)state;
+    world_begin(&w);
+    struct sim_upstream_script *s = world_server(&w, AT587);
+    s->any_user = true;
+    s->refused_user = "bad";
+    sim_program(w.sim, "secret", "right", 100 * MS);
+    world_load(&w, COMMAND);
+    refuse(&w, "bad1@x.test");
+    refuse(&w, "bad2@x.test");
+    s->refused_user = NULL;
+    reload(&w, COMMAND);
+    sim_run_for(w.sim, 1 * S);
+    refuse(&w, "bad1@x.test");
+    s->password = "new";
+    sim_program(w.sim, "secret", "new", 100 * MS);
+    reload(&w, COMMAND);
+    sim_run_for(w.sim, 1 * S);
+    accept(&w, "bad1@x.test");
+    accept(&w, "bad2@x.test");
     world_end(&w);
 }
 
@@ -396,6 +427,7 @@ int main(void)
         cmocka_unit_test(the_source_is_asked_for_one_sender_too),
         cmocka_unit_test(no_sender_is_hammered),
         cmocka_unit_test(a_login_revoked_later_is_its_own),
+        cmocka_unit_test(a_reload_asks_a_command_for_all),
         cmocka_unit_test(a_reload_with_another_password_forgives),
         cmocka_unit_test(entries_are_bounded),
         cmocka_unit_test(the_last_of_a_row_rests_too),
