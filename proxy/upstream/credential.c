@@ -12,6 +12,9 @@
 /* A failed ask is remembered so long: every port of a race would ask anew. */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 
+/* An access token has an hour, mostly: it is asked for again before that. */
+#define TOKEN_LASTS (45 * 60 * USEC_PER_SEC)
+
 struct credential {
     const struct io *io;
     char *account, *user;
@@ -19,6 +22,8 @@ struct credential {
     struct source *source;
     /* What the source answered last, or what is configured; NULL: none yet. */
     struct secret *secret;
+    /* For how long an answer is good, 0: until it is refused; when it came. */
+    usec lasts, answered;
     /* The source was asked and has not answered. */
     bool asking;
     /* The secret was refused, or is from before a reload: the next need asks again. */
@@ -53,6 +58,7 @@ static void adopt(struct credential *c, const struct upstream_config *cfg)
     c->user = mem_string(cfg->username ? cfg->username : "");
     c->first = cfg->retry_auth_first;
     c->longest = cfg->retry_auth_longest;
+    c->lasts = auth_choice_secret(cfg->auth) == MECHANISM_TOKEN ? TOKEN_LASTS : 0;
 }
 
 static void adopt_source(struct credential *c, const struct upstream_config *cfg)
@@ -139,6 +145,7 @@ static bool keep(struct credential *c, struct secret *secret)
     bool differs = !secret_equal(c->secret, secret);
     secret_free(&c->secret);
     c->secret = secret;
+    c->answered = now_of(c);
     c->stale = false;
     c->err = (struct err){0};
     c->failed_until = 0;
@@ -271,7 +278,8 @@ void credential_ask(struct credential *c, struct credential_request *r,
                     void (*fn)(void *ctx, const struct secret *secret, const struct err *err),
                     void *ctx)
 {
-    bool at_hand = !c->kind->ask || (c->secret && !c->stale) || rests_on_failure(c);
+    bool aged = c->lasts && now_of(c) >= c->answered + c->lasts;
+    bool at_hand = !c->kind->ask || (c->secret && !c->stale && !aged) || rests_on_failure(c);
     r->credential = c;
     r->answer = fn;
     r->ctx = ctx;

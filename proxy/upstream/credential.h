@@ -2,8 +2,8 @@
  * a refused one rests (retry_auth). The secret is asked for and comes later, on the loop: what is
  * configured at the end of the turn, what a source must fetch when it has answered. A source is
  * asked at the first need, at once after a refusal (then one more AUTH may go if its answer
- * differs), at the need after that refusal's wait, and on a reload; a file also every so often
- * while a refused secret rests. */
+ * differs), at the need after that refusal's wait, and on a reload; one that gives tokens also at
+ * the need after 45 minutes, and a file every so often while a refused secret rests. */
 #ifndef UPSTREAM_CREDENTIAL_H
 #define UPSTREAM_CREDENTIAL_H
 

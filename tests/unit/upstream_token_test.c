@@ -72,6 +72,41 @@ static void a_refused_token_is_fetched_anew(void **state)
     world_end(&w);
 }
 
+static void log_in(struct world *w, unsigned runs)
+{
+    struct wish x;
+    wish_ask(&x, w);
+    wish_wait(&x);
+    assert_true(x.acquired);
+    wish_return(&x);
+    assert_int_equal(sim_program_runs(w->sim, "token"), runs);
+    /* the session ends */
+    sim_run_for(w->sim, 60 * S);
+}
+
+/* An access token lasts an hour: a login with one that is about to end would be refused. */
+static void a_token_is_asked_for_again_in_time(void **state)
+{
+    struct world w;
+    (void)state;
+    struct sim_upstream_script *s = begin(&w, "XOAUTH2", "right");
+    world_load(&w, TOKEN("xoauth2", ""));
+    log_in(&w, 1);
+    sim_run_for(w.sim, 40 * 60 * S);
+    log_in(&w, 1);
+    sim_run_for(w.sim, 5 * 60 * S);
+    sim_program(w.sim, "token", "new", 100 * MS);
+    s->password = "new";
+    log_in(&w, 2);
+    /* if there is none, the old one may still do */
+    sim_run_for(w.sim, 46 * 60 * S);
+    sim_program(w.sim, "token", NULL, 100 * MS);
+    log_in(&w, 3);
+    for (size_t i = 0; i < w.ledger->nlogins; i++)
+        assert_int_equal(w.ledger->logins[i].code, 235);
+    world_end(&w);
+}
+
 static void a_token_is_no_password(void **state)
 {
     struct world w;
@@ -139,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_token_logs_in),
         cmocka_unit_test(what_is_too_long_goes_in_two_steps),
         cmocka_unit_test(a_refused_token_is_fetched_anew),
+        cmocka_unit_test(a_token_is_asked_for_again_in_time),
         cmocka_unit_test(a_token_is_no_password),
         cmocka_unit_test(the_words_name_the_cure),
     };
