@@ -192,7 +192,7 @@ void hmac_sha256(struct slice key, struct slice bytes, uint8_t out[32])
 /* OpenSSL's parameters want pointers to what they never write. */
 static OSSL_PARAM octets(const char *name, struct slice s)
 {
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)s.data, s.len);
+    return OSSL_PARAM_construct_octet_string(name, (void *)s.data, s.len);
 }
 
 bool hkdf_sha256(struct slice key, struct slice salt, struct slice info, uint8_t *out, size_t n)

@@ -11,7 +11,7 @@ static const char *copy(const char *text)
 
 static void drop(const char *text)
 {
-    free((char *)(uintptr_t)text);
+    free((char *)text);
 }
 
 struct oauth_settings oauth_settings_copy(const struct oauth_settings *s)
@@ -27,7 +27,7 @@ struct oauth_settings oauth_settings_copy(const struct oauth_settings *s)
 
 static void drop_secret(const struct secret *secret)
 {
-    struct secret *mine = (struct secret *)(uintptr_t)secret;
+    struct secret *mine = (struct secret *)secret;
     secret_free(&mine);
 }
 
