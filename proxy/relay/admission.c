@@ -61,12 +61,12 @@ enum own admission_judge(const struct relay *relay, const struct listener_view *
     if (visitors_clients(count->visitors, &a->peer) >= l->max_clients_per_ip)
         return OWN_TOO_MANY_OF_ONE;
     if (!l->intercept || a->original.family == ADDR_NONE)
-        return OWN_COUNT;
+        return OWN_NOTHING;
     const struct config *config = relay->current->config;
     if (is_own_listener(config, &a->original, &a->local) ||
         is_own_upstream(config, relay->names, &a->original))
         return OWN_TURNED_BACK;
-    return OWN_COUNT;
+    return OWN_NOTHING;
 }
 
 /* ------------------------------------------------------------------ what is told */

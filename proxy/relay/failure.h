@@ -11,6 +11,8 @@
 
 /* Replies of ours. */
 enum own {
+    /* Nothing is wrong: nothing of ours is to be said. */
+    OWN_NOTHING = 0,
     /* at connect: these concern no message */
     OWN_NOT_ALLOWED,
     OWN_TOO_MANY_CLIENTS,

@@ -231,13 +231,13 @@ static void let_in_or_refuse(struct relay *relay, const struct listener_view *vi
                              const struct arrival *a, enum own refuse)
 {
     struct listener_count *count = count_of(relay, view->config->name);
-    if (refuse != OWN_COUNT) {
+    if (refuse != OWN_NOTHING) {
         admission_tell_refused(relay, view->config, count, a, refuse);
         session_begin(relay, view, NULL, a, refuse);
         return;
     }
     admission_watch_gateway(relay, count, a);
-    session_begin(relay, view, count, a, OWN_COUNT);
+    session_begin(relay, view, count, a, OWN_NOTHING);
 }
 
 void relay_admit(struct relay *relay, const char *listener, const struct arrival *a)

@@ -110,7 +110,7 @@ void relay_ended(struct relay *relay);
 /* ------------------------------------------------------------------ admission.c */
 
 bool admission_is_balancer(const struct listen_config *l, const struct addr *peer);
-/* OWN_COUNT: it may come in. */
+/* OWN_NOTHING: it may come in. */
 enum own admission_judge(const struct relay *relay, const struct listener_view *view,
                          const struct listener_count *count, const struct arrival *a);
 void admission_tell_refused(struct relay *relay, const struct listen_config *l,
@@ -147,7 +147,7 @@ struct session {
     struct login *login;
 };
 
-/* Takes the connection. refuse: OWN_COUNT, or what to say instead of a greeting. */
+/* Takes the connection. refuse: OWN_NOTHING, or what to say instead of a greeting. */
 void session_begin(struct relay *relay, const struct listener_view *listener,
                    struct listener_count *count, const struct arrival *a, enum own refuse);
 /* the relay is being freed */

@@ -71,7 +71,7 @@ static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
 /* ------------------------------------------------------------------ MAIL */
 
 /* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a
- * domain, or nobody to send it to. OWN_COUNT: nothing is wrong. What is not known of the upstream
+ * domain, or nobody to send it to. OWN_NOTHING: nothing is wrong. What is not known of the upstream
  * yet is checked when a session is there. */
 static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender,
                               const struct address *from, const struct mail_params *params)
@@ -93,12 +93,12 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     if (params->has_size && params->size > smtp_server_client(s->server)->size_offered)
         return OWN_OVERRUN;
     if (!facts->known)
-        return OWN_COUNT;
+        return OWN_NOTHING;
     if (params->smtputf8 && !facts->smtputf8)
         return OWN_NO_UTF8;
     if (utf8_has_high(slice_of(sender)) && !facts->smtputf8)
         return OWN_SENDER_UTF8;
-    return OWN_COUNT;
+    return OWN_NOTHING;
 }
 
 static void report(struct session *s, struct message *m, enum result result,
@@ -168,7 +168,7 @@ static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct add
         host = q.config->upstreams[upstream].host;
     }
     enum own fault = fault_of_mail(s, upstream, sender, from, params);
-    if (fault != OWN_COUNT) {
+    if (fault != OWN_NOTHING) {
         free(sender);
         refuse_mail(s, cmd, &m, fault, host);
         return;
@@ -285,8 +285,8 @@ void session_begin(struct relay *relay, const struct listener_view *listener,
                                               &listener->settings, &handlers, s);
     else
         s->server = smtp_server_new(relay->io, a->transport, &listener->settings, &handlers, s);
-    smtp_server_linger_among(s->server, refuse != OWN_COUNT ? &relay->refused : &relay->left);
-    if (refuse != OWN_COUNT)
+    smtp_server_linger_among(s->server, refuse != OWN_NOTHING ? &relay->refused : &relay->left);
+    if (refuse != OWN_NOTHING)
         smtp_server_close(s->server, failure_code(refuse), failure_enhanced(refuse),
                           failure_text(refuse));
 }

@@ -7,14 +7,14 @@
 /* ------------------------------------------------------------------ the lease */
 
 /* What this session lacks that the client asked for at MAIL, when the upstream was not known yet;
- * OWN_COUNT: nothing. A missing DSN is dropped by the client half. */
+ * OWN_NOTHING: nothing. A missing DSN is dropped by the client half. */
 static enum own shortcoming(const struct transaction *t, const struct ehlo *ehlo)
 {
     if (t->has_size && ehlo->has_size && ehlo->size && t->size > ehlo->size)
         return OWN_TOO_BIG;
     if (!ehlo->smtputf8 && (t->wants_utf8 || recipients_promised_utf8(&t->recipients)))
         return OWN_NO_UTF8;
-    return OWN_COUNT;
+    return OWN_NOTHING;
 }
 
 static void on_acquired(void *ctx, struct lease *lease)
@@ -32,7 +32,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     t->message.port = lease_port(lease)->number;
     snprintf(t->message.tls, sizeof t->message.tls, "%s", tls ? tls->version : "");
     enum own lacks = shortcoming(t, smtp_client_ehlo(c));
-    if (lacks == OWN_COUNT)
+    if (lacks == OWN_NOTHING)
         transaction_advance(t);
     else
         transaction_settle_own(t, transaction_promised(t) ? OWN_CHANGED : lacks, NULL);

@@ -124,7 +124,7 @@ static void replies(void **state)
     failure_say(&r, OWN_CREDENTIALS, "abc", &w);
     assert_string_equal(reply_words(&r, words, sizeof words),
                         "451 4.3.5 smtp.example.com refuses the configured credentials [abc]");
-    for (enum own own = 0; own < OWN_COUNT; own++) {
+    for (enum own own = OWN_NOTHING + 1; own < OWN_COUNT; own++) {
         failure_say(&r, own, "abc", &w);
         assert_in_range(r.code, 421, 554);
         assert_int_equal(r.enhanced[0], '0' + r.code / 100);
