@@ -1,10 +1,11 @@
-/* Who is let in: networks, numbers, loops. And what an operator should know about who comes. */
+#include "relay/admission.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "io/gateway.h"
 #include "io/transport.h"
-#include "relay/relay_private.h"
 
 /* ------------------------------------------------------------------ may it come? */
 

@@ -1,8 +1,6 @@
-/* From a reply as we keep it to an answer of the server half. RFC 2034: every 2xx, 4xx and 5xx
- * carries an enhanced code, so one that is missing becomes x.0.0. */
-#include <stdio.h>
+#include "relay/answer.h"
 
-#include "relay/relay_private.h"
+#include <stdio.h>
 
 static struct answer answer_of(const struct reply *reply, bool from_upstream,
                                char enhanced[ENHANCED_MAX])

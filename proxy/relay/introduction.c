@@ -1,11 +1,11 @@
-/* A connection of a load balancer, before the server half exists: it must say who the client is
- * (PROXY v1, v2) and has three seconds for it. Not an octet behind the header is read here, for TLS
- * may begin there. */
+#include "relay/introduction.h"
+
 #include <stdlib.h>
 
 #include "base/caps.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "relay/relay_private.h"
+#include "io/stream.h"
 #include "wire/proxy_header.h"
 
 #define PATIENCE (3 * USEC_PER_SEC)
@@ -17,6 +17,7 @@ struct introduction {
     struct listener_count *count;
     struct stream *stream;
     struct timer *deadline;
+    void (*admit)(struct relay *relay, const char *listener, const struct arrival *a);
 };
 
 /* Leaves the stream to whoever has taken it. */
@@ -60,7 +61,7 @@ static void hand_over(struct introduction *i, const struct proxy_header *header)
     i->stream = NULL;
     const char *listener = i->count->name;
     over(i);
-    relay_admit(relay, listener, &a);
+    i->admit(relay, listener, &a);
 }
 
 static void read_header(struct introduction *i)
@@ -87,12 +88,15 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
     }
 }
 
-void introduction_begin(struct relay *relay, struct listener_count *count, struct transport *t)
+void introduction_begin(struct relay *relay, struct listener_count *count, struct transport *t,
+                        void (*admit)(struct relay *relay, const char *listener,
+                                      const struct arrival *a))
 {
     struct introduction *i = NEW(struct introduction);
     struct proxy_header first;
     i->relay = relay;
     i->count = count;
+    i->admit = admit;
     count->introductions++;
     list_push_back(&relay->introductions, &i->link);
     i->deadline = timer_new(relay->io->loop, on_deadline, i);

@@ -1,11 +1,11 @@
-/* AUTH with auth = required: a name and a password against the listener's users. An unknown name
- * costs the time of a known one, and each failure is answered a second later. */
+#include "relay/login.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/password.h"
-#include "relay/relay_private.h"
 
 #define FAILURE_DELAY USEC_PER_SEC
 

@@ -8,94 +8,11 @@
 #include "base/mem.h"
 #include "io/password.h"
 #include "io/transport.h"
-#include "relay/relay_private.h"
-
-/* ------------------------------------------------------------------ generations */
-
-static enum smtp_server_tls tls_of(const struct listen_config *l)
-{
-    switch (l->tls) {
-    case LISTEN_TLS_OFF: break;
-    case LISTEN_TLS_STARTTLS: return SMTP_SERVER_TLS_OFFERED;
-    case LISTEN_TLS_REQUIRED: return SMTP_SERVER_TLS_REQUIRED;
-    case LISTEN_TLS_IMPLICIT: return SMTP_SERVER_TLS_IMPLICIT;
-    }
-    return SMTP_SERVER_TLS_OFF;
-}
-
-static enum smtp_server_auth auth_of(const struct listen_config *l)
-{
-    switch (l->auth) {
-    case LISTEN_AUTH_OFF: break;
-    case LISTEN_AUTH_ACCEPT: return SMTP_SERVER_AUTH_ACCEPT;
-    case LISTEN_AUTH_REQUIRED: return SMTP_SERVER_AUTH_REQUIRED;
-    }
-    return SMTP_SERVER_AUTH_OFF;
-}
-
-static struct generation *generation_new(struct config *config, struct accounts *accounts,
-                                         struct certificates *certificates)
-{
-    struct generation *g = NEW(struct generation);
-    g->refs = 1;
-    g->config = config_ref(config);
-    g->certificates = certificates_ref(certificates);
-    g->accounts = mem_alloc((config->nupstreams + 1) * sizeof(struct account *));
-    for (size_t i = 0; i < config->nupstreams; i++)
-        g->accounts[i] = account_ref(accounts_find(accounts, config->upstreams[i].name));
-    g->listeners = mem_alloc((config->nlistens + 1) * sizeof *g->listeners);
-    for (size_t i = 0; i < config->nlistens; i++) {
-        const struct listen_config *l = &config->listens[i];
-        g->listeners[i] = (struct listener_view){
-            .config = l,
-            .settings = {.hostname = config->server.hostname,
-                         .max_message_size = l->max_message_size,
-                         .listener = l->name,
-                         .max_recipients = l->max_recipients,
-                         .timeout = l->timeout,
-                         .lf_line_endings = l->lf_line_endings,
-                         .tls = tls_of(l),
-                         .tls_context = certificates_tls(certificates, i),
-                         .auth = auth_of(l)},
-        };
-    }
-    return g;
-}
-
-struct generation *generation_ref(struct generation *g)
-{
-    g->refs++;
-    return g;
-}
-
-static void let_accounts_go(struct generation *g)
-{
-    for (size_t i = 0; g->accounts && i < g->config->nupstreams; i++)
-        account_unref(&g->accounts[i]);
-    free(g->accounts);
-    g->accounts = NULL;
-}
-
-void generation_unref(struct generation **g)
-{
-    struct generation *old = *g;
-    *g = NULL;
-    if (!old || --old->refs)
-        return;
-    let_accounts_go(old);
-    free(old->listeners);
-    certificates_unref(&old->certificates);
-    config_unref(&old->config);
-    free(old);
-}
-
-static const struct listener_view *listener_named(const struct generation *g, const char *name)
-{
-    for (size_t i = 0; i < g->config->nlistens; i++)
-        if (strcmp(g->listeners[i].config->name, name) == 0)
-            return &g->listeners[i];
-    return NULL;
-}
+#include "relay/admission.h"
+#include "relay/introduction.h"
+#include "relay/relay_state.h"
+#include "relay/session.h"
+#include "relay/transaction.h"
 
 /* ------------------------------------------------------------------ life */
 
@@ -133,7 +50,7 @@ struct relay *relay_new(const struct io *io, struct config *config, struct accou
     struct relay *relay = NEW(struct relay);
     relay->refs = 1;
     relay->io = io;
-    relay->current = generation_new(config, accounts, certificates);
+    relay->current = generation_new(io, &relay->budget, config, accounts, certificates);
     relay->passwords = passwords_new(io->offload);
     guard_init(&relay->guard);
     link_init(&relay->sessions);
@@ -148,26 +65,11 @@ struct relay *relay_new(const struct io *io, struct config *config, struct accou
     return relay;
 }
 
-void relay_unref(struct relay *relay)
-{
-    if (--relay->refs)
-        return;
-    LIST_EACH (&relay->counts, it) {
-        struct listener_count *count = CONTAINER(it, struct listener_count, link);
-        visitors_free(&count->visitors);
-        free(count->name);
-        free(count);
-    }
-    lingering_end(&relay->refused);
-    lingering_end(&relay->left);
-    free(relay);
-}
-
 void relay_reload(struct relay *relay, struct config *config, struct accounts *accounts,
                   struct certificates *certificates)
 {
     generation_unref(&relay->current);
-    relay->current = generation_new(config, accounts, certificates);
+    relay->current = generation_new(relay->io, &relay->budget, config, accounts, certificates);
     watch_names(relay);
 }
 
@@ -181,18 +83,17 @@ void relay_free(struct relay **relay)
     deferred_cancel(&r->tell_drained);
     introductions_end(r);
     names_free(&r->names);
-    LIST_EACH (&r->transactions, it)
-        transaction_abandon(CONTAINER(it, struct transaction, link));
+    transactions_abandon(r);
     LIST_EACH (&r->sessions, it) {
         struct session *s = CONTAINER(it, struct session, link);
         session_abandon(s);
         /* they do not outlive us, even where the server halves do for a moment */
-        let_accounts_go(s->generation);
+        generation_let_accounts_go(s->generation);
     }
     passwords_free(&r->passwords);
     guard_free(&r->guard);
     generation_unref(&r->current);
-    relay_unref(r);
+    relay_state_unref(r);
 }
 
 /* ------------------------------------------------------------------ clients */
@@ -240,9 +141,11 @@ static void let_in_or_refuse(struct relay *relay, const struct listener_view *vi
     session_begin(relay, view, count, a, OWN_NOTHING);
 }
 
-void relay_admit(struct relay *relay, const char *listener, const struct arrival *a)
+/* Takes the connection: a session of the listener, or a refusal, whatever the newest configuration
+ * says. */
+static void admit(struct relay *relay, const char *listener, const struct arrival *a)
 {
-    const struct listener_view *view = listener_named(relay->current, listener);
+    const struct listener_view *view = generation_listener(relay->current, listener);
     if (view)
         let_in_or_refuse(relay, view, a,
                          admission_judge(relay, view, count_of(relay, listener), a));
@@ -252,17 +155,17 @@ void relay_admit(struct relay *relay, const char *listener, const struct arrival
 
 void relay_accept(struct relay *relay, const char *listener, struct transport *t)
 {
-    const struct listener_view *view = listener_named(relay->current, listener);
+    const struct listener_view *view = generation_listener(relay->current, listener);
     const struct arrival a = {
         .transport = t, .peer = t->peer, .local = t->local, .original = t->original};
     if (!view || relay->draining || !admission_is_balancer(view->config, &t->peer)) {
-        relay_admit(relay, listener, &a);
+        admit(relay, listener, &a);
         return;
     }
     /* Bounded apart from the clients, so that neither keeps the other out. */
     struct listener_count *count = count_of(relay, listener);
     if (count->introductions < view->config->max_clients)
-        introduction_begin(relay, count, t);
+        introduction_begin(relay, count, t, admit);
     else
         let_in_or_refuse(relay, view, &a, OWN_TOO_MANY_CLIENTS);
 }
@@ -289,13 +192,6 @@ void relay_watch(struct relay *relay, struct message_watch watch)
 
 /* ------------------------------------------------------------------ drain */
 
-void relay_ended(struct relay *relay)
-{
-    bool quiet = link_is_alone(&relay->sessions) && link_is_alone(&relay->transactions);
-    if (relay->draining && !relay->freed && relay->drained && quiet)
-        loop_defer(relay->io->loop, &relay->tell_drained);
-}
-
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
 {
     relay->draining = true;
@@ -304,7 +200,7 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
     introductions_end(relay);
     LIST_EACH (&relay->sessions, it)
         smtp_server_drain(CONTAINER(it, struct session, link)->server);
-    relay_ended(relay);
+    relay_state_ended(relay);
 }
 
 void relay_send_away(struct relay *relay)

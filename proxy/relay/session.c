@@ -1,11 +1,16 @@
-/* One client: fills the server half's handler table. What concerns a message goes to its
- * transaction. */
+#include "relay/session.h"
+
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "delivery/delivery.h"
+#include "delivery/identity.h"
 #include "mail/rewrite_envelope.h"
-#include "relay/relay_private.h"
-#include "wire/utf8.h"
+#include "mail/route.h"
+#include "relay/answer.h"
+#include "relay/login.h"
+#include "relay/transaction.h"
 
 static struct route_question question(const struct session *s)
 {
@@ -46,7 +51,7 @@ static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
             continue;
         all_taken = route_takes_all(&q, i);
         n++;
-        only = s->generation->accounts[i];
+        only = s->generation->delivery.accounts[i];
         const struct account_facts *facts = account_facts(only);
         offer.dsn = offer.dsn && facts->known && facts->dsn;
         offer.smtputf8 = offer.smtputf8 && facts->known && facts->smtputf8;
@@ -63,7 +68,7 @@ static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
     if (n == 0)
         offer = (struct smtp_server_offer){0};
     *offer_r = offer;
-    const char *identity = n == 1 ? transaction_identity(account_config(only), NULL) : NULL;
+    const char *identity = n == 1 ? delivery_identity(account_config(only), NULL) : NULL;
     if (identity && may_send(s))
         account_warm(only, identity);
 }
@@ -80,25 +85,11 @@ static enum own fault_of_mail(struct session *s, size_t upstream, const char *se
     if (rate->messages && s->visitor &&
         !visitors_may_send(s->visitor, rate->messages, rate->period, loop_now(s->relay->io->loop)))
         return OWN_RATE;
-    if (!sender && from->text.len && !from->domain.len)
-        return OWN_BAD_SENDER;
-    if (upstream == ROUTE_NONE)
-        return OWN_NO_ROUTE;
-    if (upstream == ROUTE_LATER)
-        return OWN_NO_ROUTE_YET;
-    const struct account_facts *facts = account_facts(s->generation->accounts[upstream]);
-    if (params->has_size && facts->known && facts->has_size && facts->size &&
-        params->size > facts->size)
-        return OWN_TOO_BIG;
-    if (params->has_size && params->size > smtp_server_client(s->server)->size_offered)
-        return OWN_OVERRUN;
-    if (!facts->known)
-        return OWN_NOTHING;
-    if (params->smtputf8 && !facts->smtputf8)
-        return OWN_NO_UTF8;
-    if (utf8_has_high(slice_of(sender)) && !facts->smtputf8)
-        return OWN_SENDER_UTF8;
-    return OWN_NOTHING;
+    enum own own = delivery_fault(&s->generation->delivery, upstream, from, sender, params);
+    bool has_account = upstream != ROUTE_NONE && upstream != ROUTE_LATER;
+    bool overrun = has_account && sender && params->has_size &&
+                   params->size > smtp_server_client(s->server)->size_offered;
+    return overrun && own != OWN_TOO_BIG ? OWN_OVERRUN : own;
 }
 
 static void report(struct session *s, struct message *m, enum result result,
@@ -169,12 +160,12 @@ static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct add
     }
     enum own fault = fault_of_mail(s, upstream, sender, from, params);
     if (fault != OWN_NOTHING) {
-        free(sender);
         refuse_mail(s, cmd, &m, fault, host);
+        free(sender);
         return;
     }
-    s->transaction = transaction_begin(s, upstream, &m, sender, params,
-                                       params->smtputf8 || utf8_has_high(slice_of(sender)));
+    s->transaction = transaction_begin(s, upstream, &m, sender, params);
+    free(sender);
     smtp_server_answer(
         cmd, &(struct answer){.code = 250, .enhanced = "2.1.0", .text = slice_of("sender noted")});
 }
@@ -245,8 +236,8 @@ static void on_closed(void *ctx, const char *why)
                 s->listener->config->name, why);
     link_remove(&s->link);
     generation_unref(&s->generation);
-    relay_ended(relay);
-    relay_unref(relay);
+    relay_state_ended(relay);
+    relay_state_unref(relay);
     loop_free_later(loop, s, destroy);
 }
 

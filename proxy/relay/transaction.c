@@ -1,123 +1,67 @@
-/* One message, from MAIL to its verdict. Where it stands are two phases, the client's (front) and
- * the upstream's (back); every function here is a switch over one of them without a default, so
- * that a fault that nobody thought of does not compile. */
+/* Every function here is a switch over the front without a default, so that a fault that nobody
+ * thought of does not compile. */
+#include "relay/transaction.h"
+
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
-#include "mail/explain.h"
-#include "mail/rewrite_envelope.h"
-#include "relay/relay_private.h"
-#include "upstream/finding.h"
+#include "delivery/delivery.h"
+#include "relay/answer.h"
+#include "relay/tickets.h"
 
-const char *transaction_identity(const struct upstream_config *u, const char *sender)
-{
-    if (u->identity == IDENTITY_SENDER && u->username && (!sender || sender[0]))
-        return sender;
-    return u->username ? u->username : "";
-}
+/* What the client has said and was told. */
+enum front {
+    /* MAIL was answered 250; RCPTs come, or nothing for the moment */
+    FRONT_ENVELOPE,
+    /* DATA waits for its answer */
+    FRONT_DATA,
+    /* 354 was said; octets come */
+    FRONT_BODY,
+    /* the end of data came and waits for its answer */
+    FRONT_END,
+    /* the same, but nobody is there any more to hear it */
+    FRONT_GONE,
+    /* the verdict came early: the server half discards the rest */
+    FRONT_REFUSING,
+};
 
-/* ------------------------------------------------------------------ begin and end */
+struct transaction {
+    /* in relay.transactions */
+    struct link link;
+    struct relay *relay;
+    struct generation *generation;
+    /* NULL once the client is gone */
+    struct session *session;
+    struct message message;
+    struct delivery *delivery;
 
-struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message,
-                                      char *sender, const struct mail_params *params,
-                                      bool wants_utf8)
-{
-    struct transaction *t = NEW(struct transaction);
-    t->relay = s->relay;
-    t->generation = generation_ref(s->generation);
-    t->session = s;
-    t->client = smtp_server_client(s->server)->peer;
-    t->progressed = loop_now(t->relay->io->loop);
-    t->account = account_ref(s->generation->accounts[upstream]);
-    t->upstream = &t->generation->config->upstreams[upstream];
-    t->message = *message;
-    *message = (struct message){0};
-    t->sender = sender;
-    if (strcmp(sender, t->message.from) != 0)
-        t->message.sent_as = mem_string(sender);
-    reply_init(&t->answer);
-    reply_init(&t->refusal);
-    reply_init(&t->told);
-    reply_init(&t->unfit);
-    t->eightbit = params->body == BODY_8BITMIME;
-    t->has_size = params->has_size;
-    t->size = params->size;
-    t->wants_utf8 = wants_utf8;
-    t->ret = slice_string(params->ret);
-    t->envid = slice_string(params->envid);
-    copy_init(&t->body, &t->relay->budget);
-    list_push_back(&t->relay->transactions, &t->link);
-    transaction_acquire(t, 0, false);
-    return t;
-}
+    enum front front;
+    /* DATA (FRONT_DATA) or the end of data (FRONT_END) */
+    struct smtp_server_command *cmd;
+    struct tickets rcpts;
+    /* the last of a recipient, for the line of a message that nobody gets; code 0: none */
+    struct reply refusal;
+    /* by the server half: its first refusal, or its goodbye */
+    struct reply told;
+    /* ... it was that */
+    bool said_goodbye;
+    /* the server half was told to hold the body */
+    bool held;
+};
 
-static void let_go(struct transaction *t)
-{
-    if (t->account)
-        account_unref(&t->account);
-    generation_unref(&t->generation);
-}
+/* ------------------------------------------------------------------ end */
 
 static void destroy(void *arg)
 {
     struct transaction *t = arg;
-    let_go(t);
+    if (t->generation)
+        generation_unref(&t->generation);
     message_free(&t->message);
-    reply_free(&t->answer);
     reply_free(&t->refusal);
     reply_free(&t->told);
-    reply_free(&t->unfit);
-    recipients_free(&t->recipients);
-    rewrite_free(&t->rewrite);
-    free(t->sender);
-    free(t->ret);
-    free(t->envid);
+    tickets_free(&t->rcpts);
     free(t);
-}
-
-static bool logs_in(const struct transaction *t)
-{
-    return t->upstream->username && t->upstream->auth != AUTH_NONE;
-}
-
-/* The upstream spoke of our login, which the account must know, unless the same login has
- * delivered this very message. An account without a login has none to lose: only MAIL, which
- * every message needs, says that nothing goes without one. */
-static void drop_unfit(struct transaction *t, struct smtp_client *c, bool judged)
-{
-    bool revoked = t->unfit_at_mail || (logs_in(t) && !(judged && t->result == RESULT_DELIVERED));
-    smtp_client_quit(&c);
-    if (revoked)
-        lease_revoked(&t->lease, judged, &t->unfit);
-    else
-        lease_drop(&t->lease, judged, NULL);
-}
-
-/* The session is given up or given back: RSET where that is clean, never a dot, never LAST. judged:
- * the upstream has answered for the message. */
-static void leave_upstream(struct transaction *t, bool judged)
-{
-    struct smtp_client *c;
-    switch (t->back) {
-    case BACK_NONE:
-    case BACK_SETTLED: return;
-    case BACK_ACQUIRING: lease_cancel(&t->lease); return;
-    case BACK_READY: lease_return(&t->lease, false); return;
-    case BACK_ENVELOPE:
-    case BACK_GO_AHEAD:
-    case BACK_BODY:
-    case BACK_END: break;
-    }
-    c = lease_client(t->lease);
-    t->message.rtts += smtp_client_flights(c);
-    if (t->unfit.code) {
-        drop_unfit(t, c, judged);
-    } else if ((judged && t->result == RESULT_DELIVERED) || smtp_client_abort(c)) {
-        lease_return(&t->lease, judged);
-    } else {
-        lease_drop(&t->lease, judged, NULL);
-    }
 }
 
 static void detach_session(struct transaction *t)
@@ -130,20 +74,21 @@ static void detach_session(struct transaction *t)
 
 static void end(struct transaction *t)
 {
-    leave_upstream(t, false);
-    t->back = BACK_SETTLED;
+    delivery_free(&t->delivery);
     detach_session(t);
-    copy_free(&t->body);
-    t->over = true;
     link_remove(&t->link);
-    relay_ended(t->relay);
+    relay_state_ended(t->relay);
     loop_free_later(t->relay->io->loop, t, destroy);
 }
 
 static void report(struct transaction *t, enum result result, const struct reply *reply)
 {
-    t->message.nrcpt = t->recipients.accepted;
     message_report(&t->message, t->relay->io, &t->relay->watch, result, reply);
+}
+
+static void report_outcome(struct transaction *t, const struct outcome *outcome)
+{
+    report(t, outcome->result, &outcome->reply);
 }
 
 static void report_refusal(struct transaction *t, const struct reply *reply)
@@ -155,113 +100,84 @@ static void report_refusal(struct transaction *t, const struct reply *reply)
  * refused, or where its client was told the id. */
 static void report_unfinished(struct transaction *t)
 {
-    if (!t->recipients.accepted && t->recipients.refused)
+    if (!t->message.nrcpt && t->refusal.code)
         report_refusal(t, &t->refusal);
     else if (t->told.code)
         report_refusal(t, &t->told);
 }
 
-/* ------------------------------------------------------------------ what the upstream is asked */
+/* ------------------------------------------------------------------ what the delivery tells */
 
-bool transaction_promised(const struct transaction *t)
+static void on_recipient(void *ctx, size_t index, const struct reply *reply, bool from_upstream)
 {
-    return t->recipients.accepted > 0;
+    struct transaction *t = ctx;
+    if (!reply_is(reply, 2))
+        reply_copy(&t->refusal, reply);
+    answer_with(tickets_take(&t->rcpts, index), reply, from_upstream);
 }
 
-/* The session, or the place in the queue for one, serves nobody while the client thinks. */
-static void note_pause(struct transaction *t)
+/* Tells the server half to hold the body or to go on. */
+static void on_flow(void *ctx)
 {
-    bool pauses = t->front == FRONT_ENVELOPE && !t->unanswered && !t->recipients.waiting;
-    if (t->lease)
-        lease_rest(t->lease, pauses, t->progressed);
-}
-
-void transaction_acquire(struct transaction *t, uint16_t avoid, bool had_turn)
-{
-    struct lease_wish wish = {.identity = transaction_identity(t->upstream, t->sender),
-                              .avoid = avoid,
-                              .had_turn = had_turn,
-                              .client = t->client};
-    usec waited = t->crowded_since ? loop_now(t->relay->io->loop) - t->crowded_since : 0;
-    if (waited < t->upstream->acquire_timeout)
-        wish.patience = t->upstream->acquire_timeout - waited;
-    t->back = BACK_ACQUIRING;
-    t->lease = account_acquire(t->account, &wish, &transaction_lease_events, t);
-    note_pause(t);
-}
-
-void transaction_give_back(struct transaction *t)
-{
-    log_event(t->relay->io->log, LOG_DEBUG, "the client pauses: its session goes to one who waits",
-              log_str("id", t->message.id), log_str("upstream", t->upstream->name));
-    leave_upstream(t, false);
-    t->back = BACK_NONE;
-    t->unanswered = 0;
-}
-
-static void ask_envelope(struct transaction *t)
-{
-    envelope_send(t);
-    if (t->back == BACK_ACQUIRING || t->unanswered || t->front == FRONT_ENVELOPE)
-        return;
-    t->back = BACK_GO_AHEAD;
-    smtp_client_begin_body(lease_client(t->lease));
-}
-
-void transaction_advance(struct transaction *t)
-{
-    switch (t->back) {
-    case BACK_NONE:
-        if (t->front != FRONT_ENVELOPE || recipients_waiting(&t->recipients))
-            transaction_acquire(t, 0, false);
-        break;
-    case BACK_READY:
-    case BACK_ENVELOPE: ask_envelope(t); break;
-    case BACK_BODY: body_pump(t); break;
-    /* an event of the upstream's comes next */
-    case BACK_SETTLED:
-    case BACK_ACQUIRING:
-    case BACK_GO_AHEAD:
-    case BACK_END: break;
+    struct transaction *t = ctx;
+    bool hold = t->front == FRONT_BODY && delivery_is_full(t->delivery);
+    if (t->session && hold != t->held) {
+        t->held = hold;
+        smtp_server_hold_body(t->session->server, hold);
     }
-    note_pause(t);
 }
 
-/* ------------------------------------------------------------------ what is settled */
-
-/* t->answer is what there is to say: to what the client waits for, or to what it asks next. */
-static void settle(struct transaction *t, bool judged)
+/* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT
+ * there are none. */
+static void on_go_ahead(void *ctx)
 {
+    struct transaction *t = ctx;
     struct smtp_server_command *cmd = t->cmd;
-    leave_upstream(t, judged);
-    t->back = BACK_SETTLED;
+    t->cmd = NULL;
+    t->front = FRONT_BODY;
+    smtp_server_answer(cmd,
+                       &(struct answer){.code = 354,
+                                        .enhanced = "",
+                                        .text = slice_of("end the message with <CRLF>.<CRLF>")});
+}
+
+static void answer_rcpts(struct transaction *t, const struct outcome *outcome)
+{
+    struct smtp_server_command *cmd;
+    if (tickets_wait(&t->rcpts))
+        report_outcome(t, outcome);
+    while ((cmd = tickets_take_any(&t->rcpts)) != NULL)
+        answer_with(cmd, &outcome->reply, outcome->why == OWN_NOTHING);
+}
+
+/* The outcome is what there is to say: to what the client waits for, or to what it asks next. */
+static void settle(void *ctx, const struct outcome *outcome)
+{
+    struct transaction *t = ctx;
+    struct smtp_server_command *cmd = t->cmd;
+    bool from_upstream = outcome->why == OWN_NOTHING;
     switch (t->front) {
-    case FRONT_ENVELOPE:
-        if (recipients_waiting(&t->recipients))
-            report(t, t->result, &t->answer);
-        envelope_answer_waiting(t);
-        break;
+    case FRONT_ENVELOPE: answer_rcpts(t, outcome); break;
     case FRONT_DATA:
         /* after a refused DATA the server half keeps the transaction open */
         t->front = FRONT_ENVELOPE;
         t->cmd = NULL;
-        report(t, t->result, &t->answer);
-        answer_with(cmd, &t->answer, t->answer_is_upstreams);
+        report_outcome(t, outcome);
+        answer_with(cmd, &outcome->reply, from_upstream);
         break;
     case FRONT_BODY:
         t->front = FRONT_REFUSING;
-        report(t, t->result, &t->answer);
-        copy_free(&t->body);
-        body_hold(t);
-        answer_body_with(t->session->server, &t->answer, t->answer_is_upstreams);
+        report_outcome(t, outcome);
+        on_flow(t);
+        answer_body_with(t->session->server, &outcome->reply, from_upstream);
         break;
     case FRONT_END:
-        report(t, t->result, &t->answer);
+        report_outcome(t, outcome);
         end(t);
-        answer_with(cmd, &t->answer, t->answer_is_upstreams);
+        answer_with(cmd, &outcome->reply, from_upstream);
         break;
     case FRONT_GONE:
-        report(t, t->result, &t->answer);
+        report_outcome(t, outcome);
         end(t);
         break;
     /* it was settled before */
@@ -269,104 +185,84 @@ static void settle(struct transaction *t, bool judged)
     }
 }
 
-void transaction_explain(struct transaction *t, const struct reply *reply)
-{
-    const char *help = reply_is(reply, 2) ? NULL : explain_refusal(reply, t->upstream);
-    if (!help || t->explained)
-        return;
-    t->explained = true;
-    log_event(t->relay->io->log, LOG_WARN, "the upstream's refusal has a cure in the configuration",
-              log_str("id", t->message.id), log_str("upstream", t->upstream->name),
-              log_num("status", reply->code), log_str("help", help));
-}
-
-void transaction_note_unfit(struct transaction *t, const struct reply *reply)
-{
-    char words[256];
-    if (!t->unfit.code)
-        log_event(t->relay->io->log, LOG_WARN,
-                  logs_in(t) ? "the upstream let us log in, and yet answers as if we had not"
-                             : "the upstream wants a login, and this account has none: set "
-                               "username and password_file",
-                  log_str("id", t->message.id), log_str("upstream", t->upstream->name),
-                  log_num("status", reply->code),
-                  log_str("reply", reply_words(reply, words, sizeof words)));
-    reply_copy(&t->unfit, reply);
-}
-
-void transaction_settle_own(struct transaction *t, enum own own, const char *detail)
-{
-    failure_say(&t->answer, own, t->message.id,
-                &(struct own_words){.host = t->upstream->host, .detail = detail ? detail : ""});
-    t->answer_is_upstreams = false;
-    t->result = failure_result(own);
-    settle(t, false);
-}
-
-void transaction_settle_reply(struct transaction *t, const struct reply *reply)
-{
-    bool judged = t->back == BACK_GO_AHEAD || t->back == BACK_BODY || t->back == BACK_END;
-    if (reply_revokes_login(reply)) {
-        transaction_note_unfit(t, reply);
-        /* a refused RCPT does not come here */
-        t->unfit_at_mail = t->back == BACK_ENVELOPE;
-        if (t->unfit_at_mail && !transaction_promised(t)) {
-            leave_upstream(t, false);
-            t->back = BACK_NONE;
-            if (transaction_fall_back(t, OWN_CREDENTIALS, NULL))
-                return;
-        }
-        transaction_settle_own(t, OWN_CREDENTIALS, NULL);
-        return;
-    }
-    transaction_explain(t, reply);
-    reply_copy(&t->answer, reply);
-    t->answer_is_upstreams = true;
-    t->result = reply_is(reply, 2)   ? RESULT_DELIVERED
-                : reply_is(reply, 5) ? RESULT_REFUSED
-                                     : RESULT_DEFERRED;
-    settle(t, judged);
-}
+static const struct delivery_events events = {.recipient = on_recipient,
+                                              .go_ahead = on_go_ahead,
+                                              .flow = on_flow,
+                                              .verdict = settle,
+                                              .failed = settle};
 
 /* ------------------------------------------------------------------ what the client says */
+
+struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message,
+                                      const char *sender, const struct mail_params *params)
+{
+    struct transaction *t = NEW(struct transaction);
+    t->relay = s->relay;
+    t->generation = generation_ref(s->generation);
+    t->session = s;
+    t->message = *message;
+    *message = (struct message){0};
+    reply_init(&t->refusal);
+    reply_init(&t->told);
+    list_push_back(&t->relay->transactions, &t->link);
+    struct delivery_order order = {.env = &t->generation->delivery,
+                                   .upstream = upstream,
+                                   .message = &t->message,
+                                   .sender = sender,
+                                   .params = params,
+                                   .client = smtp_server_client(s->server)->peer};
+    t->delivery = delivery_begin(&order, &events, t);
+    return t;
+}
 
 void transaction_rcpt(struct transaction *t, struct smtp_server_command *cmd,
                       const struct address *to, const struct rcpt_params *params)
 {
-    if (!t->message.to)
-        message_set_to(&t->message, to->text);
-    struct address heard = *to;
-    char *rewritten = rewrite_recipient(&t->generation->config->server.aliases, t->upstream, to);
-    bool whole = rewritten && address_parse(slice_of(rewritten), &heard);
-    recipients_add(&t->recipients, &heard, params, cmd);
-    free(rewritten);
-    if (!whole) {
-        envelope_refuse(t, &t->recipients.items[t->recipients.n - 1], OWN_BAD_RECIPIENT);
-    } else if (t->back == BACK_SETTLED) {
-        report(t, t->result, &t->answer);
-        envelope_answer_waiting(t);
-    } else {
-        transaction_advance(t);
-    }
+    const struct outcome *outcome = delivery_outcome(t->delivery);
+    if (outcome)
+        report_outcome(t, outcome);
+    tickets_add(&t->rcpts, cmd);
+    delivery_recipient(t->delivery, to, params);
 }
 
 void transaction_data(struct transaction *t, struct smtp_server_command *cmd)
 {
+    const struct smtp_server_client *client = smtp_server_client(t->session->server);
+    const struct outcome *outcome = delivery_outcome(t->delivery);
     t->front = FRONT_DATA;
     t->cmd = cmd;
-    if (t->back == BACK_SETTLED)
-        settle(t, false);
+    if (outcome)
+        settle(t, outcome);
     else
-        transaction_advance(t);
+        delivery_data(t->delivery, &(struct delivery_origin){.helo = client->helo,
+                                                             .client = &client->peer,
+                                                             .esmtp = client->esmtp,
+                                                             .tls = client->tls,
+                                                             .authenticated = client->user});
+}
+
+void transaction_body(struct transaction *t, struct slice octets)
+{
+    delivery_body(t->delivery, octets);
+}
+
+void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd)
+{
+    t->front = FRONT_END;
+    t->cmd = cmd;
+    delivery_body_end(t->delivery);
 }
 
 void transaction_reset(struct transaction *t, enum smtp_server_end why)
 {
+    struct reply reply;
     switch (why) {
     case SMTP_SERVER_RSET: report_unfinished(t); break;
     case SMTP_SERVER_OVERRUN:
-        failure_say(&t->answer, OWN_OVERRUN, t->message.id, NULL);
-        report(t, RESULT_REFUSED, &t->answer);
+        reply_init(&reply);
+        failure_say(&reply, OWN_OVERRUN, t->message.id, NULL);
+        report(t, RESULT_REFUSED, &reply);
+        reply_free(&reply);
         break;
     /* reported when it was */
     case SMTP_SERVER_REFUSED: break;
@@ -409,18 +305,30 @@ void transaction_client_gone(struct transaction *t, const char *why)
     end(t);
 }
 
-void transaction_abandon(struct transaction *t)
+/* ------------------------------------------------------------------ the relay is being freed */
+
+/* A client that is still there is told OWN_CLOSING at once. */
+static void report_abandoned(struct transaction *t)
 {
-    if (t->front == FRONT_END || t->front == FRONT_GONE) {
-        failure_say(&t->answer, t->back == BACK_END ? OWN_LOST_SENT : OWN_SHUTDOWN, t->message.id,
-                    &(struct own_words){.host = t->upstream->host});
-        report(t, t->back == BACK_END ? RESULT_LOST_LINK : RESULT_DEFERRED, &t->answer);
-    } else {
-        /* its client is told so at once */
-        failure_say(&t->answer, OWN_CLOSING, t->message.id, NULL);
-        report(t, RESULT_DEFERRED, &t->answer);
+    bool was_sent = delivery_awaits_verdict(t->delivery);
+    bool waits = t->front == FRONT_END || t->front == FRONT_GONE;
+    enum own own = !waits ? OWN_CLOSING : was_sent ? OWN_LOST_SENT : OWN_SHUTDOWN;
+    struct own_words words = {.host = delivery_upstream(t->delivery)->host};
+    struct reply reply;
+    reply_init(&reply);
+    failure_say(&reply, own, t->message.id, &words);
+    report(t, waits && was_sent ? RESULT_LOST_LINK : RESULT_DEFERRED, &reply);
+    reply_free(&reply);
+}
+
+void transactions_abandon(struct relay *relay)
+{
+    LIST_EACH (&relay->transactions, it) {
+        struct transaction *t = CONTAINER(it, struct transaction, link);
+        report_abandoned(t);
+        delivery_abandon(&t->delivery);
+        end(t);
+        /* not at the end of the turn: the accounts may be freed before */
+        generation_unref(&t->generation);
     }
-    end(t);
-    /* not at the end of the turn: the accounts may be freed before */
-    let_go(t);
 }

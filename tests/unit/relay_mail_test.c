@@ -3,10 +3,10 @@
 #include "relay_world.h"
 
 #include "base/caps.h"
+#include "delivery/copy.h"
 #include "mail/explain.h"
 #include "mail/rewrite_envelope.h"
 #include "mail/rewrite_lines.h"
-#include "relay/copy.h"
 #include "wire/address.h"
 
 /* ------------------------------------------------------------------ the envelope */

@@ -1,4 +1,4 @@
-#include "relay/failure.h"
+#include "delivery/failure.h"
 
 #include <stdio.h>
 

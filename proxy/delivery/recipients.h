@@ -1,23 +1,21 @@
-/* The recipients of one message: what the client was told about each, and what the session at hand
+/* The recipients of one message: what was told of each, and what the session at hand
  * was asked and has answered. A session that replaces a lost one is asked again for those that were
  * accepted; its answers are compared with what was told (PROMISES 6, replay). */
-#ifndef RELAY_RECIPIENTS_H
-#define RELAY_RECIPIENTS_H
+#ifndef DELIVERY_RECIPIENTS_H
+#define DELIVERY_RECIPIENTS_H
 
 #include "wire/address.h"
 #include "wire/params.h"
 #include "wire/reply.h"
-
-struct smtp_server_command;
 
 enum told { TOLD_NOTHING, TOLD_ACCEPTED, TOLD_REFUSED };
 
 struct recipient {
     /* "" for none */
     char *to, *notify, *orcpt;
+    /* in the order in which they were added, from 0 on */
+    size_t index;
     bool has_utf8;
-    /* waits for an answer while TOLD_NOTHING */
-    struct smtp_server_command *cmd;
     enum told told;
 };
 
@@ -28,7 +26,7 @@ struct recipients {
     size_t n, room;
     /* ever */
     size_t accepted, refused;
-    /* tickets */
+    /* who were told nothing yet */
     size_t waiting;
     /* those before were considered for the session at hand */
     size_t cursor;
@@ -41,9 +39,9 @@ struct recipients {
 
 /* zero-initialised is empty */
 void recipients_free(struct recipients *rs);
-/* Copies address and parameters; keeps cmd. */
-void recipients_add(struct recipients *rs, const struct address *to,
-                    const struct rcpt_params *params, struct smtp_server_command *cmd);
+/* Copies address and parameters. Lends the new one until the next is added. */
+struct recipient *recipients_add(struct recipients *rs, const struct address *to,
+                                 const struct rcpt_params *params);
 /* a new session: nobody was asked */
 void recipients_restart(struct recipients *rs);
 bool recipients_any_to_ask(const struct recipients *rs);
@@ -54,7 +52,7 @@ void recipients_asked(struct recipients *rs, const struct recipient *r);
 struct recipient *recipients_of_answer(struct recipients *rs, size_t index);
 
 enum comparison {
-    /* the client has not been told yet: tell */
+    /* nothing was told yet: tell */
     COMPARE_FIRST,
     /* accepted before, accepted now */
     COMPARE_SAME,
@@ -63,12 +61,9 @@ enum comparison {
 };
 enum comparison recipients_compare(const struct recipient *r, const struct reply *reply);
 
-/* gives the ticket back, to be answered now */
-struct smtp_server_command *recipients_tell(struct recipients *rs, struct recipient *r,
-                                            bool accepted);
+/* The recipient gets its answer now. */
+void recipients_tell(struct recipients *rs, struct recipient *r, bool accepted);
 /* one who is not ASCII was accepted */
 bool recipients_promised_utf8(const struct recipients *rs);
-/* the first whose ticket waits, or NULL */
-struct recipient *recipients_waiting(struct recipients *rs);
 
 #endif

@@ -1,4 +1,4 @@
-#include "relay/recipients.h"
+#include "delivery/recipients.h"
 
 #include <stdlib.h>
 
@@ -49,8 +49,8 @@ static void forget_refused(struct recipients *rs)
     free(place);
 }
 
-void recipients_add(struct recipients *rs, const struct address *to,
-                    const struct rcpt_params *params, struct smtp_server_command *cmd)
+struct recipient *recipients_add(struct recipients *rs, const struct address *to,
+                                 const struct rcpt_params *params)
 {
     bool is_full = rs->n == rs->room;
     if (is_full && rs->n >= WORTH_LOOKING)
@@ -60,14 +60,16 @@ void recipients_add(struct recipients *rs, const struct address *to,
         rs->room = rs->room ? rs->room * 2 : 4;
         rs->items = mem_resize(rs->items, rs->room * sizeof *rs->items);
     }
-    rs->waiting++;
-    rs->items[rs->n++] = (struct recipient){
+    struct recipient *r = &rs->items[rs->n++];
+    *r = (struct recipient){
         .to = slice_string(to->text),
         .notify = slice_string(params->notify),
         .orcpt = slice_string(params->orcpt),
+        .index = rs->accepted + rs->refused + rs->waiting,
         .has_utf8 = to->has_utf8,
-        .cmd = cmd,
     };
+    rs->waiting++;
+    return r;
 }
 
 void recipients_restart(struct recipients *rs)
@@ -117,18 +119,14 @@ enum comparison recipients_compare(const struct recipient *r, const struct reply
     return reply_is(reply, 2) ? COMPARE_SAME : COMPARE_CHANGED;
 }
 
-struct smtp_server_command *recipients_tell(struct recipients *rs, struct recipient *r,
-                                            bool accepted)
+void recipients_tell(struct recipients *rs, struct recipient *r, bool accepted)
 {
-    struct smtp_server_command *cmd = r->cmd;
-    r->cmd = NULL;
     rs->waiting--;
     r->told = accepted ? TOLD_ACCEPTED : TOLD_REFUSED;
     if (accepted)
         rs->accepted++;
     else
         rs->refused++;
-    return cmd;
 }
 
 bool recipients_promised_utf8(const struct recipients *rs)
@@ -137,12 +135,4 @@ bool recipients_promised_utf8(const struct recipients *rs)
         if (rs->items[i].has_utf8 && rs->items[i].told == TOLD_ACCEPTED)
             return true;
     return false;
-}
-
-struct recipient *recipients_waiting(struct recipients *rs)
-{
-    for (size_t i = 0; rs->waiting && i < rs->n; i++)
-        if (rs->items[i].cmd)
-            return &rs->items[i];
-    return NULL;
 }

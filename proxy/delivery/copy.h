@@ -1,8 +1,8 @@
 /* The replay copy of one message's body (PROMISES 6): kept whole while it is small enough, so that a
  * session that replaces a lost one can be fed again from the start; beyond the caps only what the
  * session has not taken yet. */
-#ifndef RELAY_COPY_H
-#define RELAY_COPY_H
+#ifndef DELIVERY_COPY_H
+#define DELIVERY_COPY_H
 
 #include "base/buf.h"
 #include "base/slice.h"
@@ -24,6 +24,8 @@ struct copy {
 /* borrows the budget */
 void copy_init(struct copy *c, struct copy_budget *budget);
 void copy_free(struct copy *c);
+/* Nothing is kept for a replay from now on. */
+void copy_give_up(struct copy *c);
 /* Adds octets behind the last. A copy that is not whole holds CAP_CHUNK of the body and CAP_REWRITE
  * of what rewriting adds, at most: the caller takes no more of the body before copy_next is
  * empty. */

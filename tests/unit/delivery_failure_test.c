@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "relay/failure.h"
+#include "delivery/failure.h"
 
 static const enum smtp_client_fault faults[] = {SMTP_CLIENT_FAULT_LINK, SMTP_CLIENT_FAULT_TIMEOUT,
                                                 SMTP_CLIENT_FAULT_REPLY,

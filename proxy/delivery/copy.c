@@ -1,4 +1,4 @@
-#include "relay/copy.h"
+#include "delivery/copy.h"
 
 #include <assert.h>
 
@@ -11,8 +11,10 @@ void copy_init(struct copy *c, struct copy_budget *budget)
 }
 
 /* Only what the session has yet to take stays, and it counts no longer. */
-static void give_up_whole(struct copy *c)
+void copy_give_up(struct copy *c)
 {
+    if (!c->whole)
+        return;
     c->budget->used -= c->octets.len;
     c->whole = false;
     buf_consume(&c->octets, c->fed);
@@ -21,8 +23,7 @@ static void give_up_whole(struct copy *c)
 
 void copy_free(struct copy *c)
 {
-    if (c->whole)
-        give_up_whole(c);
+    copy_give_up(c);
     buf_free(&c->octets);
 }
 
@@ -32,7 +33,7 @@ void copy_put(struct copy *c, struct slice octets)
         if (octets.len <= buf_room(&c->octets) && octets.len <= CAP_REPLAY_TOTAL - c->budget->used)
             c->budget->used += octets.len;
         else
-            give_up_whole(c);
+            copy_give_up(c);
     }
     assert(c->whole || c->octets.len + octets.len <= CAP_CHUNK + CAP_REWRITE);
     bool fits = buf_append_slice(&c->octets, octets);

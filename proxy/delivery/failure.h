@@ -1,8 +1,8 @@
 /* ALL failure policy, and all replies that the relay makes itself (PROMISES 7): what went wrong at
  * which stage -> the reply, whether a fresh session is tried, whether from another port. Values in,
  * values out: nothing here touches a session. */
-#ifndef RELAY_FAILURE_H
-#define RELAY_FAILURE_H
+#ifndef DELIVERY_FAILURE_H
+#define DELIVERY_FAILURE_H
 
 #include "mail/message.h"
 #include "smtp/client.h"

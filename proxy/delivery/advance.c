@@ -1,0 +1,32 @@
+#include "delivery/advance.h"
+
+#include "delivery/body.h"
+#include "delivery/envelope.h"
+
+static void ask_envelope(struct delivery *d)
+{
+    envelope_send(d);
+    if (d->back == BACK_ACQUIRING || d->unanswered || d->phase == PHASE_ENVELOPE)
+        return;
+    d->back = BACK_GO_AHEAD;
+    smtp_client_begin_body(lease_client(d->lease));
+}
+
+void advance(struct delivery *d)
+{
+    switch (d->back) {
+    case BACK_NONE:
+        if (state_is_awaited(d))
+            state_acquire(d, 0, false);
+        break;
+    case BACK_READY:
+    case BACK_ENVELOPE: ask_envelope(d); break;
+    case BACK_BODY: body_pump(d); break;
+    /* an event of the upstream's comes next */
+    case BACK_SETTLED:
+    case BACK_ACQUIRING:
+    case BACK_GO_AHEAD:
+    case BACK_END: break;
+    }
+    state_note_pause(d);
+}

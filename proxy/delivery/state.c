@@ -1,0 +1,100 @@
+/* A delivery's hold on its account: how a session is asked for, rests and is left. */
+#include "delivery/state.h"
+
+#include "base/log.h"
+#include "delivery/identity.h"
+#include "io/loop.h"
+
+bool state_has_promised(const struct delivery *d)
+{
+    return d->recipients.accepted > 0;
+}
+
+bool state_is_replayable(const struct delivery *d)
+{
+    return d->source || d->copy.whole;
+}
+
+bool state_is_awaited(const struct delivery *d)
+{
+    return d->phase != PHASE_ENVELOPE || d->recipients.waiting > 0;
+}
+
+bool state_logs_in(const struct delivery *d)
+{
+    return d->upstream->username && d->upstream->auth != AUTH_NONE;
+}
+
+void state_note_pause(struct delivery *d)
+{
+    bool pauses = d->phase == PHASE_ENVELOPE && !d->unanswered && !d->recipients.waiting;
+    if (d->lease)
+        lease_rest(d->lease, pauses, d->progressed);
+}
+
+void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
+{
+    struct lease_wish wish = {.identity = delivery_identity(d->upstream, d->sender),
+                              .avoid = avoid,
+                              .had_turn = had_turn,
+                              .client = d->client};
+    usec waited = d->crowded_since ? loop_now(d->env->io->loop) - d->crowded_since : 0;
+    if (waited < d->upstream->acquire_timeout)
+        wish.patience = d->upstream->acquire_timeout - waited;
+    d->back = BACK_ACQUIRING;
+    d->lease = account_acquire(d->account, &wish, d->lease_events, d);
+    state_note_pause(d);
+}
+
+/* The upstream spoke of our login, which the account must know, unless the same login has
+ * delivered this very message. An account without a login has none to lose: only MAIL, which
+ * every message needs, says that nothing goes without one. */
+static void drop_unfit(struct delivery *d, struct smtp_client *c, bool judged)
+{
+    bool delivered = judged && d->outcome.result == RESULT_DELIVERED;
+    bool revoked = d->unfit_at_mail || (state_logs_in(d) && !delivered);
+    smtp_client_quit(&c);
+    if (revoked)
+        lease_revoked(&d->lease, judged, &d->unfit);
+    else
+        lease_drop(&d->lease, judged, NULL);
+}
+
+void state_leave_upstream(struct delivery *d, bool judged)
+{
+    struct smtp_client *c;
+    switch (d->back) {
+    case BACK_NONE:
+    case BACK_SETTLED: return;
+    case BACK_ACQUIRING: lease_cancel(&d->lease); return;
+    case BACK_READY: lease_return(&d->lease, false); return;
+    case BACK_ENVELOPE:
+    case BACK_GO_AHEAD:
+    case BACK_BODY:
+    case BACK_END: break;
+    }
+    c = lease_client(d->lease);
+    d->message->rtts += smtp_client_flights(c);
+    if (d->unfit.code) {
+        drop_unfit(d, c, judged);
+    } else if ((judged && d->outcome.result == RESULT_DELIVERED) || smtp_client_abort(c)) {
+        lease_return(&d->lease, judged);
+    } else {
+        lease_drop(&d->lease, judged, NULL);
+    }
+}
+
+void state_give_back(struct delivery *d)
+{
+    log_event(d->env->io->log, LOG_DEBUG, "the client pauses: its session goes to one who waits",
+              log_str("id", d->message->id), log_str("upstream", d->upstream->name));
+    state_leave_upstream(d, false);
+    d->back = BACK_NONE;
+    d->unanswered = 0;
+}
+
+void state_tell_flow(const struct delivery *d)
+{
+    if (d->events->flow)
+        d->events->flow(d->ctx);
+}

@@ -1,0 +1,163 @@
+#include "delivery/upstream_events.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "delivery/advance.h"
+#include "delivery/body.h"
+#include "delivery/envelope.h"
+#include "delivery/fallback.h"
+#include "delivery/outcome.h"
+#include "delivery/replay.h"
+
+static const struct smtp_client_events client_events;
+
+/* ------------------------------------------------------------------ the lease */
+
+/* What this session lacks that the client asked for at MAIL, when the upstream was not known yet;
+ * OWN_NOTHING: nothing. A missing DSN is dropped by the client half. */
+static enum own shortcoming(const struct delivery *d, const struct ehlo *ehlo)
+{
+    if (d->has_size && ehlo->has_size && ehlo->size && d->size > ehlo->size)
+        return OWN_TOO_BIG;
+    if (!ehlo->smtputf8 && (d->wants_utf8 || recipients_promised_utf8(&d->recipients)))
+        return OWN_NO_UTF8;
+    return OWN_NOTHING;
+}
+
+static void on_acquired(void *ctx, struct lease *lease)
+{
+    struct delivery *d = ctx;
+    struct smtp_client *c = lease_client(lease);
+    const struct tls_facts *tls = smtp_client_tls_facts(c);
+    d->lease = lease;
+    d->back = BACK_READY;
+    d->unanswered = 0;
+    d->mail_utf8 = d->unfit_at_mail = d->lost = false;
+    d->unfit.code = 0;
+    recipients_restart(&d->recipients);
+    smtp_client_set_owner(c, &client_events, d);
+    d->message->port = lease_port(lease)->number;
+    snprintf(d->message->tls, sizeof d->message->tls, "%s", tls ? tls->version : "");
+    enum own lacks = shortcoming(d, smtp_client_ehlo(c));
+    if (lacks == OWN_NOTHING)
+        advance(d);
+    else
+        outcome_own(d, state_has_promised(d) ? OWN_CHANGED : lacks, NULL);
+}
+
+static void on_refused(void *ctx, enum refusal why, const char *words)
+{
+    struct delivery *d = ctx;
+    enum own own = failure_of_refusal(why);
+    d->lease = NULL;
+    d->back = BACK_NONE;
+    if (own == OWN_LOOP)
+        log_event(
+            d->env->io->log, LOG_ERROR,
+            "the upstream is this proxy itself: its host and port lead back to a [listen] of ours",
+            log_str("id", d->message->id), log_str("upstream", d->upstream->name),
+            log_str("host", d->upstream->host));
+    if (fallback_follow(d, own, words))
+        return;
+    /* What comes next asks anew, or a client that thinks between two commands would hear of an
+     * outage that is long over. */
+    if (!state_is_awaited(d))
+        return;
+    /* What the client was told of its recipients cannot be taken back: this is then about the lost
+     * session, not about the ports. */
+    outcome_own(d, state_has_promised(d) && d->lost ? OWN_NO_REPLACEMENT : own, words);
+}
+
+static void on_recalled(void *ctx)
+{
+    state_give_back(ctx);
+}
+
+const struct lease_events delivery_lease_events = {
+    .acquired = on_acquired, .refused = on_refused, .recalled = on_recalled};
+
+/* ------------------------------------------------------------------ the session */
+
+/* After a verdict the lease is given back at once, so the pool hears this, not we. */
+static void on_ready(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_mail_reply(void *ctx, const struct reply *reply)
+{
+    if (envelope_mail_reply(ctx, reply))
+        advance(ctx);
+}
+
+static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
+{
+    if (envelope_rcpt_reply(ctx, index, reply))
+        advance(ctx);
+}
+
+/* A message can meet several ports, each of which refuses its first empty chunk, or forgot BDAT;
+ * one that does so for ever is believed in the end. */
+enum { PROBES_MAX = 3 };
+
+static void begin_body(struct delivery *d)
+{
+    d->phase = PHASE_BODY;
+    body_begin(d);
+    if (!d->source)
+        d->events->go_ahead(d->ctx);
+}
+
+static void on_go_ahead(void *ctx, const struct reply *refusal)
+{
+    struct delivery *d = ctx;
+    const struct smtp_client *c = lease_client(d->lease);
+    if (refusal && smtp_client_uses_bdat(c) && smtp_client_chunking(c) != CHUNKING_UNPROVEN &&
+        d->probes < PROBES_MAX) {
+        replay_after_bdat(d);
+        return;
+    }
+    if (refusal) {
+        outcome_reply(d, refusal);
+        return;
+    }
+    d->back = BACK_BODY;
+    if (d->phase == PHASE_DATA)
+        begin_body(d);
+    body_pump(d);
+}
+
+static void on_low(void *ctx)
+{
+    advance(ctx);
+}
+
+static void on_verdict(void *ctx, const struct reply *reply)
+{
+    struct delivery *d = ctx;
+    const struct smtp_client *c = lease_client(d->lease);
+    /* A denial of BDAT itself says nothing about the message. */
+    bool denies_bdat = smtp_client_uses_bdat(c) && smtp_client_chunking(c) == CHUNKING_BROKEN;
+    if (!denies_bdat)
+        outcome_reply(d, reply);
+    else if (state_is_replayable(d) && d->probes < PROBES_MAX)
+        replay_after_bdat(d);
+    else
+        outcome_own(d, state_is_replayable(d) ? OWN_MALFORMED : OWN_NOT_REPLAYABLE, NULL);
+}
+
+static void on_lost(void *ctx, const struct smtp_client_failure *failure)
+{
+    replay_lost(ctx, failure);
+}
+
+static const struct smtp_client_events client_events = {
+    .ready = on_ready,
+    .mail_reply = on_mail_reply,
+    .rcpt_reply = on_rcpt_reply,
+    .go_ahead = on_go_ahead,
+    .low = on_low,
+    .verdict = on_verdict,
+    .lost = on_lost,
+};
