@@ -206,6 +206,5 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)
 void relay_send_away(struct relay *relay)
 {
     LIST_EACH (&relay->sessions, it)
-        smtp_server_close(CONTAINER(it, struct session, link)->server, 421, "4.3.2",
-                          "this server is shutting down, try again later");
+        session_send_away(CONTAINER(it, struct session, link));
 }

@@ -282,9 +282,26 @@ void session_begin(struct relay *relay, const struct listener_view *listener,
                           failure_text(refuse));
 }
 
+static void close_for_shutdown(struct session *s)
+{
+    smtp_server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING),
+                      failure_text(OWN_CLOSING));
+}
+
+void session_send_away(struct session *s)
+{
+    /* the server half does not tell what it was told to say */
+    if (s->transaction)
+        transaction_told(s->transaction,
+                         &(struct answer){.code = failure_code(OWN_CLOSING),
+                                          .enhanced = failure_enhanced(OWN_CLOSING),
+                                          .text = slice_of(failure_text(OWN_CLOSING))},
+                         true);
+    close_for_shutdown(s);
+}
+
 void session_abandon(struct session *s)
 {
     login_abandon(&s->login);
-    smtp_server_close(s->server, failure_code(OWN_CLOSING), failure_enhanced(OWN_CLOSING),
-                      failure_text(OWN_CLOSING));
+    close_for_shutdown(s);
 }
