@@ -268,9 +268,9 @@ int config_line_of(const struct upstream_config *u, const char *key);
 /* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and
  * no kind of localhost, and none of its labels holds an underscore, which Exim answers with 501. */
 bool hostname_fits_ehlo(const char *hostname);
-/* For `send`, before anybody shares the config: in place of its listeners the default one, and no
- * state_dir, so that nothing of the running server's is touched. */
-void config_for_one_message(struct config *c);
+/* Before anybody shares the config: no state_dir, so that nothing of the running server's is
+ * touched. */
+void config_forget_state(struct config *c);
 void config_report_free(struct config_report *report);
 
 /* proxy.ini.example, from the table */

@@ -262,22 +262,8 @@ int config_line_of(const struct upstream_config *u, const char *key)
     return u->key_lines ? u->key_lines[keys_row(SECTION_UPSTREAM, key)] : 0;
 }
 
-void config_for_one_message(struct config *c)
+void config_forget_state(struct config *c)
 {
-    struct listen_config *l = mem_alloc(sizeof *l);
-    struct err err;
-    for (size_t i = 0; i < c->nlistens; i++)
-        listen_clear(&c->listens[i]);
-    free(c->listens);
-    c->listens = l;
-    c->nlistens = 1;
-    l->name = mem_string("default");
-    for (size_t row = 0; row < keys_count(); row++) {
-        const struct key *key = keys_at(row);
-        if (key->section == SECTION_LISTEN && key->def &&
-            key->type->parse(key, slice_of(key->def), (char *)l + key->offset, &err) != 0)
-            key_clear(key, l);
-    }
     free(c->server.state_dir);
     c->server.state_dir = NULL;
 }

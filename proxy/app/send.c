@@ -10,14 +10,11 @@
 #include "app/send_message.h"
 #include "app/status.h"
 #include "app/world.h"
-#include "base/caps.h"
-#include "io/listener.h"
+#include "base/mem.h"
+#include "delivery/delivery.h"
 #include "io/loop.h"
-#include "io/stream.h"
-#include "relay/certificates.h"
-#include "relay/relay.h"
-#include "smtp/client.h"
-#include "upstream/account.h"
+#include "mail/rewrite_envelope.h"
+#include "mail/route.h"
 #include "upstream/settings.h"
 #include "wire/address.h"
 
@@ -25,11 +22,11 @@ enum { MOST_RECIPIENTS = 100, MOST_LISTENERS = 16 };
 /* all of RFC 5321's waits together end before */
 #define PATIENCE (15 * 60 * USEC_PER_SEC)
 
-/* The sender is a client of a relay of its own, on a loopback port that only lives for this
- * message: what is tried is what the server does. */
+/* One delivery, as the server makes it for each message of a client. */
 struct sending {
     const char *config_file, *from, *file;
     const char *to[MOST_RECIPIENTS];
+    bool has_answer[MOST_RECIPIENTS];
     size_t nto, answered, accepted;
     struct config *config;
     /* where the server itself listens: no way out */
@@ -37,15 +34,16 @@ struct sending {
     size_t nown;
     struct io io;
     struct accounts *accounts;
-    struct certificates *certificates;
-    struct relay *relay;
-    struct listener *listener;
-    struct stream *stream;
-    struct smtp_client *client;
-    struct smtp_client_settings settings;
+    struct delivery_env env;
+    struct copy_budget budget;
+    /* it comes from here */
+    struct addr here;
+    struct message record;
+    struct delivery *delivery;
     struct timer *timer;
     struct buf message;
-    bool sender_refused;
+    struct slice octets;
+    struct body_source source;
     int status;
 };
 
@@ -66,120 +64,121 @@ static void worse(struct sending *s, int status)
         s->status = status;
 }
 
-/* ---- the dialogue ---- */
+/* ---- what is told ---- */
 
-static void on_ready(void *ctx)
+static void tell_recipient(struct sending *s, size_t index, const struct reply *reply)
 {
-    struct sending *s = ctx;
-    if (s->answered > 0)
-        return;
-    smtp_client_mail(s->client, &(struct smtp_client_mail){.from = slice_of(s->from),
-                                                           .has_size = true,
-                                                           .size = s->message.len,
-                                                           .eightbit = true});
-    for (size_t i = 0; i < s->nto; i++)
-        smtp_client_rcpt(s->client, slice_of(s->to[i]), slice_of(""), slice_of(""));
-}
-
-static void on_mail_reply(void *ctx, const struct reply *reply)
-{
-    struct sending *s = ctx;
     char words[1024];
-    if (reply_is(reply, 2))
-        return;
-    s->sender_refused = true;
-    printf("sender %s: %s\n", s->from[0] ? s->from : "<>", reply_words(reply, words, sizeof words));
-    finish(s, status_of(reply));
-}
-
-static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
-{
-    struct sending *s = ctx;
-    char words[1024];
-    /* what follows is only "send MAIL first" */
-    if (s->sender_refused)
-        return;
     printf("recipient %s: %s\n", s->to[index], reply_words(reply, words, sizeof words));
+    s->has_answer[index] = true;
     s->answered++;
     s->accepted += reply_is(reply, 2);
     if (!reply_is(reply, 2))
         worse(s, status_of(reply));
+}
+
+static void on_recipient(void *ctx, size_t index, const struct reply *reply, bool from_upstream)
+{
+    struct sending *s = ctx;
+    (void)from_upstream;
+    tell_recipient(s, index, reply);
     if (s->answered < s->nto)
         return;
     if (s->accepted)
-        smtp_client_begin_body(s->client);
+        delivery_data(s->delivery, &(struct delivery_origin){.helo = s->config->server.hostname,
+                                                             .client = &s->here,
+                                                             .esmtp = true});
     else
         finish(s, s->status);
 }
 
-static void feed(struct sending *s)
-{
-    buf_consume(&s->message, smtp_client_body(s->client, buf_view(&s->message)));
-    if (s->message.len == 0)
-        smtp_client_end_body(s->client);
-}
-
-static void on_verdict(void *ctx, const struct reply *reply)
+/* Before the body it answers whoever has no answer yet. */
+static void on_outcome(void *ctx, const struct outcome *outcome)
 {
     struct sending *s = ctx;
     char words[1024];
-    printf("message: %s\n", reply_words(reply, words, sizeof words));
-    worse(s, status_of(reply));
+    for (size_t i = 0; i < s->nto; i++)
+        if (!s->has_answer[i])
+            tell_recipient(s, i, &outcome->reply);
+    if (s->accepted) {
+        printf("message: %s\n", reply_words(&outcome->reply, words, sizeof words));
+        worse(s, status_of(&outcome->reply));
+    }
     finish(s, s->status);
 }
 
-static void on_go_ahead(void *ctx, const struct reply *refusal)
-{
-    if (refusal)
-        on_verdict(ctx, refusal);
-    else
-        feed(ctx);
-}
-
-static void on_low(void *ctx)
-{
-    feed(ctx);
-}
-
-static void on_lost(void *ctx, const struct smtp_client_failure *failure)
-{
-    struct sending *s = ctx;
-    char words[1024] = "";
-    s->client = NULL;
-    printf("not sent: %s\n",
-           failure->reply ? reply_words(failure->reply, words, sizeof words) : failure->err.words);
-    finish(s, EXIT_TRY_LATER);
-}
-
-static const struct smtp_client_events events = {.ready = on_ready,
-                                                 .mail_reply = on_mail_reply,
-                                                 .rcpt_reply = on_rcpt_reply,
-                                                 .go_ahead = on_go_ahead,
-                                                 .low = on_low,
-                                                 .verdict = on_verdict,
-                                                 .lost = on_lost};
-
-static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
-{
-    struct sending *s = ctx;
-    if (event != STREAM_CONNECTED) {
-        finish(s, EXIT_SYSTEM);
-        return;
-    }
-    s->stream = NULL;
-    s->client = smtp_client_new(&s->io, stream, &s->settings, &events, s);
-}
-
-static void on_accept(void *ctx, struct transport *t)
-{
-    struct sending *s = ctx;
-    relay_accept(s->relay, "default", t);
-}
+static const struct delivery_events events = {
+    .recipient = on_recipient, .verdict = on_outcome, .failed = on_outcome};
 
 static void on_timer(void *arg)
 {
     printf("not sent: no answer within %lld minutes\n", (long long)(PATIENCE / USEC_PER_SEC / 60));
     finish(arg, EXIT_TRY_LATER);
+}
+
+/* ---- the message ---- */
+
+static void begin_record(struct sending *s)
+{
+    char id[MESSAGE_ID_SIZE];
+    uint16_t chance;
+    loop_random(s->io.loop, &chance, sizeof chance);
+    message_make_id(id, loop_wall_ms(s->io.loop), 0, chance);
+    message_begin(&s->record, id, slice_of(s->from), &s->here, "send", loop_now(s->io.loop));
+}
+
+static void refuse_sender(struct sending *s, enum own own, const char *host)
+{
+    char words[1024];
+    struct reply reply;
+    reply_init(&reply);
+    failure_say(&reply, own, s->record.id, &(struct own_words){.host = host});
+    printf("sender %s: %s\n", s->from[0] ? s->from : "<>",
+           reply_words(&reply, words, sizeof words));
+    s->status = status_of(&reply);
+    reply_free(&reply);
+}
+
+static void begin_delivery(struct sending *s, size_t upstream, const char *sender,
+                           const struct mail_params *params)
+{
+    s->octets = buf_view(&s->message);
+    s->source = source_of_slice(&s->octets);
+    s->record.upstream = mem_string(s->config->upstreams[upstream].name);
+    struct delivery_order order = {.env = &s->env,
+                                   .upstream = upstream,
+                                   .message = &s->record,
+                                   .sender = sender,
+                                   .params = params,
+                                   .source = &s->source};
+    s->delivery = delivery_begin(&order, &events, s);
+    for (size_t i = 0; i < s->nto; i++) {
+        struct address to;
+        if (address_parse(slice_of(s->to[i]), &to))
+            delivery_recipient(s->delivery, &to, &(struct rcpt_params){0});
+    }
+}
+
+/* As if this machine said it to a listener without rules. false: nobody takes it. */
+static bool begin_message(struct sending *s)
+{
+    struct address from = {0};
+    struct route_question q = {.config = s->config, .client = &s->here};
+    struct mail_params params = {.has_size = true, .size = s->message.len, .body = BODY_8BITMIME};
+    begin_record(s);
+    if (s->from[0] && !address_parse(slice_of(s->from), &from))
+        return false;
+    size_t upstream = route_find(&q, &from);
+    bool found = upstream < s->config->nupstreams;
+    const struct upstream_config *u = found ? &s->config->upstreams[upstream] : NULL;
+    char *sender = u ? rewrite_sender(u, &from) : NULL;
+    enum own fault = delivery_fault(&s->env, upstream, &from, sender, &params);
+    if (fault == OWN_NOTHING)
+        begin_delivery(s, upstream, sender, &params);
+    else
+        refuse_sender(s, fault, u ? u->host : "");
+    free(sender);
+    return fault == OWN_NOTHING;
 }
 
 /* ---- life ---- */
@@ -193,31 +192,18 @@ static int complain(int status, const struct err *err)
 static int open_all(struct sending *s)
 {
     struct err err = {0};
-    struct addr loopback;
-    if (!addr_parse_with_port(slice_of("127.0.0.1:0"), &loopback))
+    if (!addr_parse_with_port(slice_of("127.0.0.1:0"), &s->here))
         return EXIT_SYSTEM;
     if (world_open(&s->io, LOG_ERROR, false, quiet_sink(), &err) != 0)
         return complain(EXIT_SYSTEM, &err);
     s->accounts = accounts_new(&s->io, s->config, &err);
-    if (s->accounts)
-        accounts_set_own_listeners(s->accounts, s->own, s->nown);
-    s->certificates = s->accounts ? certificates_new(s->config, NULL, s->io.log, &err) : NULL;
-    if (!s->certificates)
+    if (!s->accounts)
         return complain(EXIT_BAD_CONFIG, &err);
-    s->relay = relay_new(&s->io, s->config, s->accounts, s->certificates);
-    s->listener = listener_open(s->io.loop, &loopback, on_accept, s, &err);
-    if (!s->listener)
-        return complain(EXIT_SYSTEM, &err);
-    s->settings = (struct smtp_client_settings){.helo = s->config->server.hostname,
-                                                .tls = SMTP_CLIENT_TLS_NONE,
-                                                .auth = AUTH_NONE,
-                                                .reply_timeout = PATIENCE,
-                                                .final_timeout = PATIENCE};
-    s->stream = stream_connect(s->io.loop, listener_address(s->listener), NULL,
-                               (struct stream_caps){CAP_UPSTREAM_INPUT, CAP_UPSTREAM_OUTPUT},
-                               on_stream, s, &err);
-    if (!s->stream)
-        return complain(EXIT_SYSTEM, &err);
+    accounts_set_own_listeners(s->accounts, s->own, s->nown);
+    s->env = (struct delivery_env){.io = &s->io, .config = s->config, .budget = &s->budget};
+    s->env.accounts = mem_alloc((s->config->nupstreams + 1) * sizeof(struct account *));
+    for (size_t i = 0; i < s->config->nupstreams; i++)
+        s->env.accounts[i] = accounts_find(s->accounts, s->config->upstreams[i].name);
     s->timer = timer_new(s->io.loop, on_timer, s);
     timer_arm(s->timer, PATIENCE);
     return EXIT_FINE;
@@ -238,16 +224,12 @@ static void print_trail(const struct sending *s)
 
 static void close_all(struct sending *s)
 {
-    if (s->client)
-        smtp_client_quit(&s->client);
-    if (s->stream)
-        stream_close(&s->stream);
     if (!s->io.loop)
         return;
-    listener_close(&s->listener);
-    relay_free(&s->relay);
+    delivery_abandon(&s->delivery);
     accounts_free(&s->accounts);
-    certificates_unref(&s->certificates);
+    free(s->env.accounts);
+    message_free(&s->record);
     timer_free(&s->timer);
     world_close(&s->io);
 }
@@ -307,7 +289,7 @@ int send_main(const char *config_file, int argc, char **argv)
     if (!s.config)
         return EXIT_BAD_CONFIG;
     s.nown = settings_listeners(s.config, s.own, MOST_LISTENERS);
-    config_for_one_message(s.config);
+    config_forget_state(s.config);
     if (!s.file)
         send_message_test(s.from, s.to[0], s.config->server.hostname, &s.message);
     else if (send_message_read(s.file, &s.message, &err) != 0)
@@ -316,7 +298,7 @@ int send_main(const char *config_file, int argc, char **argv)
         s.status = open_all(&s);
     if (s.status == EXIT_FINE && identity_assume_for_commands(s.config, &err) != 0)
         s.status = complain(EXIT_SYSTEM, &err);
-    if (s.status == EXIT_FINE) {
+    if (s.status == EXIT_FINE && begin_message(&s)) {
         loop_run(s.io.loop);
         print_trail(&s);
     }

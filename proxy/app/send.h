@@ -1,5 +1,5 @@
-/* `smtp-detour send`: submits one message through the same relay and ladder as the server's, and
- * prints the trail. */
+/* `smtp-detour send`: one message through the same delivery and ladder as the server's, past the
+ * rules of its listeners, and the trail of it. */
 #ifndef APP_SEND_H
 #define APP_SEND_H
 

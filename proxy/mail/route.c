@@ -59,7 +59,8 @@ static bool user_fits(const struct upstream_config *u, const char *user)
 /* Who has yet to log in may turn out to be anybody. */
 static bool user_may_fit(const struct route_question *q, const struct upstream_config *u)
 {
-    return user_fits(u, q->user) || (!q->user && q->listener->auth == LISTEN_AUTH_REQUIRED);
+    return user_fits(u, q->user) ||
+           (!q->user && q->listener && q->listener->auth == LISTEN_AUTH_REQUIRED);
 }
 
 /* An account for certain destinations takes nobody who had none. */
@@ -83,6 +84,11 @@ static enum names_verdict destination_fits(const struct route_question *q,
 }
 
 /* A listener's `upstream` leaves no choice, whatever the patterns say. */
+static bool is_pinned(const struct route_question *q)
+{
+    return q->listener && q->listener->upstream;
+}
+
 static bool is_pinned_to(const struct route_question *q, size_t index)
 {
     return strcmp(q->listener->upstream, q->config->upstreams[index].name) == 0;
@@ -92,7 +98,7 @@ enum route_miss route_judge(const struct route_question *q, size_t index,
                             const struct address *from)
 {
     const struct upstream_config *u = &q->config->upstreams[index];
-    if (q->listener->upstream)
+    if (is_pinned(q))
         return is_pinned_to(q, index) ? ROUTE_FITS : ROUTE_PINNED;
     if (!client_fits(u, q->client))
         return ROUTE_CLIENT;
@@ -123,7 +129,7 @@ size_t route_find(const struct route_question *q, const struct address *from)
 bool route_takes_all(const struct route_question *q, size_t index)
 {
     const struct upstream_config *u = &q->config->upstreams[index];
-    if (q->listener->upstream)
+    if (is_pinned(q))
         return is_pinned_to(q, index);
     return u->senders.n == 0 && client_fits(u, q->client) && user_fits(u, q->user) &&
            destination_fits(q, u) == NAMES_YES;
@@ -132,7 +138,7 @@ bool route_takes_all(const struct route_question *q, size_t index)
 bool route_may_take(const struct route_question *q, size_t index)
 {
     const struct upstream_config *u = &q->config->upstreams[index];
-    if (q->listener->upstream)
+    if (is_pinned(q))
         return is_pinned_to(q, index);
     return client_fits(u, q->client) && user_may_fit(q, u) && destination_fits(q, u) != NAMES_NO;
 }

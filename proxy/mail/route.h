@@ -13,7 +13,7 @@
 
 struct route_question {
     const struct config *config;
-    /* pins its messages to one account, or not */
+    /* pins its messages to one account, or not; NULL: it came through none */
     const struct listen_config *listener;
     const struct addr *client;
     /* it logged in with; NULL: it did not (yet) */

@@ -110,6 +110,22 @@ static void pinned(void **state)
     assert_false(reaches(&q, 2));
 }
 
+/* A message that came through no listener: the accounts' own patterns decide. */
+static void through_no_listener(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w, "10.1.2.3");
+    struct address from;
+    assert_true(address_parse(slice_of("a@example.com"), &from));
+    struct route_question q = {.config = &w.config, .client = &w.client};
+    size_t with = find(&w, "a@example.com");
+    assert_int_equal(route_find(&q, &from), with);
+    w.listener.upstream = "lan";
+    assert_int_equal(route_find(&q, &from), with);
+    assert_true(route_may_take(&q, 0));
+}
+
 static void reachable(void **state)
 {
     (void)state;
@@ -274,8 +290,9 @@ static void the_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(patterns),  cmocka_unit_test(first_that_matches),
-        cmocka_unit_test(pinned),    cmocka_unit_test(reachable),
-        cmocka_unit_test(the_table), cmocka_unit_test(by_destination)};
+        cmocka_unit_test(patterns),      cmocka_unit_test(first_that_matches),
+        cmocka_unit_test(pinned),        cmocka_unit_test(through_no_listener),
+        cmocka_unit_test(reachable),     cmocka_unit_test(the_table),
+        cmocka_unit_test(by_destination)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
