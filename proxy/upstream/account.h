@@ -1,5 +1,5 @@
 /* Accounts: everything known and held for one [upstream]: its ladder (which port works), its pool
- * of authenticated sessions, its credential, what EHLO last said. The relay asks for a lease; who
+ * of authenticated sessions, its credential, what EHLO last said. A delivery asks for a lease; who
  * dials, races, authenticates and remembers is nobody's business but this room's. */
 #ifndef UPSTREAM_ACCOUNT_H
 #define UPSTREAM_ACCOUNT_H
