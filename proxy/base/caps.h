@@ -110,6 +110,13 @@
  * another is written. */
 #define CAP_LOG_QUEUE (2ul * 1024 * 1024)
 
+/* Octets that wait for the disk: beyond, whoever writes must wait (disk_is_busy); */
+#define CAP_DISK_BUSY (4ul * 1024 * 1024)
+/* ... and an append is refused: somebody did not wait. */
+#define CAP_DISK_OCTETS (64ul * 1024 * 1024)
+/* octets of one read of a file of the spool, and of what is gathered before it is written */
+#define CAP_DISK_CHUNK (64 * 1024)
+
 /* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
  * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that
  * right by sending data. */

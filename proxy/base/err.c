@@ -31,7 +31,12 @@ static enum err_kind kind_of(int number)
     case ENOTDIR: return ERR_NOT_FOUND;
     case EACCES:
     case EPERM: return ERR_PERMISSION;
-    case EADDRINUSE: return ERR_IN_USE;
+    case EADDRINUSE:
+    case EWOULDBLOCK: return ERR_IN_USE;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return ERR_FULL;
+    case EEXIST: return ERR_EXISTS;
     default: return ERR_SYSTEM;
     }
 }

@@ -35,6 +35,10 @@ enum err_kind {
     ERR_INVALID,
     /* a SOCKS or HTTP proxy on the way said no; the words are its own */
     ERR_PROXY,
+    /* no room on the disk: ENOSPC, EDQUOT, EFBIG */
+    ERR_FULL,
+    /* a file of that name is there already */
+    ERR_EXISTS,
 };
 
 struct err {

@@ -49,6 +49,7 @@ struct sim *sim_new(uint64_t seed)
     sim->net_rng.state = sim_rng_next(&seeder);
     sim->product_rng.state = sim_rng_next(&seeder);
     sim->script_rng.state = sim_rng_next(&seeder);
+    sim->disk_rng.state = sim_rng_next(&seeder);
     sim->trace = UINT64_C(0xcbf29ce484222325);
     sim->next_port = 40000;
     struct link *const heads[] = {&sim->names, &sim->files,      &sim->programs,
@@ -85,6 +86,7 @@ void sim_free(struct sim **world)
     sim_names_free(sim);
     sim_files_free(sim);
     sim_programs_free(sim);
+    sim_disk_destroy(sim);
     sim_loop_destroy(sim->loop);
     log_free(&sim->io.log);
     for (size_t i = 0; i < sim->nlines; i++)

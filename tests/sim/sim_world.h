@@ -41,7 +41,7 @@ struct loop {
 struct sim {
     struct loop *loop;
     struct io io;
-    struct sim_rng net_rng, product_rng, script_rng;
+    struct sim_rng net_rng, product_rng, script_rng, disk_rng;
     uint64_t trace;
     bool verbose;
     struct sim_living living;
@@ -55,6 +55,8 @@ struct sim {
     bool tokens_locked;
     sim_endpoint *endpoint;
     void *endpoint_ctx;
+    /* made with the first disk */
+    struct sim_medium *medium;
     struct sim_path path_default;
     struct sim_conn **conns;
     size_t nconns;
@@ -81,6 +83,7 @@ void sim_net_free(struct sim *sim);
 void sim_names_free(struct sim *sim);
 void sim_files_free(struct sim *sim);
 void sim_programs_free(struct sim *sim);
+void sim_disk_destroy(struct sim *sim);
 
 /* ---- connections ---- */
 enum sim_mark {

@@ -1,0 +1,111 @@
+/* The files of a spool, on one thread of its own: a flash card may take seconds to sync, and no
+ * name lookup waits behind it. Calls run in the order in which they were made, except that a sync
+ * of a directory runs after the calls that were waiting with it: one sync serves all renames and
+ * removals that had finished before it began, and answers everybody who asked for one.
+ *
+ * A disk begins in blocking mode: each call runs at once, in the caller, and its callback comes
+ * before the call returns. That is for the scan at the start and for commands without a server.
+ * After disk_start each call returns at once and its callback comes from the loop.
+ *
+ * Names are relative to a directory that was opened before and hold no slash. */
+#ifndef IO_DISK_H
+#define IO_DISK_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/loop.h"
+
+struct disk;
+struct disk_directory;
+struct disk_file;
+
+/* one entry of a directory; "." and ".." and subdirectories are left out */
+struct disk_name {
+    char *name;
+    uint64_t size;
+};
+
+/* What the file system has left for us: octets, and files. files_total is 0 where it does not
+ * count files. */
+struct disk_room {
+    uint64_t octets, octets_total;
+    uint64_t files, files_total;
+};
+
+/* Borrowed until the callback returns, but for `file`, which the callback takes. */
+struct disk_answer {
+    /* NULL: it worked. ERR_FULL: no room. ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION; ERR_IN_USE:
+     * somebody else holds the lock; ERR_SYSTEM: all else, an input or output error for instance */
+    const struct err *err;
+    /* create, open, lock: gives */
+    struct disk_file *file;
+    /* create, open: octets in the file */
+    uint64_t size;
+    /* read: fewer octets than were asked for at the end of the file, none behind it */
+    struct slice data;
+    /* list */
+    const struct disk_name *names;
+    size_t nnames;
+    /* room */
+    struct disk_room room;
+};
+
+typedef void disk_fn(void *arg, const struct disk_answer *answer);
+
+/* Gives; in blocking mode. */
+struct disk *disk_new(struct loop *loop);
+/* From here on calls run on the thread. */
+int disk_start(struct disk *disk, struct err *err) MUST_USE;
+/* Ends after the call that is running (or leaves a thread that hangs in the system to the end of
+ * the process). Calls that wait are dropped and their callbacks never come: as after a crash.
+ * Files and directories must be closed before; closes that wait are done. NULL is fine. */
+void disk_free(struct disk **disk);
+
+/* Octets of appends that wait or run. */
+size_t disk_octets(const struct disk *disk);
+/* More than CAP_DISK_BUSY of them: do not make more before some callback came. */
+bool disk_is_busy(const struct disk *disk);
+
+/* Opens a directory by its path, at once. With `make`, one that is missing is made, mode 0700
+ * (one level). *dir_r is given; a symbolic link is refused. */
+int disk_directory_open(struct disk *disk, const char *path, bool make,
+                        struct disk_directory **dir_r, struct err *err) MUST_USE;
+/* NULL is fine */
+void disk_directory_close(struct disk_directory **dir);
+
+/* Makes a file that must not exist, mode 0600, for appending. */
+void disk_create(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
+                 void *arg);
+/* Opens a file for reading, and for appending too. */
+void disk_open(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
+               void *arg);
+/* Opens a file for appending; makes it where it is missing. */
+void disk_open_log(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
+                   void *arg);
+/* Appends all octets of a buffer and takes them. After an error any part of them may be there. */
+void disk_append(struct disk *disk, struct disk_file *file, struct buf *octets, disk_fn *fn,
+                 void *arg);
+/* The file's octets are on the disk afterwards. Never repeat one that failed: the kernel may have
+ * dropped the octets, and a second sync may say that all is well. */
+void disk_sync(struct disk *disk, struct disk_file *file, disk_fn *fn, void *arg);
+/* Up to CAP_DISK_CHUNK octets. */
+void disk_read(struct disk *disk, struct disk_file *file, uint64_t offset, size_t len, disk_fn *fn,
+               void *arg);
+/* Cuts a file down to `size` octets. */
+void disk_cut(struct disk *disk, struct disk_file *file, uint64_t size, disk_fn *fn, void *arg);
+/* Takes; there is no answer. NULL is fine. */
+void disk_close(struct disk *disk, struct disk_file **file);
+/* Replaces a file that has the new name. */
+void disk_rename(struct disk *disk, struct disk_directory *from, const char *name,
+                 struct disk_directory *to, const char *new_name, disk_fn *fn, void *arg);
+void disk_unlink(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
+                 void *arg);
+void disk_sync_directory(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg);
+void disk_list(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg);
+void disk_room(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg);
+/* Makes the file where it is missing and locks it until it is closed. */
+void disk_lock(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
+               void *arg);
+
+#endif
