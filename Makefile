@@ -30,7 +30,7 @@ STD     := -std=c11 -D_POSIX_C_SOURCE=200809L
 ALL_CFLAGS = $(STD) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
-ROOMS   := base wire mail smtp oauth upstream delivery relay admin app
+ROOMS   := base wire mail smtp oauth upstream delivery spool relay admin app
 # The end of a turn lies below both worlds.
 IO_SHARED := stream tunnel password crypto disk
 IO_BELOW := turn
@@ -45,7 +45,7 @@ lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
-PRODUCT_LIBS := $(foreach r,app admin relay delivery upstream oauth smtp mail config wire io world turn base,$(call lib,$(r)))
+PRODUCT_LIBS := $(foreach r,app admin relay spool delivery upstream oauth smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
 # itself: those two alone need each other.
 in_order = $(if $(SIM_IN),$(SIM_IN) $(filter-out $(BELOW) $(IN_CIRCLE),$(1)) -Wl$(comma)--start-group $(IN_CIRCLE) -Wl$(comma)--end-group \
@@ -96,6 +96,7 @@ needs_oauth    := oauth config sim wire io turn base
 needs_upstream := upstream oauth smtp config sim wire io turn base
 needs_mail     := mail config sim wire io turn base
 needs_delivery := delivery upstream oauth smtp mail config sim wire io turn base
+needs_spool    := spool delivery upstream oauth smtp mail config sim wire io turn base
 needs_relay    := relay delivery upstream oauth smtp mail config sim wire io turn base
 needs_sim      := $(needs_relay)
 needs_admin    := admin upstream oauth smtp mail config wire io world turn base

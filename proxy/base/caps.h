@@ -116,6 +116,10 @@
 #define CAP_DISK_OCTETS (64ul * 1024 * 1024)
 /* octets of one read of a file of the spool, and of what is gathered before it is written */
 #define CAP_DISK_CHUNK (64 * 1024)
+/* the head of a file of the spool: a thousand recipients of the longest kind, escaped */
+#define CAP_SPOOL_HEAD (4ul * 1024 * 1024)
+/* the log beside it: what is behind that is not read */
+#define CAP_SPOOL_LOG (4ul * 1024 * 1024)
 
 /* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
  * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that

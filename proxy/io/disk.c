@@ -146,7 +146,8 @@ void disk_finish(struct disk *disk, struct disk_call *call)
         call->fn(call->arg, &call->answer);
     while (!link_is_alone(&call->joined)) {
         struct disk_call *other = first_of(&call->joined);
-        other->fn(other->arg, &call->answer);
+        if (other->fn)
+            other->fn(other->arg, &call->answer);
         disk_call_free(other);
     }
     disk_call_free(call);

@@ -7,7 +7,8 @@
  * before the call returns. That is for the scan at the start and for commands without a server.
  * After disk_start each call returns at once and its callback comes from the loop.
  *
- * Names are relative to a directory that was opened before and hold no slash. */
+ * Names are relative to a directory that was opened before and hold no slash. Where nobody wants to
+ * know, `fn` may be NULL (not for create, open and lock). */
 #ifndef IO_DISK_H
 #define IO_DISK_H
 

@@ -1,0 +1,12 @@
+/* CRC-32C (Castagnoli, RFC 3720 appendix B.4): what tells a torn or altered file from a whole one. */
+#ifndef SPOOL_CRC32C_H
+#define SPOOL_CRC32C_H
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* Goes on from `crc`, which is 0 at the beginning. */
+uint32_t crc32c(uint32_t crc, struct slice octets);
+
+#endif

@@ -1,0 +1,73 @@
+/* The log beside a message: what happened to it, appended and never altered. Each line begins with
+ * the CRC-32C of the message's ID and of what follows; at the first line that does not agree the
+ * log ends. Bytes in, values out.
+ *
+ *   try 3 dot                    the end of data of the third try is about to go out
+ *   tried 3                      the third try has ended, with an answer or before the end of data
+ *   lost 3                       no answer came to the third try's end of data
+ *   served 0                     the first recipient; so is this: it is never served again
+ *   putoff 1 450 words
+ *   refused 1 550 words          for good; not yet given up
+ *   failed 1,2 bounce 1 1234567  given up at that virtual time; "bounce -": nobody was told
+ *   again 1234567                by an administrator, at that virtual time: what failed waits */
+#ifndef SPOOL_HISTORY_H
+#define SPOOL_HISTORY_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/units.h"
+
+enum fate { FATE_WAITING, FATE_PUT_OFF, FATE_REFUSED, FATE_SERVED, FATE_FAILED };
+
+struct history_recipient {
+    enum fate fate;
+    /* of the last reply; 0 none */
+    unsigned code;
+    char *words;
+};
+
+struct history {
+    struct history_recipient *recipients;
+    size_t n;
+    /* the last try's number */
+    unsigned tries;
+    /* ends of data without an answer, since the last `again` */
+    unsigned unknown;
+    /* bounces written */
+    unsigned bounces;
+    /* an end of data was about to go out, and nothing was written since */
+    bool dot_is_open;
+    unsigned dot_number;
+    bool again;
+    usec again_at;
+    /* the last time that recipients were given up; 0: never */
+    usec failed_at;
+};
+
+/* All wait. */
+void history_init(struct history *h, size_t nrecipients);
+void history_free(struct history *h);
+/* Reads lines until the first bad one; gives the octets of the good ones. A line of a recipient
+ * that does not exist is a bad one. */
+size_t history_read(struct history *h, const char *id, struct slice log);
+/* With the end of data that is still without an answer. */
+unsigned history_unknown(const struct history *h);
+/* to be tried; refused for good and still to be given up; failed */
+struct history_count {
+    size_t waiting, refused, served, failed;
+};
+struct history_count history_count(const struct history *h);
+
+/* Appending lines; false beyond the buffer's cap. */
+bool history_add_dot(struct buf *out, const char *id, unsigned number) MUST_USE;
+bool history_add_tried(struct buf *out, const char *id, unsigned number) MUST_USE;
+bool history_add_lost(struct buf *out, const char *id, unsigned number) MUST_USE;
+/* FATE_SERVED, FATE_PUT_OFF or FATE_REFUSED; words are cut at 200 octets */
+bool history_add_fate(struct buf *out, const char *id, size_t recipient, enum fate fate,
+                      unsigned code, const char *words) MUST_USE;
+/* bounce 0: none */
+bool history_add_failed(struct buf *out, const char *id, const size_t *recipients, size_t n,
+                        unsigned bounce, usec now) MUST_USE;
+bool history_add_again(struct buf *out, const char *id, usec now) MUST_USE;
+
+#endif
