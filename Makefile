@@ -117,7 +117,10 @@ unit: $(UNIT)
 # The simulator: the product's rooms over a virtual world.
 $(BUILD)/detour-sim: $(BUILD)/obj/tests/sim/sim_main.o $(foreach r,$(needs_sim),$(call lib,$(r)))
 	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< $(call in_order,$(filter %.a,$^)) $(LIBS)
-sim: $(BUILD)/detour-sim
+# The spool alone over the simulated disk.
+$(BUILD)/spool-sim: $(BUILD)/obj/tests/sim/sim_spool_main.o $(foreach r,$(needs_spool),$(call lib,$(r)))
+	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< $(call in_order,$(filter %.a,$^)) $(LIBS)
+sim: $(BUILD)/detour-sim $(BUILD)/spool-sim
 
 # Fuzz targets: tests/fuzz/ROOM_WHAT_fuzz.c, linked as unit tests are. tests/fuzz/run says with which compiler. WHAT.linked: which objects went in.
 define fuzz_target

@@ -185,7 +185,22 @@ static void close_file(struct disk_call *call)
     free(call->file);
 }
 
+static void perform(struct disk_call *call);
+
 void disk_perform(struct disk_call *call)
+{
+    static const char *const names[] = {"create",         "open", "open log", "append", "sync",
+                                        "read",           "cut",  "close",    "rename", "unlink",
+                                        "sync directory", "list", "room",     "lock"};
+    perform(call);
+    struct sim_medium *m = call->dir ? call->dir->m : NULL;
+    if (m && sim_is_verbose(m->sim))
+        sim_say(m->sim, "disk   %s %s/%s %s%s", names[call->what], call->dir->folder->path,
+                call->name ? call->name : "", call->new_name ? call->new_name : "",
+                call->failed ? " FAILED" : "");
+}
+
+static void perform(struct disk_call *call)
 {
     if (call->failed)
         return;

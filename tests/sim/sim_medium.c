@@ -168,6 +168,11 @@ static struct sim_change *note(struct sim_medium *m, struct sim_folder *f, bool 
                                const char *name, struct sim_inode *inode)
 {
     struct sim_change *c = NEW(struct sim_change);
+    /* the directory is written again, with all that it holds */
+    LIST_EACH (&m->changes, it) {
+        struct sim_change *other = CONTAINER(it, struct sim_change, link);
+        other->lost = other->lost && other->folder != f;
+    }
     c->folder = f;
     c->adds = adds;
     c->name = mem_string(name);

@@ -41,7 +41,7 @@ struct sim_change {
     uint64_t number;
     /* the removal half of a rename: the number of the half that adds; else 0 */
     uint64_t needs;
-    /* its sync failed: a later one does not help */
+    /* its sync failed: a later one does not help until the directory changes again */
     bool lost;
 };
 

@@ -1,0 +1,332 @@
+/* Taking a message: made under a name that the start removes, written as it comes, its tail last,
+ * synced, renamed, the rename synced. Only then does anybody hear of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "spool/crc32c.h"
+#include "spool/store_private.h"
+
+enum step {
+    CREATING,
+    WRITING,
+    SYNCING,
+    RENAMING,
+    SYNCING_NAME,
+    /* after an error, or an end that was not wished for */
+    CLEARING,
+    CLEARING_NAME,
+    CLEARING_SYNC,
+};
+
+struct store_writer {
+    struct work work;
+    struct store_taker taker;
+    struct spool_entry *entry;
+    enum step step;
+    /* gathered and not handed to the disk */
+    struct buf gathered;
+    uint64_t head, body, reserved;
+    uint32_t crc;
+    /* the store's count before the rename */
+    uint64_t troubles;
+    /* calls without an answer */
+    unsigned flying;
+    bool has_ended, was_aborted, wants_low, may_be_renamed, is_bounce;
+    /* the first error */
+    bool has_failed;
+    enum store_no why;
+    struct err err;
+};
+
+static void go(void *arg, const struct disk_answer *a);
+
+static void destroy(struct work *work)
+{
+    struct store_writer *w = CONTAINER(work, struct store_writer, work);
+    buf_free(&w->gathered);
+    free(w->entry);
+    free(w);
+}
+
+static void leave(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    store->receiving--;
+    store->receiving_octets -= w->reserved;
+    work_end(&w->work);
+}
+
+/* ---- the end ---- */
+
+static void take(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    struct store_taker taker = w->taker;
+    struct spool_entry *entry = w->entry;
+    bool was_aborted = w->was_aborted;
+    w->entry = NULL;
+    store->written_since += entry->size;
+    spool_index_add(&store->index, entry);
+    leave(w);
+    store_ask_room(store);
+    if (!was_aborted && taker.taken)
+        taker.taken(taker.ctx, entry);
+    if (!entry->is_held)
+        store_ready(store, entry);
+}
+
+static void fail(struct store_writer *w)
+{
+    struct store_taker taker = w->taker;
+    struct err err = w->err;
+    enum store_no why = w->why;
+    bool tells = !w->was_aborted && taker.failed;
+    leave(w);
+    if (tells)
+        taker.failed(taker.ctx, why, &err);
+}
+
+/* Removes what is there; whether that works changes nothing any more. */
+static void clear(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    struct disk_directory *queue = store->places[PLACE_QUEUE];
+    if (w->flying > 0)
+        return;
+    if (w->step < CLEARING) {
+        w->step = CLEARING;
+        w->flying++;
+        disk_close(store->disk, &w->work.file);
+        disk_unlink(store->disk, queue, store_name(w->entry->id, ".new"), go, w);
+    } else if (w->step == CLEARING && w->may_be_renamed) {
+        w->step = CLEARING_NAME;
+        w->flying++;
+        disk_unlink(store->disk, queue, w->entry->id, go, w);
+    } else if (w->step < CLEARING_SYNC) {
+        w->step = CLEARING_SYNC;
+        w->flying++;
+        disk_sync_directory(store->disk, queue, go, w);
+    } else {
+        fail(w);
+    }
+}
+
+static void set_failed(struct store_writer *w, enum store_no why, const struct err *err)
+{
+    if (w->has_failed)
+        return;
+    w->has_failed = true;
+    w->why = why;
+    w->err = *err;
+    buf_clear(&w->gathered);
+}
+
+/* ---- the way there ---- */
+
+static void hand_over(struct store_writer *w)
+{
+    if (w->gathered.len == 0)
+        return;
+    w->flying++;
+    disk_append(w->work.store->disk, w->work.file, &w->gathered, go, w);
+}
+
+static void finish_writing(struct store_writer *w)
+{
+    char tail[SPOOL_TAIL_SIZE];
+    spool_tail_write(tail, w->head, w->body, w->crc);
+    if (!buf_append(&w->gathered, tail, sizeof tail))
+        abort();
+    w->entry->size = w->head + w->body + sizeof tail;
+    hand_over(w);
+}
+
+static void advance(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    struct disk_directory *queue = store->places[PLACE_QUEUE];
+    if (w->flying > 0)
+        return;
+    switch (w->step) {
+    case CREATING:
+        w->step = WRITING;
+        if (w->has_ended)
+            finish_writing(w);
+        else
+            hand_over(w);
+        return;
+    case WRITING:
+        if (!w->has_ended)
+            return;
+        w->step = SYNCING;
+        w->flying++;
+        disk_sync(store->disk, w->work.file, go, w);
+        return;
+    case SYNCING:
+        w->step = RENAMING;
+        w->flying++;
+        w->may_be_renamed = true;
+        w->troubles = store->troubles;
+        disk_close(store->disk, &w->work.file);
+        disk_rename(store->disk, queue, store_name(w->entry->id, ".new"), queue, w->entry->id, go,
+                    w);
+        return;
+    case RENAMING:
+        w->step = SYNCING_NAME;
+        w->flying++;
+        disk_sync_directory(store->disk, queue, go, w);
+        return;
+    default: take(w); return;
+    }
+}
+
+static void go(void *arg, const struct disk_answer *a)
+{
+    struct store_writer *w = arg;
+    struct store *store = w->work.store;
+    w->flying--;
+    if (a->file)
+        w->work.file = a->file;
+    if (a->err)
+        store_trouble(store, a->err, w->step == SYNCING_NAME || w->step == CLEARING_SYNC);
+    if (a->err && w->step < CLEARING) {
+        set_failed(w, a->err->kind == ERR_FULL ? STORE_NO_DISK : STORE_NO_TRUST, a->err);
+        /* a name that was taken is not ours to remove */
+        if (w->step == CREATING && a->err->kind == ERR_EXISTS)
+            w->step = CLEARING_SYNC;
+    }
+    if (w->step == SYNCING_NAME && w->troubles != store->troubles) {
+        struct err err;
+        err_set(&err, ERR_SYSTEM, "another sync of the directory has failed");
+        set_failed(w, STORE_NO_TRUST, &err);
+    }
+    if (w->has_failed || w->was_aborted) {
+        clear(w);
+        return;
+    }
+    enum step before = w->step;
+    bool tells = w->wants_low && !disk_is_busy(store->disk) && before == WRITING && !w->has_ended;
+    advance(w);
+    if (tells) {
+        w->wants_low = false;
+        if (w->taker.low)
+            w->taker.low(w->taker.ctx);
+    }
+}
+
+/* ---- what is called ---- */
+
+static struct spool_entry *entry_of(struct store *store, const struct spool_envelope *e)
+{
+    struct spool_entry *entry = NEW(struct spool_entry);
+    snprintf(entry->id, sizeof entry->id, "%s", e->id);
+    entry->account = spool_index_intern(&store->index, e->account);
+    entry->sequence = e->sequence;
+    entry->queued = entry->since = e->queued;
+    entry->nrecipients = entry->waiting = (uint32_t)e->nrecipients;
+    entry->unknown = e->unknown;
+    entry->bounce = e->bounce;
+    entry->is_held = strchr(e->id, '.') != NULL;
+    return entry;
+}
+
+struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
+                                 uint64_t expected, const struct store_taker *taker,
+                                 enum store_no *no_r)
+{
+    bool is_bounce = envelope->bounce != SPOOL_MAIL;
+    *no_r = store_would_take(store, expected, is_bounce);
+    store_ask_room(store);
+    if (*no_r != STORE_TAKES)
+        return NULL;
+    envelope->sequence = store->sequence + 1;
+    envelope->queued = store_now(store);
+    struct store_writer *w = NEW(struct store_writer);
+    buf_init(&w->gathered, CAP_SPOOL_HEAD + 2 * CAP_DISK_CHUNK);
+    if (!spool_id_is_valid(envelope->id) || store_find(store, envelope->id) ||
+        envelope->nrecipients == 0 || !spool_head_write(&w->gathered, envelope) ||
+        w->gathered.len > CAP_SPOOL_HEAD) {
+        *no_r = STORE_NO_MESSAGE;
+        buf_free(&w->gathered);
+        free(w);
+        return NULL;
+    }
+    store->sequence++;
+    work_begin(store, &w->work, destroy);
+    w->taker = *taker;
+    w->entry = entry_of(store, envelope);
+    w->is_bounce = is_bounce;
+    w->head = w->gathered.len;
+    w->crc = crc32c(0, buf_view(&w->gathered));
+    w->reserved = w->head + expected;
+    store->receiving++;
+    store->receiving_octets += w->reserved;
+    w->flying++;
+    disk_create(store->disk, store->places[PLACE_QUEUE], store_name(envelope->id, ".new"), go, w);
+    return w;
+}
+
+/* A body that is larger than was said needs room, too. */
+static bool reserve(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    uint64_t needs = w->head + w->body;
+    struct err err;
+    if (needs <= w->reserved)
+        return true;
+    enum store_no no = store_would_take(store, needs - w->reserved, w->is_bounce);
+    /* its own place is taken already */
+    if (no != STORE_TAKES && no != STORE_NO_MESSAGES) {
+        err_set(&err, ERR_FULL, "the spool is full");
+        set_failed(w, no, &err);
+        return false;
+    }
+    store->receiving_octets += needs - w->reserved;
+    w->reserved = needs;
+    return true;
+}
+
+bool store_write(struct store_writer *w, struct slice octets)
+{
+    if (w->has_failed || w->has_ended)
+        return true;
+    w->body += octets.len;
+    w->crc = crc32c(w->crc, octets);
+    if (!reserve(w))
+        return true;
+    while (octets.len) {
+        struct slice part = slice_head(octets, CAP_DISK_CHUNK);
+        if (!buf_append_slice(&w->gathered, part)) {
+            struct err err;
+            err_set(&err, ERR_FULL, "more was written than memory is kept for");
+            set_failed(w, STORE_NO_DISK, &err);
+            return true;
+        }
+        octets = slice_from(octets, part.len);
+        if (w->step == WRITING && w->gathered.len >= CAP_DISK_CHUNK)
+            hand_over(w);
+    }
+    w->wants_low = disk_is_busy(w->work.store->disk) || w->gathered.len >= 2 * CAP_DISK_CHUNK;
+    return !w->wants_low;
+}
+
+void store_end(struct store_writer *w)
+{
+    w->has_ended = true;
+    if (w->has_failed)
+        clear(w);
+    else if (w->step == WRITING)
+        finish_writing(w);
+}
+
+void store_abort(struct store_writer **writer)
+{
+    struct store_writer *w = *writer;
+    *writer = NULL;
+    if (!w)
+        return;
+    w->was_aborted = true;
+    clear(w);
+}

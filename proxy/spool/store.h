@@ -1,0 +1,170 @@
+/* The spool's messages on the disk, and what was promised about them: a message that was taken is
+ * in queue/ or failed/, with its octets, until every recipient is served or an administrator
+ * removes it, whatever breaks and whenever the power goes. Nothing here sends anything.
+ *
+ *   lock  format  clock  queue/ID  queue/ID.log  queue/ID.new  failed/ID  failed/ID.log  corrupt/
+ *
+ * All callbacks come from the loop, but for a store that was not started: there they come before
+ * the call returns. */
+#ifndef SPOOL_STORE_H
+#define SPOOL_STORE_H
+
+#include "base/err.h"
+#include "io/io.h"
+#include "spool/format.h"
+#include "spool/history.h"
+#include "spool/index.h"
+
+struct store;
+
+/* Borrowed until store_open returns. */
+struct spool_settings {
+    const char *directory;
+    /* octets of all messages; of them failed/ may have a tenth */
+    uint64_t max_size;
+    size_t max_messages;
+    /* percent of the file system that must stay free, octets and files */
+    unsigned min_free;
+    /* Time that the program was off counts at most this much; how long failed/ keeps a message. */
+    usec max_age, failed_age;
+};
+
+/* The sender's ears; every call may be NULL. */
+struct store_watch {
+    /* it was taken, or released, or waits again: it may be sent */
+    void (*ready)(void *ctx, struct spool_entry *entry);
+    /* its memory goes when the call returns */
+    void (*gone)(void *ctx, struct spool_entry *entry);
+    void *ctx;
+};
+
+/* Gives. Opens, locks and reads the directory, at once: nothing else runs meanwhile. Damaged
+ * messages go to corrupt/; what a crash left half done is finished. NULL: ERR_IN_USE: another
+ * process has it; else it can't be used, and the words say why. */
+struct store *store_open(const struct io *io, const struct spool_settings *settings,
+                         struct err *err) MUST_USE;
+/* From here on the disk has its own thread. */
+int store_start(struct store *store, struct err *err) MUST_USE;
+/* What is under way stops where it is, as in a crash; no callback comes any more. Messages must be
+ * closed and writers ended or aborted, if they are to leave nothing behind. NULL is fine. */
+void store_close(struct store **store);
+/* Nothing is under way. */
+bool store_is_idle(const struct store *store);
+void store_set_watch(struct store *store, const struct store_watch *watch);
+/* after a reload; the directory stays */
+void store_set(struct store *store, const struct spool_settings *settings);
+
+const struct spool_index *store_index(const struct store *store);
+struct spool_entry *store_find(const struct store *store, const char *id);
+/* the virtual clock */
+usec store_now(const struct store *store);
+/* files in corrupt/ */
+size_t store_corrupt(const struct store *store);
+
+/* ---- taking a message ---- */
+
+enum store_no {
+    STORE_TAKES,
+    STORE_NO_SIZE,
+    STORE_NO_MESSAGES,
+    /* min_free, or ENOSPC */
+    STORE_NO_DISK,
+    /* a write or a sync failed: nothing is taken until one succeeds */
+    STORE_NO_TRUST,
+    /* this message can't be kept: its head is too large, its ID is taken */
+    STORE_NO_MESSAGE,
+};
+/* "size", "messages", "disk" ... for the log and the metric */
+const char *store_no_name(enum store_no no);
+/* Whether a message of so many octets would be taken now. */
+enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bounce);
+
+struct store_writer;
+/* Exactly one of taken and failed comes, after store_end, or failed before; the writer is gone
+ * then, and nothing of it is left on the disk as far as the disk allowed. */
+struct store_taker {
+    /* File and directory are on the disk: say 250. */
+    void (*taken)(void *ctx, struct spool_entry *entry);
+    void (*failed)(void *ctx, enum store_no why, const struct err *err);
+    /* the disk has caught up: go on writing */
+    void (*low)(void *ctx);
+    void *ctx;
+};
+/* Gives; NULL: *no_r says why. `expected` octets of body are reserved (0: unknown). The envelope is
+ * borrowed until the call returns; its sequence and time are set here. A message whose ID is
+ * "ID.bK" is the Kth bounce of ID; it is held until store_give_up names it. */
+struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
+                                 uint64_t expected, const struct store_taker *taker,
+                                 enum store_no *no_r) MUST_USE;
+/* Octets of the body; false: the disk is behind, wait for `low`. */
+bool store_write(struct store_writer *writer, struct slice octets);
+void store_end(struct store_writer *writer);
+/* No call comes any more. */
+void store_abort(struct store_writer **writer);
+
+/* ---- a message that is there ---- */
+
+typedef void store_done(void *arg, const struct err *err);
+
+struct store_message;
+typedef void store_opened(void *arg, struct store_message *message, const struct err *err);
+/* Opens one for sending or showing; it is the caller's alone until it is closed. NULL with
+ * ERR_IN_USE: somebody has it; ERR_PROTOCOL: damaged, it went to corrupt/; ERR_NOT_FOUND: the file
+ * has disappeared (the entry is gone in both cases); else the disk's error. */
+void store_message_open(struct store *store, struct spool_entry *entry, store_opened *fn,
+                        void *arg);
+/* Not while a call below is under way. */
+void store_message_close(struct store_message **message);
+const struct spool_envelope *store_message_envelope(const struct store_message *message);
+const struct history *store_message_history(const struct store_message *message);
+/* NULL: it is gone, because it was served, removed or damaged. */
+struct spool_entry *store_message_entry(const struct store_message *message);
+
+enum store_read {
+    STORE_OCTETS,
+    /* The body has ended and agrees with its checksum: only now may its end of data go out. */
+    STORE_END,
+    /* It does not agree: it went to corrupt/. */
+    STORE_DAMAGED,
+    STORE_READ_FAILED,
+};
+typedef void store_octets(void *arg, enum store_read what, struct slice octets,
+                          const struct err *err);
+/* The next octets of the body, up to CAP_DISK_CHUNK, borrowed. One call at a time. */
+void store_message_read(struct store_message *message, store_octets *fn, void *arg);
+/* from the beginning, for another session */
+void store_message_rewind(struct store_message *message);
+
+/* To be called, and answered, before the end of data goes out: a crash from here on counts as an
+ * unknown outcome. An error does not forbid to send: a full disk must be able to drain. */
+void store_message_dot(struct store_message *message, store_done *fn, void *arg);
+
+struct store_fate {
+    size_t recipient;
+    enum fate fate;
+    unsigned code;
+    const char *words;
+};
+struct store_outcome {
+    /* The end of data went out and nobody knows what became of it. */
+    bool lost;
+    /* of recipients that waited; borrowed until the call returns */
+    const struct store_fate *fates;
+    size_t n;
+};
+/* How a try ended. Where nobody is left and nobody failed, the message is removed; else it is
+ * written down. With an error the memory knows the outcome, and the disk is tried again every ten
+ * seconds. */
+void store_message_outcome(struct store_message *message, const struct store_outcome *outcome,
+                           store_done *fn, void *arg);
+/* Gives recipients up. `bounce` was taken before under the ID of the next bounce and is released
+ * when this is on the disk; NULL: nobody is told. With nobody left the message moves to failed/. */
+void store_message_give_up(struct store_message *message, const size_t *recipients, size_t n,
+                           struct spool_entry *bounce, store_done *fn, void *arg);
+/* The ID that the next bounce must have. */
+void store_bounce_id(const struct spool_entry *entry, char out[SPOOL_ID_SIZE]);
+/* What failed waits again, from now; from failed/ it goes back to queue/. */
+void store_retry(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
+void store_remove(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
+
+#endif

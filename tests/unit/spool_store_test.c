@@ -1,0 +1,549 @@
+/* The store, step by step, over a calm simulated disk: what it takes, what it writes, what it finds
+ * at the start. Crashes are played in spool_crash_test.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/caps.h"
+#include "base/mem.h"
+#include "sim/sim_disk.h"
+#include "spool/store.h"
+
+#define DAY (86400 * USEC_PER_SEC)
+
+static struct sim *sim;
+static struct store *store;
+static struct spool_settings settings;
+
+static struct {
+    unsigned taken, failed, low, done, ready, gone;
+    struct spool_entry *entry;
+    enum store_no why;
+    enum err_kind kind;
+    struct store_message *message;
+    enum store_read read;
+    char body[256];
+    size_t len;
+} got;
+
+static void on_taken(void *ctx, struct spool_entry *entry)
+{
+    (void)ctx;
+    got.taken++;
+    got.entry = entry;
+}
+
+static void on_failed(void *ctx, enum store_no why, const struct err *err)
+{
+    (void)ctx;
+    got.failed++;
+    got.why = why;
+    got.kind = err->kind;
+}
+
+static void on_low(void *ctx)
+{
+    (void)ctx;
+    got.low++;
+}
+
+static void on_ready(void *ctx, struct spool_entry *entry)
+{
+    (void)ctx;
+    (void)entry;
+    got.ready++;
+}
+
+static void on_gone(void *ctx, struct spool_entry *entry)
+{
+    (void)ctx;
+    (void)entry;
+    got.gone++;
+}
+
+static const struct store_taker taker = {on_taken, on_failed, on_low, NULL};
+static const struct store_watch ears = {on_ready, on_gone, NULL};
+
+static void open_store(void)
+{
+    struct err err;
+    store = store_open(sim_io(sim), &settings, &err);
+    assert_non_null(store);
+    store_set_watch(store, &ears);
+    assert_int_equal(store_start(store, &err), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&got, 0, sizeof got);
+    settings = (struct spool_settings){.directory = "s",
+                                       .max_size = 100000,
+                                       .max_messages = 20,
+                                       .min_free = 5,
+                                       .max_age = 5 * DAY,
+                                       .failed_age = 30 * DAY};
+    sim = sim_new(1);
+    open_store();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    store_message_close(&got.message);
+    store_close(&store);
+    sim_free(&sim);
+    return 0;
+}
+
+static void settle(void)
+{
+    sim_run_for(sim, 2 * USEC_PER_SEC);
+}
+
+static struct store_writer *begin(const char *id, uint64_t expected, enum store_no *no)
+{
+    static char word[] = "w";
+    struct spool_recipient people[2] = {{word, word, word}, {word, word, word}};
+    char name[SPOOL_ID_SIZE];
+    struct spool_envelope e = {
+        .id = name, .account = word, .sender = word, .recipients = people, .nrecipients = 2};
+    snprintf(name, sizeof name, "%s", id);
+    e.bounce = strchr(id, '.') ? SPOOL_BOUNCE : SPOOL_MAIL;
+    return store_begin(store, &e, expected, &taker, no);
+}
+
+static struct spool_entry *take(const char *id, const char *body)
+{
+    enum store_no no;
+    unsigned before = got.taken;
+    struct store_writer *w = begin(id, 0, &no);
+    assert_non_null(w);
+    assert_true(store_write(w, slice_of(body)));
+    store_end(w);
+    assert_int_equal(got.taken, before);
+    settle();
+    assert_int_equal(got.taken, before + 1);
+    return got.entry;
+}
+
+static void on_opened(void *arg, struct store_message *m, const struct err *err)
+{
+    (void)arg;
+    got.message = m;
+    got.kind = err ? err->kind : ERR_NONE;
+}
+
+static void open_message(struct spool_entry *entry)
+{
+    store_message_open(store, entry, on_opened, NULL);
+    settle();
+}
+
+static void on_octets(void *arg, enum store_read what, struct slice octets, const struct err *err)
+{
+    (void)arg;
+    (void)err;
+    got.read = what;
+    if (what == STORE_OCTETS) {
+        memcpy(got.body + got.len, octets.data, octets.len);
+        got.len += octets.len;
+        store_message_read(got.message, on_octets, NULL);
+    }
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+    (void)arg;
+    got.done++;
+    got.kind = err ? err->kind : ERR_NONE;
+}
+
+static void outcome(enum fate first, enum fate second)
+{
+    const struct store_fate fates[] = {{0, first, 450, "x"}, {1, second, 550, "y"}};
+    const struct store_outcome o = {.fates = fates, .n = 2};
+    store_message_outcome(got.message, &o, on_done, NULL);
+    settle();
+    assert_int_equal(got.kind, ERR_NONE);
+    store_message_close(&got.message);
+}
+
+static void a_whole_life(void **state)
+{
+    (void)state;
+    struct spool_entry *e = take("one", "Subject: x\r\n\r\nbody\r\n");
+    assert_int_equal(got.ready, 1);
+    /* one sync of the file, one of the directory */
+    open_message(e);
+    assert_non_null(got.message);
+    assert_true(e->is_busy);
+    struct store_message *m = got.message;
+    store_message_open(store, e, on_opened, NULL);
+    assert_int_equal(got.kind, ERR_IN_USE);
+    got.message = m;
+    store_message_read(m, on_octets, NULL);
+    settle();
+    assert_int_equal(got.read, STORE_END);
+    assert_int_equal(got.len, 20);
+    store_message_rewind(m);
+    got.len = 0;
+    store_message_read(m, on_octets, NULL);
+    settle();
+    assert_int_equal(got.len, 20);
+    store_message_dot(m, on_done, NULL);
+    settle();
+    assert_int_equal(e->unknown, 1);
+    outcome(FATE_SERVED, FATE_PUT_OFF);
+    assert_true(e->waiting == 1 && e->unknown == 0 && e->tries == 1 && !e->is_busy);
+
+    /* another start knows it */
+    store_close(&store);
+    open_store();
+    e = store_find(store, "one");
+    assert_true(e && e->waiting == 1 && e->tries == 1 && e->has_log);
+    open_message(e);
+    const struct store_fate last = {1, FATE_SERVED, 250, ""};
+    const struct store_outcome o = {.fates = &last, .n = 1};
+    store_message_outcome(got.message, &o, on_done, NULL);
+    settle();
+    assert_null(store_message_entry(got.message));
+    assert_int_equal(got.gone, 1);
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+}
+
+static void syncs_are_shared(void **state)
+{
+    (void)state;
+    settings.max_messages = 2000;
+    settings.max_size = 1 << 30;
+    store_set(store, &settings);
+    settle();
+    unsigned files = sim_disk_syncs(sim), directories = sim_disk_directory_syncs(sim);
+    take("alone", "x");
+    /* and the clock, with the first message */
+    assert_true(sim_disk_syncs(sim) - files <= 2);
+    assert_true(sim_disk_directory_syncs(sim) - directories <= 2);
+    settle();
+    files = sim_disk_syncs(sim);
+    directories = sim_disk_directory_syncs(sim);
+    for (int i = 0; i < 1000; i++) {
+        char id[16];
+        enum store_no no;
+        snprintf(id, sizeof id, "m%d", i);
+        struct store_writer *w = begin(id, 0, &no);
+        assert_non_null(w);
+        store_write(w, slice_of("x"));
+        store_end(w);
+    }
+    sim_run_for(sim, 5 * USEC_PER_SEC);
+    assert_int_equal(got.taken, 1001);
+    assert_true(sim_disk_syncs(sim) - files <= 1001);
+    assert_true(sim_disk_directory_syncs(sim) - directories <= 3);
+}
+
+static void room_is_counted(void **state)
+{
+    enum store_no no;
+    struct store_writer *w, *second;
+    (void)state;
+    assert_null(begin("big", 100001, &no));
+    assert_int_equal(no, STORE_NO_SIZE);
+    w = begin("half", 60000, &no);
+    assert_non_null(w);
+    /* what is being received counts */
+    assert_null(begin("other", 60000, &no));
+    assert_int_equal(no, STORE_NO_SIZE);
+    /* a body larger than was said */
+    second = begin("liar", 0, &no);
+    assert_non_null(second);
+    char *octets = mem_alloc(50000);
+    store_write(second, slice_make(octets, 50000));
+    free(octets);
+    store_end(second);
+    settle();
+    assert_true(got.failed == 1 && got.why == STORE_NO_SIZE && got.kind == ERR_FULL);
+    store_abort(&w);
+    settle();
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+    assert_int_equal(store_would_take(store, 90000, false), STORE_TAKES);
+    /* our bounces may go five percent over */
+    assert_int_equal(store_would_take(store, 104000, false), STORE_NO_SIZE);
+    assert_int_equal(store_would_take(store, 104000, true), STORE_TAKES);
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "n%d", i);
+        take(id, "x");
+    }
+    assert_null(begin("more", 0, &no));
+    assert_int_equal(no, STORE_NO_MESSAGES);
+    assert_int_equal(store_would_take(store, 0, true), STORE_TAKES);
+}
+
+static void min_free(void **state)
+{
+    (void)state;
+    sim_disk_set_room(sim, (struct disk_room){4000, 100000, 100, 100});
+    sim_run_for(sim, 11 * USEC_PER_SEC);
+    assert_int_equal(store_would_take(store, 1, false), STORE_NO_DISK);
+    assert_true(sim_log_has(sim, "min_free = 5%"));
+    sim_disk_set_room(sim, (struct disk_room){50000, 100000, 3, 100});
+    sim_run_for(sim, 11 * USEC_PER_SEC);
+    assert_int_equal(store_would_take(store, 1, false), STORE_NO_DISK);
+    sim_disk_set_room(sim, (struct disk_room){50000, 100000, 50, 100});
+    sim_run_for(sim, 11 * USEC_PER_SEC);
+    assert_int_equal(store_would_take(store, 1, false), STORE_TAKES);
+}
+
+static void a_full_disk(void **state)
+{
+    enum store_no no;
+    (void)state;
+    struct store_writer *w = begin("one", 0, &no);
+    settle();
+    sim_disk_faults(sim)->full = true;
+    store_write(w, slice_of("octets"));
+    store_end(w);
+    settle();
+    assert_true(got.failed == 1 && got.why == STORE_NO_DISK);
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+    /* the disk is trusted: the next that fits is taken at once */
+    sim_disk_faults(sim)->full = false;
+    take("two", "x");
+}
+
+static void a_sync_that_failed(void **state)
+{
+    enum store_no no;
+    (void)state;
+    sim_disk_faults(sim)->syncs = 1000;
+    struct store_writer *w = begin("one", 0, &no);
+    store_end(w);
+    settle();
+    assert_true(got.failed == 1 && got.why == STORE_NO_TRUST && got.taken == 0);
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+    assert_null(begin("two", 0, &no));
+    assert_int_equal(no, STORE_NO_TRUST);
+    sim_run_for(sim, 30 * USEC_PER_SEC);
+    assert_null(begin("two", 0, &no));
+    sim_disk_faults(sim)->syncs = 0;
+    sim_run_for(sim, 11 * USEC_PER_SEC);
+    take("two", "x");
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 1);
+}
+
+static void failed_and_back(void **state)
+{
+    const size_t both[] = {0, 1};
+    char id[SPOOL_ID_SIZE];
+    enum store_no no;
+    (void)state;
+    struct spool_entry *e = take("one", "x");
+    open_message(e);
+    store_bounce_id(e, id);
+    assert_string_equal(id, "one.b1");
+    struct store_writer *w = begin(id, 0, &no);
+    store_end(w);
+    settle();
+    struct spool_entry *bounce = got.entry;
+    assert_true(bounce->is_held);
+    assert_int_equal(got.ready, 1);
+    store_message_give_up(got.message, both, 2, bounce, on_done, NULL);
+    settle();
+    store_message_close(&got.message);
+    assert_false(bounce->is_held);
+    assert_int_equal(got.ready, 2);
+    assert_true(e->place == PLACE_FAILED && e->failed == 2 && e->bounces == 1);
+    assert_int_equal(sim_disk_count(sim, "s/failed"), 2);
+    usec before = e->since;
+    sim_run_for(sim, 60 * USEC_PER_SEC);
+    store_retry(store, e, on_done, NULL);
+    settle();
+    assert_true(e->place == PLACE_QUEUE && e->waiting == 2 && e->since > before);
+    assert_int_equal(sim_disk_count(sim, "s/failed"), 0);
+    assert_int_equal(got.ready, 3);
+    store_remove(store, e, on_done, NULL);
+    settle();
+    assert_null(store_find(store, "one"));
+    /* its bounce is a message of its own */
+    assert_non_null(store_find(store, "one.b1"));
+}
+
+static void old_failures_go(void **state)
+{
+    const size_t both[] = {0, 1};
+    (void)state;
+    struct spool_entry *e = take("one", "x");
+    open_message(e);
+    store_message_give_up(got.message, both, 2, NULL, on_done, NULL);
+    settle();
+    store_message_close(&got.message);
+    sim_run_for(sim, 29 * DAY);
+    assert_non_null(store_find(store, "one"));
+    sim_run_for(sim, 2 * DAY);
+    assert_null(store_find(store, "one"));
+    assert_true(sim_log_has(sim, "older than failed_age"));
+    /* more than a tenth of the room: the oldest goes */
+    char *body = mem_alloc(6001);
+    memset(body, 'x', 6000);
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "big%d", i);
+        e = take(id, body);
+        open_message(e);
+        store_message_give_up(got.message, both, 2, NULL, on_done, NULL);
+        settle();
+        store_message_close(&got.message);
+    }
+    free(body);
+    sim_run_for(sim, 11 * USEC_PER_SEC);
+    assert_null(store_find(store, "big0"));
+    assert_null(store_find(store, "big1"));
+    assert_non_null(store_find(store, "big2"));
+}
+
+/* An octet changes on the disk while nobody looks. */
+static void rot(const char *name, size_t from_end)
+{
+    struct slice octets;
+    assert_true(sim_disk_get(sim, "s/queue", name, &octets));
+    char *copy = mem_copy(octets.data, octets.len);
+    copy[octets.len - from_end] ^= 1;
+    sim_disk_put(sim, "s/queue", name, slice_make(copy, octets.len));
+    free(copy);
+}
+
+static void damage_goes_to_corrupt(void **state)
+{
+    (void)state;
+    struct spool_entry *e = take("one", "Subject: x\r\n\r\nbody\r\n");
+    take("two", "y");
+    take("three", "z");
+    /* in the body: found before the end of data, not before */
+    rot("one", SPOOL_TAIL_SIZE + 3);
+    open_message(e);
+    store_message_read(got.message, on_octets, NULL);
+    settle();
+    assert_int_equal(got.read, STORE_DAMAGED);
+    assert_null(store_message_entry(got.message));
+    store_message_close(&got.message);
+    assert_int_equal(store_corrupt(store), 1);
+    /* in the head: found when it is opened; in the tail: at the start */
+    rot("two", SPOOL_TAIL_SIZE + 30);
+    open_message(store_find(store, "two"));
+    assert_true(!got.message && got.kind == ERR_PROTOCOL);
+    rot("three", SPOOL_TAIL_SIZE);
+    store_close(&store);
+    open_store();
+    assert_null(store_find(store, "three"));
+    assert_int_equal(store_corrupt(store), 3);
+    assert_int_equal(sim_disk_count(sim, "s/corrupt"), 3);
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+    /* an administrator has looked at them */
+    store_close(&store);
+    open_store();
+    assert_int_equal(store_corrupt(store), 3);
+}
+
+static void one_process_at_a_time(void **state)
+{
+    struct err err;
+    (void)state;
+    assert_null(store_open(sim_io(sim), &settings, &err));
+    assert_int_equal(err.kind, ERR_IN_USE);
+}
+
+static void another_version(void **state)
+{
+    struct err err;
+    (void)state;
+    store_close(&store);
+    sim_disk_put(sim, "s", "format", slice_of("smtp-detour spool 2\n"));
+    assert_null(store_open(sim_io(sim), &settings, &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+    sim_disk_put(sim, "s", "format", slice_of("smtp-detour spool 1\n"));
+    open_store();
+}
+
+static void strangers_are_left_alone(void **state)
+{
+    (void)state;
+    take("one", "x");
+    store_close(&store);
+    sim_disk_put(sim, "s/queue", "README-please", slice_of("hello"));
+    sim_disk_put(sim, "s/queue", "old.new", slice_of("hello"));
+    sim_disk_put(sim, "s/queue", "orphan.log", slice_of("hello"));
+    open_store();
+    assert_int_equal(store_index(store)->counts[PLACE_QUEUE], 1);
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 2);
+    struct slice octets;
+    assert_true(sim_disk_get(sim, "s/queue", "README-please", &octets));
+}
+
+static void time_goes_on(void **state)
+{
+    (void)state;
+    struct spool_entry *e = take("one", "x");
+    usec queued = e->queued;
+    sim_run_for(sim, DAY);
+    store_close(&store);
+    open_store();
+    e = store_find(store, "one");
+    assert_true(e->queued == queued);
+    /* no more than ten minutes of running time are forgotten */
+    assert_true(store_now(store) - queued > DAY - 601 * USEC_PER_SEC);
+}
+
+static void a_large_body(void **state)
+{
+    char *chunk = mem_alloc(16384);
+    enum store_no no;
+    unsigned waits = 0;
+    (void)state;
+    settings.max_size = 1ull << 30;
+    store_set(store, &settings);
+    sim_disk_faults(sim)->slowest = USEC_PER_SEC;
+    struct store_writer *w = begin("large", 50 << 20, &no);
+    for (int i = 0; i < 50 * 64; i++) {
+        if (store_write(w, slice_make(chunk, 16384)))
+            continue;
+        unsigned before = got.low;
+        while (got.low == before)
+            sim_run_for(sim, USEC_PER_SEC);
+        waits++;
+    }
+    store_end(w);
+    sim_run_for(sim, 600 * USEC_PER_SEC);
+    free(chunk);
+    assert_true(waits > 5);
+    assert_int_equal(got.taken, 1);
+    assert_true(got.entry->size > 50u << 20);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {TEST(a_whole_life),
+                                       TEST(syncs_are_shared),
+                                       TEST(room_is_counted),
+                                       TEST(min_free),
+                                       TEST(a_full_disk),
+                                       TEST(a_sync_that_failed),
+                                       TEST(failed_and_back),
+                                       TEST(old_failures_go),
+                                       TEST(damage_goes_to_corrupt),
+                                       TEST(one_process_at_a_time),
+                                       TEST(another_version),
+                                       TEST(strangers_are_left_alone),
+                                       TEST(time_goes_on),
+                                       TEST(a_large_body)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
