@@ -34,6 +34,9 @@ struct store_writer {
     /* calls without an answer */
     unsigned flying;
     bool has_ended, was_aborted, wants_low, may_be_renamed, is_bounce;
+    /* A call of the caller's runs; it ended within, as a disk in blocking mode has it: the call
+     * frees it. */
+    bool is_within, is_dead;
     /* the first error */
     bool has_failed;
     enum store_no why;
@@ -45,6 +48,10 @@ static void go(void *arg, const struct disk_answer *a);
 static void destroy(struct work *work)
 {
     struct store_writer *w = CONTAINER(work, struct store_writer, work);
+    if (w->is_within) {
+        w->is_dead = true;
+        return;
+    }
     buf_free(&w->gathered);
     free(w->entry);
     free(w);
@@ -218,6 +225,15 @@ static void go(void *arg, const struct disk_answer *a)
 
 /* ---- what is called ---- */
 
+static bool has_died_within(struct store_writer *w)
+{
+    bool is_dead = w->is_dead;
+    w->is_within = false;
+    if (is_dead)
+        destroy(&w->work);
+    return is_dead;
+}
+
 static struct spool_entry *entry_of(struct store *store, const struct spool_envelope *e)
 {
     struct spool_entry *entry = NEW(struct spool_entry);
@@ -264,7 +280,12 @@ struct store_writer *store_begin(struct store *store, struct spool_envelope *env
     store->receiving++;
     store->receiving_octets += w->reserved;
     w->flying++;
+    w->is_within = true;
     disk_create(store->disk, store->places[PLACE_QUEUE], store_name(envelope->id, ".new"), go, w);
+    if (has_died_within(w)) {
+        *no_r = STORE_NO_DISK;
+        return NULL;
+    }
     return w;
 }
 
@@ -292,22 +313,27 @@ bool store_write(struct store_writer *w, struct slice octets)
 {
     if (w->has_failed || w->has_ended)
         return true;
+    w->is_within = true;
     w->body += octets.len;
     w->crc = crc32c(w->crc, octets);
     if (!reserve(w))
-        return true;
+        octets.len = 0;
     while (octets.len) {
         struct slice part = slice_head(octets, CAP_DISK_CHUNK);
         if (!buf_append_slice(&w->gathered, part)) {
             struct err err;
             err_set(&err, ERR_FULL, "more was written than memory is kept for");
             set_failed(w, STORE_NO_DISK, &err);
-            return true;
+            break;
         }
         octets = slice_from(octets, part.len);
         if (w->step == WRITING && w->gathered.len >= CAP_DISK_CHUNK)
             hand_over(w);
+        if (w->is_dead)
+            break;
     }
+    if (has_died_within(w) || w->has_failed)
+        return true;
     w->wants_low = disk_is_busy(w->work.store->disk) || w->gathered.len >= 2 * CAP_DISK_CHUNK;
     return !w->wants_low;
 }

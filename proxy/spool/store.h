@@ -92,7 +92,9 @@ struct store_taker {
 };
 /* Gives; NULL: *no_r says why. `expected` octets of body are reserved (0: unknown). The envelope is
  * borrowed until the call returns; its sequence and time are set here. A message whose ID is
- * "ID.bK" is the Kth bounce of ID; it is held until store_give_up names it. */
+ * "ID.bK" is the Kth bounce of ID; it is held until store_message_give_up names it. Before
+ * store_start the writer may be gone when this, store_write or store_end returns: `failed` was
+ * called then, and this one returns NULL. */
 struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
                                  uint64_t expected, const struct store_taker *taker,
                                  enum store_no *no_r) MUST_USE;

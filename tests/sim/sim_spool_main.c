@@ -38,6 +38,7 @@ int main(int argc, char **argv)
         if (sim_spool_play(seed, NULL, verbose, &t, words))
             continue;
         printf("seed %llu: %s\n", (unsigned long long)seed, words);
+        fflush(stdout);
         bad++;
     }
     printf("%llu histories, %llu bad: %llu stops, %llu messages taken, %llu times sent, "

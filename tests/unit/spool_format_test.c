@@ -23,10 +23,9 @@ static void the_checksum(void **state)
     /* RFC 3720 appendix B.4 */
     assert_int_equal(crc32c(0, slice_of("123456789")), 0xe3069283);
     assert_int_equal(crc32c(0, slice_make(zeros, 32)), 0x8a9136aa);
+    struct slice nine = slice_of("123456789");
     for (size_t cut = 0; cut <= 9; cut++)
-        assert_int_equal(crc32c(crc32c(0, slice_of("123456789").len ? slice_make("123456789", cut)
-                                                                    : slice_of("")),
-                                slice_make("123456789" + cut, 9 - cut)),
+        assert_int_equal(crc32c(crc32c(0, slice_head(nine, cut)), slice_from(nine, cut)),
                          0xe3069283);
 }
 

@@ -527,6 +527,89 @@ static void a_large_body(void **state)
     assert_true(got.entry->size > 50u << 20);
 }
 
+/* The last recipient was served, the process ends at some half step of the removal, the power goes at
+ * some half step of the next start: what comes back still knows who was served. */
+static void crash_twice(uint64_t seed, uint64_t first, uint64_t second)
+{
+    struct err err;
+    store_close(&store);
+    sim_free(&sim);
+    sim = sim_new(seed);
+    open_store();
+    open_message(take("one", "x"));
+    outcome(FATE_SERVED, FATE_PUT_OFF);
+    open_message(store_find(store, "one"));
+    const struct store_fate last = {1, FATE_SERVED, 250, ""};
+    const struct store_outcome o = {.fates = &last, .n = 1};
+    sim_disk_halt_after(sim, first);
+    store_message_outcome(got.message, &o, on_done, NULL);
+    settle();
+    got.message = NULL;
+    store_close(&store);
+    sim_disk_crash(sim, false);
+    sim_disk_halt_after(sim, second);
+    store = store_open(sim_io(sim), &settings, &err);
+    store_close(&store);
+    sim_disk_crash(sim, true);
+    open_store();
+    const struct spool_entry *e = store_find(store, "one");
+    assert_true(!e || e->waiting == 1);
+}
+
+static void the_log_never_goes_first(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++)
+        for (uint64_t first = 0; first < 8; first++)
+            for (uint64_t second = 0; second < 50; second++)
+                crash_twice(seed, first, second);
+}
+
+/* As a command does without a server: nothing runs but the call. */
+static void without_a_loop(void **state)
+{
+    struct err err;
+    enum store_no no;
+    const size_t both[] = {0, 1};
+    (void)state;
+    store_close(&store);
+    store = store_open(sim_io(sim), &settings, &err);
+    assert_non_null(store);
+    struct store_writer *w = begin("one", 0, &no);
+    store_write(w, slice_of("body"));
+    store_end(w);
+    assert_int_equal(got.taken, 1);
+    struct spool_entry *e = got.entry;
+    store_message_open(store, e, on_opened, NULL);
+    store_message_read(got.message, on_octets, NULL);
+    assert_int_equal(got.read, STORE_END);
+    store_message_give_up(got.message, both, 2, NULL, on_done, NULL);
+    store_message_close(&got.message);
+    assert_int_equal(e->place, PLACE_FAILED);
+    store_retry(store, e, on_done, NULL);
+    assert_int_equal(e->place, PLACE_QUEUE);
+    store_remove(store, e, on_done, NULL);
+    assert_null(store_find(store, "one"));
+    /* its end within the calls, at each of them */
+    sim_disk_faults(sim)->full = true;
+    assert_null(begin("two", 0, &no));
+    assert_int_equal(got.failed, 1);
+    sim_disk_faults(sim)->full = false;
+    char *octets = mem_alloc(80000);
+    w = begin("three", 0, &no);
+    sim_disk_faults(sim)->full = true;
+    assert_true(store_write(w, slice_make(octets, 80000)));
+    assert_int_equal(got.failed, 2);
+    free(octets);
+    sim_disk_faults(sim)->full = false;
+    w = begin("four", 0, &no);
+    sim_disk_faults(sim)->full = true;
+    store_end(w);
+    assert_int_equal(got.failed, 3);
+    assert_true(store_is_idle(store));
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -543,6 +626,8 @@ int main(void)
                                        TEST(one_process_at_a_time),
                                        TEST(another_version),
                                        TEST(strangers_are_left_alone),
+                                       TEST(the_log_never_goes_first),
+                                       TEST(without_a_loop),
                                        TEST(time_goes_on),
                                        TEST(a_large_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
