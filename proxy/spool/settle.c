@@ -173,6 +173,13 @@ static void go(void *arg, const struct disk_answer *a)
         spool_index_move(&s->work.store->index, e, e->move_to);
     else if (s->step == MOVE_LOG)
         e->log_place = e->place;
+    /* the next step would build on a sync that is not to be believed */
+    if (s->troubles != s->work.store->troubles) {
+        struct err err;
+        err_set(&err, ERR_SYSTEM, "another call has failed meanwhile");
+        end(s, &err);
+        return;
+    }
     s->step = next_step(s);
     if (s->step == DONE && !e->is_gone)
         e->move_is_open = false;

@@ -27,8 +27,9 @@ static void histories_hold(void **state)
  * log that went before its message's removal was durable, a sync that spoke for one that failed. */
 static void what_was_found_once(void **state)
 {
-    static const uint64_t seeds[] = {665,   808,   1395,  1681,  2767,  2886,  3262,  4845, 7950,
-                                     11870, 12234, 15109, 19390, 34922, 39648, 47579, 50599};
+    static const uint64_t seeds[] = {665,   808,   1395,  1681,  2767,  2886,
+                                     3262,  4845,  7950,  11870, 12234, 15109,
+                                     19390, 34922, 39648, 47579, 50599, 186833};
     struct sim_spool_totals t = {0};
     char words[256];
     (void)state;
