@@ -16,6 +16,8 @@ enum { CONVERSATION_CAP = 64 * 1024 * 1024 };
 /* an end of data */
 struct conversation_end {
     size_t unit, first_rcpt, nrcpts;
+    /* the last chunk of BDAT */
+    bool chunk;
 };
 
 struct conversation {
@@ -40,8 +42,9 @@ struct conversation {
     size_t *rcpts;
     size_t nrcpts, first_rcpt;
     struct conversation_end *ends;
-    /* how many; how many of them were answered 2xx */
-    size_t nends, taken;
+    /* How many; how many of them were answered 2xx; how many were last chunks for a server that
+     * answered that it knows no BDAT, to whom the message may be sent once more by DATA. */
+    size_t nends, taken, denied;
     /* recipients accepted for these, all together */
     size_t served;
 };
@@ -121,10 +124,10 @@ static inline void conversation_check_command(struct slice line, bool in_auth)
     CHECK(known);
 }
 
-static inline void conversation_ended(struct conversation *c)
+static inline void conversation_ended(struct conversation *c, bool chunk)
 {
     c->ends = realloc(c->ends, (c->nends + 1) * sizeof *c->ends);
-    c->ends[c->nends++] = (struct conversation_end){c->units++, c->first_rcpt, c->nrcpts};
+    c->ends[c->nends++] = (struct conversation_end){c->units++, c->first_rcpt, c->nrcpts, chunk};
     c->first_rcpt = c->nrcpts;
 }
 
@@ -154,7 +157,7 @@ static inline bool conversation_read_body(struct conversation *c, bool lf)
         c->read += at + end;
         c->searched = 0;
         c->in_body = false;
-        conversation_ended(c);
+        conversation_ended(c, false);
         return true;
     }
     c->searched = body.len;
@@ -168,7 +171,7 @@ static inline bool conversation_read_chunk(struct conversation *c)
     c->read += c->chunk_left;
     c->in_chunk = false;
     if (c->chunk_is_last)
-        conversation_ended(c);
+        conversation_ended(c, true);
     else
         c->units++;
     return true;
@@ -208,7 +211,7 @@ static inline bool conversation_read_line(struct conversation *c, size_t ends_al
         c->chunk_left = strtoul(line.data + 5, NULL, 10);
         c->chunk_is_last = line.len > 5 && line.data[line.len - 2] == 'T';
         /* LAST is written only when the client has ended its body */
-        CHECK(!c->chunk_is_last || ends_allowed > c->nends);
+        CHECK(!c->chunk_is_last || ends_allowed > c->nends - c->denied);
         return true;
     }
     c->units++;
@@ -224,10 +227,12 @@ static inline void conversation_follow(struct conversation *c, size_t ends_allow
            : c->in_body ? conversation_read_body(c, lf)
                         : conversation_read_line(c, ends_allowed))
         continue;
-    c->taken = c->served = 0;
+    c->taken = c->served = c->denied = 0;
     for (size_t i = 0; i < c->nends; i++) {
         const struct conversation_end *e = &c->ends[i];
-        if (conversation_code(c, e->unit) / 100 != 2)
+        int code = conversation_code(c, e->unit);
+        c->denied += e->chunk && code >= 500 && code <= 504;
+        if (code / 100 != 2)
             continue;
         c->taken++;
         for (size_t r = e->first_rcpt; r < e->nrcpts; r++)

@@ -216,7 +216,7 @@ static void judge(struct world *w)
         struct conversation *up = &w->upstreams[i].talk;
         observe(&w->upstreams[i]);
         conversation_follow(up, allowed - ends, false);
-        ends += up->nends;
+        ends += up->nends - up->denied;
         taken += up->taken;
         served += up->served;
         CHECK(ends <= allowed);
