@@ -39,29 +39,30 @@ static void check_one_password(struct loading *l, const struct section *s)
             first);
 }
 
-/* A login needs a name and exactly one source of the password. */
+/* A login needs a name and exactly one source of the password, or of a token. */
 static void check_login(struct loading *l, const struct section *s, const struct upstream_config *u)
 {
     bool username = is_given(s, "username");
-    const char *password = password_key(s);
+    const char *password = password_key(s), *token = token_key(s), *by = token ? token : password;
     check_one_password(l, s);
-    if (username && !password && u->auth != AUTH_NONE && !is_bad(s, "auth"))
+    if (username && !by && u->auth != AUTH_NONE && !is_bad(s, "auth"))
         complain(l, s, "username",
                  "no password goes with it; needed: password_file (or password, password_command), "
                  "or auth = none");
-    if (!username && password)
-        complain(l, s, password, "no username goes with it; needed: username");
-    if (!username && !password && u->auth != AUTH_AUTO && u->auth != AUTH_NONE)
+    if (!username && by)
+        complain(l, s, by, "no username goes with it; needed: username%s",
+                 token ? ", the mailbox that sends" : "");
+    if (!username && !by && u->auth != AUTH_AUTO && u->auth != AUTH_NONE)
         complain(l, s, "auth",
                  "a mechanism without credentials; needed: username and password_file");
-    if (password && strcmp(password, "password_command") != 0 && !is_bad(s, "auth") &&
+    if (password && !token && strcmp(password, "password_command") != 0 && !is_bad(s, "auth") &&
         auth_choice_secret(u->auth) == MECHANISM_TOKEN)
         complain(l, s, password,
                  "auth = %s takes an access token, which lasts an hour; needed: a password_command "
                  "that prints one",
                  auth_choice_word(u->auth));
     if (username && u->auth == AUTH_NONE)
-        advise(l, s, "auth", "none: username and password are not used");
+        advise(l, s, "auth", "none: username and %s are not used", token ? "token" : "password");
     if (u->identity == IDENTITY_SENDER && (!username || u->auth == AUTH_NONE))
         advise(l, s, "identity", "without effect: nobody logs in");
 }
@@ -75,7 +76,8 @@ static bool peer_is_proven(const struct upstream_config *u)
 static void check_protection(struct loading *l, const struct section *s,
                              const struct upstream_config *u)
 {
-    bool credentials = u->auth != AUTH_NONE && (is_given(s, "username") || password_key(s));
+    bool credentials =
+        u->auth != AUTH_NONE && (is_given(s, "username") || password_key(s) || token_key(s));
     if (any_bad(s, "tls", "auth", "plaintext_auth") || is_bad(s, "tls_fingerprint"))
         return;
     if (credentials && !u->plaintext_auth && !peer_is_proven(u))
@@ -179,6 +181,7 @@ static void check_upstream(struct loading *l, const struct section *s)
         complain(l, s, "host",
                  "missing; needed: the name or address of the submission server, or provider");
     check_login(l, s, u);
+    check_tokens(l, s);
     check_protection(l, s, u);
     check_ports(l, s, u);
     check_idle_tls_keys(l, s, u);

@@ -133,6 +133,44 @@ struct outbound_proxy {
     struct secret *password;
 };
 
+/* The way to a token endpoint. */
+struct endpoint_way {
+    /* `direct`: no proxy, whatever the account and the environment say */
+    bool direct;
+    /* kind PROXY_NONE: as the account, else the environment, says */
+    struct outbound_proxy proxy;
+};
+
+/* How an account comes by the access tokens it logs in with; follows from what is given. */
+enum token_flow {
+    /* It logs in with a password, or not at all. */
+    TOKEN_NONE,
+    /* password_command prints one. */
+    TOKEN_PRINTED,
+    TOKEN_SERVICE_ACCOUNT,
+    TOKEN_APPLICATION,
+    TOKEN_REFRESH,
+};
+
+/* A login by token (OAuth2, RFC 6749). Texts may be NULL. */
+struct oauth_config {
+    enum token_flow flow;
+    char *tenant, *client_id, *scope;
+    /* TENANT is filled in already. */
+    char *token_url, *device_url, *authorize_url;
+    /* NULL, too, once the account has taken it (config_forget_passwords). */
+    struct secret *client_secret;
+    /* As written: paths, some of them "credential:NAME" (secret_file_path). */
+    char *client_secret_file, *client_cert, *client_key, *assertion_file, *service_account_file;
+    /* With TOKEN_REFRESH never NULL. */
+    char *token_file;
+    struct endpoint_way way;
+    /* A refresh token is replaced, and revoked, by use. */
+    bool rotates;
+    /* Unix seconds: the day on which the client's secret ends; 0: not known */
+    int64_t secret_expires;
+};
+
 struct upstream_config {
     char *name;
     int line;
@@ -165,6 +203,7 @@ struct upstream_config {
     bool plaintext_auth;
     /* whose name goes into AUTH */
     enum identity_choice identity;
+    struct oauth_config oauth;
     /* or NULL */
     char *helo;
     struct strings senders;
@@ -251,8 +290,8 @@ struct config *config_load(const char *file, struct config_report *report);
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report);
 struct config *config_ref(struct config *c);
-/* Wipes the passwords of all accounts, which live on in their credentials alone: a configuration is
- * held for as long as anything of it is, and a rotated password must not be. */
+/* Wipes the passwords and client secrets of all accounts, which live on in their credentials alone:
+ * a configuration is held for as long as anything of it is, and a rotated password must not be. */
 void config_forget_passwords(struct config *c);
 /* wipes the secrets with the last reference */
 void config_unref(struct config **c);
@@ -277,6 +316,8 @@ void config_report_free(struct config_report *report);
 void config_print_example(FILE *out);
 
 /* Small words for messages. */
+/* "application access"; "password" of TOKEN_NONE */
+const char *token_flow_name(enum token_flow flow);
 /* "starttls", "implicit", "plain" */
 const char *port_mode_name(enum port_mode mode);
 

@@ -1,8 +1,11 @@
 /* Who the server will be: [server] user and group must exist on this machine, and some things are
  * not done as nobody. */
+#define _DEFAULT_SOURCE
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/load.h"
@@ -12,14 +15,51 @@ static const char *name_or_empty(const struct passwd *user)
     return user ? user->pw_name : "";
 }
 
-/* Whom the server's files and connections will belong to. Whoever is not root stays who he is: on a
- * reload the server itself. */
-static bool will_be_nobody(const struct server_config *server)
+/* Whom the server's files and connections will belong to; NULL: nobody knows. Whoever is not root
+ * stays who he is: on a reload the server itself. */
+static const struct passwd *server_user(const struct server_config *server)
 {
-    const char *name = geteuid() != 0 ? name_or_empty(getpwuid(geteuid()))
-                       : server->user ? server->user
-                                      : name_or_empty(getpwnam("smtp-detour"));
-    return strcmp(name, "nobody") == 0 || (!*name && geteuid() == 0);
+    return geteuid() != 0 ? getpwuid(geteuid())
+           : server->user ? getpwnam(server->user)
+                          : getpwnam("smtp-detour");
+}
+
+bool will_be_nobody(const struct server_config *server)
+{
+    const char *name = name_or_empty(server_user(server));
+    return strcmp(name, "nobody") == 0 || (!*name && geteuid() == 0 && !server->user);
+}
+
+const char *server_user_name(const struct server_config *server)
+{
+    const struct passwd *user = server_user(server);
+    return user ? user->pw_name : server->user ? server->user : "nobody";
+}
+
+static bool is_member(const struct passwd *user, gid_t group)
+{
+    gid_t groups[64];
+    int n = (int)(sizeof groups / sizeof *groups);
+    if (getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0)
+        return user->pw_gid == group;
+    for (int i = 0; i < n; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+bool server_may(const struct server_config *server, const char *path, unsigned want)
+{
+    const struct passwd *user = server_user(server);
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return errno != EACCES;
+    if (!user || user->pw_uid == 0)
+        return true;
+    unsigned bits = st.st_uid == user->pw_uid    ? st.st_mode >> 6
+                    : is_member(user, st.st_gid) ? st.st_mode >> 3
+                                                 : st.st_mode;
+    return (bits & want) == want;
 }
 
 /* An error where it keeps the server from starting; who is not root may check a file for another

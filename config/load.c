@@ -87,6 +87,7 @@ static void complete(struct loading *l)
         server->hostname = hostname_default();
     if (!server->state_dir)
         server->state_dir = default_state_dir();
+    complete_tokens(l);
     struct admin_config *admin = &l->config->admin;
     admin->hosts_are_default = admin->hosts.n == 0;
     if (admin->hosts_are_default)
@@ -224,8 +225,10 @@ struct config *config_ref(struct config *c)
 
 void config_forget_passwords(struct config *c)
 {
-    for (size_t i = 0; i < c->nupstreams; i++)
+    for (size_t i = 0; i < c->nupstreams; i++) {
         secret_free(&c->upstreams[i].password);
+        secret_free(&c->upstreams[i].oauth.client_secret);
+    }
 }
 
 static void listen_clear(struct listen_config *l)

@@ -72,12 +72,29 @@ int set_value(struct loading *l, const struct section *s, const struct key *key,
 /* ctx: struct loading */
 extern const struct reader_events section_events;
 
+/* tokens.c: decides the flow of each account, and what follows from it; after the defaults */
+void complete_tokens(struct loading *l);
+/* The preset gives application access its scope; NULL without a preset that has one. */
+const struct preset *account_preset(const struct upstream_config *u);
+/* The first key that makes a login a token's; NULL: none is given. */
+const char *token_key(const struct section *s);
+/* tokens_check.c: rules of an account's login by token, and of its files */
+void check_tokens(struct loading *l, const struct section *s);
+void check_token_files(struct loading *l, const struct section *s);
+
 /* check.c: rules between keys */
 void check_rules(struct loading *l);
 /* routes.c: rules between sections */
 void check_routing(struct loading *l);
 /* identity.c: whom the server becomes */
 void check_identity(struct loading *l);
+/* nobody, whom others are, too */
+bool will_be_nobody(const struct server_config *server);
+/* Whether the server's user may do this to a file or directory, judged by its mode (not by access
+ * lists). `want`: of 4 read, 2 write, 1 enter. True where it is not there. */
+bool server_may(const struct server_config *server, const char *path, unsigned want);
+/* "user smtp-detour", for messages */
+const char *server_user_name(const struct server_config *server);
 /* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
 /* presets_check.c: what is known of a provider; after the secrets */

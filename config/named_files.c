@@ -139,6 +139,7 @@ void check_files(struct loading *l)
         if (u->password_file)
             load_password_file(l, s, u);
         check_command(l, s, &u->password_command);
+        check_token_files(l, s);
         if (is_given(s, "password"))
             check_exposure(l, s, "password", l->findings.file, l->mode, PASSWORD);
         if (is_given(s, "proxy") && (u->proxy.password || is_bad(s, "proxy")))

@@ -198,6 +198,21 @@ static const char *ladder_text(const struct preset *p, char out[PRESET_VALUE])
     return out;
 }
 
+static const char *token_value(const struct preset_oauth *o, const char *key)
+{
+    if (!o)
+        return NULL;
+    const struct {
+        const char *key, *value;
+    } values[] = {{"oauth_token_url", o->token}, {"oauth_device_url", o->device},
+                  {"oauth_scope", o->scope},     {"oauth_authorize_url", o->authorize},
+                  {"oauth_tenant", o->tenant},   {"oauth_rotates", o->rotates ? "yes" : "no"}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(key, values[i].key) == 0)
+            return values[i].value;
+    return NULL;
+}
+
 const char *preset_value(const struct preset_choice *choice, const char *key,
                          char out[PRESET_VALUE])
 {
@@ -208,7 +223,7 @@ const char *preset_value(const struct preset_choice *choice, const char *key,
     for (const struct preset_setting *s = choice->preset->settings; s->key; s++)
         if (strcmp(key, s->key) == 0)
             return s->value;
-    return NULL;
+    return token_value(choice->preset->oauth, key);
 }
 
 static int parse_provider(const struct key *key, struct slice text, void *field, struct err *err)

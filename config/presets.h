@@ -46,10 +46,24 @@ struct preset_setting {
     const char *key, *value;
 };
 
-/* facts for people: this program does not speak OAuth2 yet */
+/* Where tokens come from. Addresses may hold TENANT. */
 struct preset_oauth {
     /* device NULL: none is known to work */
     const char *authorize, *token, *device, *scope;
+    /* of application access; NULL: there is none */
+    const char *application_scope;
+    /* what stands for TENANT where nobody names one; or NULL */
+    const char *tenant;
+    /* "http://localhost": what its portal takes as the place that a browser comes back to, on any
+     * port; NULL: http://127.0.0.1 */
+    const char *redirect;
+    /* what its page wants to hear beside the usual; or NULL */
+    const char *authorize_more;
+    /* A refresh token is replaced, and revoked, by use. */
+    bool rotates;
+    enum trust trust;
+    /* or NULL */
+    const char *remark;
 };
 
 /* What the name in AUTH has to look like. */

@@ -53,9 +53,8 @@ static void check_user(struct loading *l, const struct section *s, const struct 
         advise(l, s, "provider", "%s takes no mail without a login: %s", p->title,
                p->password_words);
     else
-        advise(l, s, "provider",
-               "%s takes no mail without a login; expected: username (%s) and password_file",
-               p->title, p->user_words.text);
+        advise(l, s, "provider", "%s takes no mail without a login; expected: username (%s) and %s",
+               p->title, p->user_words.text, token_key(s) ? "its token" : "password_file");
 }
 
 /* Four groups of four letters, with or without blanks or dashes between: how app passwords are
@@ -76,7 +75,8 @@ static void check_password(struct loading *l, const struct section *s,
                            const struct upstream_config *u, const struct preset *p)
 {
     const char *key = password_key(s);
-    if (u->auth == AUTH_NONE || p->password == PASSWORD_WORKS || !key || is_bad(s, key))
+    if (u->auth == AUTH_NONE || p->password == PASSWORD_WORKS || !key || is_bad(s, key) ||
+        u->oauth.flow != TOKEN_NONE)
         return;
     if (p->password == PASSWORD_APP &&
         (!u->password || looks_like_app_password(secret_reveal(u->password))))

@@ -1,23 +1,73 @@
 /* Presets of mailbox providers: the person's or company's own account sends. */
 #include "config/presets_table.h"
 
-static const struct preset_oauth google = {"https://accounts.google.com/o/oauth2/v2/auth",
-                                           "https://oauth2.googleapis.com/token", NULL,
-                                           "https://mail.google.com/"};
-static const struct preset_oauth microsoft = {
-    "https://login.microsoftonline.com/TENANT/oauth2/v2.0/authorize",
-    "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
-    "https://login.microsoftonline.com/TENANT/oauth2/v2.0/devicecode",
-    "https://outlook.office.com/SMTP.Send offline_access"};
-static const struct preset_oauth yahoo = {"https://api.login.yahoo.com/oauth2/request_auth",
-                                          "https://api.login.yahoo.com/oauth2/get_token", NULL,
-                                          "mail-w"};
-static const struct preset_oauth aol = {"https://api.login.aol.com/oauth2/request_auth",
-                                        "https://api.login.aol.com/oauth2/get_token", NULL,
-                                        "mail-w"};
-static const struct preset_oauth fastmail = {"https://api.fastmail.com/oauth/authorize",
-                                             "https://api.fastmail.com/oauth/refresh", NULL,
-                                             "https://www.fastmail.com/dev/protocol-smtp"};
+/* A browser comes back to http://127.0.0.1; a refresh token comes with the first consent only,
+ * unless its page is asked for one. */
+static const struct preset_oauth google = {
+    .authorize = "https://accounts.google.com/o/oauth2/v2/auth",
+    .token = "https://oauth2.googleapis.com/token",
+    .scope = "https://mail.google.com/",
+    .authorize_more = "access_type=offline&prompt=consent",
+    .remark = "a service account needs Workspace and domain-wide delegation; an app that is in "
+              "\"Testing\" loses its login after 7 days"};
+
+/* Microsoft's authorities: one for each cloud, and what stands for the tenant in each. A refresh
+ * token is replaced by use, but the old one lives on. */
+#define ENTRA(authority, resource, application, who, sure, words)                                  \
+    {                                                                                              \
+        .authorize = "https://" authority "/TENANT/oauth2/v2.0/authorize",                         \
+        .token = "https://" authority "/TENANT/oauth2/v2.0/token",                                 \
+        .device = "https://" authority "/TENANT/oauth2/v2.0/devicecode",                           \
+        .scope = "https://" resource "/SMTP.Send offline_access",                                  \
+        .application_scope = (application), .tenant = (who), .redirect = "http://localhost",       \
+        .trust = (sure), .remark = (words)                                                         \
+    }
+#define ENTRA_WORLD "login.microsoftonline.com"
+#define DEVICE_CODE                                                                                \
+    "many tenants block the device code by a policy of Microsoft's own; application access needs " \
+    "no person"
+
+static const struct preset_oauth microsoft =
+    ENTRA(ENTRA_WORLD, "outlook.office.com", "https://outlook.office365.com/.default",
+          "organizations", D, DEVICE_CODE);
+static const struct preset_oauth microsoft_consumers =
+    ENTRA(ENTRA_WORLD, "outlook.office.com", NULL, "consumers", D,
+          "a person's login only: personal accounts know no application access");
+static const struct preset_oauth microsoft_us =
+    ENTRA("login.microsoftonline.us", "outlook.office365.us",
+          "https://outlook.office365.us/.default", "organizations", R, DEVICE_CODE);
+static const struct preset_oauth microsoft_china =
+    ENTRA("login.partner.microsoftonline.cn", "partner.outlook.cn",
+          "https://partner.outlook.cn/.default", "organizations", R, DEVICE_CODE);
+
+static const struct preset_oauth yahoo = {
+    .authorize = "https://api.login.yahoo.com/oauth2/request_auth",
+    .token = "https://api.login.yahoo.com/oauth2/get_token",
+    .scope = "mail-w",
+    .trust = R,
+    .remark = "no new clients are registered, but by contract: use an app password"};
+static const struct preset_oauth aol = {
+    .authorize = "https://api.login.aol.com/oauth2/request_auth",
+    .token = "https://api.login.aol.com/oauth2/get_token",
+    .scope = "mail-w",
+    .trust = R,
+    .remark = "no new clients are registered, but by contract: use an app password"};
+static const struct preset_oauth fastmail = {
+    .authorize = "https://api.fastmail.com/oauth/authorize",
+    .token = "https://api.fastmail.com/oauth/refresh",
+    .scope = "https://www.fastmail.com/dev/protocol-smtp offline_access",
+    .rotates = true,
+    .trust = U,
+    .remark =
+        "clients are registered by hand, with Fastmail: an app password is the practical way"};
+static const struct preset_oauth yandex_oauth = {
+    .authorize = "https://oauth.yandex.com/authorize",
+    .token = "https://oauth.yandex.com/token",
+    .device = "https://oauth.yandex.com/device/code",
+    .scope = "mail:smtp",
+    .rotates = true,
+    .trust = U,
+    .remark = "everybody may register a client; only the scope is documented for SMTP"};
 
 static const struct preset_region zoho_regions[] = {
     {"com", "smtp.zoho.com"},
@@ -32,6 +82,26 @@ static const struct preset_region zoho_regions[] = {
 #define APP_PASSWORD                                                                               \
     "only an app password logs in, made in the account's security settings; the account's own "    \
     "password is refused"
+
+/* 2027-01-01 */
+#define BASIC_AUTH_ENDS 1798761600
+#define BASIC_AUTH                                                                                 \
+    .password = PASSWORD_ENDING,                                                                   \
+    .password_words = "password login (SMTP AUTH) is switched off by default for existing "        \
+                      "tenants at the end of December 2026; an administrator can switch it on "    \
+                      "again until its removal. A login by token (oauth_client_id) goes on "       \
+                      "working",                                                                   \
+    .password_until = BASIC_AUTH_ENDS
+/* The clouds that are like office365, but for their names. */
+#define OFFICE365_CLOUD                                                                            \
+    .ports = {STARTTLS(587, U)}, .mechanisms = {UNCONF("XOAUTH2"), UNCONF("LOGIN")},               \
+    .user = USER_ADDRESS, .user_words = LIST("the mailbox's address (UPN)"),                       \
+    .user_sample = "scanner@example.com",                                                          \
+    .secret = "the mailbox's password, while the tenant allows it; OAuth2", BASIC_AUTH,            \
+    .settings = {{"auth", "login"}, {"max_connections", "3"}},                                     \
+    .notes = {UNCONF("Limits are taken to be as at office365."),                                   \
+              UNCONF("The host is known from reports only; the endpoints for tokens from other "   \
+                     "programs' settings.")}
 
 const struct preset presets_mailbox[] = {
     {.name = "gmail",
@@ -93,12 +163,7 @@ const struct preset presets_mailbox[] = {
      .user_words = DOC("the mailbox's address (UPN)"),
      .user_sample = "scanner@example.com",
      .secret = "the mailbox's password, while the tenant allows it; OAuth2",
-     .password = PASSWORD_ENDING,
-     .password_words = "password login (SMTP AUTH) is switched off by default for existing tenants "
-                       "at the end of December 2026; an administrator can "
-                       "switch it on again until its removal. OAuth2 is not built in yet",
-     /* 2027-01-01 */
-     .password_until = 1798761600,
+     BASIC_AUTH,
      .size = UNCONF(36700160),
      .size_ehlo = COMM(157286400),
      .recipients = COMM(500),
@@ -124,8 +189,46 @@ const struct preset presets_mailbox[] = {
           DOC("There is nothing on 465 or 2525. Use the name: addresses are not supported."),
           DOC("Every message is copied to Sent Items; a full mailbox stops sending with 554 "
               "5.2.2."),
-          COMM("Other hosts: smtp.partner.outlook.cn (21Vianet), smtp-hve.office365.com (High "
-               "Volume Email): set host.")}},
+          COMM("Other clouds: office365-gcchigh, -dod, -china; High Volume Email: "
+               "office365-hve.")}},
+
+    {.name = "office365-gcchigh",
+     .title = "Microsoft 365 GCC High",
+     .also = "gcchigh gcc-high",
+     .host = UNCONF("smtp.office365.us"),
+     OFFICE365_CLOUD,
+     .oauth = &microsoft_us},
+    {.name = "office365-dod",
+     .title = "Microsoft 365 DoD",
+     .also = "dod",
+     .host = UNCONF("outlook-dod.office365.us"),
+     OFFICE365_CLOUD,
+     .oauth = &microsoft_us},
+    {.name = "office365-china",
+     .title = "Microsoft 365 operated by 21Vianet",
+     .also = "21vianet china",
+     .host = LIST("smtp.partner.outlook.cn"),
+     OFFICE365_CLOUD,
+     .oauth = &microsoft_china},
+
+    {.name = "office365-hve",
+     .title = "Microsoft 365 High Volume Email",
+     .also = "hve high-volume",
+     .host = LIST("smtp-hve.office365.com"),
+     .ports = {STARTTLS(587, R)},
+     .mechanisms = {COMM("XOAUTH2"), UNCONF("LOGIN")},
+     .user = USER_ADDRESS,
+     .user_words = DOC("the HVE account's address"),
+     .user_sample = "bulk@example.com",
+     .secret = "the HVE account's password; OAuth2",
+     .settings = {{"auth", "login"}},
+     .oauth = &microsoft,
+     .notes = {DOC("Recipients inside the organisation only."),
+               COMM("Passwords are taken there until September 2028."),
+               DOC("OAuth2: the app needs the application permission Mail.Send and must be on the "
+                   "account's list (Add-HVEAppAccess, ten apps at most)."),
+               COMM("A token with less than ten minutes left is refused with 501 5.5.127, another "
+                    "identity with 501 5.5.124.")}},
 
     {.name = "outlook",
      .title = "Outlook.com, Hotmail, Live",
@@ -139,9 +242,9 @@ const struct preset presets_mailbox[] = {
      .secret = "OAuth2",
      .password = PASSWORD_GONE,
      .password_words = "this service takes no passwords any more, app passwords neither (since "
-                       "2024-09-16): it needs OAuth2, which is not built in "
-                       "yet, so this account cannot log in",
-     .oauth = &microsoft,
+                       "2024-09-16): it needs a login by token (oauth_client_id, then "
+                       "\"smtp-detour login\")",
+     .oauth = &microsoft_consumers,
      .notes = {COMM("EHLO and limits are as at office365.")}},
 
     {.name = "yahoo",
@@ -280,6 +383,23 @@ const struct preset presets_mailbox[] = {
      .secret = "the password",
      .notes = {UNCONF("Access by other programs must be allowed in the web mailer's settings."),
                LIST("gmx.com and gmx.net are different servers.")}},
+
+    {.name = "yandex",
+     .title = "Yandex Mail",
+     .also = "yandex360",
+     .host = UNCONF("smtp.yandex.com"),
+     .ports = {STARTTLS(587, U), IMPLICIT(465, U)},
+     .mechanisms = {LIST("XOAUTH2"), UNCONF("PLAIN"), UNCONF("LOGIN")},
+     .user = USER_ADDRESS,
+     .user_words = UNCONF("the full address"),
+     .user_sample = "me@yandex.com",
+     .secret = "app password; OAuth2",
+     .password = PASSWORD_APP,
+     .password_words = APP_PASSWORD,
+     .oauth = &yandex_oauth,
+     .notes = {UNCONF("Host and ports were not confirmed; only OAuth2's "
+                      "scope for SMTP is documented."),
+               UNCONF("Access by mail programs must be allowed in the web mailer's settings.")}},
 
     {.name = "ovh",
      .title = "OVH mail",

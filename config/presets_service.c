@@ -58,6 +58,12 @@ static const struct preset_region smtp2go_regions[] = {
     .user = USER_EXACT, .user_words = DOC("api, literally"), .user_sample = "api",                 \
     .secret = "API token", .mechanisms = {COMM("PLAIN"), COMM("LOGIN")}
 
+/* Application access alone: nobody logs in there in person. */
+static const struct preset_oauth azure = {
+    .token = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+    .application_scope = "https://communication.azure.com/.default",
+    .trust = C};
+
 const struct preset presets_service[] = {
     {.name = "mailgun",
      .title = "Mailgun (US)",
@@ -267,6 +273,20 @@ const struct preset presets_service[] = {
      .secret = "that user's password",
      .notes = {DOC("A message with something wrong in it is answered 450, although no retry will "
                    "help: read the text of the reply.")}},
+
+    {.name = "azure-communication",
+     .title = "Azure Communication Services Email",
+     .also = "azure acs azurecomm",
+     .host = COMM("smtp.azurecomm.net"),
+     .ports = {STARTTLS(587, C)},
+     .mechanisms = {COMM("XOAUTH2"), UNCONF("LOGIN")},
+     .user = USER_ANY,
+     .user_words = UNCONF("the SMTP user name that was made for the resource"),
+     .user_sample = "me@example.com",
+     .secret = "a client secret of the Entra application; or OAuth2 application access",
+     .oauth = &azure,
+     .notes = {UNCONF("Passwords: the user name is RESOURCE.APPLICATION-ID.TENANT-ID, the password "
+                      "a client secret.")}},
 
     {.name = "scaleway",
      .title = "Scaleway Transactional Email",

@@ -102,6 +102,8 @@ extern const struct value_type type_command;
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks,
     type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names, type_hosts;
+/* values_token.c */
+extern const struct value_type type_url, type_tenant, type_date, type_endpoint_way;
 /* presets.c */
 extern const struct value_type type_provider;
 /* values_mail.c, and type_senders */
@@ -130,6 +132,11 @@ struct network;
 /* of a struct that begins as struct addresses does */
 bool addresses_equal(const struct key *key, const void *a, const void *b);
 bool network_equal(const struct network *a, const struct network *b);
+/* Of an outbound proxy's URL; the field is zeroed before, and cleared by the caller. */
+struct outbound_proxy;
+int proxy_parse(struct slice text, struct outbound_proxy *proxy, struct err *err) MUST_USE;
+void proxy_clear(void *field);
+bool proxy_equal(const struct key *key, const void *a, const void *b);
 /* NULL equals NULL only */
 bool text_equal(const char *a, const char *b);
 

@@ -86,7 +86,7 @@ static int parse_host_and_port(struct slice text, struct outbound_proxy *proxy, 
     return 0;
 }
 
-static void clear_proxy(void *field)
+void proxy_clear(void *field)
 {
     struct outbound_proxy *proxy = field;
     free(proxy->host);
@@ -94,7 +94,7 @@ static void clear_proxy(void *field)
     secret_free(&proxy->password);
 }
 
-static bool proxy_equal(const struct key *key, const void *a, const void *b)
+bool proxy_equal(const struct key *key, const void *a, const void *b)
 {
     const struct outbound_proxy *x = a, *y = b;
     (void)key;
@@ -102,10 +102,8 @@ static bool proxy_equal(const struct key *key, const void *a, const void *b)
            text_equal(x->user, y->user) && secret_equal(x->password, y->password);
 }
 
-static int parse_proxy(const struct key *key, struct slice text, void *field, struct err *err)
+int proxy_parse(struct slice text, struct outbound_proxy *proxy, struct err *err)
 {
-    struct outbound_proxy *proxy = field;
-    (void)key;
     if (slice_starts(text, "socks5://"))
         proxy->kind = PROXY_SOCKS5;
     else if (slice_starts(text, "http://"))
@@ -127,5 +125,11 @@ static int parse_proxy(const struct key *key, struct slice text, void *field, st
     return parse_host_and_port(slice_from(text, at), proxy, err);
 }
 
+static int parse_proxy(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    (void)key;
+    return proxy_parse(text, field, err);
+}
+
 const struct value_type type_proxy = {
-    .secret = true, .parse = parse_proxy, .clear = clear_proxy, .equal = proxy_equal};
+    .secret = true, .parse = parse_proxy, .clear = proxy_clear, .equal = proxy_equal};

@@ -139,14 +139,34 @@ static void print_login(const struct preset *p)
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%s (%s)", len ? ", " : "",
                                 m->text, trust_words(m->trust));
     print_fact("Mechanisms", "%s; the server's offer decides", text);
-    if (!p->oauth)
+}
+
+static void print_endpoint(const char *what, const char *value)
+{
+    if (value)
+        print_fact("", "%s %s", what, value);
+}
+
+/* TENANT stands as it is: oauth_tenant fills it in. */
+static void print_tokens(const struct preset *p)
+{
+    const struct preset_oauth *o = p->oauth;
+    if (!o)
         return;
-    print_fact("OAuth2", "not built in yet; for whoever needs it elsewhere:");
-    print_fact("", "authorize %s", p->oauth->authorize);
-    print_fact("", "token %s", p->oauth->token);
-    print_fact("", "device code %s",
-               p->oauth->device ? p->oauth->device : "not usable for mail, or unknown");
-    print_fact("", "scope %s", p->oauth->scope);
+    print_fact("OAuth2", "%s%s (%s)",
+               o->scope ? "a person's login (\"smtp-detour login\")" : "application access only",
+               o->scope && o->application_scope ? ", or application access" : "",
+               trust_words(o->trust));
+    print_endpoint("token", o->token);
+    print_endpoint("authorize", o->authorize);
+    print_fact("", "device code %s", o->device ? o->device : "not usable for mail, or unknown");
+    print_endpoint("scope", o->scope);
+    print_endpoint("scope of application access", o->application_scope);
+    if (o->tenant)
+        print_fact("", "TENANT is oauth_tenant, else %s%s", o->tenant,
+                   o->application_scope ? "; application access needs oauth_tenant" : "");
+    if (o->remark)
+        print_fact("", "%s", o->remark);
 }
 
 static void print_limits(const struct preset *p)
@@ -184,9 +204,15 @@ static void print_notes(const struct preset *p)
 
 static void print_section(const struct preset *p, const char *name)
 {
-    printf("\nReady to paste%s\n\n[upstream]\nprovider = %s\n",
-           p->password == PASSWORD_GONE ? " (but see above)" : "", name);
-    printf("username = %s\npassword_file = /etc/smtp-detour/password\n", p->user_sample);
+    printf("\nReady to paste\n\n[upstream]\nprovider = %s\nusername = %s\n", name, p->user_sample);
+    if (p->password != PASSWORD_GONE)
+        printf("password_file = /etc/smtp-detour/password\n");
+    if (p->oauth && p->password == PASSWORD_GONE)
+        printf("oauth_client_id = …\n");
+    if (p->oauth && p->oauth->application_scope && p->password != PASSWORD_GONE)
+        printf("\nor by token, instead of the password\n\n"
+               "oauth_tenant = …\noauth_client_id = …\n"
+               "oauth_client_secret_file = /etc/smtp-detour/client-secret\n");
     if (p->pinned)
         printf("# SHA-256 of the certificate: openssl x509 -noout -fingerprint -sha256 -in FILE\n"
                "# tls_fingerprint = …\n");
@@ -206,6 +232,7 @@ static int print_one(const struct preset_choice *choice, const char *name)
     print_regions(p);
     print_ports(p);
     print_login(p);
+    print_tokens(p);
     print_limits(p);
     for (const struct preset_setting *s = p->settings; s->key; s++)
         print_fact(s == p->settings ? "Set by it" : "", "%s = %s", s->key, s->value);
