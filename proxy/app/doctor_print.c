@@ -196,6 +196,10 @@ static const struct advice *advice_words(enum finding_advice which)
         command = {{"password_command"},
                    "password_command: run it as the server's user; its first line must be the "
                    "password, within 10 s"},
+        token = {{"oauth_client_id", "oauth_service_account_file", "oauth_client_secret_file",
+                  "oauth_client_cert"},
+                 "oauth_…: what the token service says, above, names the cure; \"smtp-detour "
+                 "login\" renews a person's login"},
         mechanisms = {{"auth", "tls", "username"},
                       "auth, tls: no mechanism was offered that may be used on such a connection"},
         name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
@@ -219,6 +223,7 @@ static const struct advice *advice_words(enum finding_advice which)
     case FINDING_ADVICE_MODE: return &mode;
     case FINDING_ADVICE_LOGIN: return &login;
     case FINDING_ADVICE_COMMAND: return &command;
+    case FINDING_ADVICE_TOKEN: return &token;
     case FINDING_ADVICE_MECHANISM: return &mechanisms;
     case FINDING_ADVICE_CERTIFICATE: return &name;
     case FINDING_ADVICE_HOST: return &host;
@@ -267,7 +272,8 @@ static void print_advice(const struct checkup *c, const char *config_file)
     }
     printf("To change:\n");
     for (size_t i = 0; i < n; i++)
-        if (ports[i].report.finding == FINDING_AUTH_REFUSED) {
+        if (ports[i].report.finding == FINDING_AUTH_REFUSED ||
+            ports[i].report.finding == FINDING_TOKEN) {
             print_one_advice(c, config_file, advice(&ports[i]));
             return;
         }

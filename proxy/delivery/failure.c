@@ -51,6 +51,7 @@ static const struct own_row {
                          RESULT_DEFERRED},
     [OWN_AUTH_TEMPORARY] = {451, "4.7.0", "authentication with ", " is not possible now", false,
                             RESULT_DEFERRED},
+    [OWN_TOKEN] = {451, "4.7.0", "no access token for ", ": ", true, RESULT_DEFERRED},
     [OWN_TLS] = {451, "4.7.5", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_NO_PORT] = {451, "4.4.1", "no port of ", " works: ", true, RESULT_DEFERRED},
     [OWN_BUSY] = {451, "4.4.5", "no session with ", " was free in time: ", true, RESULT_DEFERRED},
@@ -136,6 +137,7 @@ enum own failure_of_refusal(enum refusal why)
     switch (why) {
     case REFUSAL_CREDENTIALS: return OWN_CREDENTIALS;
     case REFUSAL_AUTH_TEMPORARY: return OWN_AUTH_TEMPORARY;
+    case REFUSAL_TOKEN: return OWN_TOKEN;
     case REFUSAL_TLS: return OWN_TLS;
     case REFUSAL_NO_PORT: return OWN_NO_PORT;
     case REFUSAL_BUSY: return OWN_BUSY;
@@ -149,7 +151,7 @@ enum own failure_of_refusal(enum refusal why)
 bool failure_is_worth_another_account(enum own which)
 {
     return which == OWN_NO_PORT || which == OWN_TLS || which == OWN_AUTH_TEMPORARY ||
-           which == OWN_CREDENTIALS || which == OWN_LOOP;
+           which == OWN_TOKEN || which == OWN_CREDENTIALS || which == OWN_LOOP;
 }
 
 /* ------------------------------------------------------------------ a session lost */

@@ -33,6 +33,7 @@ enum own {
     /* no session: the first rows of PROMISES 7 */
     OWN_CREDENTIALS,
     OWN_AUTH_TEMPORARY,
+    OWN_TOKEN,
     OWN_TLS,
     OWN_NO_PORT,
     OWN_BUSY,

@@ -7,6 +7,8 @@ struct loop;
 struct offload;
 struct dns;
 struct log;
+struct http;
+struct oauth;
 
 struct io {
     struct loop *loop;
@@ -16,6 +18,10 @@ struct io {
     struct offload *disk;
     struct dns *dns;
     struct log *log;
+    /* Requests over HTTPS, and the access tokens that they fetch (oauth/token.h); NULL where no
+     * account is to log in by token. */
+    struct http *http;
+    struct oauth *oauth;
 };
 
 #endif

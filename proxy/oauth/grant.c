@@ -81,16 +81,6 @@ static int add_client(const struct oauth_ingredients *in, struct buf *form, stru
 
 /* ---- the flows ---- */
 
-static bool has_client_proof(const struct oauth_settings *s)
-{
-    return s->client_secret || s->client_secret_file || s->client_cert || s->assertion_file;
-}
-
-static bool is_service_account(const struct oauth_settings *s)
-{
-    return s->service_account_file != NULL;
-}
-
 static int write_service_account(const struct oauth_ingredients *in, struct buf *form,
                                  struct err *err)
 {
@@ -108,23 +98,12 @@ static int write_service_account(const struct oauth_ingredients *in, struct buf 
     return result;
 }
 
-static bool is_application(const struct oauth_settings *s)
-{
-    return s->has_application_access && has_client_proof(s) && !s->token_file_is_given;
-}
-
 static int write_application(const struct oauth_ingredients *in, struct buf *form, struct err *err)
 {
     if (add(form, "grant_type", slice_of("client_credentials"), err) < 0 ||
         add_client(in, form, err) < 0)
         return -1;
     return add(form, "scope", slice_of(in->settings->scope), err);
-}
-
-static bool is_anything(const struct oauth_settings *s)
-{
-    (void)s;
-    return true;
 }
 
 /* Google's scope belongs to the grant; Microsoft wants to hear it at each request. */
@@ -137,24 +116,23 @@ static int write_refresh(const struct oauth_ingredients *in, struct buf *form, s
     return in->settings->scope ? add(form, "scope", slice_of(in->settings->scope), err) : 0;
 }
 
-/* The first that is given counts. */
 static const struct oauth_flow flows[] = {
-    {.name = "service account", .is_given = is_service_account, .write = write_service_account},
-    {.name = "client credentials", .is_given = is_application, .write = write_application},
-    {.name = "refresh token", .refreshes = true, .is_given = is_anything, .write = write_refresh},
+    {.is = TOKEN_SERVICE_ACCOUNT, .write = write_service_account},
+    {.is = TOKEN_APPLICATION, .write = write_application},
+    {.is = TOKEN_REFRESH, .refreshes = true, .write = write_refresh},
 };
 
 const struct oauth_flow *oauth_flow_of(const struct oauth_settings *s)
 {
     const struct oauth_flow *flow = flows;
-    while (!flow->is_given(s))
+    while (flow->is != s->flow && flow->is != TOKEN_REFRESH)
         flow++;
     return flow;
 }
 
 bool oauth_flow_asserts(const struct oauth_flow *flow, const struct oauth_settings *s)
 {
-    return flow->is_given == is_service_account || s->client_cert || s->assertion_file;
+    return flow->is == TOKEN_SERVICE_ACCOUNT || s->client_cert || s->assertion_file;
 }
 
 struct secret *oauth_form(const struct oauth_flow *flow, const struct oauth_ingredients *in,

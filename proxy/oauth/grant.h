@@ -1,4 +1,5 @@
-/* Which flow gets a token, by what is given, and the form that asks for it. A flow is a row. */
+/* How each flow asks for a token: the form that is sent. A flow is a row; which one an account uses
+ * is decided by what its configuration gives (config/tokens.c). */
 #ifndef OAUTH_GRANT_H
 #define OAUTH_GRANT_H
 
@@ -12,10 +13,9 @@ struct oauth_ingredients {
 };
 
 struct oauth_flow {
-    const char *name;
+    enum token_flow is;
     /* It uses the refresh token of a file, of which only one request may be under way. */
     bool refreshes;
-    bool (*is_given)(const struct oauth_settings *s);
     /* Appends the fields of the request's body. */
     int (*write)(const struct oauth_ingredients *in, struct buf *form, struct err *err);
 };

@@ -4,10 +4,13 @@
 #define OAUTH_SETTINGS_H
 
 #include "base/secret.h"
+#include "config/config.h"
 #include "io/http.h"
 
 struct oauth_settings {
     const char *account;
+    /* None but those that ask an endpoint. */
+    enum token_flow flow;
     /* The mailbox that the token is for: `sub` of a service account's assertion. */
     const char *identity;
     /* NULL where they are not given. */
@@ -16,11 +19,11 @@ struct oauth_settings {
     /* Paths. */
     const char *client_secret_file, *client_cert, *client_key, *assertion_file;
     const char *service_account_file, *token_file;
-    /* The configuration names token_file itself. */
-    bool token_file_is_given;
-    /* The provider knows application access. */
-    bool has_application_access;
     struct http_route route;
+    /* Of one request; 0: as io/http.h has it. */
+    usec deadline;
+    /* Unix seconds; 0: not known. */
+    int64_t secret_expires;
     /* retry_auth. */
     usec retry_first, retry_longest;
 };

@@ -1,4 +1,4 @@
-#include "oauth/token.h"
+#include "oauth/token_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "base/caps.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/crypto.h"
 #include "oauth/grant.h"
-#include "oauth/store.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
 #define DAY (24 * 60 * MINUTE)
@@ -22,49 +22,11 @@
 #define LOCK_PATIENCE (30 * USEC_PER_SEC)
 /* How often the files are looked at while a refusal rests. */
 #define WATCH_EVERY (15 * USEC_PER_SEC)
+/* A token that was taken so lately is good, whoever else may not use it. */
+#define PROVEN MINUTE
 enum { CLOCKS_DIFFER = 60 };
 
-struct oauth {
-    const struct io *io;
-    struct http *http;
-    struct link tokens;
-};
-
-enum doing { IDLE, TAKING, LOCKING, ASKING, PUTTING, LOOKING };
-
-struct token {
-    struct link link;
-    struct oauth *oauth;
-    unsigned refs;
-    struct oauth_settings settings;
-    const struct oauth_flow *flow;
-    struct store *store;
-    enum doing doing;
-    struct http_request *request;
-    struct link waiting;
-    /* Fires when the file's lock is tried again (LOCKING), else for upkeep: renewal, watch. */
-    struct timer *timer;
-    usec locking_since;
-    /* NULL: none, or it was refused. */
-    struct secret *access;
-    usec renew_at, ends_at, fetched_at;
-    /* Somebody asked since the last one was fetched. */
-    bool in_use;
-    /* The new access token of an answer whose refresh token is being written. */
-    struct oauth_answer answer;
-    usec answered_at;
-    /* Why there is none, until when nothing is sent, and how long the last wait was. */
-    enum oauth_class class;
-    struct err err;
-    usec until, wait;
-    /* Of the inputs of the last request. */
-    uint8_t print[32];
-    int64_t skew;
-    bool remade;
-};
-
 static void fetch(struct token *t);
-static void token_destroy(struct token *t);
 static void fail(struct token *t, enum oauth_class class, int64_t retry_after, const char *words);
 
 static usec now_of(const struct token *t)
@@ -80,7 +42,7 @@ static usec chance(const struct token *t, usec n)
     return n > 0 ? (usec)(r % (uint64_t)n) : 0;
 }
 
-static bool is_alive(const struct token *t)
+bool token_is_alive(const struct token *t)
 {
     return t->access && now_of(t) < t->ends_at;
 }
@@ -99,7 +61,7 @@ static void answer(void *arg)
 {
     struct token_request *r = arg;
     struct token *t = r->token;
-    if (is_alive(t))
+    if (token_is_alive(t))
         r->answer(r->ctx, t->access, OAUTH_OK, NULL);
     else if (t->doing == IDLE && now_of(t) < t->until)
         r->answer(r->ctx, NULL, t->class, &t->err);
@@ -154,7 +116,7 @@ static void on_looked(void *ctx, const struct store_news *news)
         arm(t);
 }
 
-static void on_timer(void *arg)
+void token_on_timer(void *arg)
 {
     struct token *t = arg;
     if (t->doing != IDLE && t->doing != LOCKING)
@@ -198,16 +160,24 @@ static void adopt(struct token *t)
     t->in_use = !link_is_alone(&t->waiting);
     t->class = OAUTH_OK;
     t->err = (struct err){0};
+    t->error[0] = 0;
+    t->code = 0;
     t->until = t->wait = 0;
     t->remade = false;
+    t->accepted_at = 0;
+    t->requests[TOKEN_GIVEN]++;
     tell_end(t);
 }
 
 static void say_failure(const struct token *t, enum oauth_class class)
 {
-    log_event(t->oauth->io->log, class == OAUTH_REFUSED ? LOG_ERROR : LOG_WARN, t->err.words,
-              log_str("account", t->settings.account), log_str("flow", t->flow->name),
-              log_num("wait", t->wait / USEC_PER_SEC));
+    char words[sizeof t->err.words + 130];
+    snprintf(words, sizeof words, "no access token for %.100s: %s", t->settings.account,
+             t->err.words);
+    log_event(t->oauth->io->log, class == OAUTH_REFUSED ? LOG_ERROR : LOG_WARN, words,
+              log_str("account", t->settings.account),
+              log_str("flow", token_flow_name(t->settings.flow)), log_str("error", t->error),
+              log_num("code", t->code), log_num("retry_in", token_wait_left(t) / USEC_PER_SEC));
 }
 
 static usec lengthen(usec wait, usec first, usec longest)
@@ -228,7 +198,10 @@ static void fail(struct token *t, enum oauth_class class, int64_t retry_after, c
     usec asked = retry_after > 0 ? earlier(retry_after * USEC_PER_SEC, LONGEST_RETRY_AFTER) : 0;
     t->until = now_of(t) + (asked > pause ? asked : pause);
     t->class = class;
-    err_set(&t->err, is_refusal ? ERR_PERMISSION : ERR_TIMEOUT, "no token: %s", words);
+    err_set(&t->err, is_refusal ? ERR_PERMISSION : ERR_TIMEOUT, "%s", words);
+    snprintf(t->error, sizeof t->error, "%s", t->answer.error);
+    t->code = t->answer.codes[0];
+    t->requests[is_refusal ? TOKEN_REFUSED : TOKEN_PUT_OFF]++;
     t->remade = false;
     store_release(t->store);
     oauth_answer_clear(&t->answer);
@@ -341,8 +314,11 @@ static void send_form(struct token *t, const struct oauth_inputs *inputs)
         fail(t, OAUTH_REFUSED, 0, err.words);
         return;
     }
-    const struct http_ask ask = {
-        .url = t->settings.token_url, .headers = headers, .body = form, .route = t->settings.route};
+    const struct http_ask ask = {.url = t->settings.token_url,
+                                 .headers = headers,
+                                 .body = form,
+                                 .route = t->settings.route,
+                                 .deadline = t->settings.deadline};
     t->doing = ASKING;
     t->request = http_send(t->oauth->http, &ask, on_answer, t);
     secret_free(&form);
@@ -362,6 +338,16 @@ static void await_lock(struct token *t, const struct err *err)
     timer_arm(t->timer, LOCK_EVERY);
 }
 
+/* Its end, which no endpoint tells. */
+static void note_certificate(struct token *t, const struct oauth_inputs *inputs)
+{
+    const struct secret *pem = inputs ? inputs->items[OAUTH_CLIENT_CERT] : NULL;
+    struct certificate_facts facts;
+    struct err err;
+    if (pem && certificate_read(secret_reveal(pem), NULL, &facts, &err) == 0)
+        expiry_set(t->certificate_end, facts.not_after);
+}
+
 static void on_taken(void *ctx, const struct store_news *news)
 {
     struct token *t = ctx;
@@ -372,6 +358,7 @@ static void on_taken(void *ctx, const struct store_news *news)
     }
     t->locking_since = 0;
     memcpy(t->print, news->print, sizeof t->print);
+    note_certificate(t, news->inputs);
     if (news->inputs) {
         send_form(t, news->inputs);
         return;
@@ -404,7 +391,7 @@ void token_ask(struct token *t, struct token_request *r,
                void *ctx)
 {
     usec now = now_of(t);
-    bool wants_another = !is_alive(t) || now >= t->renew_at;
+    bool wants_another = !token_is_alive(t) || now >= t->renew_at;
     r->token = t;
     r->answer = fn;
     r->ctx = ctx;
@@ -425,10 +412,19 @@ void token_cancel(struct token_request *r)
     deferred_cancel(&r->later);
 }
 
-void token_refused(struct token *t, const struct secret *secret)
+bool token_refused(struct token *t, const struct secret *secret, bool others)
 {
-    if (secret_equal(t->access, secret))
-        secret_free(&t->access);
+    if (!secret_equal(t->access, secret))
+        return true;
+    if ((others || t->refs > 1) && t->accepted_at && now_of(t) - t->accepted_at < PROVEN)
+        return false;
+    secret_free(&t->access);
+    return true;
+}
+
+void token_accepted(struct token *t)
+{
+    t->accepted_at = now_of(t);
 }
 
 void token_forgive(struct token *t)
@@ -446,99 +442,4 @@ usec token_wait_left(const struct token *t)
 int64_t token_skew(const struct token *t)
 {
     return t->skew;
-}
-
-/* ---- life ---- */
-
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* A refresh token is one grant, whatever account uses it; else a grant is a client's for an
- * identity. */
-static bool is_same_grant(const struct token *t, const struct oauth_settings *s)
-{
-    const struct oauth_settings *mine = &t->settings;
-    if (oauth_flow_of(s) != t->flow || !same(mine->token_url, s->token_url) ||
-        !same(mine->client_id, s->client_id) || !same(mine->scope, s->scope))
-        return false;
-    if (t->flow->refreshes)
-        return same(mine->token_file, s->token_file);
-    bool same_identity = !mine->service_account_file || same(mine->identity, s->identity);
-    return same_identity && same(mine->service_account_file, s->service_account_file) &&
-           same(mine->client_secret_file, s->client_secret_file) &&
-           same(mine->client_cert, s->client_cert) &&
-           same(mine->assertion_file, s->assertion_file) &&
-           secret_equal(mine->client_secret, s->client_secret);
-}
-
-struct oauth *oauth_new(const struct io *io, struct http *http)
-{
-    struct oauth *o = NEW(struct oauth);
-    o->io = io;
-    o->http = http;
-    link_init(&o->tokens);
-    return o;
-}
-
-void oauth_free(struct oauth **oauth)
-{
-    struct oauth *o = *oauth;
-    *oauth = NULL;
-    if (!o)
-        return;
-    while (!link_is_alone(&o->tokens))
-        token_destroy(CONTAINER(o->tokens.next, struct token, link));
-    free(o);
-}
-
-struct token *token_open(struct oauth *o, const struct oauth_settings *settings)
-{
-    LIST_EACH (&o->tokens, it) {
-        struct token *t = CONTAINER(it, struct token, link);
-        if (is_same_grant(t, settings)) {
-            t->refs++;
-            return t;
-        }
-    }
-    struct token *t = NEW(struct token);
-    t->oauth = o;
-    t->refs = 1;
-    t->settings = oauth_settings_copy(settings);
-    t->flow = oauth_flow_of(&t->settings);
-    t->store = store_new(o->io, &t->settings, t->flow->refreshes);
-    t->timer = timer_new(o->io->loop, on_timer, t);
-    link_init(&t->waiting);
-    list_push_back(&o->tokens, &t->link);
-    return t;
-}
-
-static void token_destroy(struct token *t)
-{
-    link_remove(&t->link);
-    while (!link_is_alone(&t->waiting))
-        link_remove(t->waiting.next);
-    http_cancel(&t->request);
-    store_free(&t->store);
-    timer_free(&t->timer);
-    secret_free(&t->access);
-    oauth_answer_clear(&t->answer);
-    oauth_settings_clear(&t->settings);
-    free(t);
-}
-
-/* A refresh token that was sent may be replaced and revoked by now: the answer, which holds the
- * next one, is awaited and written down. */
-static bool must_end_first(const struct token *t)
-{
-    return t->flow->refreshes && (t->doing == ASKING || t->doing == PUTTING);
-}
-
-void token_close(struct token **token)
-{
-    struct token *t = *token;
-    *token = NULL;
-    if (t && --t->refs == 0 && !must_end_first(t))
-        token_destroy(t);
 }

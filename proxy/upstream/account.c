@@ -71,7 +71,7 @@ static struct account *account_new(const struct io *io, struct config *config,
     a->current = cfg;
     a->helo = mem_string(settings_helo(config, cfg));
     a->tls = tls;
-    a->credential = credential_new(io, cfg);
+    a->credential = credential_new(io, cfg, NULL);
     a->share = share_alone(io, cfg, a->credential);
     a->env = (struct upstream_env){
         .io = io, .cfg = cfg, .credential = a->credential, .share = a->share, .tally = &a->tally};
@@ -155,6 +155,11 @@ const struct sight *account_sight(const struct account *a, size_t port)
 int64_t account_certificate_expires(const struct account *a)
 {
     return a->tls ? tls_context_expires(a->tls) : 0;
+}
+
+bool account_token(const struct account *a, struct token_view *view_r)
+{
+    return credential_token_view(a->credential, view_r);
 }
 
 const struct upstream_tally *account_tally(const struct account *a)

@@ -14,6 +14,7 @@ struct account;
 struct accounts;
 struct contexts;
 struct sight;
+struct token_view;
 struct upstream_tally;
 
 /* All accounts of one config. Keeps a reference to it. state_dir's memory is read. Gives; NULL with
@@ -52,6 +53,8 @@ const struct port_report *account_reports(const struct account *a, size_t *n_r);
 const struct sight *account_sight(const struct account *a, size_t port);
 /* of the client certificate, Unix seconds; 0: it has none */
 int64_t account_certificate_expires(const struct account *a);
+/* The access token of the configured user's login (oauth/token.h); false: it logs in without. */
+bool account_token(const struct account *a, struct token_view *view_r);
 /* tally.h */
 const struct upstream_tally *account_tally(const struct account *a);
 /* Dials a fresh session beside those that there are, so that what is known of the ports is new

@@ -9,7 +9,7 @@
 #include "io/stream.h"
 #include "io/tunnel.h"
 #include "upstream/ceiling.h"
-#include "upstream/credential.h"
+#include "upstream/share.h"
 #include "upstream/tally.h"
 
 /* What is awaited: names the timeout. */
@@ -416,6 +416,16 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 
 /* ---- AUTH ---- */
 
+static struct credential *credential_of(const struct attempt *a)
+{
+    return logins_credential(a->env->share->logins, a->identity);
+}
+
+static enum finding finding_without_secret(const struct attempt *a)
+{
+    return credential_gives_tokens(credential_of(a)) ? FINDING_TOKEN : FINDING_AUTH_TEMPORARY;
+}
+
 static void on_secret(void *ctx, const struct secret *secret, const struct err *err)
 {
     struct attempt *a = ctx;
@@ -423,7 +433,7 @@ static void on_secret(void *ctx, const struct secret *secret, const struct err *
         return;
     timer_arm(a->timer, a->left);
     if (!secret) {
-        fail(a, FINDING_AUTH_TEMPORARY, NULL, err);
+        fail(a, finding_without_secret(a), NULL, err);
         return;
     }
     a->logging_in = true;
@@ -437,7 +447,7 @@ void attempt_auth(struct attempt *a)
         return;
     /* its clock goes on when the secret is there: its source has a deadline of its own */
     a->waits = false;
-    credential_ask(a->env->credential, &a->secret, on_secret, a);
+    credential_ask(credential_of(a), &a->secret, on_secret, a);
 }
 
 /* ---- questions ---- */
@@ -461,8 +471,8 @@ void attempt_result_so_far(const struct attempt *a, struct attempt_result *resul
         *result_r = a->result;
     } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) {
         /* the port is not to blame for it */
-        err_set(&err, ERR_TIMEOUT, "%s has not answered yet", credential_key(a->env->credential));
-        describe(a, FINDING_AUTH_TEMPORARY, NULL, &err, result_r);
+        err_set(&err, ERR_TIMEOUT, "%s has not answered yet", credential_key(credential_of(a)));
+        describe(a, finding_without_secret(a), NULL, &err, result_r);
     } else {
         describe(a, timeout_finding(a), NULL, NULL, result_r);
     }

@@ -279,7 +279,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     c->tls = tls;
     c->done = done;
     c->ctx = ctx;
-    c->credential = credential_new(io, cfg);
+    c->credential = credential_new(io, cfg, NULL);
     c->share = share_alone(io, cfg, c->credential);
     c->login = logins_hold(c->share->logins, credential_user(c->credential));
     c->env =

@@ -12,18 +12,15 @@
 /* A failed ask is remembered so long: every port of a race would ask anew. */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 
-/* An access token has an hour, mostly: it is asked for again before that. */
-#define TOKEN_LASTS (45 * 60 * USEC_PER_SEC)
-
 struct credential {
     const struct io *io;
     char *account, *user;
+    /* Whose login it is; NULL: user's. */
+    char *identity;
     const struct source_kind *kind;
     struct source *source;
     /* What the source answered last, or what is configured; NULL: none yet. */
     struct secret *secret;
-    /* For how long an answer is good, 0: until it is refused; when it came. */
-    usec lasts, answered;
     /* The source was asked and has not answered. */
     bool asking;
     /* The secret was refused, or is from before a reload: the next need asks again. */
@@ -32,7 +29,11 @@ struct credential {
     bool second_chance;
     /* A refusal is why it is asked. */
     bool after_refusal;
+    /* Its life's end is why: nothing is wrong with what there was. */
+    bool renewing;
     usec failed_until;
+    /* Loop time until which the secret is used without asking. */
+    usec good_until;
     /* Of the last failure. */
     struct err err;
     struct link waiting;
@@ -58,12 +59,14 @@ static void adopt(struct credential *c, const struct upstream_config *cfg)
     c->user = mem_string(cfg->username ? cfg->username : "");
     c->first = cfg->retry_auth_first;
     c->longest = cfg->retry_auth_longest;
-    c->lasts = auth_choice_secret(cfg->auth) == MECHANISM_TOKEN ? TOKEN_LASTS : 0;
 }
 
 static void adopt_source(struct credential *c, const struct upstream_config *cfg)
 {
-    const struct source_owner owner = {.io = c->io, .answered = on_answer, .ctx = c};
+    const struct source_owner owner = {.io = c->io,
+                                       .identity = c->identity ? c->identity : c->user,
+                                       .answered = on_answer,
+                                       .ctx = c};
     c->kind = source_kind_of(cfg);
     c->source = c->kind->make(&owner, cfg);
     c->asking = c->stale = c->after_refusal = false;
@@ -76,6 +79,7 @@ static void adopt_configured(struct credential *c, const struct upstream_config 
 {
     secret_free(&c->secret);
     c->secret = secret_copy(cfg->password);
+    c->good_until = INT64_MAX;
 }
 
 static void forgive(struct credential *c)
@@ -86,11 +90,13 @@ static void forgive(struct credential *c)
     timer_stop(c->watch);
 }
 
-struct credential *credential_new(const struct io *io, const struct upstream_config *cfg)
+struct credential *credential_new(const struct io *io, const struct upstream_config *cfg,
+                                  const char *identity)
 {
     struct credential *c = NEW(struct credential);
     c->io = io;
     c->account = mem_string(cfg->name ? cfg->name : "");
+    c->identity = identity ? mem_string(identity) : NULL;
     link_init(&c->waiting);
     c->watch = timer_new(io->loop, on_watch, c);
     adopt(c, cfg);
@@ -110,6 +116,7 @@ void credential_free(struct credential **credential)
     c->kind->free(c->source);
     timer_free(&c->watch);
     free(c->account);
+    free(c->identity);
     free(c->user);
     secret_free(&c->secret);
     free(c);
@@ -145,10 +152,11 @@ static bool keep(struct credential *c, struct secret *secret)
     bool differs = !secret_equal(c->secret, secret);
     secret_free(&c->secret);
     c->secret = secret;
-    c->answered = now_of(c);
     c->stale = false;
     c->err = (struct err){0};
     c->failed_until = 0;
+    usec life = c->kind->life ? c->kind->life(c->source) : INT64_MAX;
+    c->good_until = life == INT64_MAX ? INT64_MAX : now_of(c) + life;
     return differs;
 }
 
@@ -160,7 +168,10 @@ static void remember_failure(struct credential *c, const struct err *err)
     bool is_news = !c->kind->outlives_failure || strcmp(c->err.words, err->words) != 0;
     c->err = *err;
     c->failed_until = now_of(c) + FAILURE_REMEMBERED;
-    if (!is_news)
+    /* oauth/ has said it, and goes by waits of its own */
+    if (c->kind->gives_tokens)
+        c->failed_until = 0;
+    if (!is_news || c->kind->gives_tokens)
         return;
     snprintf(words, sizeof words,
              c->kind->outlives_failure ? "%s: the secret stays what it was" : "%s failed",
@@ -172,7 +183,8 @@ static void remember_failure(struct credential *c, const struct err *err)
 static void on_answer(void *ctx, struct secret *secret, const struct err *err)
 {
     struct credential *c = ctx;
-    bool after_refusal = c->after_refusal, asked_again = c->secret != NULL, differs = false;
+    bool after_refusal = c->after_refusal, differs = false;
+    bool asked_again = c->secret != NULL && !c->renewing;
     c->asking = false;
     c->after_refusal = false;
     if (secret)
@@ -183,7 +195,11 @@ static void on_answer(void *ctx, struct secret *secret, const struct err *err)
         c->stale = true;
         c->second_chance = false;
     }
-    if (differs)
+    /* A token service that gives none just now has a wait of its own; then comes the one more
+     * AUTH. */
+    if (after_refusal && !secret && c->kind->gives_tokens)
+        c->second_chance = true;
+    if (differs || (after_refusal && !secret && c->kind->gives_tokens))
         c->until = 0;
     answer_all(c);
     if (asked_again && c->fetched)
@@ -195,7 +211,16 @@ static void fetch(struct credential *c)
     if (c->asking)
         return;
     c->asking = true;
+    c->renewing = false;
     c->kind->ask(c->source);
+}
+
+/* At a need. */
+static void fetch_or_renew(struct credential *c)
+{
+    bool renewing = !c->asking && c->secret && !c->stale;
+    fetch(c);
+    c->renewing = c->renewing || renewing;
 }
 
 /* A corrected secret need not wait for the next try: it ends the wait. */
@@ -245,6 +270,8 @@ bool credential_update(struct credential *c, const struct upstream_config *cfg)
         changed = update_configured(c, cfg) || moved;
     else
         update_asked(c, another);
+    /* The right that a token lacked is given elsewhere: who reloads may have given it. */
+    changed = changed || (c->refused && c->kind->gives_tokens);
     if (changed)
         forgive(c);
     return changed;
@@ -257,12 +284,22 @@ static bool rests_on_failure(const struct credential *c)
     return now_of(c) < c->failed_until;
 }
 
+static bool is_at_hand(const struct credential *c)
+{
+    if (!c->kind->ask || rests_on_failure(c))
+        return true;
+    return c->secret && !c->stale && now_of(c) < c->good_until;
+}
+
 static void answer(void *arg)
 {
     struct credential_request *r = arg;
     const struct credential *c = r->credential;
     struct err err = c->err;
+
     bool usable = c->secret && (!c->stale || (c->kind->outlives_failure && rests_on_failure(c)));
+    /* A token that was given before is no answer to a question that failed. */
+    usable = usable && !(c->kind->gives_tokens && err.kind != ERR_NONE);
     if (!usable && err.kind == ERR_NONE)
         err_set(&err, ERR_NOT_FOUND, "no password is configured");
     r->answer(r->ctx, usable ? c->secret : NULL, usable ? NULL : &err);
@@ -278,23 +315,27 @@ void credential_ask(struct credential *c, struct credential_request *r,
                     void (*fn)(void *ctx, const struct secret *secret, const struct err *err),
                     void *ctx)
 {
-    bool aged = c->lasts && now_of(c) >= c->answered + c->lasts;
-    bool at_hand = !c->kind->ask || (c->secret && !c->stale && !aged) || rests_on_failure(c);
     r->credential = c;
     r->answer = fn;
     r->ctx = ctx;
-    if (at_hand && !c->asking) {
+    if (is_at_hand(c) && !c->asking) {
         loop_defer(c->io->loop, &r->later);
         return;
     }
     list_push_back(&c->waiting, &r->waiting);
-    fetch(c);
+    fetch_or_renew(c);
 }
 
 void credential_cancel(struct credential_request *r)
 {
     deferred_cancel(&r->later);
     link_remove(&r->waiting);
+}
+
+void credential_prepare(struct credential *c)
+{
+    if (c->kind->gives_tokens && !is_at_hand(c))
+        fetch_or_renew(c);
 }
 
 const char *credential_user(const struct credential *c)
@@ -342,6 +383,8 @@ bool credential_ask_again(struct credential *c)
 
 void credential_accepted(struct credential *c)
 {
+    if (c->kind->accepted)
+        c->kind->accepted(c->source);
     forgive(c);
     c->second_chance = false;
 }
@@ -350,6 +393,7 @@ void credential_take_over(struct credential *c, const struct credential *before)
 {
     secret_free(&c->secret);
     c->secret = secret_copy(before->secret);
+    c->good_until = before->good_until;
 }
 
 /* A secret that was not fetched yet equals none; one that is read again may be right at the next
@@ -381,4 +425,29 @@ bool credential_is_refused(const struct credential *c)
 bool credential_is_asked_again(const struct credential *c)
 {
     return c->refused && c->asking && c->after_refusal;
+}
+
+/* ---- tokens ---- */
+
+bool credential_gives_tokens(const struct credential *c)
+{
+    return c->kind->gives_tokens;
+}
+
+usec credential_denied_for(const struct credential *c)
+{
+    return c->kind->wait_left ? c->kind->wait_left(c->source) : 0;
+}
+
+const char *credential_denial(const struct credential *c)
+{
+    struct token_view view;
+    if (c->kind->view && c->kind->view(c->source, &view) && view.words[0])
+        return view.words;
+    return c->err.kind == ERR_NONE ? "" : c->err.words;
+}
+
+bool credential_token_view(const struct credential *c, struct token_view *view_r)
+{
+    return c->kind->view && c->kind->view(c->source, view_r);
 }

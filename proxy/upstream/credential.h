@@ -14,9 +14,12 @@
 #include "io/loop.h"
 
 struct credential;
+struct token_view;
 
-/* keeps io, copies the rest. Gives */
-struct credential *credential_new(const struct io *io, const struct upstream_config *cfg);
+/* Keeps io, copies the rest. identity: whose login it is, where each has a secret of its own; NULL:
+ * the configured user's. Gives. */
+struct credential *credential_new(const struct io *io, const struct upstream_config *cfg,
+                                  const char *identity);
 void credential_free(struct credential **c);
 /* Copies the secret of the credential before a reload: the file it came from cannot be read any
  * more. */
@@ -50,6 +53,8 @@ void credential_ask(struct credential *c, struct credential_request *r,
                     void (*answer)(void *ctx, const struct secret *secret, const struct err *err),
                     void *ctx);
 void credential_cancel(struct credential_request *r);
+/* Begins to fetch an access token beside connect and TLS, so that it is there in time. */
+void credential_prepare(struct credential *c);
 
 /* the configured username, "" none */
 const char *credential_user(const struct credential *c);
@@ -70,5 +75,14 @@ usec credential_wait_left(const struct credential *c);
 bool credential_is_refused(const struct credential *c);
 /* after a refusal, and the source has not answered: perhaps the wait ends with it */
 bool credential_is_asked_again(const struct credential *c);
+
+/* It logs in by tokens that a service gives. */
+bool credential_gives_tokens(const struct credential *c);
+/* No token is to be had for so long, and nobody asks for one meanwhile; 0: one may be had. */
+usec credential_denied_for(const struct credential *c);
+/* Why; "" where nothing failed. */
+const char *credential_denial(const struct credential *c);
+/* false: it has none */
+bool credential_token_view(const struct credential *c, struct token_view *view_r);
 
 #endif

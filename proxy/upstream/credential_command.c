@@ -8,10 +8,13 @@
 #include "upstream/credential_source.h"
 
 #define COMMAND_DEADLINE (10 * USEC_PER_SEC)
+/* An access token lasts an hour as a rule, and its command does not say how long. */
+#define TOKEN_LIFE (45 * 60 * USEC_PER_SEC)
 
 struct source {
     struct source_owner owner;
     char **argv;
+    bool prints_tokens;
     struct process_run *run;
 };
 
@@ -43,6 +46,7 @@ static struct source *make(const struct source_owner *owner, const struct upstre
 {
     struct source *s = NEW(struct source);
     s->owner = *owner;
+    s->prints_tokens = cfg->oauth.flow == TOKEN_PRINTED;
     adopt(s, &cfg->password_command);
     return s;
 }
@@ -64,6 +68,11 @@ static bool refused(struct source *s)
 {
     (void)s;
     return true;
+}
+
+static usec life(const struct source *s)
+{
+    return s->prints_tokens ? TOKEN_LIFE : INT64_MAX;
 }
 
 static bool same_command(const struct source *s, const struct strings *words)
@@ -95,6 +104,7 @@ const struct source_kind credential_command = {
     .make = make,
     .ask = ask,
     .refused = refused,
+    .life = life,
     .update = update,
     .free = source_free,
 };

@@ -47,6 +47,7 @@ const struct source_kind credential_fixed = {
 
 /* The first that is given counts; `fixed` takes what is left. */
 static const struct source_kind *const kinds[] = {
+    &credential_token,
     &credential_command,
     &credential_file,
     &credential_fixed,

@@ -8,13 +8,17 @@
 #include "config/config.h"
 #include "io/io.h"
 #include "io/loop.h"
+#include "oauth/token.h"
 
 /* One account's source; each kind has its own behind it. */
 struct source;
 
 struct source_owner {
     const struct io *io;
-    /* The answer to an ask. Takes secret; NULL with err: it is not to be had. */
+    /* Whose login it is, where each has a secret of its own; borrowed during make. */
+    const char *identity;
+    /* The answer to an ask. Takes secret; NULL with err: it is not to be had. Never told from
+     * inside ask. */
     void (*answered)(void *ctx, struct secret *secret, const struct err *err);
     void *ctx;
 };
@@ -26,6 +30,9 @@ struct source_kind {
     bool configured;
     /* A failed ask leaves the secret in force that was there before: it may well be right. */
     bool outlives_failure;
+    /* What it gives are access tokens that somebody else issues: the wait for one is its own, and
+     * it says itself why there is none. */
+    bool gives_tokens;
     /* How often it is asked while a refused secret rests; 0: it is not. */
     usec watched;
     bool (*is_given)(const struct upstream_config *cfg);
@@ -36,6 +43,15 @@ struct source_kind {
     void (*ask)(struct source *source);
     /* The upstream refused what was answered last. True: asking may give another now. */
     bool (*refused)(struct source *source);
+    /* Or NULL: the upstream took what was answered last. */
+    void (*accepted)(struct source *source);
+    /* How long an answer may be used without asking again; NULL: for ever. 0: it is asked each
+     * time, and has what lives at hand. */
+    usec (*life)(const struct source *source);
+    /* Or NULL: how long it has nothing to give, asked or not; 0: it may have. */
+    usec (*wait_left)(const struct source *source);
+    /* Or NULL: what an operator sees. */
+    bool (*view)(const struct source *source, struct token_view *view_r);
     /* After a reload that names the same kind. True: it is another source now, or a fresher
      * secret stands in the configuration; an answer under way does not come any more. */
     bool (*update)(struct source *source, const struct upstream_config *cfg);
@@ -43,7 +59,8 @@ struct source_kind {
     void (*free)(struct source *source);
 };
 
-extern const struct source_kind credential_fixed, credential_file, credential_command;
+extern const struct source_kind credential_fixed, credential_file, credential_command,
+    credential_token;
 
 /* Never NULL: without any key the login has no secret, which is fixed. */
 const struct source_kind *source_kind_of(const struct upstream_config *cfg);

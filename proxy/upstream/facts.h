@@ -14,7 +14,14 @@ struct account_facts {
     bool dsn, smtputf8, chunking, eightbit;
 };
 
-enum standing { STANDING_UNKNOWN, STANDING_WORKS, STANDING_NO_PORT, STANDING_AUTH_REFUSED };
+enum standing {
+    STANDING_UNKNOWN,
+    STANDING_WORKS,
+    STANDING_NO_PORT,
+    STANDING_AUTH_REFUSED,
+    /* no access token is to be had */
+    STANDING_NO_TOKEN
+};
 
 /* Why there is no session (PROMISES 7's first rows, in their order). */
 enum refusal {
@@ -22,6 +29,8 @@ enum refusal {
     REFUSAL_CREDENTIALS,
     /* AUTH 4xx, secret not to be had: 451 4.7.0 */
     REFUSAL_AUTH_TEMPORARY,
+    /* no access token: 451 4.7.0 with the words that name the cure */
+    REFUSAL_TOKEN,
     /* every port that sent bytes ended in a TLS finding: 451 4.7.5 */
     REFUSAL_TLS,
     /* 451 4.4.1 */

@@ -28,6 +28,7 @@ enum finding {
     FINDING_AUTH_TEMPORARY,
     FINDING_TIMEOUT_AUTH,
     FINDING_AUTH_REFUSED,
+    FINDING_TOKEN,
     FINDING_PROXY,
     FINDING_COUNT
 };
@@ -62,6 +63,8 @@ enum finding_advice {
     /* password_command */
     FINDING_ADVICE_COMMAND,
     FINDING_ADVICE_MECHANISM,
+    /* the login by token */
+    FINDING_ADVICE_TOKEN,
     FINDING_ADVICE_CERTIFICATE,
     FINDING_ADVICE_HOST,
     FINDING_ADVICE_PROXY,

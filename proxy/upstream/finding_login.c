@@ -58,3 +58,9 @@ void finding_says_auth_refused(struct sentence *s, const struct finding_detail *
         finding_say(s, ": check username and password (some providers want an app password)");
     finding_say(s, "; no other port is tried with %s", token ? "it" : "them");
 }
+
+void finding_says_token(struct sentence *s, const struct finding_detail *d)
+{
+    finding_say(s, "%u got as far as the login, and there is no access token: %s",
+                (unsigned)d->port.number, d->err && d->err->words[0] ? d->err->words : "unknown");
+}

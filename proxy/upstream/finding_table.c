@@ -47,6 +47,8 @@ static const struct finding_row rows[] = {
         TIMEOUT),
     ROW(AUTH_REFUSED, "auth-refused", KIND_OTHER, auth_refused,
         "The credentials are refused (%s). ", "The credentials are refused (%s). ", LOGIN),
+    ROW(TOKEN, "token", KIND_OTHER, token, "There is no access token to log in with (%s). ",
+        "There is no access token to log in with (%s). ", TOKEN),
     ROW(PROXY, "proxy", KIND_OTHER, proxy, "The outbound proxy is no way out to %s. ",
         "The outbound proxy is no way out to %s. ", PROXY),
 };

@@ -213,8 +213,10 @@ static void say_asked_again(const struct ladder *l, const char *whose)
 {
     char words[400];
     snprintf(words, sizeof words,
-             "%s is refused: %s is asked whether there is another password by now", whose,
-             credential_key(l->env->credential));
+             credential_gives_tokens(l->env->credential)
+                 ? "%s is refused: %s is asked for another token"
+                 : "%s is refused: %s is asked whether there is another password by now",
+             whose, credential_key(l->env->credential));
     log_event(l->env->io->log, LOG_WARN, words, log_str("account", l->env->cfg->name),
               log_str("host", l->env->cfg->host));
 }
@@ -265,6 +267,22 @@ static void on_refused(void *ctx)
     credentials_refused(d->ladder, d->identity);
 }
 
+/* There is no access token, whatever the port: all stop who would need it. */
+static void on_denied(void *ctx)
+{
+    struct dial *d = ctx;
+    struct ladder *l = d->ladder;
+    if (logins_denied_for(l->env->share->logins, NULL) > 0 ||
+        l->env->cfg->identity == IDENTITY_USERNAME) {
+        end_all(l);
+        ladder_set_standing(l, STANDING_NO_TOKEN);
+    } else {
+        end_identity(l, d->identity);
+    }
+    arm_reprobe(l);
+    l->events->changed(l->ctx);
+}
+
 /* The port that worked fails or stands still: the rest of the ladder comes into play beside it,
  * once for however many dials. */
 static void grow_into_race(struct dial *d)
@@ -297,6 +315,7 @@ static const struct race_events dial_events = {.won = on_won,
                                                .failed = on_failed,
                                                .full = on_full,
                                                .refused = on_refused,
+                                               .denied = on_denied,
                                                .stalled = on_stalled};
 
 /* ---- what the pool wants ---- */
@@ -321,6 +340,7 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
     if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l, identity) ||
         ladder_is_closed(l, identity, &why, words, sizeof words))
         return;
+    credential_prepare(logins_credential(l->env->share->logins, identity));
     if (!l->best || (is_one && !proven)) {
         struct rung **order = mem_alloc(l->n * sizeof *order);
         size_t n = ladder_order(l, NULL, order);
@@ -429,7 +449,7 @@ void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char 
 static void another_secret(struct ladder *l)
 {
     ladder_forget_failure(l);
-    if (l->standing == STANDING_AUTH_REFUSED)
+    if (l->standing == STANDING_AUTH_REFUSED || l->standing == STANDING_NO_TOKEN)
         ladder_set_standing(l, STANDING_UNKNOWN);
     l->events->changed(l->ctx);
 }
@@ -501,7 +521,7 @@ struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const
     l->reprobe = timer_new(env->io->loop, on_reprobe, l);
     l->reopen = timer_new(env->io->loop, on_reopen, l);
     ladder_recall(l);
-    credential_set_listener(env->credential, on_fetched, l);
+    logins_set_listener(env->share->logins, on_fetched, l);
     return l;
 }
 
@@ -520,7 +540,7 @@ void ladder_free(struct ladder **ladder)
     if (!l)
         return;
     end_all(l);
-    credential_set_listener(l->env->credential, NULL, NULL);
+    logins_set_listener(l->env->share->logins, NULL, NULL);
     timer_free(&l->reprobe);
     timer_free(&l->reopen);
     for (size_t i = 0; i < l->n; i++)

@@ -223,6 +223,12 @@ static bool some_port_is(const struct ladder *l, enum finding finding)
     return false;
 }
 
+/* No access token is to be had just now, and nobody asks for one. */
+static bool is_denied(const struct ladder *l, const char *identity)
+{
+    return logins_denied_for(l->env->share->logins, identity) > 0;
+}
+
 enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size)
 {
     if (credential_wait_left(l->env->credential) > 0) {
@@ -232,6 +238,12 @@ enum refusal ladder_reason(const struct ladder *l, const char *identity, char *w
     if (identity && logins_wait_left(l->env->share->logins, identity) > 0) {
         snprintf(words, size, "%s refuses the login of %s", l->env->cfg->host, identity);
         return REFUSAL_CREDENTIALS;
+    }
+    if (is_denied(l, identity) || some_port_is(l, FINDING_TOKEN)) {
+        const char *whose = identity ? identity : credential_user(l->env->credential);
+        const char *why = credential_denial(logins_credential(l->env->share->logins, whose));
+        snprintf(words, size, "%s", why[0] ? why : "the token service has not answered yet");
+        return REFUSAL_TOKEN;
     }
     rungs_summary(l->rungs, l->n, words, size);
     if (some_port_is(l, FINDING_AUTH_TEMPORARY))
@@ -297,7 +309,8 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
     if (ladder_awaits_secret(l, identity))
         return false;
     if (credential_wait_left(l->env->credential) > 0 ||
-        (identity && logins_wait_left(l->env->share->logins, identity) > 0)) {
+        (identity && logins_wait_left(l->env->share->logins, identity) > 0) ||
+        is_denied(l, identity)) {
         *why_r = ladder_reason(l, identity, words, size);
         return true;
     }
@@ -310,7 +323,8 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
 
 usec ladder_answers_until(const struct ladder *l)
 {
-    return credential_wait_left(l->env->credential) > 0 ? INT64_MAX : l->answers_until;
+    bool rests = credential_wait_left(l->env->credential) > 0 || is_denied(l, NULL);
+    return rests ? INT64_MAX : l->answers_until;
 }
 
 bool ladder_is_full(const struct ladder *l)

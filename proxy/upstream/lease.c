@@ -192,12 +192,13 @@ static void ask_for(struct pool *p, struct lease *lease)
     }
 }
 
-/* Somebody whose own login was refused a while ago; NULL: nobody is. */
+/* Somebody whose own login was refused a while ago, or who gets no token; NULL: nobody is. */
 static struct lease *first_resting(struct pool *p)
 {
     LIST_EACH (&p->crowds, it) {
         const struct crowd *crowd = CONTAINER(it, struct crowd, link);
-        if (logins_wait_left(p->env->share->logins, crowd->identity) == 0)
+        if (logins_wait_left(p->env->share->logins, crowd->identity) == 0 &&
+            logins_denied_for(p->env->share->logins, crowd->identity) == 0)
             continue;
         LIST_EACH (&p->waiting, at) {
             struct lease *lease = CONTAINER(at, struct lease, link);
@@ -224,7 +225,7 @@ static void ask_ladder(struct pool *p)
     if (ladder_is_closed(p->ladder, NULL, &why, words, sizeof words)) {
         /* An upstream that has enough of us still serves the sessions it let in: they will come
          * free. */
-        if (why == REFUSAL_CREDENTIALS || !ladder_is_full(p->ladder) ||
+        if (why == REFUSAL_CREDENTIALS || why == REFUSAL_TOKEN || !ladder_is_full(p->ladder) ||
             p->sessions[SESSION_LEASED].n == 0)
             refuse_waiting(p, ladder_answers_until(p->ladder), why, words);
         return;

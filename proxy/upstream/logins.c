@@ -12,7 +12,12 @@ enum { ROW_OF_REFUSALS = 3 };
 
 struct logins {
     const struct io *io;
+    const struct upstream_config *cfg;
     struct credential *credential;
+    /* each identity has a credential of its own */
+    bool each_has_one;
+    void (*fetched)(void *ctx, bool differs);
+    void *ctx;
     usec first, longest;
     /* all identities are one */
     bool one;
@@ -30,23 +35,32 @@ struct logins *logins_new(const struct io *io, const struct upstream_config *cfg
     struct logins *l = NEW(struct logins);
     l->io = io;
     l->credential = credential;
+    link_init(&l->entries);
     logins_update(l, cfg);
     l->one = cfg->identity == IDENTITY_USERNAME;
+    l->each_has_one = !l->one && cfg->oauth.flow == TOKEN_SERVICE_ACCOUNT;
     l->row = 1;
-    link_init(&l->entries);
     return l;
 }
 
 void logins_update(struct logins *l, const struct upstream_config *cfg)
 {
+    l->cfg = cfg;
     l->first = cfg->retry_auth_first;
     l->longest = cfg->retry_auth_longest;
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        /* whoever rested is told by logins_doubted */
+        if (login->credential)
+            (void)credential_update(login->credential, cfg);
+    }
 }
 
 static void forget(struct logins *l, struct login *login)
 {
     link_remove(&login->link);
     l->n--;
+    credential_free(&login->credential);
     free(login->identity);
     free(login);
 }
@@ -114,6 +128,49 @@ void logins_release(struct login *login)
     login->users--;
 }
 
+/* ---- what they log in with ---- */
+
+static bool is_the_users(const struct logins *l, const char *identity)
+{
+    return strcmp(identity, credential_user(l->credential)) == 0;
+}
+
+static struct credential *credential_of(struct logins *l, struct login *login)
+{
+    if (!l->each_has_one || is_the_users(l, login->identity))
+        return l->credential;
+    if (!login->credential) {
+        login->credential = credential_new(l->io, l->cfg, login->identity);
+        credential_set_listener(login->credential, l->fetched, l->ctx);
+    }
+    return login->credential;
+}
+
+struct credential *logins_credential(struct logins *l, const char *identity)
+{
+    return l->each_has_one ? credential_of(l, get(l, identity)) : l->credential;
+}
+
+usec logins_denied_for(const struct logins *l, const char *identity)
+{
+    if (!l->each_has_one || (identity && is_the_users(l, identity)))
+        return credential_denied_for(l->credential);
+    const struct login *login = identity ? find(l, identity) : NULL;
+    return login && login->credential ? credential_denied_for(login->credential) : 0;
+}
+
+void logins_set_listener(struct logins *l, void (*fetched)(void *ctx, bool differs), void *ctx)
+{
+    l->fetched = fetched;
+    l->ctx = ctx;
+    credential_set_listener(l->credential, fetched, ctx);
+    LIST_EACH (&l->entries, it) {
+        struct login *login = CONTAINER(it, struct login, link);
+        if (login->credential)
+            credential_set_listener(login->credential, fetched, ctx);
+    }
+}
+
 /* ---- questions ---- */
 
 bool logins_is_proven(const struct logins *l, const char *identity)
@@ -153,6 +210,8 @@ void logins_accepted(struct logins *l, const char *identity)
 {
     struct login *login = get(l, identity);
     credential_accepted(l->credential);
+    if (login->credential)
+        credential_accepted(login->credential);
     forgive(login);
     l->row++;
     l->refused_in_row = 0;
@@ -187,7 +246,7 @@ bool logins_refused(struct logins *l, const char *identity)
     struct login *login = get(l, identity);
     gate_doubt(&login->gate);
     if (!is_the_accounts(l, login)) {
-        rest(l, login, !login->second_chance && credential_ask_again(l->credential));
+        rest(l, login, !login->second_chance && credential_ask_again(credential_of(l, login)));
         return false;
     }
     logins_doubted(l, false);

@@ -16,6 +16,8 @@ struct logins;
 struct login {
     struct link link;
     char *identity;
+    /* of its own, where a token is for one mailbox (a service account's); NULL: the account's */
+    struct credential *credential;
     struct gate gate;
     /* dials that hold it */
     unsigned users;
@@ -40,6 +42,15 @@ void logins_free(struct logins **l);
 /* The entry of an identity, made where there is none; it stays until it is released. */
 struct login *logins_hold(struct logins *l, const char *identity);
 void logins_release(struct login *login);
+
+/* What an identity logs in with: its own, made where there is none, or the account's. Borrowed, for
+ * as long as the identity is held, or until the end of the turn. */
+struct credential *logins_credential(struct logins *l, const char *identity);
+/* An access token is not to be had for so long, and nobody asks for one; 0: it may be had. identity
+ * NULL: what holds for all. */
+usec logins_denied_for(const struct logins *l, const char *identity);
+/* as credential_set_listener, for all of them */
+void logins_set_listener(struct logins *l, void (*fetched)(void *ctx, bool differs), void *ctx);
 
 bool logins_is_proven(const struct logins *l, const char *identity);
 /* 0: it may be tried, as far as this identity goes; the account's own rest is the credential's */

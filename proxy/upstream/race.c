@@ -215,6 +215,14 @@ static void on_failed(void *ctx)
         r->events->refused(r->ctx);
         return;
     }
+    if (attempt_result(x->attempt)->finding == FINDING_TOKEN && r->events->denied) {
+        r->over = true;
+        timer_stop(r->timer);
+        p->result = *attempt_result(x->attempt);
+        report(r, p);
+        r->events->denied(r->ctx);
+        return;
+    }
     drop(x);
     pump(r);
 }

@@ -21,6 +21,9 @@ struct race_events {
     bool (*full)(void *ctx, const char *words);
     /* the credentials were refused: the caller stops all else */
     void (*refused)(void *ctx);
+    /* No access token is to be had, whatever the port: the caller stops what would need it, too.
+     * NULL: it is a finding like any other, and the other ports go on. */
+    void (*denied)(void *ctx);
     /* The next port would start now, but there is none: race_extend it, free it, or do nothing.
      * Once for each list. */
     void (*stalled)(void *ctx);

@@ -59,7 +59,8 @@ static bool alone_login_refused(struct share *s, const char *identity)
 
 static bool alone_may_prove(const struct share *s, const char *identity)
 {
-    return !credential_is_refused(s->credential) && !logins_is_refused(s->logins, identity);
+    return !credential_is_refused(s->credential) && !logins_is_refused(s->logins, identity) &&
+           logins_denied_for(s->logins, identity) == 0;
 }
 
 static const struct share_kind alone = {

@@ -37,7 +37,7 @@ struct config *sim_config(const char *ini)
     int fd = memfd_create("proxy.ini", MFD_CLOEXEC);
     if (fd < 0 || fchmod(fd, 0600) != 0)
         abort();
-    put(fd, "[server]\nhostname = proxy.example.com\nstate_dir = /state\n");
+    put(fd, "[server]\nhostname = proxy.example.com\nstate_dir = /state\nuser = root\n");
     put_ini(fd, ini);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     struct config *config = config_load(path, &report);

@@ -159,6 +159,15 @@ static void refusals(void **state)
     assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_CREDENTIALS)), "4.3.5");
     assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_LOOP)), "4.3.5");
     assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_AUTH_TEMPORARY)), "4.7.0");
+    assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_TOKEN)), "4.7.0");
+    assert_true(failure_is_worth_another_account(failure_of_refusal(REFUSAL_TOKEN)));
+    struct reply r;
+    reply_init(&r);
+    failure_say(&r, OWN_TOKEN, "abcdefghijk",
+                &(struct own_words){.host = "mail.example", .detail = "the secret has expired"});
+    assert_true(slice_is(buf_view(&r.text), "no access token for mail.example: the secret has "
+                                            "expired [abcdefghijk]"));
+    reply_free(&r);
     assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_NO_PORT)), "4.4.1");
     assert_string_equal(failure_enhanced(failure_of_refusal(REFUSAL_BUSY)), "4.4.5");
 }

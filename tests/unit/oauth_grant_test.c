@@ -1,4 +1,4 @@
-/* Which flow is chosen, and what it sends. */
+/* What each flow sends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
     {                                                                                              \
         .account = "work", .identity = "scan@contoso.example", .tenant = "contoso.example",        \
         .client_id = "app 1&", .scope = "https://outlook.office365.com/.default",                  \
-        .token_url = "https://login.test/token", .has_application_access = true                    \
+        .token_url = "https://login.test/token", .flow = TOKEN_APPLICATION                         \
     }
 
 static EVP_PKEY *pkey;
@@ -64,37 +64,6 @@ static int drop_keys(void **state)
     return 0;
 }
 
-static const char *flow_name(struct oauth_settings s)
-{
-    return oauth_flow_of(&s)->name;
-}
-
-static void the_flow_follows_from_what_is_given(void **state)
-{
-    struct oauth_settings s = MICROSOFT, none = s;
-    struct secret *secret = secret_new(slice_of("s"));
-    (void)state;
-    assert_string_equal(flow_name(s), "refresh token");
-    s.client_secret_file = "/s";
-    assert_string_equal(flow_name(s), "client credentials");
-    s.token_file_is_given = true;
-    assert_string_equal(flow_name(s), "refresh token");
-    s.token_file_is_given = false;
-    s.has_application_access = false;
-    assert_string_equal(flow_name(s), "refresh token");
-    s.service_account_file = "/g.json";
-    assert_string_equal(flow_name(s), "service account");
-    none.client_secret = secret;
-    assert_string_equal(flow_name(none), "client credentials");
-    none.client_secret = NULL;
-    none.client_cert = "/c";
-    assert_string_equal(flow_name(none), "client credentials");
-    none.client_cert = NULL;
-    none.assertion_file = "/j";
-    assert_string_equal(flow_name(none), "client credentials");
-    secret_free(&secret);
-}
-
 static struct secret *form_of(const struct oauth_settings *s, struct oauth_inputs *inputs)
 {
     struct err err = {0};
@@ -122,16 +91,18 @@ static void what_is_sent(void **state)
         .items = {
             [OAUTH_CLIENT_SECRET] = odd, [OAUTH_REFRESH_TOKEN] = odd, [OAUTH_ASSERTION] = odd}};
     (void)state;
+    s.flow = TOKEN_REFRESH;
     assert_form(
         &s, &inputs,
         "grant_type=refresh_token&client_id=app%201%26&refresh_token=a%20b%2Bc%26d%3De%25%C3%A4~"
         "&scope=https%3A%2F%2Foutlook.office365.com%2F.default");
+    s.flow = TOKEN_APPLICATION;
     s.client_secret_file = "/s";
     assert_form(&s, &inputs,
                 "grant_type=client_credentials&client_id=app%201%26&client_secret=a%20b%2Bc%26d%"
                 "3De%25%C3%A4~"
                 "&scope=https%3A%2F%2Foutlook.office365.com%2F.default");
-    s.token_file_is_given = true;
+    s.flow = TOKEN_REFRESH;
     s.scope = NULL;
     assert_form(
         &s, &inputs,
@@ -228,6 +199,7 @@ static void the_assertion_of_a_service_account(void **state)
     struct oauth_settings s = {.identity = "scan@office.example",
                                .scope = "https://mail.google.com/",
                                .token_url = "https://oauth2.test/token",
+                               .flow = TOKEN_SERVICE_ACCOUNT,
                                .service_account_file = "/g"};
     json_t *o = json_pack("{s:s,s:s,s:s}", "client_email", "robot@project.example",
                           "private_key_id", "k1", "private_key", secret_reveal(key_pem).data);
@@ -263,6 +235,7 @@ static void what_cannot_be_signed(void **state)
     struct oauth_settings s = MICROSOFT, google = {.identity = "i",
                                                    .scope = "s",
                                                    .token_url = "u",
+                                                   .flow = TOKEN_SERVICE_ACCOUNT,
                                                    .service_account_file = "/g"};
     struct secret *nonsense = secret_new(slice_of("{\"client_email\":\"x\"}"));
     struct oauth_inputs inputs = {.items = {[OAUTH_CLIENT_CERT] = cert_pem,
@@ -283,7 +256,6 @@ static void what_cannot_be_signed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_flow_follows_from_what_is_given),
         cmocka_unit_test(what_is_sent),
         cmocka_unit_test(the_assertion_of_a_certificate),
         cmocka_unit_test(the_assertion_of_a_service_account),

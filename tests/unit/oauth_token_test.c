@@ -40,7 +40,7 @@ static const struct oauth_settings application = {
     .scope = "scope",
     .token_url = "https://token.test/",
     .client_secret_file = FILE_OF_SECRET,
-    .has_application_access = true,
+    .flow = TOKEN_APPLICATION,
     .retry_first = 5 * MINUTE,
     .retry_longest = HOUR,
 };
@@ -231,7 +231,7 @@ static void a_rotated_token_is_on_the_disk_first(void **state)
         assert_string_equal(get(&w, t).token, token);
         assert_string_equal(sim_file_text(w.sim, FILE_OF_TOKEN), file);
         struct secret *used = secret_new(slice_of(token));
-        token_refused(t, used);
+        token_refused(t, used, false);
         secret_free(&used);
     }
     assert_int_equal(w.reuses, 0);
@@ -420,10 +420,10 @@ static void a_refused_token_is_fetched_anew(void **state)
     struct token *t = token_open(w.oauth, &application);
     get(&w, t);
     /* an older one */
-    token_refused(t, other);
+    token_refused(t, other, false);
     get(&w, t);
     assert_int_equal(w.asked, 1);
-    token_refused(t, a);
+    token_refused(t, a, false);
     w.reply.body = "{\"access_token\":\"b\"}";
     assert_string_equal(get(&w, t).token, "b");
     assert_int_equal(w.asked, 2);

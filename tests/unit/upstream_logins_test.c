@@ -331,7 +331,7 @@ static void entries_are_bounded(void **state)
     begin(&w, SENDERS);
     struct config *config = sim_config(SENDERS);
     const struct upstream_config *cfg = &config->upstreams[0];
-    struct credential *credential = credential_new(sim_io(w.sim), cfg);
+    struct credential *credential = credential_new(sim_io(w.sim), cfg, NULL);
     struct logins *l = logins_new(sim_io(w.sim), cfg, credential);
     struct login *held = logins_hold(l, "held");
     logins_accepted(l, "first");
@@ -365,7 +365,7 @@ static void the_last_of_a_row_rests_too(void **state)
     begin(&w, SENDERS);
     struct config *config = sim_config(SENDERS);
     const struct upstream_config *cfg = &config->upstreams[0];
-    struct credential *credential = credential_new(sim_io(w.sim), cfg);
+    struct credential *credential = credential_new(sim_io(w.sim), cfg, NULL);
     struct logins *l = logins_new(sim_io(w.sim), cfg, credential);
     assert_false(logins_refused(l, "one"));
     assert_false(logins_refused(l, "two"));
@@ -388,7 +388,7 @@ static void alone_one_has_it_all(void **state)
     begin(&w, SENDERS);
     struct config *config = sim_config(SENDERS "rate = 2/m\n");
     const struct upstream_config *cfg = &config->upstreams[0];
-    struct credential *credential = credential_new(sim_io(w.sim), cfg);
+    struct credential *credential = credential_new(sim_io(w.sim), cfg, NULL);
     struct share *s = share_alone(sim_io(w.sim), cfg, credential);
     assert_int_equal(share_room(s, 3, 5), 2);
     assert_int_equal(share_room(s, 6, 5), 0);

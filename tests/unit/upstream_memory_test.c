@@ -252,7 +252,7 @@ static void a_refused_credential_rests_ever_longer(void **state)
     struct config *config = sim_config(BASIC "retry_auth = 5m 15m\n"),
                   *other =
                       sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = new\n");
-    struct credential *c = credential_new(sim_io(sim), &config->upstreams[0]);
+    struct credential *c = credential_new(sim_io(sim), &config->upstreams[0], NULL);
     static const int minutes[] = {5, 10, 15, 15};
     (void)state;
     assert_int_equal(credential_wait_left(c), 0);

@@ -1,0 +1,62 @@
+/* What token.c (one token's requests) and token_life.c (all tokens, and who shares them) share. */
+#ifndef OAUTH_TOKEN_PRIVATE_H
+#define OAUTH_TOKEN_PRIVATE_H
+
+#include "oauth/expiry.h"
+#include "oauth/grant.h"
+#include "oauth/store.h"
+#include "oauth/token.h"
+
+struct oauth {
+    const struct io *io;
+    struct http *http;
+    struct link tokens;
+};
+
+enum doing { IDLE, TAKING, LOCKING, ASKING, PUTTING, LOOKING };
+
+struct token {
+    struct link link;
+    struct oauth *oauth;
+    unsigned refs;
+    struct oauth_settings settings;
+    const struct oauth_flow *flow;
+    struct store *store;
+    enum doing doing;
+    struct http_request *request;
+    struct link waiting;
+    /* Fires when the file's lock is tried again (LOCKING), else for upkeep: renewal, watch. */
+    struct timer *timer;
+    usec locking_since;
+    /* NULL: none, or it was refused. */
+    struct secret *access;
+    usec renew_at, ends_at, fetched_at;
+    /* Somebody asked since the last one was fetched. */
+    bool in_use;
+    /* Loop time of the last login with it; 0: none. */
+    usec accepted_at;
+    /* The new access token of an answer whose refresh token is being written. */
+    struct oauth_answer answer;
+    usec answered_at;
+    /* Why there is none, until when nothing is sent, and how long the last wait was. */
+    enum oauth_class class;
+    struct err err;
+    char error[64];
+    long code;
+    usec until, wait;
+    uint64_t requests[TOKEN_RESULTS];
+    struct expiry *secret_end, *certificate_end;
+    /* Of the inputs of the last request. */
+    uint8_t print[32];
+    int64_t skew;
+    bool remade;
+};
+
+/* ---- token.c ---- */
+bool token_is_alive(const struct token *t);
+void token_on_timer(void *token);
+
+/* ---- token_life.c ---- */
+void token_destroy(struct token *t);
+
+#endif
