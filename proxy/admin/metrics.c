@@ -177,6 +177,44 @@ static void account_days(const struct snapshot *s, struct out *o)
                   (uint64_t)s->accounts[i].password_until);
 }
 
+static void seconds_left(struct out *o, const char *name, const struct label *labels, int64_t end,
+                         const struct snapshot *s)
+{
+    if (end)
+        decimal(o, name, labels, (double)end - (double)s->wall_ms / 1000);
+}
+
+static void tokens(const struct snapshot *s, struct out *o)
+{
+    static const char *const results[TOKEN_RESULTS] = {
+        [TOKEN_GIVEN] = "given", [TOKEN_REFUSED] = "refused", [TOKEN_PUT_OFF] = "put_off"};
+    const char *name = "smtp_detour_token_expires_seconds";
+    family(o, name, "gauge", "How long the access token of the account lives; 0: there is none.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        if (a->token.flow[0] && !a->token.expires)
+            whole(o, name, LABELS({"account", a->name}), 0);
+        seconds_left(o, name, LABELS({"account", a->name}), a->token.expires, s);
+    }
+    name = "smtp_detour_token_requests_total";
+    family(o, name, "counter",
+           "Requests for a token by result; put_off: the service had no answer, or no time.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        for (int r = 0; r < TOKEN_RESULTS && s->accounts[i].token.flow[0]; r++)
+            whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", results[r]}),
+                  s->accounts[i].token.requests[r]);
+    name = "smtp_detour_credential_expires_seconds";
+    family(o, name, "gauge",
+           "How long the client's secret (oauth_secret_expires) or certificate still lives.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        seconds_left(o, name, LABELS({"account", a->name}, {"kind", "secret"}),
+                     a->token.secret_expires, s);
+        seconds_left(o, name, LABELS({"account", a->name}, {"kind", "certificate"}),
+                     a->token.certificate_expires, s);
+    }
+}
+
 static void standing(const struct snapshot *s, usec now, struct out *o)
 {
     char why[400];
@@ -305,6 +343,7 @@ void metrics_write(const struct snapshot *s, usec now, struct out *o)
     standing(s, now, o);
     ports(s, o);
     account_days(s, o);
+    tokens(s, o);
     sessions(s, o);
     upstream_counters(s, o);
     listeners(s, o);

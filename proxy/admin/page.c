@@ -175,13 +175,32 @@ static void put_notes(const struct account_view *a, struct out *o)
     out_add(o, "</ul></details>");
 }
 
+static void put_token(const struct token_shown *t, struct out *o)
+{
+    char until[32];
+    if (!t->flow[0])
+        return;
+    out_printf(o, "<p class=\"soft small\">Login by token (%s)", t->flow);
+    if (t->expires) {
+        time_text(t->expires * 1000, "%H:%M", until);
+        out_printf(o, ", until %s", until);
+    }
+    if (t->words[0]) {
+        out_add(o, ": ");
+        out_html(o, t->words);
+    }
+    out_add(o, "</p>");
+}
+
 static void put_account(const struct snapshot *s, const struct account_view *a, struct out *o)
 {
     static const char *const words[] = {[STANDING_UNKNOWN] = "not tried yet",
                                         [STANDING_WORKS] = "works",
                                         [STANDING_NO_PORT] = "no port works",
-                                        [STANDING_AUTH_REFUSED] = "credentials refused"};
-    bool bad = a->standing == STANDING_NO_PORT || a->standing == STANDING_AUTH_REFUSED;
+                                        [STANDING_AUTH_REFUSED] = "credentials refused",
+                                        [STANDING_NO_TOKEN] = "no access token"};
+    bool bad = a->standing == STANDING_NO_PORT || a->standing == STANDING_AUTH_REFUSED ||
+               a->standing == STANDING_NO_TOKEN;
     const char *says = !bad && !a->works ? words[STANDING_UNKNOWN] : words[a->standing];
     out_add(o, "<section><div class=\"head\"><h2>");
     out_html(o, a->name);
@@ -199,6 +218,7 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
         put_port(s, &a->ports[i], a->works, o);
     out_add(o, "</ol>");
     put_counts(s, a, o);
+    put_token(&a->token, o);
     put_notes(a, o);
     out_add(o, "</section>");
 }

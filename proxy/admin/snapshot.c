@@ -53,7 +53,7 @@ static void add_notes(struct account_view *v, const struct upstream_config *cfg)
         return;
     const struct preset *p = choice.preset;
     snprintf(v->title, sizeof v->title, "%s", p->title);
-    if (cfg->username && cfg->auth != AUTH_NONE)
+    if (cfg->username && cfg->auth != AUTH_NONE && cfg->oauth.flow == TOKEN_NONE)
         v->password_until = p->password_until;
     if (p->password_words)
         v->notes[v->nnotes++] = p->password_words;
@@ -81,6 +81,21 @@ static void add_ports(struct account_view *v, const struct account *a, int64_t w
         next->next = true;
 }
 
+static void add_token(struct account_view *v, const struct account *a, int64_t wall_ms)
+{
+    struct token_view t;
+    struct token_shown *shown = &v->token;
+    if (!account_token(a, &t))
+        return;
+    snprintf(shown->flow, sizeof shown->flow, "%s", token_flow_name(t.flow));
+    shown->expires = t.expires_in ? wall_ms / 1000 + t.expires_in / USEC_PER_SEC : 0;
+    shown->secret_expires = t.secret_expires;
+    shown->certificate_expires = t.certificate_expires;
+    text_clean(shown->error, sizeof shown->error, slice_of(t.error));
+    text_clean(shown->words, sizeof shown->words, slice_of(t.words));
+    memcpy(shown->requests, t.requests, sizeof shown->requests);
+}
+
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
 {
     const struct upstream_config *cfg = account_config(a);
@@ -98,6 +113,7 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     v->certificate_expires = account_certificate_expires(a);
     add_ports(v, a, s->wall_ms, now);
     add_notes(v, cfg);
+    add_token(v, a, s->wall_ms);
 }
 
 bool snapshot_is_alive(const struct snapshot *s, usec now)
@@ -132,6 +148,7 @@ bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, 
         if ((a->works && now <= a->fresh_until) || (account && !is_named(a, account)))
             continue;
         const char *what = a->standing == STANDING_AUTH_REFUSED ? "the credentials are refused"
+                           : a->standing == STANDING_NO_TOKEN   ? "there is no access token"
                            : a->standing == STANDING_NO_PORT    ? "no port works"
                            : a->works ? "what is known is too old and is being renewed"
                                       : "no port is proven yet";

@@ -4,6 +4,7 @@
 #define ADMIN_SNAPSHOT_H
 
 #include "admin/tally.h"
+#include "oauth/token.h"
 #include "upstream/account.h"
 #include "upstream/tally.h"
 
@@ -15,6 +16,20 @@ struct port_view {
     int64_t expires;
     /* new sessions go here */
     bool next;
+};
+
+/* What is known of an account's access token. */
+struct token_shown {
+    /* "application access"; "" it logs in without */
+    char flow[32];
+    /* Unix seconds; 0: there is none */
+    int64_t expires;
+    /* of the client's secret and certificate; 0: not known */
+    int64_t secret_expires, certificate_expires;
+    /* why there is none; "" nothing is wrong */
+    char error[64], words[512];
+    /* by enum token_result */
+    uint64_t requests[TOKEN_RESULTS];
 };
 
 struct account_view {
@@ -35,6 +50,7 @@ struct account_view {
     /* when the provider ends login by password, which this account uses, Unix seconds; 0: no day is
      * known */
     int64_t password_until;
+    struct token_shown token;
     /* of the provider, from the built-in table */
     const char *notes[12];
     size_t nnotes;

@@ -25,24 +25,34 @@ static json_t *ports_json(const struct account_view *a)
     return list;
 }
 
+static json_t *token_json(const struct token_shown *t)
+{
+    if (!t->flow[0])
+        return json_null();
+    return json_pack("{s:s, s:o, s:s, s:s}", "flow", t->flow, "expires", day_json(t->expires),
+                     "error", t->error, "words", t->words);
+}
+
 static json_t *accounts_json(const struct snapshot *s)
 {
     static const char *const standings[] = {[STANDING_UNKNOWN] = "unknown",
                                             [STANDING_WORKS] = "works",
                                             [STANDING_NO_PORT] = "no-port",
-                                            [STANDING_AUTH_REFUSED] = "auth-refused"};
+                                            [STANDING_AUTH_REFUSED] = "auth-refused",
+                                            [STANDING_NO_TOKEN] = "no-token"};
     json_t *list = json_array();
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
-                            "name", a->name, "host", a->host, "works", (int)a->works, "ports",
-                            ports_json(a), "standing", standings[a->standing], "sessions", "idle",
-                            (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased,
-                            "dialing", (json_int_t)a->pool.dialing, "waiting",
-                            (json_int_t)a->pool.waiting, "max", (json_int_t)a->max_connections,
-                            "certificate_expires", day_json(a->certificate_expires),
-                            "password_until", day_json(a->password_until)));
+            list,
+            json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o}",
+                      "name", a->name, "host", a->host, "works", (int)a->works, "ports",
+                      ports_json(a), "standing", standings[a->standing], "sessions", "idle",
+                      (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased, "dialing",
+                      (json_int_t)a->pool.dialing, "waiting", (json_int_t)a->pool.waiting, "max",
+                      (json_int_t)a->max_connections, "certificate_expires",
+                      day_json(a->certificate_expires), "password_until",
+                      day_json(a->password_until), "token", token_json(&a->token)));
     }
     return list;
 }

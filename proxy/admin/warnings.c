@@ -8,6 +8,8 @@
 #define DAYS_WARNED 14
 /* another way to log in, or another provider, takes longer than a certificate */
 #define PASSWORD_DAYS_WARNED 90
+/* a new secret needs whoever runs the tenant */
+#define CLIENT_DAYS_WARNED 31
 
 const char *span_words(int64_t seconds, char out[SPAN_TEXT])
 {
@@ -84,6 +86,22 @@ static void warn_of_password(struct snapshot *s, const struct account_view *a)
          a->name, a->title, days, days == 1 ? "" : "s");
 }
 
+/* What the portal calls a secret's end, and what a certificate says of itself. */
+static void warn_of_client(struct snapshot *s, const struct account_view *a, const char *what,
+                           int64_t end)
+{
+    int64_t days = days_left(end, s->wall_ms);
+    if (end == 0 || days >= CLIENT_DAYS_WARNED)
+        return;
+    if (days < 0)
+        warn(s, GRAVITY_BROKEN, "The client %s of account %s has ended: put a new one in place.",
+             what, a->name);
+    else
+        warn(s, GRAVITY_WARNING,
+             "The client %s of account %s ends in %" PRId64 " day%s: make a new one in time.", what,
+             a->name, days, days == 1 ? "" : "s");
+}
+
 static void warn_of_account(struct snapshot *s, const struct account_view *a)
 {
     char whose[100];
@@ -94,6 +112,9 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
         warn(s, GRAVITY_BROKEN,
              "%s refuses the credentials of account %s: correct username or password, then reload.",
              a->host, a->name);
+    else if (a->standing == STANDING_NO_TOKEN)
+        warn(s, GRAVITY_BROKEN, "There is no access token for account %s: %.400s.", a->name,
+             a->token.words[0] ? a->token.words : "the token service has not answered yet");
     else if (a->standing == STANDING_NO_PORT)
         warn(s, GRAVITY_BROKEN, "No port of %s works: mail of account %s is answered 451.", a->host,
              a->name);
@@ -104,6 +125,8 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
              "Account %s makes a detour over port %u: port %u does not work (%s).", a->name,
              (unsigned)a->ports[next].report.port.number, (unsigned)a->ports[0].report.port.number,
              finding_name(a->ports[0].report.finding));
+    warn_of_client(s, a, "secret", a->token.secret_expires);
+    warn_of_client(s, a, "certificate", a->token.certificate_expires);
     if (a->pool.waiting && a->pool.idle + a->pool.leased >= a->max_connections)
         warn(s, GRAVITY_WARNING,
              "Account %s: %u message%s for one of its %u sessions (max_connections).", a->name,

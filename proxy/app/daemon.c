@@ -72,14 +72,15 @@ static void status_words(void *ctx, char *out, size_t size)
     for (size_t i = 0; i < accounts; i++) {
         const struct account *a = accounts_at(d->accounts, i);
         enum standing standing = account_standing(a);
-        if (standing != STANDING_NO_PORT && standing != STANDING_AUTH_REFUSED)
+        if (standing == STANDING_UNKNOWN || standing == STANDING_WORKS)
             continue;
         if (stuck++ == 0 && used > 0 && (size_t)used < size)
             used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s",
                              account_config(a)->name,
                              standing == STANDING_NO_PORT
                                  ? account_summary(a, findings, sizeof findings)
-                                 : "its credentials are refused");
+                             : standing == STANDING_NO_TOKEN ? "there is no access token"
+                                                             : "its credentials are refused");
     }
     if (stuck > 1 && used > 0 && (size_t)used < size)
         used +=

@@ -34,6 +34,55 @@ static void note(struct snapshot *s, struct message m)
     tally_message(&s->tally, &m);
 }
 
+static char *status(const struct snapshot *s)
+{
+    return status_json(s, 60 * USEC_PER_SEC);
+}
+
+/* What is known of an account's token, on the page, in the metrics and for programs. */
+static void tokens(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    (void)state;
+    struct account_view *a = add_account(s, "work", STANDING_NO_TOKEN);
+    a->token = (struct token_shown){.flow = "application access",
+                                    .secret_expires = NOW_MS / 1000 + 5 * DAY_S,
+                                    .error = "invalid_client",
+                                    .words = "the client secret has expired" HOSTILE,
+                                    .requests = {7, 2, 1}};
+    a = add_account(s, "home", STANDING_WORKS);
+    a->token = (struct token_shown){.flow = "refresh token",
+                                    .expires = NOW_MS / 1000 + 1800,
+                                    .certificate_expires = NOW_MS / 1000 - DAY_S};
+    add_account(s, "plain", STANDING_WORKS);
+    snapshot_warn(s);
+    char *text = metrics(s);
+    assert_has(text, "\nsmtp_detour_token_expires_seconds{account=\"work\"} 0\n");
+    assert_has(text, "\nsmtp_detour_token_expires_seconds{account=\"home\"} 1800");
+    assert_null(strstr(text, "smtp_detour_token_expires_seconds{account=\"plain\"}"));
+    assert_has(text, "\nsmtp_detour_token_requests_total{account=\"work\",result=\"refused\"} 2\n");
+    assert_has(text, "\nsmtp_detour_token_requests_total{account=\"work\",result=\"put_off\"} 1\n");
+    assert_has(text,
+               "\nsmtp_detour_credential_expires_seconds{account=\"work\",kind=\"secret\"} 432000");
+    free(text);
+    text = status(s);
+    assert_has(text, "\"standing\":\"no-token\"");
+    assert_has(text, "\"token\":{\"flow\":\"application access\",\"expires\":null,\"error\":"
+                     "\"invalid_client\",\"words\":\"the client secret has expired");
+    assert_has(text, "\"token\":{\"flow\":\"refresh token\",\"expires\":1800001800,\"error\":\"\","
+                     "\"words\":\"\"}");
+    assert_has(text, "\"token\":null");
+    free(text);
+    text = page(s);
+    assert_has(text, "Login by token (application access): the client secret has expired&lt;");
+    assert_has(text, "There is no access token for account work: the client secret has expired");
+    assert_has(text, "The client secret of account work ends in 5 days: make a new one in time.");
+    assert_has(text, "The client certificate of account home has ended");
+    assert_null(strstr(text, "<script"));
+    free(text);
+    snapshot_free(s);
+}
+
 static void counters(void **state)
 {
     struct snapshot *s = a_snapshot();
@@ -343,10 +392,15 @@ static void a_busy_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters),         cmocka_unit_test(readiness),
-        cmocka_unit_test(readiness_of_one), cmocka_unit_test(acceptance),
-        cmocka_unit_test(warnings),         cmocka_unit_test(spans),
-        cmocka_unit_test(the_last_hour),    cmocka_unit_test(nothing_hostile_gets_through),
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(counters),
+        cmocka_unit_test(readiness),
+        cmocka_unit_test(readiness_of_one),
+        cmocka_unit_test(acceptance),
+        cmocka_unit_test(warnings),
+        cmocka_unit_test(spans),
+        cmocka_unit_test(the_last_hour),
+        cmocka_unit_test(nothing_hostile_gets_through),
         cmocka_unit_test(a_busy_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
