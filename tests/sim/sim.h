@@ -128,6 +128,8 @@ const char *sim_file_text(const struct sim *sim, const char *path);
 void sim_files_refuse_writes(struct sim *sim, bool refuse);
 /* A mount without its server: whoever reads a secret waits until his own deadline. */
 void sim_files_hang(struct sim *sim, bool hang);
+/* The process dies: what its helpers for files had not begun does not happen. */
+void sim_disk_dies(struct sim *sim);
 /* how often a secret's file was read */
 unsigned sim_secret_reads(const struct sim *sim);
 

@@ -383,6 +383,7 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind)
     sim_generate_clients(plan, &rng);
     sim_generate_turns(plan, seed, kind);
     sim_generate_shortage(plan, seed);
+    sim_generate_tokens(plan, seed);
     if (kind != SIM_KIND_LADDER && chance(&rng, 5))
         plan->drain_at = 1 + (usec)sim_rng_below(&rng, 5000000);
 }

@@ -4,6 +4,7 @@
 #define SIM_SIM_HISTORY_H
 
 #include "sim_client.h"
+#include "sim_service.h"
 #include "sim_upstream.h"
 
 enum {
@@ -80,6 +81,8 @@ struct sim_plan {
     struct sim_account accounts[SIM_ACCOUNTS];
     /* 0: one, without a sender's rule */
     size_t naccounts;
+    /* gives accounts[0] its tokens, if it is used; `password` is the client's secret then */
+    struct sim_service_script service;
     struct sim_change changes[SIM_CHANGES];
     size_t nchanges;
     bool fix_headers;
@@ -133,6 +136,8 @@ void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);
 void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 /* sim_generate_shortage.c */
 void sim_generate_shortage(struct sim_plan *plan, uint64_t seed);
+/* sim_generate_tokens.c */
+void sim_generate_tokens(struct sim_plan *plan, uint64_t seed);
 /* on stderr, for a person */
 void sim_plan_print(const struct sim_plan *plan);
 
@@ -143,6 +148,7 @@ struct sim_play {
     struct sim_ledger *ledger;
     struct sim_upstream *upstreams[SIM_PLACES];
     struct sim_client *clients[SIM_CLIENTS];
+    struct sim_service service;
     struct config *config;
     struct accounts *accounts;
     struct relay *relay;
@@ -179,6 +185,8 @@ const char *sim_judge_body(struct slice sent, struct slice got);
 /* sim_oracle_secrets.c */
 void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v);
 
+/* sim_oracle_tokens.c */
+void sim_judge_tokens(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_shortage.c */
 void sim_judge_shortage(const struct sim_play *play, struct sim_verdict *v);
 

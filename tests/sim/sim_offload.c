@@ -99,3 +99,12 @@ size_t offload_waiting(const struct offload *off)
 {
     return off->nwaiting;
 }
+
+void sim_disk_dies(struct sim *sim)
+{
+    struct offload *off = sim->io.disk;
+    LIST_EACH (&off->waiting, it)
+        CONTAINER(it, struct job, link)->has_run = true;
+    LIST_EACH (&off->running, it)
+        CONTAINER(it, struct job, link)->has_run = true;
+}

@@ -403,5 +403,6 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
     judge_strangers(play, v);
     judge_leftovers(play, v);
     sim_judge_secrets(play, v);
+    sim_judge_tokens(play, v);
     sim_judge_shortage(play, v);
 }

@@ -82,6 +82,9 @@ static void check_logins(const struct sim_play *play, struct sim_verdict *v)
             sim_accuse(v, "credentials were given to port %u, which had not earned them (%s, %s)",
                        l->port, l->sealed ? "sealed" : "clear",
                        l->genuine ? "genuine" : "an impostor");
+        /* sim_oracle_tokens.c */
+        if (plan->service.used && l->account == 0)
+            continue;
         const struct sim_account *a = &plan->accounts[l->account];
         const char *user = plan->naccounts > 0 ? a->user : plan->user,
                    *password = plan->naccounts > 0 ? a->password : plan->password;
@@ -152,6 +155,8 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
     enum { RETRY = 300, UNDER_WAY = 1 };
     const struct sim_ledger *l = play->ledger;
     for (size_t i = 0; i < l->nlogins; i++) {
+        if (play->plan->service.used && l->logins[i].account == 0)
+            continue;
         if ((l->logins[i].code != 535 && l->logins[i].code != 534 && l->logins[i].code != 530) ||
             answer_was_lost(play->plan, l->logins[i].when))
             continue;
@@ -190,6 +195,10 @@ void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v)
     check_identities(play, v);
     check_refused_logins(play, v);
     search(play, play->plan->password, v);
+    for (size_t i = 0; i < play->service.ngiven && play->plan->service.used; i++) {
+        char token[SIM_TOKEN];
+        search(play, sim_service_token(i, token), v);
+    }
     for (size_t i = 1; i < play->plan->naccounts; i++)
         search(play, play->plan->accounts[i].password, v);
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "io/listener.h"
 #include "io/netwatch.h"
+#include "oauth/token.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
 #include "sim_config.h"
@@ -87,8 +88,13 @@ static void build_network(struct sim_play *play)
     for (size_t i = 0; i < plan->nplaces; i++) {
         const struct sim_place *p = &plan->places[i];
         *sim_path(play->sim, p->at) = p->path;
+        struct sim_upstream_script script = p->script;
+        if (plan->service.used && script.account == 0) {
+            script.takes = sim_service_takes;
+            script.takes_ctx = &play->service;
+        }
         if (p->listens)
-            play->upstreams[i] = sim_upstream_new(play->sim, play->ledger, p->at, &p->script);
+            play->upstreams[i] = sim_upstream_new(play->sim, play->ledger, p->at, &script);
     }
     *sim_path(play->sim, plan->listener) = plan->client_path;
 }
@@ -117,6 +123,11 @@ static void product_start(struct sim_play *play, const char *ini)
     struct addr at;
     struct io *io = sim_io(play->sim);
     play->config = sim_config(ini);
+    if (play->plan->service.used) {
+        oauth_prepare();
+        io->http = http_new(io->loop, &err);
+        io->oauth = oauth_new(io, io->http);
+    }
     play->accounts = accounts_new(io, play->config, &err);
     if (!play->accounts || !addr_parse_with_port(slice_of(play->plan->listener), &at)) {
         fprintf(stderr, "accounts: %s\n", err.words);
@@ -129,12 +140,33 @@ static void product_start(struct sim_play *play, const char *ini)
     play->netwatch = netwatch_new(io->loop, network_changed, play);
 }
 
-static void product_free(struct sim_play *play)
+static bool nothing_is_written(void *ctx)
+{
+    return !oauth_is_writing(sim_io(((struct sim_play *)ctx)->sim)->oauth);
+}
+
+/* Who ends in order waits for a refresh token that is under way; who is killed does not, and what
+ * was not on the disk by then is lost. */
+static void tokens_free(struct sim_play *play, bool killed)
+{
+    struct io *io = sim_io(play->sim);
+    if (!io->oauth)
+        return;
+    if (killed)
+        sim_disk_dies(play->sim);
+    else
+        (void)sim_run_until(play->sim, nothing_is_written, play, 20 * USEC_PER_SEC);
+    oauth_free(&io->oauth);
+    http_free(&io->http);
+}
+
+static void product_free(struct sim_play *play, bool killed)
 {
     listener_close(&play->listener);
     netwatch_free(&play->netwatch);
     relay_free(&play->relay);
     accounts_free(&play->accounts);
+    tokens_free(play, killed);
     config_unref(&play->config);
 }
 
@@ -161,6 +193,8 @@ void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool ver
     *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
     sim_be_verbose(play->sim, verbose);
     play->sim->loop->work_takes = plan->work_takes;
+    if (plan->service.used)
+        sim_service_begin(&play->service, play->sim, &plan->service, plan->seed, plan->password);
     build_network(play);
     product_start(play, plan->ini);
     for (size_t i = 0; i < plan->nclients; i++)
@@ -225,7 +259,7 @@ static void turn(struct sim_play *play, const struct sim_change *c)
             return;
         /* fall through */
     case SIM_TURN_KILL:
-        product_free(play);
+        product_free(play, c->what == SIM_TURN_KILL);
         sim_run_for(play->sim, 2 * USEC_PER_SEC);
         play->drained = play->draining = false;
         play->restarted = true;
@@ -258,7 +292,7 @@ bool sim_play_run(struct sim_play *play)
 
 void sim_play_close(struct sim_play *play)
 {
-    product_free(play);
+    product_free(play, false);
     /* goodbyes, state files */
     sim_run_for(play->sim, 30 * USEC_PER_SEC);
     for (size_t i = 0; i < play->plan->nplaces; i++)

@@ -113,6 +113,9 @@ struct sim_upstream_script {
     bool any_user;
     /* A login whose user's name contains this is refused, whatever else is right. NULL: none. */
     const char *refused_user;
+    /* Or NULL: instead of `password`, for tokens. */
+    bool (*takes)(void *ctx, const char *token);
+    void *takes_ctx;
     /* to right credentials, NULL: 235 */
     const char *auth_reply;
     /* How it refuses a token: in a challenge first, or with 535 at once. */

@@ -28,12 +28,20 @@ static size_t decode_base64(const char *in, char *out)
     return n;
 }
 
+static bool is_right(const struct sim_upstream_script *script, const char *user, const char *secret)
+{
+    if (!script->user)
+        return true;
+    bool known = script->any_user || strcmp(user, script->user) == 0;
+    return known && (script->takes ? script->takes(script->takes_ctx, secret)
+                                   : strcmp(secret, script->password) == 0);
+}
+
 static void judge_login(struct up_session *s, const char *user, const char *password)
 {
     const struct sim_upstream_script *script = &s->u->script;
     struct sim_login *login = ledger_login(s, user, password);
-    bool right = !script->user || ((script->any_user || strcmp(user, script->user) == 0) &&
-                                   strcmp(password, script->password) == 0);
+    bool right = is_right(script, user, password);
     right = right && !(script->refused_user && strstr(user, script->refused_user));
     const char *reply = !right               ? "535 5.7.8 authentication failed"
                         : script->auth_reply ? script->auth_reply
@@ -99,8 +107,7 @@ static void sasl_token(struct up_session *s, const char *response)
         user[strcspn(user, ",")] = '\0';
     if (!whole)
         up_complain(s, "a malformed %s message", bearer ? "OAUTHBEARER" : "XOAUTH2");
-    bool right = !script->user || ((script->any_user || strcmp(user, script->user) == 0) &&
-                                   strcmp(token, script->password) == 0);
+    bool right = is_right(script, user, token);
     if (right || script->token_error == SIM_TOKEN_PLAIN_535) {
         judge_login(s, user, token);
         return;

@@ -126,6 +126,23 @@ static void a_token_is_fetched_once_and_kept(void **state)
     end(&w);
 }
 
+/* With `auto`, too: a server that knows no mechanism for tokens gets none. */
+static void a_token_is_never_said_as_a_password(void **state)
+{
+    struct world w;
+    struct service v;
+    struct wish x;
+    (void)state;
+    begin(&w, &v);
+    sim_upstream_script(w.up[0])->mechanisms = "PLAIN LOGIN CRAM-MD5";
+    world_load(&w, PERSON);
+    ask_as(&x, &w, NULL);
+    assert_true(x.refused);
+    assert_int_equal(report_of(&w, 587)->finding, FINDING_AUTH_UNAVAILABLE);
+    assert_int_equal(logins_at(&w, 0), 0);
+    end(&w);
+}
+
 /* The request goes out when the dial begins, not when AUTH is reached. */
 static void it_is_fetched_beside_the_connection(void **state)
 {
@@ -438,6 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_is_fetched_once_and_kept),
+        cmocka_unit_test(a_token_is_never_said_as_a_password),
         cmocka_unit_test(it_is_fetched_beside_the_connection),
         cmocka_unit_test(no_login_without_a_token),
         cmocka_unit_test(a_wait_that_was_asked_for_is_kept),
