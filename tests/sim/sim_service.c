@@ -115,10 +115,10 @@ static struct sim_http_reply give(struct sim_service *v, struct sim_service_requ
     snprintf(v->body, sizeof v->body, "{\"access_token\": \"%s\", \"expires_in\": \"3599\"%s}",
              token, refresh);
     bool slow = sim_rng_chance(&v->rng, v->script.faults);
-    return (struct sim_http_reply){.status = 200,
-                                   .body = v->body,
-                                   .delay =
-                                       slow ? (usec)sim_rng_below(&v->rng, 3000) * USEC_PER_MS : 0};
+    usec delay = v->script.delay;
+    if (slow)
+        delay += (usec)sim_rng_below(&v->rng, 3000) * USEC_PER_MS;
+    return (struct sim_http_reply){.status = 200, .body = v->body, .delay = delay};
 }
 
 static struct sim_http_reply serve(void *ctx, struct slice body)

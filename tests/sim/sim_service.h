@@ -13,6 +13,8 @@ struct sim_service_script {
     bool used;
     /* By a refresh token, which is replaced; else by the client's secret alone. */
     bool rotates;
+    /* how long each answer takes; longer than 10 s: nobody waits for it */
+    usec delay;
     /* requests that fail or take long, of a hundred */
     unsigned faults;
     /* Of the history: all tokens that were given until then are worth nothing; 0: never. */
