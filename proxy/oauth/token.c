@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/crypto.h"
+#include "oauth/echo.h"
 #include "oauth/grant.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
@@ -278,6 +279,18 @@ static void on_refusal(struct token *t, int64_t retry_after)
     fail(t, t->answer.class, retry_after, words);
 }
 
+static void silence_echo(struct token *t)
+{
+    struct oauth_answer *a = &t->answer;
+    if (oauth_echoes(a->description, t->form))
+        snprintf(a->description, sizeof a->description, "its words repeat what it was sent");
+    if (oauth_echoes(a->error, t->form))
+        a->error[0] = 0;
+    if (oauth_echoes(a->suberror, t->form))
+        a->suberror[0] = 0;
+    secret_free(&t->form);
+}
+
 static void on_answer(void *ctx, const struct http_answer *a, const struct err *err)
 {
     struct token *t = ctx;
@@ -289,6 +302,7 @@ static void on_answer(void *ctx, const struct http_answer *a, const struct err *
     note_clock(t, a->date);
     t->answered_at = now_of(t);
     oauth_answer_read(&t->answer, a->status, a->body);
+    silence_echo(t);
     if (t->answer.class != OAUTH_OK) {
         on_refusal(t, a->retry_after);
     } else if (is_rotated(t)) {
@@ -321,7 +335,8 @@ static void send_form(struct token *t, const struct oauth_inputs *inputs)
                                  .deadline = t->settings.deadline};
     t->doing = ASKING;
     t->request = http_send(t->oauth->http, &ask, on_answer, t);
-    secret_free(&form);
+    secret_free(&t->form);
+    t->form = form;
 }
 
 /* Another process renews just now: what it puts into the file is ours to use afterwards. */

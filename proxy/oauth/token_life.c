@@ -101,6 +101,7 @@ void token_destroy(struct token *t)
     timer_free(&t->timer);
     expiry_free(&t->secret_end);
     expiry_free(&t->certificate_end);
+    secret_free(&t->form);
     secret_free(&t->access);
     oauth_answer_clear(&t->answer);
     oauth_settings_clear(&t->settings);

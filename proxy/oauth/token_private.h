@@ -24,6 +24,8 @@ struct token {
     struct store *store;
     enum doing doing;
     struct http_request *request;
+    /* What was sent, until it is answered: its words must not come back. */
+    struct secret *form;
     struct link waiting;
     /* Fires when the file's lock is tried again (LOCKING), else for upkeep: renewal, watch. */
     struct timer *timer;

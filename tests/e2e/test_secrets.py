@@ -1,12 +1,15 @@
 """Everything the product ever writes is searched for every secret it was told, in every form a leak could take: logs, replies, pages, reports, the arguments and
 environment of its children, files of the state folder. Successes and failures of every kind run first."""
 import base64
+import http.server
 import json
 import os
+import pwd
 import random
 import re
 import subprocess
 import tempfile
+import threading
 import urllib.parse
 import urllib.request
 
@@ -20,8 +23,11 @@ from test_refusals import greet
 
 INLINE, FILE, COMMAND = "Inline+/7?&=Zq%tt", "File-kept \\ 'quoted' 9w", "Printed\"by#a;command8"
 PROXY, CLIENT, ACCEPTED, OLD, SPLIT = "Socks!pass@wd:5k", "Scanner~pa$$word4", "Discarded_passw0rd", "Old-inline-3v-refused", "Comment-ed;out 77secret"
+CLIENT_SECRET, GRANT, NEXT_GRANT = "Kx8Q~client+secret/with=everything&in it", "0.AXoA-first_refresh-token.9Jq~", "0.AXoA-next+refresh/token=.7Tz"
+ACCESS, ASSERTION = "eyJ0eXAiOiJKV1QiLCJub25jZSI6.access~token+x/y.Zk9-_s", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ3b3JrbG9hZCJ9.c2lnbmF0dXJl-_Q"
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
-SECRETS = {INLINE: USER, FILE: USER, COMMAND: USER, PROXY: "proxyuser", CLIENT: "scanner", ACCEPTED: "anybody", OLD: USER, SPLIT: USER}
+SECRETS = {INLINE: USER, FILE: USER, COMMAND: USER, PROXY: "proxyuser", CLIENT: "scanner", ACCEPTED: "anybody", OLD: USER, SPLIT: USER, CLIENT_SECRET: USER, GRANT: USER, NEXT_GRANT: USER, ACCESS: USER,
+           ASSERTION: USER}
 
 
 def forms(secret, user):
@@ -34,7 +40,7 @@ def forms(secret, user):
         for shift in range(3):
             text = encode(b"x" * shift + raw)
             found.add(text[4 if shift else 0:len(text) - 4])  # without what the neighbours share in
-        for line in (b"\0%s\0%s", b"%s\0%s", b"%s:%s"):
+        for line in (b"\0%s\0%s", b"%s\0%s", b"%s:%s", b"user=%s\1auth=Bearer %s", b"n,a=%s,\1auth=Bearer %s"):
             found.add(encode(line % (user.encode(), raw)).rstrip(b"="))
     return {f for f in found if len(f) >= 8}
 
@@ -203,6 +209,110 @@ def test_no_secret_is_ever_written(stage, form):
     found = [leak for where, data in written.items() for leak in leaks(where, data)]
     assert found == [], "\n".join(map(repr, found))
     assert hashed not in proxy.log and all(hashed.encode() not in d for d in written.values() if isinstance(d, bytes))
+
+
+class TokenService(http.server.BaseHTTPRequestHandler):
+    """Gives a token, or repeats all that it was told: in an error, in a page, in an error nobody knows."""
+
+    def do_POST(self):
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        fields = {key: values[0] for key, values in urllib.parse.parse_qs(form.decode()).items()}
+        what, status = self.path[1:], 400
+        values = [v for k, v in fields.items() if k in ("client_secret", "refresh_token", "client_assertion")]
+        told = form.decode() + " that is " + " ".join(values) + " or " + " ".join(base64.b64encode(v.encode()).decode() for v in values)
+        if what == "give":
+            status, answer = 200, {"access_token": ACCESS, "expires_in": 3600, "refresh_token": NEXT_GRANT}
+        elif what == "known":
+            answer = {"error": "invalid_client", "error_description": "AADSTS7000215: " + told, "error_codes": [7000215]}
+        elif what == "error":
+            answer = {"error": (values or ["x"])[0][:60], "error_description": "no"}
+        else:
+            answer = {"error": "strange_error", "error_description": told[-400:]}
+        page = b"<html>cannot read " + told.encode() + b"</html>" if what == "page" else json.dumps(answer).encode()
+        self.server.requests.append(form)
+        self.send_response(502 if what == "page" else status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def token_service():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenService)
+    server.requests = []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def takes_token(session, argument):
+    """235 to whoever shows the access token."""
+    return b"235 2.7.0 welcome\r\n" if ACCESS.encode() in base64.b64decode(argument.split()[-1]) else b"535 5.7.3 no\r\n"
+
+
+def repeats_token(session, argument):
+    if not argument.startswith(b"XOAUTH2"):
+        return b"535 5.7.3 no\r\n"
+    said = base64.b64decode(argument.split()[-1])
+    return b"535 5.7.3 cannot take " + argument + b" that is " + said.replace(b"\1", b" ") + b"\r\n"
+
+
+def token_accounts(stage, service):
+    def private(name, text):
+        path = stage.folder / name
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        return path
+
+    taking = [stage.upstream(users={}, mechanisms="XOAUTH2", hooks={"AUTH": takes_token})]
+    told = [stage.upstream(users={}, mechanisms="XOAUTH2", hooks={"AUTH": repeats_token})]
+    secret, assertion, grant = private("client-secret", CLIENT_SECRET), private("assertion", ASSERTION), private("grant", GRANT)
+    ways = {"file": {"oauth_client_secret_file": secret}, "inline": {"oauth_client_secret": CLIENT_SECRET}, "assertion": {"oauth_assertion_file": assertion},
+            "person": {"oauth_token_file": private("grant-that-rotates", GRANT)}}
+    kept = {"file": ways["file"], "assertion": ways["assertion"], "grant": {"oauth_token_file": grant, "oauth_client_secret_file": secret}}
+    accounts = [("give", name, taking, keys) for name, keys in ways.items()] + [("give", "echo", told, ways["file"])]
+    accounts += [(what, name, taking, keys) for what in ("known", "error", "told", "page") for name, keys in kept.items()]
+    text = "".join(stage.account(up, name=what + "-" + name, password=None, oauth_client_id="app", oauth_scope="mail", senders="%s-%s@office.test" % (what, name),
+                                 oauth_token_url="http://127.0.0.1:%d/%s" % (service.server_port, what), **keys) for what, name, up, keys in accounts)
+    return text, ["%s-%s" % (what, name) for what, name, _, _ in accounts], taking[0]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_of_a_token_is_ever_written(stage, token_service, form):
+    text, names, taking = token_accounts(stage, token_service)
+    admin = free_port()
+    proxy = stage.proxy(text + "[log]\nlevel = debug\nformat = %s\n[admin]\naddress = 127.0.0.1:%d\n[server]\nuser = %s\n" % (
+        form, admin, pwd.getpwuid(os.geteuid()).pw_name))
+    listener = Listener(proxy)
+    for name in names:
+        listener.talk("EHLO x", "MAIL FROM:<%s@office.test>" % name, *MESSAGE[1:])
+    assert len(taking.messages) == 4, proxy.log  # each way to a token works
+    asked = b"\n".join(token_service.requests)
+    assert all(urllib.parse.quote(s, safe="~").encode() in asked for s in (CLIENT_SECRET, GRANT, ASSERTION))
+    proxy.reload()
+    written = {"doctor": run("doctor", "-c", proxy.config_file), "doctor --json": run("doctor", "--json", "-c", proxy.config_file),
+               "check": run("check", "-c", proxy.config_file),
+               "send": b"".join(run("send", "-c", proxy.config_file, "--from", n + "@office.test", "--to", "b@example.test") for n in ("give-file", "told-grant", "page-file"))}
+    written.update(pages(admin))
+    pid = proxy.process.pid
+    written.update({"arguments": proc(pid, "cmdline"), "environment": proc(pid, "environ")})
+    proxy.stop()
+    written.update({"log": proxy.log, "replies": "\n".join(listener.heard)})
+    for at, _, files in os.walk(proxy.state):
+        for name in files:
+            with open(os.path.join(at, name), "rb") as f:
+                written["state file " + name] = f.read()
+    assert "no access token for told-grant" in proxy.log and "wrong client secret" in proxy.log
+    assert NEXT_GRANT in (stage.folder / "grant-that-rotates").read_text()
+    found = [leak for where, data in written.items() for leak in leaks(where, data)]
+    assert found == [], "\n".join(map(repr, found))
 
 
 def has_socket(pid):
