@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oauth/token.h"
 #include "upstream/report_json.h"
 
 enum { WIDTH = 80 };
@@ -286,6 +287,24 @@ static void print_advice(const struct checkup *c, const char *config_file)
     }
 }
 
+static void print_token(const struct checkup *c)
+{
+    char line[800];
+    struct token_view t;
+    if (!checkup_token(c, &t))
+        return;
+    const char *flow = token_flow_name(t.flow);
+    if (t.words[0])
+        snprintf(line, sizeof line, "token: by %s, there is none: %s", flow, t.words);
+    else if (t.expires_in)
+        snprintf(line, sizeof line, "token: by %s, good for another %lld minutes", flow,
+                 (long long)(t.expires_in / USEC_PER_SEC / 60));
+    else
+        snprintf(line, sizeof line, "token: by %s, none was needed", flow);
+    printf("\n");
+    print_folded(2, line);
+}
+
 void doctor_print(const struct checkup *c, const char *config_file, int64_t now_s)
 {
     size_t n;
@@ -302,6 +321,7 @@ void doctor_print(const struct checkup *c, const char *config_file, int64_t now_
     printf("\n");
     for (size_t i = 0; i < n; i++)
         print_port(c, &ports[i], now_s);
+    print_token(c);
     print_verdict(c);
     print_advice(c, config_file);
     printf("\n");

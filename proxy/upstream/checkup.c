@@ -349,3 +349,8 @@ const char *checkup_own_address(const struct checkup *c)
         return c->cfg->envelope_from;
     return user && strchr(user, '@') ? user : NULL;
 }
+
+bool checkup_token(const struct checkup *c, struct token_view *view_r)
+{
+    return credential_token_view(c->credential, view_r);
+}

@@ -9,6 +9,7 @@
 #include "upstream/rung.h"
 
 struct checkup;
+struct token_view;
 
 struct checkup_port {
     struct port_report report;
@@ -34,6 +35,8 @@ void checkup_free(struct checkup **checkup);
  * `done`. */
 const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r);
 const struct upstream_config *checkup_config(const struct checkup *c);
+/* The access token that was fetched for it (oauth/token.h); false: the account logs in without. */
+bool checkup_token(const struct checkup *c, struct token_view *view_r);
 /* NULL: the account has none, MAIL was not tried */
 const char *checkup_own_address(const struct checkup *c);
 
