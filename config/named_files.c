@@ -37,6 +37,8 @@ static void read_secret(struct loading *l, const struct section *s, const char *
 {
     struct err err;
     unsigned mode;
+    /* Where both are given, which is an error, the one in the configuration goes. */
+    secret_free(&u->password);
     u->password = secret_file_read(path, &mode, &err);
     if (!u->password)
         complain(l, s, "password_file", "%s", err.words);
