@@ -210,9 +210,9 @@ static void print_section(const struct preset *p, const char *name)
     if (p->oauth && p->password == PASSWORD_GONE)
         printf("oauth_client_id = …\n");
     if (p->oauth && p->oauth->application_scope && p->password != PASSWORD_GONE)
-        printf("\nor by token, instead of the password\n\n"
-               "oauth_tenant = …\noauth_client_id = …\n"
-               "oauth_client_secret_file = /etc/smtp-detour/client-secret\n");
+        printf("# Or by token, instead of password_file:\n"
+               "# oauth_tenant = …\n# oauth_client_id = …\n"
+               "# oauth_client_secret_file = /etc/smtp-detour/client-secret\n");
     if (p->pinned)
         printf("# SHA-256 of the certificate: openssl x509 -noout -fingerprint -sha256 -in FILE\n"
                "# tls_fingerprint = …\n");

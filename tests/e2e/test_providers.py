@@ -1,4 +1,6 @@
 """Presets: `provider = NAME` against a service that behaves as that one is documented to, on its own port numbers and under its own host name. And `smtp-detour providers`."""
+import os
+import pwd
 import re
 import subprocess
 import threading
@@ -199,7 +201,7 @@ def test_office365_after_password_login_is_switched_off(stage, network, provider
 def test_outlook_has_nothing_that_takes_a_password(stage, network, provider):
     fake = provider(Service("outlook", "smtp-mail.outlook.com", "me@outlook.com", starttls=(587,), silent=(465, 2525), mechanisms="XOAUTH2"))
     proxy = office_proxy(stage, fake)
-    proxy.wait_for_log("it needs OAuth2, which is not built in yet")
+    proxy.wait_for_log("it needs a login by token")
     assert send(office_client(proxy, network)).startswith("451 4.4.1 no port of smtp-mail.outlook.com works: 587 auth-unavailable")
     assert fake.auths() == []
 
@@ -250,7 +252,7 @@ def names():
 
 
 def test_the_list_fits_a_screen():
-    assert len(names()) == 34 and {"gmail", "ses", "mailgun-eu", "google-workspace-relay"} < set(names())
+    assert len(names()) == 40 and {"gmail", "ses", "mailgun-eu", "google-workspace-relay"} < set(names())
     assert max(map(len, listed().splitlines())) <= 80
 
 
@@ -258,6 +260,7 @@ def test_each_page_fits_a_screen_and_its_section_is_taken(tmp_path):
     secret, config = tmp_path / "password", tmp_path / "proxy.ini"
     secret.write_text(PASSWORD + "\n")
     secret.chmod(0o600)
+    user = pwd.getpwuid(os.geteuid()).pw_name
     for name in names():
         page = providers(name).stdout
         assert page.startswith(name + ": ")
@@ -265,7 +268,7 @@ def test_each_page_fits_a_screen_and_its_section_is_taken(tmp_path):
         for word in ("\nHost ", "\nPorts ", "\nUser name ", "\nPassword ", "\nMechanisms ", "\nReady to paste"):
             assert word in page, (name, word)
         assert re.search(r"the provider's own\s+documentation|curated public\s+lists|community\s+reports", page)
-        config.write_text(page[page.index("[upstream]"):].replace("/etc/smtp-detour/password", str(secret)))
+        config.write_text(page[page.index("[upstream]"):].replace("/etc/smtp-detour/password", str(secret)) + "[server]\nuser = %s\n" % user)
         done = subprocess.run([BINARY, "check", "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 0 and "username" not in done.stderr, (name, done.stderr)
 
@@ -275,7 +278,10 @@ def test_what_a_page_says():
     assert "unconfirmed" in page and "end of December 2026" in page and re.search(r"Connections +3 at once", page)
     assert "community reports" in page and "30 messages a minute" in page and "432 4.3.2" in page
     assert "kept here only with rate = 30/m" in page and "does not yet" not in page
-    assert "needs OAuth2" in re.sub(r"\s+", " ", providers("outlook").stdout)
+    assert "needs a login by token" in re.sub(r"\s+", " ", providers("outlook").stdout)
+    page = providers("office365-gcchigh").stdout
+    assert "https://login.microsoftonline.us/TENANT/oauth2/v2.0/token" in page and "TENANT is oauth_tenant, else organizations" in re.sub(r"\s+", " ", page)
+    assert "smtp.office365.us (unconfirmed)" in page
     page = providers("ses").stdout
     assert "ses:eu-north-1" in page and "provider = ses:" in page and "2465" in page
     assert "email-smtp.eu-west-1.amazonaws.com" in providers("ses:eu-west-1").stdout

@@ -7,6 +7,7 @@ import os
 import pwd
 import random
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -220,7 +221,10 @@ class TokenService(http.server.BaseHTTPRequestHandler):
         what, status = self.path[1:], 400
         values = [v for k, v in fields.items() if k in ("client_secret", "refresh_token", "client_assertion")]
         told = form.decode() + " that is " + " ".join(values) + " or " + " ".join(base64.b64encode(v.encode()).decode() for v in values)
-        if what == "give":
+        if what == "wait":
+            self.server.asked.set()
+            assert self.server.may_answer.wait(60)
+        if what in ("give", "wait"):
             status, answer = 200, {"access_token": ACCESS, "expires_in": 3600, "refresh_token": NEXT_GRANT}
         elif what == "known":
             answer = {"error": "invalid_client", "error_description": "AADSTS7000215: " + told, "error_codes": [7000215]}
@@ -243,7 +247,7 @@ class TokenService(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def token_service():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenService)
-    server.requests = []
+    server.requests, server.asked, server.may_answer = [], threading.Event(), threading.Event()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -313,6 +317,26 @@ def test_no_secret_of_a_token_is_ever_written(stage, token_service, form):
     assert NEXT_GRANT in (stage.folder / "grant-that-rotates").read_text()
     found = [leak for where, data in written.items() for leak in leaks(where, data)]
     assert found == [], "\n".join(map(repr, found))
+
+
+def test_an_orderly_end_awaits_a_refresh_token(stage, token_service):
+    """The one that was sent may be revoked by now, and the next one is in the answer."""
+    grant = stage.folder / "grant"
+    grant.write_text(GRANT + "\n")
+    grant.chmod(0o600)
+    proxy = stage.proxy(stage.account([stage.black_hole()], password=None, oauth_client_id="app", oauth_token_file=grant, connect_timeout="20s",
+                                      oauth_token_url="http://127.0.0.1:%d/wait" % token_service.server_port)
+                        + "[server]\ndrain_timeout = 0s\nuser = %s\n" % pwd.getpwuid(os.geteuid()).pw_name)
+    client = greet(proxy)
+    client.say("EHLO x")
+    client.send(b"MAIL FROM:<a@office.test>\r\n")
+    assert token_service.asked.wait(60)
+    proxy.process.send_signal(signal.SIGTERM)
+    proxy.wait_for_log("its answer is awaited")
+    token_service.may_answer.set()
+    assert proxy.process.wait(60) == 0
+    assert grant.read_text() == NEXT_GRANT + "\n"
+    client.close()
 
 
 def has_socket(pid):
