@@ -84,6 +84,12 @@
 #define CAP_HTTP_REQUESTS 256
 /* an access token or a refresh token */
 #define CAP_TOKEN (12 * 1024)
+/* octets of a line that a person pastes into a terminal: the address a browser ended at */
+#define CAP_TYPED (8 * 1024)
+/* Octets of the head of a browser's request to `login`, cookies of loopback included, and how many
+ * connections it may hold at once: browsers open some ahead. */
+#define CAP_REDIRECT_REQUEST (16 * 1024)
+#define CAP_REDIRECT_VISITS 16
 /* password hashes computed at once: the resolver needs helpers too */
 #define CAP_PASSWORDS_RUNNING 2
 /* ... and logins behind them; more: 454 */

@@ -74,30 +74,49 @@ static char **environment(void)
     return list;
 }
 
-/* Own process group, so that its children die with it; no signal blocked or ignored, as a shell
- * would have it. */
-static int spawn(struct child *child, char *const argv[], int out)
+/* No signal blocked or ignored, as a shell would have it. `flags`: its own process group, so that
+ * its children die with it, or its own session. */
+static int spawn(pid_t *pid, char *const argv[], short flags,
+                 const posix_spawn_file_actions_t *actions)
 {
-    posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setpgroup(&attr, 0);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attr,
+                             (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
     char **env = environment();
-    int number = posix_spawnp(&child->pid, argv[0], &actions, &attr, argv, env);
+    int number = posix_spawnp(pid, argv[0], actions, &attr, argv, env);
     free(env);
     posix_spawnattr_destroy(&attr);
+    return number;
+}
+
+static int spawn_child(struct child *child, char *const argv[], int out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    int number = spawn(&child->pid, argv, POSIX_SPAWN_SETPGROUP, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return number;
+}
+
+int process_leave(char *const argv[])
+{
+    pid_t pid;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    int number = spawn(&pid, argv, POSIX_SPAWN_SETSID, &actions);
+    posix_spawn_file_actions_destroy(&actions);
+    return number == 0 ? 0 : -1;
 }
 
 /* Keeps the first line of what came; false: it is too long. */
@@ -205,7 +224,7 @@ static void run(void *arg)
         err_set_errno(&r->err, errno, "pipe");
         return;
     }
-    int number = spawn(&child, r->argv, pipe_fds[1]);
+    int number = spawn_child(&child, r->argv, pipe_fds[1]);
     close(pipe_fds[1]);
     child.out = pipe_fds[0];
     fcntl(child.out, F_SETFL, O_NONBLOCK);

@@ -3,6 +3,7 @@
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 
+#include "base/attr.h"
 #include "base/secret.h"
 #include "io/offload.h"
 
@@ -19,5 +20,9 @@ struct process_run *process_run(struct loop *loop, struct offload *off, char *co
                                 usec deadline, process_fn *fn, void *ctx);
 /* no callback any more; the process group is killed in a moment */
 void process_cancel(struct process_run **run);
+
+/* Starts a program in a session of its own, with /dev/null for all three descriptors, and leaves
+ * it to itself: it outlives us. -1: it cannot be started. */
+int process_leave(char *const argv[]) MUST_USE;
 
 #endif

@@ -142,7 +142,7 @@ struct token_file *token_file_lock(const char *path, struct secret **token_r, st
     return file;
 }
 
-int token_file_replace(const struct token_file *file, const struct secret *token, struct err *err)
+static int replace(const char *path, const struct secret *token, struct err *err)
 {
     struct buf line;
     struct slice bytes = secret_reveal(token);
@@ -150,8 +150,25 @@ int token_file_replace(const struct token_file *file, const struct secret *token
     buf_reserve(&line, 0, bytes.len + 1);
     int result = buf_append_slice(&line, bytes) && buf_append(&line, "\n", 1) ? 0 : -1;
     if (result == 0)
-        result = file_replace(file->path, buf_view(&line), 0600, err);
+        result = file_replace(path, buf_view(&line), 0600, err);
     buf_wipe(&line);
+    return result;
+}
+
+int token_file_replace(const struct token_file *file, const struct secret *token, struct err *err)
+{
+    return replace(file->path, token, err);
+}
+
+/* What cannot be opened by us is not locked by the server either, which is the same user; and the
+ * name is replaced, never what it leads to. */
+int token_file_put(const char *path, const struct secret *token, struct err *err)
+{
+    int fd = open_locked(path, err), result = -1;
+    if (fd >= 0 || err->kind != ERR_TIMEOUT)
+        result = replace(path, token, err);
+    if (fd >= 0)
+        close(fd);
     return result;
 }
 

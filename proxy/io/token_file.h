@@ -26,4 +26,9 @@ int token_file_replace(const struct token_file *file, const struct secret *token
 /* NULL is fine. */
 void token_file_unlock(struct token_file **file);
 
+/* Puts a token there, durably, whatever stands there now, or makes the file (mode 0600): what a
+ * login does. ERR_TIMEOUT where another process renews with the old one just now: then nothing is
+ * written. Takes no other lock. */
+int token_file_put(const char *path, const struct secret *token, struct err *err) MUST_USE;
+
 #endif

@@ -182,6 +182,56 @@ static void not_writable(void **state)
     secret_free(&second);
 }
 
+static void put_token(const char *text, enum err_kind wanted)
+{
+    struct err err = {0};
+    struct secret *token = secret_new(slice_of(text));
+    int result = token_file_put(path, token, &err);
+    assert_int_equal(result, wanted == ERR_NONE ? 0 : -1);
+    if (result < 0)
+        assert_int_equal(err.kind, wanted);
+    secret_free(&token);
+}
+
+/* A login writes whatever stands there: nothing, an empty line, a file that is no token's. */
+static void put_by_a_login(void **state)
+{
+    struct stat st;
+    (void)state;
+    unlink(path);
+    for (int i = 0; i < 4; i++) {
+        if (i == 1)
+            put(path, "\n", 0600);
+        if (i == 2)
+            put(path, "for everybody\n", 0644);
+        if (i == 3) {
+            put(other, "somebody else's\n", 0600);
+            unlink(path);
+            assert_int_equal(symlink(other, path), 0);
+        }
+        put_token("token", ERR_NONE);
+        assert_true(lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600);
+        struct token_file *file = lock("token");
+        token_file_unlock(&file);
+    }
+    struct secret *untouched = secret_line(other, &(struct err){0});
+    assert_string_equal(secret_reveal(untouched).data, "somebody else's");
+    secret_free(&untouched);
+}
+
+/* The server's request with the old token is under way: its answer would overwrite ours. */
+static void not_put_while_somebody_renews(void **state)
+{
+    (void)state;
+    put(path, "first\n", 0600);
+    struct token_file *file = lock("first");
+    put_token("second", ERR_TIMEOUT);
+    token_file_unlock(&file);
+    file = lock("first");
+    token_file_unlock(&file);
+    put_token("second", ERR_NONE);
+}
+
 /* Replaces the token again and again, until it is killed. */
 static void replace_for_ever(void)
 {
@@ -252,6 +302,8 @@ int main(void)
         cmocka_unit_test(a_lock_on_the_old_file_is_worth_nothing),
         cmocka_unit_test(what_is_no_token_file),
         cmocka_unit_test(not_writable),
+        cmocka_unit_test(put_by_a_login),
+        cmocka_unit_test(not_put_while_somebody_renews),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(whole_texts),
     };
