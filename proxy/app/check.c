@@ -21,6 +21,20 @@ struct config *load_config_or_complain(const char *config_file)
     return config;
 }
 
+const struct upstream_config *find_account_or_complain(const struct config *config,
+                                                       const char *subcommand, const char *name)
+{
+    for (size_t i = 0; i < config->nupstreams; i++)
+        if (strcmp(config->upstreams[i].name, name) == 0)
+            return &config->upstreams[i];
+    fprintf(stderr, "smtp-detour %s: %s has no account %s. There is:", subcommand, config->file,
+            name);
+    for (size_t i = 0; i < config->nupstreams; i++)
+        fprintf(stderr, " %s", config->upstreams[i].name);
+    fprintf(stderr, "\n");
+    return NULL;
+}
+
 /* The trust and the certificate of each account that names files of its own. */
 static bool accounts_are_usable(const struct config *config)
 {

@@ -9,4 +9,8 @@ int check_main(const char *config_file, int argc, char **argv);
 /* Loads the file and prints its report to stderr; NULL when there is an error. */
 struct config *load_config_or_complain(const char *config_file);
 
+/* NULL after a list, on standard error, of the accounts that there are. Borrowed. */
+const struct upstream_config *find_account_or_complain(const struct config *config,
+                                                       const char *subcommand, const char *name);
+
 #endif

@@ -274,20 +274,12 @@ static void network_changed(void *ctx)
 
 /* ---- the start ---- */
 
-/* To whom belongs what root writes here; NULL: nobody else. */
-static const struct file_owner *owner_of_files(const struct identity *identity,
-                                               struct file_owner *owner_r)
-{
-    *owner_r = (struct file_owner){identity->uid, identity->gid};
-    return identity->change ? owner_r : NULL;
-}
-
 static void prepare_state_dir(struct daemon *d)
 {
     struct err err = {0};
     struct file_owner owner;
     const char *dir = d->config->server.state_dir;
-    if (directory_make(dir, 0700, owner_of_files(&d->identity, &owner), &err) != 0)
+    if (directory_make(dir, 0700, identity_owner(&d->identity, &owner), &err) != 0)
         log_say(
             d->io.log, LOG_WARN,
             "[server] state_dir %s: %s; what is learnt about ports is forgotten at the next start",
@@ -312,7 +304,7 @@ static int prepare_certificates(struct daemon *d, struct err *err)
 {
     struct file_owner owner;
     d->certificates =
-        certificates_new_for(d->config, NULL, owner_of_files(&d->identity, &owner), d->io.log, err);
+        certificates_new_for(d->config, NULL, identity_owner(&d->identity, &owner), d->io.log, err);
     return d->certificates ? 0 : -1;
 }
 
@@ -412,7 +404,7 @@ static int open_log(struct daemon *d, struct err *err)
     struct file_owner owner;
     if (identity_find(&d->config->server, &d->identity, err) != 0)
         return -1;
-    d->target = log_target_new(&d->config->log, owner_of_files(&d->identity, &owner), err);
+    d->target = log_target_new(&d->config->log, identity_owner(&d->identity, &owner), err);
     return d->target ? 0 : -1;
 }
 

@@ -46,6 +46,8 @@ static bool parse_arguments(struct doctor *d, int argc, char **argv)
 static int begin(struct doctor *d)
 {
     struct err err = {0};
+    if (d->account && !find_account_or_complain(d->config, "doctor", d->account))
+        return EXIT_USAGE;
     d->checkups = mem_alloc(d->config->nupstreams * sizeof *d->checkups);
     for (size_t i = 0; i < d->config->nupstreams; i++) {
         const struct upstream_config *cfg = &d->config->upstreams[i];
@@ -60,14 +62,7 @@ static int begin(struct doctor *d)
         d->checkups[d->n++] = c;
         d->left++;
     }
-    if (d->n > 0)
-        return EXIT_FINE;
-    fprintf(stderr, "smtp-detour doctor: %s has no account %s. There is:", d->config_file,
-            d->account);
-    for (size_t i = 0; i < d->config->nupstreams; i++)
-        fprintf(stderr, " %s", d->config->upstreams[i].name);
-    fprintf(stderr, "\n");
-    return EXIT_USAGE;
+    return EXIT_FINE;
 }
 
 static int tell(struct doctor *d)

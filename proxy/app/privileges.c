@@ -48,6 +48,12 @@ int identity_find(const struct server_config *config, struct identity *identity_
     return 0;
 }
 
+const struct file_owner *identity_owner(const struct identity *identity, struct file_owner *owner_r)
+{
+    *owner_r = (struct file_owner){identity->uid, identity->gid};
+    return identity->change ? owner_r : NULL;
+}
+
 const char *identity_warning(const struct server_config *config, const struct identity *identity)
 {
     const struct passwd *user = config->user ? getpwnam(config->user) : NULL;

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "io/place.h"
 
 struct identity {
     /* false: we are not root, or the configuration says user = root */
@@ -22,6 +23,9 @@ struct identity {
  * -1: no such user or group. */
 int identity_find(const struct server_config *config, struct identity *identity_r,
                   struct err *err) MUST_USE;
+/* To whom belongs what root writes for the server; NULL: nobody else. */
+const struct file_owner *identity_owner(const struct identity *identity,
+                                        struct file_owner *owner_r);
 /* What is to be warned of: the server would be root, or nobody. NULL: nothing. Who is not root
  * hears it of an explicit user only. */
 const char *identity_warning(const struct server_config *config, const struct identity *identity);

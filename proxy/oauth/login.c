@@ -58,11 +58,22 @@ static void on_deadline(void *arg)
     fail(l, ERR_TIMEOUT, "nobody has logged in in time: begin again");
 }
 
+/* RFC 8628 3.5, and Entra's word for it. */
+static bool is_declined(const struct oauth_answer *a)
+{
+    return strcmp(a->error, "access_denied") == 0 ||
+           strcmp(a->error, "authorization_declined") == 0;
+}
+
 static void fail_as_said(struct login *l, const struct oauth_answer *a)
 {
     char words[300];
     const struct oauth_facts facts = {.client_id = l->client_id, .scope = l->scope};
     struct oauth_said said = oauth_answer_said(a);
+    if (is_declined(a)) {
+        fail(l, ERR_REFUSED, "the login was declined in the browser");
+        return;
+    }
     oauth_endpoint_words(&said, &facts, words, sizeof words);
     fail(l, ERR_PERMISSION, words);
 }

@@ -25,7 +25,9 @@ struct login_settings {
 struct login_events {
     /* What the person is to open, and the code to type there ("" with a browser). Borrowed. */
     void (*show)(void *ctx, const char *url, const char *user_code);
-    /* The end; refresh_token borrowed, NULL with err. The login may be freed here. */
+    /* The end; refresh_token borrowed, NULL with err: ERR_REFUSED where the person said no,
+     * ERR_PERMISSION where the provider did, who may allow another way. The login may be freed
+     * here. */
     void (*done)(void *ctx, const struct secret *refresh_token, const struct err *err);
 };
 

@@ -167,12 +167,24 @@ static void denied_or_expired(void **state)
     static const struct {
         struct sim_http_reply reply;
         const char *words;
+        enum err_kind kind;
     } ends[] = {
-        {{.status = 400, .body = "{\"error\":\"access_denied\"}"}, "access was denied"},
-        {{.status = 400, .body = "{\"error\":\"expired_token\"}"}, "has expired: begin again"},
+        {{.status = 403, .body = "{\"error\":\"access_denied\"}"}, "was declined", ERR_REFUSED},
+        {{.status = 400, .body = "{\"error\":\"authorization_declined\"}"},
+         "was declined",
+         ERR_REFUSED},
+        {{.status = 400, .body = "{\"error\":\"invalid_grant\",\"error_codes\":[53003]}"},
+         "Conditional Access",
+         ERR_PERMISSION},
+        {{.status = 400, .body = "{\"error\":\"expired_token\"}"},
+         "has expired: begin again",
+         ERR_TIMEOUT},
         {{.status = 401, .body = "{\"error\":\"invalid_client\",\"error_codes\":[7000218]}"},
-         "Allow public client flows"},
-        {{.status = 200, .body = "{\"access_token\":\"a\"}"}, "without a refresh token"},
+         "Allow public client flows",
+         ERR_PERMISSION},
+        {{.status = 200, .body = "{\"access_token\":\"a\"}"},
+         "without a refresh token",
+         ERR_INVALID},
     };
     (void)state;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -183,6 +195,7 @@ static void denied_or_expired(void **state)
         assert_string_equal(w.token, "");
         if (!strstr(w.err.words, ends[i].words))
             fail_msg("%s", w.err.words);
+        assert_int_equal(w.err.kind, ends[i].kind);
         world_end(&w);
     }
 }
