@@ -1,6 +1,6 @@
 # bash completion for smtp-detour
 _smtp_detour() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub=${COMP_WORDS[1]} file=/etc/smtp-detour/proxy.ini i
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub=${COMP_WORDS[1]} file=/etc/smtp-detour/proxy.ini options=--json i
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ ${COMP_WORDS[i]} == -c ]] && file=${COMP_WORDS[i + 1]}
     done
@@ -12,8 +12,9 @@ _smtp_detour() {
     else
         case $sub in
         check) mapfile -t COMPREPLY < <(compgen -W "-c --route --help" -- "$cur") ;;
-        doctor) # accounts of the configuration
-            mapfile -t COMPREPLY < <(compgen -W "-c --json --help $(sed -n 's/^\[upstream \(.*\)\]/\1/p' "$file" 2>/dev/null)" -- "$cur") ;;
+        doctor | login) # accounts of the configuration
+            [[ $sub == login ]] && options="--device --browser"
+            mapfile -t COMPREPLY < <(compgen -W "-c $options --help $(sed -n 's/^\[upstream \(.*\)\]/\1/p' "$file" 2>/dev/null)" -- "$cur") ;;
         send) mapfile -t COMPREPLY < <(compgen -f -W "-c --from --to --help" -- "$cur") ;;
         providers) mapfile -t COMPREPLY < <(compgen -W "--help $("$1" providers 2>/dev/null | awk '/^[a-z0-9]/ {print $1}')" -- "$cur") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "-c --help" -- "$cur") ;;

@@ -7,6 +7,7 @@
 #include "app/check.h"
 #include "app/daemon.h"
 #include "app/doctor.h"
+#include "app/login.h"
 #include "app/providers.h"
 #include "app/send.h"
 #include "app/sendmail.h"
@@ -58,6 +59,19 @@ static const struct subcommand subcommands[] = {
      "be delivered now, 78 the configuration "
      "is wrong.\n",
      send_main},
+    {"login", "[-c FILE] [--device|--browser] ACCOUNT",
+     "log in at the provider once, in a browser, for an account that sends by token",
+     "Prints an address and a code to type there, or an address to open; opens the browser by "
+     "itself where there is a display. A browser on\n"
+     "another machine will do: the address at which it ends is pasted into the terminal. --device "
+     "and --browser choose, where the provider\n"
+     "has both.\n"
+     "The refresh token goes into oauth_token_file, for the server's user; a running server takes "
+     "it by itself. Waits 10 minutes at most.\n"
+     "Exit status: 0 logged in, 1 not, and nothing was written, 2 there is no such account or "
+     "nothing to log in for, 71 the system says no,\n"
+     "78 the configuration is wrong.\n",
+     login_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, "
      "and a section to paste.\n"

@@ -51,6 +51,12 @@ static void fail(struct login *l, enum err_kind kind, const char *words)
     end(l, NULL, &err);
 }
 
+/* A file of ours, or the network: whatever the kind, no refusal of the provider's. */
+static void fail_unheard(struct login *l, const struct err *err)
+{
+    fail(l, err->kind == ERR_PERMISSION ? ERR_SYSTEM : err->kind, err->words);
+}
+
 static void on_deadline(void *arg)
 {
     struct login *l = arg;
@@ -175,7 +181,7 @@ static void on_device(void *ctx, const struct http_answer *http, const struct er
     struct login *l = ctx;
     l->request = NULL;
     if (!http) {
-        end(l, NULL, err);
+        fail_unheard(l, err);
         return;
     }
     oauth_device_read(&l->device, http->status, http->body);
@@ -206,7 +212,7 @@ static void on_exchanged(void *ctx, const struct http_answer *http, const struct
     struct oauth_answer a;
     l->request = NULL;
     if (!http) {
-        end(l, NULL, err);
+        fail_unheard(l, err);
         return;
     }
     oauth_answer_read(&a, http->status, http->body);
