@@ -17,13 +17,14 @@ protocols = submission
 ssl = required
 ssl_cert = <%(cert)s
 ssl_key = <%(key)s
-auth_mechanisms = plain login
+auth_mechanisms = %(mechanisms)s
 default_internal_user = nobody
 default_login_user = nobody
 mail_location = maildir:%(folder)s/mail/%%u
 mail_max_userip_connections = %(limit)d
 submission_relay_host = 127.0.0.1
 submission_relay_port = %(relay)d
+%(tokens)s
 passdb {
   driver = passwd-file
   args = scheme=PLAIN %(folder)s/users
@@ -48,6 +49,23 @@ service stats {
 """
 
 
+# The user is what the token's issuer says of it (RFC 7662), whatever the client calls itself: Dovecot compares both.
+TOKENS = """
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = %(folder)s/oauth2.conf
+}
+"""
+INTROSPECTION = """
+introspection_mode = post
+introspection_url = %s
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
 def reason_not_to():
     if os.geteuid() != 0:
         return "Dovecot wants root"
@@ -55,7 +73,7 @@ def reason_not_to():
 
 
 class DovecotSubmission:
-    def __init__(self, cert, key, users, port, relay, limit):
+    def __init__(self, cert, key, users, port, relay, limit, introspect_url=None):
         """Its own user must reach its folder: not below pytest's, which only we may enter."""
         self.folder, self.port = tempfile.mkdtemp(prefix="smtp-detour-dovecot-"), port
         os.chmod(self.folder, 0o755)
@@ -63,9 +81,14 @@ class DovecotSubmission:
         os.chmod(os.path.join(self.folder, "mail"), 0o777)
         with open(os.path.join(self.folder, "users"), "w") as out:
             out.writelines("%s:%s::::::\n" % pair for pair in users.items())
+        values = {"folder": self.folder, "cert": cert, "key": key, "port": port, "relay": relay, "limit": limit, "mechanisms": "plain login", "tokens": ""}
+        if introspect_url:
+            values.update(mechanisms="xoauth2 oauthbearer", tokens=TOKENS % values)
+            with open(os.path.join(self.folder, "oauth2.conf"), "w") as out:
+                out.write(INTROSPECTION % introspect_url)
         config = os.path.join(self.folder, "dovecot.conf")
         with open(config, "w") as out:
-            out.write(CONFIG % {"folder": self.folder, "cert": cert, "key": key, "port": port, "relay": relay, "limit": limit})
+            out.write(CONFIG % values)
         self.process = subprocess.Popen(["dovecot", "-F", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._greets, self.log)
 

@@ -1,5 +1,5 @@
-"""A small submission server for the demo and the end-to-end tests: STARTTLS or implicit TLS, AUTH PLAIN and LOGIN, PIPELINING, SIZE,
-8BITMIME, optionally CHUNKING. One thread per connection, standard library only. It records every message and every password it was told.
+"""A small submission server for the demo and the end-to-end tests: STARTTLS or implicit TLS, AUTH PLAIN, LOGIN, XOAUTH2 and
+OAUTHBEARER, PIPELINING, SIZE, 8BITMIME, optionally CHUNKING. One thread per connection, standard library only. It records every message and every password it was told.
 
 Not a mail server: it checks what a submission service checks (TLS before AUTH, AUTH before MAIL) and keeps what it got in memory."""
 import base64
@@ -25,17 +25,19 @@ class Message:
 
 class SubmissionServer:
     """Options: tls 'starttls' | 'implicit' | 'none'; users {name: password}; mechanisms; hooks {verb: function(session, argument) -> reply
-    bytes or None}; greeting; chunking; pipelining; silent_after_connect; auth_delay (seconds); listener: a listening socket made elsewhere (another network namespace)."""
+    bytes or None}; greeting; chunking; pipelining; silent_after_connect; auth_delay (seconds); token_user:
+    function(access token) -> its user, "*" for any, None for a bad one; listener: a listening socket made elsewhere (another network namespace)."""
 
     session_class = None  # a Session of one's own
 
     def __init__(self, cert=None, key=None, users=None, tls="starttls", host="127.0.0.1", port=0, mechanisms="PLAIN LOGIN",
                  hooks=None, greeting=b"220 upstream.test ESMTP\r\n", chunking=False, pipelining=True, size=50_000_000,
-                 silent_after_connect=False, auth_delay=0.0, extensions=(), name="upstream.test", listener=None):
+                 silent_after_connect=False, auth_delay=0.0, extensions=(), name="upstream.test", listener=None, token_user=None):
         self.users = users if users is not None else {"user@example.test": "sesame"}
         self.tls, self.mechanisms, self.hooks, self.greeting = tls, mechanisms, dict(hooks or {}), greeting
         self.chunking, self.pipelining, self.size, self.extensions = chunking, pipelining, size, list(extensions)
         self.silent_after_connect, self.auth_delay, self.name = silent_after_connect, auth_delay, name
+        self.token_user = token_user
         self.context = None
         if cert:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -116,6 +118,11 @@ class SubmissionServer:
             pass
         self.listener.close()
         self.cut_connections()
+
+
+# developers.google.com/workspace/gmail/imap/xoauth2-protocol, and RFC 7628 3.1.
+TOKEN_MECHANISMS = {"XOAUTH2": re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([!-~]+)\x01\x01"),
+                    "OAUTHBEARER": re.compile(rb"n,a=([^,\x01]+),\x01(?:(?:host|port)=[^\x01]*\x01)*auth=Bearer ([!-~]+)\x01\x01")}
 
 
 class Closed(ConnectionError):
@@ -213,6 +220,9 @@ class Session:
     def do_auth(self, argument):
         mechanism, _, initial = argument.partition(b" ")
         mechanism = mechanism.upper().decode()
+        if mechanism in TOKEN_MECHANISMS and mechanism in self.server.mechanisms.split() and (self.tls_version or self.server.tls == "none"):
+            self.auth_by_token(mechanism, initial)
+            return
         if self.server.tls != "none" and not self.tls_version:
             self.send(b"538 5.7.11 TLS first\r\n")
             return
@@ -238,6 +248,27 @@ class Session:
             self.send(b"235 2.7.0 welcome\r\n")
         else:
             self.send(b"535 5.7.8 bad credentials\r\n")
+
+    def auth_by_token(self, mechanism, initial):
+        if not initial:
+            self.send(b"334 \r\n")
+            initial = self.read_line()
+        match = TOKEN_MECHANISMS[mechanism].fullmatch(base64.b64decode(initial, validate=True))
+        if not match:
+            self.send(b"501 5.5.4 not as this mechanism writes it\r\n")
+            return
+        user, token = (part.decode() for part in match.groups())
+        with self.server.lock:
+            self.server.auth_attempts.append((user, token))
+        time.sleep(self.server.auth_delay)
+        known = self.server.token_user(token) if self.server.token_user else None
+        if known in ("*", user):
+            self.user, self.mechanism = user, mechanism
+            self.send(b"235 2.7.0 welcome\r\n")
+            return
+        self.send(b"334 " + base64.b64encode(b'{"status":"400","schemes":"Bearer","scope":"https://mail.test/"}') + b"\r\n")
+        wanted = {"XOAUTH2": b"", "OAUTHBEARER": b"AQ=="}[mechanism]
+        self.send(b"535 5.7.8 bad token\r\n" if self.read_line() == wanted else b"501 5.5.4 the answer to an error is another one\r\n")
 
     def do_mail(self, argument):
         if self.server.users and not self.user:
