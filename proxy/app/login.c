@@ -9,7 +9,7 @@
 
 #include "app/check.h"
 #include "app/login_redirect.h"
-#include "app/login_route.h"
+
 #include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/status.h"
@@ -23,8 +23,8 @@
 #include "io/signals.h"
 #include "io/token_file.h"
 #include "io/typed.h"
-#include "oauth/answer.h"
 #include "oauth/login.h"
+#include "oauth/route.h"
 
 /* A server that renews just now holds the file for as long as its request takes, which is 10 s and
  * the disk's time. */
@@ -46,10 +46,9 @@ struct session {
     /* It was root's terminal: no browser is started from it. */
     bool was_root;
     struct io io;
-    struct http *http;
     struct login *login;
     struct login_settings settings;
-    struct login_route route;
+    struct oauth_route route;
     struct secret *client_secret, *token;
     struct redirect *redirect;
     char redirect_url[64];
@@ -181,7 +180,7 @@ static void on_line(void *ctx, struct slice line)
 
 static int begin_device(struct session *s)
 {
-    s->login = login_device(&s->io, s->http, &s->settings, &events, s);
+    s->login = login_device(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
 
@@ -202,7 +201,7 @@ static int begin_browser(struct session *s)
              (unsigned)redirect_port(s->redirect));
     s->settings.redirect = s->redirect_url;
     s->typed = typed_new(s->io.loop, STDIN_FILENO, on_line, s);
-    s->login = login_browser(&s->io, s->http, &s->settings, &events, s);
+    s->login = login_browser(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
 
@@ -293,9 +292,6 @@ static int open_all(struct session *s)
     signals_hold();
     if (world_open(&s->io, LOG_ERROR, false, quiet_sink(), &err) != 0)
         return complain(EXIT_SYSTEM, err.words);
-    s->http = http_new(s->io.loop, &err);
-    if (!s->http)
-        return complain(EXIT_SYSTEM, err.words);
     for (size_t i = 0; i < ENDING_SIGNALS; i++)
         s->signals[i] = signal_watch_new(s->io.loop, ending_signals[i], on_signal, s);
     s->lock_pause = timer_new(s->io.loop, on_lock_pause, s);
@@ -309,7 +305,6 @@ static void close_all(struct session *s)
     login_free(&s->login);
     typed_free(&s->typed);
     redirect_close(&s->redirect);
-    http_free(&s->http);
     timer_free(&s->lock_pause);
     for (size_t i = 0; i < ENDING_SIGNALS; i++)
         signal_watch_free(&s->signals[i]);
@@ -320,7 +315,7 @@ static void close_all(struct session *s)
 static void fill_settings(struct session *s)
 {
     const struct oauth_config *o = &s->account->oauth;
-    login_route_of(s->account, &s->route);
+    oauth_route_of(s->account, &s->route);
     s->settings = (struct login_settings){
         .client_id = o->client_id,
         .scope = o->scope,
@@ -373,7 +368,6 @@ int login_main(const char *config_file, int argc, char **argv)
     s.config = load_config_or_complain(config_file);
     if (!s.config)
         return EXIT_BAD_CONFIG;
-    oauth_prepare();
     s.account = find_account_or_complain(s.config, "login", s.name);
     int status = s.account ? run(&s) : EXIT_USAGE;
     close_all(&s);

@@ -5,11 +5,14 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certs import CertificateAuthority  # noqa: E402
+from fake_authority import Client, FakeAuthority  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from submission_server import BlackHole, SubmissionServer  # noqa: E402
 
 NAME = "smtp.example.test"
 USER, PASSWORD = "user@example.test", "sesame"
+# The app that is registered with the token service, and Google's secret of it.
+CLIENT, DESKTOP = "66666666-7777-8888-9999-000000000000", "GOCSPX-desktop-secret"
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,22 @@ def ca(tmp_path_factory):
 @pytest.fixture(scope="session")
 def certificate(ca):
     return ca.issue("upstream", names=[NAME])
+
+
+@pytest.fixture(scope="session")
+def authority_certificate(ca):
+    return ca.issue("authority", names=["localhost"], addresses=["127.0.0.1"])
+
+
+@pytest.fixture
+def authority(stage, authority_certificate):
+    """Makes token services that know one app."""
+    def make(kind="entra", certificate=authority_certificate, **options):
+        made = FakeAuthority(*certificate, kind=kind, **options)
+        made.clients[CLIENT] = Client(public=True) if kind == "entra" else Client(secret=DESKTOP)
+        stage.things.append(made)
+        return made
+    return make
 
 
 @pytest.hookimpl(hookwrapper=True)

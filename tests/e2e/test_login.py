@@ -13,28 +13,11 @@ import urllib.request
 
 import pytest
 
-from conftest import USER
-from fake_authority import CUT, Client, FakeAuthority, aadsts, http_status, throttled
+from conftest import CLIENT, DESKTOP, USER
+from fake_authority import CUT, aadsts, http_status, throttled
 from person import Terminal
 from postfix import wait_until
 from proxy import BINARY
-
-CLIENT = "66666666-7777-8888-9999-000000000000"
-
-
-@pytest.fixture(scope="session")
-def authority_certificate(ca):
-    return ca.issue("authority", names=["localhost"], addresses=["127.0.0.1"])
-
-
-@pytest.fixture
-def authority(stage, authority_certificate):
-    def make(kind="entra", **options):
-        made = FakeAuthority(*authority_certificate, kind=kind, **options)
-        made.clients[CLIENT] = Client(public=True) if kind == "entra" else Client(secret="desktop")
-        stage.things.append(made)
-        return made
-    return make
 
 
 def public_folder(stage):
@@ -53,7 +36,7 @@ class Login:
         self.state = self.folder / "state"
         self.token_file = self.state / (name + ".token")
         secret = self.folder / "client-secret"
-        secret.write_text("desktop\n")
+        secret.write_text(DESKTOP + "\n")
         secret.chmod(0o600)
         values = {"provider": {"entra": "office365", "google": "gmail"}[authority.kind], "host": "127.0.0.1", "ports": "1", "tls_name": "smtp.example.test", "tls_ca": shutil.copy(stage.ca.cert, self.folder / "ca.pem"),
                   "username": USER, "oauth_client_id": CLIENT, **authority.keys}
@@ -203,7 +186,7 @@ def test_browser_on_this_machine(stage, authority, kind):
     login.ends(0, "Logged in.")
     assert service.grants[login.token()].user == USER and service.violations == []
     form = dict(service.requests)["token"]
-    assert form.get("client_secret") == ("desktop" if kind == "google" else None)
+    assert form.get("client_secret") == (DESKTOP if kind == "google" else None)
     assert form["code"] not in login.terminal.text and form["code_verifier"] not in login.terminal.text
 
 
@@ -336,7 +319,7 @@ def test_root_gives_the_file_to_the_servers_user(stage, authority):
 def test_a_place_that_the_servers_user_cannot_write(stage, authority):
     google = authority("google")
     place = public_folder(stage)
-    login = Login(stage, google, user="daemon", oauth_token_file=place / "me.token", oauth_client_secret_file=None, oauth_client_secret="desktop")
+    login = Login(stage, google, user="daemon", oauth_token_file=place / "me.token", oauth_client_secret_file=None, oauth_client_secret=DESKTOP)
     assert login.terminal.end() == 78 and "cannot be written by daemon" in re.sub(r"\s+", " ", login.terminal.text), login.terminal.text
     assert not list(place.iterdir()) and google.count() == 0
 
