@@ -234,7 +234,6 @@ static struct oauth_facts facts_of(const struct token *t, int64_t retry_after)
         .tenant = s->tenant,
         .client_id = s->client_id,
         .scope = s->scope,
-        .user = s->identity,
         .secret_file = s->client_secret_file ? s->client_secret_file : s->client_cert,
         .skew = t->skew,
         .retry_after = retry_after > 0 ? retry_after : t->wait / USEC_PER_SEC,

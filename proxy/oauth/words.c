@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the words: {account} {tenant} {client} {scope} {user} {file} {skew} {wait}. */
+/* In the words: {account} {tenant} {client} {scope} {file} {skew} {wait}. */
 struct row {
     /* NULL: any. */
     const char *error;
@@ -23,7 +23,7 @@ struct row {
 
 /* The first row that fits speaks: those with codes and pieces of text stand before the plain
  * ones. */
-static const struct row endpoint_rows[] = {
+static const struct row rows[] = {
     {"invalid_client",
      {7000222},
      NULL,
@@ -112,41 +112,6 @@ static const struct row endpoint_rows[] = {
     {"server_error", {0}, NULL, 0, "the token service does not work at the moment"},
 };
 
-/* Of answers to AUTH; `error` is not used. A status of 334 is an error that is told as JSON. */
-static const struct row login_rows[] = {
-    {NULL,
-     {0},
-     "5.7.139",
-     535,
-     "SMTP AUTH is switched off for the tenant or the mailbox: Set-CASMailbox "
-     "-SmtpClientAuthenticationDisabled $false"},
-    {NULL, {0}, "5.7.30", 550, "password logins are switched off in this tenant: use OAuth2"},
-    {NULL, {0}, "5.5.127", 501, "the token is too old for this service: another one is fetched"},
-    {NULL,
-     {0},
-     "5.5.124",
-     501,
-     "{user} is not the account that this service knows: username must be the HVE account"},
-    {NULL,
-     {0},
-     "5.7.3",
-     535,
-     "signed in, but Exchange knows no such right: was the service principal registered with the "
-     "Enterprise "
-     "application's object id? Has it the mailbox right or the RBAC role? Is username the mailbox? "
-     "Is SMTP AUTH enabled?"},
-    {NULL,
-     {0},
-     "STOREDRV",
-     430,
-     "the app has no right to the mailbox {user}: mailbox permission or RBAC role"},
-    {NULL,
-     {0},
-     "\"status\"",
-     334,
-     "{user} is the wrong user for this token, or its scope is not {scope}"},
-};
-
 /* ---- filling in ---- */
 
 static const char *or_what(const char *text, const char *otherwise)
@@ -164,7 +129,6 @@ static const char *value_of(const char *name, size_t n, const struct oauth_facts
         {"tenant", or_what(f->tenant, "that oauth_tenant names")},
         {"client", or_what(f->client_id, "that oauth_client_id names")},
         {"scope", or_what(f->scope, "that oauth_scope names")},
-        {"user", or_what(f->user, "the configured username")},
         {"file", or_what(f->secret_file, "oauth_client_secret_file")},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -229,19 +193,8 @@ static const char *say_plainly(const struct oauth_said *said, char *out, size_t 
 const char *oauth_endpoint_words(const struct oauth_said *said, const struct oauth_facts *facts,
                                  char *out, size_t size)
 {
-    for (size_t i = 0; i < sizeof endpoint_rows / sizeof *endpoint_rows; i++)
-        if (fits(&endpoint_rows[i], said))
-            return fill_in(endpoint_rows[i].words, facts, out, size);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (fits(&rows[i], said))
+            return fill_in(rows[i].words, facts, out, size);
     return say_plainly(said, out, size);
-}
-
-const char *oauth_login_words(int code, const char *text, const struct oauth_facts *facts,
-                              char *out, size_t size)
-{
-    const struct oauth_said said = {
-        .status = code, .error = "", .description = text, .suberror = ""};
-    for (size_t i = 0; i < sizeof login_rows / sizeof *login_rows; i++)
-        if (fits(&login_rows[i], &said))
-            return fill_in(login_rows[i].words, facts, out, size);
-    return NULL;
 }

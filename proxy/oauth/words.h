@@ -1,6 +1,7 @@
-/* What a refused or missing token means for a person: one table of what token services and mail
- * servers say, and of the sentence that names the cure. The table never decides what happens
- * next: that follows from the OAuth `error` alone (answer.h); providers' codes choose words. */
+/* What a token that is not to be had means for a person: one table of what token services say,
+ * and of the sentence that names the cure. The table never decides what happens next: that follows
+ * from the OAuth `error` alone (answer.h); providers' codes choose words. What mail servers say of
+ * a token stands in upstream/finding_login.c. */
 #ifndef OAUTH_WORDS_H
 #define OAUTH_WORDS_H
 
@@ -9,7 +10,7 @@
 
 /* What a sentence may name. NULL and 0 where it is not known. */
 struct oauth_facts {
-    const char *account, *tenant, *client_id, *scope, *user;
+    const char *account, *tenant, *client_id, *scope;
     /* Where the client's secret or certificate comes from: a path or a key of the configuration. */
     const char *secret_file;
     /* How far the endpoint's clock is ahead of ours, in seconds. */
@@ -31,11 +32,5 @@ struct oauth_said {
 /* Writes the sentence for what a token endpoint said; returns out. */
 const char *oauth_endpoint_words(const struct oauth_said *said, const struct oauth_facts *facts,
                                  char *out, size_t size);
-
-/* Writes the sentence for a server's answer to AUTH, or to MAIL where it is about the login;
- * returns out, or NULL where the table has nothing to say. `text` is the reply's text, or the
- * JSON of a 334. */
-const char *oauth_login_words(int code, const char *text, const struct oauth_facts *facts,
-                              char *out, size_t size);
 
 #endif

@@ -18,12 +18,14 @@ static const struct cure cures[] = {
      "SMTP AUTH is switched off for this tenant or mailbox: Set-CASMailbox "
      "-SmtpClientAuthenticationDisabled $false"},
     {550, "5.7.30", false, "this tenant takes no passwords any more: use a token (OAuth2)"},
-    {501, "5.5.127", true, "the access token is too old"},
-    {501, "5.5.124", true, "the token belongs to another account than the one that logs in"},
+    {501, "5.5.127", true, "the access token is too old: another one is fetched"},
+    {501, "5.5.124", true,
+     "the token belongs to another account than the one that logs in: username must be the HVE "
+     "account"},
     {535, "5.7.3", true,
      "the token is valid, but grants no right to send: is the service principal registered with "
-     "the object id of the Enterprise application, has it a right to this mailbox, and is username "
-     "the mailbox?"},
+     "the object id of the Enterprise application, has it a right to this mailbox (permission or "
+     "RBAC role), is username the mailbox, and is SMTP AUTH enabled for it?"},
 };
 
 static bool fits(const struct cure *c, const struct finding_detail *d)

@@ -19,7 +19,6 @@ static const struct oauth_facts facts = {
     .tenant = "contoso.example",
     .client_id = "app-1",
     .scope = "https://mail.google.com/",
-    .user = "scan@contoso.example",
     .secret_file = "/etc/smtp-detour/client-secret",
     .skew = -312,
     .retry_after = 60,
@@ -112,36 +111,6 @@ static void what_endpoints_say(void **state)
     }
 }
 
-static void what_servers_say(void **state)
-{
-    static const struct {
-        int code;
-        const char *text, *words;
-    } said[] = {
-        {535, "5.7.3 Authentication unsuccessful", "Enterprise application's object id"},
-        {535,
-         "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
-         "Tenant.",
-         "Set-CASMailbox -SmtpClientAuthenticationDisabled $false"},
-        {550, "5.7.30 Basic authentication is not supported for Client Submission", "use OAuth2"},
-        {501, "5.5.127 Token will expire soon", "another one is fetched"},
-        {501, "5.5.124 User address provided is not valid",
-         "scan@contoso.example is not the account"},
-        {430, "4.2.0 STOREDRV; mailbox logon failure",
-         "no right to the mailbox scan@contoso.example"},
-        {334, "{\"status\":\"400\",\"schemes\":\"Bearer\",\"scope\":\"https://mail.google.com/\"}",
-         "wrong user for this token, or its scope is not https://mail.google.com/"},
-    };
-    char words[400];
-    (void)state;
-    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        assert_non_null(oauth_login_words(said[i].code, said[i].text, &facts, words, sizeof words));
-        if (!strstr(words, said[i].words))
-            fail_msg("%d %s: %s", said[i].code, said[i].text, words);
-    }
-    assert_null(oauth_login_words(535, "5.7.8 wrong", &facts, words, sizeof words));
-}
-
 static void read_token(struct oauth_answer *a, const char *rest)
 {
     char body[300];
@@ -220,7 +189,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_endpoints_say),
-        cmocka_unit_test(what_servers_say),
         cmocka_unit_test(a_life_is_a_number_a_string_or_missing),
         cmocka_unit_test(what_is_no_token),
     };
