@@ -116,7 +116,8 @@ int identity_assume_for_commands(const struct config *config, struct err *err)
 {
     struct identity identity;
     for (size_t i = 0; i < config->nupstreams; i++)
-        if (config->upstreams[i].password_command.n > 0)
+        if (config->upstreams[i].password_command.n > 0 ||
+            config->upstreams[i].oauth.flow != TOKEN_NONE)
             return identity_find(&config->server, &identity, err) == 0
                        ? identity_assume(&identity, err)
                        : -1;

@@ -40,7 +40,8 @@ unsigned long descriptors_raise(void);
 /* How many all clients and sessions of the configuration together could need. */
 unsigned long descriptors_wanted(const struct config *config);
 /* For the short-lived subcommands, when all files are read: as root they become that identity too
- * if any account has a password_command, which runs as the server's user. */
+ * if any account has a password_command, which runs as the server's user, or logs in by token,
+ * whose file belongs to that user. */
 int identity_assume_for_commands(const struct config *config, struct err *err) MUST_USE;
 /* No core with secrets, no new privileges through a set-uid program. Whatever the user, and
  * whatever the subcommand: load_config_or_complain and identity_assume do it. */
