@@ -1,5 +1,6 @@
 #include "oauth/echo.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -9,7 +10,8 @@
 enum { RUN = 8, ENCODED_RUN = 11, LONGEST_VALUE = 16 * 1024 };
 
 static const char *const kept[] = {"client_secret", "refresh_token", "client_assertion",
-                                   "assertion"};
+                                   "assertion",     "code",          "code_verifier",
+                                   "device_code"};
 
 static bool holds(struct slice words, struct slice piece)
 {
@@ -105,4 +107,14 @@ bool oauth_echoes(const char *words, const struct secret *form)
             return true;
     }
     return false;
+}
+
+void oauth_silence_echo(struct oauth_answer *a, const struct secret *form)
+{
+    if (oauth_echoes(a->description, form))
+        snprintf(a->description, sizeof a->description, "its words repeat what it was sent");
+    if (oauth_echoes(a->error, form))
+        a->error[0] = 0;
+    if (oauth_echoes(a->suberror, form))
+        a->suberror[0] = 0;
 }

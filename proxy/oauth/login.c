@@ -9,6 +9,7 @@
 #include "io/crypto.h"
 #include "io/loop.h"
 #include "oauth/answer.h"
+#include "oauth/echo.h"
 #include "oauth/grant.h"
 
 #define PATIENCE (600 * USEC_PER_SEC)
@@ -33,6 +34,8 @@ struct login {
     struct oauth_device device;
     usec interval;
     struct secret *verifier, *state;
+    /* The last that was sent: what repeats it is not shown. */
+    struct secret *form;
 };
 
 /* ---- the end ---- */
@@ -71,10 +74,11 @@ static bool is_declined(const struct oauth_answer *a)
            strcmp(a->error, "authorization_declined") == 0;
 }
 
-static void fail_as_said(struct login *l, const struct oauth_answer *a)
+static void fail_as_said(struct login *l, struct oauth_answer *a)
 {
     char words[300];
     const struct oauth_facts facts = {.client_id = l->client_id, .scope = l->scope};
+    oauth_silence_echo(a, l->form);
     struct oauth_said said = oauth_answer_said(a);
     if (is_declined(a)) {
         fail(l, ERR_REFUSED, "the login was declined in the browser");
@@ -101,10 +105,11 @@ static void succeed(struct login *l, const struct oauth_answer *a)
 static void post(struct login *l, const char *url, struct buf *form, http_fn *fn)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
-    struct secret *body = secret_new(buf_view(form));
-    const struct http_ask ask = {.url = url, .headers = headers, .body = body, .route = l->route};
+    secret_free(&l->form);
+    l->form = secret_new(buf_view(form));
+    const struct http_ask ask = {
+        .url = url, .headers = headers, .body = l->form, .route = l->route};
     l->request = http_send(l->http, &ask, fn, l);
-    secret_free(&body);
     buf_wipe(form);
 }
 
@@ -141,7 +146,7 @@ static bool goes_on(struct login *l, const struct oauth_answer *a)
     return true;
 }
 
-static void judge_poll(struct login *l, const struct oauth_answer *a)
+static void judge_poll(struct login *l, struct oauth_answer *a)
 {
     if (a->class == OAUTH_OK)
         succeed(l, a);
@@ -450,5 +455,6 @@ void login_free(struct login **login)
     secret_free(&l->proxy_password);
     secret_free(&l->verifier);
     secret_free(&l->state);
+    secret_free(&l->form);
     loop_free_later(l->io->loop, l, free);
 }

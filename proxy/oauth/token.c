@@ -278,18 +278,6 @@ static void on_refusal(struct token *t, int64_t retry_after)
     fail(t, t->answer.class, retry_after, words);
 }
 
-static void silence_echo(struct token *t)
-{
-    struct oauth_answer *a = &t->answer;
-    if (oauth_echoes(a->description, t->form))
-        snprintf(a->description, sizeof a->description, "its words repeat what it was sent");
-    if (oauth_echoes(a->error, t->form))
-        a->error[0] = 0;
-    if (oauth_echoes(a->suberror, t->form))
-        a->suberror[0] = 0;
-    secret_free(&t->form);
-}
-
 static void on_answer(void *ctx, const struct http_answer *a, const struct err *err)
 {
     struct token *t = ctx;
@@ -301,7 +289,8 @@ static void on_answer(void *ctx, const struct http_answer *a, const struct err *
     note_clock(t, a->date);
     t->answered_at = now_of(t);
     oauth_answer_read(&t->answer, a->status, a->body);
-    silence_echo(t);
+    oauth_silence_echo(&t->answer, t->form);
+    secret_free(&t->form);
     if (t->answer.class != OAUTH_OK) {
         on_refusal(t, a->retry_after);
     } else if (is_rotated(t)) {

@@ -359,6 +359,28 @@ static void the_exchange_is_refused(void **state)
     world_end(&w);
 }
 
+/* The words of a refusal are shown on a terminal, and perhaps passed on from there. */
+static void what_is_repeated_is_not_shown(void **state)
+{
+    static const struct sim_http_reply no = {
+        .status = 400,
+        .body = "{\"error\":\"no_row_knows_it\",\"error_description\":"
+                "\"bad code M.C5_0123456789\"}"};
+    struct world w;
+    struct err err;
+    char mark[100], address[300];
+    (void)state;
+    browser(&w, &no);
+    query_value(w.url, "state=", mark);
+    snprintf(address, sizeof address, "?code=M.C5_0123456789&state=%s", mark);
+    assert_int_equal(login_take_address(w.login, slice_of(address), &err), 0);
+    sim_run_for(w.sim, S);
+    assert_int_equal(w.done, 1);
+    if (strstr(w.err.words, "0123") || !strstr(w.err.words, "no_row_knows_it"))
+        fail_msg("%s", w.err.words);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_browser_and_its_address),
         cmocka_unit_test(addresses_that_do_not_do),
         cmocka_unit_test(the_exchange_is_refused),
+        cmocka_unit_test(what_is_repeated_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
