@@ -307,6 +307,9 @@ int config_line_of(const struct upstream_config *u, const char *key);
 /* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and
  * no kind of localhost, and none of its labels holds an underscore, which Exim answers with 501. */
 bool hostname_fits_ehlo(const char *hostname);
+/* A configuration of one account that nobody wrote: the host, the ports on which submission is
+ * usually offered, no login. Gives; NULL: it is neither a name nor an address. */
+struct config *config_for_host(const char *host);
 /* Before anybody shares the config: no state_dir, so that nothing of the running server's is
  * touched. */
 void config_forget_state(struct config *c);

@@ -186,6 +186,20 @@ static void complain_unreadable(struct loading *l, int why)
                  user ? user->pw_name : "", strerror(why));
 }
 
+/* The end of reading: what was only needed for it goes, and the config too if anything is wrong. */
+static void give(struct loading *l, struct config_report *report)
+{
+    for (size_t i = 0; i < l->nsections; i++) {
+        keep_lines(l, &l->sections[i]);
+        free(l->sections[i].title);
+        free(l->sections[i].given);
+    }
+    free(l->sections);
+    if (l->findings.errors)
+        config_unref(&l->config);
+    findings_give(&l->findings, report);
+}
+
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report)
 {
@@ -200,21 +214,31 @@ struct config *config_reload(const char *file, const struct config *old,
         load_text(&l, slice_make(bytes, len));
     secret_erase(bytes, len);
     free(bytes);
-    for (size_t i = 0; i < l.nsections; i++) {
-        keep_lines(&l, &l.sections[i]);
-        free(l.sections[i].title);
-        free(l.sections[i].given);
-    }
-    free(l.sections);
-    if (l.findings.errors)
-        config_unref(&l.config);
-    findings_give(&l.findings, report);
+    give(&l, report);
     return l.config;
 }
 
 struct config *config_load(const char *file, struct config_report *report)
 {
     return config_reload(file, NULL, report);
+}
+
+struct config *config_for_host(const char *host)
+{
+    struct loading l = {.config = NEW(struct config), .findings.file = "--host", .mode = 0600};
+    struct config_report report;
+    char text[600];
+    char *valid = strlen(host) < 300 ? host_parse(slice_of(host)) : NULL;
+    l.config->refs = 1;
+    l.config->file = mem_string(l.findings.file);
+    snprintf(text, sizeof text,
+             "[upstream]\nhost = %s\nports = 587 465/implicit 2525 2587 443/implicit 1025\n",
+             valid ? valid : "");
+    load_text(&l, slice_of(text));
+    free(valid);
+    give(&l, &report);
+    config_report_free(&report);
+    return l.config;
 }
 
 struct config *config_ref(struct config *c)

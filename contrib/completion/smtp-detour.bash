@@ -13,7 +13,7 @@ _smtp_detour() {
         case $sub in
         check) mapfile -t COMPREPLY < <(compgen -W "-c --route --help" -- "$cur") ;;
         doctor | login) # accounts of the configuration
-            [[ $sub == login ]] && options="--device --browser"
+            [[ $sub == login ]] && options="--device --browser" || options="-v --json --host"
             mapfile -t COMPREPLY < <(compgen -W "-c $options --help $(sed -n 's/^\[upstream \(.*\)\]/\1/p' "$file" 2>/dev/null)" -- "$cur") ;;
         send) mapfile -t COMPREPLY < <(compgen -f -W "-c --from --to --help" -- "$cur") ;;
         providers) mapfile -t COMPREPLY < <(compgen -W "--help $("$1" providers 2>/dev/null | awk '/^[a-z0-9]/ {print $1}')" -- "$cur") ;;

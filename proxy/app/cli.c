@@ -41,14 +41,18 @@ static const struct subcommand subcommands[] = {
      "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
-    {"doctor", "[-c FILE] [--json] [ACCOUNT]",
+    {"doctor", "[-c FILE] [-v | --json] [ACCOUNT | --host HOST]",
      "try every port of every account, explain what the network does to each",
      "Each port is tried to its end through the server's own code: name, connection, greeting, TLS "
      "and certificate, login, and whether\n"
      "mail from the account's own address would be taken (it is reset, nothing is sent). One login "
      "at a time; after a refusal none more.\n"
-     "Outbound port 25 is tried too, for comparison, without a login. Done within connect_timeout "
-     "+ 2 s.\n"
+     "Outbound port 25 is tried too, for comparison, without a login. Where the first port fails, "
+     "so are those that nobody configured,\n"
+     "and the `ports` line that would help is printed. Done within connect_timeout + 2 s.\n"
+     "--host HOST needs no configuration and no login: what gets through to that host from here. "
+     "-v shows the dialog with each port\n"
+     "(secrets left out), the cipher and the certificate.\n"
      "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is "
      "wrong.\n",
      doctor_main},

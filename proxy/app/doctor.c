@@ -6,6 +6,7 @@
 
 #include "app/check.h"
 #include "app/doctor_print.h"
+#include "app/doctor_verdict.h"
 #include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/status.h"
@@ -14,8 +15,10 @@
 #include "io/loop.h"
 
 struct doctor {
-    const char *config_file, *account;
-    bool json;
+    /* NULL with a host */
+    const char *config_file;
+    const char *account, *host;
+    bool json, verbose;
     struct config *config;
     struct io io;
     struct checkup **checkups;
@@ -34,12 +37,16 @@ static bool parse_arguments(struct doctor *d, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             d->json = true;
+        else if (strcmp(argv[i], "-v") == 0)
+            d->verbose = true;
+        else if (strcmp(argv[i], "--host") == 0 && i + 1 < argc && !d->host)
+            d->host = argv[++i];
         else if (argv[i][0] != '-' && !d->account)
             d->account = argv[i];
         else
             return false;
     }
-    return true;
+    return !(d->host && d->account) && !(d->json && d->verbose);
 }
 
 /* All accounts at once: a bad network costs one connect_timeout, not one each. */
@@ -55,8 +62,9 @@ static int begin(struct doctor *d)
             continue;
         struct checkup *c = checkup_new(&d->io, d->config, cfg, on_done, d, &err);
         if (!c) {
-            fprintf(stderr, "%s:%d: [upstream %s]: %s\n", d->config_file, cfg->line, cfg->name,
-                    err.words);
+            if (d->config_file)
+                fprintf(stderr, "%s:%d: [upstream %s]: ", d->config_file, cfg->line, cfg->name);
+            fprintf(stderr, "%s\n", err.words);
             return EXIT_BAD_CONFIG;
         }
         d->checkups[d->n++] = c;
@@ -68,14 +76,17 @@ static int begin(struct doctor *d)
 static int tell(struct doctor *d)
 {
     int status = EXIT_FINE;
+    struct doctor_screen screen = {.config_file = d->config_file,
+                                   .now_s = loop_wall_ms(d->io.loop) / 1000,
+                                   .verbose = d->verbose};
     for (size_t i = 0; i < d->n; i++) {
         if (!d->json)
-            doctor_print(d->checkups[i], d->config_file, loop_wall_ms(d->io.loop) / 1000);
+            doctor_print(d->checkups[i], &screen);
         if (!doctor_works(d->checkups[i]))
             status = EXIT_ANSWER_BAD;
     }
     if (d->json)
-        doctor_print_json(d->checkups, d->n);
+        doctor_print_json(d->checkups, d->n, d->config_file);
     return status;
 }
 
@@ -84,12 +95,17 @@ int doctor_main(const char *config_file, int argc, char **argv)
     struct doctor d = {.config_file = config_file};
     struct err err = {0};
     if (!parse_arguments(&d, argc, argv)) {
-        fprintf(stderr, "usage: smtp-detour doctor [-c FILE] [--json] [ACCOUNT]\n");
+        fprintf(stderr, "usage: smtp-detour doctor [-c FILE] [-v | --json] "
+                        "[ACCOUNT | --host HOST]\n");
         return EXIT_USAGE;
     }
-    d.config = load_config_or_complain(config_file);
+    d.config = d.host ? config_for_host(d.host) : load_config_or_complain(config_file);
+    if (!d.config && d.host)
+        fprintf(stderr, "smtp-detour doctor: \"%s\" is no host name, nor an address.\n", d.host);
     if (!d.config)
-        return EXIT_BAD_CONFIG;
+        return d.host ? EXIT_USAGE : EXIT_BAD_CONFIG;
+    if (d.host)
+        d.config_file = NULL;
     if (world_open(&d.io, LOG_ERROR, false, quiet_sink(), &err) != 0) {
         fprintf(stderr, "smtp-detour: %s\n", err.words);
         config_unref(&d.config);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/doctor_verdict.h"
 #include "oauth/token.h"
 #include "upstream/report_json.h"
 
@@ -27,16 +28,6 @@ static void print_folded(int indent, const char *text)
     printf("\n");
 }
 
-bool doctor_works(const struct checkup *c)
-{
-    size_t n;
-    const struct checkup_port *ports = checkup_ports(c, &n);
-    for (size_t i = 0; i < n; i++)
-        if (!ports[i].is_comparison && ports[i].report.finding == FINDING_WORKS)
-            return true;
-    return false;
-}
-
 /* ---- the table ---- */
 
 static void print_row(const struct checkup_port *p)
@@ -56,43 +47,64 @@ static void print_row(const struct checkup_port *p)
            tls[0] ? "  " : "", tls);
 }
 
-static void print_certificate(const struct checkup_port *p, int64_t now_s)
+/* A pin is an answer only where nothing but the issuer is in doubt. */
+static bool may_be_pinned(const struct tls_facts *t)
+{
+    return t->fault == TLS_FAULT_NONE || t->fault == TLS_FAULT_UNTRUSTED ||
+           t->fault == TLS_FAULT_PIN;
+}
+
+static void print_certificate(const struct checkup_port *p, int64_t now_s, bool verbose)
 {
     const struct tls_facts *t = &p->sight.tls;
+    const char *owner = t->names[0] ? t->names : t->subject;
     char line[900];
     if (!p->sight.has_tls || !t->sha256[0])
         return;
     long long days = (long long)(t->not_after - now_s) / 86400;
-    if (t->not_after < now_s)
+    if (t->not_before > now_s)
+        snprintf(line, sizeof line, "certificate for %s, valid in %lld days, issued by %s", owner,
+                 (long long)(t->not_before - now_s) / 86400 + 1, t->issuer);
+    else if (t->not_after < now_s)
         snprintf(line, sizeof line, "certificate for %s, expired %lld days ago, issued by %s",
-                 t->names[0] ? t->names : t->subject, -days, t->issuer);
+                 owner, -days, t->issuer);
     else
-        snprintf(line, sizeof line, "certificate for %s, %lld days left, issued by %s",
-                 t->names[0] ? t->names : t->subject, days, t->issuer);
+        snprintf(line, sizeof line, "certificate for %s, %lld days left, issued by %s", owner, days,
+                 t->issuer);
     print_folded(8, line);
-    printf("        its tls_fingerprint:\n        %s\n", t->sha256);
-}
-
-static void print_port(const struct checkup *c, const struct checkup_port *p, int64_t now_s)
-{
-    char line[900];
-    print_folded(2, p->report.words);
-    if (p->is_comparison)
-        return;
-    if (p->report.finding == FINDING_WORKS || p->report.finding == FINDING_CERTIFICATE)
-        print_certificate(p, now_s);
-    if (p->sight.offered[0]) {
-        snprintf(line, sizeof line, "mechanisms offered: %s%s%s", p->sight.offered,
-                 p->sight.mechanism[0] ? "; used: " : "", p->sight.mechanism);
+    if (verbose) {
+        snprintf(line, sizeof line, "%s, %s, subject %s", t->version, t->cipher, t->subject);
         print_folded(8, line);
     }
+    if (may_be_pinned(t))
+        printf("        its tls_fingerprint:\n        %s\n", t->sha256);
+}
+
+/* As long as it is: only the replies' own lines may be wider than the screen. */
+static void print_dialog(const struct checkup_port *p)
+{
+    struct slice rest = buf_view(&p->dialog);
+    while (rest.len) {
+        size_t end = slice_find(rest, '\n');
+        printf("        ");
+        for (size_t i = 0; i < end; i++)
+            putchar(ascii_is_control(rest.data[i]) ? '?' : rest.data[i]);
+        printf("\n");
+        rest = slice_from(rest, end + 1);
+    }
+}
+
+static void print_mail(const struct checkup *c, const struct checkup_port *p)
+{
+    char line[900];
+    const struct upstream_config *cfg = checkup_config(c);
     if (p->mail_tried && p->mail_accepted)
         snprintf(line, sizeof line, "takes mail from and to %s (reset: nothing was sent)",
                  checkup_own_address(c));
     else if (p->mail_tried)
         snprintf(line, sizeof line, "does not take mail from and to %s: %s", checkup_own_address(c),
                  p->mail_words);
-    else if (p->report.finding == FINDING_WORKS)
+    else if (p->report.finding == FINDING_WORKS && cfg->username)
         snprintf(line, sizeof line,
                  "sending was not tried: the account has no address (username is none, "
                  "envelope_from is not set)");
@@ -101,190 +113,90 @@ static void print_port(const struct checkup *c, const struct checkup_port *p, in
     print_folded(8, line);
 }
 
-/* ---- the verdict ---- */
-
-/* Appends "25, 587 and 2525" for the ports with this finding; returns how many. */
-static size_t list_ports(const struct checkup *c, enum finding finding, char *out, size_t size)
+/* What stands behind the port's number. */
+static const char *tail(const struct checkup_port *p)
 {
-    size_t n, found = 0, told = 0;
-    const struct checkup_port *ports = checkup_ports(c, &n);
-    for (size_t i = 0; i < n; i++)
-        found += ports[i].report.finding == finding;
-    out[0] = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t len = strlen(out);
-        if (ports[i].report.finding == finding)
-            snprintf(out + len, size - len, "%s%u",
-                     told == 0           ? ""
-                     : told + 1 == found ? " and "
-                                         : ", ",
-                     (unsigned)ports[i].report.port.number),
-                told++;
-    }
-    return found;
+    return p->report.words + strspn(p->report.words, "0123456789");
 }
 
-/* The port list may stand anywhere in the sentence, so the sentence is the format. */
-static void append(char *text, size_t size, const char *sentence, const char *ports)
+/* A sentence that others share is told once, with the numbers of the others behind it. */
+static bool is_told_already(const struct checkup_port *ports, size_t i)
 {
-    size_t len = strlen(text);
-    const char *hole = strstr(sentence, "%s");
-    int before = hole ? (int)(hole - sentence) : (int)strlen(sentence);
-    snprintf(text + len, size - len, "%.*s%s%s", before, sentence, hole ? ports : "",
-             hole ? hole + 2 : "");
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(tail(&ports[k]), tail(&ports[i])) == 0)
+            return true;
+    return false;
 }
 
-static void say_used(const struct checkup *c, char *text, size_t size)
-{
-    size_t n;
-    bool used = false;
-    const struct checkup_port *ports = checkup_ports(c, &n);
-    for (size_t i = 0; i < n; i++) {
-        char number[8];
-        if (ports[i].is_comparison || ports[i].report.finding != FINDING_WORKS)
-            continue;
-        snprintf(number, sizeof number, "%u", (unsigned)ports[i].report.port.number);
-        append(text, size, used ? "%s works too. " : "%s works and is used. ", number);
-        used = true;
-    }
-    if (!used)
-        append(text, size, "No port of %s works. ", checkup_config(c)->host);
-}
-
-static void say_of_kind(const struct checkup *c, bool network, char *text, size_t size)
-{
-    char list[200];
-    for (int f = 0; f < FINDING_COUNT; f++) {
-        const struct finding_row *row = finding_row((enum finding)f);
-        if (!row->one || (row->kind == FINDING_KIND_NETWORK) != network)
-            continue;
-        size_t found = list_ports(c, (enum finding)f, list, sizeof list);
-        if (found)
-            append(text, size, found == 1 ? row->one : row->many, list);
-    }
-}
-
-static void print_verdict(const struct checkup *c)
-{
-    char text[3000] = "";
-    say_of_kind(c, true, text, sizeof text);
-    say_used(c, text, sizeof text);
-    say_of_kind(c, false, text, sizeof text);
-    printf("\n");
-    print_folded(0, text);
-}
-
-/* ---- what to change ---- */
-
-struct advice {
-    /* the first that the account gives tells the line; none: nothing in the file is to blame */
-    const char *keys[5];
-    const char *words;
-};
-
-/* NULL: there is nothing to change. */
-static const struct advice *advice_words(enum finding_advice which)
-{
-    static const struct advice
-        other_ports = {{"ports", "provider"},
-                       "ports: ask the provider for others (465/implicit, 2525, 443), or use proxy "
-                       "= if this network has an exit of that kind"},
-        mode = {{"ports", "provider"},
-                "ports: the mode may be wrong (PORT/implicit or PORT/starttls)"},
-        login = {{"username"},
-                 "username, password: the provider says no to them; many want an app password of "
-                 "their own"},
-        command = {{"password_command"},
-                   "password_command: run it as the server's user; its first line must be the "
-                   "password, within 10 s"},
-        token = {{"oauth_client_id", "oauth_service_account_file", "oauth_client_secret_file",
-                  "oauth_client_cert"},
-                 "oauth_…: what the token service says, above, names the cure; \"smtp-detour "
-                 "login\" renews a person's login"},
-        mechanisms = {{"auth", "tls", "username"},
-                      "auth, tls: no mechanism was offered that may be used on such a connection"},
-        name = {{"tls_name", "tls_ca", "tls_fingerprint", "host"},
-                "tls_name or tls_ca, if the certificate above is the right one; tls_fingerprint, "
-                "to pin it"},
-        host = {{"host", "provider"},
-                "host: is the name spelt right? Does this machine have a working resolver?"},
-        proxy = {{"proxy"},
-                 "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow "
-                 "these ports"},
-        helo = {{"helo"}, "helo: give a real host name"},
-        slow = {{"connect_timeout"},
-                "connect_timeout: a longer one helps if the server is only slow to log us in"},
-        stranger = {{"source", "proxy"},
-                    "source, proxy: the server turns this machine's address away; ask the "
-                    "provider, or leave by another address"},
-        later = {{NULL}, "nothing in the file: the server cannot take us now; try again later"};
-    switch (which) {
-    case FINDING_ADVICE_NOTHING: return NULL;
-    case FINDING_ADVICE_PORTS: return &other_ports;
-    case FINDING_ADVICE_MODE: return &mode;
-    case FINDING_ADVICE_LOGIN: return &login;
-    case FINDING_ADVICE_COMMAND: return &command;
-    case FINDING_ADVICE_TOKEN: return &token;
-    case FINDING_ADVICE_MECHANISM: return &mechanisms;
-    case FINDING_ADVICE_CERTIFICATE: return &name;
-    case FINDING_ADVICE_HOST: return &host;
-    case FINDING_ADVICE_PROXY: return &proxy;
-    case FINDING_ADVICE_HELO: return &helo;
-    case FINDING_ADVICE_TIMEOUT: return &slow;
-    case FINDING_ADVICE_STRANGER: return &stranger;
-    case FINDING_ADVICE_LATER: return &later;
-    }
-    return NULL;
-}
-
-static const struct advice *advice(const struct checkup_port *p)
-{
-    /* No AUTH was begun: there was no password. */
-    if (p->report.finding == FINDING_AUTH_TEMPORARY && !p->sight.mechanism[0])
-        return advice_words(FINDING_ADVICE_COMMAND);
-    return advice_words(finding_row(p->report.finding)->advice);
-}
-
-static void print_one_advice(const struct checkup *c, const char *config_file,
-                             const struct advice *a)
+static void print_sentence(const struct checkup_port *ports, size_t n, size_t i)
 {
     char line[600];
-    const struct upstream_config *cfg = checkup_config(c);
-    size_t given = 0;
-    while (a->keys[given] && !config_line_of(cfg, a->keys[given]))
-        given++;
-    int number = a->keys[given] ? config_line_of(cfg, a->keys[given]) : cfg->line;
-    if (a->keys[0])
-        snprintf(line, sizeof line, "%s:%d: [upstream %s] %s", config_file, number, cfg->name,
-                 a->words);
-    else
-        snprintf(line, sizeof line, "%s", a->words);
+    size_t len = (size_t)snprintf(line, sizeof line, "%s", ports[i].report.words);
+    const char *before = " (and so do ";
+    if (ports[i].report.finding == FINDING_DNS || ports[i].report.finding == FINDING_WORKS)
+        before = " (the same for ";
+    for (size_t k = i + 1; k < n && len + 1 < sizeof line; k++)
+        if (strcmp(tail(&ports[k]), tail(&ports[i])) == 0) {
+            int wrote = snprintf(line + len, sizeof line - len, "%s%u", before,
+                                 (unsigned)ports[k].report.port.number);
+            len += wrote > 0 ? (size_t)wrote : 0;
+            before = ", ";
+        }
+    if (strcmp(before, ", ") == 0 && len + 1 < sizeof line)
+        snprintf(line + len, sizeof line - len, ")");
     print_folded(2, line);
 }
 
-/* Each piece of advice once; with refused credentials all else is beside the point. */
-static void print_advice(const struct checkup *c, const char *config_file)
+/* Whether there is nothing to say of a port but its sentence. */
+static bool is_brief(const struct checkup_port *p, const struct doctor_screen *screen)
 {
-    size_t n;
-    const struct checkup_port *ports = checkup_ports(c, &n);
-    if (doctor_works(c)) {
-        printf("Nothing has to be changed.\n");
+    return !screen->verbose &&
+           (p->role != CHECKUP_CONFIGURED || (!p->sight.has_tls && !p->sight.offered[0]));
+}
+
+static void print_port(const struct checkup *c, const struct checkup_port *p,
+                       const struct doctor_screen *screen)
+{
+    char line[900];
+    bool is_shown = p->report.finding == FINDING_WORKS || p->report.finding == FINDING_CERTIFICATE;
+    if (screen->verbose)
+        print_dialog(p);
+    if (p->role == CHECKUP_CONFIGURED ? is_shown || screen->verbose : screen->verbose)
+        print_certificate(p, screen->now_s, screen->verbose);
+    if (p->role != CHECKUP_CONFIGURED)
         return;
+    if (p->sight.offered[0]) {
+        snprintf(line, sizeof line, "mechanisms offered: %s%s%s", p->sight.offered,
+                 p->sight.mechanism[0] ? "; used: " : "", p->sight.mechanism);
+        print_folded(8, line);
     }
-    printf("To change:\n");
-    for (size_t i = 0; i < n; i++)
-        if (ports[i].report.finding == FINDING_AUTH_REFUSED ||
-            ports[i].report.finding == FINDING_TOKEN) {
-            print_one_advice(c, config_file, advice(&ports[i]));
-            return;
-        }
-    for (size_t i = 0; i < n; i++) {
-        bool again = ports[i].is_comparison || !advice(&ports[i]);
-        for (size_t k = 0; k < i; k++)
-            again = again || advice(&ports[k]) == advice(&ports[i]);
-        if (!again)
-            print_one_advice(c, config_file, advice(&ports[i]));
-    }
+    print_mail(c, p);
+}
+
+/* What is to be written stands on a line of its own, whole, so that it can be copied. */
+static void print_advice(const char *advice)
+{
+    char words[ADVICE_LENGTH];
+    const char *line = strstr(advice, "ports = ");
+    snprintf(words, sizeof words, "%.*s", (int)(line ? line - advice : (long)sizeof words - 1),
+             advice);
+    print_folded(2, words);
+    if (line)
+        printf("      %s\n", line);
+}
+
+static void print_opinion(const struct checkup *c, const struct doctor_screen *screen)
+{
+    struct opinion o;
+    doctor_judge(c, screen->config_file, &o);
+    printf("\n");
+    print_folded(0, o.verdict);
+    if (doctor_works(c) && screen->config_file)
+        printf("Nothing has to be changed.%s\n", o.nadvice ? " It would be better to:" : "");
+    else
+        printf("To change:\n");
+    for (size_t i = 0; i < o.nadvice; i++)
+        print_advice(o.advice[i]);
 }
 
 static void print_token(const struct checkup *c)
@@ -305,43 +217,79 @@ static void print_token(const struct checkup *c)
     print_folded(2, line);
 }
 
-void doctor_print(const struct checkup *c, const char *config_file, int64_t now_s)
+/* The table: what is configured, then what was tried beside it. */
+static void print_table(const struct checkup_port *ports, size_t n)
+{
+    bool beside = false;
+    printf("\n  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME",
+           "TLS");
+    for (size_t i = 0; i < n; i++) {
+        if (ports[i].role != CHECKUP_CONFIGURED && !beside) {
+            printf("  tried beside them, without a login:\n");
+            beside = true;
+        }
+        print_row(&ports[i]);
+    }
+    printf("\n");
+}
+
+void doctor_print(const struct checkup *c, const struct doctor_screen *screen)
 {
     size_t n;
     const struct upstream_config *cfg = checkup_config(c);
     const struct checkup_port *ports = checkup_ports(c, &n);
     char title[900];
-    snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host,
-             cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
+    if (screen->config_file)
+        snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host,
+                 cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
+    else
+        snprintf(title, sizeof title, "%s, without a login", cfg->host);
     print_folded(0, title);
-    printf("\n  %-5s %-8s  %-23s  %-17s %9s  %s\n", "PORT", "MODE", "ADDRESS", "FINDING", "TIME",
-           "TLS");
-    for (size_t i = 0; i < n; i++)
-        print_row(&ports[i]);
-    printf("\n");
-    for (size_t i = 0; i < n; i++)
-        print_port(c, &ports[i], now_s);
+    print_table(ports, n);
+    for (size_t i = 0; i < n; i++) {
+        if (is_brief(&ports[i], screen) && is_told_already(ports, i))
+            continue;
+        if (is_brief(&ports[i], screen))
+            print_sentence(ports, n, i);
+        else
+            print_folded(2, ports[i].report.words);
+        print_port(c, &ports[i], screen);
+    }
     print_token(c);
-    print_verdict(c);
-    print_advice(c, config_file);
+    print_opinion(c, screen);
     printf("\n");
 }
 
-void doctor_print_json(struct checkup *const *checkups, size_t n)
+static json_t *opinion_json(const struct opinion *o)
+{
+    json_t *advice = json_array();
+    for (size_t i = 0; i < o->nadvice; i++)
+        json_array_append_new(advice, json_stringn_nocheck(o->advice[i], strlen(o->advice[i])));
+    return advice;
+}
+
+static json_t *account_json(const struct checkup *c, const char *config_file)
+{
+    size_t nports;
+    struct opinion o;
+    const struct checkup_port *ports = checkup_ports(c, &nports);
+    const struct upstream_config *cfg = checkup_config(c);
+    json_t *list = json_array();
+    doctor_judge(c, config_file, &o);
+    for (size_t k = 0; k < nports; k++)
+        if (ports[k].role == CHECKUP_CONFIGURED)
+            json_array_append_new(list, port_report_json(&ports[k].report));
+    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "name", cfg->name, "host", cfg->host,
+                     "works", (int)doctor_works(c), "verdict",
+                     json_stringn_nocheck(o.verdict, strlen(o.verdict)), "advice", opinion_json(&o),
+                     "ports", list);
+}
+
+void doctor_print_json(struct checkup *const *checkups, size_t n, const char *config_file)
 {
     json_t *accounts = json_array();
-    for (size_t i = 0; i < n; i++) {
-        size_t nports;
-        const struct checkup_port *ports = checkup_ports(checkups[i], &nports);
-        const struct upstream_config *cfg = checkup_config(checkups[i]);
-        json_t *list = json_array();
-        for (size_t k = 0; k < nports; k++)
-            if (!ports[k].is_comparison)
-                json_array_append_new(list, port_report_json(&ports[k].report));
-        json_array_append_new(accounts, json_pack("{s:s, s:s, s:b, s:o}", "name", cfg->name, "host",
-                                                  cfg->host, "works",
-                                                  (int)doctor_works(checkups[i]), "ports", list));
-    }
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(accounts, account_json(checkups[i], config_file));
     json_t *all = json_pack("{s:o}", "accounts", accounts);
     json_dumpf(all, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
     printf("\n");

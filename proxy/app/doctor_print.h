@@ -8,10 +8,16 @@
 
 #include "upstream/checkup.h"
 
-/* some configured port works */
-bool doctor_works(const struct checkup *c);
-void doctor_print(const struct checkup *c, const char *config_file, int64_t now_s);
-/* {"accounts":[{"name","host","works","ports":[…]}]} on one line. */
-void doctor_print_json(struct checkup *const *checkups, size_t n);
+struct doctor_screen {
+    /* NULL: a host without a configuration */
+    const char *config_file;
+    int64_t now_s;
+    /* the dialog, the cipher and the certificate of every port */
+    bool verbose;
+};
+
+void doctor_print(const struct checkup *c, const struct doctor_screen *screen);
+/* {"accounts":[{"name","host","works","verdict","advice":[…],"ports":[{…}]}]} on one line. */
+void doctor_print_json(struct checkup *const *checkups, size_t n, const char *config_file);
 
 #endif

@@ -38,6 +38,8 @@
 #define CAP_REPLY_LINES 100
 /* ... and their octets; more is a malformed reply */
 #define CAP_REPLY_TEXT 8192
+/* octets of the dialog with one port that `doctor -v` shows: two EHLO replies at their cap */
+#define CAP_DIALOG (20 * 1024)
 /* pipelined commands taken before the first is answered; the rest waits in the socket */
 #define CAP_PENDING_COMMANDS 256
 /* octets of one mail address, brackets not counted */

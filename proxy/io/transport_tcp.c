@@ -1,10 +1,18 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <time.h>
+
+#include <linux/errqueue.h>
+#endif
 
 #include "base/mem.h"
 #include "io/transport_fd.h"
@@ -71,6 +79,68 @@ static struct addr local_address(int fd)
     return addr_from_sockaddr((struct sockaddr *)&sa);
 }
 
+#ifdef __linux__
+
+/* Of ICMP, what a packet filter says; "host unreachable" comes from this machine too when a
+ * neighbour does not answer. */
+static bool is_a_filters_word(const struct sock_extended_err *e)
+{
+    if (e->ee_origin == SO_EE_ORIGIN_ICMP)
+        return e->ee_type == ICMP_DEST_UNREACH &&
+               (e->ee_code == ICMP_PORT_UNREACH || e->ee_code == ICMP_NET_ANO ||
+                e->ee_code == ICMP_HOST_ANO || e->ee_code == ICMP_PKT_FILTERED);
+    return e->ee_origin == SO_EE_ORIGIN_ICMP6 && e->ee_type == ICMP6_DST_UNREACH &&
+           (e->ee_code == ICMP6_DST_UNREACH_ADMIN || e->ee_code == ICMP6_DST_UNREACH_NOPORT);
+}
+
+/* Whether the connection was refused by an ICMP error that this machine sent to itself: the word
+ * of its own packet filter. Linux keeps such errors on a connecting socket (since 5.11), with the
+ * address that sent them. */
+static bool is_rejected_here(int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[512];
+    } control;
+    char data[64];
+    struct iovec iov = {data, sizeof data};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.bytes,
+                       .msg_controllen = sizeof control.bytes};
+    struct addr local = local_address(fd);
+    if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+        return false;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        struct {
+            struct sock_extended_err error;
+            struct sockaddr_in6 sender;
+        } said = {0};
+        size_t len = c->cmsg_len - CMSG_LEN(0);
+        if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+            !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+            continue;
+        memcpy(&said, CMSG_DATA(c), len < sizeof said ? len : sizeof said);
+        if (said.sender.sin6_family != AF_INET && said.sender.sin6_family != AF_INET6)
+            continue;
+        struct addr sender =
+            addr_from_sockaddr((const struct sockaddr *)(const void *)&said.sender);
+        if (is_a_filters_word(&said.error) && addr_equal(&sender, &local))
+            return true;
+    }
+    return false;
+}
+
+#else
+
+static bool is_rejected_here(int fd)
+{
+    (void)fd;
+    return false;
+}
+
+#endif
+
 static enum transport_step tcp_connect_step(struct transport *base, struct err *err)
 {
     struct fd_transport *t = fd_transport(base);
@@ -83,7 +153,10 @@ static enum transport_step tcp_connect_step(struct transport *base, struct err *
     if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) < 0)
         error = errno;
     if (error) {
-        err_set_errno(err, error, "connect");
+        if (is_rejected_here(t->fd))
+            err_set(err, ERR_PERMISSION, "connect: this machine's packet filter rejects it");
+        else
+            err_set_errno(err, error, "connect");
         return TRANSPORT_FAILED;
     }
     if (getpeername(t->fd, (struct sockaddr *)&sa, &len) < 0)

@@ -84,6 +84,7 @@ static void hear(struct smtp_client *c, const struct reply *r)
     bool asked = c->nsent > 0;
     c->hearing = now;
     smtp_client_judge *judge = smtp_client_rows[now].judge;
+    smtp_client_tell_heard(c, now, r);
     if (r->code == 421 || c->excess || (!asked && now != CS_BODY) || is_premature(c, now, r)) {
         client_judge_unasked(c, r);
         return;

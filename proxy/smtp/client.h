@@ -33,6 +33,14 @@ enum smtp_client_tls {
     SMTP_CLIENT_TLS_NONE
 };
 
+/* Hears the dialog of a session, line by line, for `doctor -v`. A line has lost its CRLF, and no
+ * secret is in it: what AUTH sends, what it is asked, and words that repeat the credentials are
+ * left out. The line is borrowed for the call. */
+struct smtp_client_listener {
+    void (*line)(void *ctx, bool from_server, struct slice line);
+    void *ctx;
+};
+
 /* borrowed for the client's life */
 struct smtp_client_settings {
     /* "" or NULL: the literal of the local address */
@@ -53,6 +61,8 @@ struct smtp_client_settings {
     usec reply_timeout, final_timeout;
     /* on a pooled session (proxy.ini reply_timeout): 0 = reply_timeout */
     usec first_reply_timeout;
+    /* or NULL */
+    const struct smtp_client_listener *listener;
 };
 
 /* borrowed during smtp_client_auth */

@@ -95,6 +95,7 @@ enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_s
 {
     if (!smtp_client_may_speak(c))
         return state;
+    smtp_client_tell_sent(c, state, line);
     bool first_in_line = c->nsent == c->nasked;
     struct asked *a = push(c, state);
     if (first_in_line && may_send(c, line.len) && stream_write_slice(c->stream, line)) {

@@ -310,6 +310,12 @@ enum smtp_client_login_refusal smtp_client_login_refusal(const struct smtp_clien
                                                          const struct reply *reply,
                                                          char words_r[CAP_TOKEN_COMPLAINT]);
 
+/* ---- client_dialog.c: for the settings' listener ---- */
+void smtp_client_tell_sent(const struct smtp_client *c, enum smtp_client_state state,
+                           struct slice line);
+void smtp_client_tell_heard(const struct smtp_client *c, enum smtp_client_state state,
+                            const struct reply *r);
+
 /* ---- client_mail.c ---- */
 smtp_client_judge client_judge_mail, client_judge_rcpt, client_judge_rset;
 

@@ -46,6 +46,10 @@ struct attempt {
     enum phase phase;
     bool waits, greeted, logging_in;
     usec started, last_step, rtt;
+    /* since when it waits for others: their login, the source of the password; 0: it does not */
+    usec idle_since;
+    /* how long it did */
+    usec idled;
     struct attempt_result result;
 };
 
@@ -110,11 +114,17 @@ static bool came_at_once(enum finding finding, const struct reply *reply, usec t
     return brief && took < USEC_PER_SEC;
 }
 
+/* The port's own time: what it waited for others does not count. */
+static usec own_time(const struct attempt *a)
+{
+    usec now = loop_now(a->env->io->loop);
+    return now - a->started - a->idled - (a->idle_since ? now - a->idle_since : 0);
+}
+
 static void describe(const struct attempt *a, enum finding finding,
                      const struct smtp_client_failure *failure, const struct err *err,
                      struct attempt_result *result_r)
 {
-    usec now = loop_now(a->env->io->loop);
     struct finding_detail d = {
         .finding = finding,
         .port = a->rung->report->port,
@@ -143,7 +153,8 @@ static void describe(const struct attempt *a, enum finding finding,
     }
     *result_r = a->result;
     result_r->finding = finding;
-    result_r->took = now - a->started;
+    result_r->took = own_time(a);
+    result_r->is_local = err && err->kind == ERR_PERMISSION && a->phase == PHASE_CONNECT;
     result_r->at_once = came_at_once(finding, d.reply, result_r->took);
     result_r->address = a->to;
     result_r->saw_bytes = a->result.saw_bytes || (failure && failure->saw_bytes);
@@ -241,6 +252,7 @@ static void on_auth_wanted(void *ctx)
     struct attempt *a = ctx;
     a->phase = PHASE_AUTH;
     a->waits = true;
+    a->idle_since = loop_now(a->env->io->loop);
     a->left = timer_left(a->timer);
     timer_stop(a->timer);
     a->events->auth_wanted(a->ctx);
@@ -431,6 +443,8 @@ static void on_secret(void *ctx, const struct secret *secret, const struct err *
     struct attempt *a = ctx;
     if (!a->client)
         return;
+    a->idled += loop_now(a->env->io->loop) - a->idle_since;
+    a->idle_since = 0;
     timer_arm(a->timer, a->left);
     if (!secret) {
         fail(a, finding_without_secret(a), NULL, err);

@@ -14,7 +14,13 @@
 /* half a second of the promised two is for beginning and ending */
 #define GRACE (3 * USEC_PER_SEC / 2)
 #define WATCH_EVERY (20 * USEC_PER_MS)
-enum { OUTBOUND_25 = 25 };
+
+/* Port 25, and what may get through where the configured ports do not. */
+static const struct port unasked[] = {
+    {25, PORT_STARTTLS},   {587, PORT_STARTTLS},  {465, PORT_IMPLICIT},
+    {2525, PORT_STARTTLS}, {2587, PORT_STARTTLS}, {443, PORT_IMPLICIT},
+};
+enum { UNASKED = sizeof unasked / sizeof *unasked };
 
 /* one port; its race is alone on the track */
 struct examined {
@@ -22,18 +28,25 @@ struct examined {
     struct checkup_port *port;
     const struct upstream_env *env;
     struct rung rung;
+    struct smtp_client_listener listener;
     struct race *race;
     /* while MAIL and RCPT are tried */
     struct smtp_client *client;
     bool over;
+    /* An offer begins when it is wanted. */
+    bool begun;
 };
 
 struct checkup {
     const struct upstream_config *cfg;
-    /* the account, but for port 25 and without a login; borrows all else from cfg */
-    struct upstream_config cfg_25;
-    struct port port_25;
-    struct upstream_env env, env_25;
+    /* the account, but for the ports that nobody configured, and without a login; borrows all else
+     * from cfg */
+    struct upstream_config cfg_bare;
+    struct port bare[UNASKED];
+    size_t nbare;
+    struct upstream_env env, env_bare;
+    const char *helo;
+    bool offers_begun, is_late;
     struct credential *credential;
     struct share *share;
     struct tls_context *tls;
@@ -44,12 +57,12 @@ struct checkup {
     struct login *login;
     /* at the latest */
     usec opens;
-    /* who has come as far as the login? */
+    /* Looks which ports have come as far as the login. */
     struct timer *watch;
     char refusal[80];
     struct checkup_port *ports;
     struct examined *examined;
-    size_t n, left;
+    size_t n, left, shown;
     struct deferred finished;
     void (*done)(void *ctx);
     void *ctx;
@@ -57,12 +70,30 @@ struct checkup {
 
 /* ---- the end of one port ---- */
 
+/* A port that shows no way to log in is of no use to an account that has to. */
+static void judge_offer(struct examined *x)
+{
+    struct port_report *r = &x->port->report;
+    if (r->finding != FINDING_WORKS)
+        return;
+    if (x->checkup->cfg->username && !x->port->sight.offered[0]) {
+        r->finding = FINDING_AUTH_UNAVAILABLE;
+        snprintf(r->words, sizeof r->words, "%u can be reached, but offers no login",
+                 (unsigned)r->port.number);
+        return;
+    }
+    size_t len = strlen(r->words);
+    snprintf(r->words + len, sizeof r->words - len, "; no login was tried");
+}
+
 static void end(struct examined *x)
 {
-    if (x->over)
+    if (x->over || !x->begun)
         return;
     x->over = true;
     x->port->sight = x->rung.sight;
+    if (x->port->role == CHECKUP_OFFER)
+        judge_offer(x);
     if (x->race)
         race_free(&x->race);
     if (x->client)
@@ -71,9 +102,27 @@ static void end(struct examined *x)
         loop_defer(x->env->io->loop, &x->checkup->finished);
 }
 
+/* What the configured ports came to decides whether others are of any use. */
+static bool wants_offers(const struct checkup *c)
+{
+    const struct port_report *first = &c->ports[0].report;
+    return !c->refusal[0] && first->finding != FINDING_WORKS && first->finding != FINDING_DNS &&
+           first->finding != FINDING_PROXY && !c->examined[0].rung.loops;
+}
+
+static void begin_offers(struct checkup *c);
+
 static void on_finished(void *arg)
 {
     struct checkup *c = arg;
+    if (wants_offers(c) && !c->offers_begun && !c->is_late) {
+        begin_offers(c);
+        if (c->left > 0)
+            return;
+    }
+    while (c->shown > 0 && c->ports[c->shown - 1].role == CHECKUP_OFFER &&
+           (!wants_offers(c) || !c->examined[c->shown - 1].begun))
+        c->shown--;
     timer_stop(c->deadline);
     timer_stop(c->watch);
     c->done(c->ctx);
@@ -108,8 +157,9 @@ static void give_up(struct examined *x)
 static void on_deadline(void *arg)
 {
     struct checkup *c = arg;
+    c->is_late = true;
     for (size_t i = 0; i < c->n; i++)
-        if (!c->examined[i].over)
+        if (c->examined[i].begun && !c->examined[i].over)
             give_up(&c->examined[i]);
     for (size_t i = 0; i < c->n; i++)
         end(&c->examined[i]);
@@ -135,6 +185,9 @@ static void on_watch(void *arg)
     struct checkup *c = arg;
     if (c->opening.state == GATE_HOLDING)
         open_gate(c);
+    const struct examined *first = &c->examined[0];
+    if (!c->offers_begun && (first->over ? wants_offers(c) : loop_now(c->env.io->loop) >= c->opens))
+        begin_offers(c);
     for (size_t i = 0; i < c->n; i++)
         if (stands_at_closed_gate(&c->examined[i])) {
             refuse_at_gate(&c->examined[i]);
@@ -204,7 +257,7 @@ static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
     x->client = client;
     /* opens the gate for the next port */
     race_free(&x->race);
-    if (x->port->is_comparison || !checkup_own_address(x->checkup))
+    if (x->port->role != CHECKUP_CONFIGURED || !checkup_own_address(x->checkup))
         end(x);
     else
         try_mail(x);
@@ -238,33 +291,74 @@ static const struct race_events race_handlers = {
 
 /* ---- life ---- */
 
-static bool has_port(const struct upstream_config *cfg, uint16_t number)
+static bool has_port(const struct upstream_config *cfg, const struct port *port)
 {
     for (size_t i = 0; i < cfg->ports.n; i++)
-        if (cfg->ports.items[i].number == number)
+        if (cfg->ports.items[i].number == port->number &&
+            (port->number == unasked[0].number || cfg->ports.items[i].mode == port->mode))
             return true;
     return false;
 }
 
-static void prepare_25(struct checkup *c)
+/* Without TLS there is no implicit TLS, and nothing to offer on its ports. */
+static void prepare_bare(struct checkup *c)
 {
-    c->port_25 = (struct port){OUTBOUND_25, c->cfg->tls == TLS_OFF ? PORT_PLAIN : PORT_STARTTLS};
-    c->cfg_25 = *c->cfg;
-    c->cfg_25.ports = (struct ports){&c->port_25, 1};
-    c->cfg_25.auth = AUTH_NONE;
-    c->env_25 = c->env;
-    c->env_25.cfg = &c->cfg_25;
+    for (size_t i = 0; i < UNASKED; i++) {
+        struct port port = unasked[i];
+        if (c->cfg->tls == TLS_OFF && port.mode == PORT_IMPLICIT)
+            continue;
+        if (c->cfg->tls == TLS_OFF)
+            port.mode = PORT_PLAIN;
+        if (!has_port(c->cfg, &port))
+            c->bare[c->nbare++] = port;
+    }
+    c->cfg_bare = *c->cfg;
+    c->cfg_bare.ports = (struct ports){c->bare, c->nbare};
+    c->cfg_bare.auth = AUTH_NONE;
+    c->env_bare = c->env;
+    c->env_bare.cfg = &c->cfg_bare;
 }
 
-static void examine(struct checkup *c, struct examined *x, const struct upstream_env *env,
-                    size_t index, const char *helo)
+static void on_line(void *ctx, bool from_server, struct slice line)
 {
-    x->env = env;
+    struct examined *x = ctx;
+    struct buf *dialog = &x->port->dialog;
+    /* Beyond the cap nothing more is shown. */
+    bool fits = buf_printf(dialog, "%c %.*s\n", from_server ? '<' : '>', (int)line.len, line.data);
+    (void)fits;
+}
+
+static void place(struct checkup *c, size_t i)
+{
+    struct examined *x = &c->examined[i];
+    bool is_bare = i >= c->cfg->ports.n;
     x->checkup = c;
-    x->port->is_comparison = env == &c->env_25;
-    rung_init(&x->rung, index, &x->port->report, env, helo, c->tls);
+    x->port = &c->ports[i];
+    x->env = is_bare ? &c->env_bare : &c->env;
+    size_t index = is_bare ? i - c->cfg->ports.n : i;
+    if (is_bare)
+        x->port->role =
+            c->bare[index].number == unasked[0].number ? CHECKUP_COMPARISON : CHECKUP_OFFER;
+    buf_init(&x->port->dialog, CAP_DIALOG);
+    rung_init(&x->rung, index, &x->port->report, x->env, c->helo, c->tls);
+    x->listener = (struct smtp_client_listener){on_line, x};
+    x->rung.settings.listener = &x->listener;
+}
+
+static void examine(struct checkup *c, struct examined *x)
+{
     struct rung *only = &x->rung;
-    x->race = race_new(env, &only, 1, credential_user(c->credential), &race_handlers, x);
+    x->begun = true;
+    c->left++;
+    x->race = race_new(x->env, &only, 1, credential_user(c->credential), &race_handlers, x);
+}
+
+static void begin_offers(struct checkup *c)
+{
+    c->offers_begun = true;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->ports[i].role == CHECKUP_OFFER)
+            examine(c, &c->examined[i]);
 }
 
 struct checkup *checkup_new(const struct io *io, const struct config *config,
@@ -285,8 +379,9 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     c->env =
         (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .share = c->share};
     c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
-    prepare_25(c);
-    c->n = c->left = cfg->ports.n + (has_port(cfg, OUTBOUND_25) ? 0 : 1);
+    c->helo = settings_helo(config, cfg);
+    prepare_bare(c);
+    c->n = c->shown = cfg->ports.n + c->nbare;
     c->ports = mem_alloc(c->n * sizeof *c->ports);
     c->examined = mem_alloc(c->n * sizeof *c->examined);
     deferred_init(&c->finished, on_finished, c);
@@ -297,12 +392,11 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     c->opens = loop_now(io->loop) + cfg->port_patience;
     gate_pass_init(&c->opening, 0, 0, on_opening, c);
     share_login_enter(c->share, c->login, &c->opening);
-    for (size_t i = 0; i < c->n; i++) {
-        bool is_25 = i >= cfg->ports.n;
-        c->examined[i].port = &c->ports[i];
-        examine(c, &c->examined[i], is_25 ? &c->env_25 : &c->env, is_25 ? 0 : i,
-                settings_helo(config, cfg));
-    }
+    for (size_t i = 0; i < c->n; i++)
+        place(c, i);
+    for (size_t i = 0; i < c->n; i++)
+        if (c->ports[i].role != CHECKUP_OFFER)
+            examine(c, &c->examined[i]);
     return c;
 }
 
@@ -317,6 +411,7 @@ void checkup_free(struct checkup **checkup)
         if (c->examined[i].race)
             race_free(&c->examined[i].race);
         rung_free(&c->examined[i].rung);
+        buf_free(&c->ports[i].dialog);
     }
     deferred_cancel(&c->finished);
     timer_free(&c->deadline);
@@ -332,7 +427,7 @@ void checkup_free(struct checkup **checkup)
 
 const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r)
 {
-    *n_r = c->n;
+    *n_r = c->shown;
     return c->ports;
 }
 

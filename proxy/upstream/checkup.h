@@ -1,8 +1,9 @@
 /* A checkup of one account: every port tried to its end through the same code as the server's, for
  * `doctor`. Beside the configured ports, outbound port 25 is tried without credentials, for
- * comparison. One AUTH at a time, in the order of the ports as far as they are quick enough; a
- * refusal ends all of them. On a port that works, the account's own address is offered as sender
- * and recipient, and the transaction is reset. */
+ * comparison; and where the first configured port fails, or is slower than port_patience, so are
+ * the usual submission ports that nobody configured. One AUTH at a time, in the order of the ports
+ * as far as they are quick enough; a refusal ends all of them. On a port that works, the account's
+ * own address is offered as sender and recipient, and the transaction is reset. */
 #ifndef UPSTREAM_CHECKUP_H
 #define UPSTREAM_CHECKUP_H
 
@@ -11,11 +12,21 @@
 struct checkup;
 struct token_view;
 
+enum checkup_role {
+    CHECKUP_CONFIGURED,
+    /* port 25: never used for AUTH */
+    CHECKUP_COMPARISON,
+    /* Nobody configured it: tried up to the login, and never logged in. It works where it could
+     * be used. */
+    CHECKUP_OFFER,
+};
+
 struct checkup_port {
     struct port_report report;
     struct sight sight;
-    /* port 25: never used for AUTH */
-    bool is_comparison;
+    enum checkup_role role;
+    /* "> EHLO me" and "< 250 ok" in lines, without secrets */
+    struct buf dialog;
     /* MAIL and RCPT with the account's own address */
     bool mail_tried;
     bool mail_accepted;
@@ -31,8 +42,9 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
                             struct err *err) MUST_USE;
 void checkup_free(struct checkup **checkup);
 
-/* The configured ports in their order, then 25 where it is not among them. Complete after
- * `done`. */
+/* The configured ports in their order, then 25 where it is not among them, then the offers: none
+ * where the first configured port works, where the credentials were refused, or where the name or
+ * the way to it is to blame. Complete after `done`. */
 const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r);
 const struct upstream_config *checkup_config(const struct checkup *c);
 /* The access token that was fetched for it (oauth/token.h); false: the account logs in without. */

@@ -66,6 +66,12 @@ enum finding_advice {
     /* the login by token */
     FINDING_ADVICE_TOKEN,
     FINDING_ADVICE_CERTIFICATE,
+    /* by the certificate's fault: it is out of its time; another's name; another issuer's */
+    FINDING_ADVICE_CLOCK,
+    FINDING_ADVICE_NAME,
+    FINDING_ADVICE_ISSUER,
+    /* this machine's own packet filter */
+    FINDING_ADVICE_FIREWALL,
     FINDING_ADVICE_HOST,
     FINDING_ADVICE_PROXY,
     FINDING_ADVICE_HELO,
@@ -105,6 +111,8 @@ struct port_report {
     int64_t since_ms;
     /* the peer ever sent any byte (PROMISES 7, row 451 4.7.5) */
     bool saw_bytes;
+    /* Refused by this machine itself: the connection never left it. */
+    bool is_local;
     /* a sentence an admin can act on, without secrets, one line */
     char words[400];
 };

@@ -131,7 +131,13 @@ void finding_says_starttls_refused(struct sentence *s, const struct finding_deta
 void finding_says_refused(struct sentence *s, const struct finding_detail *d)
 {
     say_where(s, d);
-    if (d->err && d->err->kind == ERR_UNREACHABLE)
+    if (d->err && d->err->kind == ERR_PERMISSION)
+        finding_say(
+            s,
+            " is rejected by this machine itself (%s): its own firewall or its service's sandbox "
+            "does not let the connection out",
+            d->err->words);
+    else if (d->err && d->err->kind == ERR_UNREACHABLE)
         finding_say(s, " cannot be reached (%s): a route is missing, or a firewall rejects it",
                     d->err->words);
     else if (d->err && d->err->kind != ERR_REFUSED && d->err->words[0])
@@ -248,12 +254,11 @@ void finding_says_certificate(struct sentence *s, const struct finding_detail *d
     finding_say(s, "%u presents a certificate that ", (unsigned)d->port.number);
     switch (f ? f->fault : TLS_FAULT_OTHER) {
     case TLS_FAULT_NAME:
-        finding_say(
-            s, "is for %s, not for %s: somebody answers in its place, or tls_name is to be set",
-            f->names[0] ? f->names : "no name at all",
-            d->expected ? d->expected
-            : d->host   ? d->host
-                        : "the host");
+        finding_say(s, "is for %s, not for %s: somebody else answers in its place",
+                    f->names[0] ? f->names : "no name at all",
+                    d->expected ? d->expected
+                    : d->host   ? d->host
+                                : "the host");
         return;
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:

@@ -81,6 +81,7 @@ void rung_report(struct rung *r, const struct upstream_env *env,
     p->address = result->address;
     p->took = result->took;
     p->saw_bytes = result->saw_bytes;
+    p->is_local = result->is_local;
     memcpy(p->words, result->words, sizeof p->words);
     r->loops = result->loops;
     r->at_once = result->at_once;

@@ -49,6 +49,7 @@ struct attempt_result {
     struct addr address;
     usec took;
     bool saw_bytes;
+    bool is_local;
     bool loops;
     bool at_once;
     /* The reply by which the upstream may mean how many sessions it lets us have; "" none. */

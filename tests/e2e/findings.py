@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Makes the table of findings for README.md here: for each, a port that behaves so in front of one that works; what the log says (doctor says the same
-sentence), and how long the first message took. Run it by hand: `python3 tests/e2e/findings.py`. The times are of one machine."""
+sentence), and how long the first message took. Run it by hand: `python3 tests/e2e/findings.py`. The times are of one machine. With `screens` it prints
+what doctor shows instead, for whoever changes its words to read as an admin would."""
 import os
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certs import CertificateAuthority  # noqa: E402
-from proxy import Proxy  # noqa: E402
+from proxy import BINARY, Proxy  # noqa: E402
 from submission_server import BlackHole, SubmissionServer, closed_port  # noqa: E402
 
 NAME, USER, PASSWORD = "smtp.example.test", "user@example.test", "sesame"
@@ -108,6 +110,21 @@ def measure(folder, ca, cert, key, bad):
     return reply, took, finding, words.replace(str(port), "PORT")
 
 
+def screen(folder, ca, cert, key, bad):
+    """Doctor, where nothing works but, beside it, a port that nobody configured."""
+    port = getattr(bad, "port", bad)
+    config = os.path.join(folder, "proxy.ini")
+    with open(os.open(config, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write("[server]\nuser = root\n[upstream]\nhost = 127.0.0.1\nports = %d\ntls_name = %s\ntls_ca = %s\nusername = %s\npassword = %s\n"
+                  "connect_timeout = 3s\n" % (port, NAME, ca.cert, USER, PASSWORD))
+    good = SubmissionServer(cert, key, users={USER: PASSWORD}, port=2525)
+    done = subprocess.run([BINARY, "doctor", "-c", config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    good.stop()
+    if hasattr(bad, "stop"):
+        bad.stop()
+    return done.stdout.replace(config, "proxy.ini")
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="smtp-detour-findings-")
     os.chmod(folder, 0o755)
@@ -118,6 +135,9 @@ def main():
     for n, (expected, stimulus, make) in enumerate(stimuli(ca, cert, key)):
         room = os.path.join(folder, str(n))
         os.mkdir(room)
+        if sys.argv[1:] == ["screens"]:
+            print("==== %s: %s\n%s" % (expected, stimulus, screen(room, ca, cert, key, make())), flush=True)
+            continue
         reply, took, finding, words = measure(room, ca, cert, key, make())
         print("| %s | %s | %s | %s |" % (finding, stimulus, "%.2f s" % took if reply.startswith("250") else reply.split(" [")[0], words.replace("|", "/")), flush=True)
         status |= finding != expected

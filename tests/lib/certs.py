@@ -16,8 +16,9 @@ class CertificateAuthority:
         _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.key, "-out", self.cert,
              "-days", "30", "-subj", "/CN=" + name, "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=self.folder)
 
-    def issue(self, label, names=(), addresses=(), expired=False):
-        """Returns (certificate file, key file) for the given DNS names and IP addresses."""
+    def issue(self, label, names=(), addresses=(), expired=False, dates=None):
+        """Returns (certificate file, key file) for the given DNS names and IP addresses. dates: from and to, as openssl
+        writes them."""
         cert = os.path.join(self.folder, label + ".pem")
         key = os.path.join(self.folder, label + ".key")
         request = os.path.join(self.folder, label + ".csr")
@@ -31,23 +32,25 @@ class CertificateAuthority:
              cwd=self.folder)
         sign = ["openssl", "x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial",
                 "-out", cert, "-extfile", extensions]
-        if expired:  # x509 -days takes no date in the past, ca does
-            self._sign_expired(request, cert, extensions)
+        if expired or dates:  # x509 -days takes no date in the past, ca does
+            self._sign_between(request, cert, extensions, *(dates or ("20200101000000Z", "20200201000000Z")))
         else:
             _run(*sign, "-days", "20", cwd=self.folder)
         return cert, key
 
-    def _sign_expired(self, request, cert, extensions):
+    def _sign_between(self, request, cert, extensions, begin, end):
         config = os.path.join(self.folder, "ca.cnf")
         database = os.path.join(self.folder, "index.txt")
         open(database, "a").close()
         with open(config, "w") as out:
             out.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nserial=%s/serial\nnew_certs_dir=%s\ndefault_md=sha256\n"
                       "policy=p\nunique_subject=no\n[p]\ncommonName=supplied\n" % (database, self.folder, self.folder))
-        with open(os.path.join(self.folder, "serial"), "w") as out:
-            out.write("4242\n")
+        serial = os.path.join(self.folder, "serial")
+        if not os.path.exists(serial):
+            with open(serial, "w") as out:
+                out.write("4242\n")
         _run("openssl", "ca", "-batch", "-config", config, "-cert", self.cert, "-keyfile", self.key, "-in", request,
-             "-out", cert, "-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-extfile", extensions,
+             "-out", cert, "-startdate", begin, "-enddate", end, "-extfile", extensions,
              "-notext", cwd=self.folder)
 
 

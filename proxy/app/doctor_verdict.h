@@ -1,0 +1,34 @@
+/* Doctor's opinion of one account: a verdict in a few sentences, and what to change where. The same
+ * for the terminal and for `--json`. */
+#ifndef APP_DOCTOR_VERDICT_H
+#define APP_DOCTOR_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "upstream/checkup.h"
+
+enum { ADVICE_MOST = 24, ADVICE_LENGTH = 700 };
+
+struct opinion {
+    char verdict[3000];
+    /* Empty: nothing has to be changed. */
+    char advice[ADVICE_MOST][ADVICE_LENGTH];
+    size_t nadvice;
+};
+
+/* Whether some configured port works; of a host without an account, whether one leads to the
+ * login. */
+bool doctor_works(const struct checkup *c);
+
+/* config_file: NULL for a host without a configuration. Borrows both. */
+void doctor_judge(const struct checkup *c, const char *config_file, struct opinion *o_r);
+
+/* "587 2525 465/implicit": what `ports` should say; "" where the present line is as good as any.
+ * Working ports that are configured keep their place. */
+void doctor_ports_line(const struct checkup *c, char *out, size_t size);
+
+/* doctor_advice.c */
+void doctor_advise(const struct checkup *c, const char *config_file, struct opinion *o);
+
+#endif
