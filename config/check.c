@@ -226,6 +226,23 @@ static void check_listen_auth(struct loading *l, const struct section *s,
         }
 }
 
+/* A door that is open to the network and lets nobody from there in. */
+static void check_listen_reach(struct loading *l, const struct section *s,
+                               const struct listen_config *c)
+{
+    bool lets_others_in = false, is_reached = false;
+    if (any_bad(s, "address", "allow", NULL))
+        return;
+    for (size_t i = 0; i < c->allow.n; i++)
+        lets_others_in |= !addr_is_loopback(&c->allow.items[i].base);
+    for (size_t i = 0; i < c->address.n; i++)
+        is_reached |= !addr_is_loopback(&c->address.items[i]);
+    if (is_reached && !lets_others_in)
+        advise(l, s, is_given(s, "allow") ? "allow" : "address",
+               "it listens beyond this machine, but lets nobody else in: other clients get 554 "
+               "5.7.1; needed: allow, with their network");
+}
+
 /* Who was intercepted and came through a balancer meant to go to the balancer. */
 static void check_intercept(struct loading *l, const struct section *s,
                             const struct listen_config *c)
@@ -243,6 +260,7 @@ void check_rules(struct loading *l)
             const struct listen_config *c = section_struct(l, &l->sections[i]);
             check_listen_tls(l, &l->sections[i], c);
             check_listen_auth(l, &l->sections[i], c);
+            check_listen_reach(l, &l->sections[i], c);
             check_intercept(l, &l->sections[i], c);
         }
     for (size_t i = 0; i < l->nsections; i++)

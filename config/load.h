@@ -82,6 +82,12 @@ const char *token_key(const struct section *s);
 void check_tokens(struct loading *l, const struct section *s);
 void check_token_files(struct loading *l, const struct section *s);
 
+/* check_text.c: warns of a value, or of a secret's first line, that was perhaps meant
+ * differently. */
+void check_text(struct loading *l, const struct section *s, const struct key *key,
+                struct slice text);
+void check_secret_text(struct loading *l, const struct section *s, const char *key,
+                       const char *path, struct slice text);
 /* check.c: rules between keys */
 void check_rules(struct loading *l);
 /* routes.c: rules between sections */

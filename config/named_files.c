@@ -42,8 +42,10 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     u->password = secret_file_read(path, &mode, &err);
     if (!u->password)
         complain(l, s, "password_file", "%s", err.words);
-    else
+    else {
         check_exposure(l, s, "password_file", path, mode, PASSWORD);
+        check_secret_text(l, s, "password_file", path, secret_reveal(u->password));
+    }
 }
 
 /* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays

@@ -299,6 +299,8 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
     } else if (set_value(l, s, key, slice_of(value), &err) != 0) {
         g->bad = true;
         complain(l, s, key->name, "%s", err.words);
+    } else {
+        check_text(l, s, key, slice_of(value));
     }
 }
 

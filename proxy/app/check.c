@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/check_machine.h"
 #include "app/check_route.h"
 #include "app/privileges.h"
 #include "app/status.h"
@@ -94,6 +95,7 @@ int check_main(const char *config_file, int argc, char **argv)
         return status;
     }
     warn_about_identity(config);
+    check_machine(config);
     /* what only a look into the files can tell */
     bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config);
     if (!accounts || !listeners) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/activation.h"
+#include "app/port_holder.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -100,9 +101,15 @@ const char *listeners_advice(const struct addr *at, const struct err *why)
 static void explain(const struct listen_config *config, const struct addr *at,
                     const struct err *why, struct err *err)
 {
-    char address[ADDR_TEXT];
-    err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name,
-            addr_text_with_port(at, address), why->words, listeners_advice(at, why));
+    char address[ADDR_TEXT], words[64];
+    struct port_holder holder;
+    addr_text_with_port(at, address);
+    if (why->kind == ERR_IN_USE && port_holder_find(at, &holder) && holder.pid)
+        err_set(err, why->kind, "[listen %s] address %s: %s. Another program listens there: %s",
+                config->name, address, why->words, port_holder_words(&holder, words));
+    else
+        err_set(err, why->kind, "[listen %s] address %s: %s%s", config->name, address, why->words,
+                listeners_advice(at, why));
 }
 
 static struct entry *entry_new(struct listeners *l)

@@ -75,13 +75,26 @@ char *secret_file_path(const char *name)
     return path;
 }
 
+/* An editor's marks before the text, which nobody sees and which no server takes. */
+static const char *foreign_text(struct slice text)
+{
+    if (slice_starts(text, "\xEF\xBB\xBF"))
+        return "it begins with a byte order mark; save it as plain text, UTF-8 without BOM";
+    if (slice_starts(text, "\xFF\xFE") || slice_starts(text, "\xFE\xFF") ||
+        (text.len >= 2 && (text.data[0] == 0) != (text.data[1] == 0)))
+        return "it is UTF-16; save it as plain text, UTF-8 without BOM";
+    return NULL;
+}
+
 /* Gives the first line as a secret; NULL with words that do not show it. */
 static struct secret *first_line(struct slice text, const char **why_r)
 {
     struct slice line = slice_head(text, slice_find(text, '\n'));
     if (line.len && line.data[line.len - 1] == '\r')
         line.len--;
-    *why_r = line.len == 0                    ? "its first line is empty; the secret stands there"
+    const char *foreign = foreign_text(text);
+    *why_r = foreign                          ? foreign
+             : line.len == 0                  ? "its first line is empty; the secret stands there"
              : line.len > CAP_SECRET          ? "its first line is too long"
              : slice_find(line, 0) < line.len ? "its first line holds a NUL octet"
                                               : NULL;

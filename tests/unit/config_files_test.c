@@ -114,6 +114,15 @@ static int make_files(void **state)
     test_write("nul", SECRET_WORD "\0x\n", strlen(SECRET_WORD) + 3, 0600);
     test_write("longest", longest, CAP_SECRET, 0600);
     test_write("long", longest, CAP_SECRET + 1, 0600);
+    test_write("quoted", "\"" SECRET_WORD "\"\n", strlen(SECRET_WORD) + 3, 0600);
+    test_write("trailing", SECRET_WORD " \n", strlen(SECRET_WORD) + 2, 0600);
+    test_write("leading", "\t" SECRET_WORD, strlen(SECRET_WORD) + 1, 0600);
+    test_write("comment", SECRET_WORD " # work\n", strlen(SECRET_WORD) + 8, 0600);
+    test_write("inner", "# " SECRET_WORD "#\" x\n", strlen(SECRET_WORD) + 7, 0600);
+    test_write("bom", "\xEF\xBB\xBF" SECRET_WORD "\n", strlen(SECRET_WORD) + 4, 0600);
+    test_write("utf16le", "\xFF\xFEh\0u\0", 6, 0600);
+    test_write("utf16be", "\xFE\xFF\0h\0u", 6, 0600);
+    test_write("utf16-bare", "h\0u\0n\0\n\0", 8, 0600);
     test_write("cert.pem", "certificate", 11, 0644);
     test_write("key.pem", "key", 3, 0600);
     test_write("open-key.pem", "key", 3, 0604);
