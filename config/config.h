@@ -285,7 +285,10 @@ struct config_report {
 /* Gives a config with one reference, secrets read; NULL if there is any error. The report is always
  * filled; config_report_free it. */
 struct config *config_load(const char *file, struct config_report *report);
-/* The same on a reload: a file named by a key that may no longer be read (EACCES: root was given
+/* The same, and writes what is in force where nothing is wrong: each key with its value and where
+ * that comes from (line, provider, default; "found": of this machine), secrets left out. */
+struct config *config_load_printing(const char *file, struct config_report *report, FILE *out);
+/* The same as config_load on a reload: a file named by a key that may no longer be read (EACCES: root was given
  * up) keeps the value `old` (borrowed) has, with a warning. */
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report);

@@ -44,6 +44,7 @@ static void fill_defaults(struct loading *l, const struct section *s)
             continue;
         const char *preset = has_preset ? preset_value(&choice, key->name, value) : NULL,
                    *text = preset ? preset : key->def;
+        s->given[row].preset = preset != NULL;
         if (text && set_value(l, s, key, slice_of(text), &err) != 0)
             complain(l, s, key->name, "the built-in default: %s", err.words);
     }
@@ -189,9 +190,13 @@ static void complain_unreadable(struct loading *l, int why)
 /* The end of reading: what was only needed for it goes, and the config too if anything is wrong. */
 static void give(struct loading *l, struct config_report *report)
 {
+    if (l->print && !l->findings.errors)
+        print_in_force(l);
     for (size_t i = 0; i < l->nsections; i++) {
         keep_lines(l, &l->sections[i]);
         free(l->sections[i].title);
+        for (size_t row = 0; row < keys_count(); row++)
+            free(l->sections[i].given[row].text);
         free(l->sections[i].given);
     }
     free(l->sections);
@@ -200,27 +205,38 @@ static void give(struct loading *l, struct config_report *report)
     findings_give(&l->findings, report);
 }
 
+static struct config *load(struct loading *l, const char *file, struct config_report *report)
+{
+    char *bytes = mem_alloc(FILE_MAX + 1);
+    size_t len = 0;
+    l->findings.file = file;
+    l->config = NEW(struct config);
+    l->config->refs = 1;
+    l->config->file = mem_string(file);
+    if (read_file(l, file, bytes, &len) != 0)
+        complain_unreadable(l, errno);
+    else if (!l->findings.errors)
+        load_text(l, slice_make(bytes, len));
+    secret_erase(bytes, len);
+    free(bytes);
+    give(l, report);
+    return l->config;
+}
+
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report)
 {
-    struct loading l = {.config = NEW(struct config), .old = old, .findings.file = file};
-    char *bytes = mem_alloc(FILE_MAX + 1);
-    size_t len = 0;
-    l.config->refs = 1;
-    l.config->file = mem_string(file);
-    if (read_file(&l, file, bytes, &len) != 0)
-        complain_unreadable(&l, errno);
-    else if (!l.findings.errors)
-        load_text(&l, slice_make(bytes, len));
-    secret_erase(bytes, len);
-    free(bytes);
-    give(&l, report);
-    return l.config;
+    return load(&(struct loading){.old = old}, file, report);
 }
 
 struct config *config_load(const char *file, struct config_report *report)
 {
-    return config_reload(file, NULL, report);
+    return load(&(struct loading){0}, file, report);
+}
+
+struct config *config_load_printing(const char *file, struct config_report *report, FILE *out)
+{
+    return load(&(struct loading){.print = out}, file, report);
 }
 
 struct config *config_for_host(const char *host)

@@ -15,6 +15,10 @@ struct given {
     int line;
     /* the value was refused: rules leave it alone */
     bool bad;
+    /* without a line: the account's preset gave it */
+    bool preset;
+    /* For print_in_force: the value as written, owned; NULL: none, or nobody prints it. */
+    char *text;
 };
 
 struct section {
@@ -42,6 +46,8 @@ struct loading {
     bool ignoring;
     /* permission bits of the file */
     unsigned mode;
+    /* where print_in_force writes; NULL: nobody asked */
+    FILE *print;
 };
 
 /* Of the configuration in force, by name; NULL: there is none. */
@@ -82,6 +88,11 @@ const char *token_key(const struct section *s);
 void check_tokens(struct loading *l, const struct section *s);
 void check_token_files(struct loading *l, const struct section *s);
 
+/* check_print.c: what is in force, and where each value comes from. keep_text is told every value
+ * that was taken. */
+void keep_text(const struct loading *l, const struct section *s, const struct key *key,
+               struct slice text);
+void print_in_force(const struct loading *l);
 /* check_text.c: warns of a value, or of a secret's first line, that was perhaps meant
  * differently. */
 void check_text(struct loading *l, const struct section *s, const struct key *key,

@@ -263,6 +263,8 @@ int set_value(struct loading *l, const struct section *s, const struct key *key,
     int rc = key->type->parse(key, text, (char *)base + key->offset, err);
     if (rc != 0)
         key_clear(key, base);
+    else
+        keep_text(l, s, key, text);
     return rc;
 }
 

@@ -11,7 +11,7 @@ _smtp_detour() {
         mapfile -t COMPREPLY < <(compgen -W "$("$1" --help 2>/dev/null | sed -n 's/^  smtp-detour \([a-z]*\) .*/\1/p') --help --version" -- "$cur")
     else
         case $sub in
-        check) mapfile -t COMPREPLY < <(compgen -W "-c --route --help" -- "$cur") ;;
+        check) mapfile -t COMPREPLY < <(compgen -W "-c --route --print --help" -- "$cur") ;;
         doctor | login) # accounts of the configuration
             [[ $sub == login ]] && options="--device --browser" || options="-v --json --host"
             mapfile -t COMPREPLY < <(compgen -W "-c $options --help $(sed -n 's/^\[upstream \(.*\)\]/\1/p' "$file" 2>/dev/null)" -- "$cur") ;;

@@ -10,12 +10,13 @@
 #include "relay/certificates.h"
 #include "upstream/settings.h"
 
-struct config *load_config_or_complain(const char *config_file)
+static struct config *load_or_complain(const char *config_file, bool print)
 {
     struct config_report report = {0};
     /* before the first secret is read */
     privileges_lock_down();
-    struct config *config = config_load(config_file, &report);
+    struct config *config = print ? config_load_printing(config_file, &report, stdout)
+                                  : config_load(config_file, &report);
     for (size_t i = 0; i < report.n; i++)
         fprintf(stderr, "%s\n", report.lines[i]);
     config_report_free(&report);
@@ -34,6 +35,11 @@ const struct upstream_config *find_account_or_complain(const struct config *conf
         fprintf(stderr, " %s", config->upstreams[i].name);
     fprintf(stderr, "\n");
     return NULL;
+}
+
+struct config *load_config_or_complain(const char *config_file)
+{
+    return load_or_complain(config_file, false);
 }
 
 /* The trust and the certificate of each account that names files of its own. */
@@ -79,18 +85,39 @@ static void warn_about_identity(const struct config *config)
         fprintf(stderr, "%s: warning: [server] user: %s\n", config->file, words);
 }
 
+struct question {
+    const char *from, *client;
+    bool route, print;
+};
+
+static bool parse_arguments(struct question *q, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--print") == 0)
+            q->print = true;
+        else if (strcmp(argv[i], "--route") == 0 && i + 1 < argc && !q->route) {
+            q->route = true;
+            q->from = argv[++i];
+            if (i + 1 < argc && argv[i + 1][0] != '-')
+                q->client = argv[++i];
+        } else
+            return false;
+    }
+    return !(q->print && q->route);
+}
+
 int check_main(const char *config_file, int argc, char **argv)
 {
-    bool route = (argc == 2 || argc == 3) && strcmp(argv[0], "--route") == 0;
-    if (argc > 0 && !route) {
-        fprintf(stderr, "usage: smtp-detour check [-c FILE] [--route FROM [CLIENT]]\n");
+    struct question q = {0};
+    if (!parse_arguments(&q, argc, argv)) {
+        fprintf(stderr, "usage: smtp-detour check [-c FILE] [--route FROM [CLIENT] | --print]\n");
         return EXIT_USAGE;
     }
-    struct config *config = load_config_or_complain(config_file);
+    struct config *config = load_or_complain(config_file, q.print);
     if (!config)
         return EXIT_BAD_CONFIG;
-    if (route) {
-        int status = check_route(config, argv[1], argc == 3 ? argv[2] : NULL);
+    if (q.route) {
+        int status = check_route(config, q.from, q.client);
         config_unref(&config);
         return status;
     }
@@ -102,8 +129,9 @@ int check_main(const char *config_file, int argc, char **argv)
         config_unref(&config);
         return EXIT_BAD_CONFIG;
     }
-    printf("%s: fine, %zu account%s\n", config_file, config->nupstreams,
-           config->nupstreams == 1 ? "" : "s");
+    if (!q.print)
+        printf("%s: fine, %zu account%s\n", config_file, config->nupstreams,
+               config->nupstreams == 1 ? "" : "s");
     config_unref(&config);
     return EXIT_FINE;
 }

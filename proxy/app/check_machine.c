@@ -77,6 +77,9 @@ static void check_files(const struct config *config)
     struct err err;
     if (identity_find(&config->server, &r.identity, &err) != 0 || !r.identity.change)
         return;
+    /* It is warned of as it is: first of all a user has to be made. */
+    if (r.identity.is_nobody && !config->server.user)
+        return;
     reader_rights_of(r.identity.name, r.identity.uid, r.identity.gid, &r.rights);
     if (!reader_may_read(&r.rights, config->file, where, sizeof where)) {
         fprintf(stderr,

@@ -1,9 +1,11 @@
 #include "app/check_route.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/status.h"
+#include "mail/rewrite_envelope.h"
 #include "mail/route.h"
 
 static void print_words(const char *key, const struct strings *list)
@@ -56,22 +58,54 @@ static void print_fit(const struct config *config, const struct listen_config *l
                        : "it has no patterns, so it takes everything");
     printf("    host %s%s%s", u->host, u->username ? ", as " : ", without a login",
            u->username ? u->username : "");
-    if (u->username && u->identity == IDENTITY_SENDER)
-        printf(" (or rather as the sender: identity = sender)");
     printf("\n");
     for (size_t i = 0; u->fallback && i < config->nupstreams; i++)
         if (strcmp(config->upstreams[i].name, u->fallback) == 0)
             printf("    when it does not work: [upstream %s]\n", u->fallback);
 }
 
-/* Whether the account can make a whole address of the sender. */
-static bool is_complete(const struct upstream_config *u, const struct address *from)
+static void print_recipients(const struct config *config, const struct upstream_config *u)
 {
-    if (!from->text.len || from->domain.len || u->envelope_from || u->qualify)
-        return true;
-    printf("    but the sender has no domain: 501 5.1.7 at MAIL; qualify = its domain would "
-           "complete it\n");
-    return false;
+    const struct aliases *aliases = &config->server.aliases;
+    for (size_t i = 0; i < aliases->n; i++)
+        printf("    recipient %s%s becomes %s (aliases)\n", aliases->items[i].name,
+               strcmp(aliases->items[i].name, "*") == 0 ? " (any other without a domain)" : "",
+               aliases->items[i].to);
+    for (size_t i = 0; i < aliases->n; i++)
+        if (strcmp(aliases->items[i].name, "*") == 0)
+            return;
+    if (u->qualify)
+        printf("    a recipient without a domain gets @%s (qualify)\n", u->qualify);
+    else
+        printf("    a recipient without a domain%s: 501 5.1.3 at RCPT\n",
+               aliases->n ? ", other than those" : "");
+}
+
+/* What the addresses become on the way. False: the account cannot make a whole one of the
+ * sender. */
+static bool print_addresses(const struct config *config, const struct upstream_config *u,
+                            const struct address *from)
+{
+    char *sender = rewrite_sender(u, from);
+    if (!sender) {
+        printf("    but the sender has no domain: 501 5.1.7 at MAIL; qualify = its domain would "
+               "complete it\n");
+        return false;
+    }
+    printf("    MAIL FROM:<%s>%s\n", sender,
+           !from->text.len                 ? " (the null sender is never replaced)"
+           : u->envelope_from              ? " (envelope_from)"
+           : !slice_is(from->text, sender) ? " (qualify)"
+                                           : "");
+    if (u->username && u->auth != AUTH_NONE && u->identity == IDENTITY_SENDER)
+        printf("    logs in as %s (identity = sender)\n", *sender ? sender : u->username);
+    if (u->header_from)
+        printf("    From: becomes %s (header_from); the one before goes to Reply-To and "
+               "X-Original-From\n",
+               u->header_from);
+    print_recipients(config, u);
+    free(sender);
+    return true;
 }
 
 static bool print_listener(const struct route_question *q, const struct address *from,
@@ -82,7 +116,7 @@ static bool print_listener(const struct route_question *q, const struct address 
         enum route_miss miss = route_judge(q, i, from);
         if (miss == ROUTE_FITS) {
             print_fit(q->config, q->listener, u);
-            return is_complete(u, from);
+            return print_addresses(q->config, u, from);
         }
         if (miss == ROUTE_PINNED)
             continue;
@@ -99,6 +133,31 @@ static bool lets_in(const struct listen_config *l, const struct addr *client)
         if (network_contains(&l->allow.items[i], client))
             return true;
     return false;
+}
+
+/* Whether a client with this address can come to the listener at all. Of sockets that were passed
+ * nobody knows where they listen. */
+static bool is_reached(const struct listen_config *l, const struct addr *client)
+{
+    bool reached = l->address.passed.n > 0;
+    for (size_t i = 0; i < l->address.n; i++)
+        reached |= (addr_is_any(&l->address.items[i]) || !addr_is_loopback(&l->address.items[i]) ||
+                    addr_is_loopback(client));
+    return reached;
+}
+
+/* What the listener asks of a client before it may send. */
+static void print_demands(const struct listen_config *l)
+{
+    if (l->tls == LISTEN_TLS_REQUIRED)
+        printf("  the client has to say STARTTLS first (tls = required)\n");
+    if (l->tls == LISTEN_TLS_IMPLICIT)
+        printf("  the client has to speak TLS from the first byte (tls = implicit)\n");
+    if (l->auth == LISTEN_AUTH_REQUIRED)
+        printf("  the client has to log in (auth = required); `users` can only match then\n");
+    if (l->proxy_protocol.n)
+        printf("  a client that comes through a balancer counts with its own address "
+               "(proxy_protocol)\n");
 }
 
 /* "<>", "<a@b>" and "a@b"; a name without a domain is a sender too. */
@@ -127,11 +186,15 @@ int check_route(const struct config *config, const char *from, const char *clien
     for (size_t i = 0; i < config->nlistens; i++) {
         const struct listen_config *l = &config->listens[i];
         struct route_question q = {.config = config, .listener = l, .client = &peer};
-        bool allowed = lets_in(l, &peer);
+        bool reached = is_reached(l, &peer), allowed = reached && lets_in(l, &peer);
         printf("[listen %s], from %s at %s:\n", l->name, sender.text.len ? from : "<>",
                client ? client : "127.0.0.1");
-        if (!allowed)
+        if (!reached)
+            printf("  such a client does not get here: it listens on this machine only\n");
+        else if (!allowed)
             printf("  the client is not allowed here (allow): 554 5.7.1 at connect\n");
+        if (allowed)
+            print_demands(l);
         taken |= allowed && print_listener(&q, &sender, from);
     }
     return taken ? EXIT_FINE : EXIT_ANSWER_BAD;

@@ -32,13 +32,17 @@ static const struct subcommand subcommands[] = {
      "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the "
      "configuration is wrong.\n",
      run_daemon},
-    {"check", "[-c FILE] [--route FROM [CLIENT]]",
+    {"check", "[-c FILE] [--route FROM [CLIENT] | --print]",
      "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"
      "--route FROM [CLIENT] tells which account takes mail of that sender from that address (this "
      "machine, if none is given), and why "
      "those\n"
-     "before it do not; nothing is sent. Exit status 1: nobody takes it.\n"
+     "before it do not, listener by listener, and what the addresses become; nothing is sent. Exit "
+     "status 1: nobody takes it.\n"
+     "--print writes every key that is in force, and behind it the line, the provider or the "
+     "default "
+     "that it comes from; secrets are left out.\n"
      "Exit status: 0 fine (warnings may have been printed), 78 the configuration is wrong.\n",
      check_main},
     {"doctor", "[-c FILE] [-v | --json] [ACCOUNT | --host HOST]",

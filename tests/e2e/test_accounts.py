@@ -353,5 +353,5 @@ def test_check_route_tells_who_and_why(stage):
     status, text = ask("root")
     assert status == 0 and "501" not in text
     status, text = ask("a@example.com", "10.0.0.1")
-    assert status == 1 and "not allowed here" in text
+    assert status == 1 and "it listens on this machine only" in text
     assert ask("no address")[0] == 2 and ask("a@b.test", "nowhere")[0] == 2

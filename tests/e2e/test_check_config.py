@@ -61,3 +61,60 @@ def test_who_holds_the_port(folder):
     assert run.returncode == 71 and "Another program listens there: python3 (pid %d)" % os.getpid() in run.stderr
     holder.close()
     assert "is held by" not in check(folder, config).stderr
+
+
+SHOWN = """[server]
+aliases = root=admin@office.test
+[listen lan]
+address = 127.0.0.1:2590
+allow = 127.0.0.0/8
+[listen strict]
+address = 0.0.0.0:2591
+allow = 192.168.0.0/16
+tls = required
+[upstream work]
+provider = gmail
+username = me@gmail.com
+password = hunter2hunter2
+proxy = socks5://me:hunter2@127.0.0.1:9
+qualify = office.test
+header_from = scanner@office.test
+identity = sender
+"""
+
+
+def test_what_is_in_force_and_where_from(folder):
+    done = check(folder, SHOWN, "--print")
+    assert done.returncode == 0, done.stderr
+    values = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("["):
+            section = line.split("  ")[0]
+        elif line:
+            value, source = line.rsplit("  ; ", 1)
+            values[section, value.split(" = ")[0]] = (value.split(" = ", 1)[1].strip(), source)
+    assert values["[upstream work]", "host"] == ("smtp.gmail.com", "provider")
+    assert values["[upstream work]", "qualify"] == ("office.test", "line 15")
+    assert values["[upstream work]", "reply_timeout"] == ("5m", "default")
+    assert values["[server]", "hostname"][1] == "found"
+    assert values["[upstream work]", ";password"] == ("(not shown)", "line 13") and "hunter2" not in done.stdout
+    assert ("[listen strict]", "tls") in values and ("[upstream work]", "helo") not in values
+    again = check(folder, done.stdout.replace(";password = (not shown)", "password = hunter2\n"), "--print")
+    assert again.returncode == 0, again.stderr
+    bare = [line.rsplit("  ; ", 1)[0].rstrip() for line in done.stdout.splitlines() if not line.startswith(";")]
+    assert [line.rsplit("  ; ", 1)[0].rstrip() for line in again.stdout.splitlines() if not line.startswith(";")] == bare
+    assert check(folder, SHOWN + "frob = 1\n", "--print").stdout == ""
+    assert check(folder, SHOWN, "--print", "--route", "a@b.test").returncode == 2
+
+
+def test_the_route_says_what_becomes_of_addresses_and_what_a_listener_asks(folder):
+    text = check(folder, SHOWN, "--route", "root").stdout
+    lan, strict = text.split("[listen strict]")
+    for words in ("MAIL FROM:<root@office.test> (qualify)", "logs in as root@office.test", "From: becomes scanner@office.test",
+                  "recipient root becomes admin@office.test", "without a domain gets @office.test"):
+        assert words in lan, lan
+    assert "not allowed here" in strict and "MAIL FROM" not in strict
+    done = check(folder, SHOWN, "--route", "<>", "192.168.1.9")
+    lan, strict = done.stdout.split("[listen strict]")
+    assert done.returncode == 0 and "listens on this machine only" in lan and "takes it" not in lan
+    assert "STARTTLS first" in strict and "the null sender is never replaced" in strict and "logs in as me@gmail.com" in strict
