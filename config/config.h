@@ -318,6 +318,11 @@ struct config *config_for_host(const char *host);
 void config_forget_state(struct config *c);
 void config_report_free(struct config_report *report);
 
+/* "install -D -m 640 -g smtp-detour /dev/stdin PATH": as root, it makes a file of the secret that is
+ * then typed (Enter, Ctrl-D), for the server's group. Returns out. */
+const char *secret_command(const struct server_config *server, const char *path, char *out,
+                           size_t size);
+
 /* proxy.ini.example, from the table */
 void config_print_example(FILE *out);
 

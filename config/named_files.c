@@ -37,10 +37,14 @@ static void read_secret(struct loading *l, const struct section *s, const char *
 {
     struct err err;
     unsigned mode;
+    char command[400];
     /* Where both are given, which is an error, the one in the configuration goes. */
     secret_free(&u->password);
     u->password = secret_file_read(path, &mode, &err);
-    if (!u->password)
+    if (!u->password && err.kind == ERR_NOT_FOUND)
+        complain(l, s, "password_file", "%s; to make it: `%s`, then type the secret, Enter, Ctrl-D",
+                 err.words, secret_command(&l->config->server, path, command, sizeof command));
+    else if (!u->password)
         complain(l, s, "password_file", "%s", err.words);
     else {
         check_exposure(l, s, "password_file", path, mode, PASSWORD);

@@ -202,11 +202,13 @@ static void print_notes(const struct preset *p)
     }
 }
 
+#define SECRET_FILE "/etc/smtp-detour/password"
+
 static void print_section(const struct preset *p, const char *name)
 {
     printf("\nReady to paste\n\n[upstream]\nprovider = %s\nusername = %s\n", name, p->user_sample);
     if (p->password != PASSWORD_GONE)
-        printf("password_file = /etc/smtp-detour/password\n");
+        printf("password_file = " SECRET_FILE "\n");
     if (p->oauth && p->password == PASSWORD_GONE)
         printf("oauth_client_id = …\n");
     if (p->oauth && p->oauth->application_scope && p->password != PASSWORD_GONE)
@@ -216,6 +218,10 @@ static void print_section(const struct preset *p, const char *name)
     if (p->pinned)
         printf("# SHA-256 of the certificate: openssl x509 -noout -fingerprint -sha256 -in FILE\n"
                "# tls_fingerprint = …\n");
+    char command[200];
+    if (p->password != PASSWORD_GONE)
+        printf("# The file of the secret, made as root: type it, Enter, Ctrl-D\n# %s\n",
+               secret_command(&(struct server_config){0}, SECRET_FILE, command, sizeof command));
 }
 
 static int print_one(const struct preset_choice *choice, const char *name)

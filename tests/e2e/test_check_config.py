@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from proxy import BINARY
+from proxy import BINARY, TOP
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it judges for another user")
 
@@ -118,3 +118,20 @@ def test_the_route_says_what_becomes_of_addresses_and_what_a_listener_asks(folde
     lan, strict = done.stdout.split("[listen strict]")
     assert done.returncode == 0 and "listens on this machine only" in lan and "takes it" not in lan
     assert "STARTTLS first" in strict and "the null sender is never replaced" in strict and "logs in as me@gmail.com" in strict
+
+
+def test_the_command_that_makes_a_secret(folder):
+    secret = folder / "secrets" / "password"
+    config = "[server]\nuser = daemon\n[listen]\naddress = 127.0.0.1:2590\n[upstream]\nhost = h\nusername = me\npassword_file = %s\n" % secret
+    done = check(folder, config)
+    command = done.stderr.split("to make it: `")[1].split("`")[0]
+    assert done.returncode == 78 and command == "install -D -m 640 -g daemon /dev/stdin %s" % secret
+    subprocess.run(["sh", "-c", command], input=b"sesame\n", check=True)
+    assert secret.read_text() == "sesame\n" and secret.stat().st_mode & 0o7777 == 0o640
+    done = check(folder, config)
+    assert done.returncode == 0 and "password_file" not in done.stderr
+    for page in ("README.md", "contrib/manual/README.md"):
+        with open(os.path.join(TOP, page)) as text:
+            assert "sudo install -D -m 640 -g smtp-detour /dev/stdin /etc/smtp-detour/password" in text.read()
+    told = subprocess.run([BINARY, "providers", "gmail"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "/dev/stdin /etc/smtp-detour/password" in told
