@@ -12,6 +12,7 @@
 #include "app/privileges.h"
 #include "app/reread.h"
 #include "app/status.h"
+#include "app/status_words.h"
 #include "app/supervision.h"
 #include "app/watch.h"
 #include "app/world.h"
@@ -62,32 +63,15 @@ static void log_report(struct log *log, const struct config_report *report)
 
 /* ---- what a service manager shows ---- */
 
-static void status_words(void *ctx, char *out, size_t size)
+static void tell_status(void *ctx, char *out, size_t size)
 {
     const struct daemon *d = ctx;
-    size_t n = relay_clients(d->relay), accounts = accounts_count(d->accounts), stuck = 0;
-    char findings[200];
-    int used = snprintf(out, size, "%s: %zu client%s", d->draining ? "Shutting down" : "Serving", n,
-                        n == 1 ? "" : "s");
-    for (size_t i = 0; i < accounts; i++) {
-        const struct account *a = accounts_at(d->accounts, i);
-        enum standing standing = account_standing(a);
-        if (standing == STANDING_UNKNOWN || standing == STANDING_WORKS)
-            continue;
-        if (stuck++ == 0 && used > 0 && (size_t)used < size)
-            used += snprintf(out + used, size - (size_t)used, "; account %s cannot send: %s",
-                             account_config(a)->name,
-                             standing == STANDING_NO_PORT
-                                 ? account_summary(a, findings, sizeof findings)
-                             : standing == STANDING_NO_TOKEN ? "there is no access token"
-                                                             : "its credentials are refused");
-    }
-    if (stuck > 1 && used > 0 && (size_t)used < size)
-        used +=
-            snprintf(out + used, size - (size_t)used, "; %zu more cannot send either", stuck - 1);
-    if (d->reload_failed && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used,
-                 "; the last reload failed, what was in force still is (the log says why)");
+    status_words(&(struct status_view){.clients = relay_clients(d->relay),
+                                       .accounts = d->accounts,
+                                       .draining = d->draining,
+                                       .reload_failed = d->reload_failed,
+                                       .delivered_ms = d->watched.delivered_ms},
+                 out, size);
 }
 
 /* ---- reload ---- */
@@ -325,8 +309,12 @@ static int start(struct daemon *d)
     struct err err = {0};
     raise_descriptors(d);
     d->listeners = listeners_new(&d->io);
-    d->watched = (struct watched){&d->config, &d->accounts,  &d->certificates,
-                                  &d->relay,  &d->listeners, &d->draining};
+    d->watched = (struct watched){.config = &d->config,
+                                  .accounts = &d->accounts,
+                                  .certificates = &d->certificates,
+                                  .relay = &d->relay,
+                                  .listeners = &d->listeners,
+                                  .draining = &d->draining};
     d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
@@ -343,7 +331,7 @@ static int start(struct daemon *d)
         return complain(EXIT_SYSTEM, &err);
     log_target_start(d->target);
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
-    relay_watch(d->relay, watch_messages(d->admin));
+    relay_watch(d->relay, watch_messages(&d->watched));
     listeners_set_relay(d->listeners, d->relay);
     tell_own_addresses(d);
     admin_serve(d->admin);
@@ -356,7 +344,7 @@ static int serve(struct daemon *d)
     if (status != EXIT_FINE)
         return status;
     d->drain_timer = timer_new(d->io.loop, drain_expired, d);
-    d->supervision = supervision_new(d->io.loop, status_words, d);
+    d->supervision = supervision_new(d->io.loop, tell_status, d);
     d->on_term = signal_watch_new(d->io.loop, SIGTERM, terminate, d);
     d->on_int = signal_watch_new(d->io.loop, SIGINT, terminate, d);
     d->on_hup = signal_watch_new(d->io.loop, SIGHUP, reload, d);

@@ -39,13 +39,13 @@ static bool listening(void *ctx)
 
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
-    return admin_new(io, &(struct admin_source){.config = config,
-                                                .accounts = accounts,
-                                                .clients = clients,
-                                                .expires = expires,
-                                                .draining = draining,
-                                                .listening = listening,
-                                                .ctx = watched});
+    return watched->admin = admin_new(io, &(struct admin_source){.config = config,
+                                                                 .accounts = accounts,
+                                                                 .clients = clients,
+                                                                 .expires = expires,
+                                                                 .draining = draining,
+                                                                 .listening = listening,
+                                                                 .ctx = watched});
 }
 
 int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
@@ -62,10 +62,13 @@ int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
 
 static void ended(void *ctx, const struct message *m)
 {
-    admin_message(ctx, m);
+    struct watched *watched = ctx;
+    if (m->result == RESULT_DELIVERED)
+        watched->delivered_ms = m->ended_ms;
+    admin_message(watched->admin, m);
 }
 
-struct message_watch watch_messages(struct admin *admin)
+struct message_watch watch_messages(struct watched *watched)
 {
-    return (struct message_watch){.ended = ended, .ctx = admin};
+    return (struct message_watch){.ended = ended, .ctx = watched};
 }

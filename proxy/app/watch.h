@@ -21,13 +21,17 @@ struct watched {
     /* NULL while draining */
     struct listeners *const *listeners;
     const bool *draining;
+    /* Of watch_begin, borrowed. */
+    struct admin *admin;
+    /* wall clock of the last message that was delivered; 0: none yet */
+    int64_t delivered_ms;
 };
 
 /* keeps both. Gives */
 struct admin *watch_begin(const struct io *io, struct watched *watched);
 /* admin_apply, with words for a person */
 int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE;
-/* for relay_watch */
-struct message_watch watch_messages(struct admin *admin);
+/* For relay_watch, as long as watched and its admin live. */
+struct message_watch watch_messages(struct watched *watched);
 
 #endif

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,14 +17,29 @@
 
 enum { SYSLOG_MAIL = 2 << 3, SYSLOG_HEAD = 80, SYSLOG_LINE = 17 * 1024 };
 
+/* syslog's numbers, which the journal takes, too */
+static const int severities[] = {[LOG_ERROR] = 3, [LOG_WARN] = 4, [LOG_INFO] = 6, [LOG_DEBUG] = 7};
+
+/* systemd.exec(5): device and inode of the stream that it gave us, in decimal. Whoever put another
+ * descriptor in its place has changed them. */
+static bool is_journal(const struct stat *st)
+{
+    char ours[64];
+    const char *theirs = getenv("JOURNAL_STREAM");
+    snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino);
+    return theirs && strcmp(theirs, ours) == 0;
+}
+
 struct log_outlet log_outlet_of(int fd, bool is_own)
 {
     struct log_outlet outlet = {.fd = fd, .is_own = is_own, .kind = OUTLET_PIPE};
     struct stat st;
-    if (fstat(fd, &st) == 0)
-        outlet.kind = S_ISREG(st.st_mode)    ? OUTLET_FILE
-                      : S_ISSOCK(st.st_mode) ? OUTLET_SOCKET
-                                             : OUTLET_PIPE;
+    if (fstat(fd, &st) != 0)
+        return outlet;
+    outlet.is_journal = !is_own && is_journal(&st);
+    outlet.kind = S_ISREG(st.st_mode)    ? OUTLET_FILE
+                  : S_ISSOCK(st.st_mode) ? OUTLET_SOCKET
+                                         : OUTLET_PIPE;
     return outlet;
 }
 
@@ -80,13 +97,45 @@ static enum log_put put_octets(struct log_outlet *o, struct slice line, size_t *
     return PUT_DONE;
 }
 
-static enum log_put put_line(struct log_outlet *o, struct slice line, size_t *at)
+/* Where a line goes on behind its time: `time=... ` of text, `{"time":"...",` of JSON. */
+static size_t behind_time(struct slice line)
+{
+    bool is_json = slice_starts(line, "{\"time\":");
+    size_t end =
+        is_json || slice_starts(line, "time=") ? slice_find(line, is_json ? ',' : ' ') : line.len;
+    return end < line.len ? end + 1 : 0;
+}
+
+/* What stands in the journal before the rest of the line, in place of the time. */
+static enum log_put put_head(struct log_outlet *o, enum log_level level, struct slice line,
+                             size_t *at)
+{
+    char head[8];
+    size_t skipped = behind_time(line);
+    if (!o->is_journal || *at > 0)
+        return PUT_DONE;
+    snprintf(head, sizeof head, "<%d>%s", severities[level],
+             skipped && line.data[0] == '{' ? "{" : "");
+    enum log_put result = put_octets(o, slice_of(head), &o->head_at);
+    if (result == PUT_LATER)
+        return result;
+    o->is_torn = result == PUT_FAILED && o->head_at > 0;
+    o->head_at = 0;
+    *at = skipped;
+    return result;
+}
+
+static enum log_put put_line(struct log_outlet *o, enum log_level level, struct slice line,
+                             size_t *at)
 {
     size_t newline = 0;
     enum log_put result = o->is_torn ? put_octets(o, slice_of("\n"), &newline) : PUT_DONE;
     if (result != PUT_DONE)
         return result;
     o->is_torn = false;
+    result = put_head(o, level, line, at);
+    if (result != PUT_DONE)
+        return result;
     result = put_octets(o, line, at);
     o->is_torn = result == PUT_FAILED && *at > 0;
     return result;
@@ -114,8 +163,6 @@ bool log_outlet_connect(struct log_outlet *o)
 static size_t pack(const struct log_outlet *o, enum log_level level, struct slice line,
                    char out[SYSLOG_LINE])
 {
-    static const int severities[] = {
-        [LOG_ERROR] = 3, [LOG_WARN] = 4, [LOG_INFO] = 6, [LOG_DEBUG] = 7};
     char when[32];
     struct tm parts;
     time_t now = time(NULL);
@@ -164,5 +211,5 @@ enum log_put log_outlet_put(struct log_outlet *outlet, enum log_level level, str
                             size_t *at)
 {
     return outlet->kind == OUTLET_SYSLOG ? put_syslog(outlet, level, line, at)
-                                         : put_line(outlet, line, at);
+                                         : put_line(outlet, level, line, at);
 }

@@ -18,6 +18,11 @@ struct log_outlet {
     bool is_stream;
     /* A part of a line was written and the rest was lost. */
     bool is_torn;
+    /* The descriptor is the journal's own (JOURNAL_STREAM): each line gets its priority in front,
+     * "<4>", and no time, which the journal has. */
+    bool is_journal;
+    /* octets of that head that were written */
+    size_t head_at;
 };
 
 /* Looks what the descriptor is. */

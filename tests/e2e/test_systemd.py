@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from proxy import BINARY, Proxy, RawClient
+from proxy import BINARY, Proxy, RawClient, free_port
 from submission_server import closed_port
 from test_refusals import dialog, greet
 
@@ -72,7 +72,7 @@ def test_what_systemd_is_told(stage, manager):
     assert "failed" not in manager.wait_for("^READY=1$")
     busy = greet(proxy)
     dialog(busy, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
-    manager.wait_for("^STATUS=Serving: 1 client$")
+    manager.wait_for("^STATUS=Serving: 1 client; default by %d$" % upstream.port)
     proxy.process.send_signal(signal.SIGTERM)
     told = manager.wait_for("^STOPPING=1$")
     assert "EXTEND_TIMEOUT_USEC=12000000" in told and "STATUS=Shutting down: 1 client" in told
@@ -85,6 +85,47 @@ def test_status_says_what_is_wrong(stage, manager):
     client = greet(proxy)
     dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>")
     manager.wait_for("^STATUS=Serving: 1 client; account work cannot send: %d refused$" % port)
+
+
+def test_status_says_which_port_is_used_and_when_something_was_delivered(stage, manager):
+    closed, upstream = closed_port(), stage.upstream()
+    proxy = stage.proxy(stage.account([closed, upstream], name="work"), env=dict(os.environ, NOTIFY_SOCKET=manager.path, TZ="UTC"))
+    client = greet(proxy)
+    dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")
+    assert client.say(MAIL).startswith("250 ")
+    told = manager.wait_for(r"^STATUS=Serving: 1 client; last delivery \d{4}-\d\d-\d\d \d\d:\d\d; work by %d \(%d refused\)$" % (upstream.port, closed))
+    assert "cannot send" not in told
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lines_in_the_journal_have_a_priority_and_no_second_time(stage, form):
+    ours, theirs = socket.socketpair()
+    config = stage.folder / "journal.ini"
+    config.write_text("[server]\nuser = root\nstate_dir = %s\n[log]\nformat = %s\n[listen]\naddress = 127.0.0.1:%d\n[upstream]\nhost = 127.0.0.1\nports = %d\n"
+                      % (stage.folder, form, free_port(), closed_port()))
+    config.chmod(0o600)
+    stat = os.fstat(theirs.fileno())
+    env = dict(os.environ, JOURNAL_STREAM="%d:%d" % (stat.st_dev, stat.st_ino))
+    process = subprocess.Popen([BINARY, "run", "-c", str(config)], stderr=theirs, env=env)
+    theirs.close()
+    told = b""
+    try:
+        while b"is ready" not in told:
+            told += ours.recv(65536)
+    finally:
+        process.terminate()
+        process.wait(20)
+    while True:
+        more = ours.recv(65536)
+        if not more:
+            break
+        told += more
+    lines = told.decode().splitlines()
+    begin = {"text": r"<(\d)>level=(\w+) ", "json": r'<(\d)>\{"level":"(\w+)",'}[form]
+    found = [re.match(begin, line) for line in lines]
+    assert all(found), lines
+    assert {(f.group(1), f.group(2)) for f in found} == {("4", "warn"), ("6", "info")}
+    assert not any("time" in line for line in lines)
 
 
 def test_abstract_notify_socket(stage):

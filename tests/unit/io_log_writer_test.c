@@ -2,6 +2,8 @@
  * missing is said. Where something blocks, the test hangs. */
 #include "io_help.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/caps.h"
@@ -190,6 +192,68 @@ static void what_a_full_disk_cost(void **state)
     unlink(name);
 }
 
+/* Everything that can be read now, as a string. */
+static size_t drain_socket(int fd, char *out, size_t size)
+{
+    size_t len = 0;
+    ssize_t n;
+    while ((n = recv(fd, out + len, size - 1 - len, MSG_DONTWAIT)) > 0)
+        len += (size_t)n;
+    out[len] = 0;
+    return len;
+}
+
+static void the_journal_has_a_time_of_its_own(void **state)
+{
+    static const struct {
+        enum log_level level;
+        const char *line, *there;
+    } rows[] = {
+        {LOG_WARN, "time=2026-01-01T00:00:00.000Z level=warn msg=x\n", "<4>level=warn msg=x\n"},
+        {LOG_INFO, "{\"time\":\"2026-01-01T00:00:00.000Z\",\"level\":\"info\"}\n",
+         "<6>{\"level\":\"info\"}\n"},
+        {LOG_ERROR, "no time here\n", "<3>no time here\n"},
+        {LOG_DEBUG, "time=never\n", "<7>time=never\n"},
+    };
+    static char filler[4096], heard[1024 * 1024];
+    int fds[2], small = 4096;
+    struct stat st;
+    char stream[64];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    assert_int_equal(fstat(fds[0], &st), 0);
+    assert_false(log_outlet_of(fds[0], false).is_journal);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    struct log_outlet outlet = log_outlet_of(fds[0], false);
+    assert_true(outlet.is_journal);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t at = 0;
+        assert_int_equal(log_outlet_put(&outlet, rows[i].level, slice_of(rows[i].line), &at),
+                         PUT_DONE);
+        drain_socket(fds[1], heard, sizeof heard);
+        assert_string_equal(heard, rows[i].there);
+        /* The same when there is no room at first: nothing of the line counts as written. */
+        while (send(fds[0], filler, sizeof filler, MSG_DONTWAIT) > 0)
+            ;
+        at = 0;
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(log_outlet_put(&outlet, rows[i].level, slice_of(rows[i].line), &at),
+                             PUT_LATER);
+            assert_int_equal(at, 0);
+        }
+        drain_socket(fds[1], heard, sizeof heard);
+        assert_int_equal(log_outlet_put(&outlet, rows[i].level, slice_of(rows[i].line), &at),
+                         PUT_DONE);
+        drain_socket(fds[1], heard, sizeof heard);
+        assert_string_equal(heard, rows[i].there);
+    }
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +262,7 @@ int main(void)
         cmocka_unit_test(another_outlet_takes_what_the_stuck_one_did_not),
         cmocka_unit_test(lines_go_to_the_file_of_their_time),
         cmocka_unit_test(what_a_full_disk_cost),
+        cmocka_unit_test(the_journal_has_a_time_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

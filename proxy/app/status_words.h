@@ -1,0 +1,23 @@
+/* The one line that a service manager shows of us (STATUS=): what is broken, which port each account
+ * uses, when a message was last delivered. */
+#ifndef APP_STATUS_WORDS_H
+#define APP_STATUS_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct accounts;
+
+struct status_view {
+    size_t clients;
+    const struct accounts *accounts;
+    bool draining, reload_failed;
+    /* wall clock; 0: none since the start */
+    int64_t delivered_ms;
+};
+
+/* What does not fit is cut: what is broken stands first. */
+void status_words(const struct status_view *v, char *out, size_t size);
+
+#endif
