@@ -187,7 +187,7 @@ static void print_advice(const char *advice)
 
 static void print_opinion(const struct checkup *c, const struct doctor_screen *screen)
 {
-    struct opinion o;
+    struct opinion o = {0};
     doctor_judge(c, screen->config_file, &o);
     printf("\n");
     print_folded(0, o.verdict);
@@ -271,7 +271,7 @@ static json_t *opinion_json(const struct opinion *o)
 static json_t *account_json(const struct checkup *c, const char *config_file)
 {
     size_t nports;
-    struct opinion o;
+    struct opinion o = {0};
     const struct checkup_port *ports = checkup_ports(c, &nports);
     const struct upstream_config *cfg = checkup_config(c);
     json_t *list = json_array();

@@ -187,10 +187,10 @@ static void say_of_kind(const struct checkup *c, bool network, char *text, size_
 
 void doctor_judge(const struct checkup *c, const char *config_file, struct opinion *o)
 {
-    char *text = o->verdict;
-    const size_t size = sizeof o->verdict;
     const struct finding_row *refused = finding_row(FINDING_AUTH_REFUSED);
+    const size_t size = sizeof o->verdict;
     *o = (struct opinion){0};
+    char *text = o->verdict;
     say_list(c, (struct chosen){has_finding, FINDING_AUTH_REFUSED}, refused->one, refused->many,
              text, size);
     if (!doctor_works(c) && !text[0])
