@@ -197,6 +197,10 @@ static void check_listen_tls(struct loading *l, const struct section *s,
     static const char *const of_tls[] = {"tls_cert", "tls_key", "tls_min"};
     if (is_given(s, "tls_key") && !is_given(s, "tls_cert"))
         complain(l, s, "tls_key", "no certificate goes with it; needed: tls_cert");
+    else if (is_given(s, "tls_key") && c->tls_key.n != c->tls_cert.n && !is_bad(s, "tls_key") &&
+             !is_bad(s, "tls_cert"))
+        complain(l, s, "tls_key", "%zu for %zu in tls_cert; needed: one for each, in their order",
+                 c->tls_key.n, c->tls_cert.n);
     for (size_t i = 0;
          i < sizeof of_tls / sizeof *of_tls && c->tls == LISTEN_TLS_OFF && !is_bad(s, "tls"); i++)
         if (is_given(s, of_tls[i]))

@@ -100,8 +100,8 @@ struct listen_config {
     struct networks allow;
     bool open_relay;
     enum listen_tls tls;
-    /* or NULL */
-    char *tls_cert, *tls_key;
+    /* as many keys as certificates, or none */
+    struct strings tls_cert, tls_key;
     /* an enum tls_version, as below */
     int tls_min;
     enum listen_auth auth;
@@ -281,6 +281,12 @@ struct config_report {
     /* the rest are warnings */
     size_t errors;
 };
+
+bool strings_same(const struct strings *a, const struct strings *b);
+/* gives a copy, for strings_clear */
+struct strings strings_copy(const struct strings *list);
+/* of a struct strings: frees what it holds */
+void strings_clear(void *field);
 
 /* Gives a config with one reference, secrets read; NULL if there is any error. The report is always
  * filled; config_report_free it. */

@@ -297,11 +297,14 @@ static const struct key keys[] = {
     {LISTEN("tls", tls), .type = &type_word, .words = listen_tls_words, .def = "off",
      .help = "off; starttls: offered; required: nothing goes before STARTTLS; implicit: from the "
              "first byte on, as on port 465."},
-    {LISTEN("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/listen.pem",
-     .help = "Certificate (PEM, with its chain), reread on reload; none: self-signed, RSA 2048, "
-             "made once and kept in state_dir."},
-    {LISTEN("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/listen.key",
-     .help = "Its key; none: it is in tls_cert."},
+    {LISTEN("tls_cert", tls_cert), .type = &type_certificates,
+     .sample = "/etc/smtp-detour/listen.pem",
+     .help = "Certificate (PEM, with its chain), or two, one RSA and one ECDSA: each client gets "
+             "the one that it verifies. Reread on reload; none: self-signed, RSA 2048 and ECDSA "
+             "P-256, made once and kept in state_dir."},
+    {LISTEN("tls_key", tls_key), .type = &type_certificates,
+     .sample = "/etc/smtp-detour/listen.key",
+     .help = "Its key, or as many, in the order of tls_cert; none: it is in tls_cert."},
     {LISTEN("tls_min", tls_min), .type = &type_word, .words = tls_version_words, .def = "1.2",
      .help = "Lowest TLS version here; 1.0 lets old devices in."},
     {LISTEN("auth", auth), .type = &type_word, .words = listen_auth_words, .def = "off",

@@ -32,6 +32,15 @@ static void check_file(struct loading *l, const struct section *s, const char *k
     check_exposure(l, s, key, path, st.st_mode & 07777, what);
 }
 
+static void check_list(struct loading *l, const struct section *s, const char *key,
+                       const struct strings *paths, enum exposure what,
+                       const struct strings *before)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        check_file(l, s, key, paths->items[i], what,
+                   before && i < before->n ? before->items[i] : NULL);
+}
+
 static void read_secret(struct loading *l, const struct section *s, const char *path,
                         struct upstream_config *u)
 {
@@ -97,9 +106,9 @@ static void check_command(struct loading *l, const struct section *s, const stru
 static void check_listen_files(struct loading *l, const struct section *s)
 {
     const struct listen_config *c = section_struct(l, s), *before = old_listen(l, c->name);
-    check_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
-               before ? before->tls_cert : NULL);
-    check_file(l, s, "tls_key", c->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
+    check_list(l, s, "tls_cert", &c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
+               before ? &before->tls_cert : NULL);
+    check_list(l, s, "tls_key", &c->tls_key, OWN_SECRET, before ? &before->tls_key : NULL);
     if (c->users_file && !is_bad(s, "users_file"))
         load_users(l, s);
 }

@@ -96,7 +96,8 @@ size_t keys_row(enum section_id section, const char *name);
 /* Types of values: values*.c. */
 extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair,
     type_word;
-extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target;
+extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target,
+    type_certificates;
 /* command.c */
 extern const struct value_type type_command;
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks,
@@ -123,7 +124,6 @@ bool host_name_is_valid(struct slice text);
 /* name or address literal (brackets are dropped); gives, NULL if it is neither */
 char *host_parse(struct slice text);
 void string_clear(void *field);
-void strings_clear(void *field);
 bool string_equal(const struct key *key, const void *a, const void *b);
 bool strings_equal(const struct key *key, const void *a, const void *b);
 /* For fields without pointers and padding, as large as key->size says. */

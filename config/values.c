@@ -48,16 +48,28 @@ bool string_equal(const struct key *key, const void *a, const void *b)
     return text_equal(*(char *const *)a, *(char *const *)b);
 }
 
-bool strings_equal(const struct key *key, const void *a, const void *b)
+bool strings_same(const struct strings *a, const struct strings *b)
 {
-    const struct strings *x = a, *y = b;
-    (void)key;
-    if (x->n != y->n)
+    if (a->n != b->n)
         return false;
-    for (size_t i = 0; i < x->n; i++)
-        if (strcmp(x->items[i], y->items[i]) != 0)
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
             return false;
     return true;
+}
+
+struct strings strings_copy(const struct strings *list)
+{
+    struct strings copy = {.items = mem_alloc((list->n + 1) * sizeof *copy.items), .n = list->n};
+    for (size_t i = 0; i < list->n; i++)
+        copy.items[i] = mem_string(list->items[i]);
+    return copy;
+}
+
+bool strings_equal(const struct key *key, const void *a, const void *b)
+{
+    (void)key;
+    return strings_same(a, b);
 }
 
 void strings_clear(void *field)
@@ -304,6 +316,30 @@ static int parse_path(const struct key *key, struct slice text, void *field, str
     return -1;
 }
 
+/* Paths of PEM files: one, or one for each kind of key. */
+static int parse_certificates(const struct key *key, struct slice text, void *field,
+                              struct err *err)
+{
+    struct strings *list = field;
+    struct slice item;
+    while (next_item(&text, &item)) {
+        char *path = NULL;
+        if (list->n == CAP_LISTEN_CERTIFICATES) {
+            err_set(err, ERR_INVALID, "\"%.*s\": more than %d files; allowed: one RSA, one ECDSA",
+                    SHOWN(item), CAP_LISTEN_CERTIFICATES);
+            return -1;
+        }
+        if (parse_path(key, item, &path, err) != 0)
+            return -1;
+        list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
+        list->items[list->n++] = path;
+    }
+    if (list->n)
+        return 0;
+    err_set(err, ERR_INVALID, "the list is empty; leave the line out for the default");
+    return -1;
+}
+
 static int parse_log_target(const struct key *key, struct slice text, void *field, struct err *err)
 {
     (void)key;
@@ -362,6 +398,8 @@ const struct value_type type_text = {
     .parse = parse_text, .clear = string_clear, .equal = string_equal};
 const struct value_type type_path = {
     .parse = parse_path, .clear = string_clear, .equal = string_equal};
+const struct value_type type_certificates = {
+    .list = true, .parse = parse_certificates, .clear = strings_clear, .equal = strings_equal};
 const struct value_type type_log_target = {
     .parse = parse_log_target, .clear = string_clear, .equal = string_equal};
 const struct value_type type_secret = {

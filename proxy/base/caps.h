@@ -100,6 +100,8 @@
 #define CAP_LOGIN_FAILURES 1024
 /* Octets of one line of proxy.ini, of a key in it, and of a secret there. */
 #define CAP_CONFIG_LINE 8192
+/* what a listener shows: one RSA, one ECDSA, each for the clients that verify it */
+#define CAP_LISTEN_CERTIFICATES 2
 #define CAP_CONFIG_KEY 100
 #define CAP_CONFIG_SECRET 4096
 /* lines of a users_file */

@@ -1,7 +1,6 @@
 #include "io/tls_context.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,71 +26,13 @@ static int set_versions(SSL_CTX *ssl, enum tls_version min, struct err *err)
 {
     bool ok =
         SSL_CTX_set_min_proto_version(ssl, versions[min]) && SSL_CTX_set_max_proto_version(ssl, 0);
-    /* old devices: their signatures (SHA-1) and key sizes are below level 1 */
     if (ok && min < TLS_V1_2) {
         SSL_CTX_set_security_level(ssl, 0);
-        ok = SSL_CTX_set_cipher_list(ssl, "ALL:!aNULL:!eNULL:@SECLEVEL=0") &&
+        ok = SSL_CTX_set_cipher_list(ssl, TLS_OLD_CIPHERS ":@SECLEVEL=0") &&
              SSL_CTX_set_dh_auto(ssl, 1);
     }
     if (!ok)
         tls_error(err, ERR_TLS, "TLS versions");
-    return ok ? 0 : -1;
-}
-
-/* A key with a passphrase is an error: nobody is there to type it, and the default would ask the
- * terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return 0;
-}
-
-static int unusable(const char *what, const char *file, enum tls_file which,
-                    enum tls_file *at_fault, struct err *err)
-{
-    char doing[256];
-    if (at_fault)
-        *at_fault = which;
-    snprintf(doing, sizeof doing, "%s%s", what, file);
-    tls_error(err, ERR_TLS, doing);
-    return -1;
-}
-
-static int load_certificate(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                            enum tls_file *at_fault, struct err *err)
-{
-    enum tls_file key = key_file ? TLS_FILE_KEY : TLS_FILE_CERTIFICATE;
-    if (!key_file)
-        key_file = cert_file;
-    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
-    if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
-        return unusable("no certificate in PEM form in ", cert_file, TLS_FILE_CERTIFICATE, at_fault,
-                        err);
-    /* This also finds out whether the two belong together. */
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ssl) != 1)
-        return unusable(
-            "no private key that fits the certificate, in PEM form and without a passphrase, in ",
-            key_file, key, at_fault, err);
-    return 0;
-}
-
-/* The same from memory: one certificate, then its key. */
-static int load_pem(SSL_CTX *ssl, struct slice pem, struct err *err)
-{
-    BIO *memory = BIO_new_mem_buf(pem.data, (int)pem.len);
-    X509 *certificate = memory ? PEM_read_bio_X509(memory, NULL, no_passphrase, NULL) : NULL;
-    EVP_PKEY *key = certificate ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
-    bool ok = key && SSL_CTX_use_certificate(ssl, certificate) == 1 &&
-              SSL_CTX_use_PrivateKey(ssl, key) == 1;
-    if (!ok)
-        tls_error(err, ERR_TLS, "certificate and key");
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    BIO_free(memory);
     return ok ? 0 : -1;
 }
 
@@ -204,7 +145,8 @@ static int read_trust(struct tls_context *ctx, const char *ca_file, enum tls_fil
                       struct err *err)
 {
     if (ca_file && SSL_CTX_load_verify_file(ctx->ssl, ca_file) != 1)
-        return unusable("no certificates in PEM form in ", ca_file, TLS_FILE_CA, at_fault, err);
+        return tls_file_unusable("no certificates in PEM form in ", ca_file, TLS_FILE_CA, at_fault,
+                                 err);
     if (ca_file)
         return 0;
     if (SSL_CTX_set_default_verify_paths(ctx->ssl) == 1) {
@@ -248,9 +190,12 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx->ssl, on_new_session);
     if (load_trust(ctx, settings, err) < 0 ||
-        (settings->cert_file && load_certificate(ctx->ssl, settings->cert_file, settings->key_file,
-                                                 settings->at_fault, err) < 0))
+        (settings->cert_file &&
+         tls_certificate_load(ctx->ssl, settings->cert_file, settings->key_file, settings->at_fault,
+                              err) < 0))
         tls_context_unref(&ctx);
+    else
+        ctx->expires = tls_certificates_expire(ctx->ssl);
     return ctx;
 }
 
@@ -285,12 +230,16 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
     tls_tickets_begin(ctx);
     SSL_CTX_set_num_tickets(ctx->ssl, 1);
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
-    int loaded = settings->cert_file ? load_certificate(ctx->ssl, settings->cert_file,
-                                                        settings->key_file, NULL, err)
-                                     : load_pem(ctx->ssl, settings->pem, err);
-    if (loaded < 0)
+    if (tls_certificates_load(ctx->ssl, settings, err) < 0)
         tls_context_unref(&ctx);
+    else
+        ctx->expires = tls_certificates_expire(ctx->ssl);
     return ctx;
+}
+
+int64_t tls_context_expires(const struct tls_context *ctx)
+{
+    return ctx->expires;
 }
 
 struct tls_context *tls_context_ref(struct tls_context *ctx)

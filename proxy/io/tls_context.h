@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/caps.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -17,6 +18,9 @@ struct tls_context;
 enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
 enum tls_file { TLS_FILE_NONE, TLS_FILE_CA, TLS_FILE_CERTIFICATE, TLS_FILE_KEY };
+
+/* a server's at most */
+enum { TLS_CERTIFICATES = CAP_LISTEN_CERTIFICATES };
 
 struct tls_client_settings {
     /* false: TLS without looking at the certificate (policy encrypt or may) */
@@ -41,11 +45,12 @@ struct tls_client_settings {
 };
 
 struct tls_server_settings {
-    /* NULL: `pem` */
-    const char *cert_file;
-    /* NULL: in cert_file */
-    const char *key_file;
-    /* certificate and key as text, borrowed: a secret */
+    /* One, or two of different kinds (RSA, ECDSA): a client gets the one that it can verify. Those
+     * that are not there are NULL; the first NULL: `pem`. */
+    const char *cert_files[TLS_CERTIFICATES];
+    /* of the certificate at the same place; NULL: in its cert_file */
+    const char *key_files[TLS_CERTIFICATES];
+    /* certificates as text, each followed by its key, borrowed: a secret */
     struct slice pem;
     /* below 1.2: security level 0 for this context only */
     enum tls_version min;
@@ -60,7 +65,8 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 void tls_context_unref(struct tls_context **ctx);
 
-/* When the certificate that this context shows expires: Unix seconds; 0: it shows none. */
+/* When the certificate that this context shows expires, of two the first: Unix seconds; 0: it shows
+ * none. */
 int64_t tls_context_expires(const struct tls_context *ctx);
 
 /* A client context remembers the newest TLS session per key ("host:port") for resumption; name and

@@ -71,7 +71,7 @@ static void name_text(const X509_NAME *name, char *out, size_t size)
     BIO_free(memory);
 }
 
-static int64_t unix_time(const ASN1_TIME *t)
+int64_t tls_unix_time(const ASN1_TIME *t)
 {
     struct tm tm;
     return t && ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : 0;
@@ -83,12 +83,6 @@ bool tls_certificate_digest(X509 *certificate, uint8_t out[32])
     return X509_digest(certificate, EVP_sha256(), out, &len) && len == 32;
 }
 
-int64_t tls_context_expires(const struct tls_context *ctx)
-{
-    const X509 *certificate = SSL_CTX_get0_certificate(ctx->ssl);
-    return certificate ? unix_time(X509_get0_notAfter(certificate)) : 0;
-}
-
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate)
 {
     uint8_t digest[32];
@@ -98,6 +92,6 @@ void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate)
     if (tls_certificate_digest(certificate, digest))
         for (size_t i = 0; i < sizeof digest; i++)
             snprintf(facts->sha256 + 2 * i, 3, "%02x", digest[i]);
-    facts->not_before = unix_time(X509_get0_notBefore(certificate));
-    facts->not_after = unix_time(X509_get0_notAfter(certificate));
+    facts->not_before = tls_unix_time(X509_get0_notBefore(certificate));
+    facts->not_after = tls_unix_time(X509_get0_notAfter(certificate));
 }

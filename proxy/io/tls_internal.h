@@ -31,6 +31,8 @@ struct tls_context {
     atomic_uint refs;
     SSL_CTX *ssl;
     bool is_server, verify;
+    /* Unix seconds; 0: it shows no certificate */
+    int64_t expires;
     /* expected; NULL: none, no SNI */
     char *name;
     bool name_is_address;
@@ -67,6 +69,22 @@ struct tls_session {
     struct tls_facts facts;
 };
 
+/* below TLS 1.2: old devices, whose signatures (SHA-1) and key sizes are below level 1 */
+#define TLS_OLD_CIPHERS "ALL:!aNULL:!eNULL"
+
+/* tls_certificate.c */
+/* key_file: NULL: in cert_file. at_fault: where a failure says which file is no good; or NULL. */
+int tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
+                         enum tls_file *at_fault, struct err *err) MUST_USE;
+/* All of a server's, and which client gets which. */
+int tls_certificates_load(SSL_CTX *ssl, const struct tls_server_settings *settings,
+                          struct err *err) MUST_USE;
+/* When the first of them expires: Unix seconds; 0: there are none. */
+int64_t tls_certificates_expire(SSL_CTX *ssl);
+/* -1, with words: what was done, the file, OpenSSL's reason */
+int tls_file_unusable(const char *what, const char *file, enum tls_file which,
+                      enum tls_file *at_fault, struct err *err);
+
 /* tls_context.c: the memory of sessions. */
 /* borrows; NULL when there is none */
 SSL_SESSION *tls_context_session(struct tls_context *ctx, const char *key);
@@ -93,6 +111,8 @@ bool tls_verify_resumed(struct tls_session *s);
 
 /* tls_facts.c */
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate);
+/* Unix seconds */
+int64_t tls_unix_time(const ASN1_TIME *t);
 bool tls_certificate_digest(X509 *certificate, uint8_t out[32]);
 
 /* tls_error.c: the first error of OpenSSL's queue, which is the cause of the others, as words;

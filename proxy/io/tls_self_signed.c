@@ -63,10 +63,11 @@ static bool take_out(BIO *memory, struct buf *out)
     return len > 0 && buf_append(out, data, (size_t)len);
 }
 
-int tls_self_signed(const char *host, struct buf *certificate, struct buf *key_out, struct err *err)
+int tls_self_signed(const char *host, enum tls_kind kind, struct buf *certificate,
+                    struct buf *key_out, struct err *err)
 {
     ERR_clear_error();
-    EVP_PKEY *key = EVP_RSA_gen(2048);
+    EVP_PKEY *key = kind == TLS_KIND_RSA ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
     X509 *x = X509_new();
     BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_secmem());
     bool ok = key && x && cert_pem && key_pem && fill(x, key, host) &&

@@ -14,8 +14,9 @@ enum { PEM_MAX = 64 * 1024 };
 
 /* one listener's */
 struct shown {
-    /* NULL: self-signed, in cert_file */
-    char *name, *cert_file, *key_file;
+    char *name;
+    /* empty: self-signed; or the keys are in cert_files */
+    struct strings cert_files, key_files;
     /* NULL: tls = off */
     struct tls_context *tls;
 };
@@ -24,51 +25,52 @@ struct certificates {
     unsigned refs;
     struct shown *listeners;
     size_t n;
-    /* certificate and key; NULL: not needed so far */
+    /* certificates and keys; NULL: not needed so far */
     struct secret *self_signed;
     /* Of the self-signed one's file; NULL: ours. Only while certificates_new_for runs. */
     const struct file_owner *owner;
 };
 
-static char *copy_or_null(const char *text)
-{
-    return text ? mem_string(text) : NULL;
-}
-
-static bool same_or_null(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* ------------------------------------------------------------------ own certificates */
 
 static struct tls_context *load_own(const struct listen_config *l, struct err *err)
 {
-    struct tls_server_settings settings = {
-        .cert_file = l->tls_cert, .key_file = l->tls_key, .min = (enum tls_version)l->tls_min};
+    struct tls_server_settings settings = {.min = (enum tls_version)l->tls_min};
+    for (size_t i = 0; i < l->tls_cert.n && i < TLS_CERTIFICATES; i++) {
+        settings.cert_files[i] = l->tls_cert.items[i];
+        settings.key_files[i] = i < l->tls_key.n ? l->tls_key.items[i] : NULL;
+    }
     return tls_context_server(&settings, err);
 }
 
 int certificates_try(const struct listen_config *listener, struct err *err)
 {
     struct tls_context *tls =
-        listener->tls != LISTEN_TLS_OFF && listener->tls_cert ? load_own(listener, err) : NULL;
-    if (!tls && listener->tls != LISTEN_TLS_OFF && listener->tls_cert)
+        listener->tls != LISTEN_TLS_OFF && listener->tls_cert.n ? load_own(listener, err) : NULL;
+    if (!tls && listener->tls != LISTEN_TLS_OFF && listener->tls_cert.n)
         return -1;
     tls_context_unref(&tls);
     return 0;
 }
 
+static bool any_is_out_of_reach(const struct strings *files)
+{
+    for (size_t i = 0; i < files->n; i++)
+        if (config_is_out_of_reach(files->items[i]))
+            return true;
+    return false;
+}
+
 static struct tls_context *keep(const struct certificates *old, const struct listen_config *l,
                                 struct log *log)
 {
-    if (!old || (!config_is_out_of_reach(l->tls_cert) && !config_is_out_of_reach(l->tls_key)))
+    if (!old || (!any_is_out_of_reach(&l->tls_cert) && !any_is_out_of_reach(&l->tls_key)))
         return NULL;
     for (size_t i = 0; i < old->n; i++) {
         const struct shown *before = &old->listeners[i];
         if (!before->tls || strcmp(before->name, l->name) != 0 ||
-            !same_or_null(before->cert_file, l->tls_cert) ||
-            !same_or_null(before->key_file, l->tls_key))
+            !strings_same(&before->cert_files, &l->tls_cert) ||
+            !strings_same(&before->key_files, &l->tls_key))
             continue;
         log_say(log, LOG_WARN,
                 "[listen %s] certificate and key cannot be read any more: they stay what they "
@@ -91,34 +93,46 @@ static bool is_usable(struct slice pem)
     return usable;
 }
 
+/* RSA first, each followed by its key. */
+static int make_pem(const char *host, struct buf *pem, struct err *err)
+{
+    int result = 0;
+    for (int kind = 0; kind < TLS_KINDS && result == 0; kind++) {
+        struct buf key;
+        buf_init(&key, PEM_MAX);
+        result = tls_self_signed(host, (enum tls_kind)kind, pem, &key, err);
+        if (result == 0 && !buf_append_slice(pem, buf_view(&key))) {
+            err_set(err, ERR_LIMIT, "self-signed certificate: it does not fit");
+            result = -1;
+        }
+        buf_wipe(&key);
+    }
+    return result;
+}
+
 static int make(struct certificates *f, const struct config *config, const char *path,
                 struct log *log, struct err *err)
 {
     struct err why = {0};
-    struct buf pem, key;
+    struct buf pem;
     buf_init(&pem, PEM_MAX);
-    buf_init(&key, PEM_MAX);
-    int result = tls_self_signed(config->server.hostname, &pem, &key, err);
-    if (result == 0 && !buf_append_slice(&pem, buf_view(&key))) {
-        err_set(err, ERR_LIMIT, "self-signed certificate: it does not fit");
-        result = -1;
-    }
+    int result = make_pem(config->server.hostname, &pem, err);
     if (result == 0)
         f->self_signed = secret_new(buf_view(&pem));
     if (result == 0 && file_replace_for(path, buf_view(&pem), 0600, f->owner, &why) == 0) {
-        log_say(log, LOG_INFO, "made a self-signed certificate for %s: %s", config->server.hostname,
-                path);
+        log_say(log, LOG_INFO, "made self-signed certificates (RSA, ECDSA) for %s: %s",
+                config->server.hostname, path);
     } else if (result == 0) {
-        log_say(log, LOG_WARN, "the self-signed certificate is lost at the next start: %s",
+        log_say(log, LOG_WARN, "the self-signed certificates are lost at the next start: %s",
                 why.words);
     }
     buf_wipe(&pem);
-    buf_wipe(&key);
     return result;
 }
 
-/* From the old ones, else from state_dir, else made. Devices may have pinned it: so it stays,
- * whatever the host is called by now. */
+/* From the old ones, else from state_dir, else made. Devices may have pinned what is there: so it
+ * stays, whatever the host is called by now, and a file that holds only the RSA one, as the first
+ * versions made it, gets no second one, which would be another fingerprint to them. */
 static int need_self_signed(struct certificates *f, const struct config *config,
                             const struct certificates *old, struct log *log, struct err *err)
 {
@@ -144,7 +158,7 @@ static struct tls_context *load(struct certificates *f, const struct config *con
                                 const struct listen_config *l, const struct certificates *old,
                                 struct log *log, struct err *err)
 {
-    if (l->tls_cert) {
+    if (l->tls_cert.n) {
         struct tls_context *tls = keep(old, l, log);
         return tls ? tls : load_own(l, err);
     }
@@ -169,14 +183,14 @@ struct certificates *certificates_new_for(const struct config *config,
         const struct listen_config *l = &config->listens[f->n];
         struct shown *shown = &f->listeners[f->n];
         if (l->tls != LISTEN_TLS_OFF && !(shown->tls = load(f, config, l, old, log, &why))) {
-            err_set(err, why.kind, "[listen %s] %s: %s", l->name, l->tls_cert ? "tls_cert" : "tls",
-                    why.words);
+            err_set(err, why.kind, "[listen %s] %s: %s", l->name,
+                    l->tls_cert.n ? "tls_cert" : "tls", why.words);
             certificates_unref(&f);
             return NULL;
         }
         shown->name = mem_string(l->name);
-        shown->cert_file = copy_or_null(l->tls_cert);
-        shown->key_file = copy_or_null(l->tls_key);
+        shown->cert_files = strings_copy(&l->tls_cert);
+        shown->key_files = strings_copy(&l->tls_key);
     }
     f->owner = NULL;
     return f;
@@ -204,8 +218,8 @@ void certificates_unref(struct certificates **certificates)
         struct shown *shown = &f->listeners[i];
         tls_context_unref(&shown->tls);
         free(shown->name);
-        free(shown->cert_file);
-        free(shown->key_file);
+        strings_clear(&shown->cert_files);
+        strings_clear(&shown->key_files);
     }
     free(f->listeners);
     secret_free(&f->self_signed);

@@ -143,6 +143,76 @@ def test_clear_text_where_tls_is_implicit(stage):
     proxy.wait_for_log("TLS handshake with a client failed.*client=127.0.0.1")
 
 
+def shown_to(proxy, *options):
+    """The kind of key that openssl s_client with these options is shown, as the server's signature says, and the suite's authentication before TLS 1.3."""
+    run = subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-connect", "127.0.0.1:%d" % proxy.port, *options], input="QUIT\n", stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=60)
+    found = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", run.stdout, re.S)
+    assert found, run.stdout
+    text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=found.group(), check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert re.search(r"Cipher\s*(is|:) [A-Z]", run.stdout), run.stdout
+    return re.search(r"Public Key Algorithm: (\S+)", text).group(1), found.group()
+
+
+RSA, ECDSA = "rsaEncryption", "id-ecPublicKey"
+OLDEST = ("-tls1", "-cipher", "ALL:@SECLEVEL=0")
+# What a client says that it verifies, and what it is shown.
+KINDS = [((), ECDSA), (("-tls1_2",), ECDSA), (("-tls1_3", "-sigalgs", "RSA-PSS+SHA256:RSA+SHA256"), RSA), (("-tls1_2", "-sigalgs", "RSA+SHA256"), RSA),
+         (("-tls1_2", "-cipher", "AES128-GCM-SHA256"), RSA), (OLDEST, RSA)]
+
+
+def issue_rsa(ca, name):
+    key, cert = os.path.join(ca.folder, name + ".key"), os.path.join(ca.folder, name + ".pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "9", "-subj", "/CN=" + HOST], check=True,
+                   stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def issue_ecdsa(ca, name):
+    key, cert = os.path.join(ca.folder, name + ".key"), os.path.join(ca.folder, name + ".pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "9", "-subj",
+                    "/CN=" + HOST], check=True, stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def test_each_client_gets_the_certificate_that_it_verifies(stage, ca):
+    first, second, third = issue_rsa(ca, "kind-rsa"), issue_ecdsa(ca, "kind-ecdsa"), issue_ecdsa(ca, "kind-ecdsa-new")
+    proxy = stage.proxy(stage.account([closed_port()]), listen="tls = starttls\ntls_min = 1.0\ntls_cert = %s %s\ntls_key = %s %s\n" % (first[0], second[0], first[1], second[1]))
+    for options, kind in KINDS:
+        assert shown_to(proxy, *options)[0] == kind, options
+    # one of the two is renewed, in place
+    before = shown_to(proxy)[1], shown_to(proxy, *OLDEST)[1]
+    for old, new in zip(second, third):
+        os.replace(new, old)
+    proxy.reload()
+    after = shown_to(proxy)[1], shown_to(proxy, *OLDEST)[1]
+    assert after[0] != before[0] and after[1] == before[1]
+    # two of one kind: said, and nothing changes
+    for old, new in zip(second, first):
+        with open(old, "w") as out:
+            out.write(open(new).read())
+    proxy.reload(expect="configuration not reread, nothing changes.*are of one kind")
+    assert (shown_to(proxy)[1], shown_to(proxy, *OLDEST)[1]) == after
+
+
+def test_self_signed_of_both_kinds(stage):
+    proxy = stage.proxy(stage.account([closed_port()]), listen="tls = starttls\ntls_min = 1.0\n")
+    for options, kind in KINDS:
+        assert shown_to(proxy, *options)[0] == kind, options
+
+
+def test_a_self_signed_certificate_of_the_first_versions_stays_alone(stage, ca):
+    """Devices may have pinned it: a second one would be another fingerprint to them."""
+    cert, key = issue_rsa(ca, "earlier")
+    (stage.folder / "state").mkdir(exist_ok=True)
+    path = stage.folder / "state" / "self-signed.pem"
+    path.write_text(open(cert).read() + open(key).read())
+    path.chmod(0o600)
+    proxy = stage.proxy(stage.account([closed_port()]) + "\n[server]\nstate_dir = %s\nuser = root\n" % path.parent, listen="tls = starttls\n")
+    kind, shown = shown_to(proxy)
+    assert kind == RSA and shown in open(cert).read()
+
+
 def test_self_signed_certificate_is_made_once(stage):
     proxy = stage.proxy(stage.account([closed_port()]), listen="tls = starttls\n")
     first = fingerprint(proxy)
@@ -170,7 +240,7 @@ def test_self_signed_certificate_without_a_place_for_it(stage):
     first = fingerprint(proxy)
     proxy.reload()
     assert fingerprint(proxy) == first
-    assert "self-signed certificate is lost at the next start" in proxy.log
+    assert "self-signed certificates are lost at the next start" in proxy.log
 
 
 def test_certificate_is_reread_on_reload(stage, ca):

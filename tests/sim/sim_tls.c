@@ -22,7 +22,7 @@ struct tls_context {
     uint8_t (*pins)[32];
     size_t npins;
     enum tls_version min;
-    /* a server's: the names in its cert_file */
+    /* a server's: the names in its first cert_file */
     char *certificate;
     /* peers with a session to resume */
     char *keys[KEYS];
@@ -93,11 +93,11 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
 
 struct tls_context *tls_context_server(const struct tls_server_settings *settings, struct err *err)
 {
-    char *pem = settings->cert_file
+    char *pem = settings->cert_files[0]
                     ? NULL
                     : slice_string(slice_head(settings->pem, slice_find(settings->pem, '\n')));
-    const char *names = pem ? pem : need_file(settings->cert_file, err);
-    if (!names || (settings->key_file && !need_file(settings->key_file, err)))
+    const char *names = pem ? pem : need_file(settings->cert_files[0], err);
+    if (!names || (settings->key_files[0] && !need_file(settings->key_files[0], err)))
         return NULL;
     struct tls_context *ctx = context_new(true, settings->min);
     ctx->certificate = mem_string(names);
@@ -105,8 +105,10 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
     return ctx;
 }
 
-int tls_self_signed(const char *host, struct buf *certificate, struct buf *key, struct err *err)
+int tls_self_signed(const char *host, enum tls_kind kind, struct buf *certificate, struct buf *key,
+                    struct err *err)
 {
+    (void)kind;
     if (buf_printf(certificate, "%s\n", host) && buf_printf(key, "key\n"))
         return 0;
     err_set(err, ERR_LIMIT, "it does not fit");

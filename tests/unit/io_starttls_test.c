@@ -132,11 +132,11 @@ static void test_bad_files(void **state)
     fputs("hello\n", f);
     fclose(f);
     struct tls_server_settings server = {
-        .cert_file = path_of("none.pem"), .key_file = odd, .min = TLS_V1_2};
+        .cert_files = {path_of("none.pem")}, .key_files = {odd}, .min = TLS_V1_2};
     assert_null(tls_context_server(&server, &err));
     assert_non_null(strstr(err.words, "none.pem: No such file"));
     assert_int_equal(err.kind, ERR_NOT_FOUND);
-    server.cert_file = authority_file;
+    server.cert_files[0] = authority_file;
     assert_null(tls_context_server(&server, &err));
     assert_non_null(strstr(err.words, "odd.pem: "));
     struct tls_client_settings client = {
@@ -145,20 +145,19 @@ static void test_bad_files(void **state)
     assert_non_null(strstr(err.words, "odd.pem: "));
 }
 
-static void test_self_signed(void **state)
+static void check_self_signed(enum tls_kind kind)
 {
     struct err err;
     struct buf certificate, key;
     const char *path = path_of("self.pem");
-    (void)state;
     buf_init(&certificate, 16384);
     buf_init(&key, 16384);
-    assert_int_equal(tls_self_signed("gateway.example.com", &certificate, &key, &err), 0);
+    assert_int_equal(tls_self_signed("gateway.example.com", kind, &certificate, &key, &err), 0);
     FILE *f = fopen(path, "w");
     fwrite(buf_view(&certificate).data, 1, certificate.len, f);
     fwrite(buf_view(&key).data, 1, key.len, f);
     fclose(f);
-    struct tls_server_settings server = {.cert_file = path, .key_file = path, .min = TLS_V1_0};
+    struct tls_server_settings server = {.cert_files = {path}, .min = TLS_V1_0};
     struct tls_client_settings client = {
         .verify = true, .ca_file = path, .name = "gateway.example.com", .min = TLS_V1_2};
     struct tls_context *s = tls_context_server(&server, &err),
@@ -171,9 +170,16 @@ static void test_self_signed(void **state)
     part(&p);
     tls_context_unref(&c);
     tls_context_unref(&s);
-    assert_int_equal(tls_self_signed("a,DNS:b", &certificate, &key, &err), -1);
+    assert_int_equal(tls_self_signed("a,DNS:b", kind, &certificate, &key, &err), -1);
     buf_free(&certificate);
     buf_wipe(&key);
+}
+
+static void test_self_signed(void **state)
+{
+    (void)state;
+    check_self_signed(TLS_KIND_RSA);
+    check_self_signed(TLS_KIND_ECDSA);
 }
 
 int main(void)

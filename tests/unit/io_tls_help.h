@@ -117,7 +117,8 @@ static UNUSED struct tls_context *server_with_issuer(const struct certificate *c
     X509_free(x);
     EVP_PKEY_free(key);
     struct tls_context *ctx = tls_context_server(
-        &(struct tls_server_settings){.cert_file = path, .key_file = path, .min = TLS_V1_2}, &err);
+        &(struct tls_server_settings){.cert_files = {path}, .key_files = {path}, .min = TLS_V1_2},
+        &err);
     assert_non_null(ctx);
     return ctx;
 }
@@ -135,7 +136,7 @@ static UNUSED struct tls_context *server_with(const struct certificate *c, enum 
         tls_certificate_digest(x, pin_r);
     X509_free(x);
     EVP_PKEY_free(key);
-    struct tls_server_settings settings = {.cert_file = path, .key_file = path, .min = min};
+    struct tls_server_settings settings = {.cert_files = {path}, .key_files = {path}, .min = min};
     struct tls_context *ctx = tls_context_server(&settings, &err);
     assert_string_equal(err.words, "");
     assert_non_null(ctx);
