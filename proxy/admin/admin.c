@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/busy.h"
 #include "admin/http.h"
 #include "admin/snapshot.h"
 #include "admin/text.h"
@@ -46,6 +47,7 @@ struct admin {
     /* the longest turn of each of the last seconds */
     usec turns[TURNS];
     unsigned next_turn;
+    struct busy busy;
     struct proof *proofs;
     size_t nproofs, next_proof;
 };
@@ -108,6 +110,7 @@ static void publish(struct admin *a)
     s->reloads = a->reloads;
     for (size_t i = 0; i < TURNS; i++)
         s->longest_turn = a->turns[i] > s->longest_turn ? a->turns[i] : s->longest_turn;
+    s->busy = busy_ratio(&a->busy);
     make_nonce(a->io->loop, s->nonce);
     for (size_t i = 0; i < accounts_count(accounts); i++) {
         snapshot_add_account(s, accounts_at(accounts, i), s->made);
@@ -201,6 +204,7 @@ static void on_tick(void *arg)
     struct admin *a = arg;
     timer_arm(a->tick, TICK);
     a->turns[a->next_turn++ % TURNS] = loop_longest_turn(a->io->loop);
+    busy_note(&a->busy, loop_now(a->io->loop), loop_worked(a->io->loop));
     note_load(a);
     prove_all(a);
     if (is_dialing(a))

@@ -334,6 +334,9 @@ static void process(const struct snapshot *s, struct out *o)
            "The longest turn of the event loop in the last minute.");
     decimal(o, "smtp_detour_loop_longest_turn_seconds", NULL,
             (double)s->longest_turn / (double)USEC_PER_SEC);
+    family(o, "smtp_detour_loop_busy_ratio", "gauge",
+           "The share of the last minute in which the event loop worked; near 1 it is full.");
+    decimal(o, "smtp_detour_loop_busy_ratio", NULL, s->busy);
 }
 
 void metrics_write(const struct snapshot *s, usec now, struct out *o)

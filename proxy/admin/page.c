@@ -335,6 +335,7 @@ static void put_foot(const struct snapshot *s, struct out *o)
     put_ago(s, s->started_ms, o);
     out_add(o, ". Configuration in force since ");
     put_ago(s, s->reloads.last_good_ms, o);
+    out_printf(o, ". The loop worked %.0f %% of the last minute", s->busy * 100);
     out_add(o, ". <a href=\"/status.json\">status.json</a> <a "
                "href=\"/metrics\">metrics</a></footer></body></html>\n");
 }

@@ -89,6 +89,8 @@ struct snapshot {
     bool listening;
     /* in the last minute */
     usec longest_turn;
+    /* share of it in which the loop worked, 0 to 1 */
+    double busy;
     struct reloads reloads;
     struct account_view *accounts;
     size_t naccounts;

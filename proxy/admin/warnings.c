@@ -10,6 +10,8 @@
 #define PASSWORD_DAYS_WARNED 90
 /* a new secret needs whoever runs the tenant */
 #define CLIENT_DAYS_WARNED 31
+/* of the last minute: above, clients begin to wait for the loop */
+#define BUSY_WARNED 0.9
 
 const char *span_words(int64_t seconds, char out[SPAN_TEXT])
 {
@@ -151,6 +153,12 @@ static void collect(struct snapshot *s)
             warn(s, GRAVITY_WARNING, "Listener %s is full: %u clients (max_clients).",
                  s->listeners[i].name, s->listeners[i].clients);
     }
+    if (s->busy >= BUSY_WARNED)
+        warn(
+            s, GRAVITY_WARNING,
+            "This instance is full: its loop worked %.0f %% of the last minute. Another one beside "
+            "it takes half of the clients.",
+            s->busy * 100);
     if (s->reloads.last_failed)
         warn(s, GRAVITY_WARNING,
              "The last reload failed: the configuration of %s ago is in force. The log says what "

@@ -18,7 +18,7 @@ struct loop {
     ev_idle no_sleep;
     struct turn turn;
     struct link timers;
-    usec now, turn_began, longest;
+    usec now, turn_began, longest, worked;
 };
 
 struct timer {
@@ -57,6 +57,7 @@ static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
     else
         ev_idle_stop(ev, &loop->no_sleep);
     usec took = monotonic(NULL) - loop->turn_began;
+    loop->worked += took;
     if (took > loop->longest)
         loop->longest = took;
 }
@@ -205,6 +206,11 @@ usec loop_longest_turn(struct loop *loop)
     usec longest = loop->longest;
     loop->longest = 0;
     return longest;
+}
+
+usec loop_worked(const struct loop *loop)
+{
+    return loop->worked;
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *watcher, int events)

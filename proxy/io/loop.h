@@ -39,6 +39,9 @@ void loop_random(struct loop *loop, void *out, size_t n);
 /* the longest turn since the last call of this, for the metric; resets */
 usec loop_longest_turn(struct loop *loop);
 
+/* how long all turns that have ended took, since the loop was made: what it did not wait */
+usec loop_worked(const struct loop *loop);
+
 /* A timer fires once unless armed again. Freeing it in its own callback is allowed. */
 struct timer;
 typedef void timer_fn(void *arg);

@@ -470,6 +470,7 @@ def test_reload_moves_and_removes_it(stage):
     samples = metrics(proxy)
     assert value(samples, "smtp_detour_messages_total", account="default", result="delivered") == 1
     assert value(samples, "smtp_detour_config_reloads_total", result="success") == 1
+    assert 0 <= value(samples, "smtp_detour_loop_busy_ratio") <= 1
     proxy.write_config(head + config + "nonsense\n")
     proxy.reload(expect="nothing changes")
     assert eventually(lambda: value(metrics(proxy), "smtp_detour_config_last_reload_successful") == 0)

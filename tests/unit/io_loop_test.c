@@ -174,6 +174,45 @@ static void test_clocks_and_chance(void **state)
     loop_free(&loop);
 }
 
+static usec real_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static void stop_it(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* One turn of 2 ms, and a wait of some 40; how much of it the loop says that it worked. */
+static bool mostly_waited(void)
+{
+    struct loop *loop = new_loop();
+    struct deferred slow;
+    deferred_init(&slow, sleep_a_little, NULL);
+    loop_defer(loop, &slow);
+    struct timer *end = timer_new(loop, stop_it, loop);
+    timer_arm(end, 40 * USEC_PER_MS);
+    usec began = real_time();
+    loop_run(loop);
+    usec passed = real_time() - began, worked = loop_worked(loop);
+    assert_true(worked >= 2 * USEC_PER_MS);
+    timer_free(&end);
+    loop_free(&loop);
+    return worked < passed / 2;
+}
+
+/* A machine that puts us aside makes a turn long: one try that it leaves alone is enough. */
+static void test_waiting_is_no_work(void **state)
+{
+    int tries = 0;
+    (void)state;
+    while (!mostly_waited())
+        assert_true(++tries < 100);
+}
+
 /* ---- turns that get long ---- */
 
 /* an end of a connection that has something to read, and takes its time over it */
@@ -399,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_deferred_wakes_itself),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_clocks_and_chance),
+        cmocka_unit_test(test_waiting_is_no_work),
         cmocka_unit_test(test_a_long_turn_leaves_the_rest_to_the_next),
         cmocka_unit_test(test_long_turns_starve_nobody),
         cmocka_unit_test(test_long_deferred_work_is_spread),
