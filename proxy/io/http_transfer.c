@@ -57,10 +57,20 @@ static bool value_of(struct slice line, const char *name, char *out, size_t size
     return true;
 }
 
+/* The three forms of RFC 9110 section 5.6.7, all of them GMT; 0: it is none. Not by curl_getdate: on
+ * a 32-bit machine the library's time_t may be smaller than ours. */
 static int64_t parse_date(const char *text)
 {
-    time_t when = curl_getdate(text, NULL);
-    return when > 0 ? (int64_t)when : 0;
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+                                        "%a %b %d %H:%M:%S %Y"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, forms[i], &tm);
+        int64_t when = end && !*end ? (int64_t)timegm(&tm) : 0;
+        if (when > 0)
+            return when;
+    }
+    return 0;
 }
 
 /* Seconds, or a date. */

@@ -151,6 +151,11 @@ uint64_t sim_rng_below(struct sim_rng *rng, uint64_t n)
     return sim_rng_next(rng) % n;
 }
 
+size_t sim_rng_index(struct sim_rng *rng, size_t n)
+{
+    return (size_t)sim_rng_below(rng, n);
+}
+
 bool sim_rng_chance(struct sim_rng *rng, unsigned percent)
 {
     return sim_rng_below(rng, 100) < percent;

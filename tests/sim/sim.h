@@ -42,6 +42,8 @@ struct sim_rng {
 uint64_t sim_rng_next(struct sim_rng *rng);
 /* 0 .. n-1; n > 0 */
 uint64_t sim_rng_below(struct sim_rng *rng, uint64_t n);
+/* the same for what counts things in memory */
+size_t sim_rng_index(struct sim_rng *rng, size_t n);
 bool sim_rng_chance(struct sim_rng *rng, unsigned percent);
 /* for whoever writes the history */
 struct sim_rng *sim_script_rng(struct sim *sim);

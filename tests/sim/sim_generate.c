@@ -142,7 +142,7 @@ static void some_path(struct sim_path *p, struct sim_rng *rng)
     p->jitter = chance(rng, 40) ? (usec)sim_rng_below(rng, 8000) : 0;
     p->window = windows[sim_rng_below(rng, 4)];
     p->shred = chance(rng, 30);
-    p->segment = chance(rng, 30) ? 1 + sim_rng_below(rng, 100) : 1460;
+    p->segment = chance(rng, 30) ? 1 + sim_rng_index(rng, 100) : 1460;
 }
 
 static void some_rules(struct sim_upstream_script *s)
@@ -268,7 +268,7 @@ static void some_names(struct sim_plan *plan, struct sim_rng *rng, unsigned *nad
                                             "192.0.2.1 2001:db8::1",
                                             "192.0.2.1 2001:db8::1 192.0.2.2"};
     static const unsigned counts[] = {1, 2, 2, 3};
-    size_t which = chance(rng, 60) ? 0 : sim_rng_below(rng, 4);
+    size_t which = chance(rng, 60) ? 0 : sim_rng_index(rng, 4);
     struct sim_plan_name *n = &plan->names[plan->nnames++];
     n->host = host;
     n->addresses = addresses[which];

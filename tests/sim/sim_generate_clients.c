@@ -50,12 +50,12 @@ static void some_line(struct scratch *s, struct sim_rng *rng, const char *tidy)
         {"From here", 9},
     };
     static const char *const ends[] = {"\n", "\r", "\r\r\n", "\n\n", "\n\r", "\r\n\r\n"};
-    size_t i = sim_rng_below(rng, sizeof lines / sizeof *lines);
+    size_t i = sim_rng_index(rng, sizeof lines / sizeof *lines);
     add(s, lines[i].text, lines[i].n);
     if (chance(rng, 4)) {
         char run[1200];
         memset(run, 'x', sizeof run);
-        add(s, run, sim_rng_below(rng, sizeof run));
+        add(s, run, sim_rng_index(rng, sizeof run));
     }
     const char *end = tidy              ? tidy
                       : chance(rng, 60) ? "\r\n"
@@ -69,11 +69,11 @@ static void some_body(struct sim_plan *plan, struct sim_message *m, struct sim_r
     /* scratch only: nothing is kept in it */
     static char space[HUGE_BODY];
     struct scratch s = {space, 0, BODY};
-    size_t want = chance(rng, 70) ? sim_rng_below(rng, 300)
-                                  : sim_rng_below(rng, chance(rng, 20) ? 60000 : 5000);
+    size_t want = chance(rng, 70) ? sim_rng_index(rng, 300)
+                                  : sim_rng_index(rng, chance(rng, 20) ? 60000 : 5000);
     if (sim_rng_below(rng, 400) == 0) {
         s.size = HUGE_BODY;
-        want = 900 * 1024 + sim_rng_below(rng, 300 * 1024);
+        want = 900 * 1024 + sim_rng_index(rng, 300 * 1024);
     }
     if (!chance(rng, 10) || tidy)
         add(&s, subject, strlen(subject));
@@ -92,7 +92,7 @@ static void some_message(struct sim_plan *plan, struct sim_message *m, struct si
                                           "later.example", "moved.example"};
     const char *local = chance(rng, 3) ? "blocked" : chance(rng, 3) ? "slow" : "sender";
     m->from = chance(rng, 6) ? "" : sim_plan_text(plan, "%s@c%zu.example", local, client);
-    m->nto = 1 + (chance(rng, 40) ? sim_rng_below(rng, 5) : 0);
+    m->nto = 1 + (chance(rng, 40) ? sim_rng_index(rng, 5) : 0);
     for (size_t i = 0; i < m->nto; i++)
         m->to[i] = sim_plan_text(plan, "r%zu.c%zu.m%zu@%s", i, client, message,
                                  domains[sim_rng_below(rng, 8)]);
@@ -118,20 +118,20 @@ static void some_parting(struct sim_client_script *c, struct sim_rng *rng)
     c->parting = c->parts_at == SIM_CLIENT_NEVER
                      ? (chance(rng, 80) ? SIM_PART_QUIT : SIM_PART_CLOSE)
                      : (enum sim_parting)(SIM_PART_CLOSE + sim_rng_below(rng, 4));
-    c->parts_after = sim_rng_below(rng, c->messages[c->n - 1].len + 1);
+    c->parts_after = sim_rng_index(rng, c->messages[c->n - 1].len + 1);
 }
 
 static void some_client(struct sim_plan *plan, struct sim_client_script *c, struct sim_rng *rng,
                         size_t client)
 {
     *c = (struct sim_client_script){.at = plan->listener,
-                                    .n = 1 + (chance(rng, 40) ? sim_rng_below(rng, 4) : 0)};
+                                    .n = 1 + (chance(rng, 40) ? sim_rng_index(rng, 4) : 0)};
     c->helo = chance(rng, 20);
     c->bare_lf = chance(rng, 10);
     c->lf = plan->lf && chance(rng, 50);
     c->pipelining = !c->helo && chance(rng, 50);
     c->eager = c->pipelining && chance(rng, 20);
-    c->piece = chance(rng, 15) ? 1 + sim_rng_below(rng, 60) : 0;
+    c->piece = chance(rng, 15) ? 1 + sim_rng_index(rng, 60) : 0;
     c->gap = (usec)sim_rng_below(rng, 3000);
     c->pause = chance(rng, 10) ? (usec)sim_rng_below(rng, 60000000) : 0;
     for (size_t i = 0; i < c->n; i++)
@@ -145,7 +145,7 @@ static void some_client(struct sim_plan *plan, struct sim_client_script *c, stru
 
 void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng)
 {
-    plan->nclients = 1 + (chance(rng, 50) ? sim_rng_below(rng, 4) : 0);
+    plan->nclients = 1 + (chance(rng, 50) ? sim_rng_index(rng, 4) : 0);
     for (size_t i = 0; i < plan->nclients; i++) {
         some_client(plan, &plan->clients[i], rng, i);
         plan->delays[i] =

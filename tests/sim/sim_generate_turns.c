@@ -211,7 +211,7 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
     /* slower than a body may be, at last: then it is silence */
     case 4:
         if (longest < 400) {
-            c->piece = 1 + sim_rng_below(rng, 8);
+            c->piece = 1 + sim_rng_index(rng, 8);
             c->gap = (usec)sim_rng_below(rng, 900000);
             c->excused = true;
         }
@@ -246,14 +246,14 @@ static void some_pest(struct sim_plan *plan, struct sim_rng *rng)
                 {"EHLO x\r\nVRFY ", 13, 1},
                 {"", 0, 0}};
     struct sim_client_script *c = &plan->clients[plan->nclients];
-    size_t i = sim_rng_below(rng, sizeof junk / sizeof *junk);
+    size_t i = sim_rng_index(rng, sizeof junk / sizeof *junk);
     *c = (struct sim_client_script){
         .at = plan->listener, .parts_at = SIM_CLIENT_NEVER, .excused = true};
     c->junk = junk[i].text;
     c->junk_len = junk[i].n;
     c->junk_times = junk[i].times;
     c->deaf = chance(rng, 40);
-    c->piece = chance(rng, 20) ? 1 + sim_rng_below(rng, 4000) : 0;
+    c->piece = chance(rng, 20) ? 1 + sim_rng_index(rng, 4000) : 0;
     c->gap = (usec)sim_rng_below(rng, 2000);
     plan->delays[plan->nclients++] = (usec)sim_rng_below(rng, 200000);
 }

@@ -81,6 +81,14 @@ static void behave(SSL *ssl, int fd, const char *request)
                  "HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 29 Nov 2026 08:00:00 "
                  "GMT\r\nRetry-After: Sun, 29 Nov 2026 08:01:30 "
                  "GMT\r\nx-ms-request-id: one\x01two\r\nContent-Length: 0\r\n\r\n");
+    else if (says(request, "/rfc850"))
+        put_text(ssl, fd,
+                 "HTTP/1.1 200 OK\r\nDate: Sunday, 29-Nov-26 08:00:00 GMT\r\n"
+                 "Retry-After: Sun Nov 29 08:02:00 2026\r\nContent-Length: 0\r\n\r\n");
+    else if (says(request, "/undated"))
+        put_text(ssl, fd,
+                 "HTTP/1.1 200 OK\r\nDate: Sun, 29 Nov 2026 08:00:00 GMT+1\r\n"
+                 "Content-Length: 0\r\n\r\n");
     else if (says(request, "/half"))
         put_text(ssl, fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
     else if (says(request, "/garbage"))

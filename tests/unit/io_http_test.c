@@ -125,6 +125,11 @@ static void what_the_header_says(void **state)
     assert_int_equal(r.retry_after, 90);
     assert_string_equal(r.id, "one?two");
     assert_int_equal(get(&w, "/ok").date, 0);
+    /* the older forms, and none */
+    r = get(&w, "/rfc850");
+    assert_int_equal(r.date, 1795939200);
+    assert_int_equal(r.retry_after, 120);
+    assert_int_equal(get(&w, "/undated").date, 0);
     world_close(&w);
 }
 

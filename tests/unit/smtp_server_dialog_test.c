@@ -67,7 +67,7 @@ static void send_due(struct dialog *d)
         if (d->split == SPLIT_BYTES)
             n = 1;
         if (d->split == SPLIT_RANDOM)
-            n = 1 + sim_rng_below(sim_script_rng(d->st.sim), due.len < 80 ? due.len : 80);
+            n = 1 + sim_rng_index(sim_script_rng(d->st.sim), due.len < 80 ? due.len : 80);
         push(&d->st, due.data, n);
         due = slice_from(due, n);
     }

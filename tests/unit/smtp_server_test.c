@@ -135,7 +135,7 @@ static void long_bodies(void **state)
         while (sent.len < 300000) {
             static const char *const ends[] = {"\r\n", "\n", "\r\n", "\r\n"};
             char line[300];
-            size_t n = sim_rng_below(rng, sizeof line);
+            size_t n = sim_rng_index(rng, sizeof line);
             memset(line, 'a' + (int)sim_rng_below(rng, 26), n);
             const char *end = ends[sim_rng_below(rng, 4)];
             bool dotted =
@@ -226,10 +226,10 @@ static void noise(void **state)
         if (sim_rng_chance(rng, 80))
             say(&st, "EHLO x\r\n");
         for (int i = 0; i < 120 && !st.closed; i++) {
-            size_t which = sim_rng_below(rng, sizeof pieces / sizeof pieces[0]);
+            size_t which = sim_rng_index(rng, sizeof pieces / sizeof pieces[0]);
             push(&st, pieces[which], pieces[which][0] ? strlen(pieces[which]) : 1);
             if (st.nwaiting && sim_rng_chance(rng, 50) && !st.closed)
-                answer_waiting(&st, sim_rng_below(rng, st.nwaiting));
+                answer_waiting(&st, sim_rng_index(rng, st.nwaiting));
             if (sim_rng_chance(rng, 2))
                 sim_run_for(st.sim, 100 * USEC_PER_SEC);
         }

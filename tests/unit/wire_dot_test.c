@@ -324,7 +324,7 @@ static struct dot_reference pass_and_decode(struct slice in, size_t piece, size_
             r.used += used;
         }
     }
-    r.len = d.octets;
+    r.len = (size_t)d.octets;
     buf_free(&out);
     return r;
 }
