@@ -126,6 +126,24 @@ $(BUILD)/spool-sim: $(BUILD)/obj/tests/sim/sim_spool_main.o $(foreach r,$(needs_
 	$(CC) $(CFLAGS) $(SAN) $(HARDEN_LD) -o $@ $< $(call in_order,$(filter %.a,$^)) $(LIBS)
 sim: $(BUILD)/detour-sim $(BUILD)/spool-sim
 
+# One program that needs nothing but a kernel: musl, and the libraries as archives (contrib/deps/musl). musl gives a thread 128 KiB of stack unless the
+# program asks for more.
+MUSL := $(CURDIR)/$(BUILD)/musl
+STATIC_LIBS := -lcurl -lssl -lcrypto -lev -linih -lgsasl -lidn -ljansson -lmicrohttpd -lcrypt -lpthread
+STATIC = BUILD=$(BUILD)/static CC=musl-gcc CFLAGS='-O2 -g -idirafter $(MUSL)/include' HARDEN='-fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero' \
+    HARDEN_LD='-static -Wl,-z,relro,-z,now,-z,stack-size=1048576 -L$(MUSL)/lib' LIBS='$(STATIC_LIBS)'
+.PHONY: static static-check
+static:
+	@contrib/deps/install build static
+	@contrib/deps/musl $(MUSL)
+	@$(MAKE) -s -j2 $(STATIC) WERROR=-Werror all
+	@strip -o $(BUILD)/smtp-detour-static $(BUILD)/static/smtp-detour
+	@ls -l $(BUILD)/smtp-detour-static
+# Its unit tests, and a mail out of a folder that holds nothing but the program, its configuration and a secret.
+static-check: static
+	@$(MAKE) -s -j2 $(STATIC) WERROR=-Werror unit
+	@SMTP_DETOUR_STATIC=$(BUILD)/smtp-detour-static $(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e/test_static.py
+
 # Fuzz targets: tests/fuzz/ROOM_WHAT_fuzz.c, linked as unit tests are. tests/fuzz/run says with which compiler. WHAT.linked: which objects went in.
 define fuzz_target
 $(BUILD)/fuzz/$(1): $(BUILD)/obj/tests/fuzz/$(1)_fuzz.o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))
@@ -172,6 +190,7 @@ help:
 ## make asan       unit tests and histories under the sanitizers     make tsan    what has threads under ThreadSanitizer
 ## make systemd    the package and its units under a real systemd in a container (root, debootstrap, systemd-container)
 ## make cross-check  builds for i386, armhf, arm64, s390x and tests what was built (MACHINES=...)
+## make static     one program without a C library of the system's, $(BUILD)/smtp-detour-static      make static-check    and its tests
 ## make layers     which folder may include which     make lint      static checks     make format    the committed style
 ## make clean
 

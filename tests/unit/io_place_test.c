@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "io/files.h"
 #include "io/place.h"
@@ -203,12 +204,17 @@ struct attack {
     atomic_bool over;
 };
 
+/* musl 1.2.3 has neither the call nor the flag. */
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
 /* Two entries change places as fast as they can. */
 static void *swap(void *arg)
 {
     struct attack *attack = arg;
     while (!atomic_load(&attack->over))
-        renameat2(AT_FDCWD, attack->a, AT_FDCWD, attack->b, RENAME_EXCHANGE);
+        syscall(SYS_renameat2, AT_FDCWD, attack->a, AT_FDCWD, attack->b, RENAME_EXCHANGE);
     return NULL;
 }
 
