@@ -92,8 +92,10 @@ static void check_files(const struct config *config)
         check_account(&r, &config->upstreams[i]);
     for (size_t i = 0; i < config->nlistens; i++) {
         const struct listen_config *l = &config->listens[i];
-        check_file(&r, l->line, "listen", l->name, "tls_cert", l->tls_cert);
-        check_file(&r, l->line, "listen", l->name, "tls_key", l->tls_key);
+        for (size_t k = 0; k < l->tls_cert.n; k++)
+            check_file(&r, l->line, "listen", l->name, "tls_cert", l->tls_cert.items[k]);
+        for (size_t k = 0; k < l->tls_key.n; k++)
+            check_file(&r, l->line, "listen", l->name, "tls_key", l->tls_key.items[k]);
         check_file(&r, l->line, "listen", l->name, "users_file", l->users_file);
     }
 }
