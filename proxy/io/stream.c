@@ -1,13 +1,11 @@
-#include "io/stream.h"
+#include "io/stream_private.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "io/transport.h"
 
 enum {
     /* bytes asked of the transport at once */
@@ -17,60 +15,6 @@ enum {
     READS_PER_PUMP = 64,
     /* with TLS one write is one record, so that "may have left" never reaches beyond it */
     RECORD_SIZE = 16384,
-};
-
-enum phase {
-    PHASE_CONNECTING,
-    PHASE_OPEN,
-    /* TLS was asked for as a server: what was queued before must leave in clear first */
-    PHASE_CLEARING,
-    PHASE_HANDSHAKE,
-    /* nobody owns it any more: flush, goodbye, discard until the peer's end */
-    PHASE_FINISHING,
-    /* the link is dead; STREAM_FAILED was told or is about to be */
-    PHASE_BROKEN,
-    /* memory goes at the end of the turn */
-    PHASE_CLOSED,
-};
-
-struct stream {
-    struct loop *loop;
-    struct transport *transport;
-    stream_fn *fn;
-    void *ctx;
-    enum phase phase;
-    struct buf in, out;
-    /* goes when `out` has gone: what was given whole stays where it is instead of being copied
-     * together */
-    struct buf behind;
-    /* positions */
-    uint64_t queued, handed;
-    /* PHASE_CLEARING: TLS begins at this position */
-    uint64_t clear_until;
-    struct tls_context *tls_wanted;
-    struct timer *patience;
-    /* PHASE_FINISHING: or NULL */
-    struct lingering *among;
-    /* in among->streams */
-    struct link lingers;
-    struct deferred later;
-    bool paused;
-    /* the last read brought as much as was asked for */
-    bool plenty;
-    /* asked for, and told to the transport */
-    bool gather, gathering;
-    /* what passes is no secret: see stream_wipe */
-    bool careless;
-    /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
-    bool read_due;
-    /* STREAM_INPUT is due although nothing new came */
-    bool again;
-    /* the queue has been above LOW_MARK since the last STREAM_LOW */
-    bool above_low;
-    bool eof, eof_told;
-    bool said_goodbye;
-    bool failed_told;
-    struct err err;
 };
 
 static void pump(struct stream *s, bool may_read);
@@ -108,7 +52,7 @@ static struct stream *stream_new(struct transport *t, struct stream_caps caps, s
 }
 
 /* The one place that says what the stream waits for. */
-static void want_events(struct stream *s)
+void stream_want_events(struct stream *s)
 {
     bool input = false, output = false;
     switch (s->phase) {
@@ -158,18 +102,10 @@ static bool tell(struct stream *s, enum stream_event event)
     return is_owned(s);
 }
 
-static void leave_the_lingering(struct stream *s)
-{
-    if (s->among)
-        s->among->n--;
-    s->among = NULL;
-    link_remove(&s->lingers);
-}
-
-static void destroy(struct stream *s)
+void stream_destroy(struct stream *s)
 {
     s->phase = PHASE_CLOSED;
-    leave_the_lingering(s);
+    stream_leave_lingering(s);
     deferred_cancel(&s->later);
     timer_free(&s->patience);
     tls_context_unref(&s->tls_wanted);
@@ -198,7 +134,7 @@ static void gather_or_let_go(struct stream *s)
 }
 
 /* Hands queued bytes to the transport until it takes no more. -1: the link is dead (err is set). */
-static int flush(struct stream *s)
+int stream_flush(struct stream *s)
 {
     const struct transport_ops *ops = s->transport->ops;
     bool tls = ops->tls(s->transport) != NULL;
@@ -252,7 +188,7 @@ static ssize_t read_some(struct stream *s, size_t room, struct err *err)
 }
 
 /* Reads what is there, until a cap is reached; *fresh_r tells whether bytes came. -1: dead. */
-static int fill(struct stream *s, bool *fresh_r)
+int stream_fill(struct stream *s, bool *fresh_r)
 {
     *fresh_r = false;
     for (int reads = 0; reads < READS_PER_PUMP && !s->eof && buf_room(&s->in); reads++) {
@@ -308,7 +244,7 @@ static bool get_ready(struct stream *s)
     if (s->phase == PHASE_CONNECTING && !step(s, s->transport->ops->connect_step, STREAM_CONNECTED))
         return false;
     if (s->phase == PHASE_CLEARING) {
-        if (flush(s) < 0)
+        if (stream_flush(s) < 0)
             break_link(s);
         else if (stream_taken(s) < s->clear_until)
             return false;
@@ -345,50 +281,20 @@ static void tell_news(struct stream *s, bool fresh)
     }
 }
 
-/* False: the link is dead. */
-static bool say_last_words(struct stream *s)
-{
-    if (flush(s) < 0)
-        return false;
-    if (!s->out.len && !s->said_goodbye) {
-        s->said_goodbye = true;
-        s->transport->ops->shutdown(s->transport);
-    }
-    return true;
-}
-
-/* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may
- * destroy our last words at the peer. */
-static void finish(struct stream *s)
-{
-    if (!say_last_words(s)) {
-        destroy(s);
-        return;
-    }
-    bool fresh;
-    buf_free(&s->in);
-    if (fill(s, &fresh) < 0 || (s->eof && s->said_goodbye)) {
-        destroy(s);
-        return;
-    }
-    buf_free(&s->in);
-    want_events(s);
-}
-
 static void pump(struct stream *s, bool may_read)
 {
     bool fresh = false;
     deferred_cancel(&s->later);
     if (s->phase == PHASE_FINISHING) {
-        finish(s);
+        stream_finish_step(s);
         return;
     }
     if (!get_ready(s)) {
-        want_events(s);
+        stream_want_events(s);
         return;
     }
     if (s->phase == PHASE_OPEN) {
-        bool write_failed = flush(s) < 0;
+        bool write_failed = stream_flush(s) < 0;
         if (write_failed)
             break_link(s);
         if (!write_failed && s->above_low && stream_queued(s) <= LOW_MARK) {
@@ -399,12 +305,12 @@ static void pump(struct stream *s, bool may_read)
         /* After a failed write the peer's last words may still wait in the socket: a 421 that
          * explains it all. */
         if ((may_read || write_failed) && !s->paused && s->phase != PHASE_HANDSHAKE &&
-            s->phase != PHASE_CLEARING && fill(s, &fresh) < 0)
+            s->phase != PHASE_CLEARING && stream_fill(s, &fresh) < 0)
             break_link(s);
     }
     if (s->phase == PHASE_OPEN || s->phase == PHASE_BROKEN)
         tell_news(s, fresh);
-    want_events(s);
+    stream_want_events(s);
 }
 
 struct stream *stream_connect(struct loop *loop, const struct addr *to, const struct addr *source,
@@ -415,7 +321,7 @@ struct stream *stream_connect(struct loop *loop, const struct addr *to, const st
         return NULL;
     struct stream *s = stream_new(t, caps, fn, ctx);
     s->phase = PHASE_CONNECTING;
-    want_events(s);
+    stream_want_events(s);
     return s;
 }
 
@@ -424,7 +330,7 @@ struct stream *stream_accepted(struct transport *t, struct stream_caps caps, str
 {
     struct stream *s = stream_new(t, caps, fn, ctx);
     s->phase = PHASE_OPEN;
-    want_events(s);
+    stream_want_events(s);
     return s;
 }
 
@@ -441,7 +347,7 @@ void stream_set_input_cap(struct stream *s, size_t cap)
 {
     assert(cap >= s->in.len);
     s->in.cap = cap;
-    want_events(s);
+    stream_want_events(s);
 }
 
 struct slice stream_view(const struct stream *s)
@@ -476,7 +382,7 @@ void stream_pause(struct stream *s, bool paused)
     s->paused = paused;
     if (paused) {
         if (s->phase == PHASE_OPEN)
-            want_events(s);
+            stream_want_events(s);
         return;
     }
     s->again = s->in.len > 0;
@@ -621,60 +527,6 @@ bool stream_is_at_eof(const struct stream *s)
 void stream_close(struct stream **s)
 {
     if (*s)
-        destroy(*s);
+        stream_destroy(*s);
     *s = NULL;
-}
-
-static void on_patience(void *arg)
-{
-    destroy(arg);
-}
-
-void lingering_init(struct lingering *l, size_t most)
-{
-    link_init(&l->streams);
-    l->n = 0;
-    l->most = most;
-}
-
-void lingering_end(struct lingering *l)
-{
-    while (!link_is_alone(&l->streams))
-        leave_the_lingering(CONTAINER(l->streams.next, struct stream, lingers));
-}
-
-static void linger_among(struct stream *s, struct lingering *among)
-{
-    while (among->n >= among->most) {
-        struct stream *oldest = CONTAINER(among->streams.next, struct stream, lingers);
-        (void)say_last_words(oldest);
-        destroy(oldest);
-    }
-    s->among = among;
-    list_push_back(&among->streams, &s->lingers);
-    among->n++;
-}
-
-void stream_finish(struct stream **stream, usec patience)
-{
-    stream_finish_among(stream, patience, NULL);
-}
-
-void stream_finish_among(struct stream **stream, usec patience, struct lingering *among)
-{
-    struct stream *s = *stream;
-    *stream = NULL;
-    if (!s)
-        return;
-    /* nothing that could be said politely */
-    if (s->phase != PHASE_OPEN) {
-        destroy(s);
-        return;
-    }
-    if (among)
-        linger_among(s, among);
-    s->phase = PHASE_FINISHING;
-    s->patience = timer_new(s->loop, on_patience, s);
-    timer_arm(s->patience, patience);
-    loop_defer(s->loop, &s->later);
 }
