@@ -24,9 +24,9 @@
 
 enum { TURNS = 60 };
 
-struct place {
+struct admin_place {
     struct link link;
-    struct http *http;
+    struct admin_http *http;
     bool wanted, fresh;
 };
 
@@ -210,7 +210,7 @@ static void on_tick(void *arg)
     if (is_dialing(a))
         timer_arm(a->soon, SOON);
     LIST_EACH (&a->places, it)
-        http_expire(CONTAINER(it, struct place, link)->http);
+        http_expire(CONTAINER(it, struct admin_place, link)->http);
     publish(a);
 }
 
@@ -272,17 +272,17 @@ void admin_network_changed(struct admin *a)
 
 /* ---- addresses ---- */
 
-static void place_free(struct place *p)
+static void place_free(struct admin_place *p)
 {
     link_remove(&p->link);
     http_close(&p->http);
     free(p);
 }
 
-static struct place *find(struct admin *a, const struct addr *asked)
+static struct admin_place *find(struct admin *a, const struct addr *asked)
 {
     LIST_EACH (&a->places, it) {
-        struct place *p = CONTAINER(it, struct place, link);
+        struct admin_place *p = CONTAINER(it, struct admin_place, link);
         if (!p->wanted && addr_equal(http_asked(p->http), asked) &&
             http_asked(p->http)->port == asked->port)
             return p;
@@ -293,7 +293,7 @@ static struct place *find(struct admin *a, const struct addr *asked)
 static void drop(struct admin *a, bool fresh)
 {
     LIST_EACH (&a->places, it) {
-        struct place *p = CONTAINER(it, struct place, link);
+        struct admin_place *p = CONTAINER(it, struct admin_place, link);
         if (fresh ? p->fresh : !p->wanted)
             place_free(p);
     }
@@ -302,19 +302,19 @@ static void drop(struct admin *a, bool fresh)
 int admin_apply(struct admin *a, const struct config *config, struct addr *at_r, struct err *err)
 {
     LIST_EACH (&a->places, it)
-        CONTAINER(it, struct place, link)->wanted = CONTAINER(it, struct place, link)->fresh =
-            false;
+        CONTAINER(it, struct admin_place, link)->wanted =
+            CONTAINER(it, struct admin_place, link)->fresh = false;
     for (size_t i = 0; i < config->admin.address.n; i++) {
         const struct addr *at = &config->admin.address.items[i];
-        struct place *p = find(a, at);
+        struct admin_place *p = find(a, at);
         if (!p) {
-            struct http *http = http_bind(at, err);
+            struct admin_http *http = http_bind(at, err);
             if (!http) {
                 *at_r = *at;
                 drop(a, true);
                 return -1;
             }
-            p = NEW(struct place);
+            p = NEW(struct admin_place);
             p->http = http;
             p->fresh = true;
             link_init(&p->link);
@@ -338,7 +338,7 @@ void admin_serve(struct admin *a)
     }
     on_tick(a);
     LIST_EACH (&a->places, it) {
-        struct place *p = CONTAINER(it, struct place, link);
+        struct admin_place *p = CONTAINER(it, struct admin_place, link);
         if (http_is_serving(p->http))
             continue;
         snprintf(url, sizeof url, "http://%s/",
@@ -373,7 +373,7 @@ void admin_free(struct admin **admin)
     if (!a)
         return;
     LIST_EACH (&a->places, it)
-        place_free(CONTAINER(it, struct place, link));
+        place_free(CONTAINER(it, struct admin_place, link));
     published_free(&a->snapshots);
     timer_free(&a->tick);
     timer_free(&a->soon);

@@ -23,7 +23,7 @@
  * seen that. */
 enum { SOCKETS = 2 * CAP_ADMIN_CONNECTIONS };
 
-struct http {
+struct admin_http {
     struct addr asked, bound;
     /* -1: the library's by now */
     int fd;
@@ -43,14 +43,14 @@ static usec monotonic(void)
 /* ---- answers ---- */
 
 /* What a client asked. Borrows from the library for as long as it answers. */
-struct question {
+struct admin_question {
     const struct snapshot *s;
     usec now;
     /* of the query; NULL: not given */
     const char *account;
 };
 
-struct answer {
+struct admin_answer {
     unsigned status;
     const char *type;
     /* malloc'd */
@@ -58,7 +58,7 @@ struct answer {
     size_t len;
 };
 
-static void say(struct answer *a, unsigned status, const char *words)
+static void say(struct admin_answer *a, unsigned status, const char *words)
 {
     size_t n = strlen(words);
     a->status = status;
@@ -69,7 +69,7 @@ static void say(struct answer *a, unsigned status, const char *words)
     a->len = n + 1;
 }
 
-static void take(struct answer *a, struct out *o, const char *type)
+static void take(struct admin_answer *a, struct out *o, const char *type)
 {
     struct slice all = buf_view(&o->buf);
     if (o->full) {
@@ -83,7 +83,7 @@ static void take(struct answer *a, struct out *o, const char *type)
     out_free(o);
 }
 
-static void answer_page(const struct question *q, struct answer *a)
+static void answer_page(const struct admin_question *q, struct admin_answer *a)
 {
     struct out o;
     out_init(&o);
@@ -91,7 +91,7 @@ static void answer_page(const struct question *q, struct answer *a)
     take(a, &o, "text/html; charset=utf-8");
 }
 
-static void answer_metrics(const struct question *q, struct answer *a)
+static void answer_metrics(const struct admin_question *q, struct admin_answer *a)
 {
     struct out o;
     out_init(&o);
@@ -99,7 +99,7 @@ static void answer_metrics(const struct question *q, struct answer *a)
     take(a, &o, "text/plain; version=0.0.4; charset=utf-8");
 }
 
-static void answer_status(const struct question *q, struct answer *a)
+static void answer_status(const struct admin_question *q, struct admin_answer *a)
 {
     a->text = status_json(q->s, q->now);
     if (!a->text) {
@@ -111,18 +111,18 @@ static void answer_status(const struct question *q, struct answer *a)
     a->len = strlen(a->text);
 }
 
-static void say_whether(struct answer *a, bool good, const char *words)
+static void say_whether(struct admin_answer *a, bool good, const char *words)
 {
     say(a, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, words);
 }
 
-static void answer_live(const struct question *q, struct answer *a)
+static void answer_live(const struct admin_question *q, struct admin_answer *a)
 {
     bool lives = snapshot_is_alive(q->s, q->now);
     say_whether(a, lives, lives ? "alive" : "the event loop stands still");
 }
 
-static void answer_ready(const struct question *q, struct answer *a)
+static void answer_ready(const struct admin_question *q, struct admin_answer *a)
 {
     char why[400];
     if (q->account && !snapshot_has_account(q->s, q->account)) {
@@ -133,7 +133,7 @@ static void answer_ready(const struct question *q, struct answer *a)
     say_whether(a, ready, why);
 }
 
-static void answer_accepting(const struct question *q, struct answer *a)
+static void answer_accepting(const struct admin_question *q, struct admin_answer *a)
 {
     char why[400];
     bool accepting = snapshot_is_accepting(q->s, q->now, why, sizeof why);
@@ -142,9 +142,9 @@ static void answer_accepting(const struct question *q, struct answer *a)
 
 /* What tells who writes to whom is guarded: no page of another site may read it through a browser
  * that is allowed here, by a name of its own that it lets point to this machine. */
-static const struct place {
+static const struct admin_path {
     const char *path;
-    void (*answer)(const struct question *q, struct answer *a);
+    void (*answer)(const struct admin_question *q, struct admin_answer *a);
     bool guarded;
 } places[] = {
     {"/", answer_page, true},
@@ -155,7 +155,7 @@ static const struct place {
     {"/acceptz", answer_accepting, false},
 };
 
-static const struct place *find_place(const char *path)
+static const struct admin_path *find_place(const char *path)
 {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (strcmp(path, places[i].path) == 0)
@@ -190,10 +190,10 @@ static bool host_is_foreign(struct MHD_Connection *connection, const struct snap
 }
 
 static void answer(struct MHD_Connection *connection, const char *path, const struct snapshot *s,
-                   struct answer *a)
+                   struct admin_answer *a)
 {
-    struct question q = {.s = s, .now = monotonic()};
-    const struct place *place = find_place(path);
+    struct admin_question q = {.s = s, .now = monotonic()};
+    const struct admin_path *place = find_place(path);
     q.account = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "account");
     if (!place)
         say(a, MHD_HTTP_NOT_FOUND,
@@ -206,7 +206,7 @@ static void answer(struct MHD_Connection *connection, const char *path, const st
         place->answer(&q, a);
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct answer *a,
+static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct admin_answer *a,
                                    const struct snapshot *s)
 {
     char policy[256];
@@ -241,7 +241,7 @@ static struct visit *visit_of(struct MHD_Connection *connection)
 static void on_come_and_go(void *cls, struct MHD_Connection *connection, void **visit,
                            enum MHD_ConnectionNotificationCode what)
 {
-    struct http *h = cls;
+    struct admin_http *h = cls;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*visit)
             visits_leave(h->visits, *visit);
@@ -259,7 +259,7 @@ static void on_come_and_go(void *cls, struct MHD_Connection *connection, void **
 static void on_answered(void *cls, struct MHD_Connection *connection, void **request,
                         enum MHD_RequestTerminationCode how)
 {
-    struct http *h = cls;
+    struct admin_http *h = cls;
     struct visit *visit = visit_of(connection);
     (void)request, (void)how;
     if (visit)
@@ -272,8 +272,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 {
     /* its address marks a request whose head was seen; never written */
     static char seen;
-    struct http *h = cls;
-    struct answer a = {0};
+    struct admin_http *h = cls;
+    struct admin_answer a = {0};
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     struct visit *visit = visit_of(connection);
     (void)version, (void)upload;
@@ -305,7 +305,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 /* MHD_NO closes the connection without a word. */
 static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, socklen_t len)
 {
-    struct http *h = cls;
+    struct admin_http *h = cls;
     struct addr peer = addr_from_sockaddr(from);
     struct edition *edition = published_hold(h->snapshots);
     bool allowed = false;
@@ -321,18 +321,18 @@ static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, soc
 
 /* ---- life ---- */
 
-struct http *http_bind(const struct addr *at, struct err *err)
+struct admin_http *http_bind(const struct addr *at, struct err *err)
 {
     struct addr bound;
     int fd = listener_bind(at, &bound, err);
     if (fd < 0)
         return NULL;
-    struct http *h = NEW(struct http);
-    *h = (struct http){.asked = *at, .bound = bound, .fd = fd};
+    struct admin_http *h = NEW(struct admin_http);
+    *h = (struct admin_http){.asked = *at, .bound = bound, .fd = fd};
     return h;
 }
 
-int http_serve(struct http *h, struct published *snapshots, struct err *err)
+int http_serve(struct admin_http *h, struct published *snapshots, struct err *err)
 {
     sigset_t all, before;
     h->snapshots = snapshots;
@@ -357,30 +357,30 @@ int http_serve(struct http *h, struct published *snapshots, struct err *err)
     return 0;
 }
 
-void http_expire(struct http *h)
+void http_expire(struct admin_http *h)
 {
     if (h->visits)
         visits_expire(h->visits, monotonic());
 }
 
-bool http_is_serving(const struct http *h)
+bool http_is_serving(const struct admin_http *h)
 {
     return h->daemon != NULL;
 }
 
-const struct addr *http_asked(const struct http *h)
+const struct addr *http_asked(const struct admin_http *h)
 {
     return &h->asked;
 }
 
-const struct addr *http_address(const struct http *h)
+const struct addr *http_address(const struct admin_http *h)
 {
     return &h->bound;
 }
 
-void http_close(struct http **http)
+void http_close(struct admin_http **http)
 {
-    struct http *h = *http;
+    struct admin_http *h = *http;
     *http = NULL;
     if (!h)
         return;

@@ -7,22 +7,22 @@
 #include "base/err.h"
 #include "io/published.h"
 
-struct http;
+struct admin_http;
 
 /* Binds and listens; nobody is answered before http_serve. Gives; NULL with err as
  * listener_open. */
-struct http *http_bind(const struct addr *at, struct err *err);
+struct admin_http *http_bind(const struct addr *at, struct err *err);
 /* Starts the thread. snapshots: of struct snapshot, at least one published; borrowed until
  * http_close. */
-int http_serve(struct http *h, struct published *snapshots, struct err *err);
+int http_serve(struct admin_http *h, struct published *snapshots, struct err *err);
 /* To be called once a second: ends the connections whose request takes too long. */
-void http_expire(struct http *h);
-bool http_is_serving(const struct http *h);
+void http_expire(struct admin_http *h);
+bool http_is_serving(const struct admin_http *h);
 /* as it was asked for */
-const struct addr *http_asked(const struct http *h);
+const struct addr *http_asked(const struct admin_http *h);
 /* with the real port */
-const struct addr *http_address(const struct http *h);
+const struct addr *http_address(const struct admin_http *h);
 /* ends the thread first; NULL is fine */
-void http_close(struct http **h);
+void http_close(struct admin_http **h);
 
 #endif

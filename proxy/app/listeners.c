@@ -14,7 +14,7 @@
 #include "io/listener.h"
 #include "relay/relay.h"
 
-struct entry {
+struct open_listener {
     struct link link;
     struct listeners *owner;
     /* of its section */
@@ -43,7 +43,7 @@ struct listeners *listeners_new(const struct io *io)
     return l;
 }
 
-static void entry_free(struct entry *e)
+static void entry_free(struct open_listener *e)
 {
     link_remove(&e->link);
     listener_close(&e->listener);
@@ -56,7 +56,7 @@ void listeners_free(struct listeners **listeners)
     if (!*listeners)
         return;
     LIST_EACH (&(*listeners)->entries, it)
-        entry_free(CONTAINER(it, struct entry, link));
+        entry_free(CONTAINER(it, struct open_listener, link));
     passed_sockets_free(&(*listeners)->passed);
     free(*listeners);
     *listeners = NULL;
@@ -64,14 +64,14 @@ void listeners_free(struct listeners **listeners)
 
 static void accepted(void *ctx, struct transport *t)
 {
-    struct entry *e = ctx;
+    struct open_listener *e = ctx;
     relay_accept(e->owner->relay, e->name, t);
 }
 
-static struct entry *find(struct listeners *l, const struct addr *asked)
+static struct open_listener *find(struct listeners *l, const struct addr *asked)
 {
     LIST_EACH (&l->entries, it) {
-        struct entry *e = CONTAINER(it, struct entry, link);
+        struct open_listener *e = CONTAINER(it, struct open_listener, link);
         if (!e->passed && addr_equal(&e->asked, asked) && e->asked.port == asked->port &&
             !e->wanted)
             return e;
@@ -79,11 +79,11 @@ static struct entry *find(struct listeners *l, const struct addr *asked)
     return NULL;
 }
 
-static struct entry *find_passed(struct listeners *l, const struct passed_socket *socket)
+static struct open_listener *find_passed(struct listeners *l, const struct passed_socket *socket)
 {
     LIST_EACH (&l->entries, it)
-        if (CONTAINER(it, struct entry, link)->passed == socket)
-            return CONTAINER(it, struct entry, link);
+        if (CONTAINER(it, struct open_listener, link)->passed == socket)
+            return CONTAINER(it, struct open_listener, link);
     return NULL;
 }
 
@@ -112,16 +112,16 @@ static void explain(const struct listen_config *config, const struct addr *at,
                 listeners_advice(at, why));
 }
 
-static struct entry *entry_new(struct listeners *l)
+static struct open_listener *entry_new(struct listeners *l)
 {
-    struct entry *e = NEW(struct entry);
+    struct open_listener *e = NEW(struct open_listener);
     e->owner = l;
     e->wanted = e->fresh = true;
     link_init(&e->link);
     return e;
 }
 
-static void enlist(struct listeners *l, struct entry *e, const struct listen_config *config)
+static void enlist(struct listeners *l, struct open_listener *e, const struct listen_config *config)
 {
     char address[ADDR_TEXT];
     e->name = mem_string(config->name);
@@ -135,7 +135,7 @@ static void enlist(struct listeners *l, struct entry *e, const struct listen_con
 static int open_entry(struct listeners *l, const struct listen_config *config,
                       const struct addr *at, struct err *err)
 {
-    struct entry *e = entry_new(l);
+    struct open_listener *e = entry_new(l);
     struct err why = {0};
     char address[ADDR_TEXT];
     e->asked = *at;
@@ -159,7 +159,7 @@ static int open_entry(struct listeners *l, const struct listen_config *config,
 static int open_passed(struct listeners *l, const struct listen_config *config,
                        const struct passed_socket *socket, struct err *err)
 {
-    struct entry *e = entry_new(l);
+    struct open_listener *e = entry_new(l);
     struct err why = {0};
     int fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
@@ -180,7 +180,7 @@ static int open_passed(struct listeners *l, const struct listen_config *config,
 static void drop_unwanted(struct listeners *l, bool fresh_too)
 {
     LIST_EACH (&l->entries, it) {
-        struct entry *e = CONTAINER(it, struct entry, link);
+        struct open_listener *e = CONTAINER(it, struct open_listener, link);
         char address[ADDR_TEXT];
         if (fresh_too ? !e->fresh : e->wanted)
             continue;
@@ -205,7 +205,7 @@ static const struct listen_config *section_of(const struct config *config, const
 static void rename_entries(struct listeners *l, const struct config *config)
 {
     LIST_EACH (&l->entries, it) {
-        struct entry *e = CONTAINER(it, struct entry, link);
+        struct open_listener *e = CONTAINER(it, struct open_listener, link);
         const struct listen_config *section =
             e->passed ? passed_socket_owner(e->passed, config) : section_of(config, &e->asked);
         if (section && strcmp(e->name, section->name) != 0) {
@@ -250,7 +250,7 @@ static int apply_passed(struct listeners *l, const struct config *config, struct
     for (size_t i = 0; i < l->passed.n; i++) {
         const struct passed_socket *socket = &l->passed.items[i];
         const struct listen_config *section = passed_socket_owner(socket, config);
-        struct entry *known = find_passed(l, socket);
+        struct open_listener *known = find_passed(l, socket);
         if (!section)
             log_say(l->io->log, LOG_WARN,
                     "nobody takes the clients of the passed socket %s: no [listen] has address = "
@@ -269,7 +269,7 @@ static int apply_addresses(struct listeners *l, const struct config *config, str
     for (size_t i = 0; i < config->nlistens; i++) {
         const struct listen_config *section = &config->listens[i];
         for (size_t k = 0; k < section->address.n; k++) {
-            struct entry *known = find(l, &section->address.items[k]);
+            struct open_listener *known = find(l, &section->address.items[k]);
             if (known)
                 known->wanted = true;
             else if (open_entry(l, section, &section->address.items[k], err) != 0)
@@ -282,8 +282,8 @@ static int apply_addresses(struct listeners *l, const struct config *config, str
 int listeners_apply(struct listeners *l, const struct config *config, struct err *err)
 {
     LIST_EACH (&l->entries, it)
-        CONTAINER(it, struct entry, link)->wanted = CONTAINER(it, struct entry, link)->fresh =
-            false;
+        CONTAINER(it, struct open_listener, link)->wanted =
+            CONTAINER(it, struct open_listener, link)->fresh = false;
     if (check_passed(l, config, err) != 0)
         return -1;
     if (apply_addresses(l, config, err) != 0 || apply_passed(l, config, err) != 0) {
@@ -312,6 +312,6 @@ const struct addr *listeners_address(const struct listeners *l, size_t index)
 {
     LIST_EACH (&l->entries, it)
         if (index-- == 0)
-            return listener_address(CONTAINER(it, struct entry, link)->listener);
+            return listener_address(CONTAINER(it, struct open_listener, link)->listener);
     return NULL;
 }

@@ -12,7 +12,7 @@
 #include "upstream/contexts.h"
 
 /* of the log, which belongs to the loop's thread */
-struct line {
+struct kept_line {
     enum log_level level;
     char *text;
     size_t len;
@@ -30,7 +30,7 @@ struct reread {
     /* gathers */
     struct log *log;
     struct log_sink sink;
-    struct line *lines;
+    struct kept_line *lines;
     size_t nlines;
     void (*done)(void *ctx, struct reread_result *result);
     void *ctx;
@@ -42,7 +42,7 @@ static void gather(void *ctx, enum log_level level, const char *line, size_t len
 {
     struct reread *r = ctx;
     r->lines = mem_resize(r->lines, (r->nlines + 1) * sizeof *r->lines);
-    r->lines[r->nlines++] = (struct line){level, mem_copy(line, len), len};
+    r->lines[r->nlines++] = (struct kept_line){level, mem_copy(line, len), len};
 }
 
 static int64_t wall_ms(void *ctx)

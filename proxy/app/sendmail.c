@@ -21,8 +21,8 @@ enum mode {
     MODE_SMTP,
     MODE_SHOW_QUEUE,
     MODE_RUN_QUEUE,
-    /* Rebuilding aliases: there is no table that would need it. */
-    MODE_NOTHING,
+    /* Succeeds and does nothing: there is no alias table to rebuild. */
+    MODE_REBUILD_ALIASES,
 };
 
 static const struct {
@@ -31,7 +31,7 @@ static const struct {
 } names[] = {
     {"sendmail", MODE_DELIVER},
     {"mailq", MODE_SHOW_QUEUE},
-    {"newaliases", MODE_NOTHING},
+    {"newaliases", MODE_REBUILD_ALIASES},
 };
 
 struct request {
@@ -84,7 +84,7 @@ static int read_mode(const char *mode, struct err *err)
     case 'm': return MODE_DELIVER;
     case 's': return MODE_SMTP;
     case 'p': return MODE_SHOW_QUEUE;
-    case 'i': return MODE_NOTHING;
+    case 'i': return MODE_REBUILD_ALIASES;
     default: break;
     }
     err_set(err, ERR_INVALID, "-b%s is not done by this sendmail, which only hands messages over",
@@ -146,7 +146,7 @@ static int take_option(struct request *r, char letter, const char *value, struct
     case 'R':
     case 'V': take_dsn(&r->dsn, letter, value); break;
     case 'q': r->runs_queue = true; break;
-    case 'I': r->mode = MODE_NOTHING; break;
+    case 'I': r->mode = MODE_REBUILD_ALIASES; break;
     case 'b':
         if ((mode = read_mode(value, err)) < 0)
             return -1;
@@ -294,7 +294,7 @@ static int do_mode(struct request *r, struct err *err)
     case MODE_SMTP: return link_carry_stdio(err);
     case MODE_SHOW_QUEUE: puts("Mail queue is empty"); return EXIT_FINE;
     case MODE_RUN_QUEUE:
-    case MODE_NOTHING: break;
+    case MODE_REBUILD_ALIASES: break;
     }
     return EXIT_FINE;
 }

@@ -9,7 +9,7 @@
 
 /* One address while it is read. What stands in angle brackets counts, if there is such; else all of
  * it but comments. */
-struct reading {
+struct address_reading {
     struct slice in;
     size_t at;
     char text[CAP_ADDRESS + 1];
@@ -17,13 +17,13 @@ struct reading {
     bool too_long, has_angle, in_angle, blank_before, words_apart;
 };
 
-static void forget(struct reading *r)
+static void forget(struct address_reading *r)
 {
     r->len = 0;
     r->too_long = r->has_angle = r->in_angle = r->blank_before = r->words_apart = false;
 }
 
-static void put(struct reading *r, char c)
+static void put(struct address_reading *r, char c)
 {
     if (r->len == CAP_ADDRESS)
         r->too_long = true;
@@ -33,7 +33,7 @@ static void put(struct reading *r, char c)
 
 /* Blanks vanish around '@' and '.'; between two words they mean that this is a name and not an
  * address. */
-static void put_word_octet(struct reading *r, char c)
+static void put_word_octet(struct address_reading *r, char c)
 {
     bool joins = c == '@' || c == '.' ||
                  (r->len && (r->text[r->len - 1] == '@' || r->text[r->len - 1] == '.'));
@@ -51,7 +51,7 @@ static bool is_blank(char c)
 }
 
 /* From the opening parenthesis to its end; comments nest. An unclosed one takes the rest. */
-static void skip_comment(struct reading *r)
+static void skip_comment(struct address_reading *r)
 {
     int depth = 0;
     for (; r->at < r->in.len; r->at++) {
@@ -67,7 +67,7 @@ static void skip_comment(struct reading *r)
 }
 
 /* A quoted string or a domain literal, kept as written but for the line ends of folding. */
-static void copy_until(struct reading *r, char end)
+static void copy_until(struct address_reading *r, char end)
 {
     bool first = true;
     for (; r->at < r->in.len; r->at++) {
@@ -101,7 +101,7 @@ static void append(char ***items, size_t *n, struct slice text)
 }
 
 /* The text reaches a terminal. */
-static void append_bad(struct mailboxes *list, struct reading *r)
+static void append_bad(struct mailboxes *list, struct address_reading *r)
 {
     enum { SHOWN = 200 };
     for (size_t i = 0; i < r->len; i++)
@@ -111,7 +111,7 @@ static void append_bad(struct mailboxes *list, struct reading *r)
            slice_head(slice_make(r->text, r->len), r->len < SHOWN ? r->len : SHOWN));
 }
 
-static int finish(struct reading *r, struct mailboxes *list, struct err *err)
+static int finish(struct address_reading *r, struct mailboxes *list, struct err *err)
 {
     struct slice text = slice_make(r->text, r->len), rest;
     struct address address;
@@ -130,13 +130,13 @@ static int finish(struct reading *r, struct mailboxes *list, struct err *err)
 }
 
 /* What follows the closing bracket (a stray name) does not count. */
-static void open_angle(struct reading *r)
+static void open_angle(struct address_reading *r)
 {
     forget(r);
     r->has_angle = r->in_angle = true;
 }
 
-static int step(struct reading *r, struct mailboxes *list, struct err *err)
+static int step(struct address_reading *r, struct mailboxes *list, struct err *err)
 {
     char c = r->in.data[r->at];
     bool after_angle = r->has_angle && !r->in_angle, was_apart = r->words_apart;
@@ -168,7 +168,7 @@ static int step(struct reading *r, struct mailboxes *list, struct err *err)
 
 int mailboxes_read(struct mailboxes *list, struct slice text, struct err *err)
 {
-    struct reading r = {.in = text};
+    struct address_reading r = {.in = text};
     for (; r.at < text.len; r.at++)
         if (step(&r, list, err) != 0)
             return -1;

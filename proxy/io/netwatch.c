@@ -21,7 +21,7 @@ static const usec patience = 2 * USEC_PER_SEC;
 
 /* An address of this machine, or a default route: what counts as "the network". A refreshed
  * lifetime announces a place anew that we have. */
-struct place {
+struct net_place {
     /* RTM_NEWADDR or RTM_NEWROUTE */
     uint8_t kind;
     uint8_t family;
@@ -44,7 +44,7 @@ struct netwatch {
     struct timer *burst;
     void (*changed)(void *ctx);
     void *ctx;
-    struct place places[PLACES];
+    struct net_place places[PLACES];
     size_t nplaces;
 };
 
@@ -77,7 +77,7 @@ static bool is_container_device(uint32_t interface)
     return false;
 }
 
-static void take_attributes(struct place *place, const struct rtattr *a, size_t left,
+static void take_attributes(struct net_place *place, const struct rtattr *a, size_t left,
                             unsigned bytes_type, unsigned second_type)
 {
     for (; left >= sizeof *a && a->rta_len >= sizeof *a && a->rta_len <= left;
@@ -97,7 +97,7 @@ static void take_attributes(struct place *place, const struct rtattr *a, size_t 
     }
 }
 
-static bool place_of_address(const struct nlmsghdr *h, struct place *place)
+static bool place_of_address(const struct nlmsghdr *h, struct net_place *place)
 {
     const struct ifaddrmsg *m = NLMSG_DATA(h);
     if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m))
@@ -110,7 +110,7 @@ static bool place_of_address(const struct nlmsghdr *h, struct place *place)
     return true;
 }
 
-static bool place_of_route(const struct nlmsghdr *h, struct place *place)
+static bool place_of_route(const struct nlmsghdr *h, struct net_place *place)
 {
     const struct rtmsg *m = NLMSG_DATA(h);
     if (h->nlmsg_len < NLMSG_LENGTH(sizeof *m) || m->rtm_dst_len != 0 ||
@@ -131,7 +131,7 @@ static void drop_place(struct netwatch *w, size_t at)
 
 /* True: this changes what we knew. A full table forgets the oldest, whose next announcement is one
  * false alarm. */
-static bool take_in(struct netwatch *w, const struct place *place, bool gone)
+static bool take_in(struct netwatch *w, const struct net_place *place, bool gone)
 {
     size_t at = 0;
     while (at < w->nplaces && memcmp(&w->places[at], place, sizeof *place) != 0)
@@ -147,10 +147,10 @@ static bool take_in(struct netwatch *w, const struct place *place, bool gone)
 }
 
 /* The kernel does not announce the end of a route that another takes the place of. */
-static void forget_replaced(struct netwatch *w, const struct place *by)
+static void forget_replaced(struct netwatch *w, const struct net_place *by)
 {
     for (size_t i = w->nplaces; i-- > 0;) {
-        const struct place *p = &w->places[i];
+        const struct net_place *p = &w->places[i];
         if (p->kind == RTM_NEWROUTE && p->family == by->family && p->priority == by->priority &&
             memcmp(p, by, sizeof *p) != 0)
             drop_place(w, i);
@@ -179,7 +179,7 @@ static void take_link(struct netwatch *w, const struct nlmsghdr *h)
 
 static void take_message(struct netwatch *w, const struct nlmsghdr *h)
 {
-    struct place place;
+    struct net_place place;
     bool usable = false, gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE;
     /* padding too: places are compared as bytes */
     memset(&place, 0, sizeof place);

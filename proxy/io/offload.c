@@ -13,7 +13,7 @@
 /* how long offload_free waits for running jobs */
 enum { MOMENT_MS = 300 };
 
-struct job {
+struct offload_job {
     struct link link;
     void (*run)(void *arg);
     void (*done)(void *arg);
@@ -39,10 +39,10 @@ struct offload {
 };
 
 /* The first job that may run now, taken out of the list. */
-static struct job *next_job(struct offload *off)
+static struct offload_job *next_job(struct offload *off)
 {
     LIST_EACH (&off->waiting, it) {
-        struct job *job = CONTAINER(it, struct job, link);
+        struct offload_job *job = CONTAINER(it, struct offload_job, link);
         if (job->in_order && off->order_busy)
             continue;
         link_remove(&job->link);
@@ -54,7 +54,7 @@ static struct job *next_job(struct offload *off)
 }
 
 /* With the lock held. */
-static void run_unlocked(struct offload *off, struct job *job)
+static void run_unlocked(struct offload *off, struct offload_job *job)
 {
     pthread_mutex_unlock(&off->lock);
     job->run(job->arg);
@@ -73,7 +73,7 @@ static void *helper(void *arg)
     struct offload *off = arg;
     pthread_mutex_lock(&off->lock);
     while (!off->closing) {
-        struct job *job = next_job(off);
+        struct offload_job *job = next_job(off);
         if (!job) {
             off->nresting++;
             pthread_cond_wait(&off->work, &off->lock);
@@ -94,7 +94,7 @@ static void *helper_apart(void *arg)
     struct offload *off = arg;
     pthread_mutex_lock(&off->lock);
     while (!off->closing && !link_is_alone(&off->waiting_apart)) {
-        struct job *job = CONTAINER(off->waiting_apart.next, struct job, link);
+        struct offload_job *job = CONTAINER(off->waiting_apart.next, struct offload_job, link);
         link_remove(&job->link);
         run_unlocked(off, job);
     }
@@ -110,10 +110,10 @@ static void on_finished(struct ev_loop *ev, ev_async *watcher, int events)
     (void)ev;
     (void)events;
     for (;;) {
-        struct job *job = NULL;
+        struct offload_job *job = NULL;
         pthread_mutex_lock(&off->lock);
         if (!link_is_alone(&off->done)) {
-            job = CONTAINER(off->done.next, struct job, link);
+            job = CONTAINER(off->done.next, struct offload_job, link);
             link_remove(&job->link);
         }
         pthread_mutex_unlock(&off->lock);
@@ -161,7 +161,7 @@ static bool add_thread(struct offload *off, void *(*run)(void *arg))
     return made;
 }
 
-static void submit(struct offload *off, struct job *job)
+static void submit(struct offload *off, struct offload_job *job)
 {
     pthread_mutex_lock(&off->lock);
     list_push_back(&off->waiting, &job->link);
@@ -174,9 +174,9 @@ static void submit(struct offload *off, struct job *job)
     pthread_mutex_unlock(&off->lock);
 }
 
-static struct job *job_new(void (*run)(void *arg), void (*done)(void *arg), void *arg)
+static struct offload_job *job_new(void (*run)(void *arg), void (*done)(void *arg), void *arg)
 {
-    struct job *job = NEW(struct job);
+    struct offload_job *job = NEW(struct offload_job);
     job->run = run;
     job->done = done;
     job->arg = arg;
@@ -191,7 +191,7 @@ void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(vo
 void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                              void *arg)
 {
-    struct job *job = job_new(run, done, arg);
+    struct offload_job *job = job_new(run, done, arg);
     job->in_order = true;
     submit(off, job);
 }
@@ -199,7 +199,7 @@ void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (
 void offload_submit_apart(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                           void *arg)
 {
-    struct job *job = job_new(run, done, arg);
+    struct offload_job *job = job_new(run, done, arg);
     pthread_mutex_lock(&off->lock);
     list_push_back(&off->waiting_apart, &job->link);
     if (off->napart < CAP_CHILDREN && add_thread(off, helper_apart))
@@ -235,7 +235,7 @@ size_t offload_helpers(const struct offload *off)
 static void free_jobs(struct link *list)
 {
     while (!link_is_alone(list)) {
-        struct job *job = CONTAINER(list->next, struct job, link);
+        struct offload_job *job = CONTAINER(list->next, struct offload_job, link);
         link_remove(&job->link);
         free(job);
     }

@@ -1,12 +1,12 @@
 #include "mail/explain.h"
 
-enum cure { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
+enum remedy { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
 
 /* What services say, as far as it tells them apart; ASCII case is ignored. The first row that fits
  * counts. */
-static const struct row {
+static const struct explain_row {
     const char *words;
-    enum cure cure;
+    enum remedy cure;
 } rows[] = {
     /* Microsoft 365 and Exchange: 550 5.7.60 SMTP; Client does not have permissions to send as this
      * sender; 554 5.2.252 SendAsDenied */
@@ -64,7 +64,7 @@ static bool says(const struct reply *reply, const char *words)
 /* What is set already was no cure: the account itself is not allowed what it sends. */
 #define SET "its own address was refused: the account must be allowed, or verified, at the provider"
 
-static const char *advice(enum cure cure, const struct upstream_config *u)
+static const char *advice(enum remedy cure, const struct upstream_config *u)
 {
     switch (cure) {
     case SENDER:

@@ -42,7 +42,7 @@ void smtp_server_sasl_over(struct smtp_server *s, int code, const char *enhanced
 }
 
 /* "334 " and what stands behind it: some devices compare it to the letter. */
-static void prompt(struct smtp_server *s, enum sasl awaited, const char *text)
+static void prompt(struct smtp_server *s, enum sasl_stage awaited, const char *text)
 {
     struct buf reply;
     buf_init(&reply, CAP_REPLY_LINE);

@@ -42,7 +42,7 @@ enum tls_progress {
 
 /* Which response the next line is. SASL_PLAIN stands for every mechanism of which one response is
  * awaited. */
-enum sasl { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD };
+enum sasl_stage { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD };
 
 /* the rest of an overlong line */
 enum swallowing { SWALLOW_NOTHING, SWALLOW_COMMAND, SWALLOW_AUTH };
@@ -102,7 +102,7 @@ struct smtp_server {
     /* since the last delivered message */
     unsigned junk, errors;
     enum tls_progress tls;
-    enum sasl sasl;
+    enum sasl_stage sasl;
     /* LOGIN: the name, while its password is awaited. A secret, for people put passwords there */
     struct secret *sasl_user;
     unsigned failed_logins;

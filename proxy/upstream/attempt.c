@@ -13,7 +13,7 @@
 #include "upstream/tally.h"
 
 /* What is awaited: names the timeout. */
-enum phase {
+enum attempt_phase {
     PHASE_CONNECT,
     PHASE_TUNNEL,
     /* until EHLO is answered */
@@ -43,7 +43,7 @@ struct attempt {
     /* ... and what */
     struct err why;
     struct credential_request secret;
-    enum phase phase;
+    enum attempt_phase phase;
     bool waits, greeted, logging_in;
     usec started, last_step, rtt;
     /* since when it waits for others: their login, the source of the password; 0: it does not */

@@ -100,7 +100,7 @@ static bool orcpt_is_valid(struct slice value, bool smtputf8)
 }
 
 /* One row of what MAIL or RCPT understand. */
-struct row {
+struct params_row {
     const char *name;
     bool offered;
     bool valued;
@@ -108,7 +108,7 @@ struct row {
 
 /* Which row the parameter is (its index), checked for being offered, new and with a value where one
  * belongs; -1 with *fault_r set. */
-static int find_row(const struct param *p, const struct row *rows, int count, unsigned *seen,
+static int find_row(const struct param *p, const struct params_row *rows, int count, unsigned *seen,
                     enum params_fault *fault_r)
 {
     for (int i = 0; i < count; i++) {
@@ -146,7 +146,7 @@ static bool read_mail_value(int row, struct slice value, struct mail_params *m)
 enum params_fault params_parse_mail(struct slice in, const struct params_offer *offer,
                                     struct mail_params *params_r)
 {
-    const struct row rows[MAIL_ROWS] = {
+    const struct params_row rows[MAIL_ROWS] = {
         [MAIL_SIZE] = {"SIZE", offer->size, true},
         [MAIL_BODY] = {"BODY", offer->eightbit, true},
         [MAIL_SMTPUTF8] = {"SMTPUTF8", offer->smtputf8, false},
@@ -173,7 +173,7 @@ enum params_fault params_parse_rcpt(struct slice in, const struct params_offer *
                                     struct rcpt_params *params_r)
 {
     enum { NOTIFY, ORCPT, ROWS };
-    const struct row rows[ROWS] = {
+    const struct params_row rows[ROWS] = {
         [NOTIFY] = {"NOTIFY", offer->dsn, true}, [ORCPT] = {"ORCPT", offer->dsn, true}};
     struct rcpt_params r = {.notify = slice_of(""), .orcpt = slice_of("")};
     struct param p;
