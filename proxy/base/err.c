@@ -9,6 +9,7 @@ void err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     va_list args;
     e->kind = kind;
+    e->cause = ERR_CAUSE_OTHER;
     va_start(args, fmt);
     vsnprintf(e->words, sizeof e->words, fmt, args);
     va_end(args);

@@ -41,9 +41,21 @@ enum err_kind {
     ERR_EXISTS,
 };
 
+/* Why a TLS handshake failed, where advice depends on it (kind ERR_TLS). */
+enum err_cause {
+    ERR_CAUSE_OTHER = 0,
+    /* Both sides have no version of TLS in common. */
+    ERR_CAUSE_TLS_VERSION,
+    /* The peer's alert says that it does not trust our certificate. */
+    ERR_CAUSE_TLS_DISTRUST,
+    /* The peer sent something else than TLS. */
+    ERR_CAUSE_NOT_TLS,
+};
+
 struct err {
     enum err_kind kind;
     char words[320];
+    enum err_cause cause;
 };
 
 void err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);

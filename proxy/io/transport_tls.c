@@ -137,6 +137,19 @@ static void note_connection(struct tls_session *s)
     s->facts.resumed = SSL_session_reused(s->ssl);
 }
 
+static enum err_cause cause_of(int reason)
+{
+    switch (reason) {
+    case SSL_R_UNSUPPORTED_PROTOCOL: return ERR_CAUSE_TLS_VERSION;
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: return ERR_CAUSE_TLS_DISTRUST;
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER: return ERR_CAUSE_NOT_TLS;
+    default: return ERR_CAUSE_OTHER;
+    }
+}
+
 static enum transport_step handshake_failed(struct tls_session *s, int code, int number,
                                             struct err *err)
 {
@@ -159,6 +172,8 @@ static enum transport_step handshake_failed(struct tls_session *s, int code, int
                 "TLS handshake: the peer does not speak TLS here (wrong version number)");
     else
         tls_error(err, ERR_TLS, "TLS handshake");
+    if (err->kind == ERR_TLS)
+        err->cause = cause_of(ERR_GET_REASON(reason));
     ERR_clear_error();
     return TRANSPORT_FAILED;
 }

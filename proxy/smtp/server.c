@@ -73,7 +73,7 @@ static void on_stream(void *ctx, struct stream *stream, enum stream_event event)
         break;
     case STREAM_FAILED: {
         if (s->tls == TLS_BEGUN) {
-            smtp_server_tls_failed(s, stream_error(stream)->words);
+            smtp_server_tls_failed(s, stream_error(stream));
             break;
         }
         char why[sizeof((struct err *)0)->words + 64];

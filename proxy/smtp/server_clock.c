@@ -28,7 +28,9 @@ void smtp_server_clock_fired(void *server)
         return;
     }
     if (s->tls == TLS_BEGUN) {
-        smtp_server_tls_failed(s, "the client took too long");
+        struct err err;
+        err_set(&err, ERR_TIMEOUT, "the client took too long");
+        smtp_server_tls_failed(s, &err);
         return;
     }
     usec now = loop_now(s->io->loop);

@@ -61,7 +61,7 @@ void smtp_server_tls_begin(struct smtp_server *s)
         return;
     s->tls = TLS_BEGUN;
     if (stream_start_tls(s->stream, s->settings->tls_context, true, NULL, &err) != 0) {
-        smtp_server_tls_failed(s, err.words);
+        smtp_server_tls_failed(s, &err);
         return;
     }
     timer_arm(s->clock, s->settings->timeout < HANDSHAKE_PATIENCE ? s->settings->timeout
@@ -81,26 +81,26 @@ void smtp_server_tls_done(struct smtp_server *s)
     s->offered = (struct params_offer){0};
 }
 
-static const char *advice(const char *words)
+static const char *advice(enum err_cause cause)
 {
-    if (strstr(words, "unsupported protocol") || strstr(words, "unsupported_protocol"))
-        return "an old device? tls_min = 1.0 on this listener lets it in";
-    if (strstr(words, "unknown ca") || strstr(words, "bad certificate") ||
-        strstr(words, "certificate unknown"))
+    switch (cause) {
+    case ERR_CAUSE_OTHER: break;
+    case ERR_CAUSE_TLS_VERSION: return "an old device? tls_min = 1.0 on this listener lets it in";
+    case ERR_CAUSE_TLS_DISTRUST:
         return "the client does not trust the certificate: give it one that it knows, or switch "
                "its check off";
-    if (strstr(words, "http request") || strstr(words, "wrong version number"))
-        return "the client did not speak TLS where TLS was due";
+    case ERR_CAUSE_NOT_TLS: return "the client did not speak TLS where TLS was due";
+    }
     return NULL;
 }
 
-void smtp_server_tls_failed(struct smtp_server *s, const char *words)
+void smtp_server_tls_failed(struct smtp_server *s, const struct err *err)
 {
     char peer[ADDR_TEXT], why[400];
-    snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", words);
+    snprintf(why, sizeof why, "the TLS handshake with the client failed: %s", err->words);
     log_event(s->io->log, LOG_WARN, "TLS handshake with a client failed",
               log_str("client", addr_text(&s->client.peer, peer)),
-              log_str("listener", s->settings->listener), log_str("reason", words),
-              log_str("hint", advice(words)));
+              log_str("listener", s->settings->listener), log_str("reason", err->words),
+              log_str("hint", advice(err->cause)));
     smtp_server_cut(s, why);
 }

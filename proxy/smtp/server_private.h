@@ -222,7 +222,7 @@ bool smtp_server_tls_offered(const struct smtp_server *s);
 /* TLS_DUE, or the start of an implicit session: the handshake begins */
 void smtp_server_tls_begin(struct smtp_server *s);
 void smtp_server_tls_done(struct smtp_server *s);
-void smtp_server_tls_failed(struct smtp_server *s, const char *words);
+void smtp_server_tls_failed(struct smtp_server *s, const struct err *err);
 
 /* --- server_cmd_auth.c */
 /* AUTH is in this session's EHLO reply, if one came now */

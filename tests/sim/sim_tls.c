@@ -353,10 +353,11 @@ static enum transport_step got_message(struct sim_end *e, struct err *err)
         return server_got_hello(e, &hello, err);
     if (mark == SIM_FINISHED && state == WAIT_FINISHED)
         return got_finished(e);
-    return fail(e, ERR_TLS,
-                mark == SIM_CLEAR ? "wrong version number: the peer does not speak TLS"
-                                  : "unexpected TLS message",
-                err);
+    if (mark != SIM_CLEAR)
+        return fail(e, ERR_TLS, "unexpected TLS message", err);
+    enum transport_step step = fail(e, ERR_TLS, "the peer does not speak TLS", err);
+    err->cause = ERR_CAUSE_NOT_TLS;
+    return step;
 }
 
 enum transport_step sim_end_handshake(struct sim_end *e, struct err *err)

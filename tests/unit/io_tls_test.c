@@ -284,7 +284,7 @@ static void test_resumption(void **state)
         /* and it is not tried a third time */
         assert_int_equal(client->nsessions, 1);
         char key[16];
-        for (int i = 0; i < SESSIONS_KEPT + 3; i++) {
+        for (int i = 0; i < CAP_TLS_SESSIONS + 3; i++) {
             SSL_SESSION *session = tls_context_session(client, "b:587");
             struct tls_session s = {.ctx = client, .resume_key = key, .facts = {.verified = true}};
             SSL *ssl = SSL_new(client->ssl);
@@ -295,7 +295,7 @@ static void test_resumption(void **state)
                 SSL_SESSION_free(session);
             SSL_free(ssl);
         }
-        assert_true(client->nsessions <= SESSIONS_KEPT);
+        assert_true(client->nsessions <= CAP_TLS_SESSIONS);
         tls_context_unref(&client);
     }
     tls_context_unref(&server);
@@ -413,6 +413,46 @@ static void test_strict_alpn(void **state)
     forget(&client, &server);
 }
 
+static enum err_cause cause_of_failure(struct tls_context *client, struct tls_context *server)
+{
+    struct pair p;
+    shake_hands(&p, client, server, NULL, usual_caps);
+    spin_until(p.loop, has_F, &p.server);
+    assert_int_equal(stream_error(p.server.s)->kind, ERR_TLS);
+    enum err_cause cause = stream_error(p.server.s)->cause;
+    part(&p);
+    forget(&client, &server);
+    return cause;
+}
+
+/* The server's advice depends on why the handshake failed: a cause says it, not OpenSSL's words. */
+static void a_failed_handshake_has_a_cause(void **state)
+{
+    static const char *const clear[] = {"EHLO client.example.com\r\n", "GET / HTTP/1.1\r\n\r\n"};
+    (void)state;
+    struct tls_context *old = client_for("smtp.example.com", false);
+    SSL_CTX_set_max_proto_version(old->ssl, TLS1_2_VERSION);
+    assert_int_equal(cause_of_failure(old, server_with(&good, TLS_V1_3, NULL)),
+                     ERR_CAUSE_TLS_VERSION);
+    const struct tls_client_settings foreign = {
+        .verify = true, .name = "smtp.example.com", .min = TLS_V1_2};
+    struct err err;
+    assert_int_equal(
+        cause_of_failure(tls_context_client(&foreign, &err), server_with(&good, TLS_V1_2, NULL)),
+        ERR_CAUSE_TLS_DISTRUST);
+    for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
+        struct tls_context *server = server_with(&good, TLS_V1_2, NULL);
+        struct pair p = {.loop = new_loop()};
+        owners_open(&p.client, &p.server, p.loop, usual_caps);
+        assert_int_equal(stream_start_tls(p.server.s, server, true, NULL, &err), 0);
+        assert_true(stream_write_slice(p.client.s, slice_of(clear[i])));
+        spin_until(p.loop, has_F, &p.server);
+        assert_int_equal(stream_error(p.server.s)->cause, ERR_CAUSE_NOT_TLS);
+        part(&p);
+        tls_context_unref(&server);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_unverified_stays_unverified),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_strict_alpn),
+        cmocka_unit_test(a_failed_handshake_has_a_cause),
     };
     return cmocka_run_group_tests(tests, make_authority, drop_authority);
 }
