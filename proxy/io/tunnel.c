@@ -5,14 +5,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/caps.h"
 #include "base/mem.h"
-
-enum {
-    /* octets of an HTTP proxy's answer */
-    HEADER_CAP = 8192,
-    /* octets of anything that we say to a proxy */
-    REQUEST_CAP = 2048,
-};
 
 /* RFC 1928, RFC 1929 */
 enum { SOCKS_VERSION = 5, SOCKS_AUTH_VERSION = 1, SOCKS_CONNECT = 1 };
@@ -112,7 +106,7 @@ static int ask_socks_connect(struct tunnel *t)
 {
     struct buf b;
     struct addr literal;
-    buf_init(&b, REQUEST_CAP);
+    buf_init(&b, CAP_TUNNEL_REQUEST);
     bool ok =
         append_byte(&b, SOCKS_VERSION) && append_byte(&b, SOCKS_CONNECT) && append_byte(&b, 0);
     if (addr_parse(slice_of(t->target.host), &literal))
@@ -147,7 +141,7 @@ static struct slice password_of(const struct tunnel_target *target)
 static int ask_socks_login(struct tunnel *t)
 {
     struct buf b;
-    buf_init(&b, REQUEST_CAP);
+    buf_init(&b, CAP_TUNNEL_REQUEST);
     if (append_byte(&b, SOCKS_AUTH_VERSION) && append_short(&b, slice_of(t->target.user)) &&
         append_short(&b, password_of(&t->target)))
         return ask(t, &b, judge_socks_login);
@@ -179,7 +173,7 @@ static int judge_socks_method(struct tunnel *t)
 static int ask_socks_method(struct tunnel *t)
 {
     struct buf b;
-    buf_init(&b, REQUEST_CAP);
+    buf_init(&b, CAP_TUNNEL_REQUEST);
     bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target.user ? 2 : 1) &&
               append_byte(&b, METHOD_NONE) && (!t->target.user || append_byte(&b, METHOD_PASSWORD));
     /* four octets fit */
@@ -205,12 +199,43 @@ static bool append_base64(struct buf *b, struct slice in)
     return ok;
 }
 
-/* Copies the status line for the error's words: controls would forge log lines elsewhere, and it
- * can be long. */
-static int refuse_with_status(struct tunnel *t, struct slice line)
+/* The value of Proxy-Authorization, RFC 7617: base64 of user, colon and password. */
+static bool append_login(const struct tunnel_target *target, struct buf *out)
+{
+    struct buf login;
+    buf_init(&login, CAP_TUNNEL_REQUEST);
+    bool ok = buf_append_slice(&login, slice_of(target->user)) && buf_append(&login, ":", 1) &&
+              buf_append_slice(&login, password_of(target)) && append_base64(out, buf_view(&login));
+    buf_wipe(&login);
+    return ok;
+}
+
+/* A proxy that repeats what it was told would bring our password into logs and reports. */
+static bool echoes(const struct tunnel_target *target, struct slice text)
+{
+    struct buf login;
+    if (!target->user)
+        return false;
+    buf_init(&login, CAP_TUNNEL_REQUEST);
+    bool found = !append_login(target, &login) ||
+                 secret_is_echoed(text, buf_view(&login), SECRET_RUN_BASE64) ||
+                 secret_is_echoed(text, password_of(target), SECRET_RUN);
+    buf_wipe(&login);
+    return found;
+}
+
+/* Refuses with the status line as words. It is cut and its controls are replaced, for it can be long
+ * and would forge log lines elsewhere. `code` stands for it when it repeats our login; it has three
+ * digits, or none. */
+static int refuse_with_status(struct tunnel *t, struct slice line, struct slice code)
 {
     char words[160];
     size_t n = line.len < sizeof words - 1 ? line.len : sizeof words - 1;
+    if (echoes(&t->target, slice_head(line, n))) {
+        snprintf(words, sizeof words, "its refusal repeats our login and is withheld%s%.*s%s",
+                 code.len ? " (" : "", (int)code.len, code.data, code.len ? ")" : "");
+        return refuse(t, ERR_PROXY, words);
+    }
     for (size_t i = 0; i < n; i++)
         words[i] = ascii_is_control(line.data[i]) || (line.data[i] & 0x80) ? '?' : line.data[i];
     words[n] = 0;
@@ -242,17 +267,19 @@ static int judge_http_reply(struct tunnel *t)
         struct slice start = slice_head(view, sizeof protocol - 1);
         if (memcmp(start.data ? start.data : "", protocol, start.len) != 0)
             return refuse(t, ERR_PROXY, "it does not speak HTTP");
-        size_t len = header_length(slice_head(view, HEADER_CAP));
+        size_t len = header_length(slice_head(view, CAP_TUNNEL_HEADER));
         if (len == 0)
-            return view.len < HEADER_CAP ? 0 : refuse(t, ERR_PROXY, "its answer is too long");
+            return view.len < CAP_TUNNEL_HEADER ? 0
+                                                : refuse(t, ERR_PROXY, "its answer is too long");
         struct slice line = slice_trim(slice_head(view, slice_find(view, '\n')));
         if (line.len && line.data[line.len - 1] == '\r')
             line.len--;
         struct slice status = slice_trim(slice_from(line, slice_find(line, ' ')));
-        if (status.len < 3 || !ascii_is_digit(status.data[1]) || !ascii_is_digit(status.data[2]))
-            return refuse_with_status(t, line);
+        if (status.len < 3 || !ascii_is_digit(status.data[0]) || !ascii_is_digit(status.data[1]) ||
+            !ascii_is_digit(status.data[2]))
+            return refuse_with_status(t, line, slice_of(""));
         if (status.data[0] != '1' && status.data[0] != '2')
-            return refuse_with_status(t, line);
+            return refuse_with_status(t, line, slice_head(status, 3));
         bool stands = status.data[0] == '2';
         stream_consume(t->stream, len);
         if (stands)
@@ -277,18 +304,11 @@ static int ask_http(struct tunnel *t)
                      (unsigned)target->port);
     if (n < 0 || (size_t)n >= sizeof where)
         return refuse(t, ERR_INVALID, "the host name is too long for it");
-    buf_init(&b, REQUEST_CAP);
+    buf_init(&b, CAP_TUNNEL_REQUEST);
     bool ok = buf_printf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", where, where);
-    /* RFC 7617 */
-    if (target->user) {
-        struct buf login;
-        buf_init(&login, REQUEST_CAP);
-        ok = ok && buf_append_slice(&login, slice_of(target->user)) && buf_append(&login, ":", 1) &&
-             buf_append_slice(&login, password_of(target)) &&
-             buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
-             append_base64(&b, buf_view(&login)) && buf_append(&b, "\r\n", 2);
-        buf_wipe(&login);
-    }
+    if (target->user)
+        ok = ok && buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
+             append_login(target, &b) && buf_append(&b, "\r\n", 2);
     if (ok && buf_append(&b, "\r\n", 2))
         return ask(t, &b, judge_http_reply);
     buf_wipe(&b);

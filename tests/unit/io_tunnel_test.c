@@ -25,6 +25,8 @@ struct scene {
     enum err_kind kind;
     /* part of the refusal; for one that stands: what is in the view then */
     const char *words;
+    /* must not be in the refusal; NULL: anything may */
+    const char *secret;
 };
 
 struct show {
@@ -95,6 +97,8 @@ static void perform(const struct scene *scene, bool slow)
     if (scene->kind != ERR_NONE) {
         if (!strstr(show.err.words, scene->words))
             fail_msg("\"%s\" is not in \"%s\"", scene->words, show.err.words);
+        if (scene->secret && strstr(show.err.words, scene->secret))
+            fail_msg("\"%s\" is in \"%s\"", scene->secret, show.err.words);
     } else if (!slow) {
         /* octet by octet the tunnel stands before the greeting has begun */
         assert_true(show.step == 4 || !scene->lines[show.step].expect);
@@ -266,6 +270,55 @@ static void test_http(void **state)
     secret_free(&password);
 }
 
+#define ASK_WITH_LOGIN                                                                             \
+    "CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\nProxy-Authorization: Basic "                           \
+    "QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n"
+
+/* A proxy may repeat what it was told. The password must not reach logs and reports that way. */
+static void an_echo_of_the_login_is_withheld(void **state)
+{
+    struct secret *password = secret_new(slice_of("open sesame")),
+                  *brief = secret_new(slice_of("pw"));
+    const struct tunnel_target login = {
+        .kind = TUNNEL_HTTP, .host = "h", .port = 25, .user = "Aladdin", .password = password};
+    const struct tunnel_target short_login = {
+        .kind = TUNNEL_HTTP, .host = "h", .port = 25, .user = "a", .password = brief};
+    static const char withheld[] =
+        "HTTP proxy: its refusal repeats our login and is withheld (407)";
+    const struct scene scenes[] = {
+        {.target = login,
+         .lines = {SAY(ASK_WITH_LOGIN, "HTTP/1.1 407 no Aladdin:open sesame here\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = withheld,
+         .secret = "sesame"},
+        {.target = login,
+         .lines = {SAY(ASK_WITH_LOGIN, "HTTP/1.1 407 bad QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = withheld,
+         .secret = "pvcGVuIHNlc2"},
+        {.target = login,
+         .lines = {SAY(ASK_WITH_LOGIN, "HTTP/1.1 open sesame\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = "HTTP proxy: its refusal repeats our login and is withheld",
+         .secret = "sesame"},
+        {.target = short_login,
+         .lines = {SAY("CONNECT h:25 HTTP/1.1\r\nHost: h:25\r\nProxy-Authorization: Basic "
+                       "YTpwdw==\r\n\r\n",
+                       "HTTP/1.1 407 not pw\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = withheld,
+         .secret = "pw"},
+        {.target = login,
+         .lines = {SAY(ASK_WITH_LOGIN, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")},
+         .kind = ERR_PROXY,
+         .words = "407 Proxy Authentication Required"},
+    };
+    (void)state;
+    perform_all(scenes, sizeof scenes / sizeof *scenes);
+    secret_free(&password);
+    secret_free(&brief);
+}
+
 static void test_cancel(void **state)
 {
     struct show show = {.loop = new_loop()};
@@ -293,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_socks),
         cmocka_unit_test(test_http),
+        cmocka_unit_test(an_echo_of_the_login_is_withheld),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
