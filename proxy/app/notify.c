@@ -26,9 +26,8 @@ void notify_send(const char *state)
     if (fd < 0)
         return;
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    ssize_t ignored =
-        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, length);
-    /* the manager's absence is not our failure */
-    (void)ignored;
+    /* A service manager that does not listen, or not now, is no failure of ours. */
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+                  (const struct sockaddr *)&to, length);
     close(fd);
 }
