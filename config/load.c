@@ -10,13 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "config/presets.h"
 #include "config/reader.h"
-
-/* octets of a config file */
-#define FILE_MAX (1024 * 1024)
 
 /* The preset of an account, if its provider is given and known; a SIZE that nobody could confirm is
  * not passed on. */
@@ -97,12 +95,12 @@ static void complete(struct loading *l)
 
 /* --- the file --- */
 
-/* Fills `bytes` (FILE_MAX + 1 of them). -1 with errno; *len_r says how many were written to then,
+/* Fills `bytes` (CAP_CONFIG_FILE + 1 of them). -1 with errno; *len_r says how many were written to then,
  * too. */
 static int read_all(int fd, char *bytes, size_t *len_r)
 {
     for (;;) {
-        ssize_t n = read(fd, bytes + *len_r, FILE_MAX + 1 - *len_r);
+        ssize_t n = read(fd, bytes + *len_r, CAP_CONFIG_FILE + 1 - *len_r);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -130,7 +128,7 @@ static int read_file(struct loading *l, const char *file, char *bytes, size_t *l
         check_trust(l, file, &st);
         rc = read_all(fd, bytes, len_r);
     }
-    if (rc == 0 && *len_r > FILE_MAX) {
+    if (rc == 0 && *len_r > CAP_CONFIG_FILE) {
         errno = EFBIG;
         rc = -1;
     }

@@ -3,12 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "config/load.h"
 #include "config/reader.h"
-
-/* octets of a section's title: inih keeps no more */
-#define TITLE_MAX 49
 
 void *section_struct(const struct loading *l, const struct section *s)
 {
@@ -42,7 +40,7 @@ static void tell(struct loading *l, bool warning, const struct section *s, const
 static void tell(struct loading *l, bool warning, const struct section *s, const char *key,
                  const char *fmt, va_list args)
 {
-    char where[TITLE_MAX + 64];
+    char where[CAP_CONFIG_TITLE + 64];
     int line = key && is_given(s, key) ? given(s, key)->line : s->line;
     snprintf(where, sizeof where, "%s%s%s", s->title, key ? " " : "", key ? key : "");
     findings_addv(&l->findings, line, warning, where, fmt, args);
@@ -132,14 +130,14 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
 static void on_header(void *ctx, int line, struct slice title)
 {
     struct loading *l = ctx;
-    char where[TITLE_MAX + 8];
+    char where[CAP_CONFIG_TITLE + 8];
     l->ignoring = true;
-    snprintf(where, sizeof where, "[%.*s]", (int)(title.len < TITLE_MAX ? title.len : TITLE_MAX),
-             title.data);
-    if (title.len > TITLE_MAX) {
+    snprintf(where, sizeof where, "[%.*s]",
+             (int)(title.len < CAP_CONFIG_TITLE ? title.len : CAP_CONFIG_TITLE), title.data);
+    if (title.len > CAP_CONFIG_TITLE) {
         findings_add(&l->findings, line, false, NULL,
                      "the section's name is too long: %zu octets, allowed are %d", title.len,
-                     TITLE_MAX);
+                     CAP_CONFIG_TITLE);
         return;
     }
     size_t blank = slice_find(title, ' ') < slice_find(title, '\t') ? slice_find(title, ' ')
@@ -203,7 +201,7 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
 {
     struct loading *l = ctx;
     const struct section *s = current(l);
-    char where[TITLE_MAX + 64];
+    char where[CAP_CONFIG_TITLE + 64];
     if (s)
         snprintf(where, sizeof where, "%s%s%.*s", s->title, name.len ? " " : "", SHOWN(name));
     findings_add(&l->findings, line, false, s ? where : NULL, "%s", words);
@@ -231,7 +229,7 @@ static void refuse_unknown_key(struct loading *l, const struct section *s, int l
                                struct slice name)
 {
     struct nearest n = {.wrong = name};
-    char where[TITLE_MAX + 64], words[1600];
+    char where[CAP_CONFIG_TITLE + 64], words[1600];
     size_t len = 0;
     const char *elsewhere = NULL;
     for (size_t row = 0; row < keys_count(); row++) {
@@ -288,7 +286,7 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
     }
     struct given *g = &s->given[keys_row(s->id, name)];
     if (g->line) {
-        char where[TITLE_MAX + 64];
+        char where[CAP_CONFIG_TITLE + 64];
         snprintf(where, sizeof where, "%s %s", s->title, key->name);
         findings_add(&l->findings, line, false, where, "given twice; it is already on line %d",
                      g->line);

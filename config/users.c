@@ -7,12 +7,6 @@
 #include "base/mem.h"
 #include "config/named_file.h"
 
-/* octets */
-#define FILE_MAX (4 * 1024 * 1024)
-
-/* octets; crypt(3) makes 384 at most */
-enum { HASH_MAX = 512 };
-
 void users_clear(struct users *users)
 {
     for (size_t i = 0; i < users->n; i++) {
@@ -68,7 +62,8 @@ static bool hash_is_plausible(struct slice hash)
 {
     if (is_locked(hash))
         return true;
-    if (!hash.len || hash.len > HASH_MAX || slice_find(hash, 0) < hash.len || !is_of_crypt(hash))
+    if (!hash.len || hash.len > CAP_PASSWORD_HASH || slice_find(hash, 0) < hash.len ||
+        !is_of_crypt(hash))
         return false;
     size_t id = hash.data[0] == '$' ? slice_find(slice_from(hash, 1), '$') : 0;
     return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10 : can_be_des(hash);
@@ -166,7 +161,7 @@ void load_users(struct loading *l, const struct section *s)
     size_t len;
     if (keep_old_users(l, s, c))
         return;
-    char *bytes = read_secret_file(l, s, "users_file", c->users_file, FILE_MAX, &len);
+    char *bytes = read_secret_file(l, s, "users_file", c->users_file, CAP_USERS_FILE, &len);
     if (!bytes)
         return;
     read_users(l, s, c->users_file, slice_make(bytes, len), &c->users);

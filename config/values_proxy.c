@@ -3,13 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "config/config.h"
 #include "config/table.h"
-
-/* octets of a user name or password: RFC 1929 section 2 */
-#define CREDENTIAL_MAX 255
 
 static int hex_value(char c)
 {
@@ -19,7 +17,7 @@ static int hex_value(char c)
 }
 
 /* RFC 3986 2.1. False: a broken escape, a control character, nothing, or too much. */
-static bool decode(struct slice text, char out[CREDENTIAL_MAX + 1], size_t *len_r)
+static bool decode(struct slice text, char out[CAP_TUNNEL_CREDENTIAL + 1], size_t *len_r)
 {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -33,7 +31,7 @@ static bool decode(struct slice text, char out[CREDENTIAL_MAX + 1], size_t *len_
             c = (char)(high * 16 + low);
             i += 2;
         }
-        if (ascii_is_control(c) || len == CREDENTIAL_MAX)
+        if (ascii_is_control(c) || len == CAP_TUNNEL_CREDENTIAL)
             return false;
         out[len++] = c;
     }
@@ -44,7 +42,7 @@ static bool decode(struct slice text, char out[CREDENTIAL_MAX + 1], size_t *len_
 
 static int parse_credentials(struct slice text, struct outbound_proxy *proxy, struct err *err)
 {
-    char decoded[CREDENTIAL_MAX + 1];
+    char decoded[CAP_TUNNEL_CREDENTIAL + 1];
     size_t len, colon = slice_find(text, ':');
     if (colon == text.len) {
         err_set(err, ERR_INVALID,

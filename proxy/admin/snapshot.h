@@ -76,8 +76,6 @@ struct reloads {
     int64_t last_good_ms;
 };
 
-#define SNAPSHOT_WARNINGS 40
-
 struct snapshot {
     /* monotonic clock */
     usec made;
@@ -97,7 +95,7 @@ struct snapshot {
     struct listener_shown *listeners;
     size_t nlisteners;
     struct tally tally;
-    struct warning warnings[SNAPSHOT_WARNINGS];
+    struct warning warnings[CAP_ADMIN_WARNINGS];
     size_t nwarnings;
     struct networks allow;
     /* As [admin] hosts; with own_addresses each address of this machine is one, too. */

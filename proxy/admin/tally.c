@@ -15,7 +15,7 @@ void tally_free(struct tally *t)
 {
     free(t->accounts);
     free(t->ports);
-    for (size_t i = 0; i < TALLY_RECENT; i++)
+    for (size_t i = 0; i < CAP_ADMIN_RECENT; i++)
         message_free(&t->recent[i]);
     *t = (struct tally){0};
 }
@@ -29,7 +29,7 @@ void tally_copy(struct tally *to, const struct tally *from)
         to->accounts[i] = from->accounts[i];
     for (size_t i = 0; i < from->nports; i++)
         to->ports[i] = from->ports[i];
-    for (size_t i = 0; i < TALLY_RECENT; i++)
+    for (size_t i = 0; i < CAP_ADMIN_RECENT; i++)
         message_copy(&to->recent[i], &from->recent[i]);
 }
 
@@ -120,7 +120,7 @@ static void count(struct tally *t, const struct message *m)
 
 void tally_message(struct tally *t, const struct message *m)
 {
-    struct message *place = &t->recent[t->total++ % TALLY_RECENT];
+    struct message *place = &t->recent[t->total++ % CAP_ADMIN_RECENT];
     keep(place, m);
     count(t, place);
 }
@@ -141,6 +141,7 @@ const struct tally_minute *tally_minute(const struct tally *t, int64_t wall_ms, 
 
 const struct message *tally_recent(const struct tally *t, size_t back)
 {
-    return back < TALLY_RECENT && back < t->total ? &t->recent[(t->total - 1 - back) % TALLY_RECENT]
-                                                  : NULL;
+    return back < CAP_ADMIN_RECENT && back < t->total
+               ? &t->recent[(t->total - 1 - back) % CAP_ADMIN_RECENT]
+               : NULL;
 }

@@ -3,9 +3,9 @@
 #ifndef ADMIN_TALLY_H
 #define ADMIN_TALLY_H
 
+#include "base/caps.h"
 #include "mail/message.h"
 
-#define TALLY_RECENT 50
 #define TALLY_MINUTES 60
 /* upper bounds of the histogram; one more counter takes what is above them all */
 #define TALLY_BOUNDS 14
@@ -48,9 +48,9 @@ struct tally {
     size_t nports;
     /* at minute % TALLY_MINUTES */
     struct tally_minute minutes[TALLY_MINUTES];
-    /* A ring: the newest is at (total - 1) % TALLY_RECENT. Texts are cleaned (admin/text.h), cut,
+    /* A ring: the newest is at (total - 1) % CAP_ADMIN_RECENT. Texts are cleaned (admin/text.h), cut,
      * and never NULL. */
-    struct message recent[TALLY_RECENT];
+    struct message recent[CAP_ADMIN_RECENT];
     uint64_t total;
 };
 

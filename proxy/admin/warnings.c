@@ -40,7 +40,7 @@ static void warn(struct snapshot *s, enum gravity gravity, const char *fmt, ...)
 static void warn(struct snapshot *s, enum gravity gravity, const char *fmt, ...)
 {
     va_list args;
-    if (s->nwarnings == SNAPSHOT_WARNINGS)
+    if (s->nwarnings == CAP_ADMIN_WARNINGS)
         return;
     struct warning *w = &s->warnings[s->nwarnings++];
     w->gravity = gravity;

@@ -6,10 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "config/config.h"
 
-enum { FIRST_PASSED = 3, MOST_PASSED = 256 };
+enum { FIRST_PASSED = 3 };
 
 /* Digits only: whoever set the variable is not us. */
 static long number_of(const char *variable)
@@ -39,7 +40,8 @@ struct passed_sockets passed_sockets_take(void)
     const char *names = getenv("LISTEN_FDNAMES");
     long n = number_of("LISTEN_PID") == (long)getpid() ? number_of("LISTEN_FDS") : 0;
     names = names ? names : "";
-    for (int fd = FIRST_PASSED; fd < FIRST_PASSED + MOST_PASSED && fd < FIRST_PASSED + n; fd++) {
+    for (int fd = FIRST_PASSED; fd < FIRST_PASSED + CAP_PASSED_SOCKETS && fd < FIRST_PASSED + n;
+         fd++) {
         char *name = next_name(&names);
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
             free(name);

@@ -16,6 +16,7 @@
 #include "app/supervision.h"
 #include "app/watch.h"
 #include "app/world.h"
+#include "base/mem.h"
 #include "io/files.h"
 #include "io/loop.h"
 #include "io/netwatch.h"
@@ -79,11 +80,10 @@ static void tell_status(void *ctx, char *out, size_t size)
 static void tell_own_addresses(struct daemon *d)
 {
     size_t n = listeners_count(d->listeners);
-    struct addr *own = calloc(n ? n : 1, sizeof *own);
-    for (size_t i = 0; own && i < n; i++)
+    struct addr *own = mem_alloc((n + 1) * sizeof *own);
+    for (size_t i = 0; i < n; i++)
         own[i] = *listeners_address(d->listeners, i);
-    if (own)
-        accounts_set_own_listeners(d->accounts, own, n);
+    accounts_set_own_listeners(d->accounts, own, n);
     free(own);
 }
 

@@ -10,6 +10,7 @@
 #include "app/send_message.h"
 #include "app/status.h"
 #include "app/world.h"
+#include "base/caps.h"
 #include "base/mem.h"
 #include "delivery/delivery.h"
 #include "io/loop.h"
@@ -18,19 +19,18 @@
 #include "upstream/settings.h"
 #include "wire/address.h"
 
-enum { MOST_RECIPIENTS = 100, MOST_LISTENERS = 16 };
 /* all of RFC 5321's waits together end before */
 #define PATIENCE (15 * 60 * USEC_PER_SEC)
 
 /* One delivery, as the server makes it for each message of a client. */
 struct sending {
     const char *config_file, *from, *file;
-    const char *to[MOST_RECIPIENTS];
-    bool has_answer[MOST_RECIPIENTS];
+    const char *to[CAP_SEND_RECIPIENTS];
+    bool has_answer[CAP_SEND_RECIPIENTS];
     size_t nto, answered, accepted;
     struct config *config;
     /* where the server itself listens: no way out */
-    struct addr own[MOST_LISTENERS];
+    struct addr *own;
     size_t nown;
     struct io io;
     struct accounts *accounts;
@@ -249,7 +249,7 @@ static bool add_recipients(struct sending *s, char *list)
     for (char *to = strtok(list, ", "); to; to = strtok(NULL, ", ")) {
         struct address address;
         to = without_brackets(to);
-        if (s->nto == MOST_RECIPIENTS || !address_parse(slice_of(to), &address))
+        if (s->nto == CAP_SEND_RECIPIENTS || !address_parse(slice_of(to), &address))
             return false;
         s->to[s->nto++] = to;
     }
@@ -288,7 +288,7 @@ int send_main(const char *config_file, int argc, char **argv)
     s.config = load_config_or_complain(config_file);
     if (!s.config)
         return EXIT_BAD_CONFIG;
-    s.nown = settings_listeners(s.config, s.own, MOST_LISTENERS);
+    s.nown = settings_listeners(s.config, &s.own);
     config_forget_state(s.config);
     if (!s.file)
         send_message_test(s.from, s.to[0], s.config->server.hostname, &s.message);
@@ -304,6 +304,7 @@ int send_main(const char *config_file, int argc, char **argv)
     }
     close_all(&s);
     buf_free(&s.message);
+    free(s.own);
     config_unref(&s.config);
     return s.status;
 }

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/caps.h"
+
 enum line_place { LINE_START, LINE_DOT, LINE_TEXT };
 
 /* Bare CR and bare LF become CRLF, as in a message that comes through a listener. */
@@ -63,12 +65,12 @@ static int read_all(int fd, struct canonical *c, struct err *err)
         if (n == 0)
             break;
         if (!put_canonical(c, slice_make(piece, (size_t)n))) {
-            err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", SEND_MESSAGE_CAP >> 20);
+            err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", CAP_SEND_MESSAGE >> 20);
             return -1;
         }
     }
     if (c->place == LINE_TEXT && !buf_append(c->out, "\r\n", 2)) {
-        err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", SEND_MESSAGE_CAP >> 20);
+        err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", CAP_SEND_MESSAGE >> 20);
         return -1;
     }
     return 0;
@@ -82,7 +84,7 @@ int send_message_read(const char *path, struct buf *out, struct err *err)
         err_set_errno(err, errno, path);
         return -1;
     }
-    buf_init(out, SEND_MESSAGE_CAP);
+    buf_init(out, CAP_SEND_MESSAGE);
     int status = read_all(fd, &(struct canonical){.out = out}, err);
     if (!is_stdin)
         close(fd);
@@ -91,7 +93,7 @@ int send_message_read(const char *path, struct buf *out, struct err *err)
 
 int send_message_read_stdin(bool dot_ends, struct buf *out, struct err *err)
 {
-    buf_init(out, SEND_MESSAGE_CAP);
+    buf_init(out, CAP_SEND_MESSAGE);
     return read_all(STDIN_FILENO, &(struct canonical){.out = out, .dot_ends = dot_ends}, err);
 }
 
@@ -102,7 +104,7 @@ void send_message_test(const char *from, const char *to, const char *hostname, s
     struct tm parts;
     localtime_r(&now, &parts);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &parts);
-    buf_init(out, SEND_MESSAGE_CAP);
+    buf_init(out, CAP_SEND_MESSAGE);
     if (!buf_printf(out,
                     "From: <%s>\r\nTo: <%s>\r\nSubject: Test from smtp-detour on %s\r\nDate: "
                     "%s\r\nMessage-ID: <%lld.%ld@%s>\r\n"

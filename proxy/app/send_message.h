@@ -6,8 +6,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define SEND_MESSAGE_CAP ((size_t)64 * 1024 * 1024)
-
 /* "-" is stdin */
 int send_message_read(const char *path, struct buf *out, struct err *err) MUST_USE;
 /* dot_ends: a line of one dot ends the message, as typed on a terminal. */

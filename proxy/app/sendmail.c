@@ -250,7 +250,7 @@ static int hand_over(struct request *r, const char *sender, const char *hostname
     struct sendmail_header header = {r->recipients_from_header ? &r->recipients : NULL, sender,
                                      r->name, hostname};
     int status = EXIT_FINE;
-    buf_init(&message, SEND_MESSAGE_CAP);
+    buf_init(&message, CAP_SEND_MESSAGE);
     if (send_message_read_stdin(!r->dots_are_text, &raw, err) != 0) {
         status = err->kind == ERR_LIMIT ? EXIT_ANSWER_BAD : EXIT_TRY_LATER;
     } else if (sendmail_header_rewrite(&header, buf_view(&raw), &message, err) != 0) {

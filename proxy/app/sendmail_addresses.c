@@ -116,8 +116,8 @@ static int finish(struct address_reading *r, struct mailboxes *list, struct err 
     struct slice text = slice_make(r->text, r->len), rest;
     struct address address;
     bool one = !r->too_long && !r->words_apart && !r->in_angle;
-    if (text.len && list->n + list->n_bad == SENDMAIL_MOST_RECIPIENTS) {
-        err_set(err, ERR_LIMIT, "more than %d recipients", SENDMAIL_MOST_RECIPIENTS);
+    if (text.len && list->n + list->n_bad == CAP_SENDMAIL_RECIPIENTS) {
+        err_set(err, ERR_LIMIT, "more than %d recipients", CAP_SENDMAIL_RECIPIENTS);
         return -1;
     }
     if (text.len &&

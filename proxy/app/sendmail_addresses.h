@@ -4,10 +4,9 @@
 #ifndef APP_SENDMAIL_ADDRESSES_H
 #define APP_SENDMAIL_ADDRESSES_H
 
+#include "base/caps.h"
 #include "base/err.h"
 #include "base/slice.h"
-
-enum { SENDMAIL_MOST_RECIPIENTS = 10000 };
 
 struct mailboxes {
     /* "local@domain", or "local" alone; each once */

@@ -104,7 +104,7 @@ static bool put_from(const struct sendmail_header *h, struct buf *out)
 
 static int too_large(struct err *err)
 {
-    err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", SEND_MESSAGE_CAP >> 20);
+    err_set(err, ERR_LIMIT, "the message is larger than %zu MiB", CAP_SEND_MESSAGE >> 20);
     return -1;
 }
 

@@ -136,8 +136,8 @@
 #define CAP_HTTP_REQUESTS 256
 /* Octets of an access token or a refresh token: Microsoft's have 2 to 8 thousand. */
 #define CAP_TOKEN (12 * 1024)
-/* Octets of a mechanism's message with one: the token, the user's name and the server's, with room for
- * escapes, and the same in base64. It may go on a line of its own, which is longer than
+/* Octets of a mechanism's message with one: the token, the user's name and the server's, with room
+ * for escapes, and the same in base64. It may go on a line of its own, which is longer than
  * CAP_AUTH_LINE. */
 #define CAP_TOKEN_MESSAGE (CAP_TOKEN + 4 * CAP_ADDRESS)
 #define CAP_TOKEN_RESPONSE (CAP_TOKEN_MESSAGE / 3 * 4 + 4)

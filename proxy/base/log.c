@@ -6,10 +6,11 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/caps.h"
 #include "base/mem.h"
 
-/* Longer lines are cut at a field's end: syslog and pipes like lines that fit in one write. */
-enum { LINE_CAP = 16 * 1024, LINE_USUAL = 512, FIELD_CAP = 2048 };
+/* Octets that most lines have. */
+enum { LINE_USUAL = 512 };
 
 struct log {
     enum log_level level;
@@ -133,7 +134,7 @@ static size_t plain_run(struct slice text)
 static bool put_escaped(struct buf *line, struct slice text)
 {
     bool ok = true;
-    size_t cut = text.len > FIELD_CAP ? FIELD_CAP : text.len;
+    size_t cut = text.len > CAP_LOG_FIELD ? CAP_LOG_FIELD : text.len;
     for (size_t i = 0; ok && i < cut;) {
         unsigned char c = (unsigned char)text.data[i];
         size_t n = plain_run(slice_from(slice_head(text, cut), i));
@@ -173,7 +174,7 @@ static bool needs_quotes(struct slice text)
 static bool put_text(const struct log *log, struct buf *line, struct slice text)
 {
     if (!log->json && !needs_quotes(text))
-        return buf_append_slice(line, slice_head(text, FIELD_CAP));
+        return buf_append_slice(line, slice_head(text, CAP_LOG_FIELD));
     return buf_append_slice(line, slice_of("\"")) && put_escaped(line, text) &&
            buf_append_slice(line, slice_of("\""));
 }
@@ -240,7 +241,7 @@ void log_write(struct log *log, enum log_level level, const char *msg,
                                      log_str("msg", msg),
                                      {.key = NULL}};
     struct buf line;
-    buf_init(&line, LINE_CAP);
+    buf_init(&line, CAP_LOG_LINE);
     buf_reserve(&line, 0, LINE_USUAL);
     bool ok = !log->json || buf_append_slice(&line, slice_of("{"));
     for (const struct log_field *f = head; ok && f->key; f++)

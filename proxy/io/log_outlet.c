@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/caps.h"
+
 #define SYSLOG_SOCKET "/dev/log"
 
-enum { SYSLOG_MAIL = 2 << 3, SYSLOG_HEAD = 80, SYSLOG_LINE = 17 * 1024 };
+enum { SYSLOG_MAIL = 2 << 3, SYSLOG_HEAD = 80 };
 
 /* syslog's numbers, which the journal takes, too */
 static const int severities[] = {[LOG_ERROR] = 3, [LOG_WARN] = 4, [LOG_INFO] = 6, [LOG_DEBUG] = 7};
@@ -161,7 +163,7 @@ bool log_outlet_connect(struct log_outlet *o)
 
 /* RFC 3164's head, as libc writes it. On a stream a NUL ends each message. Returns its length. */
 static size_t pack(const struct log_outlet *o, enum log_level level, struct slice line,
-                   char out[SYSLOG_LINE])
+                   char out[CAP_SYSLOG_LINE])
 {
     char when[32];
     struct tm parts;
@@ -173,7 +175,7 @@ static size_t pack(const struct log_outlet *o, enum log_level level, struct slic
     size_t head = n > 0 ? (size_t)n : 0;
     struct slice text =
         slice_head(line, line.len && line.data[line.len - 1] == '\n' ? line.len - 1 : line.len);
-    text = slice_head(text, SYSLOG_LINE - SYSLOG_HEAD - 1);
+    text = slice_head(text, CAP_SYSLOG_LINE - SYSLOG_HEAD - 1);
     memcpy(out + head, text.data, text.len);
     out[head + text.len] = 0;
     return head + text.len + (o->is_stream ? 1 : 0);
@@ -183,7 +185,7 @@ static size_t pack(const struct log_outlet *o, enum log_level level, struct slic
 static enum log_put put_syslog(struct log_outlet *o, enum log_level level, struct slice line,
                                size_t *at)
 {
-    char packed[SYSLOG_LINE];
+    char packed[CAP_SYSLOG_LINE];
     for (int tries = 0; tries < 2; tries++) {
         if (!log_outlet_connect(o))
             return PUT_LATER;

@@ -11,10 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-enum { PLACES = 256, READS_PER_TURN = 32 };
+enum { READS_PER_TURN = 32 };
 
 /* from the first news of a burst until we tell */
 static const usec patience = 2 * USEC_PER_SEC;
@@ -44,7 +45,7 @@ struct netwatch {
     struct timer *burst;
     void (*changed)(void *ctx);
     void *ctx;
-    struct net_place places[PLACES];
+    struct net_place places[CAP_NETWATCH_PLACES];
     size_t nplaces;
 };
 
@@ -139,7 +140,7 @@ static bool take_in(struct netwatch *w, const struct net_place *place, bool gone
     bool known = at < w->nplaces;
     if (known == !gone)
         return false;
-    if (known || w->nplaces == PLACES)
+    if (known || w->nplaces == CAP_NETWATCH_PLACES)
         drop_place(w, known ? at : 0);
     if (!gone)
         w->places[w->nplaces++] = *place;

@@ -9,7 +9,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { MAX_LINKS = 40, MAX_RACES = 8 };
+#include "base/caps.h"
+
+enum { MAX_RACES = 8 };
 
 /* Every open of ours. Without O_NONBLOCK a FIFO would hold us, without O_NOCTTY a terminal would
  * become ours. */
@@ -103,7 +105,7 @@ static int follow(struct walk *w, const char *target, struct err *err)
     if (w->place->exposed)
         return fail_at_link(w->place, err);
     int n = snprintf(whole, sizeof whole, "%s%s", target, w->rest);
-    if (++w->links > MAX_LINKS || n < 0 || (size_t)n >= sizeof whole)
+    if (++w->links > CAP_PATH_LINKS || n < 0 || (size_t)n >= sizeof whole)
         return fail(w->place, ELOOP, "open", err);
     memcpy(w->rest, whole, (size_t)n + 1);
     return target[0] == '/' ? enter_start(w, err) : 0;

@@ -71,7 +71,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
         return 0;
     struct tls_context *ctx = s->ctx;
     tls_context_forget_session(ctx, s->resume_key);
-    if (ctx->nsessions == SESSIONS_KEPT) {
+    if (ctx->nsessions == CAP_TLS_SESSIONS) {
         struct kept_session *oldest = CONTAINER(ctx->sessions.prev, struct kept_session, link);
         tls_context_forget_session(ctx, oldest->key);
     }

@@ -6,11 +6,9 @@
 #include <stdatomic.h>
 
 #include "base/addr.h"
+#include "base/caps.h"
 #include "base/list.h"
 #include "io/tls_context.h"
-
-/* resumable sessions of one context, the least recently stored goes first */
-enum { SESSIONS_KEPT = 32 };
 
 /* seconds; a ticket itself is good for two hours */
 enum { TICKET_KEY_LIFE = 4 * 3600 };

@@ -6,9 +6,6 @@
 #include "wire/address.h"
 #include "wire/mailbox.h"
 
-/* of a line (RFC 5322 2.1.1): what is longer before its colon is no field */
-enum { NAME_MAX_OCTETS = 998 };
-
 static void flush(struct rewrite *r)
 {
     if (r->run.len)
@@ -288,7 +285,7 @@ static bool hold(struct rewrite *r, char c)
     bool fits = buf_append(&r->held, &c, 1);
     /* the buffer takes one more than the larger cap */
     (void)fits;
-    if (buf_view(&r->held).len <= (address ? CAP_HEADER_LINE : NAME_MAX_OCTETS))
+    if (buf_view(&r->held).len <= (address ? CAP_HEADER_LINE : CAP_HEADER_NAME))
         return true;
     if (address) {
         r->too_long = true;

@@ -3,17 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "wire/date.h"
 
-enum {
-    /* of a domain (RFC 5321 4.5.3.1.2) */
-    HELO_MAX = 255,
-    /* any of our lines: a sender and a host name and a few words */
-    LINE_CAP = 4096,
-    /* a trace line, Date, Message-ID and From of usual length */
-    SIZE_MARGIN = 1024
-};
+/* Octets of a trace line, Date, Message-ID and From of usual length. */
+enum { SIZE_MARGIN = 1024 };
 
 static char *give(struct buf *b)
 {
@@ -31,7 +26,7 @@ struct line_parts {
 static char *line_of(struct line_parts p)
 {
     struct buf b;
-    buf_init(&b, LINE_CAP);
+    buf_init(&b, CAP_ADDED_LINE);
     bool fits = buf_printf(&b, "%s%s%s\r\n", p.before, p.middle, p.after);
     return fits ? give(&b) : NULL;
 }
@@ -49,7 +44,7 @@ static char *from_line(const struct rewrite_facts *f)
 static char *message_id_line(const struct rewrite_facts *f)
 {
     struct buf b;
-    buf_init(&b, LINE_CAP);
+    buf_init(&b, CAP_ADDED_LINE);
     /* The id is unique for a year; the second makes it so for good. */
     bool fits =
         buf_printf(&b, "Message-ID: <%" PRId64 ".%s@%s>\r\n", f->seconds, f->id, f->hostname);
@@ -60,7 +55,7 @@ static char *message_id_line(const struct rewrite_facts *f)
  * literals. */
 static void put_helo(struct buf *b, const char *helo)
 {
-    struct slice in = slice_head(slice_of(helo), HELO_MAX);
+    struct slice in = slice_head(slice_of(helo), CAP_HELO);
     bool fits = true;
     for (size_t i = 0; i < in.len; i++) {
         char c = in.data[i];
@@ -76,7 +71,7 @@ static char *trace_line(const struct rewrite_facts *f)
 {
     char client[ADDR_TEXT], date[DATE_TEXT];
     struct buf b;
-    buf_init(&b, LINE_CAP);
+    buf_init(&b, CAP_ADDED_LINE);
     bool fits = buf_printf(&b, "Received: from ");
     put_helo(&b, f->helo);
     fits = fits &&

@@ -143,9 +143,6 @@ enum {
     LINE_ROOM = 4096,
 };
 
-/* commands that wait for a reply or for room; the caller bounds the recipients */
-#define CAP_WAITING_LINES ((size_t)4 * 1024 * 1024)
-
 struct auth_job;
 
 /* the AUTH machine; empty outside of AUTH */

@@ -188,16 +188,16 @@ static int check_iterations(struct slice server_first, struct err *err)
             continue;
         unsigned long n = 0;
         for (size_t i = 2; i < item.len; i++) {
-            if (!ascii_is_digit(item.data[i]) || n > SASL_MOST_ITERATIONS)
+            if (!ascii_is_digit(item.data[i]) || n > CAP_SCRAM_ITERATIONS)
                 break;
             n = n * 10 + (unsigned long)(item.data[i] - '0');
         }
-        if (n >= SASL_LEAST_ITERATIONS && n <= SASL_MOST_ITERATIONS)
+        if (n >= SASL_LEAST_ITERATIONS && n <= CAP_SCRAM_ITERATIONS)
             return 0;
         err_set(
             err, ERR_PROTOCOL,
             "the server asks for an unreasonable number of SCRAM iterations (%d to %d are taken)",
-            SASL_LEAST_ITERATIONS, SASL_MOST_ITERATIONS);
+            SASL_LEAST_ITERATIONS, CAP_SCRAM_ITERATIONS);
         return -1;
     }
     err_set(err, ERR_PROTOCOL, "the server's SCRAM challenge names no iterations");

@@ -14,8 +14,6 @@
 
 /* RFC 7677 section 4: fewer makes guessing the password too cheap for whoever reads along */
 #define SASL_LEAST_ITERATIONS 4096
-/* more is a server that wants to keep us busy */
-#define SASL_MOST_ITERATIONS 1000000
 
 struct sasl;
 

@@ -12,7 +12,6 @@
 
 /* PROMISES 7. The command that reaches a limit still gets its own answer, then the 421 follows
  * unasked, as with Postfix. */
-enum { JUNK_LIMIT = 100, ERROR_LIMIT = 20, FAILED_LOGIN_LIMIT = 3 };
 
 static void destroy(void *arg)
 {
@@ -101,12 +100,12 @@ bool smtp_server_is_sent_away(struct smtp_server *s)
     if (s->draining && !s->transaction)
         smtp_server_farewell(s, 421, "4.3.2", "this server is shutting down, try again later",
                              "shutdown");
-    else if (s->junk >= JUNK_LIMIT)
+    else if (s->junk >= CAP_JUNK_COMMANDS)
         smtp_server_farewell(s, 421, "4.7.0", "too many commands without a message",
                              "too many commands without a message");
-    else if (s->failed_logins >= FAILED_LOGIN_LIMIT)
+    else if (s->failed_logins >= CAP_SESSION_FAILED_LOGINS)
         smtp_server_farewell(s, 421, "4.7.0", "too many failed logins", "too many failed logins");
-    else if (s->errors >= ERROR_LIMIT)
+    else if (s->errors >= CAP_COMMAND_ERRORS)
         smtp_server_farewell(s, 421, "4.7.0", "too many errors", "too many errors of the client");
     return s->why != NULL;
 }

@@ -40,7 +40,8 @@ struct accounts {
     struct memory *memory;
     struct account **items;
     size_t n;
-    struct addr own[sizeof((struct upstream_env *)0)->own / sizeof(struct addr)];
+    /* The addresses of our own listeners. Owned. */
+    struct addr *own;
     size_t nown;
 };
 
@@ -54,6 +55,7 @@ static void on_ended(struct upstream_env *env)
     share_free(&a->share);
     credential_free(&a->credential);
     tls_context_unref(&a->tls);
+    free(a->env.own);
     free(a->helo);
     config_unref(&a->newest);
     config_unref(&a->born);
@@ -197,10 +199,18 @@ struct pool_counts account_pool_counts(const struct account *a)
 
 /* ---- all accounts ---- */
 
+/* Copies the list; frees what was there. */
+static void set_own(struct addr **own, size_t *nown, const struct addr *from, size_t n)
+{
+    *own = mem_resize(*own, (n + 1) * sizeof **own);
+    if (n)
+        memcpy(*own, from, n * sizeof **own);
+    *nown = n;
+}
+
 static void tell_own(struct account *a, const struct accounts *all)
 {
-    memcpy(a->env.own, all->own, sizeof a->env.own);
-    a->env.nown = all->nown;
+    set_own(&a->env.own, &a->env.nown, all->own, all->nown);
 }
 
 static struct accounts *accounts_empty(const struct io *io, struct config *config)
@@ -216,6 +226,7 @@ static void accounts_destroy(struct accounts *all)
 {
     memory_unref(&all->memory);
     config_unref(&all->config);
+    free(all->own);
     free(all->items);
     free(all);
 }
@@ -236,10 +247,19 @@ struct renewal {
     struct tls_context *tls;
 };
 
-/* On a reload root is gone, and with it perhaps the right to read a key: what was made of the same
- * files stays (config has said so). */
+static bool is_out_of_reach(const struct upstream_config *cfg)
+{
+    return config_is_out_of_reach(cfg->tls_ca) || config_is_out_of_reach(cfg->tls_cert) ||
+           config_is_out_of_reach(cfg->tls_key);
+}
+
+/* On a reload the process has given up root, and with it perhaps the right to read a file. Then the
+ * context that was made of the same files stays; config has warned about it. Gives; NULL when there
+ * is none to keep. */
 static struct tls_context *keep_tls(const struct accounts *old, const struct upstream_config *cfg)
 {
+    if (!is_out_of_reach(cfg))
+        return NULL;
     for (size_t i = 0; old && i < old->n; i++)
         if (old->items[i] && old->items[i]->tls && settings_share_tls(old->items[i]->current, cfg))
             return tls_context_ref(old->items[i]->tls);
@@ -252,8 +272,7 @@ static int find_tls(const struct accounts *all, const struct contexts *contexts,
 {
     if (contexts_get(contexts, all->n, tls_r, err) == 0)
         return 0;
-    if (err->kind == ERR_PERMISSION)
-        *tls_r = keep_tls(old, &all->config->upstreams[all->n]);
+    *tls_r = keep_tls(old, &all->config->upstreams[all->n]);
     return *tls_r ? 0 : -1;
 }
 
@@ -353,8 +372,7 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config,
     bool stays = memory_is_in(before->memory, config->server.state_dir);
     all->memory =
         stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
-    memcpy(all->own, before->own, sizeof all->own);
-    all->nown = before->nown;
+    set_own(&all->own, &all->nown, before->own, before->nown);
     if (prepare(all, before, contexts, renewals, err) == 0) {
         commit(all, before, renewals);
         config_forget_passwords(config);
@@ -384,9 +402,7 @@ void accounts_free(struct accounts **accounts)
 
 void accounts_set_own_listeners(struct accounts *all, const struct addr *own, size_t n)
 {
-    size_t room = sizeof all->own / sizeof all->own[0];
-    all->nown = n < room ? n : room;
-    memcpy(all->own, own, all->nown * sizeof *own);
+    set_own(&all->own, &all->nown, own, n);
     for (size_t i = 0; i < all->n; i++)
         tell_own(all->items[i], all);
 }

@@ -419,6 +419,7 @@ void checkup_free(struct checkup **checkup)
     logins_release(c->login);
     share_free(&c->share);
     credential_free(&c->credential);
+    free(c->env.own);
     tls_context_unref(&c->tls);
     free(c->examined);
     free(c->ports);

@@ -22,8 +22,8 @@ struct upstream_env {
     struct share *share;
     /* or NULL: nobody counts */
     struct upstream_tally *tally;
-    /* our own listeners: an upstream there is this proxy itself */
-    struct addr own[16];
+    /* The addresses of our own listeners: an upstream there is this proxy itself. Owned. */
+    struct addr *own;
     size_t nown;
     /* where a session was last authenticated first, then its name's other addresses; for when DNS
      * fails */

@@ -3,7 +3,7 @@
 
 #include "upstream/finding_private.h"
 
-struct cure {
+struct login_cure {
     /* of the reply; 0, "": any */
     int code;
     const char *enhanced;
@@ -13,7 +13,7 @@ struct cure {
 };
 
 /* The first that fits. Microsoft's codes are the only ones that say more than "no". */
-static const struct cure cures[] = {
+static const struct login_cure cures[] = {
     {0, "5.7.139", false,
      "SMTP AUTH is switched off for this tenant or mailbox: Set-CASMailbox "
      "-SmtpClientAuthenticationDisabled $false"},
@@ -28,7 +28,7 @@ static const struct cure cures[] = {
      "RBAC role), is username the mailbox, and is SMTP AUTH enabled for it?"},
 };
 
-static bool fits(const struct cure *c, const struct finding_detail *d)
+static bool fits(const struct login_cure *c, const struct finding_detail *d)
 {
     return d->reply && (!c->code || c->code == d->reply->code) &&
            strcmp(c->enhanced, d->reply->enhanced) == 0 &&

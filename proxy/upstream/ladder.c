@@ -405,13 +405,6 @@ bool ladder_is_dialing_for(const struct ladder *l, const char *identity)
     return l->race || count_dials(l, identity) > 0;
 }
 
-usec ladder_closed_for(const struct ladder *l)
-{
-    usec wait = credential_wait_left(l->env->credential),
-         failed = l->failed_until - loop_now(l->env->io->loop);
-    return wait > failed ? wait : failed > 0 ? failed : 0;
-}
-
 /* ---- what happens to it ---- */
 
 void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure)

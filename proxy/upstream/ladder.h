@@ -57,8 +57,6 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
 usec ladder_answers_until(const struct ladder *l);
 /* refused, and the secret's source is asked again: neither closed nor open for a moment */
 bool ladder_awaits_secret(const struct ladder *l, const char *identity);
-/* until the wait is over; 0: it is open */
-usec ladder_closed_for(const struct ladder *l);
 /* the upstream answered the last race with 4xx: it is there, and has enough of us */
 bool ladder_is_full(const struct ladder *l);
 /* what a race still under way has found */

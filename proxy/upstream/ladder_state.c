@@ -142,7 +142,7 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
                   log_num("port", port));
     while (i < l->record.nbdat && l->record.bdat[i].port != port)
         i++;
-    if (i == MEMORY_PORTS)
+    if (i == CAP_MEMORY_PORTS)
         i = 0;
     else if (i == l->record.nbdat)
         l->record.nbdat++;

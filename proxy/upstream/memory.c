@@ -13,7 +13,6 @@
 
 /* changes come in bursts */
 #define WRITE_DELAY (2 * USEC_PER_SEC)
-#define FILE_CAP ((size_t)512 * 1024)
 #define FILE_MODE 0600
 #define FILE_NAME "upstreams"
 
@@ -24,14 +23,12 @@ struct memory {
     struct memory_entry *entries;
     size_t n;
     struct timer *timer;
-    bool dirty, warned;
+    bool dirty;
 };
 
-static void warn(struct memory *m, const char *what, const struct err *err)
+static void warn(const struct memory *m, const char *what, const struct err *err)
 {
-    if (!m->warned)
-        log_event(m->io->log, LOG_WARN, what, log_str("path", m->path), log_str("why", err->words));
-    m->warned = true;
+    log_event(m->io->log, LOG_WARN, what, log_str("path", m->path), log_str("why", err->words));
 }
 
 static struct memory_entry *find(const struct memory *m, const char *account, const char *host)
@@ -46,7 +43,7 @@ static void read_file(struct memory *m)
 {
     struct buf text;
     struct err err;
-    buf_init(&text, FILE_CAP);
+    buf_init(&text, CAP_MEMORY_FILE);
     if (file_read(m->path, &text, &err) == 0)
         memory_parse(buf_view(&text), &m->entries, &m->n);
     else if (err.kind != ERR_NOT_FOUND)
@@ -56,7 +53,7 @@ static void read_file(struct memory *m)
 
 static void print(const struct memory *m, struct buf *out)
 {
-    buf_init(out, FILE_CAP);
+    buf_init(out, CAP_MEMORY_FILE);
     if (!memory_print(m->entries, m->n, out))
         buf_clear(out);
 }
@@ -150,7 +147,7 @@ void memory_put(struct memory *m, const char *account, const char *host,
     struct memory_entry *e = find(m, account, host);
     if (!e) {
         /* the oldest makes room */
-        if (m->n == MEMORY_ENTRIES) {
+        if (m->n == CAP_MEMORY_ENTRIES) {
             memory_entry_free(&m->entries[0]);
             memmove(m->entries, m->entries + 1, --m->n * sizeof *m->entries);
         }

@@ -13,11 +13,6 @@
 
 struct io;
 
-/* ports of one account whose BDAT answer is kept */
-#define MEMORY_PORTS 8
-/* accounts kept */
-#define MEMORY_ENTRIES 256
-
 struct memory_bdat {
     uint16_t port;
     /* of the EHLO text: what was learnt holds while it stays the same */
@@ -29,7 +24,7 @@ struct memory_record {
     /* number 0: not known */
     struct port works;
     struct account_facts facts;
-    struct memory_bdat bdat[MEMORY_PORTS];
+    struct memory_bdat bdat[CAP_MEMORY_PORTS];
     size_t nbdat;
     struct addr addresses[CAP_DNS_ADDRESSES];
     size_t naddresses;

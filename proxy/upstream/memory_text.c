@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 
 #define HEADER "smtp-detour upstreams 1"
 #define WORDS_MAX 8
-/* Octets of a name, in the memory and escaped: whatever is printed can be read again. */
-#define NAME_OCTETS 1024
-#define WORD_MAX (3 * NAME_OCTETS)
+/* Octets of an escaped name: whatever is printed can be read again. */
+#define WORD_MAX (3 * CAP_MEMORY_NAME)
 
 static const char *const chunking_names[] = {
     [CHUNKING_UNPROVEN] = "unproven", [CHUNKING_PROVEN] = "proven", [CHUNKING_BROKEN] = "broken"};
@@ -79,7 +79,7 @@ static char *unescape(struct slice word)
         out[n++] = (char)(high * 16 + low);
         i += 2;
     }
-    if (n > NAME_OCTETS) {
+    if (n > CAP_MEMORY_NAME) {
         free(out);
         return NULL;
     }
@@ -129,7 +129,7 @@ static void read_bdat(struct memory_record *r, const struct slice *words, size_t
     int known = n == 4 ? name_index(words[3], chunking_names,
                                     sizeof chunking_names / sizeof *chunking_names)
                        : -1;
-    if (known >= 0 && r->nbdat < MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) &&
+    if (known >= 0 && r->nbdat < CAP_MEMORY_PORTS && parse_number(words[1], 10, 65535, &port) &&
         parse_number(words[2], 16, UINT64_MAX, &fingerprint))
         r->bdat[r->nbdat++] =
             (struct memory_bdat){(uint16_t)port, fingerprint, (enum smtp_client_chunking)known};
@@ -145,7 +145,7 @@ static void read_address(struct memory_record *r, const struct slice *words, siz
 static struct memory_entry *read_account(const struct slice *words, size_t n,
                                          struct memory_entry **entries, size_t *count)
 {
-    if (n != 3 || *count == MEMORY_ENTRIES)
+    if (n != 3 || *count == CAP_MEMORY_ENTRIES)
         return NULL;
     char *account = unescape(words[1]), *host = unescape(words[2]);
     if (!account || !host) {
@@ -228,7 +228,8 @@ bool memory_print(const struct memory_entry *entries, size_t n, struct buf *out)
 {
     bool ok = buf_printf(out, HEADER "\n");
     for (size_t i = 0; i < n && ok; i++) {
-        if (strlen(entries[i].account) > NAME_OCTETS || strlen(entries[i].host) > NAME_OCTETS)
+        if (strlen(entries[i].account) > CAP_MEMORY_NAME ||
+            strlen(entries[i].host) > CAP_MEMORY_NAME)
             continue;
         ok = buf_printf(out, "account ") && print_escaped(out, entries[i].account) &&
              buf_printf(out, " ") && print_escaped(out, entries[i].host) && buf_printf(out, "\n") &&

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 static bool same(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -78,11 +80,14 @@ int settings_tls(const struct upstream_config *cfg, const struct tls_context *tr
     return -1;
 }
 
-size_t settings_listeners(const struct config *config, struct addr *out, size_t room)
+size_t settings_listeners(const struct config *config, struct addr **list_r)
 {
-    size_t n = 0;
+    size_t n = 0, most = 0;
     for (size_t i = 0; i < config->nlistens; i++)
-        for (size_t k = 0; k < config->listens[i].address.n && n < room; k++)
-            out[n++] = config->listens[i].address.items[k];
+        most += config->listens[i].address.n;
+    *list_r = mem_alloc((most + 1) * sizeof **list_r);
+    for (size_t i = 0; i < config->nlistens; i++)
+        for (size_t k = 0; k < config->listens[i].address.n; k++)
+            (*list_r)[n++] = config->listens[i].address.items[k];
     return n;
 }

@@ -22,8 +22,8 @@ bool settings_share_tls(const struct upstream_config *a, const struct upstream_c
 int settings_tls(const struct upstream_config *cfg, const struct tls_context *trust_of,
                  struct tls_context **context_r, struct err *err) MUST_USE;
 
-/* The addresses on which a server with this config listens: `room` of them at most. An upstream
- * there is that server itself. Gives their number. */
-size_t settings_listeners(const struct config *config, struct addr *out, size_t room);
+/* Gives the list of the addresses on which a server with this config listens, and returns their
+ * number. An upstream at one of them is that server itself. */
+size_t settings_listeners(const struct config *config, struct addr **list_r);
 
 #endif

@@ -2,11 +2,10 @@
 
 #include <string.h>
 
+#include "base/caps.h"
 #include "wire/decimal.h"
 #include "wire/utf8.h"
 #include "wire/xtext.h"
-
-enum { ENVID_MAX = 100, ORCPT_MAX = 500 };
 
 struct param {
     struct slice name;
@@ -89,7 +88,7 @@ static bool orcpt_is_valid(struct slice value, bool smtputf8)
     size_t semicolon = slice_find(value, ';');
     struct slice type = slice_head(value, semicolon);
     struct slice text = slice_from(value, semicolon + 1);
-    if (value.len > ORCPT_MAX || !is_atom(type) || text.len == 0)
+    if (value.len > CAP_ORCPT || !is_atom(type) || text.len == 0)
         return false;
     if (!smtputf8 || !slice_is_word(type, "utf-8") || !utf8_has_high(text))
         return xtext_is_valid(text);
@@ -139,7 +138,7 @@ static bool read_mail_value(int row, struct slice value, struct mail_params *m)
         return slice_is_word(value, "FULL") || slice_is_word(value, "HDRS");
     default:
         m->envid = value;
-        return value.len > 0 && value.len <= ENVID_MAX && xtext_is_valid(value);
+        return value.len > 0 && value.len <= CAP_ENVID && xtext_is_valid(value);
     }
 }
 

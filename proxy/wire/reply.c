@@ -7,9 +7,6 @@
 #include "base/caps.h"
 #include "wire/utf8.h"
 
-/* RFC 5321 4.5.3.1.5 allows 512 with CRLF */
-enum { LINE_MAX_OUT = 500 };
-
 void reply_init(struct reply *r)
 {
     *r = (struct reply){0};
@@ -88,7 +85,7 @@ static size_t write_code(char *line, int code, bool last)
 static bool write_line(struct buf *out, int code, bool last, const char *enhanced,
                        struct slice text)
 {
-    char line[LINE_MAX_OUT + 4];
+    char line[CAP_REPLY_LINE_SENT + 4];
     struct slice status = slice_of(enhanced);
     size_t n = write_code(line, code, last);
     if (status.len && status.len < ENHANCED_MAX) {
@@ -97,7 +94,7 @@ static bool write_line(struct buf *out, int code, bool last, const char *enhance
         if (text.len)
             line[n++] = ' ';
     }
-    text = slice_head(text, utf8_cut(text, LINE_MAX_OUT - n));
+    text = slice_head(text, utf8_cut(text, CAP_REPLY_LINE_SENT - n));
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i] == '\t' ? ' ' : text.data[i];
         if (!ascii_is_control(c))

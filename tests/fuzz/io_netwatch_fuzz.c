@@ -76,7 +76,7 @@ bool timer_is_armed(const struct timer *timer)
 
 static void check_places(const struct netwatch *w)
 {
-    CHECK(w->nplaces <= PLACES);
+    CHECK(w->nplaces <= CAP_NETWATCH_PLACES);
     for (size_t i = 0; i < w->nplaces; i++) {
         CHECK(w->places[i].kind == RTM_NEWADDR || w->places[i].kind == RTM_NEWROUTE);
         for (size_t k = 0; k < i; k++)

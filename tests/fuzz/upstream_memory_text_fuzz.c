@@ -8,7 +8,7 @@
 static void check_entry(const struct memory_entry *e)
 {
     CHECK(e->account && e->host);
-    CHECK(e->record.nbdat <= MEMORY_PORTS && e->record.naddresses <= CAP_DNS_ADDRESSES);
+    CHECK(e->record.nbdat <= CAP_MEMORY_PORTS && e->record.naddresses <= CAP_DNS_ADDRESSES);
     CHECK(e->record.facts.known || !e->record.facts.has_size);
     CHECK(e->record.facts.has_size || e->record.facts.size == 0);
     for (size_t i = 0; i < e->record.naddresses; i++)
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!buf_append(&in, head, sizeof head - 1) || !buf_append(&in, data, size))
         return 0;
     memory_parse(buf_view(&in), &entries, &n);
-    CHECK(n <= MEMORY_ENTRIES);
+    CHECK(n <= CAP_MEMORY_ENTRIES);
     for (size_t i = 0; i < n; i++)
         check_entry(&entries[i]);
     CHECK(print(entries, n, &once));

@@ -134,7 +134,7 @@ static void a_memory_too_large_is_cut(void **state)
     for (int i = 0; i < 50; i++)
         assert_true(buf_printf(&text, "address 192.0.2.%d\nbdat %d 1 proven\n", i, i));
     memory_parse(buf_view(&text), &read, &n);
-    assert_int_equal(n, MEMORY_ENTRIES);
+    assert_int_equal(n, CAP_MEMORY_ENTRIES);
     for (size_t i = 0; i < n; i++)
         memory_entry_free(&read[i]);
     free(read);
@@ -178,6 +178,26 @@ static void a_directory_that_cannot_be_written_only_warns(void **state)
     assert_true(sim_log_has(sim, "cannot be stored"));
     assert_true(memory_get(m, "a", "h", &r));
     memory_unref(&m);
+    sim_free(&sim);
+}
+
+/* The file was too large at the start, and the disk is full at the end: two warnings. */
+static void a_warning_of_reading_does_not_silence_one_of_writing(void **state)
+{
+    struct sim *sim = sim_new(1);
+    struct memory_record r = {0};
+    (void)state;
+    size_t size = CAP_MEMORY_FILE + 1;
+    char *text = mem_alloc(size + 1);
+    memset(text, 'x', size);
+    sim_file(sim, "/state/upstreams", text);
+    free(text);
+    sim_files_refuse_writes(sim, true);
+    struct memory *m = memory_open(sim_io(sim), "/state");
+    assert_true(sim_log_has(sim, "cannot be read"));
+    memory_put(m, "a", "h", &r);
+    memory_unref(&m);
+    assert_true(sim_log_has(sim, "cannot be stored"));
     sim_free(&sim);
 }
 
@@ -285,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_memory_too_large_is_cut),
         cmocka_unit_test(it_is_written_a_moment_later_and_at_the_end),
         cmocka_unit_test(a_directory_that_cannot_be_written_only_warns),
+        cmocka_unit_test(a_warning_of_reading_does_not_silence_one_of_writing),
         cmocka_unit_test(the_gate_lets_in_one_at_a_time),
         cmocka_unit_test(the_gate_prefers_the_better_port),
         cmocka_unit_test(a_refused_credential_rests_ever_longer),
