@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the prefix ::ffff:0:0 of IPv4-mapped addresses, RFC 4291 2.5.5.2. */
+/* This is the length of the prefix ::ffff:0:0 of IPv4-mapped addresses (RFC 4291 2.5.5.2). */
 #define MAPPED_BITS 96
 
-/* A decimal of at most `max`, without sign, blanks or leading zeros. */
+/* Reads a decimal of at most `max`, without sign, blanks or leading zeros. */
 static bool parse_decimal(struct slice text, unsigned long max, unsigned long *value_r)
 {
     unsigned long value = 0;

@@ -12,11 +12,11 @@ enum addr_family { ADDR_NONE = 0, ADDR_V4 = 4, ADDR_V6 = 6 };
 
 struct addr {
     enum addr_family family;
-    /* network order; the first 4 for IPv4 */
+    /* In network order. IPv4 uses the first 4. */
     uint8_t bytes[16];
-    /* host order; 0 for none */
+    /* In host order. 0 means that there is no port. */
     uint16_t port;
-    /* of a link-local IPv6 address */
+    /* The scope of a link-local IPv6 address. */
     uint32_t scope;
 };
 
@@ -25,37 +25,38 @@ struct network {
     unsigned bits;
 };
 
-/* room for any address with port, brackets and NUL */
+/* An address with port, brackets and NUL fits. */
 #define ADDR_TEXT 64
 
-/* "192.0.2.1", "2001:db8::1", "[2001:db8::1]" (a zone as "%2" is taken); no port. */
+/* Reads "192.0.2.1", "2001:db8::1" or "[2001:db8::1]". A zone like "%2" is accepted, a port is
+ * not. */
 bool addr_parse(struct slice text, struct addr *addr_r) MUST_USE;
-/* "192.0.2.1:25", "[::1]:25". */
+/* Reads "192.0.2.1:25" or "[::1]:25". */
 bool addr_parse_with_port(struct slice text, struct addr *addr_r) MUST_USE;
-/* "10.0.0.0/8", "::1/128", or an address alone. Host bits that are set are an error. An IPv4-mapped
- * network comes out as IPv4: that is how addresses of peers come. */
+/* Reads "10.0.0.0/8", "::1/128" or an address alone. A host bit that is set is an error. An
+ * IPv4-mapped network comes out as IPv4, because the addresses of peers do. */
 bool network_parse(struct slice text, struct network *network_r) MUST_USE;
 
-/* without port; returns out */
+/* Writes the address without its port. Returns out. */
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);
-/* IPv6 in brackets; returns out */
+/* Writes the address with its port, IPv6 in brackets. Returns out. */
 const char *addr_text_with_port(const struct addr *a, char out[ADDR_TEXT]);
-/* RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+/* Writes "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). Returns out. */
 const char *addr_text_literal(const struct addr *a, char out[ADDR_TEXT]);
 
-/* family and bytes; ports are not looked at */
+/* Compares family and bytes, not the ports. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_is_loopback(const struct addr *a);
-/* 0.0.0.0 or :: */
+/* Returns true for 0.0.0.0 and ::. */
 bool addr_is_any(const struct addr *a);
-/* ::ffff:192.0.2.1 becomes 192.0.2.1; others unchanged */
+/* Turns ::ffff:192.0.2.1 into 192.0.2.1. Other addresses stay as they are. */
 struct addr addr_unmap(const struct addr *a);
-/* The client that limits by address count: one host has a whole IPv6 /64, so its first 64 bits are
- * the key; a mapped IPv4 address counts as IPv4. No port, no scope. */
+/* Returns the key by which limits per client count. One host has a whole IPv6 /64, so the first 64
+ * bits are the key. A mapped IPv4 address counts as IPv4. The key has neither port nor scope. */
 struct addr addr_client_key(const struct addr *a);
-/* a mapped IPv4 address counts as IPv4 */
+/* A mapped IPv4 address counts as IPv4. */
 bool network_contains(const struct network *n, const struct addr *a);
-/* /0 */
+/* Returns true for a prefix length of 0. */
 bool network_is_everything(const struct network *n);
 
 #endif

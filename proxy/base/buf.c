@@ -29,8 +29,8 @@ void buf_wipe(struct buf *b)
     buf_free(b);
 }
 
-/* Makes `n` bytes fit behind the last one, moving to the front what is there before asking for more
- * memory. */
+/* Makes `n` more bytes fit behind the last one. Moves the bytes to the front before it asks for
+ * more memory. */
 static void make_room(struct buf *b, size_t n)
 {
     if (b->size - b->head - b->len >= n)
@@ -50,7 +50,7 @@ static void make_room(struct buf *b, size_t n)
         b->data = data;
         b->head = 0;
     } else {
-        /* what is large moves without being copied */
+        /* The C library moves a large block without copying it. */
         b->data = mem_resize(b->data, size);
     }
     b->size = size;

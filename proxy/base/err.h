@@ -1,5 +1,5 @@
-/* Why something failed: a kind for the program, words for a person. Functions that can fail return
- * 0 or -1 and fill one of these. */
+/* Why something failed: a kind for the program, words for a person. A function that can fail
+ * returns 0 or -1 and fills one of these when it returns -1. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -7,33 +7,33 @@
 
 enum err_kind {
     ERR_NONE = 0,
-    /* a system call said no; the words hold strerror */
+    /* A system call failed. The words hold strerror. */
     ERR_SYSTEM,
-    /* connection refused */
+    /* The connection was refused. */
     ERR_REFUSED,
-    /* no route, network down */
+    /* There is no route, or the network is down. */
     ERR_UNREACHABLE,
     ERR_TIMEOUT,
-    /* the peer cut the connection */
+    /* The peer cut the connection. */
     ERR_RESET,
-    /* the peer closed where it must not */
+    /* The peer closed the connection where it must not. */
     ERR_CLOSED,
-    /* the handshake failed, or the record layer did */
+    /* The TLS handshake or the record layer failed. */
     ERR_TLS,
-    /* the peer's certificate does not earn trust; tls_facts tell which fault */
+    /* The peer's certificate does not deserve trust. tls_facts says which fault it has. */
     ERR_CERTIFICATE,
-    /* the peer broke its protocol */
+    /* The peer broke its protocol. */
     ERR_PROTOCOL,
-    /* one of our caps */
+    /* One of our caps was reached. */
     ERR_LIMIT,
-    /* a name, a file */
+    /* A name or a file does not exist. */
     ERR_NOT_FOUND,
     ERR_PERMISSION,
-    /* somebody else has the address */
+    /* Another process has the address. */
     ERR_IN_USE,
-    /* an argument, a value */
+    /* An argument or a value is invalid. */
     ERR_INVALID,
-    /* a SOCKS or HTTP proxy on the way said no; the words are its own */
+    /* A SOCKS or HTTP proxy on the way refused. The words are the proxy's own. */
     ERR_PROXY,
     /* no room on the disk: ENOSPC, EDQUOT, EFBIG */
     ERR_FULL,
@@ -41,14 +41,14 @@ enum err_kind {
     ERR_EXISTS,
 };
 
-/* Why a TLS handshake failed, where advice depends on it (kind ERR_TLS). */
+/* Why a TLS handshake failed (kind ERR_TLS), where our advice depends on it. */
 enum err_cause {
     ERR_CAUSE_OTHER = 0,
     /* Both sides have no version of TLS in common. */
     ERR_CAUSE_TLS_VERSION,
     /* The peer's alert says that it does not trust our certificate. */
     ERR_CAUSE_TLS_DISTRUST,
-    /* The peer sent something else than TLS. */
+    /* The peer sent something other than TLS. */
     ERR_CAUSE_NOT_TLS,
 };
 
@@ -59,7 +59,7 @@ struct err {
 };
 
 void err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* "doing: strerror", with the kind that fits */
+/* Sets the words to "doing: strerror" and the kind that fits the number. */
 void err_set_errno(struct err *e, int number, const char *doing);
 
 #endif

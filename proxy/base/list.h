@@ -1,5 +1,5 @@
 /* An intrusive, circular, doubly linked list. A link that is in no list points at itself, so
- * removing twice is harmless. */
+ * removing it twice is harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -10,7 +10,7 @@ struct link {
     struct link *next, *prev;
 };
 
-/* The object of `type` whose member `member` is at `ptr`. */
+/* Returns the object of `type` whose member `member` is at `ptr`. */
 #define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void link_init(struct link *l)
@@ -30,7 +30,7 @@ static inline void link_remove(struct link *l)
     link_init(l);
 }
 
-/* Puts `l` (in no list) before `at`: before the head is the end of the list. */
+/* Puts `l`, which is in no list, before `at`. Before the head is the end of the list. */
 static inline void link_insert_before(struct link *at, struct link *l)
 {
     l->next = at;
@@ -49,7 +49,7 @@ static inline void list_push_front(struct link *head, struct link *l)
     link_insert_before(head->next, l);
 }
 
-/* Walks a list; the body may remove `it`, but no other link. */
+/* Walks a list. The body may remove `it`, but no other link. */
 #define LIST_EACH(head, it)                                                                        \
     for (struct link *it = (head)->next, *it##_next = it->next; it != (head);                      \
          it = it##_next, it##_next = it->next)

@@ -16,7 +16,7 @@ struct log {
     enum log_level level;
     bool json;
     struct log_sink sink;
-    /* the last one that was written out, as: */
+    /* The last second that was written out, and its text. */
     int64_t second;
     char second_text[24];
 };
@@ -70,7 +70,8 @@ struct log_field log_usec(const char *key, int64_t microseconds)
     return (struct log_field){.key = key, .kind = LOG_MS, .number = microseconds};
 }
 
-/* How many bytes a well-formed UTF-8 character has here, and which it is; 0 if it is none. */
+/* Returns the number of bytes of the well-formed UTF-8 character at the start of `s`, and its code.
+ * Returns 0 if there is none. */
 static size_t utf8_decode(struct slice s, uint32_t *code_r)
 {
     const unsigned char *p = (const unsigned char *)s.data;
@@ -92,9 +93,9 @@ static size_t utf8_decode(struct slice s, uint32_t *code_r)
     return is_overlong || is_surrogate || code > 0x10ffff ? 0 : n;
 }
 
-/* Controls, line separators, and all that Unicode calls default ignorable
- * (DerivedCoreProperties.txt, 15.0): what shows nothing, turns the direction of what follows, or
- * hides text in tags. */
+/* Returns true for controls, line separators and all that Unicode calls default ignorable
+ * (DerivedCoreProperties.txt, 15.0). Such a character is invisible, turns the direction of what
+ * follows, or hides text in tags. */
 static bool is_unseen(uint32_t code)
 {
     static const struct {
@@ -112,7 +113,7 @@ static bool is_unseen(uint32_t code)
     return false;
 }
 
-/* As JSON has it: beyond the first plane a pair of surrogates. */
+/* Writes a character as JSON has it: one beyond the first plane becomes a pair of surrogates. */
 static bool put_code(struct buf *line, uint32_t code)
 {
     if (code < 0x10000)
@@ -152,7 +153,8 @@ static bool put_escaped(struct buf *line, struct slice text)
         else if (c >= 128 && (n = utf8_decode(slice_from(text, i), &code)) > 0)
             ok = is_unseen(code) ? put_code(line, code) : buf_append(line, text.data + i, n);
         else {
-            /* A stray byte shows as U+00xx: unambiguous enough, and valid JSON. */
+            /* A stray byte is written as U+00xx. That is unambiguous enough, and it is valid
+             * JSON. */
             n = 1;
             ok = put_code(line, c);
         }
@@ -184,7 +186,8 @@ static bool put_word(struct buf *line, const char *text)
     return buf_append_slice(line, slice_of(text));
 }
 
-/* With zeros in front up to `width`. By hand, for every message has a line of many fields. */
+/* Writes a number with leading zeros up to `width`. It does without printf, because every message
+ * has a line of many fields. */
 static bool put_number(struct buf *line, int64_t number, size_t width)
 {
     char digits[24];
@@ -246,7 +249,7 @@ void log_write(struct log *log, enum log_level level, const char *msg,
     bool ok = !log->json || buf_append_slice(&line, slice_of("{"));
     for (const struct log_field *f = head; ok && f->key; f++)
         ok = put_field(log, &line, f);
-    /* what closes the line always fits */
+    /* The octets that close the line always fit. */
     line.cap -= 4;
     for (const struct log_field *f = fields; ok && f && f->key; f++) {
         size_t before = line.len;

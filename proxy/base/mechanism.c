@@ -18,7 +18,7 @@ unsigned mechanism_bit(enum mechanism m)
     return 1U << m;
 }
 
-/* The choices behind `auto` and `none` are the mechanisms, in the same order. */
+/* Behind `auto` and `none`, the choices are the mechanisms in the same order. */
 static enum auth_choice choice_of(enum mechanism m)
 {
     return (enum auth_choice)(AUTH_NONE + 1 + (int)m);

@@ -10,8 +10,8 @@
 
 enum { MECHANISM_NEVER_SLOW = -1 };
 
-/* X(id, name in EHLO, word in the configuration, `auto` uses it, has an initial response, the
- * step that derives a key (0 is the first), most steps, what kind of secret it takes) */
+/* X(id, name in EHLO, word in the configuration, `auto` uses it, has an initial response, the step
+ * that derives a key (0 is the first), the most steps it needs, the kind of secret it takes) */
 #define MECHANISMS(X)                                                                              \
     X(OAUTHBEARER, "OAUTHBEARER", "oauthbearer", true, true, MECHANISM_NEVER_SLOW, 2, TOKEN)       \
     X(XOAUTH2, "XOAUTH2", "xoauth2", true, true, MECHANISM_NEVER_SLOW, 2, TOKEN)                   \
@@ -28,27 +28,27 @@ enum mechanism { MECHANISMS(MECHANISM_ID) MECHANISM_COUNT };
  * password, and no password as a token. */
 enum mechanism_secret { MECHANISM_PASSWORD, MECHANISM_TOKEN };
 
-/* What a configuration asks for: the best that is offered, no login at all, or this mechanism
- * alone. */
+/* What a configuration asks for: the best mechanism that is offered, no login at all, or this
+ * mechanism alone. */
 #define MECHANISM_CHOICE(id, ...) AUTH_##id,
 enum auth_choice { AUTH_AUTO, AUTH_NONE, MECHANISMS(MECHANISM_CHOICE) AUTH_CHOICES };
 #undef MECHANISM_CHOICE
 
 struct mechanism_row {
-    /* as in EHLO and behind AUTH */
+    /* The name, as in EHLO and behind AUTH. */
     const char *name;
-    /* of `auth` in the configuration */
+    /* The word of the key `auth` in the configuration. */
     const char *word;
     bool automatic;
     bool speaks_first;
-    /* MECHANISM_NEVER_SLOW: none */
+    /* The step that derives a key, or MECHANISM_NEVER_SLOW. */
     int slow_step;
     unsigned steps;
     enum mechanism_secret secret;
 };
 
 const struct mechanism_row *mechanism_row(enum mechanism m);
-/* in a set of mechanisms */
+/* Returns the mechanism's bit in a set of mechanisms. */
 unsigned mechanism_bit(enum mechanism m);
 /* May be used under this choice with a secret of that kind. */
 bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice, enum mechanism_secret secret);

@@ -69,7 +69,8 @@ bool secret_is_echoed(struct slice text, struct slice secret, size_t run)
     return false;
 }
 
-/* Calling memset through a volatile pointer: the compiler can't prove the call away. */
+/* memset is called through a volatile pointer, so that no compiler can prove the call useless and
+ * remove it. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
 
 void secret_erase(void *bytes, size_t n)

@@ -1,5 +1,5 @@
-/* A secret cannot be printed by accident: the type is opaque, and its bytes come out through
- * secret_reveal alone, which is easy to grep for. */
+/* A secret cannot be printed by accident: the type is opaque, and only secret_reveal gives access
+ * to its bytes, which is easy to grep for. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
@@ -7,22 +7,23 @@
 
 struct secret;
 
-/* gives a copy; the caller wipes his own */
+/* Gives a copy. The caller erases its own bytes. */
 struct secret *secret_new(struct slice bytes);
-/* gives; NULL for NULL */
+/* Gives a copy, or NULL for NULL. */
 struct secret *secret_copy(const struct secret *s);
-/* wipes, frees, nulls; NULL is fine */
+/* Erases and frees the secret and sets *s to NULL. *s may be NULL. */
 void secret_free(struct secret **s);
-/* borrows; NUL-terminated; never log it */
+/* Borrows the bytes, which end in a NUL. Never log them. */
 struct slice secret_reveal(const struct secret *s);
-/* constant time for equal lengths; NULL equals NULL */
+/* Takes constant time for equal lengths. NULL equals NULL. */
 bool secret_equal(const struct secret *a, const struct secret *b);
-/* Whether any `run` octets of the secret in a row, or all of a shorter one, are in the text. An echo
- * begins at the secret's beginning, so only its first 1024 octets are compared. */
+/* Returns whether any `run` octets of the secret in a row are in the text, or all octets of a
+ * shorter secret. Only the first 1024 octets of the secret are compared: an echo begins at its
+ * beginning. */
 bool secret_is_echoed(struct slice text, struct slice secret, size_t run);
-/* Octets in a row below which nothing is told: of a secret, and of its base64. */
+/* Fewer octets in a row tell nothing: of a secret, and of its base64. */
 enum { SECRET_RUN = 6, SECRET_RUN_BASE64 = 8 };
-/* overwrites, and no compiler removes it */
+/* Overwrites the bytes. No compiler removes that. */
 void secret_erase(void *bytes, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* realpath is POSIX, but of its XSI part. */
+/* realpath belongs to the XSI part of POSIX. */
 #define _XOPEN_SOURCE 700
 #include "base/secret_file.h"
 
@@ -101,7 +101,7 @@ static struct secret *first_line(struct slice text, const char **why_r)
     return *why_r ? NULL : secret_new(line);
 }
 
-/* An error of the system about the file, in the words that the configuration uses, too. */
+/* Describes a system error about the file in the words that the configuration uses, too. */
 static void fail(struct err *err, int number, const char *path)
 {
     struct err why;
@@ -112,7 +112,7 @@ static void fail(struct err *err, int number, const char *path)
 
 static struct secret *read_line(int fd, const char *path, struct err *err)
 {
-    /* Room to see that a line is too long, and for CR. */
+    /* There is room for the CR, and for one octet that shows that a line is too long. */
     const size_t size = CAP_SECRET + 2;
     char *bytes = mem_alloc(size);
     struct secret *secret = NULL;

@@ -7,7 +7,7 @@ static usec slot_width(usec period)
     return period / WINDOW_SLOTS > 0 ? period / WINDOW_SLOTS : 1;
 }
 
-/* Moves the window to now; slots that fell out of it are empty again. */
+/* Moves the window to now. The slots that leave it become empty. */
 static void move(struct window *w, usec now)
 {
     int64_t slot = w->period ? now / slot_width(w->period) : 0;

@@ -10,14 +10,15 @@ static bool is_word_octet(char c)
     return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c > 127;
 }
 
-/* atext of RFC 5322 with UTF-8 (RFC 6531), and dots anywhere: addresses like "a..b" and "a." exist,
- * and carry nothing dangerous. */
+/* Accepts atext of RFC 5322 with UTF-8 (RFC 6531), and dots anywhere. Addresses like "a..b" and
+ * "a." exist and carry nothing dangerous. */
 static bool is_local_octet(char c)
 {
     return is_word_octet(c) || (c != 0 && strchr(".!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* Octets of the quoted string at the start of `s`; 0: not one, or an empty one. */
+/* Returns the octets of the quoted string at the start of `s`. Returns 0 if there is none or an
+ * empty one. */
 static size_t quoted_len(struct slice s)
 {
     for (size_t i = 1; i < s.len; i++) {
@@ -41,7 +42,7 @@ static size_t local_len(struct slice s)
     return n;
 }
 
-/* "[192.0.2.1]", "[IPv6:2001:db8::1]". */
+/* Reads "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
 static size_t literal_len(struct slice s)
 {
     size_t n = 1;
@@ -51,8 +52,8 @@ static size_t literal_len(struct slice s)
     return n > 1 && n < s.len && s.data[n] == ']' ? n + 1 : 0;
 }
 
-/* Octets of the domain at the start of `s`; 0: none, or one with an empty label. Underscores are
- * seen in local networks. */
+/* Returns the octets of the domain at the start of `s`. Returns 0 if there is none, or if it has an
+ * empty label. Underscores occur in local networks. */
 static size_t domain_len(struct slice s)
 {
     size_t n = 0;
@@ -68,7 +69,7 @@ static size_t domain_len(struct slice s)
     return n && s.data[n - 1] != '.' ? n : 0;
 }
 
-/* Reads a mailbox at the start of `in`; returns its octets, 0: not one. */
+/* Reads a mailbox at the start of `in`. Returns its octets, or 0 if there is none. */
 static size_t read_mailbox(struct slice in, struct address *a)
 {
     size_t n = local_len(in);
@@ -87,8 +88,8 @@ static size_t read_mailbox(struct slice in, struct address *a)
     return n <= CAP_ADDRESS && utf8_is_valid(a->text) ? n : 0;
 }
 
-/* What follows "@one,@two:" (RFC 5321 appendix C: taken and ignored); `in` itself where there is
- * none. */
+/* Returns the part behind "@one,@two:" (RFC 5321 appendix C says to accept and ignore it). Returns
+ * `in` itself where there is no route. */
 static struct slice skip_route(struct slice in)
 {
     struct slice s = in;
@@ -111,7 +112,7 @@ static struct address null_address(void)
     return (struct address){.text = slice_of(""), .local = slice_of(""), .domain = slice_of("")};
 }
 
-/* As RFC 5321 has it, but that brackets may be missing and blanks may stand around it. */
+/* Reads as RFC 5321 says, but brackets may be missing and blanks may stand around it. */
 static bool read_strict(struct slice in, struct address *address_r, struct slice *rest_r)
 {
     struct address a = null_address();
@@ -151,8 +152,8 @@ static bool is_separator(char c)
     return c == ';' || c == ',' || c == ' ' || c == '\t';
 }
 
-/* "dev@x.test" of " dev@x.test.; ", a source route taken off too. It must be all that is there, and
- * not the null sender. */
+/* Reads "dev@x.test" out of " dev@x.test.; ", and drops a source route. The address must be all
+ * there is. The null sender is refused. */
 static bool read_sloppy_mailbox(struct slice in, struct address *address_r)
 {
     in = slice_trim(in);
@@ -163,9 +164,9 @@ static bool read_sloppy_mailbox(struct slice in, struct address *address_r)
     return address_parse(skip_route(in), address_r);
 }
 
-/* Where the next bracket outside of quoted strings stands; a quote that nobody closes is an octet
- * like others. *plain_r: neither a control nor, outside of quotes, an "@" stands before it: a name
- * may. */
+/* Finds the next bracket outside of quoted strings. A quote without its end is an ordinary octet.
+ * *plain_r is true if neither a control nor, outside of quotes, an "@" stands before the bracket:
+ * then it may be a name. */
 static size_t find_bracket(struct slice s, bool *plain_r)
 {
     size_t i = 0;
@@ -180,8 +181,8 @@ static size_t find_bracket(struct slice s, bool *plain_r)
     return i;
 }
 
-/* "Scanner 3 <dev@x.test>", "<Scanner 3 <dev@x.test>>", "<<dev@x.test>>": names in front, and as
- * many closing brackets as opening ones. *rest_r: what follows the last of them. */
+/* Reads "Scanner 3 <dev@x.test>", "<Scanner 3 <dev@x.test>>" or "<<dev@x.test>>": names in front,
+ * and as many closing brackets as opening ones. *rest_r is what follows the last bracket. */
 static bool read_named(struct slice in, struct address *address_r, struct slice *rest_r)
 {
     size_t depth = 0;
@@ -204,7 +205,7 @@ static bool read_named(struct slice in, struct address *address_r, struct slice 
     return depth == 0;
 }
 
-/* "dev@x.test." and "dev@x.test;" without brackets. */
+/* Reads "dev@x.test." and "dev@x.test;" without brackets. */
 static bool read_bare(struct slice in, struct address *address_r, struct slice *rest_r)
 {
     size_t n = 0;
@@ -228,7 +229,8 @@ static bool read_sloppy(struct slice in, struct address *address_r, struct slice
     return n > 0 || rest.len == 0;
 }
 
-/* Is a word of what follows an address, or begins like one in brackets, and no parameter? */
+/* Returns whether a word behind an address is another address, or begins like one in brackets, and
+ * is no parameter. */
 static bool holds_address(struct slice rest)
 {
     while (rest.len) {

@@ -23,7 +23,7 @@ bool base64_encode(struct slice in, struct buf *out)
     return true;
 }
 
-/* 0..63, or -1. */
+/* Returns 0 to 63, or -1. */
 static int value_of(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -35,8 +35,8 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Four letters of which the last `pad` are padding become 3 - pad octets. Bits that say nothing
- * must be 0: one text per value. */
+/* Decodes four letters, of which the last `pad` are padding, to 3 - pad octets. Unused bits must be
+ * 0, so that each value has one text. */
 static bool decode_group(const char *from, unsigned pad, char *to)
 {
     unsigned bits = 0;

@@ -23,7 +23,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The part of `s` before its first blank. */
+/* Returns the part of `s` before its first blank. */
 static struct slice first_word(struct slice s)
 {
     size_t n = 0;
@@ -48,8 +48,8 @@ static enum verb verb_of(struct slice word)
     return VERB_UNKNOWN;
 }
 
-/* "Host:" and any other field name with its colon as a word of its own: no SMTP command looks like
- * that, every line of an HTTP request's header does. */
+/* Returns true for a word like "Host:", a field name with its colon. No SMTP command looks like
+ * that, but every header line of an HTTP request does. */
 static bool is_header_like(struct slice word)
 {
     size_t colon = slice_find(word, ':');
@@ -70,7 +70,7 @@ static bool is_proxy_line(struct slice word, struct slice args)
             slice_is_word(family, "UNKNOWN"));
 }
 
-/* "FROM:" or "TO:" in front of a path, with blanks around the colon as old software writes them. */
+/* Takes "FROM:" or "TO:" off a path. Old software writes blanks around the colon. */
 static bool take_keyword(struct slice *args, const char *keyword)
 {
     if (!slice_starts(*args, keyword))

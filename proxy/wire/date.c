@@ -7,7 +7,7 @@ static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* RFC 5322 3.3: "-0000" is a time in UTC of which no more is known. */
+/* "-0000" is a time in UTC without a known offset (RFC 5322 3.3). */
 static const char *offset(const struct tm *tm, char out[8])
 {
     return strftime(out, 8, "%z", tm) == 5 ? out : "-0000";
@@ -19,7 +19,7 @@ const char *date_text(int64_t seconds, char out[DATE_TEXT])
     struct tm tm = {0};
     char zone[8];
     tzset();
-    /* a year that does not fit an int */
+    /* The year does not fit an int. */
     if (!localtime_r(&t, &tm)) {
         t = 0;
         localtime_r(&t, &tm);

@@ -1,4 +1,4 @@
-/* Unsigned decimals as SIZE carries them (RFC 1870). */
+/* Unsigned decimals as in SIZE (RFC 1870). */
 #ifndef WIRE_DECIMAL_H
 #define WIRE_DECIMAL_H
 
@@ -6,8 +6,8 @@
 
 #include "base/slice.h"
 
-/* 1 to 20 digits and nothing else. A number beyond 64 bits becomes UINT64_MAX: it is too large for
- * anything it is compared with. */
+/* Accepts 1 to 20 digits and nothing else. A number beyond 64 bits becomes UINT64_MAX, which is
+ * larger than anything it is compared with. */
 bool decimal_parse(struct slice in, uint64_t *value_r);
 
 #endif

@@ -1,6 +1,6 @@
-/* Which header fields a DKIM-Signature covers (RFC 6376 3.5, the tag h=), read as the field streams
- * by in constant memory. A name in it that the message has no field for covers the absence: to add
- * one breaks the signature (5.4.2). */
+/* Which header fields a DKIM-Signature covers (the tag h= of RFC 6376 3.5), read in constant memory
+ * while the field streams by. A name in it without a field in the message covers the absence of
+ * that field: adding one breaks the signature (5.4.2). */
 #ifndef WIRE_DKIM_H
 #define WIRE_DKIM_H
 
@@ -8,25 +8,25 @@
 
 #include "base/slice.h"
 
-/* octets of a word that are looked at: "message-id" */
+/* A word is compared up to this many octets, which "message-id" has. */
 enum { DKIM_NAME_KEPT = 10 };
 
-/* zero-initialised: nothing is covered */
+/* In a zeroed struct nothing is covered. */
 struct dkim_scan {
-    /* of all fields read so far */
+    /* What all fields read so far cover. */
     bool date, message_id, from;
     bool in_field, in_value, in_names;
     char word[DKIM_NAME_KEPT];
-    /* may exceed DKIM_NAME_KEPT: then the word is none that we look for */
+    /* May exceed DKIM_NAME_KEPT. Then the word is none of those searched for. */
     size_t len;
 };
 
-/* the colon of a DKIM-Signature came */
+/* Call this behind the colon of a DKIM-Signature. */
 void dkim_scan_begin(struct dkim_scan *d);
-/* Octets of its value, cut anywhere, folding and line ends among them. Outside of a field they are
- * passed over. */
+/* Reads octets of the field's value, cut anywhere, with folding and line ends. Outside of a field
+ * it ignores them. */
 void dkim_scan(struct dkim_scan *d, struct slice in);
-/* the field is over, if there was one */
+/* Ends the field, if there is one. */
 void dkim_scan_end(struct dkim_scan *d);
 
 #endif

@@ -5,43 +5,43 @@
 #include "base/attr.h"
 #include "base/caps.h"
 
-/* Where the decoder stands. Line ends that were repaired do not begin a line in the sense of RFC
- * 5321: a dot behind them is text. */
+/* The state of the decoder. A repaired line end does not begin a line in the sense of RFC 5321, so
+ * a dot behind it is text. */
 enum {
-    /* at the start of the data or after CRLF: a dot counts */
+    /* At the start of the data or after CRLF. A dot is stuffed here. */
     AT_START,
-    /* in LF mode, after a bare LF: a dot counts */
+    /* In LF mode, after a bare LF. A dot is stuffed here. */
     AT_LF_START,
     IN_TEXT,
-    /* `crs` CRs are held back: do they end in a LF? */
+    /* `crs` CRs are held back until it is known whether an LF follows. */
     AFTER_CR,
-    /* a dot after AT_START is held back */
+    /* A dot after AT_START is held back. */
     AFTER_DOT,
-    /* a dot after AT_LF_START is held back */
+    /* A dot after AT_LF_START is held back. */
     AFTER_LF_DOT,
-    /* ".CR" after AT_START is held back */
+    /* ".CR" after AT_START is held back. */
     AFTER_DOT_CR,
     AT_END
 };
 
 enum { MODE_UNDECIDED, MODE_LF, MODE_CRLF };
 
-/* A step gives out one line end at most. A call may give out more, and leaves up to 3 octets of
+/* A step produces at most one line end. A call may produce more, and leaves up to 3 octets of
  * room. */
 enum { STEP_ROOM = 4 };
 
 enum {
-    /* octets that are looked at together: a fixed number, so that compilers use vectors */
+    /* This many octets are examined together. It is a constant, so that compilers use vectors. */
     BLOCK = 512,
-    /* octets that are better passed where they lie than copied */
+    /* From this many octets on, passing without a copy is cheaper than copying. */
     LONG = 1024,
 };
 
-/* The input of one call with the place of its next CR, which is looked for once and not again at
- * every line end: input made of line ends alone costs no more than any other. */
+/* The input of one call with the position of its next CR. The CR is searched for once and not again
+ * at every line end, so that input made of line ends costs no more than any other. */
 struct scan {
     struct slice in;
-    /* valid while not behind the place looked at; in.len: none is left */
+    /* Valid while it is not behind the current position. in.len means that no CR is left. */
     size_t cr;
 };
 
@@ -52,7 +52,7 @@ void dot_decoder_init(struct dot_decoder *d, bool lf_allowed)
                               .mode = lf_allowed ? MODE_UNDECIDED : MODE_CRLF};
 }
 
-/* The caller has seen to it that `n` fits. */
+/* The caller has made sure that `n` fits. */
 static void emit(struct dot_decoder *d, struct buf *out, const char *data, size_t n)
 {
     if (buf_append(out, data, n))
@@ -88,8 +88,8 @@ static size_t next_cr(struct scan *s, size_t at)
     return s->cr;
 }
 
-/* Neither a bare CR, a bare LF nor a dot after LF among BLOCK octets, the one behind them known
- * too. */
+/* Returns true if BLOCK octets hold no bare CR, no bare LF and no dot after an LF. The octet behind
+ * them is known, too. */
 static bool is_plain(const char *at)
 {
     unsigned char odd = 0;
@@ -101,7 +101,7 @@ static bool is_plain(const char *at)
     return !odd;
 }
 
-/* Leaps over whole blocks of plain text; never to between a CR and its LF. */
+/* Skips whole blocks of plain text. It never stops between a CR and its LF. */
 WIDE_VECTORS static size_t leap(const char *data, size_t at, size_t limit)
 {
     size_t from = at;
@@ -112,9 +112,9 @@ WIDE_VECTORS static size_t leap(const char *data, size_t at, size_t limit)
     return at > from && data[at - 1] == '\r' ? at - 1 : at;
 }
 
-/* Where the octets from `at`, of which there are some, that pass as they are end, `limit` at most:
- * whole lines with their CRLF, up to a bare CR or LF, a dot that begins a line, or a CR whose
- * successor is not there. */
+/* Returns the end of the octets from `at` that pass unchanged, at most `limit`: whole lines with
+ * their CRLF. They end at a bare CR or LF, at a dot that begins a line, or at a CR whose successor
+ * has not arrived. There is at least one octet at `at`. */
 static size_t run_end(struct scan *s, size_t at, size_t limit, bool at_start)
 {
     const char *data = s->in.data;
@@ -150,14 +150,14 @@ static void text_passed(struct dot_decoder *d, const char *run, size_t n)
     d->state = run[n - 1] == '\n' ? AT_START : IN_TEXT;
 }
 
-/* At a line's start or inside of it. Returns where it stopped: beyond `at`, or there if dot_pass
- * shall take what follows. */
+/* Takes text at a line's start or within a line. Returns where it stopped: beyond `at`, or at `at`
+ * if dot_pass is to take what follows. */
 static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct buf *out)
 {
     size_t room = buf_room(out);
     size_t limit = s->in.len - at < room ? s->in.len : at + room;
     bool may_stop = at > 0 && d->mode == MODE_CRLF && limit - at > LONG;
-    /* to see whether it is long is enough */
+    /* It is enough to see that the run is long. */
     if (may_stop)
         limit = at + LONG + 1;
     size_t end = run_end(s, at, limit, d->state != IN_TEXT);
@@ -180,7 +180,8 @@ static size_t take_text(struct dot_decoder *d, struct scan *s, size_t at, struct
     return at + 1;
 }
 
-/* What was held back meets its next octet `c`. Returns whether `c` is used up by that. */
+/* Decides about the held octets when their next octet `c` arrives. Returns whether `c` is
+ * consumed. */
 static bool take_held(struct dot_decoder *d, char c, struct buf *out)
 {
     switch (d->state) {
@@ -190,7 +191,7 @@ static bool take_held(struct dot_decoder *d, char c, struct buf *out)
         } else if (c == '\r') {
             d->crs += d->crs < CAP_CR_RUN;
         } else {
-            /* One at a time: each needs room of its own, and `c` waits for the last. */
+            /* They go one at a time: each needs its own room, and `c` waits for the last. */
             emit(d, out, "\r\n", 2);
             if (--d->crs == 0)
                 d->state = IN_TEXT;
@@ -208,7 +209,7 @@ static bool take_held(struct dot_decoder *d, char c, struct buf *out)
         }
         return true;
     case AFTER_LF_DOT: d->state = c == '\n' ? AT_END : IN_TEXT; return c == '\n';
-    /* AFTER_DOT_CR */
+    /* The state is AFTER_DOT_CR. */
     default:
         if (c == '\n')
             d->state = AT_END;
@@ -224,7 +225,7 @@ static size_t decode_window(struct dot_decoder *d, struct slice in, struct buf *
     size_t at = 0;
     while (at < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
         if (d->state == AT_START || d->state == AT_LF_START || d->state == IN_TEXT) {
-            /* most often what follows is there already */
+            /* Usually the next octets have arrived already. */
             if (d->state == AT_START && is_stuffed_dot(slice_from(in, at))) {
                 d->state = IN_TEXT;
                 at++;
@@ -255,8 +256,8 @@ size_t dot_pass(struct dot_decoder *d, struct slice in)
 bool dot_decode(struct dot_decoder *d, struct slice in, size_t *used_r, struct buf *out)
 {
     *used_r = 0;
-    /* No more input is looked at than could fit: a caller with little room must not have the rest
-     * searched again and again. */
+    /* The decoder examines no more input than could fit, so that a caller with little room does not
+     * have the rest searched again and again. */
     while (*used_r < in.len && d->state != AT_END && buf_room(out) >= STEP_ROOM) {
         struct slice window = slice_head(slice_from(in, *used_r), buf_room(out));
         size_t n = decode_window(d, window, out);
@@ -272,7 +273,7 @@ void dot_encoder_init(struct dot_encoder *e)
     e->in_line = false;
 }
 
-/* Octets at the start of `in` that pass as they are: up to a dot that begins a line. */
+/* Returns how many octets at the start of `in` pass unchanged, up to a dot that begins a line. */
 static size_t plain_run(struct slice in, bool in_line)
 {
     size_t at = 0;

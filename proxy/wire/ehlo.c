@@ -5,7 +5,8 @@
 #include "base/mechanism.h"
 #include "wire/decimal.h"
 
-/* Takes the next word off `in`: blanks and `more` separate. The empty slice at the end. */
+/* Takes the next word off `in`. Blanks and `more` separate words. Returns the empty slice at the
+ * end. */
 static struct slice next_word(struct slice *in, char more)
 {
     size_t start = 0;
@@ -19,7 +20,8 @@ static struct slice next_word(struct slice *in, char more)
     return word;
 }
 
-/* FNV-1a, 64 bits: no defence against anybody, only a way to see that the text changed. */
+/* Computes FNV-1a with 64 bits. It is no defence against an attacker, it only shows that the text
+ * changed. */
 static uint64_t fingerprint(struct slice text)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -52,8 +54,8 @@ static void add_mechanism(struct ehlo *e, struct slice name)
     e->mechanisms_text[n + gap + name.len] = 0;
 }
 
-/* A word of STARTTLS's length that is nearly STARTTLS, or nearly all X: what firewalls that strip
- * it leave behind, so that the lengths of packets stay as they were. */
+/* Returns true for a word of STARTTLS's length that is almost STARTTLS, or almost all X. A firewall
+ * that strips STARTTLS leaves such a word, so that the lengths of packets stay the same. */
 static bool is_mangled_starttls(struct slice word)
 {
     static const char starttls[] = "STARTTLS";
@@ -88,7 +90,7 @@ static void take_line(struct ehlo *e, struct slice line)
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (slice_is_word(keyword, flags[i].name))
             known = *flags[i].flag = true;
-    /* there is a limit that we are not told */
+    /* There is a limit, but the server does not say which. */
     if (slice_is_word(keyword, "SIZE") && !decimal_parse(next_word(&line, '='), &e->size))
         e->size = 0;
     if (slice_is_word(keyword, "AUTH"))
@@ -101,7 +103,7 @@ static void take_line(struct ehlo *e, struct slice line)
 void ehlo_parse(const struct reply *reply, struct ehlo *ehlo_r)
 {
     struct slice text = buf_view(&reply->text);
-    /* the first line is a greeting */
+    /* The first line is a greeting. */
     text = slice_from(text, slice_find(text, '\n') + 1);
     struct ehlo e = {.fingerprint = fingerprint(text)};
     while (text.len) {

@@ -1,4 +1,4 @@
-/* What an EHLO reply promises (RFC 5321 4.1.1.1). */
+/* What an EHLO reply offers (RFC 5321 4.1.1.1). */
 #ifndef WIRE_EHLO_H
 #define WIRE_EHLO_H
 
@@ -8,16 +8,17 @@
 
 struct ehlo {
     bool pipelining, starttls, eightbit, chunking, dsn, smtputf8, enhanced, auth;
-    /* a keyword like XXXXXXXA or STARTTLX of the same length: a firewall overwrote it */
+    /* There is a keyword like XXXXXXXA or STARTTLX: a firewall overwrote STARTTLS. */
     bool starttls_mangled;
     bool has_size;
-    /* 0: announced without a limit */
+    /* 0 means that SIZE was announced without a limit. */
     uint64_t size;
-    /* "AUTH a b" and "AUTH=a b" merged: bits of base/mechanism.h */
+    /* "AUTH a b" and "AUTH=a b" merged, as bits of base/mechanism.h. */
     unsigned mechanisms;
-    /* as announced, for doctor */
+    /* The mechanisms as announced, for doctor. */
     char mechanisms_text[200];
-    /* of the whole text but its first line: equal as long as the server says the same */
+    /* Of the whole text but its first line. It is equal as long as the server announces the
+     * same. */
     uint64_t fingerprint;
 };
 

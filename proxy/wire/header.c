@@ -22,7 +22,7 @@ static void keep(struct header_scan *h, char c)
     h->name_len++;
 }
 
-/* RFC 5322 3.6.8: printable ASCII but the colon. */
+/* RFC 5322 3.6.8 allows printable ASCII but the colon. */
 static bool is_name_octet(char c)
 {
     return c > ' ' && c <= '~' && c != ':';
@@ -30,10 +30,10 @@ static bool is_name_octet(char c)
 
 static enum header_place at_line_start(struct header_scan *h, char c)
 {
-    /* a continuation needs something to continue */
+    /* A continuation needs a field that it continues. */
     if (c == ' ' || c == '\t')
         return h->in_first_line ? HEADER_OVER : HEADER_VALUE;
-    /* the CR of the blank line, a colon, 8-bit, controls */
+    /* It is the CR of the blank line, a colon, an 8-bit octet or a control. */
     if (!is_name_octet(c))
         return HEADER_OVER;
     h->name_len = 0;
@@ -59,8 +59,8 @@ static enum header_place in_name(struct header_scan *h, char c)
     return c == ' ' || c == '\t' ? HEADER_AFTER_NAME : HEADER_OVER;
 }
 
-/* "From : me" is a field of the old syntax (RFC 5322 4.5), "From me ..." the line that mbox files
- * put before a message, and ">From me ..." the same once more quoted. */
+/* "From : me" is a field of the old syntax (RFC 5322 4.5). "From me ..." is the line that mbox
+ * files put before a message. ">From me ..." is the same line, quoted once more. */
 static enum header_place after_name(struct header_scan *h, char c)
 {
     if (c == ':')
@@ -76,7 +76,7 @@ static enum header_place in_value(struct header_scan *h, char c)
 {
     if (c != '\n')
         return HEADER_VALUE;
-    /* what follows one begins the section */
+    /* The line behind an mbox line begins the section. */
     h->in_first_line = h->in_mbox_line;
     h->in_mbox_line = false;
     return HEADER_LINE_START;
@@ -113,7 +113,7 @@ static bool is_month(struct slice word)
     return false;
 }
 
-/* "9:05", "12:30:59". */
+/* Reads "9:05" or "12:30:59". */
 static bool is_time(struct slice word)
 {
     size_t colon = slice_find(word, ':');
