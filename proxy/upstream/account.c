@@ -1,5 +1,5 @@
-/* The glue: one account's credential, gate, ladder and pool; all accounts of one config; what a
- * reload keeps. */
+/* Joins one account's credential, gate, ladder and pool. Holds all accounts of one config, and
+ * decides what a reload keeps. */
 #include "upstream/account.h"
 
 #include <stdlib.h>
@@ -18,11 +18,11 @@
 #include "upstream/tally.h"
 
 struct account {
-    /* the config that env.cfg and all that was made from it borrows from */
+    /* The config from which env.cfg, and everything made with it, borrows. */
     struct config *born;
-    /* where the routing is read */
+    /* The config from which the routing is read. */
     struct config *newest;
-    /* in newest */
+    /* Points into `newest`. */
     const struct upstream_config *current;
     char *helo;
     struct upstream_env env;
@@ -99,7 +99,8 @@ void account_unref(struct account **account)
         env_release(&a->env);
 }
 
-/* No longer in the config: what is under way ends in peace, nothing new is kept. */
+/* Ends an account that is no longer in the config: what is in progress ends normally, and no new
+ * session is kept. */
 static void account_retire(struct account *a)
 {
     ladder_retire(a->ladder);
@@ -199,7 +200,7 @@ struct pool_counts account_pool_counts(const struct account *a)
 
 /* ---- all accounts ---- */
 
-/* Copies the list; frees what was there. */
+/* Copies the list and frees the previous one. */
 static void set_own(struct addr **own, size_t *nown, const struct addr *from, size_t n)
 {
     *own = mem_resize(*own, (n + 1) * sizeof **own);
@@ -239,10 +240,10 @@ static void discard(struct accounts *all)
     accounts_destroy(all);
 }
 
-/* per account of the new config, until nothing can fail any more */
+/* One for each account of the new config, as long as the reload can still fail. */
 struct renewal {
     struct account *kept;
-    /* of `kept`, in the old generation */
+    /* The index of `kept` in the old generation. */
     size_t place;
     struct tls_context *tls;
 };
@@ -253,9 +254,9 @@ static bool is_out_of_reach(const struct upstream_config *cfg)
            config_is_out_of_reach(cfg->tls_key);
 }
 
-/* On a reload the process has given up root, and with it perhaps the right to read a file. Then the
- * context that was made of the same files stays; config has warned about it. Gives; NULL when there
- * is none to keep. */
+/* On a reload the process has given up root, and perhaps with it the right to read a file. Then the
+ * context that was made of the same files stays; config has warned about it. Gives, or returns NULL
+ * if there is none to keep. */
 static struct tls_context *keep_tls(const struct accounts *old, const struct upstream_config *cfg)
 {
     if (!is_out_of_reach(cfg))
@@ -266,7 +267,7 @@ static struct tls_context *keep_tls(const struct accounts *old, const struct ups
     return NULL;
 }
 
-/* The context for the next account of `all`. Gives. */
+/* Gives the context for the next account of `all`. */
 static int find_tls(const struct accounts *all, const struct contexts *contexts,
                     const struct accounts *old, struct tls_context **tls_r, struct err *err)
 {
@@ -293,8 +294,8 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
     return NULL;
 }
 
-/* The account of the old generation that the new config describes too goes to *r, where there is
- * one. Most files keep their order: the search begins where it ended last. */
+/* Finds the account of the old generation that the new config describes, too, and stores it in *r
+ * if there is one. Most files keep their order, so the search begins where the last one ended. */
 static void find_equal(const struct accounts *old, const struct config *config,
                        const struct upstream_config *cfg, size_t *next, struct renewal *r)
 {
@@ -309,7 +310,8 @@ static void find_equal(const struct accounts *old, const struct config *config,
     }
 }
 
-/* Makes whatever may fail. Kept accounts are not touched: their place in `all` stays empty. */
+/* Makes everything that may fail. It does not touch kept accounts: their place in `all` stays
+ * empty. */
 static int prepare(struct accounts *all, const struct accounts *old,
                    const struct contexts *contexts, struct renewal *renewals, struct err *err)
 {
@@ -333,8 +335,8 @@ static int prepare(struct accounts *all, const struct accounts *old,
     return 0;
 }
 
-/* An account that is made anew goes on where that of its name stood: its counters, and the rest of
- * a refused password. */
+/* An account that is made anew continues with the counters of the old account of that name, and
+ * with the wait after a refused password. */
 static void carry_over(struct account *a, const struct accounts *old)
 {
     for (size_t k = 0; k < old->n; k++) {

@@ -17,58 +17,61 @@ struct sight;
 struct token_view;
 struct upstream_tally;
 
-/* All accounts of one config. Keeps a reference to it. state_dir's memory is read. Gives; NULL with
- * err (a CA file that cannot be read …). */
+/* All accounts of one config. Keeps a reference to it. Reads the memory in state_dir. Gives, or
+ * returns NULL with err, for example for a CA file that cannot be read. */
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err) MUST_USE;
-/* After a reload: accounts of the same name whose connection settings are equal keep ladder, pool
- * and sessions; a changed secret ends a retry_auth wait. Others drain: their leases stay valid
- * until returned. Takes `contexts`, made for this config. NULL with err: `old` is unchanged.
- * Otherwise takes *old. */
+/* Call this after a reload. Accounts of the same name with equal connection settings keep ladder,
+ * pool and sessions. A changed secret ends a retry_auth wait. Other accounts drain: their leases
+ * stay valid until they are returned. Takes `contexts`, which were made for this config. On success
+ * takes *old and gives the new accounts. Returns NULL with err and leaves *old as it is if it
+ * fails. */
 struct accounts *accounts_reload(struct accounts **old, struct config *config,
                                  struct contexts *contexts, struct err *err) MUST_USE;
-/* QUITs pooled sessions, refuses who waits (REFUSAL_GONE, at the end of the turn), stores what was
- * learnt. Leases that hold a session stay valid until their holders end them. */
+/* Sends QUIT to pooled sessions, refuses waiting leases (REFUSAL_GONE, at the end of the turn), and
+ * stores the memory. A lease that holds a session stays valid until its holder ends it. */
 void accounts_free(struct accounts **accounts);
-/* Where this process itself listens, with ports: an upstream there is REFUSAL_LOOP. Copied; kept
- * over a reload. */
+/* Sets the addresses, with ports, on which this process itself listens. An upstream at one of them
+ * is REFUSAL_LOOP. Copies the list. A reload keeps it. */
 void accounts_set_own_listeners(struct accounts *accounts, const struct addr *own, size_t n);
-/* forgets failed races, starts the ladders anew; a login under way keeps its answer */
+/* Forgets failed races and starts the ladders again. A login that is in progress still gets its
+ * answer. */
 void accounts_network_changed(struct accounts *accounts);
 size_t accounts_count(const struct accounts *accounts);
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 struct account *accounts_find(const struct accounts *accounts, const char *name);
 
-/* borrows; until the next reload */
+/* Borrows, until the next reload. */
 const struct upstream_config *account_config(const struct account *a);
-/* a transaction keeps its account across a reload */
+/* A transaction keeps its account across a reload. Gives a reference. */
 struct account *account_ref(struct account *a);
 void account_unref(struct account **a);
 
 const struct account_facts *account_facts(const struct account *a);
 
 enum standing account_standing(const struct account *a);
-/* in ladder order */
+/* Borrows the reports, in the order of the ladder. */
 const struct port_report *account_reports(const struct account *a, size_t *n_r);
-/* what the last attempt at the port of this index showed; rung.h */
+/* Borrows what the last attempt at the port of this index showed (rung.h), or returns NULL. */
 const struct sight *account_sight(const struct account *a, size_t port);
-/* of the client certificate, Unix seconds; 0: it has none */
+/* Returns when the client certificate expires, in Unix seconds, or 0 if there is none. */
 int64_t account_certificate_expires(const struct account *a);
 /* The access token of the configured user's login (oauth/token.h); false: it logs in without. */
 bool account_token(const struct account *a, struct token_view *view_r);
 /* tally.h */
 const struct upstream_tally *account_tally(const struct account *a);
-/* Dials a fresh session beside those that there are, so that what is known of the ports is new
- * again. Nothing happens while a dial for the account's user or a race is on, no slot is free, or
- * there is a standing reason not to dial. */
+/* Dials a fresh session beside the existing ones, so that what is known of the ports is up to date.
+ * Does nothing while a race or a dial for the account's user is in progress, while no slot is free,
+ * or while there is a standing reason not to dial. */
 void account_prove(struct account *a);
-/* "587 timeout-connect, 2525 refused, 1025 no-starttls" */
+/* Writes "587 timeout-connect, 2525 refused, 1025 no-starttls" and returns out. */
 const char *account_summary(const struct account *a, char *out, size_t size);
 
-/* Asks for an idle authenticated session; acquired or refused follows, on the loop, within
- * acquire_timeout. Borrows the wish. Gives a lease in waiting. */
+/* Asks for an idle authenticated session. `acquired` or `refused` follows on the loop within
+ * acquire_timeout. Borrows the wish. Gives a waiting lease. */
 struct lease *account_acquire(struct account *a, const struct lease_wish *wish,
                               const struct lease_events *events, void *ctx);
-/* starts a session if none is ready or under way: the client said EHLO */
+/* Starts a session if none is ready or on its way. The relay calls this when the client says
+ * EHLO. */
 void account_warm(struct account *a, const char *identity);
 
 struct pool_counts account_pool_counts(const struct account *a);

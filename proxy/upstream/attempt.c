@@ -12,13 +12,13 @@
 #include "upstream/share.h"
 #include "upstream/tally.h"
 
-/* What is awaited: names the timeout. */
+/* What the attempt waits for. It names the timeout. */
 enum attempt_phase {
     PHASE_CONNECT,
     PHASE_TUNNEL,
-    /* until EHLO is answered */
+    /* Until EHLO is answered. */
     PHASE_GREETING,
-    /* from STARTTLS, or from the first byte */
+    /* From STARTTLS on, or from the first byte. */
     PHASE_TLS,
     PHASE_AUTH,
     PHASE_OVER,
@@ -31,16 +31,16 @@ struct attempt {
     const char *identity;
     const struct attempt_events *events;
     void *ctx;
-    /* until the client takes it */
+    /* Owned until the SMTP client takes it. */
     struct stream *stream;
     struct tunnel *tunnel;
     struct smtp_client *client;
     struct timer *timer;
-    /* of the clock, while it stands still */
+    /* What is left on the clock while it is stopped. */
     usec left;
-    /* found inside attempt_new */
+    /* Set for a failure inside attempt_new, which is told later. */
     struct deferred failing;
-    /* ... and what */
+    /* The reason of that failure. */
     struct err why;
     struct credential_request secret;
     enum attempt_phase phase;
@@ -65,7 +65,7 @@ static void count_handshake(const struct attempt *a)
     tally->resumptions += facts && facts->resumed;
 }
 
-/* An AUTH that was begun has ended. */
+/* Counts an AUTH that has ended. */
 static void count_auth(struct attempt *a, enum finding finding)
 {
     struct upstream_tally *tally = a->env->tally;
@@ -106,7 +106,8 @@ static void look(const struct smtp_client *c, struct sight *sight)
     snprintf(sight->mechanism, sizeof sight->mechanism, "%s", smtp_client_mechanism(c));
 }
 
-/* Refused, reset or 421 within a second: so an upstream answers that restarts. */
+/* Returns true for a refusal, a reset or a 421 within a second. An upstream that restarts answers
+ * like this. */
 static bool came_at_once(enum finding finding, const struct reply *reply, usec took)
 {
     bool brief =
@@ -192,8 +193,8 @@ static void fail(struct attempt *a, enum finding finding, const struct smtp_clie
     a->events->failed(a->ctx);
 }
 
-/* A refusal of AUTH of which only the beginning arrived: the same credentials must not go to
- * another port. */
+/* Returns true if only the beginning of a refusal of AUTH has arrived. The same credentials must
+ * not go to another port. */
 static bool is_half_refused(const struct attempt *a)
 {
     int code = a->client && a->phase == PHASE_AUTH ? smtp_client_code_so_far(a->client) : 0;
@@ -272,7 +273,8 @@ static void on_ready(void *ctx)
     a->events->ready(a->ctx);
 }
 
-/* Said before or at the login, and not about it (PROMISES 6). STARTTLS has a 454 of its own. */
+/* Notes a refusal that was said before or at the login and is not about it (PROMISES 6). For
+ * STARTTLS, 454 has another meaning. */
 static void note_full(struct attempt *a, const struct smtp_client_failure *failure)
 {
     bool there = failure->stage == SMTP_CLIENT_GREETING || failure->stage == SMTP_CLIENT_EHLO ||
@@ -293,7 +295,7 @@ static void on_lost(void *ctx, const struct smtp_client_failure *failure)
     describe(a, finding, failure, NULL, &a->result);
     note_full(a, failure);
     count_auth(a, finding);
-    /* it frees itself */
+    /* The client frees itself. */
     a->client = NULL;
     a->phase = PHASE_OVER;
     a->waits = false;
@@ -321,7 +323,7 @@ static void on_tunnel(void *ctx, const struct err *err)
         return;
     }
     usec now = loop_now(a->env->io->loop);
-    /* the way beyond the proxy counts too */
+    /* The part of the way behind the proxy counts, too. */
     if (now - a->last_step > a->rtt)
         a->rtt = now - a->last_step;
     speak(a);
@@ -342,9 +344,9 @@ static void enter_tunnel(struct attempt *a)
     a->tunnel = tunnel_start(a->env->io->loop, a->stream, &target, on_tunnel, a);
 }
 
-/* An upstream that is one of our own listeners would feed us our own mail for ever. A listener on
- * 0.0.0.0 is met at every address of this host: then both ends of the connection have the same
- * address. */
+/* An upstream that is one of our own listeners would send us our own mail again and again. A
+ * listener on 0.0.0.0 can be reached at every address of this host. Then both ends of the
+ * connection have the same address. */
 static bool is_ourselves(const struct attempt *a)
 {
     const struct addr *local = stream_local(a->stream);
@@ -459,7 +461,7 @@ void attempt_auth(struct attempt *a)
 {
     if (!a->waits)
         return;
-    /* its clock goes on when the secret is there: its source has a deadline of its own */
+    /* The clock continues when the secret is there, because its source has its own deadline. */
     a->waits = false;
     credential_ask(credential_of(a), &a->secret, on_secret, a);
 }

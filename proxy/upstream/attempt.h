@@ -1,6 +1,6 @@
-/* ONE attempt at one address of one port: connect (through the tunnel where `proxy` is set),
- * greeting, EHLO, TLS, and up to the AUTH gate. It owns its connection until it wins, has one clock
- * for all of it, and knows its finding. Events come from the loop. */
+/* ONE attempt at one address of one port: connect (through the tunnel if `proxy` is set), greeting,
+ * EHLO, TLS, and everything up to the AUTH gate. It owns its connection until it wins, has one
+ * clock for all of it, and knows its finding. Events come from the loop. */
 #ifndef UPSTREAM_ATTEMPT_H
 #define UPSTREAM_ATTEMPT_H
 
@@ -8,41 +8,41 @@
 
 struct attempt;
 
-/* after ready or failed the owner frees the attempt, in the event or later */
+/* After `ready` or `failed` the owner frees the attempt, during the event or later. */
 struct attempt_events {
-    /* TCP, tunnel, greeting, EHLO, STARTTLS, TLS */
+    /* One of TCP, tunnel, greeting, EHLO, STARTTLS or TLS is done. */
     void (*step)(void *ctx);
-    /* its clock stands still until attempt_auth */
+    /* The attempt wants to log in. Its clock is stopped until attempt_auth. */
     void (*auth_wanted)(void *ctx);
-    /* authenticated and idle: attempt_take */
+    /* The session is authenticated and idle. Call attempt_take. */
     void (*ready)(void *ctx);
-    /* attempt_result says how */
+    /* The attempt has failed. attempt_result says how. */
     void (*failed)(void *ctx);
 };
 
-/* to: the upstream's address, or the outbound proxy's; without port. identity: whose name goes into
- * AUTH; borrowed for the attempt's life. clock: for all of it but the wait at the gate. Gives; what
- * cannot even begin has `failed` on the loop too. */
+/* `to` is the address of the upstream or of the outbound proxy, without port. `identity` is the
+ * name for AUTH. It is borrowed for the attempt's life. `clock` covers everything but the wait at
+ * the gate. Gives. An attempt that cannot even begin calls `failed` from the loop, too. */
 struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung,
                             const struct addr *to, const char *identity, usec clock,
                             const struct attempt_events *events, void *ctx);
-/* the gate is open for it */
+/* Call this when the gate is open for the attempt. */
 void attempt_auth(struct attempt *a);
-/* after ready; gives the session */
+/* Gives the session. Call this after `ready`. */
 struct smtp_client *attempt_take(struct attempt *a);
 const struct attempt_result *attempt_result(const struct attempt *a);
-/* What would be its finding if it were given up now, for a loser that stood still: "587 does not
- * answer". */
+/* Writes the finding that the attempt would have if it were given up now. It is for a loser that
+ * made no progress: "587 does not answer". */
 void attempt_result_so_far(const struct attempt *a, struct attempt_result *result_r);
 
-/* measured by the connect; 0: not connected */
+/* The round trip that the connect took. 0 means that it is not connected. */
 usec attempt_rtt(const struct attempt *a);
-/* loop time; its start before the first */
+/* The loop time of the last step, or of the start before the first step. */
 usec attempt_last_step(const struct attempt *a);
-/* at the gate, or AUTH is unanswered: no step is due */
+/* It waits at the gate, or its AUTH is unanswered. No step is expected from it. */
 bool attempt_is_logging_in(const struct attempt *a);
 
-/* a live one is closed: with QUIT where it was greeted */
+/* Closes a live connection, with QUIT if it was greeted, and frees the attempt. */
 void attempt_free(struct attempt **a);
 
 #endif

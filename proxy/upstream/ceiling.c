@@ -10,7 +10,8 @@ bool ceiling_is_meant_by(int code)
 
 void ceiling_hit(struct ceiling *c, unsigned sessions, usec now)
 {
-    /* Several dials may have been under way when the first was refused: they are one try. */
+    /* Several dials may have been in progress when the first was refused. Together they are one
+     * try. */
     if (!c->sessions || now >= c->until) {
         c->wait = !c->sessions || !c->wait ? FIRST_WAIT
                   : c->wait < LONGEST_WAIT ? 2 * c->wait

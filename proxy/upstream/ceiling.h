@@ -1,7 +1,8 @@
-/* How many sessions a provider lets an account have, as far as its refusals show (PROMISES 6): a
- * 421, 432 or 454 while other sessions of the account are authenticated speaks of us. Nobody is
- * told the number, so it is learnt: no more than there were are dialled until a wait has passed,
- * then one more is tried; each refusal doubles the wait. Values in, values out. */
+/* How many sessions a provider lets an account have, as far as its refusals show (PROMISES 6). A
+ * 421, 432 or 454 while other sessions of the account are authenticated is about us. The provider
+ * does not say the number, so it is learnt: until a wait has passed, no more sessions are dialled
+ * than there were. Then one more is tried. Each refusal doubles the wait. This code only
+ * computes. */
 #ifndef UPSTREAM_CEILING_H
 #define UPSTREAM_CEILING_H
 
@@ -10,21 +11,21 @@
 #include "base/units.h"
 
 struct ceiling {
-    /* 0: none is known. */
+    /* 0 means that none is known. */
     unsigned sessions;
     usec wait, until;
 };
 
 bool ceiling_is_meant_by(int code);
-/* One more was refused beside so many (at least one). */
+/* Say that one more session was refused while there were this many (at least one). */
 void ceiling_hit(struct ceiling *c, unsigned sessions, usec now);
-/* One more was let in and has served a message: so many are there now, of the `max` that are wanted
- * at most. */
+/* Say that one more session was admitted and has served a message. `sessions` is how many there are
+ * now, and at most `max` are wanted. */
 void ceiling_raise(struct ceiling *c, unsigned sessions, unsigned max, usec now);
 void ceiling_forget(struct ceiling *c);
-/* How many sessions there may be now, of `max`. */
+/* Returns how many sessions, at most `max`, there may be now. */
 unsigned ceiling_limit(const struct ceiling *c, unsigned max, usec now);
-/* Until one more may be tried; 0: now, or there is no ceiling. */
+/* Returns the time until one more may be tried. 0 means now, or that there is no ceiling. */
 usec ceiling_wait(const struct ceiling *c, usec now);
 
 #endif

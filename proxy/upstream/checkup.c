@@ -11,7 +11,7 @@
 #include "upstream/settings.h"
 #include "upstream/share.h"
 
-/* half a second of the promised two is for beginning and ending */
+/* The promise is two seconds. Half a second of it is for the beginning and the end. */
 #define GRACE (3 * USEC_PER_SEC / 2)
 #define WATCH_EVERY (20 * USEC_PER_MS)
 
@@ -22,7 +22,7 @@ static const struct port unasked[] = {
 };
 enum { UNASKED = sizeof unasked / sizeof *unasked };
 
-/* one port; its race is alone on the track */
+/* One port. Its race has no other port. */
 struct examined {
     struct checkup *checkup;
     struct checkup_port *port;
@@ -30,7 +30,7 @@ struct examined {
     struct rung rung;
     struct smtp_client_listener listener;
     struct race *race;
-    /* while MAIL and RCPT are tried */
+    /* Set while MAIL and RCPT are tried. */
     struct smtp_client *client;
     bool over;
     /* An offer begins when it is wanted. */
@@ -51,8 +51,8 @@ struct checkup {
     struct share *share;
     struct tls_context *tls;
     struct timer *deadline;
-    /* holds the gate until the first port is there: a password it refuses must not go to a quicker
-     * one */
+    /* Holds the gate until the first port has reached it. A password that the first port refuses
+     * must not go to a quicker one. */
     struct gate_pass opening;
     struct login *login;
     /* at the latest */
@@ -128,7 +128,7 @@ static void on_finished(void *arg)
     c->done(c->ctx);
 }
 
-/* What a port has shown on the way to the gate is kept: its address, its certificate, its
+/* Keeps what a port has shown on its way to the gate: its address, its certificate and its
  * mechanisms. */
 static void refuse_at_gate(struct examined *x)
 {
@@ -153,7 +153,7 @@ static void give_up(struct examined *x)
         snprintf(x->port->mail_words, sizeof x->port->mail_words, "it did not answer in time");
 }
 
-/* First all are looked at: the end of one would let another through the gate. */
+/* First examines all ports, because the end of one would let another through the gate. */
 static void on_deadline(void *arg)
 {
     struct checkup *c = arg;
@@ -170,7 +170,8 @@ static void on_opening(void *ctx)
     (void)ctx;
 }
 
-/* As in the server, where the next port begins when the first stood still for port_patience. */
+/* The server starts the next port when the first made no progress for port_patience. The gate does
+ * the same here. */
 static void open_gate(struct checkup *c)
 {
     const struct examined *first = &c->examined[0];
@@ -178,8 +179,8 @@ static void open_gate(struct checkup *c)
         share_login_leave(c->share, c->login, &c->opening);
 }
 
-/* After a refusal the gate stays shut for good: a port that stands before it has shown all that it
- * will. The others go on to their findings. */
+/* After a refusal the gate stays closed. A port that waits at it has shown everything it will. The
+ * others continue until they have their findings. */
 static void on_watch(void *arg)
 {
     struct checkup *c = arg;
@@ -210,7 +211,7 @@ static void on_mail(void *ctx, const struct reply *reply)
         keep_refusal(x, reply);
 }
 
-/* The transaction is reset by leaving: nothing was sent. */
+/* Nothing was sent. Closing the session resets the transaction. */
 static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
 {
     struct examined *x = ctx;
@@ -255,7 +256,7 @@ static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
     struct examined *x = ctx;
     (void)rung;
     x->client = client;
-    /* opens the gate for the next port */
+    /* This opens the gate for the next port. */
     race_free(&x->race);
     if (x->port->role != CHECKUP_CONFIGURED || !checkup_own_address(x->checkup))
         end(x);
@@ -275,7 +276,7 @@ static void on_refused(void *ctx)
     snprintf(c->refusal, sizeof c->refusal, "was not asked: %u refused the credentials already",
              (unsigned)x->port->report.port.number);
     x->port->sight = x->rung.sight;
-    /* its race keeps the gate shut until checkup_free */
+    /* Its race keeps the gate closed until checkup_free. */
     x->over = true;
     if (--c->left == 0)
         loop_defer(x->env->io->loop, &c->finished);
@@ -437,7 +438,7 @@ const struct upstream_config *checkup_config(const struct checkup *c)
     return c->cfg;
 }
 
-/* What its mail is sent as. */
+/* Returns the address that the account sends as. */
 const char *checkup_own_address(const struct checkup *c)
 {
     const char *user = c->cfg->username;

@@ -30,13 +30,13 @@ struct checkup_port {
     /* MAIL and RCPT with the account's own address */
     bool mail_tried;
     bool mail_accepted;
-    /* the reply that refused, or "" */
+    /* The reply that refused, or "". */
     char mail_words[240];
 };
 
-/* Begins; done(ctx) on the loop when every port has its finding, within connect_timeout + 2 s.
- * Keeps io; borrows config and cfg for its life. NULL with err: the account's TLS settings cannot
- * be used. Gives. */
+/* Begins. Calls done(ctx) on the loop when every port has its finding, within connect_timeout + 2
+ * s. Keeps io. Borrows config and cfg for its life. Gives, or returns NULL with err if the
+ * account's TLS settings cannot be used. */
 struct checkup *checkup_new(const struct io *io, const struct config *config,
                             const struct upstream_config *cfg, void (*done)(void *ctx), void *ctx,
                             struct err *err) MUST_USE;

@@ -7,7 +7,7 @@
 #include "upstream/settings.h"
 
 struct made {
-    /* NULL: not needed, or it failed */
+    /* NULL if it is not needed or could not be made. */
     struct tls_context *tls;
     struct err err;
     bool failed;

@@ -1,6 +1,6 @@
-/* The TLS contexts of all accounts of one config. Made apart from the accounts, because it reads
- * files, and a bundle of the system's authorities takes 20 ms: a reload does it on a thread of its
- * own. */
+/* The TLS contexts of all accounts of one config. They are made apart from the accounts because
+ * that reads files, and a bundle of the system's authorities takes 20 ms. A reload makes them on
+ * another thread. */
 #ifndef UPSTREAM_CONTEXTS_H
 #define UPSTREAM_CONTEXTS_H
 
@@ -9,15 +9,15 @@
 
 struct contexts;
 
-/* Blocks; reads the config and nothing else that anybody could change. What fails is told when it
- * is asked for. Accounts with equal settings share a context, and all that name the same tls_ca, or
- * none, what they trust. Gives. */
+/* Gives. Blocks. Reads the config and nothing else that another thread could change. contexts_get
+ * reports what failed. Accounts with equal settings share a context. Accounts that name the same
+ * tls_ca, or none, share the authorities. */
 struct contexts *contexts_new(const struct config *config);
-/* NULL is fine */
+/* *contexts may be NULL. */
 void contexts_free(struct contexts **contexts);
 
-/* For the account of this index, NULL where no port ever speaks TLS: a reference. -1 with the words
- * that settings_tls had. */
+/* Gives a reference to the context of the account of this index, or NULL if none of its ports ever
+ * speaks TLS. Returns -1 with the words of settings_tls. */
 int contexts_get(const struct contexts *contexts, size_t index, struct tls_context **tls_r,
                  struct err *err) MUST_USE;
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "upstream/credential_source.h"
 
-/* A failed ask is remembered so long: every port of a race would ask anew. */
+/* A failed ask is remembered for this long. Otherwise every port of a race would ask again. */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
 
 struct credential {
@@ -19,15 +19,15 @@ struct credential {
     char *identity;
     const struct source_kind *kind;
     struct source *source;
-    /* What the source answered last, or what is configured; NULL: none yet. */
+    /* What the source answered last, or what is configured. NULL if there is none yet. */
     struct secret *secret;
     /* The source was asked and has not answered. */
     bool asking;
-    /* The secret was refused, or is from before a reload: the next need asks again. */
+    /* The secret was refused, or is older than a reload. The next need asks again. */
     bool stale;
-    /* This refusal's one more AUTH was granted. */
+    /* One more AUTH was granted after this refusal. */
     bool second_chance;
-    /* A refusal is why it is asked. */
+    /* The source is asked because of a refusal. */
     bool after_refusal;
     /* Its life's end is why: nothing is wrong with what there was. */
     bool renewing;
@@ -42,9 +42,9 @@ struct credential {
     void *fetched_ctx;
     usec first, longest;
     bool refused;
-    /* The last wait; 0: none yet. */
+    /* The length of the last wait. 0 if there was none yet. */
     usec wait;
-    /* Loop time. */
+    /* The loop time when the wait ends. */
     usec until;
 };
 
@@ -146,7 +146,7 @@ static void answer_all(struct credential *c)
     }
 }
 
-/* Keeps what was answered; true: it is another secret than before. */
+/* Keeps the answer. Returns true if it is another secret than before. */
 static bool keep(struct credential *c, struct secret *secret)
 {
     bool differs = !secret_equal(c->secret, secret);
@@ -160,8 +160,8 @@ static bool keep(struct credential *c, struct secret *secret)
     return differs;
 }
 
-/* What was answered last stays: after a refusal it is worth nothing, on a reload it may still be
- * right. A source that is asked again and again complains once. */
+/* Keeps the previous answer: after a refusal it is useless, but on a reload it may still be right.
+ * A source that is asked again and again complains once. */
 static void remember_failure(struct credential *c, const struct err *err)
 {
     char words[120];
@@ -233,8 +233,8 @@ static void on_watch(void *arg)
     fetch(c);
 }
 
-/* The configuration has the secret as of now, unless the file cannot be read any more; an older
- * answer under way does not come. */
+/* The configuration has the current secret, unless its file cannot be read any more. An older
+ * answer that is on its way is dropped. */
 static bool update_configured(struct credential *c, const struct upstream_config *cfg)
 {
     bool differs = !cfg->password_kept && !secret_equal(c->secret, cfg->password);
@@ -245,7 +245,7 @@ static bool update_configured(struct credential *c, const struct upstream_config
     return differs;
 }
 
-/* The source is asked anew, unless nobody needed it before. */
+/* Asks the source again, unless the secret was never needed. */
 static void update_asked(struct credential *c, bool another)
 {
     bool was_fetched = c->secret != NULL;
@@ -350,8 +350,8 @@ const char *credential_key(const struct credential *c)
 
 /* ---- what the upstream thinks of it ---- */
 
-/* The one more AUTH that a rotated password is given belongs to the same refusal: its wait is
- * not doubled. */
+/* The one more AUTH that a rotated password gets belongs to the same refusal, so its wait is not
+ * doubled. */
 void credential_refused(struct credential *c)
 {
     if (!c->second_chance || !c->wait)
@@ -396,7 +396,7 @@ void credential_take_over(struct credential *c, const struct credential *before)
     c->good_until = before->good_until;
 }
 
-/* A secret that was not fetched yet equals none; one that is read again may be right at the next
+/* A secret that was not fetched yet equals none. One that is read again may be right at the next
  * try. */
 void credential_inherit(struct credential *c, const struct credential *before)
 {

@@ -21,30 +21,32 @@ struct token_view;
 struct credential *credential_new(const struct io *io, const struct upstream_config *cfg,
                                   const char *identity);
 void credential_free(struct credential **c);
-/* Copies the secret of the credential before a reload: the file it came from cannot be read any
- * more. */
+/* Copies the secret of the credential before a reload, because the file it came from cannot be read
+ * any more. */
 void credential_take_over(struct credential *c, const struct credential *before);
-/* An account that a reload made anew, at the same host: what was refused before and is still the
- * same rests on. */
+/* For an account at the same host that a reload made anew: if the secret is still the refused one,
+ * its wait continues. */
 void credential_inherit(struct credential *c, const struct credential *before);
 
-/* Told on the loop when a source that was asked again has answered; differs: with another secret
- * than the refused one, which may be tried. NULL: nobody is. */
+/* `fetched` is called on the loop when a source that was asked again has answered. `differs` says
+ * that the secret is another than the refused one, so it may be tried. NULL removes the
+ * listener. */
 void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs),
                              void *ctx);
 
-/* After a reload with equal connection settings. A changed secret ends a retry_auth wait; true: it
- * changed. A source that the configuration cannot read is asked again instead, and the listener
- * told. */
+/* Call this after a reload with equal connection settings. Returns true if the secret changed,
+ * which ends a retry_auth wait. A source that the configuration cannot read is asked again instead,
+ * and the listener is called. */
 bool credential_update(struct credential *c, const struct upstream_config *cfg);
 
-/* One question for the secret. Embedded in the asker; credential_cancel it before it goes. */
+/* One request for the secret. It is embedded in the caller's struct. Call credential_cancel before
+ * freeing that. */
 struct credential_request {
     struct deferred later;
-    /* for the source */
+    /* Is in the list of requests that wait for the source. */
     struct link waiting;
     struct credential *credential;
-    /* secret borrowed until return; NULL with err: not to be had */
+    /* Borrows the secret until it returns. NULL with err means that it could not be fetched. */
     void (*answer)(void *ctx, const struct secret *secret, const struct err *err);
     void *ctx;
 };
@@ -56,24 +58,25 @@ void credential_cancel(struct credential_request *r);
 /* Begins to fetch an access token beside connect and TLS, so that it is there in time. */
 void credential_prepare(struct credential *c);
 
-/* the configured username, "" none */
+/* Borrows the configured username, "" if there is none. */
 const char *credential_user(const struct credential *c);
-/* The key of the configuration that says where the secret comes from. */
+/* Borrows the key of the configuration that says where the secret comes from. */
 const char *credential_key(const struct credential *c);
 
-/* 535, 534, 530: the wait begins, doubling from the first to the longest; the source is asked
- * again */
+/* Call this for 535, 534 and 530. The wait begins; it doubles from the first value to the longest.
+ * The source is asked again. */
 void credential_refused(struct credential *c);
 /* One identity's login was refused, not the account's: the source is asked whether there is another
  * secret by now, and the listener told. false: there is nothing to ask. */
 bool credential_ask_again(struct credential *c) MUST_USE;
 /* the next refusal waits the first wait again */
 void credential_accepted(struct credential *c);
-/* 0: it may be tried */
+/* Returns the time until the secret may be tried. 0 means now. */
 usec credential_wait_left(const struct credential *c);
-/* the last answer was a refusal, whether the wait is over or not */
+/* Returns whether the last answer was a refusal, even if its wait is over. */
 bool credential_is_refused(const struct credential *c);
-/* after a refusal, and the source has not answered: perhaps the wait ends with it */
+/* Returns whether the source was asked after a refusal and has not answered. Its answer may end the
+ * wait. */
 bool credential_is_asked_again(const struct credential *c);
 
 /* It logs in by tokens that a service gives. */

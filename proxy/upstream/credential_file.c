@@ -13,7 +13,7 @@
 
 struct source {
     struct source_owner owner;
-    /* NULL: it names a credential of a service manager that is not here. */
+    /* NULL if it names a credential of a service manager that is not running us. */
     char *path;
     struct secret_read *read;
     struct deferred failing;

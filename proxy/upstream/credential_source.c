@@ -45,7 +45,7 @@ const struct source_kind credential_fixed = {
 
 /* ---- all kinds ---- */
 
-/* The first that is given counts; `fixed` takes what is left. */
+/* The first kind that the configuration gives counts. `fixed` is left for all others. */
 static const struct source_kind *const kinds[] = {
     &credential_token,
     &credential_command,

@@ -1,6 +1,6 @@
-/* Where the secret of a login comes from. A kind is a row of functions in a file of its own and a
- * place in the list of credential_source.c; credential.c knows when to ask, whom to answer and
- * how long a refused secret rests, for all kinds alike. */
+/* Where the secret of a login comes from. A kind is a row of functions in its own file and a place
+ * in the list of credential_source.c. For all kinds alike, credential.c decides when to ask, whom
+ * to answer and how long a refused secret rests. */
 #ifndef UPSTREAM_CREDENTIAL_SOURCE_H
 #define UPSTREAM_CREDENTIAL_SOURCE_H
 
@@ -10,7 +10,7 @@
 #include "io/loop.h"
 #include "oauth/token.h"
 
-/* One account's source; each kind has its own behind it. */
+/* One account's source. Each kind has its own struct behind this name. */
 struct source;
 
 struct source_owner {
@@ -24,11 +24,11 @@ struct source_owner {
 };
 
 struct source_kind {
-    /* The key of the configuration that says so, as the log names it. */
+    /* The key of the configuration that names this kind, for the log. */
     const char *key;
-    /* The configuration holds the secret as it was when it was read. */
+    /* The configuration holds the secret as it was when the configuration was read. */
     bool configured;
-    /* A failed ask leaves the secret in force that was there before: it may well be right. */
+    /* A failed ask leaves the previous secret in use, because it may be right. */
     bool outlives_failure;
     /* What it gives are access tokens that somebody else issues: the wait for one is its own, and
      * it says itself why there is none. */
@@ -36,12 +36,12 @@ struct source_kind {
     /* How often it is asked while a refused secret rests; 0: it is not. */
     usec watched;
     bool (*is_given)(const struct upstream_config *cfg);
-    /* Keeps owner's io, copies the rest. Gives; NULL where a kind keeps nothing. */
+    /* Keeps owner's io, copies the rest. Gives, or returns NULL if the kind keeps nothing. */
     struct source *(*make)(const struct source_owner *owner, const struct upstream_config *cfg);
-    /* Begins to fetch the secret; the answer comes later, on the loop, once. Never called again
-     * before it came. NULL: there is no more than what is configured. */
+    /* Begins to fetch the secret. The answer comes later, on the loop, once. It is not called again
+     * before that. It is NULL if the kind has nothing but what is configured. */
     void (*ask)(struct source *source);
-    /* The upstream refused what was answered last. True: asking may give another now. */
+    /* The upstream refused the last answer. Returns true if asking may give another secret now. */
     bool (*refused)(struct source *source);
     /* Or NULL: the upstream took what was answered last. */
     void (*accepted)(struct source *source);
@@ -55,14 +55,14 @@ struct source_kind {
     /* After a reload that names the same kind. True: it is another source now, or a fresher
      * secret stands in the configuration; an answer under way does not come any more. */
     bool (*update)(struct source *source, const struct upstream_config *cfg);
-    /* Takes; an answer under way does not come any more. */
+    /* Takes the source. An answer that is on its way is dropped. */
     void (*free)(struct source *source);
 };
 
 extern const struct source_kind credential_fixed, credential_file, credential_command,
     credential_token;
 
-/* Never NULL: without any key the login has no secret, which is fixed. */
+/* Never returns NULL: without any key the login has no secret, and its kind is fixed. */
 const struct source_kind *source_kind_of(const struct upstream_config *cfg);
 
 #endif

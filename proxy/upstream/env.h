@@ -1,5 +1,5 @@
-/* What all parts of one account share. The account owns it and everything in it; it lives as long
- * as somebody holds a reference. */
+/* What all parts of one account share. The account owns it and everything in it. It lives until the
+ * last reference is released. */
 #ifndef UPSTREAM_ENV_H
 #define UPSTREAM_ENV_H
 
@@ -13,7 +13,7 @@ struct share;
 struct upstream_tally;
 
 struct upstream_env {
-    /* Whoever asked for a session holds it all, until it is given back. */
+    /* The holder of a lease keeps all of it alive until the lease ends. */
     unsigned refs;
     void (*ended)(struct upstream_env *env);
     const struct io *io;
@@ -25,8 +25,8 @@ struct upstream_env {
     /* The addresses of our own listeners: an upstream there is this proxy itself. Owned. */
     struct addr *own;
     size_t nown;
-    /* where a session was last authenticated first, then its name's other addresses; for when DNS
-     * fails */
+    /* The address of the last authenticated session first, then the other addresses of its name.
+     * They are used when DNS fails. */
     struct addr good[CAP_DNS_ADDRESSES];
     size_t ngood;
 };
@@ -36,7 +36,7 @@ static inline void env_hold(struct upstream_env *env)
     env->refs++;
 }
 
-/* All of it may be gone after. */
+/* Everything may be freed after this call. */
 static inline void env_release(struct upstream_env *env)
 {
     if (--env->refs == 0)

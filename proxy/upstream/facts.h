@@ -1,15 +1,15 @@
-/* What is known of an account, in the words of all its parts. */
+/* What is known of an account. */
 #ifndef UPSTREAM_FACTS_H
 #define UPSTREAM_FACTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* what was last seen upstream; from state_dir after a restart */
+/* What was last seen at the upstream. After a restart it comes from state_dir. */
 struct account_facts {
     bool known;
     bool has_size;
-    /* size 0: no limit announced */
+    /* 0 means that no limit was announced. */
     uint64_t size;
     bool dsn, smtputf8, chunking, eightbit;
 };
@@ -23,25 +23,25 @@ enum standing {
     STANDING_NO_TOKEN
 };
 
-/* Why there is no session (PROMISES 7's first rows, in their order). */
+/* Why there is no session: the first rows of PROMISES 7 in their order. */
 enum refusal {
-    /* the login was refused, or revoked later: 451 4.3.5 */
+    /* The login was refused, or revoked later: 451 4.3.5. */
     REFUSAL_CREDENTIALS,
-    /* AUTH 4xx, secret not to be had: 451 4.7.0 */
+    /* AUTH was answered with 4xx, or the secret could not be fetched: 451 4.7.0. */
     REFUSAL_AUTH_TEMPORARY,
     /* no access token: 451 4.7.0 with the words that name the cure */
     REFUSAL_TOKEN,
     /* every port that sent bytes ended in a TLS finding: 451 4.7.5 */
     REFUSAL_TLS,
-    /* 451 4.4.1 */
+    /* No port works: 451 4.4.1. */
     REFUSAL_NO_PORT,
-    /* no slot within acquire_timeout: 451 4.4.5 */
+    /* No slot became free within acquire_timeout: 451 4.4.5. */
     REFUSAL_BUSY,
-    /* the account's rate left no room for it within acquire_timeout: 451 4.4.5 */
+    /* The account's rate left no room within acquire_timeout: 451 4.4.5. */
     REFUSAL_RATE,
-    /* the upstream is this proxy itself: 451 4.3.5 */
+    /* The upstream is this proxy itself: 451 4.3.5. */
     REFUSAL_LOOP,
-    /* shutting down */
+    /* The server is shutting down. */
     REFUSAL_GONE,
 };
 

@@ -1,13 +1,13 @@
-/* How a session's end becomes a finding. The table of the findings is in finding_table.c, their
+/* Turns the end of a session into a finding. The table of the findings is in finding_table.c, their
  * sentences are in finding_words.c. */
 #include "upstream/finding.h"
 
 #include <string.h>
 
-/* ---- what speaks of our login: the rule for AUTH, and the one for every other command ---- */
+/* ---- what is about our login: the rule for AUTH, and the rule for every other command ---- */
 
-/* RFC 4954 section 6. What is neither temporary nor about the mechanism is a refusal of the
- * account: hammering the next port with the same credentials would only lock it. */
+/* RFC 4954 section 6. A reply that is neither temporary nor about the mechanism refuses the
+ * account. Trying the next port with the same credentials would only lock it. */
 enum finding finding_of_auth_code(int code)
 {
     if (code < 500)
@@ -22,7 +22,7 @@ bool reply_revokes_login(const struct reply *reply)
     case 534:
     case 535:
     case 538: return true;
-    /* Microsoft says so where an account may not log in with a password any more. */
+    /* Microsoft answers this where an account may not log in with a password any more. */
     case 550: return strcmp(reply->enhanced, "5.7.30") == 0;
     default: return false;
     }
@@ -39,7 +39,7 @@ static enum finding of_reply(enum smtp_client_stage stage, const struct reply *r
     case SMTP_CLIENT_EHLO_AGAIN: return FINDING_EHLO_REFUSED;
     case SMTP_CLIENT_STARTTLS: return FINDING_STARTTLS_REFUSED;
     case SMTP_CLIENT_AUTH: return finding_of_auth_code(code);
-    /* 421 out of the blue */
+    /* An unexpected 421. */
     default: return FINDING_RESET;
     }
 }
@@ -47,16 +47,16 @@ static enum finding of_reply(enum smtp_client_stage stage, const struct reply *r
 static enum finding of_broken_protocol(enum smtp_client_stage stage)
 {
     switch (stage) {
-    /* bytes behind the 220: response injection */
+    /* There were bytes behind the 220, which is response injection. */
     case SMTP_CLIENT_STARTTLS:
     case SMTP_CLIENT_HANDSHAKE: return FINDING_TLS_HANDSHAKE;
-    /* a challenge that is wrong, a yes without the proof that the mechanism owes */
+    /* The challenge was wrong, or the 235 came without the proof that the mechanism demands. */
     case SMTP_CLIENT_AUTH: return FINDING_AUTH_UNAVAILABLE;
     default: return FINDING_NOT_SMTP;
     }
 }
 
-/* Before anything was said under TLS, an alert is the handshake's: TLS 1.3 servers refuse a
+/* Before anything was said under TLS, an alert belongs to the handshake: TLS 1.3 servers refuse a
  * client's certificate after it. */
 static enum finding of_broken_link(const struct smtp_client_failure *failure, enum finding timeout)
 {
@@ -91,7 +91,7 @@ enum finding finding_of_err(const struct err *err)
     case ERR_PROXY: return FINDING_PROXY;
     case ERR_RESET:
     case ERR_CLOSED: return FINDING_RESET;
-    /* refused, unreachable, administratively prohibited, no local address to come from */
+    /* Refused, unreachable, administratively prohibited, or no local address. */
     default: return FINDING_REFUSED;
     }
 }

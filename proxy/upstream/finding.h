@@ -1,4 +1,4 @@
-/* What a port turned out to be (PROMISES 5): a name for programs, a sentence for people. */
+/* The state of a port (PROMISES 5): a name for programs, a sentence for people. */
 #ifndef UPSTREAM_FINDING_H
 #define UPSTREAM_FINDING_H
 
@@ -33,24 +33,24 @@ enum finding {
     FINDING_COUNT
 };
 
-/* "timeout-connect" */
+/* Returns "timeout-connect" and so on. */
 const char *finding_name(enum finding f);
-/* of a 4xx or 5xx to AUTH */
+/* Returns the finding for a 4xx or 5xx reply to AUTH. */
 enum finding finding_of_auth_code(int code);
-/* Whether a reply to another command than AUTH says that our login is worth nothing: the account
- * rests, and no client hears it. The one place that decides this. */
+/* Returns whether a reply to a command other than AUTH says that our login is not valid. Then the
+ * account rests, and the client does not get the reply. This is the one place that decides it. */
 bool reply_revokes_login(const struct reply *reply);
-/* counts for PROMISES 7, row 451 4.7.5 */
+/* Returns whether it counts for PROMISES 7, row 451 4.7.5. */
 bool finding_is_tls(enum finding f);
 
-/* What the findings of a kind have in common, for who does not care which it is. */
+/* What the findings of a kind have in common, for code that needs no more than that. */
 enum finding_kind {
     FINDING_KIND_OTHER,
-    /* counts for PROMISES 7, row 451 4.7.5 */
+    /* Counts for PROMISES 7, row 451 4.7.5. */
     FINDING_KIND_TLS,
-    /* Something on the way swallows the port: doctor says so before it says what works. */
+    /* Something on the way drops the port's traffic. Doctor says this before it says what works. */
     FINDING_KIND_NETWORK,
-    /* an upstream that restarts shows it, too */
+    /* An upstream that restarts shows it, too. */
     FINDING_KIND_AT_ONCE,
 };
 
@@ -60,7 +60,7 @@ enum finding_advice {
     FINDING_ADVICE_PORTS,
     FINDING_ADVICE_MODE,
     FINDING_ADVICE_LOGIN,
-    /* password_command */
+    /* About password_command. */
     FINDING_ADVICE_COMMAND,
     FINDING_ADVICE_MECHANISM,
     /* the login by token */
@@ -86,30 +86,31 @@ typedef void finding_sentence(struct sentence *s, const struct finding_detail *d
 
 /* A new finding is an enumerator, a row in finding_table.c and a sentence in finding_words.c. */
 struct finding_row {
-    /* for programs */
+    /* The name for programs. */
     const char *name;
     enum finding_kind kind;
     finding_sentence *says;
-    /* Doctor's verdict on one port, and on many: "%s" are their numbers. NULL where there is
+    /* Doctor's verdict on one port, and on many, where "%s" are their numbers. NULL if there is
      * nothing to say. */
     const char *one, *many;
     enum finding_advice advice;
 };
 const struct finding_row *finding_row(enum finding f);
 
-/* one port of one account, as last seen */
+/* One port of one account, as last seen. */
 struct port_report {
     struct port port;
     enum finding finding;
-    /* the one that got furthest; family NONE: none */
+    /* The address that got furthest. Family NONE means none. */
     struct addr address;
-    /* from the start of the attempt to the finding */
+    /* The time from the start of the attempt to the finding. */
     usec took;
-    /* loop time of the last session authenticated here; 0: none since the start */
+    /* The loop time of the last session that was authenticated here. 0 if there was none since the
+     * start. */
     usec proven;
-    /* wall clock of the last change of finding; 0: never tried */
+    /* The wall clock of the last change of the finding. 0 if the port was never tried. */
     int64_t since_ms;
-    /* the peer ever sent any byte (PROMISES 7, row 451 4.7.5) */
+    /* The peer has sent at least one byte (PROMISES 7, row 451 4.7.5). */
     bool saw_bytes;
     /* Refused by this machine itself: the connection never left it. */
     bool is_local;
@@ -117,47 +118,47 @@ struct port_report {
     char words[400];
 };
 
-/* What the sentence is made of. All borrowed; what is not known is NULL. */
+/* What the sentence is made of. Everything is borrowed. What is not known is NULL. */
 struct finding_detail {
     enum finding finding;
     struct port port;
-    /* the upstream's name as configured */
+    /* The upstream's name as configured. */
     const char *host;
-    /* the name that a certificate must bear, when it is not the host; or NULL */
+    /* The name that a certificate must have if it is not the host. NULL otherwise. */
     const char *expected;
     const struct addr *address;
-    /* what the lower rooms said */
+    /* The error from the lower rooms. */
     const struct err *err;
-    /* of a session: the same without the stage */
+    /* The reason why a session ended, without the stage. */
     const char *cause;
-    /* for not-smtp: TLS from the first byte */
+    /* Not-smtp: the peer speaks TLS from the first byte. */
     bool speaks_tls;
     const struct reply *reply;
     const struct tls_facts *facts;
     const struct ehlo *ehlo;
-    /* as configured */
+    /* As configured. */
     enum auth_choice auth;
     /* of a refused login; login_words: NULL or "" none */
     enum smtp_client_login_refusal login;
     const char *login_words;
     /* of a port that works; "" none */
     const char *mechanism;
-    /* for timeout-greeting: the greeting came, EHLO went unanswered */
+    /* Timeout-greeting: the greeting came, and EHLO was not answered. */
     bool greeted;
-    /* for timeout-auth: another port's login was unanswered, so this one was never asked */
+    /* Timeout-auth: another port's login was unanswered, so this port was never asked. */
     bool at_gate;
-    /* for reset and not-smtp */
+    /* Reset and not-smtp: where the session was. */
     enum smtp_client_stage stage;
-    /* Unix time, for "expired 3 days ago" */
+    /* Unix time, for "expired 3 days ago". */
     int64_t now_s;
 };
 
 void finding_words(const struct finding_detail *d, char *out, size_t size);
 
-/* The finding of a session that ended short of ready. timeout: what silence means at the point that
- * the attempt had reached. */
+/* Returns the finding of a session that ended before it was ready. `timeout` is what silence means
+ * at the point where the attempt was. */
 enum finding finding_of_failure(const struct smtp_client_failure *failure, enum finding timeout);
-/* The finding of a connection that died before SMTP began. */
+/* Returns the finding of a connection that ended before SMTP began. */
 enum finding finding_of_err(const struct err *err);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "upstream/finding.h"
 
-/* A sentence that grows; what does not fit is cut. */
+/* A sentence that grows. It is cut where it does not fit. */
 struct sentence {
     char *out;
     size_t size, len;

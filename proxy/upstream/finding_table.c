@@ -1,4 +1,4 @@
-/* The findings: one row each, with every column filled, or the row does not compile. */
+/* The findings, one row each. A row with an empty column does not compile. */
 #include "upstream/finding_private.h"
 
 #define ROW(id, name, kind, says, one, many, advice)                                               \
@@ -76,7 +76,7 @@ void finding_words(const struct finding_detail *d, char *out, size_t size)
     struct sentence s = {.out = out, .size = size};
     out[0] = 0;
     finding_row(d->finding)->says(&s, d);
-    /* Certificate names and resolver words come from outside. */
+    /* Names in certificates and words of the resolver come from outside. */
     for (char *c = out; *c; c++)
         if (ascii_is_control(*c))
             *c = '?';

@@ -1,5 +1,5 @@
-/* One sentence for each finding, for an admin who has to do something about it. Peer text in it has
- * lost its controls in the reply parser; the log and the pages escape the rest. */
+/* One sentence for each finding, for an admin who has to do something about it. The reply parser
+ * has removed controls from the peer's text. The log and the pages escape the rest. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -40,7 +40,7 @@ static void say_where(struct sentence *s, const struct finding_detail *d)
         finding_say(s, " at %s", addr_text(d->address, text));
 }
 
-/* The usual submission ports are never in the wrong mode; any other may be. */
+/* The usual submission ports are never in the wrong mode. Any other port may be. */
 static bool mode_is_doubtful(const struct port *p)
 {
     switch (p->number) {
@@ -230,7 +230,7 @@ void finding_says_tls_handshake(struct sentence *s, const struct finding_detail 
             s,
             "%u fails the TLS handshake (%s): the versions do not meet, or a middlebox interferes",
             (unsigned)d->port.number, err_words(d, "no reason given"));
-    /* one that answered STARTTLS is in no doubt */
+    /* The mode of a port that answered STARTTLS is certain. */
     if (d->port.mode == PORT_IMPLICIT)
         say_other_mode(s, d);
 }
@@ -282,7 +282,7 @@ void finding_says_certificate(struct sentence *s, const struct finding_detail *d
         finding_say(s, "; it is for %s", f->names);
 }
 
-/* Where the configuration is in the way of a mechanism. */
+/* Says where the configuration excludes a mechanism. */
 static void say_auth_setting(struct sentence *s, const struct finding_detail *d)
 {
     if (d->auth != AUTH_AUTO && d->auth != AUTH_NONE) {

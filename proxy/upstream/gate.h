@@ -1,7 +1,8 @@
-/* The AUTH gate of an account (PROMISES 5: AUTH is never raced). While the credentials are unproven,
- * one attempt at a time may send AUTH; the others wait in the order of their ports, then in that in
- * which they came; but after an AUTH that proved nothing those of another port go first: a port
- * that is silent at one address is likely to be so at the next. Once proven, everybody passes. */
+/* The AUTH gate of an account (PROMISES 5: AUTH is never raced). While the credentials are
+ * unproven, one attempt at a time may send AUTH. The others wait in the order of their ports, then
+ * in the order of their arrival. After an AUTH that proved nothing, the attempts of other ports go
+ * first, because a port that is silent at one address is probably silent at the next. Once the
+ * credentials are proven, every attempt passes. */
 #ifndef UPSTREAM_GATE_H
 #define UPSTREAM_GATE_H
 
@@ -11,24 +12,25 @@
 
 enum gate_state { GATE_OUTSIDE, GATE_WAITING, GATE_HOLDING };
 
-/* embedded in the attempt; belongs to it */
+/* It is embedded in the attempt and belongs to it. */
 struct gate_pass {
     struct link link;
     enum gate_state state;
-    /* whose; for the order */
+    /* The attempt's port, for the order. */
     unsigned port;
-    /* of the port in the ladder, likewise */
+    /* The place of the port in the ladder, for the order. */
     size_t rank;
-    /* may be called from inside gate_enter, gate_leave and gate_prove; must not change the gate */
+    /* May be called from inside gate_enter, gate_leave and gate_prove. It must not change the
+     * gate. */
     void (*granted)(void *ctx);
     void *ctx;
 };
 
 struct gate {
     bool proven;
-    /* NULL: free, or proven */
+    /* NULL if the gate is free or the credentials are proven. */
     struct gate_pass *holder;
-    /* the port of the last holder; 0 none */
+    /* The port of the last holder. 0 if there was none. */
     unsigned last;
     struct link waiting;
 };
@@ -37,15 +39,15 @@ void gate_init(struct gate *g);
 void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*granted)(void *ctx),
                     void *ctx);
 void gate_enter(struct gate *g, struct gate_pass *p);
-/* the holder's leaving lets the next one in; harmless outside */
+/* If the holder leaves, the next one is let in. It is harmless for a pass that is outside. */
 void gate_leave(struct gate *g, struct gate_pass *p);
-/* an AUTH was answered 2xx: all who wait pass */
+/* An AUTH was answered 2xx. All waiting attempts pass. */
 void gate_prove(struct gate *g);
-/* start, reload, a refusal */
+/* Call this at the start, on a reload and after a refusal. */
 void gate_doubt(struct gate *g);
-/* puts those who wait outside; the holder stays */
+/* Puts the waiting attempts outside. The holder stays. */
 void gate_dismiss(struct gate *g);
-/* puts everybody outside without letting anyone in: the ladder stops */
+/* Puts every attempt outside and lets none in: the ladder stops. */
 void gate_clear(struct gate *g);
 
 #endif

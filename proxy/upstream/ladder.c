@@ -1,4 +1,4 @@
-/* Who dials when. */
+/* Decides which port is dialled when. */
 #include "upstream/ladder.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "upstream/ladder_private.h"
 #include "upstream/share.h"
 
-/* no room for one more session: later */
+/* There was no room for one more session, so the probe waits. */
 #define PROBE_POSTPONED (10 * USEC_PER_SEC)
 
 static const struct race_events dial_events;
@@ -41,7 +41,7 @@ static void dial_destroy(void *p)
     free(d);
 }
 
-/* It is none of those any more that the ladder has one of. */
+/* Makes a dial none of those of which the ladder has only one. */
 static void dial_step_down(struct dial *d)
 {
     struct ladder *l = d->ladder;
@@ -190,7 +190,7 @@ static void on_failed(void *ctx)
     l->events->changed(l->ctx);
 }
 
-/* No other port is tried: the same provider stands behind it. */
+/* Tries no other port, because the same provider is behind it. */
 static bool on_full(void *ctx, const char *words)
 {
     struct dial *d = ctx;

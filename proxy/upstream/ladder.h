@@ -1,12 +1,16 @@
 /* The ladder of one account (PROMISES 5): which port works, what the others turned out to be, and
- * who dials when. The pool says how many sessions it wants; the ladder delivers sessions, or says
- * why there are none.
+ * when each is dialled. The pool says how many sessions it wants. The ladder delivers sessions, or
+ * says why there are none. It has four kinds of dials.
  *
- *   dial straight to the port that works; several at once. When that port fails or stands still,
- *   the dial grows into the race.
- *   race    all ports; one at a time, however many clients wait.
- *   detour  all ports but one: a session died young on that one, and another is wanted if it works.
- *   probe   one better port alone, in the background, after `reprobe`. */
+ * A dial goes to the port that works; there may be several at once. When that port fails or makes
+ * no progress, the dial grows into the race.
+ *
+ * A race goes to all ports. There is one at a time, however many clients wait.
+ *
+ * A detour goes to all ports but one. A session failed early on that port, and another port is
+ * wanted if it works.
+ *
+ * A probe goes to one better port alone, in the background, after `reprobe`. */
 #ifndef UPSTREAM_LADDER_H
 #define UPSTREAM_LADDER_H
 
@@ -17,32 +21,32 @@
 struct ladder;
 
 struct ladder_events {
-    /* gives an idle authenticated session */
+    /* Gives an idle authenticated session. */
     void (*session)(void *ctx, struct smtp_client *client, struct rung *rung, const char *identity);
-    /* a dial ended, a wait is over: look again at what is wanted */
+    /* A dial or a wait has ended. The pool shall look again at what it wants. */
     void (*changed)(void *ctx);
-    /* no other port than this one works at the moment */
+    /* No port other than this one works at the moment. */
     void (*no_detour)(void *ctx, uint16_t port);
-    /* The upstream refused one more session with these words. true: others of the account are
-     * authenticated, so it speaks of their number, and not of a port. */
+    /* The upstream refused one more session with these words. Returns true if other sessions of the
+     * account are authenticated: then the words are about their number and not about a port. */
     bool (*full)(void *ctx, const char *words);
-    /* may a background probe hold one session more? */
+    /* Returns whether a background probe may hold one more session. */
     bool (*has_room)(void *ctx);
 };
 
-/* Borrows env, keeps memory (a reference); starts from what it knows. Gives. */
+/* Borrows env. Keeps a reference to memory and starts with what it holds. Gives. */
 struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const char *helo,
                           struct tls_context *tls, const struct ladder_events *events, void *ctx);
 void ladder_free(struct ladder **l);
-/* no background probes, nothing is remembered any more */
+/* After this there are no background probes, and nothing is remembered. */
 void ladder_retire(struct ladder *l);
 
-/* Wants `wanted` sessions for the identity, of which `room` may be dialled beyond what is being
- * dialled. */
+/* Wants `wanted` sessions for the identity. Of these, `room` may be dialled in addition to the
+ * dials in progress. */
 void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsigned room);
-/* false: there is no way to try (one port only), or one is on already. */
+/* Returns false if nothing can be tried (there is only one port), or if a detour is in progress. */
 void ladder_detour(struct ladder *l, const char *identity, uint16_t avoid);
-/* that is where the next dial goes */
+/* Returns whether the next dial goes to this port. */
 bool ladder_works_on(const struct ladder *l, uint16_t port);
 unsigned ladder_dialing(const struct ladder *l);
 bool ladder_is_racing(const struct ladder *l);
@@ -59,13 +63,13 @@ usec ladder_answers_until(const struct ladder *l);
 bool ladder_awaits_secret(const struct ladder *l, const char *identity);
 /* the upstream answered the last race with 4xx: it is there, and has enough of us */
 bool ladder_is_full(const struct ladder *l);
-/* what a race still under way has found */
+/* Reports what a race in progress has found. */
 void ladder_report_so_far(struct ladder *l);
 /* as things stand now, for who waited too long */
 enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size);
 
-/* A session that never completed anything died on this port: others go first. failure: NULL is no
- * fault of the port. */
+/* A session that completed nothing ended on this port, so other ports go first. A failure of NULL
+ * is no fault of the port. */
 void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure);
 /* Outside of AUTH: reply_revokes_login. */
 void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
@@ -73,10 +77,10 @@ void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char 
 /* a reload: the next AUTH goes alone; a changed secret ends a wait */
 void ladder_credentials_doubted(struct ladder *l, bool changed);
 void ladder_network_changed(struct ladder *l);
-/* borrows: for sessions to come */
+/* Borrows the context for future sessions. */
 void ladder_set_tls(struct ladder *l, struct tls_context *tls);
 
-/* BDAT at this port: what is known as long as its EHLO says the same; what a session learnt. */
+/* BDAT at this port: what is known as long as its EHLO says the same, and what a session learnt. */
 enum smtp_client_chunking ladder_chunking(const struct ladder *l, const struct rung *rung,
                                           uint64_t fingerprint);
 void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t fingerprint,

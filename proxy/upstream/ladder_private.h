@@ -10,7 +10,7 @@ enum dial_kind {
     DIAL_RACE,
     DIAL_DETOUR,
     DIAL_PROBE,
-    /* one of them, of which only a login is left (race_keep_login) */
+    /* A dial of any of the kinds above, reduced to its unanswered AUTH (race_keep_login). */
     DIAL_LOGIN
 };
 
@@ -20,11 +20,11 @@ struct dial {
     enum dial_kind kind;
     struct race *race;
     char *identity;
-    /* where DIAL_BEST and DIAL_PROBE go */
+    /* The target of DIAL_BEST and DIAL_PROBE. */
     struct rung *rung;
-    /* of DIAL_DETOUR */
+    /* The port that DIAL_DETOUR avoids. */
     uint16_t avoid;
-    /* a DIAL_BEST that stands still beside a race: no supply to count on */
+    /* A DIAL_BEST that makes no progress while a race goes on. Do not count on its session. */
     bool stalled;
 };
 
@@ -36,18 +36,19 @@ struct ladder {
     struct rung *rungs;
     struct port_report *reports;
     size_t n;
-    /* where dials go; NULL: not known */
+    /* The target of dials. NULL if it is not known. */
     struct rung *best;
     struct link dials;
-    /* also in the list; one each at a time */
+    /* They are also in the list. There is at most one of each. */
     struct dial *race, *detour, *probe;
     struct timer *reprobe, *reopen;
     usec failed_until;
-    /* A race that begins until then is the next one after findings that came at once. */
+    /* A race that begins before this loop time is the second one after findings that came at
+     * once. */
     usec retry_until;
-    /* the race under way is such a one */
+    /* The race in progress is such a second one. */
     bool race_retries;
-    /* the failed race answers those who began to wait until then */
+    /* The failed race answers the leases that began to wait before this loop time. */
     usec answers_until;
     enum refusal failed_why;
     char failed_words[512];
@@ -58,22 +59,22 @@ struct ladder {
 };
 
 /* ---- ladder_state.c ---- */
-/* from memory, at start */
+/* Reads the memory. Called at the start. */
 void ladder_recall(struct ladder *l);
 void ladder_learn(struct ladder *l, const struct smtp_client *client, const struct addr *addresses,
                   size_t n);
-/* NULL: none */
+/* The rung may be NULL. */
 void ladder_set_best(struct ladder *l, struct rung *rung);
 void ladder_set_standing(struct ladder *l, enum standing standing);
-/* Notes whether it is the next one after findings that came at once. */
+/* Notes whether it is the second race after findings that came at once. */
 void ladder_race_begins(struct ladder *l);
-/* a race failed: remembers why, for a moment */
+/* Remembers for a moment why a race failed. */
 void ladder_close(struct ladder *l);
-/* the moment is over, or dialling has a reason again */
+/* The moment is over, or there is a reason to dial again. */
 void ladder_reopen(struct ladder *l);
-/* the same, and the next race is a first one */
+/* Does the same, and the next race is a first one. */
 void ladder_forget_failure(struct ladder *l);
-/* the rungs as a race should try them */
+/* Writes the rungs in the order in which a race tries them. Returns their number. */
 size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out);
 
 #endif

@@ -1,5 +1,5 @@
-/* What the ladder knows: which port works, what EHLO said, why a race failed; and what of it is
- * said and stored. */
+/* What the ladder knows: which port works, what EHLO said, and why a race failed. Also what it says
+ * and stores of that. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "upstream/ladder_private.h"
 #include "upstream/share.h"
 
-/* PROMISES 5: so that an outage does not cost every message the full wait */
+/* PROMISES 5: an outage must not cost every message the full wait. */
 #define FAILURE_REMEMBERED (10 * USEC_PER_SEC)
-/* What came at once may be a restart, which is over in a moment: one more race is run before
- * anybody is told. */
+/* A failure that came at once may be a restart, which is over in a moment. One more race is run
+ * before any client hears of it. */
 #define RESTART_REMEMBERED (1 * USEC_PER_SEC)
 
 static usec now_of(const struct ladder *l)
@@ -62,8 +62,8 @@ static bool learn_facts(struct ladder *l, const struct ehlo *e)
     return changed;
 }
 
-/* The address that worked first, then what else the name has. Behind a proxy the addresses are the
- * proxy's, and not worth keeping. */
+/* Learns the address that worked first, then the other addresses of the name. Behind a proxy the
+ * addresses are the proxy's and not worth storing. */
 static bool learn_addresses(struct ladder *l, const struct addr *worked,
                             const struct addr *addresses, size_t n)
 {
@@ -131,7 +131,8 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
     uint16_t port = rung->report->port.number;
     enum smtp_client_chunking before = ladder_chunking(l, rung, fingerprint);
     size_t i = 0;
-    /* One denial outweighs any proof, or a session that was told of the proof would undo it. */
+    /* One denial outweighs any proof. Otherwise a session that was told of the proof would undo the
+     * denial. */
     if (known == CHUNKING_UNPROVEN || before == known || before == CHUNKING_BROKEN)
         return;
     if (before == CHUNKING_PROVEN)
@@ -152,7 +153,8 @@ void ladder_learn_chunking(struct ladder *l, const struct rung *rung, uint64_t f
 
 /* ---- standing ---- */
 
-/* What the account's host thinks of its login; 530 comes to those too who have none. */
+/* Returns the words of the account's host about its login. 530 is also the answer to an account
+ * without a login. */
 static const char *refusal_words(const struct ladder *l)
 {
     return credential_user(l->env->credential)[0] ? "refuses the configured credentials"
@@ -175,7 +177,7 @@ static void say_standing(const struct ladder *l, enum standing before)
                  refusal_words(l), credential_wait_left(l->env->credential) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:
-        /* the port's own line says it */
+        /* The port's own line has said it. */
         if (before == STANDING_UNKNOWN)
             return;
         level = LOG_INFO;

@@ -1,4 +1,4 @@
-/* Who waits for a session, in order, and who has one. */
+/* Leases: which of them wait for a session and in which order, and which have one. */
 #include "upstream/pool_private.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 /* ---- the end of a lease ---- */
 
-/* The account may go with its last lease, and the pool with it: nothing of either is touched
- * after. */
+/* The account, and the pool with it, may be freed with its last lease. Nothing of either is touched
+ * afterwards. */
 static void lease_free(struct lease *lease)
 {
     struct upstream_env *env = lease->pool->env;
@@ -91,8 +91,8 @@ static struct lease *first_asked_until(struct pool *p, usec until)
     return NULL;
 }
 
-/* Those who asked until then. No more than wait now: who asks again from inside the event is
- * answered in the next turn. */
+/* Refuses the leases that began to wait before `until`, and no more than wait now: a lease that is
+ * asked for inside the event is answered in the next turn. */
 static void refuse_waiting(struct pool *p, usec until, enum refusal why, const char *words)
 {
     struct lease *lease;
@@ -124,8 +124,8 @@ static void grant(struct lease *lease, struct warm *s)
     lease->events->acquired(lease->ctx, lease);
 }
 
-/* A session that settles comes free in a round trip, sooner than a new one; but one whose answer is
- * overdue is not waited for. */
+/* A settling session becomes free within a round trip, which is sooner than a new one. One whose
+ * answer is overdue does not count. */
 static unsigned count_missing(struct pool *p, const struct crowd *crowd)
 {
     usec patience = p->env->cfg->port_patience;
@@ -136,8 +136,9 @@ static unsigned count_missing(struct pool *p, const struct crowd *crowd)
     return waiting > coming ? waiting - coming : 0;
 }
 
-/* The first in line finds no session under its identity and no slot: somebody else's session that
- * is idle just now goes, or those behind would hand it on among themselves for ever. */
+/* The first lease in the queue finds no session under its identity and no slot. An idle session of
+ * another identity is closed. Otherwise the leases behind would pass it on among themselves for
+ * ever. */
 static void make_room_for_first(struct pool *p, const struct lease *lease)
 {
     enum refusal why;
@@ -148,8 +149,8 @@ static void make_room_for_first(struct pool *p, const struct lease *lease)
         pool_make_room(p, lease->identity);
 }
 
-/* Serves the first who can be served; the event may change everything, so the search begins anew
- * after each. */
+/* Serves the first lease that can be served. The event may change everything, so the search starts
+ * again after each. */
 static bool serve_one(struct pool *p)
 {
     const struct crowd *nothing_for = NULL;
@@ -162,7 +163,8 @@ static bool serve_one(struct pool *p)
             return false;
         if (nothing_for == lease->crowd || turns_lets_pass(lease))
             continue;
-        /* Where no slot is left to dial another port with, another port was only wanted. */
+        /* Without a free slot for dialling another port, the port to be avoided is better than
+         * none. */
         struct warm *s = pool_take(p, lease->identity, pool_room(p) > 0 ? lease->avoid : 0);
         if (s) {
             grant(lease, s);
@@ -186,7 +188,7 @@ static void ask_for(struct pool *p, struct lease *lease)
     } else if (room > 0) {
         ladder_detour(p->ladder, lease->identity, lease->avoid);
     } else {
-        /* another port was only wanted, a session is needed */
+        /* Another port was only preferred, but a session is needed. */
         lease_stop_avoiding(lease);
         pool_serve_later(p);
     }
@@ -264,11 +266,11 @@ void pool_serve(void *arg)
     turns_recall(p);
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
-    /* last: it may be the last */
+    /* This comes last: the reference may be the last. */
     env_release(env);
 }
 
-/* acquire_timeout. A session on the port that was to be avoided is better than none. */
+/* acquire_timeout is over. A session on the port that was to be avoided is better than none. */
 static void on_late(void *arg)
 {
     struct lease *lease = arg;
@@ -370,13 +372,13 @@ bool lease_completed_any(const struct lease *lease)
     return lease->session && lease->session->completed > 0;
 }
 
-/* No message went: its place in the rate is the next one's. */
+/* No message was sent, so the next lease gets its place in the rate. */
 static void give_back_place(const struct lease *l)
 {
     share_rate_give_back(l->pool->env->share, l->session->granted);
 }
 
-/* A login proves nothing where too many sessions are refused at MAIL, a message does. */
+/* A login proves nothing where too many sessions are refused at MAIL. A message does. */
 void lease_return(struct lease **lease, bool completed)
 {
     struct lease *l = *lease;
@@ -403,7 +405,7 @@ bool lease_is_one_too_many(const struct lease *lease, const struct reply *reply)
     return lease->session && is_one_too_many(lease->pool, reply->code);
 }
 
-/* revoking: what the upstream said of our login, or NULL. */
+/* revoking: the reply that revoked our login, or NULL. */
 static void drop(struct lease *l, bool completed, const struct smtp_client_failure *why,
                  const struct reply *revoking)
 {
@@ -412,7 +414,7 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
     char words[160];
     warm_learn(s);
     turns_count_held(l, false);
-    /* closed by the holder in this turn, or gone by itself */
+    /* The holder closed it in this turn, or it has ended. */
     s->client = NULL;
     if (!completed)
         give_back_place(l);

@@ -11,7 +11,7 @@
 #include "io/loop.h"
 #include "upstream/memory_text.h"
 
-/* changes come in bursts */
+/* Changes come in bursts. */
 #define WRITE_DELAY (2 * USEC_PER_SEC)
 #define FILE_MODE 0600
 #define FILE_NAME "upstreams"
@@ -58,7 +58,7 @@ static void print(const struct memory *m, struct buf *out)
         buf_clear(out);
 }
 
-/* The memory may be gone by then; the world is not. */
+/* The memory may be freed by then. The world is not. */
 static void on_write_failed(void *ctx, const struct err *err)
 {
     const struct io *io = ctx;
@@ -146,7 +146,7 @@ void memory_put(struct memory *m, const char *account, const char *host,
 {
     struct memory_entry *e = find(m, account, host);
     if (!e) {
-        /* the oldest makes room */
+        /* The oldest entry makes room. */
         if (m->n == CAP_MEMORY_ENTRIES) {
             memory_entry_free(&m->entries[0]);
             memmove(m->entries, m->entries + 1, --m->n * sizeof *m->entries);

@@ -1,7 +1,7 @@
-/* What survives a restart: per account and host the port that works, what EHLO said, what is known
- * of BDAT, and the addresses of the name. One small text file in state_dir, read at start, replaced
- * on a helper thread a moment after a change. Nobody is harmed by its loss, and its content is not
- * trusted: what cannot be read is skipped. */
+/* What survives a restart. For each account and host it is the port that works, what EHLO said,
+ * what is known of BDAT, and the addresses of the name. It is one small text file in state_dir,
+ * which is read at the start and replaced on a helper thread a moment after a change. Its loss does
+ * no harm. Its content is not trusted: what cannot be parsed is skipped. */
 #ifndef UPSTREAM_MEMORY_H
 #define UPSTREAM_MEMORY_H
 
@@ -15,13 +15,13 @@ struct io;
 
 struct memory_bdat {
     uint16_t port;
-    /* of the EHLO text: what was learnt holds while it stays the same */
+    /* Of the EHLO text. What was learnt holds while it stays the same. */
     uint64_t fingerprint;
     enum smtp_client_chunking known;
 };
 
 struct memory_record {
-    /* number 0: not known */
+    /* Number 0 means that it is not known. */
     struct port works;
     struct account_facts facts;
     struct memory_bdat bdat[CAP_MEMORY_PORTS];
@@ -32,18 +32,18 @@ struct memory_record {
 
 struct memory;
 
-/* state_dir NULL or "": nothing is kept. Keeps io. Reads the file (blocking: for start and reload).
- * Gives one reference. */
+/* Gives one reference. Keeps io. With a state_dir of NULL or "" nothing is stored. Reads the file,
+ * which blocks, so call it at the start and on a reload only. */
 struct memory *memory_open(const struct io *io, const char *state_dir);
 struct memory *memory_ref(struct memory *m);
-/* with the last one: writes what is not written yet */
+/* Releases the reference. The last one writes what was not written yet. */
 void memory_unref(struct memory **m);
 bool memory_is_in(const struct memory *m, const char *state_dir);
 
-/* false: nothing known, and the record is empty */
+/* Returns false, with an empty record, if nothing is known. */
 bool memory_get(const struct memory *m, const char *account, const char *host,
                 struct memory_record *record_r);
-/* written a moment later */
+/* Copies the record. It is written a moment later. */
 void memory_put(struct memory *m, const char *account, const char *host,
                 const struct memory_record *record);
 

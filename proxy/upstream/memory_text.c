@@ -10,7 +10,7 @@
 
 #define HEADER "smtp-detour upstreams 1"
 #define WORDS_MAX 8
-/* Octets of an escaped name: whatever is printed can be read again. */
+/* An escaped name has at most this many octets, so that what was printed can be parsed again. */
 #define WORD_MAX (3 * CAP_MEMORY_NAME)
 
 static const char *const chunking_names[] = {
@@ -58,7 +58,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Gives the name, or NULL when it is none. */
+/* Gives the name, or NULL if it is none. */
 static char *unescape(struct slice word)
 {
     if (word.len == 0 || word.len > WORD_MAX)

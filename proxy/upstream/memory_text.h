@@ -17,7 +17,7 @@ struct memory_entry {
 };
 
 void memory_entry_free(struct memory_entry *e);
-/* gives; at most CAP_MEMORY_ENTRIES. Another version: nothing */
+/* Gives at most CAP_MEMORY_ENTRIES entries, and none for another version. */
 void memory_parse(struct slice text, struct memory_entry **entries_r, size_t *n_r);
 bool memory_print(const struct memory_entry *entries, size_t n, struct buf *out) MUST_USE;
 

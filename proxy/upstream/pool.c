@@ -1,4 +1,4 @@
-/* The sessions: their lists, their wear, their end. */
+/* The sessions: their lists, their limits, their end. */
 #include "upstream/pool_private.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "upstream/share.h"
 #include "upstream/tally.h"
 
-/* a session that needs longer to answer RSET is not worth its slot */
+/* A session that needs longer to answer RSET does not deserve its slot. */
 #define SETTLING_PATIENCE (10 * USEC_PER_SEC)
 
 static const struct smtp_client_events idle_events;
@@ -62,7 +62,7 @@ void warm_end(struct warm *s)
     if (s->client)
         smtp_client_quit(&s->client);
     loop_free_later(p->env->io->loop, s, warm_destroy);
-    /* a slot is free */
+    /* A slot has become free. */
     pool_serve_later(p);
 }
 
@@ -103,7 +103,7 @@ bool warm_is_worn(const struct warm *s)
            now_of(p) - s->opened >= cfg->max_age;
 }
 
-/* What a session learnt of BDAT outlives it, however it ends, and holds for the account's other
+/* What a session learnt of BDAT outlives it, however it ends. It holds for the account's other
  * sessions with the same machine, too. */
 void warm_learn(struct warm *s)
 {
@@ -127,7 +127,7 @@ static void on_idle_lost(void *ctx, const struct smtp_client_failure *failure)
     struct warm *s = ctx;
     const struct pool *p = s->pool;
     warm_learn(s);
-    /* it frees itself */
+    /* The SMTP client frees itself. */
     s->client = NULL;
     log_event(p->env->io->log, LOG_DEBUG, "a resting session ended",
               log_str("account", p->env->cfg->name), log_num("port", s->rung->report->port.number),
@@ -176,7 +176,7 @@ struct warm *pool_take(struct pool *p, const char *identity, uint16_t avoid)
         if (strcmp(s->identity, identity) != 0 || (avoid && s->rung->report->port.number == avoid))
             continue;
         s->rested = s->last_used < now_of(p);
-        /* a fresh one is good whatever the limits: no endless dialling */
+        /* A fresh session is good whatever the limits are. Otherwise dialling would never end. */
         if (s->rested && (warm_is_worn(s) || !smtp_client_is_idle(s->client))) {
             warm_end(s);
             continue;
@@ -213,7 +213,7 @@ void pool_make_room(struct pool *p, const char *identity)
     struct link *head = &p->sessions[SESSION_IDLE].list;
     if (pool_room(p) > 0)
         return;
-    /* the one that rested longest */
+    /* It is the session that rested longest. */
     for (struct link *it = head->prev; it != head; it = it->prev) {
         struct warm *s = CONTAINER(it, struct warm, link);
         if (strcmp(s->identity, identity) == 0)
@@ -233,7 +233,7 @@ unsigned pool_settling(const struct pool *p, const char *identity, usec since)
     return n;
 }
 
-/* ---- upkeep, on its own timer: the request path never does housekeeping ---- */
+/* ---- upkeep on its own timer: the request path does no housekeeping ---- */
 
 static usec end_of_rest(const struct warm *s)
 {

@@ -1,4 +1,5 @@
-/* What pool.c (sessions), lease.c (who waits for them) and turns.c (who is served first) share. */
+/* What pool.c (sessions), lease.c (the queue for them) and turns.c (the order of the queue)
+ * share. */
 #ifndef UPSTREAM_POOL_PRIVATE_H
 #define UPSTREAM_POOL_PRIVATE_H
 
@@ -7,10 +8,10 @@
 #include "upstream/pool.h"
 
 enum warm_state {
-    /* ready for a lease; the front was used last */
+    /* Ready for a lease. The front of the list was used last. */
     SESSION_IDLE,
     SESSION_LEASED,
-    /* returned, and not idle yet: the answer to RSET is due */
+    /* Returned and not idle yet: the answer to RSET is due. */
     SESSION_SETTLING,
     SESSION_STATES
 };
@@ -19,19 +20,19 @@ struct warm {
     struct link link;
     enum warm_state state;
     struct pool *pool;
-    /* NULL once it is dead */
+    /* NULL once the session is dead. */
     struct smtp_client *client;
     struct rung *rung;
     char *identity;
-    /* while SESSION_LEASED */
+    /* Set in SESSION_LEASED. */
     struct lease *lease;
-    /* last_used: of one that settles, since when */
+    /* For a settling session, last_used is when that began. */
     usec opened, last_used;
     /* its lease's place in the rate */
     usec granted;
-    /* transactions */
+    /* The number of transactions. */
     unsigned completed;
-    /* was idle when its lease began */
+    /* It was idle when its lease began. */
     bool rested;
 };
 
@@ -43,43 +44,43 @@ struct warm_list {
     unsigned n;
 };
 
-/* those who wait under one identity: thousands of waiters must not be counted again for every
- * message */
+/* The leases that wait under one identity. Thousands of them must not be counted again for every
+ * message. */
 struct crowd {
     struct link link;
     char *identity;
-    /* > 0 */
+    /* Never 0. */
     unsigned n;
 };
 
-/* One client with leases, as far as fairness goes. */
+/* One client with leases, as far as fairness is concerned. */
 struct party {
     struct link link;
     struct addr client;
     unsigned leases, held;
-    /* Of those that wait: the ones that do not rest. */
+    /* How many of the waiting ones do not rest. */
     unsigned asking;
 };
 
 struct lease {
-    /* among the waiting; alone after */
+    /* In the list of waiting leases. In no list later. */
     struct link link;
     struct pool *pool;
-    /* NULL: waiting */
+    /* NULL while it waits. */
     struct warm *session;
     char *identity;
-    /* while waiting */
+    /* Set while it waits. */
     struct crowd *crowd;
     struct party *party;
     bool rests;
     usec rests_since;
-    /* a port, 0 none; cleared by lease_stop_avoiding alone */
+    /* A port, or 0. Only lease_stop_avoiding clears it. */
     uint16_t avoid;
-    /* when it began to wait */
+    /* When it began to wait. */
     usec asked;
     const struct lease_events *events;
     void *ctx;
-    /* acquire_timeout */
+    /* Runs for acquire_timeout. */
     struct timer *timer;
 };
 
@@ -91,11 +92,11 @@ struct pool {
     unsigned nwaiting, navoiding, nasking;
     struct link crowds;
     struct link parties[PARTY_LISTS];
-    /* serve, at the end of the turn */
+    /* Serves leases at the end of the turn. */
     struct deferred later;
     struct timer *upkeep;
-    /* serve, when waiting may be worth something: a place in the rate comes free, a session should
-     * have settled */
+    /* Serves leases when waiting has become useful: the rate has room again, or a session should
+     * have settled. */
     struct timer *again;
     struct ceiling ceiling;
     bool retired, gone;
@@ -103,28 +104,29 @@ struct pool {
 
 /* ---- pool.c ---- */
 void warm_move(struct warm *s, enum warm_state state);
-/* QUITs what lives, frees */
+/* Sends QUIT to a live session and frees it. */
 void warm_end(struct warm *s);
-/* while its client can still be asked */
+/* Call this while its SMTP client can still be asked. */
 void warm_learn(struct warm *s);
-/* max_messages, max_age */
+/* It has reached max_messages or max_age. */
 bool warm_is_worn(const struct warm *s);
-/* an idle one that is still good, now leased; NULL: none */
+/* Returns an idle session that is still good and leases it, or NULL. */
 struct warm *pool_take(struct pool *p, const char *identity, uint16_t avoid);
-/* a returned session: idle, or on its way there */
+/* Takes a returned session. It is idle, or will be. */
 void pool_settle(struct warm *s);
-/* idle sessions not used since: the same NAT forgot them too */
+/* Ends idle sessions that were not used since: the NAT that forgot one session forgot these,
+ * too. */
 void pool_forget_rested(struct pool *p, usec until);
 unsigned pool_sessions(const struct pool *p);
-/* Sessions that there may be: max_connections, or fewer. */
+/* Returns how many sessions there may be: max_connections, or fewer. */
 unsigned pool_limit(const struct pool *p);
-/* sessions that may be dialled */
+/* Returns how many sessions may be dialled. */
 unsigned pool_room(const struct pool *p);
-/* The upstream takes no more beside these. */
+/* The upstream accepts no session beside these. */
 void pool_note_full(struct pool *p, unsigned sessions, const char *words);
-/* that began to settle after `since`, and will be good */
+/* Returns how many sessions began to settle after `since` and will be good. */
 unsigned pool_settling(const struct pool *p, const char *identity, usec since);
-/* an idle session of somebody else's goes when all slots are taken */
+/* Closes an idle session of another identity when all slots are in use. */
 void pool_make_room(struct pool *p, const char *identity);
 
 /* ---- lease.c ---- */
@@ -139,9 +141,9 @@ void turns_join(struct lease *lease, const struct addr *client);
 void turns_leave(struct lease *lease);
 void turns_count_waiting(struct lease *lease, bool waits);
 void turns_count_held(struct lease *lease, bool holds);
-/* Somebody else who waits goes first, wherever this one stands in the queue. */
+/* Returns whether another waiting lease goes first, wherever this one is in the queue. */
 bool turns_lets_pass(const struct lease *lease);
-/* Takes sessions that rest back from their holders, as many as are asked for. */
+/* Takes as many resting sessions back from their holders as are asked for. */
 void turns_recall(struct pool *p);
 
 #endif

@@ -10,26 +10,26 @@
 #include "upstream/resolve.h"
 #include "upstream/share.h"
 
-/* RFC 8305 section 5 */
+/* RFC 8305 section 5. */
 #define ADDRESS_DELAY (250 * USEC_PER_MS)
 #define ROUND_TRIPS_OF_PATIENCE 4
 
 struct race_port {
     struct rung *rung;
-    /* when its first attempt began: connect_timeout counts from here */
+    /* When its first attempt began. connect_timeout counts from here. */
     usec started;
     usec last_start;
-    /* pushed forward by every step */
+    /* Every step moves it forward. */
     usec patience_until;
     size_t next_address;
     size_t live;
     bool has_result;
     bool reported;
-    /* of the attempt that got furthest */
+    /* The result of the attempt that got furthest. */
     struct attempt_result result;
 };
 
-/* one attempt in the race */
+/* One attempt in the race. */
 struct runner {
     struct link link;
     struct race *race;
@@ -50,7 +50,7 @@ struct race {
     size_t nports, nstarted;
     struct link runners;
     bool told_stalled, over;
-    /* By which one more session was refused while no other was authenticated; "" none. */
+    /* The words with which one more session was refused while no other was authenticated, or "". */
     char full[sizeof((struct attempt_result *)0)->full];
 };
 
@@ -78,7 +78,7 @@ static void keep_furthest(struct race_port *p, const struct attempt_result *resu
 
 static void report(struct race *r, struct race_port *p)
 {
-    /* no address was ever tried */
+    /* No address was tried. */
     if (!p->has_result) {
         p->result = (struct attempt_result){.finding = FINDING_DNS};
         struct finding_detail d = {.finding = FINDING_DNS,
@@ -93,8 +93,8 @@ static void report(struct race *r, struct race_port *p)
     rung_report(p->rung, r->env, &p->result);
 }
 
-/* What the attempts under way on a port would be found to be if they were given up now. Returns
- * whether one of them is at its login. */
+/* Stores what the attempts in progress on a port would be found to be if they were given up now.
+ * Returns whether one of them is logging in. */
 static bool keep_so_far(struct race *r, struct race_port *p)
 {
     bool logging_in = false;
@@ -110,8 +110,8 @@ static bool keep_so_far(struct race *r, struct race_port *p)
     return logging_in;
 }
 
-/* A loser that stood still for port_patience has shown what it is; one that was merely slower has
- * not. */
+/* A loser that made no progress for port_patience has shown what it is. One that was only slower
+ * has not. */
 static void report_losers(struct race *r, const struct race_port *winner)
 {
     usec now = now_of(r);
@@ -290,7 +290,8 @@ static void arm(struct race *r, size_t n)
         timer_arm(r->timer, next - now);
 }
 
-/* Starts ports as long as the last one is spent or stands still. false: the race is over. */
+/* Starts ports while the last one has no attempt left or makes no progress. Returns false if the
+ * race is over. */
 static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
 {
     for (;;) {
@@ -334,7 +335,7 @@ static void pump(struct race *r)
         arm(r, n);
         return;
     }
-    /* Another dial may have logged in since then, at the same time as the one that was refused. */
+    /* Another dial may have logged in at the same time as the one that was refused. */
     if (is_full(r))
         return;
     r->over = true;
@@ -418,7 +419,7 @@ bool race_keep_login(struct race *r)
     close_losers(r, login);
     for (size_t i = 0; i < r->nports; i++) {
         r->ports[i].next_address = SIZE_MAX;
-        /* of the others nothing was found out */
+        /* Nothing is known of the others. */
         r->ports[i].reported = i != login->port;
     }
     r->nstarted = r->nports;

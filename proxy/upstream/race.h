@@ -1,7 +1,8 @@
-/* The race (PROMISES 5): a list of ports tried in order, each with the addresses of the name, as
- * attempts plus delays. Addresses of a port start 250 ms apart (at once when all before failed);
- * the next port starts when every attempt on the one before failed, or none of them took a step for
- * port_patience. They go on side by side; the first authenticated session wins. */
+/* The race (PROMISES 5): a list of ports that are tried in order, each with the addresses of the
+ * name, as attempts and delays. The addresses of a port start 250 ms apart, or at once when all
+ * before have failed. The next port starts when every attempt on the one before has failed, or when
+ * none of them took a step for port_patience. They run side by side. The first authenticated
+ * session wins. */
 #ifndef UPSTREAM_RACE_H
 #define UPSTREAM_RACE_H
 
@@ -9,17 +10,18 @@
 
 struct race;
 
-/* All from the loop. After won, failed and refused the owner frees the race. */
+/* All events come from the loop. After won, failed and refused the owner frees the race. */
 struct race_events {
-    /* The losers are closed, those who stood still have their finding. Gives the session. */
+    /* Gives the session. The losers have been closed, and those that made no progress have their
+     * findings. */
     void (*won)(void *ctx, struct smtp_client *client, struct rung *rung);
-    /* every port has its finding */
+    /* Every port has its finding. */
     void (*failed)(void *ctx);
-    /* One more session was refused with these words. true: others are authenticated, so that is all
-     * there is to it, and the owner has freed the race; false, or NULL: it is a finding like any
-     * other. */
+    /* One more session was refused with these words. Returns true if other sessions are
+     * authenticated, which explains it; then the owner has freed the race. If it returns false or
+     * is NULL, the refusal is a finding like any other. */
     bool (*full)(void *ctx, const char *words);
-    /* the credentials were refused: the caller stops all else */
+    /* The credentials were refused. The owner stops everything else. */
     void (*refused)(void *ctx);
     /* No access token is to be had, whatever the port: the caller stops what would need it, too.
      * NULL: it is a finding like any other, and the other ports go on. */
@@ -29,26 +31,26 @@ struct race_events {
     void (*stalled)(void *ctx);
 };
 
-/* Borrows env, rungs (for its life), events; copies identity. Gives. No event comes from inside. */
+/* Gives. Borrows env, events, and the rungs for its life. Copies identity. No event comes from
+ * inside this call. */
 struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n,
                       const char *identity, const struct race_events *events, void *ctx);
-/* from stalled only: more ports behind the last */
+/* Adds ports behind the last one. Call it from `stalled` only. */
 void race_extend(struct race *race, struct rung *const *rungs, size_t n);
-/* closes what is left */
+/* Closes every connection that is left. */
 void race_free(struct race **race);
 
-/* The race is pointless, but an AUTH of it may be unanswered that nobody else may repeat: then only
- * that attempt goes on, to its end, and nothing new begins. false: there is none, and nothing was
- * changed. */
+/* Stops everything but an attempt whose AUTH is unanswered; that AUTH must not be sent twice.
+ * Returns false, and changes nothing, if there is none. */
 bool race_keep_login(struct race *race);
 
-/* Somebody waited too long: ports that are still under way are reported as what they would be if
- * they were given up now. They go on. */
+/* A lease waited too long. Reports the ports in progress as what they would be if they were given
+ * up now. They continue. */
 void race_report_so_far(struct race *race);
-/* some attempt has come as far as AUTH and may not go on yet */
+/* Returns whether an attempt has come as far as AUTH and may not continue yet. */
 bool race_waits_for_gate(const struct race *race);
 
-/* The addresses that the name had for this race, for the ladder's memory. */
+/* Borrows the addresses that the name had for this race. They are for the ladder's memory. */
 const struct addr *race_addresses(const struct race *race, size_t *n_r);
 
 #endif

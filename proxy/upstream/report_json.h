@@ -7,7 +7,7 @@
 
 #include "upstream/finding.h"
 
-/* gives */
+/* Gives. */
 json_t *port_report_json(const struct port_report *report);
 
 #endif

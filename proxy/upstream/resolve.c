@@ -7,14 +7,14 @@
 
 #include <stdlib.h>
 
-/* for the other family (RFC 8305 section 3) */
+/* For the other family (RFC 8305 section 3). */
 #define GRACE (50 * USEC_PER_MS)
-/* places kept for a family that has not answered yet */
+/* These places are kept for a family that has not answered yet. */
 #define RESERVE 2
 
 struct family_answer {
     struct resolve *resolve;
-    /* NULL: not asked, or answered */
+    /* NULL if it was not asked or has answered. */
     struct dns_query *query;
     struct addr addresses[CAP_DNS_ADDRESSES];
     size_t n;
@@ -29,7 +29,7 @@ struct resolve {
     struct family_answer v6, v4;
     struct addr list[CAP_DNS_ADDRESSES];
     size_t n;
-    /* the first batch is out; from now on answers are appended */
+    /* The first batch was published. From now on answers are appended. */
     bool published;
     bool done, patience_over;
     struct err err;
@@ -46,8 +46,8 @@ static void append(struct resolve *r, const struct addr *a, size_t limit)
         r->list[r->n++] = *a;
 }
 
-/* The address that worked last goes first if the name still has it: it saves a family without a
- * route its 250 ms at each dial. */
+/* The address that worked last goes first if the name still has it. That saves a family without a
+ * route 250 ms at each dial. */
 static void prefer_good(struct resolve *r)
 {
     if (!r->env->ngood)
@@ -77,7 +77,7 @@ static void merge(struct resolve *r, bool waits)
         prefer_good(r);
 }
 
-/* They are the upstream's, so they say nothing about the proxy on the way to it. */
+/* They are the upstream's addresses, so they say nothing about the proxy on the way to it. */
 static void use_good(struct resolve *r)
 {
     if (r->host != r->env->cfg->host)
@@ -99,7 +99,7 @@ static void finish(struct resolve *r)
         err_set(&r->err, ERR_NOT_FOUND, "it has no address");
 }
 
-/* Called after each answer and each timer; tells the race last. */
+/* Called after each answer and each timer. It calls the race last. */
 static void consider(struct resolve *r)
 {
     size_t before = r->n;

@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "io/loop.h"
 
-/* proxy.ini reply_timeout: a session that rested and is silent for longer was forgotten by a NAT */
+/* proxy.ini reply_timeout: if a session that rested does not answer for longer than this, a NAT has
+ * forgotten it. */
 #define FIRST_REPLY_TIMEOUT (5 * USEC_PER_SEC)
 
 static enum smtp_client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)

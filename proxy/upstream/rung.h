@@ -1,5 +1,4 @@
-/* A rung of the ladder: one port of one account, how it is spoken to, and what it last turned out
- * to be. */
+/* A rung of the ladder: one port of one account, how to speak with it, and its last finding. */
 #ifndef UPSTREAM_RUNG_H
 #define UPSTREAM_RUNG_H
 
@@ -7,43 +6,43 @@
 #include "upstream/env.h"
 #include "upstream/finding.h"
 
-/* What a session's beginning showed, for doctor and the status page. */
+/* What the beginning of a session showed, for doctor and the status page. */
 struct sight {
     bool has_tls;
-    /* also of a handshake that failed, as far as it got */
+    /* Also of a handshake that failed, as far as it got. */
     struct tls_facts tls;
-    /* mechanisms, as the last EHLO announced them */
+    /* The mechanisms as the last EHLO announced them. */
     char offered[200];
-    /* the one that was used; "" none */
+    /* The mechanism that was used, or "". */
     char mechanism[24];
 };
 
 struct rung {
-    /* in the order of preference */
+    /* Its place in the order of preference. */
     size_t index;
-    /* borrowed by the sessions on this port */
+    /* The sessions on this port borrow it. */
     struct smtp_client_settings settings;
-    /* "host:port" */
+    /* "host:port". */
     char *resume_key;
     struct port_report *report;
-    /* loop time of the last finding, or of a race lost */
+    /* The loop time of the last finding, or of a lost race. */
     usec tried;
-    /* a session died on it before it completed anything: others go first */
+    /* A session ended on it before it completed anything, so other ports go first. */
     bool blamed;
-    /* it is this proxy itself */
+    /* It is this proxy itself. */
     bool loops;
-    /* its finding came at once, as of an upstream that restarts */
+    /* Its finding came at once, as from an upstream that restarts. */
     bool at_once;
-    /* of the attempt that got furthest, the last time */
+    /* Of the last attempt that got furthest. */
     struct sight sight;
 };
 
-/* report: where its report lives; kept. helo and tls are borrowed. */
+/* Keeps report, where its findings are written. Borrows helo and tls. */
 void rung_init(struct rung *r, size_t index, struct port_report *report,
                const struct upstream_env *env, const char *helo, struct tls_context *tls);
 void rung_free(struct rung *r);
 
-/* What one attempt, or all attempts of a port, came to. */
+/* The result of one attempt, or of all attempts of a port. */
 struct attempt_result {
     enum finding finding;
     struct addr address;
@@ -52,19 +51,19 @@ struct attempt_result {
     bool is_local;
     bool loops;
     bool at_once;
-    /* The reply by which the upstream may mean how many sessions it lets us have; "" none. */
+    /* The reply that may be about the number of sessions that the upstream lets us have, or "". */
     char full[160];
-    /* how far it got */
+    /* How far it got. */
     unsigned steps;
     char words[400];
     struct sight sight;
 };
 
-/* Writes the report, and one line to the log when the finding is another than before. */
+/* Writes the report. Writes a line to the log if the finding is another than before. */
 void rung_report(struct rung *r, const struct upstream_env *env,
                  const struct attempt_result *result);
 
-/* "587 timeout-connect, 2525 refused" */
+/* Writes "587 timeout-connect, 2525 refused" and returns out. */
 const char *rungs_summary(const struct rung *rungs, size_t n, char *out, size_t size);
 
 #endif

@@ -1,18 +1,18 @@
-/* What is counted for one account, for whoever watches it. Only ever grows; a reload that makes the
- * account anew carries it over. */
+/* What is counted for one account, for the page and the metrics. The numbers only grow. A reload
+ * that makes the account anew carries them over. */
 #ifndef UPSTREAM_TALLY_H
 #define UPSTREAM_TALLY_H
 
 #include <stdint.h>
 
 struct upstream_tally {
-    /* authenticated ones that came into the pool */
+    /* Authenticated sessions that came into the pool. */
     uint64_t sessions;
-    /* sessions given to a message; of these, such as had served or rested before */
+    /* Leases granted. leases_reused counts those whose session was not new. */
     uint64_t leases, leases_reused;
-    /* TLS; resumptions are among the handshakes */
+    /* TLS handshakes. Resumptions are counted as handshakes, too. */
     uint64_t handshakes, resumptions;
-    /* AUTH begun, by how it ended; failed: temporary, lost, or given up */
+    /* AUTH commands by their end. Failed ones were temporary, lost or given up. */
     uint64_t auth_accepted, auth_refused, auth_failed;
 };
 

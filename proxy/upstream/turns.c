@@ -1,14 +1,15 @@
-/* Whose turn it is when sessions are short (PROMISES 6): no client takes an account from the others,
- * by pausing or by its number. */
+/* The order in which leases are served when sessions are short (PROMISES 6): no client takes an
+ * account from the others by pausing, or because it has many connections. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "upstream/pool_private.h"
 
-/* A client that pauses for so long while others wait gives its session back ... */
+/* A client that pauses for this long while others wait gives its session back. */
 #define REST_MAX (10 * USEC_PER_SEC)
-/* ... sooner where it has more than its share: long enough for the way between two commands. */
+/* A client with more than its share gives it back sooner. This is long enough for the time between
+ * two commands. */
 #define REST_BEYOND_SHARE (1 * USEC_PER_SEC)
 
 static usec now_of(const struct pool *p)
@@ -18,7 +19,7 @@ static usec now_of(const struct pool *p)
 
 /* ---- who is one client ---- */
 
-/* Who has an IPv6 address has 2^64 of them. */
+/* A host with an IPv6 address has 2^64 of them. */
 static struct addr whose(const struct addr *client)
 {
     struct addr a = addr_unmap(client);
@@ -141,7 +142,7 @@ void turns_recall(struct pool *p)
     unsigned coming = p->sessions[SESSION_SETTLING].n,
              wanted = p->nasking > coming ? p->nasking - coming : 0;
     usec next = INT64_MAX;
-    /* Those whose leases began first stand last. */
+    /* The leases that began first are at the end. */
     for (struct link *it = head->prev, *before; wanted > 0 && it != head; it = before) {
         struct lease *lease = CONTAINER(it, struct warm, link)->lease;
         before = it->prev;
