@@ -28,7 +28,7 @@ static struct slice part(struct slice s, size_t from, size_t to)
     return slice_head(slice_from(s, from), to - from);
 }
 
-/* Behind the quoted string that begins at `i`; 0: it never ends. */
+/* Returns the position behind the quoted string that begins at `i`, or 0 if it never ends. */
 static size_t quoted_end(struct slice s, size_t i)
 {
     for (i++; i < s.len && s.data[i] != '"'; i++)
@@ -37,7 +37,8 @@ static size_t quoted_end(struct slice s, size_t i)
     return i < s.len ? i + 1 : 0;
 }
 
-/* The same for a comment: they nest. */
+/* Returns the position behind the comment that begins at `i`, or 0 if it never ends. Comments
+ * nest. */
 static size_t comment_end(struct slice s, size_t i)
 {
     size_t depth = 0;
@@ -52,7 +53,7 @@ static size_t comment_end(struct slice s, size_t i)
     return 0;
 }
 
-/* One that never ends goes to the end. */
+/* Skips a quoted string. One that never ends reaches to the end. */
 static size_t skip_quoted(struct slice s, size_t i)
 {
     size_t end = quoted_end(s, i);
@@ -65,7 +66,7 @@ static size_t skip_comment(struct slice s, size_t i)
     return end ? end : s.len;
 }
 
-/* Behind an address in angle brackets; 0: they never close. */
+/* Returns the position behind an address in angle brackets, or 0 if they never close. */
 static size_t angle_end(struct slice s, size_t i)
 {
     for (i++; i < s.len && s.data[i] != '>';)
@@ -73,7 +74,7 @@ static size_t angle_end(struct slice s, size_t i)
     return i < s.len ? i + 1 : 0;
 }
 
-/* "me@example.com" of "@one,@two:me@example.com". */
+/* Returns "me@example.com" of "@one,@two:me@example.com". */
 static struct slice without_route(struct slice inner)
 {
     size_t colon = slice_find(inner, ':');
@@ -82,8 +83,8 @@ static struct slice without_route(struct slice inner)
                : inner;
 }
 
-/* A run of anything but blanks and what has a meaning of its own; quoted strings are parts of
- * it. */
+/* Skips a run of anything but blanks and characters with a meaning of their own. Quoted strings are
+ * parts of it. */
 static size_t skip_word(struct slice s, size_t i)
 {
     while (i < s.len && !is_blank(s.data[i]) && s.data[i] != '<' && s.data[i] != '(' &&
@@ -92,7 +93,7 @@ static size_t skip_word(struct slice s, size_t i)
     return i;
 }
 
-/* An "@" outside of quotes with something on both sides. */
+/* Returns whether an "@" outside of quotes has something on both sides. */
 static bool has_at(struct slice word)
 {
     for (size_t i = 0; i < word.len; i++) {
@@ -106,8 +107,8 @@ static bool has_at(struct slice word)
 
 /* ------------------------------------------------------------------ what is there */
 
-/* "root (Cron Daemon)": one word of a local part's octets and nothing else but comments. Empty: it
- * is not so. */
+/* Returns the word of "root (Cron Daemon)": one word of a local part's octets and nothing else but
+ * comments. Returns the empty slice if it is anything else. */
 static struct slice lone_name(struct slice value)
 {
     struct slice name = slice_of("");
@@ -141,7 +142,8 @@ static bool read_lone_name(struct slice value, struct mailbox *m_r)
     return true;
 }
 
-/* The name begins at `begin`, the brackets stand from `open` to `close`. Returns where to go on. */
+/* The name begins at `begin`, and the brackets are at `open` and `close`. Returns where to
+ * continue. */
 static size_t take_angle(struct slice value, size_t begin, size_t open, size_t close,
                          struct mailbox *m_r)
 {
@@ -162,13 +164,14 @@ static size_t take_angle(struct slice value, size_t begin, size_t open, size_t c
     return i < value.len && is_separator(value.data[i]) ? i + 1 : i;
 }
 
-/* One mailbox as it is read: a bare address counts only once nothing in brackets follows. */
+/* One mailbox while it is read. A bare address counts only if nothing in brackets follows. */
 struct reading {
     size_t begin;
     bool bare, words_follow;
 };
 
-/* A word from `from` to `to`. true: it is a second bare address, and the first one stands. */
+/* Takes the word from `from` to `to`. Returns true if it is a second bare address, so that the
+ * first one counts. */
 static bool take_word(struct reading *r, struct slice value, size_t from, size_t to,
                       struct mailbox *m_r)
 {
@@ -223,7 +226,7 @@ static bool is_atext(char c)
            (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* "=?utf-8?Q?B=C3=BCro?=" (RFC 2047). Many hold octets that do not belong into a name. */
+/* "=?utf-8?Q?B=C3=BCro?=" (RFC 2047). Many hold octets that a name must not have. */
 static bool is_encoded_word(struct slice w)
 {
     unsigned marks = 0;
@@ -246,7 +249,7 @@ static bool is_atom(struct slice w)
     return w.len > 0;
 }
 
-/* Up to a blank or to what begins something else. */
+/* Returns the position of a blank or of the beginning of something else. */
 static size_t name_word_end(struct slice s, size_t i)
 {
     while (i < s.len && !is_blank(s.data[i]) && s.data[i] != '(' && s.data[i] != '"' &&
@@ -255,7 +258,8 @@ static size_t name_word_end(struct slice s, size_t i)
     return i;
 }
 
-/* Behind blanks and comments; beyond the end where a comment is never closed. */
+/* Returns the position behind blanks and comments. It is beyond the end if a comment is never
+ * closed. */
 static size_t skip_cfws(struct slice s, size_t i)
 {
     while (i < s.len && (is_blank(s.data[i]) || s.data[i] == '(')) {
@@ -271,7 +275,8 @@ static bool is_address(struct slice s)
     return address_parse(s, &a) && a.domain.len;
 }
 
-/* Behind the words before the brackets and the blanks behind them; 0: they are none. */
+/* Returns the position behind the words before the brackets and the blanks behind them, or 0 if
+ * there are none. */
 static size_t phrase_end(struct slice s, size_t i)
 {
     while (i < s.len && s.data[i] != '<') {
@@ -283,7 +288,8 @@ static size_t phrase_end(struct slice s, size_t i)
     return i;
 }
 
-/* Behind a mailbox of RFC 5322 3.4 that begins at `i`; 0: it is none. */
+/* Returns the position behind a mailbox of RFC 5322 3.4 that begins at `i`, or 0 if there is
+ * none. */
 static size_t valid_end(struct slice s, size_t i)
 {
     i = skip_cfws(s, i);
@@ -306,7 +312,7 @@ size_t mailbox_count_valid(struct slice value)
     for (size_t i = 0; i < value.len; i++)
         if (ascii_is_control(value.data[i]) && !is_blank(value.data[i]))
             return 0;
-    /* behind each comma, too */
+    /* A mailbox is read behind each comma, too. */
     for (size_t i = 0; i <= value.len; i++) {
         i = valid_end(value, i);
         if (!i || (i < value.len && value.data[i] != ','))
@@ -320,7 +326,7 @@ size_t mailbox_count_valid(struct slice value)
 
 struct name_writer {
     struct buf *out;
-    /* plain: every word is an atom */
+    /* plain: every word is an atom. */
     bool fits, plain;
     bool quoting, any, folded, blank;
 };
@@ -337,7 +343,7 @@ static void close_quote(struct name_writer *w)
     w->quoting = false;
 }
 
-/* `escaped`: of a quoted string, whose backslashes mean something already. */
+/* escaped: the text is from a quoted string, so its backslashes have a meaning already. */
 static void put_quoted(struct name_writer *w, struct slice text, bool escaped)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -375,7 +381,7 @@ static void put_word(struct name_writer *w, struct slice text, bool escaped)
     w->folded = w->blank = false;
 }
 
-/* Where the encoded word before a comma or a dot ends; `end` where there is none. */
+/* Returns where the encoded word before a comma or a dot ends, or `end` if there is none. */
 static size_t encoded_end(struct slice name, size_t from, size_t end)
 {
     size_t to = end;
@@ -385,10 +391,10 @@ static size_t encoded_end(struct slice name, size_t from, size_t end)
     return is_encoded_word(part(name, from, to)) ? to : end;
 }
 
-/* Calls put_word for each word of a name; comments are left out. */
+/* Calls put_word for each word of a name. Comments are left out. */
 static void each_word(struct name_writer *w, struct slice name, bool *plain_r)
 {
-    /* looked for once: a name may hold thousands of quotes */
+    /* It is searched for once, because a name may hold thousands of quotes. */
     bool unclosed = false;
     for (size_t i = 0, end; i < name.len; i = end) {
         char c = name.data[i];

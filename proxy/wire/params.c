@@ -9,12 +9,12 @@
 
 struct param {
     struct slice name;
-    /* "NAME=", even with nothing behind it */
+    /* There was "NAME=", even if nothing follows. */
     bool has_value;
     struct slice value;
 };
 
-/* Takes the next "NAME" or "NAME=VALUE" off `in`; false: nothing is left. */
+/* Takes the next "NAME" or "NAME=VALUE" off `in`. Returns false if nothing is left. */
 static bool next_param(struct slice *in, struct param *p)
 {
     *in = slice_trim(*in);
@@ -43,13 +43,13 @@ static bool read_body(struct slice value, enum body_type *body_r)
     return true;
 }
 
-/* RFC 4954 section 5: an address as xtext, or "<>". */
+/* An address as xtext, or "<>" (RFC 4954 section 5). */
 static bool auth_is_valid(struct slice value)
 {
     return slice_is(value, "<>") || (value.len && xtext_is_valid(value));
 }
 
-/* RFC 3461 4.1: NEVER alone, or each of the others at most once. */
+/* NEVER alone, or each of the others at most once (RFC 3461 4.1). */
 static bool notify_is_valid(struct slice value)
 {
     static const char *const when[] = {"SUCCESS", "FAILURE", "DELAY"};
@@ -81,7 +81,7 @@ static bool is_atom(struct slice s)
     return s.len > 0;
 }
 
-/* RFC 3461 4.2; of type utf-8 where SMTPUTF8 was offered also UTF-8 as it is (RFC 6533 section
+/* RFC 3461 4.2. If SMTPUTF8 was offered, the type utf-8 also allows plain UTF-8 (RFC 6533 section
  * 3). */
 static bool orcpt_is_valid(struct slice value, bool smtputf8)
 {
@@ -98,15 +98,15 @@ static bool orcpt_is_valid(struct slice value, bool smtputf8)
     return utf8_is_valid(text);
 }
 
-/* One row of what MAIL or RCPT understand. */
+/* One parameter that MAIL or RCPT understands. */
 struct params_row {
     const char *name;
     bool offered;
     bool valued;
 };
 
-/* Which row the parameter is (its index), checked for being offered, new and with a value where one
- * belongs; -1 with *fault_r set. */
+/* Returns the index of the parameter's row. It has checked that the parameter is offered and new,
+ * and has a value if it needs one. Otherwise returns -1 and sets *fault_r. */
 static int find_row(const struct param *p, const struct params_row *rows, int count, unsigned *seen,
                     enum params_fault *fault_r)
 {

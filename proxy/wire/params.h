@@ -1,5 +1,5 @@
-/* The parameters of MAIL and RCPT: RFC 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 RET ENVID NOTIFY
- * ORCPT, 4954 AUTH. */
+/* The parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (6152), SMTPUTF8 (6531), RET, ENVID,
+ * NOTIFY and ORCPT (3461), AUTH (4954). */
 #ifndef WIRE_PARAMS_H
 #define WIRE_PARAMS_H
 
@@ -9,37 +9,37 @@
 
 enum params_fault {
     PARAMS_OK,
-    /* 555 5.5.4: of no extension that was offered */
+    /* 555 5.5.4: it belongs to no extension that was offered. */
     PARAMS_UNKNOWN,
-    /* 501 5.5.4: bad value, or twice */
+    /* 501 5.5.4: its value is bad, or it came twice. */
     PARAMS_SYNTAX,
 };
 
-/* what this session's EHLO reply listed; HELO clients: all false */
+/* What this session's EHLO reply listed. For HELO clients everything is false. */
 struct params_offer {
     bool size, eightbit, smtputf8, dsn, auth;
 };
 
 enum body_type { BODY_NONE, BODY_7BIT, BODY_8BITMIME };
 
-/* slices borrow the line */
+/* The slices borrow the line. */
 struct mail_params {
     bool has_size;
     uint64_t size;
     enum body_type body;
     bool smtputf8;
-    /* the value is validated as xtext, then dropped: we never pass it on */
+    /* The value is checked as xtext and then dropped: it is never passed on. */
     bool has_auth;
-    /* "FULL" or "HDRS" as written; "" none */
+    /* "FULL" or "HDRS" as written, or "". */
     struct slice ret;
-    /* xtext as written, validated, 100 octets at most */
+    /* Checked xtext as written, at most CAP_ENVID octets. */
     struct slice envid;
 };
 
 struct rcpt_params {
-    /* as written, validated */
+    /* Checked, as written. */
     struct slice notify;
-    /* "addr-type;xtext" as written, validated, 500 octets at most */
+    /* "addr-type;xtext", checked, as written, at most CAP_ORCPT octets. */
     struct slice orcpt;
 };
 

@@ -28,7 +28,7 @@ static enum proxy_header_step more(struct proxy_header *out, size_t need)
 
 /* ------------------------------------------------------------------ version 1: a line */
 
-/* The next field, ended by exactly one space or by the end of the line. */
+/* Takes the next field. It ends with exactly one space or with the line. */
 static bool next_field(struct slice *rest, struct slice *field_r)
 {
     size_t space = slice_find(*rest, ' ');
@@ -51,7 +51,7 @@ static bool parse_port(struct slice text, uint16_t *port_r)
     return value <= UINT16_MAX;
 }
 
-/* addr_parse also takes brackets and zones, which have no place here. */
+/* Refuses the brackets and zones that addr_parse accepts, because they are not allowed here. */
 static bool parse_bare(struct slice text, enum addr_family family, struct addr *addr_r)
 {
     return text.len && text.data[0] != '[' && slice_find(text, '%') == text.len &&
@@ -64,7 +64,7 @@ static enum proxy_header_step parse_line(struct slice line, struct proxy_header 
         rest = slice_from(line, V1_PREFIX);
     bool unknown =
         slice_is(rest, "UNKNOWN") || (rest.len > 7 && memcmp(rest.data, "UNKNOWN ", 8) == 0);
-    /* what follows it is to be ignored */
+    /* The rest of the line is to be ignored. */
     if (unknown)
         return PROXY_HEADER_DONE;
     if (!next_field(&rest, &protocol) ||
@@ -73,7 +73,7 @@ static enum proxy_header_step parse_line(struct slice line, struct proxy_header 
     enum addr_family family = protocol.data[3] == '4' ? ADDR_V4 : ADDR_V6;
     bool fields = next_field(&rest, &source) && next_field(&rest, &destination) &&
                   next_field(&rest, &source_port);
-    /* to the end of the line: a space in it is no digit */
+    /* It reaches to the end of the line: a space in it is not a digit. */
     destination_port = rest;
     if (!fields || !parse_bare(source, family, &out->source) ||
         !parse_bare(destination, family, &out->destination))
@@ -122,7 +122,7 @@ static uint16_t short_at(struct slice s, size_t at)
     return (uint16_t)(octet(s, at) << 8 | octet(s, at + 1));
 }
 
-/* CRC32C (RFC 9260 appendix A, Castagnoli), bit by bit: a header is short. */
+/* CRC-32C (Castagnoli, RFC 9260 appendix A), bit by bit, because a header is short. */
 static uint32_t crc_of(uint32_t crc, unsigned value)
 {
     crc ^= value;
@@ -131,7 +131,7 @@ static uint32_t crc_of(uint32_t crc, unsigned value)
     return crc;
 }
 
-/* Of the whole header, the four octets of the sum at `at` taken as zero. */
+/* CRC-32C of the header, with the checksum field at `at` read as zero. */
 static bool sum_is_right(struct slice header, size_t at)
 {
     uint32_t crc = UINT32_MAX;
@@ -141,8 +141,8 @@ static bool sum_is_right(struct slice header, size_t at)
     return short_at(header, at) == crc >> 16 && short_at(header, at + 2) == (crc & UINT16_MAX);
 }
 
-/* The additions behind the addresses: all are skipped but the checksum. NULL: nothing is wrong with
- * them. */
+/* Checks the additions behind the addresses. All are skipped but the checksum. Returns NULL if they
+ * are correct. */
 static const char *fault_of_additions(struct slice header, size_t at)
 {
     while (at < header.len) {
@@ -172,7 +172,7 @@ static enum proxy_header_step take_addresses(struct slice header, unsigned famil
         return bad(out, "a PROXY v2 header with an unknown family or protocol");
     if (header.len - V2_FIXED < block_sizes[family])
         return bad(out, "a PROXY v2 header that is too short for its addresses");
-    /* nobody knows where its additions begin */
+    /* The length of its addresses is unknown, so it is unknown where its additions begin. */
     if (family == FAMILY_NONE)
         return PROXY_HEADER_DONE;
     const char *fault = fault_of_additions(header, V2_FIXED + block_sizes[family]);
@@ -201,7 +201,7 @@ static enum proxy_header_step parse_v2(struct slice view, struct proxy_header *o
     if (view.len < length)
         return more(out, length - view.len);
     out->length = length;
-    /* a health check: its family and addresses mean nothing */
+    /* It is a health check: its family and addresses mean nothing. */
     if (command == COMMAND_LOCAL)
         return PROXY_HEADER_DONE;
     return take_addresses(slice_head(view, length), octet(view, 13) >> 4, octet(view, 13) & 15,

@@ -27,7 +27,7 @@ void reply_copy(struct reply *to, const struct reply *from)
     to->lines = from->lines;
     memcpy(to->enhanced, from->enhanced, sizeof to->enhanced);
     buf_clear(&to->text);
-    /* both are born with the same cap */
+    /* Both have the same cap. */
     bool fits = buf_append_slice(&to->text, buf_view(&from->text));
     assert(fits);
     (void)fits;
@@ -71,7 +71,7 @@ const char *reply_words(const struct reply *r, char *out, size_t size)
     return out;
 }
 
-/* Every reply of ours passes here, so no printf. */
+/* Every reply of ours passes here, so this does without printf. */
 static size_t write_code(char *line, int code, bool last)
 {
     for (int i = 2; i >= 0; i--, code /= 10)
@@ -80,8 +80,8 @@ static size_t write_code(char *line, int code, bool last)
     return 4;
 }
 
-/* Appends one line of output; controls that would break the line are left out, whoever put them
- * there. */
+/* Appends one line of output. Controls that would break the line are left out, wherever they come
+ * from. */
 static bool write_line(struct buf *out, int code, bool last, const char *enhanced,
                        struct slice text)
 {

@@ -9,7 +9,7 @@ void reply_parser_init(struct reply_parser *p)
 {
     *p = (struct reply_parser){0};
     reply_init(&p->reply);
-    /* the CR is not counted */
+    /* The CR is not counted. */
     buf_init(&p->line, CAP_REPLY_LINE + 1);
 }
 
@@ -27,8 +27,8 @@ static enum reply_step bad(struct reply_parser *p, const char *words)
     return REPLY_BAD;
 }
 
-/* ^[2-5][0-5][0-9] (RFC 5321 4.2), or as much of it as is there: a peer of another protocol is
- * known by its first octets, before it ever sends a line end. */
+/* Returns whether the line begins with ^[2-5][0-5][0-9] (RFC 5321 4.2), as far as it has arrived. A
+ * peer of another protocol is recognised by its first octets, before it sends a line end. */
 static bool code_may_be(struct slice line)
 {
     static const char low[CODE_LEN] = {'2', '0', '0'}, high[CODE_LEN] = {'5', '5', '9'};
@@ -46,8 +46,8 @@ static size_t digits(struct slice s)
     return n;
 }
 
-/* Octets of an enhanced code at the start of the text whose class is `hundred` (RFC 2034 section
- * 4); 0: none. */
+/* Returns the octets of an enhanced code at the start of the text whose class is `hundred` (RFC
+ * 2034 section 4), or 0. */
 static size_t enhanced_len(struct slice text, char hundred)
 {
     if (hundred == '3' || text.len < 5 || text.data[0] != hundred)
@@ -69,8 +69,8 @@ static int code_of(struct slice line)
     return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
 }
 
-/* Takes the enhanced code off a line's text. The reply's code is that of the first line that has
- * one; another code stays in the text. */
+/* Takes the enhanced code off a line's text. The first line that has one determines the reply's
+ * code. A different code stays in the text. */
 static struct slice take_enhanced(struct reply *r, struct slice text)
 {
     size_t n = enhanced_len(text, (char)('0' + r->code / 100));
@@ -83,7 +83,7 @@ static struct slice take_enhanced(struct reply *r, struct slice text)
     return slice_is(slice_head(text, n), r->enhanced) ? slice_from(text, n + 1) : text;
 }
 
-/* Adds a line's text, without controls: it goes into logs and to clients. */
+/* Adds a line's text without controls, because it goes into logs and to clients. */
 static bool add_text(struct reply *r, struct slice text)
 {
     char clean[CAP_REPLY_LINE];
@@ -99,7 +99,7 @@ static bool add_text(struct reply *r, struct slice text)
     return (r->lines == 1 || buf_append(&r->text, "\n", 1)) && buf_append_slice(&r->text, text);
 }
 
-/* One whole line, without its LF. */
+/* Takes one complete line without its LF. */
 static enum reply_step take_line(struct reply_parser *p, struct slice line)
 {
     struct reply *r = &p->reply;
@@ -124,7 +124,7 @@ static enum reply_step take_line(struct reply_parser *p, struct slice line)
     return p->done ? REPLY_DONE : REPLY_MORE;
 }
 
-/* The beginning of a line is kept until the rest arrives. */
+/* Keeps the beginning of a line until the rest arrives. */
 static enum reply_step keep_part(struct reply_parser *p, struct slice part)
 {
     if (!buf_append_slice(&p->line, part))

@@ -5,8 +5,8 @@ static bool is_tail(unsigned char c)
     return (c & 0xC0) == 0x80;
 }
 
-/* Octets of the character at the start of `s`; 0: not UTF-8. The second octet's range keeps out
- * longer forms than needed, surrogates and what lies beyond U+10FFFF. */
+/* Returns the octets of the character at the start of `s`, or 0 if it is not UTF-8. The range of
+ * the second octet excludes overlong forms, surrogates and characters beyond U+10FFFF. */
 static size_t character_len(struct slice s)
 {
     unsigned char first = (unsigned char)s.data[0];

@@ -5,10 +5,10 @@
 #include "base/slice.h"
 
 bool utf8_is_valid(struct slice s);
-/* some octet is above 127 */
+/* Some octet is above 127. */
 bool utf8_has_high(struct slice s);
-/* the most octets, `max` at most, that split no character; `max` itself where s is not UTF-8
- * there */
+/* Returns the largest number of octets, at most `max`, that splits no character. Returns `max`
+ * itself if s is not UTF-8 there. */
 size_t utf8_cut(struct slice s, size_t max);
 
 #endif

@@ -1,6 +1,6 @@
 #include "wire/xtext.h"
 
-/* RFC 3461 says upper case: what we let through must not be refused upstream. */
+/* RFC 3461 says upper case. An upstream must not refuse what is accepted here. */
 static bool is_hex(char c)
 {
     return ascii_is_digit(c) || (c >= 'A' && c <= 'F');
