@@ -59,7 +59,7 @@ bool base64url_decode(struct buf *out, struct slice text)
         if (!buf_append(out, &byte, 1))
             return false;
     }
-    /* Bits that are left over would be a second spelling of the same bytes. */
+    /* Bits that are left over must be 0. Otherwise the same bytes would have a second spelling. */
     return (group & ((1u << bits) - 1)) == 0;
 }
 
@@ -69,7 +69,7 @@ struct signing_key {
     EVP_PKEY *pkey;
 };
 
-/* OpenSSL must not ask the terminal for the passphrase of an encrypted key. */
+/* Without this, OpenSSL would ask the terminal for the passphrase of an encrypted key. */
 static int no_passphrase(char *out, int size, int writing, void *arg)
 {
     (void)out;
@@ -170,7 +170,7 @@ int certificate_read(struct slice pem, const struct signing_key *key,
 
 /* ---- digests ---- */
 
-/* Failures here are those of memory. */
+/* These calls fail only when memory runs out. */
 static void must(bool worked)
 {
     if (!worked)
@@ -189,7 +189,7 @@ void hmac_sha256(struct slice key, struct slice bytes, uint8_t out[32])
               out, &n) != NULL);
 }
 
-/* OpenSSL's parameters want pointers to what they never write. */
+/* OpenSSL's parameters take pointers to mutable data that it does not change. */
 static OSSL_PARAM octets(const char *name, struct slice s)
 {
     return OSSL_PARAM_construct_octet_string(name, (void *)s.data, s.len);
@@ -252,7 +252,7 @@ bool unseal(const uint8_t key[SEAL_KEY], struct slice beside, struct slice seale
         return false;
     size_t n = sealed.len - SEAL_NONCE - SEAL_TAG;
     memcpy(tag, sealed.data + SEAL_NONCE + n, SEAL_TAG);
-    /* One octet more, so that an empty text has a place, too. */
+    /* There is one octet more, so that an empty text has a place, too. */
     unsigned char *to = mem_alloc(n + 1);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     bool ok = ctx &&

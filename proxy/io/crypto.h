@@ -1,6 +1,6 @@
-/* Signatures, digests and sealing, for tokens and for what is stored. Values in, values out: no
- * descriptor, no clock; the simulator runs the real thing. A private key never leaves its
- * struct. */
+/* Signatures, digests and sealing, for tokens and for stored data. These functions only compute:
+ * they need no descriptor and no clock, and the simulator runs the real ones. A private key never
+ * leaves its struct. */
 #ifndef IO_CRYPTO_H
 #define IO_CRYPTO_H
 
@@ -15,27 +15,27 @@
 
 /* ---- base64url, without padding (RFC 7515) ---- */
 
-/* Appends; false beyond the cap. */
+/* Appends. Returns false beyond the cap. */
 bool base64url_append(struct buf *out, struct slice bytes) MUST_USE;
-/* Appends; false where the text is none, has padding or does not end where it should, or beyond
- * the cap. */
+/* Appends. Returns false if the text is not base64url, has padding or does not end where it should,
+ * and beyond the cap. */
 bool base64url_decode(struct buf *out, struct slice text) MUST_USE;
 
 /* ---- signing ---- */
 
 enum signature {
-    /* RSASSA-PKCS1-v1_5 with SHA-256: Google's service accounts. */
+    /* RSASSA-PKCS1-v1_5 with SHA-256, for Google's service accounts. */
     SIGN_RS256,
-    /* RSASSA-PSS with SHA-256 and a salt of its length: Microsoft's certificates. */
+    /* RSASSA-PSS with SHA-256 and a salt of its length, for Microsoft's certificates. */
     SIGN_PS256,
 };
 
 struct signing_key;
 
-/* Reads an unencrypted RSA key (PEM, 2,048 bits or more). Gives; NULL with err, whose words never
- * show the key. */
+/* Reads an unencrypted RSA key (PEM, at least 2,048 bits). Gives, or returns NULL with err, whose
+ * words never show the key. */
 struct signing_key *signing_key_new(struct slice pem, struct err *err);
-/* Wipes; NULL is fine. */
+/* Wipes and frees. *key may be NULL. */
 void signing_key_free(struct signing_key **key);
 /* Appends the raw signature of the bytes. */
 int signing_key_sign(const struct signing_key *key, enum signature how, struct slice bytes,
@@ -43,14 +43,14 @@ int signing_key_sign(const struct signing_key *key, enum signature how, struct s
 
 /* What an assertion says of a certificate, and what its owner is told. */
 struct certificate_facts {
-    /* x5t#S256 before base64url. */
+    /* The value of x5t#S256 before base64url. */
     uint8_t sha256[32];
     /* Unix time. */
     int64_t not_before, not_after;
-    /* The key signs for this very certificate. */
+    /* The key belongs to this certificate. */
     bool matches;
 };
-/* Reads the first certificate of a PEM text. key may be NULL; then nothing matches. */
+/* Reads the first certificate of a PEM text. key may be NULL. Then `matches` is false. */
 int certificate_read(struct slice pem, const struct signing_key *key,
                      struct certificate_facts *facts_r, struct err *err) MUST_USE;
 
@@ -66,12 +66,12 @@ bool hkdf_sha256(struct slice key, struct slice salt, struct slice info, uint8_t
 
 enum { SEAL_KEY = 32, SEAL_NONCE = 12, SEAL_TAG = 16 };
 
-/* Appends the nonce, the ciphertext and the tag. A nonce is never used twice with one key.
- * `beside` is authenticated and not stored: what the text belongs to. */
+/* Appends the nonce, the ciphertext and the tag. Never use a nonce twice with one key. `beside` is
+ * authenticated and not stored: it says what the text belongs to. */
 bool seal(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], struct slice beside,
           struct slice clear, struct buf *out) MUST_USE;
-/* Appends the clear text; false: it is not what was sealed with this key and `beside`, and
- * nothing is appended. */
+/* Appends the clear text. Returns false, and appends nothing, if it was not sealed with this key
+ * and `beside`. */
 bool unseal(const uint8_t key[SEAL_KEY], struct slice beside, struct slice sealed,
             struct buf *out) MUST_USE;
 

@@ -10,21 +10,21 @@
 #include "io/transport_fd.h"
 
 enum {
-    /* of one answer; callers try far fewer */
+    /* Addresses of one answer that are kept. Callers try far fewer. */
     ADDRESSES = 64,
-    /* Under way at once. Behind a resolver that drops AAAA questions each holds a helper for ten
-     * seconds and more: the rest are for A. */
+    /* AAAA lookups in progress. Behind a resolver that drops AAAA questions each of them keeps a
+     * helper for ten seconds and more, so the other helpers are left for A. */
     MOST_V6 = CAP_HELPER_THREADS / 2,
 };
 
 /* One question to the resolver, asked by any number of queries. While it runs on a helper, only
  * `host`, `family` and the answer below belong to that thread. */
 struct lookup {
-    /* NULL: it is gone */
+    /* NULL once the struct dns was freed. */
     struct dns *dns;
-    /* in dns->lookups */
+    /* Is in dns->lookups. */
     struct link link;
-    /* in dns->queued, until a helper has it */
+    /* Is in dns->queued until a helper takes it. */
     struct link turn;
     struct link queries;
     char *host;
@@ -37,14 +37,14 @@ struct lookup {
 struct dns {
     struct offload *off;
     struct link lookups;
-    /* AAAA lookups too many */
+    /* AAAA lookups that must wait. */
     struct link queued;
-    /* AAAA lookups with a helper */
+    /* The number of AAAA lookups that have a helper. */
     size_t nv6;
 };
 
 struct dns_query {
-    /* in lookup->queries */
+    /* Is in lookup->queries. */
     struct link link;
     dns_fn *fn;
     void *ctx;
@@ -62,7 +62,7 @@ struct dns *dns_new(struct loop *loop, struct offload *off)
 
 static void lookup_free(struct lookup *l)
 {
-    /* they stay whose they are */
+    /* The queries stay their callers' own. */
     while (!link_is_alone(&l->queries))
         link_remove(l->queries.next);
     link_remove(&l->link);
@@ -77,7 +77,7 @@ void dns_free(struct dns **dns)
         return;
     while (!link_is_alone(&(*dns)->queued))
         lookup_free(CONTAINER((*dns)->queued.next, struct lookup, turn));
-    /* those that still run end by themselves, without us */
+    /* Lookups that still run end by themselves. */
     LIST_EACH (&(*dns)->lookups, it) {
         CONTAINER(it, struct lookup, link)->dns = NULL;
         link_remove(it);
@@ -107,8 +107,8 @@ static void answer_error(struct lookup *l, int code, int number)
     }
 }
 
-/* On a helper. AI_ADDRCONFIG stays off: whether this machine has a route of that family, connect
- * finds out, and at once. */
+/* Runs on a helper. AI_ADDRCONFIG is off: if this machine has no route for the family, connect
+ * fails at once. */
 static void run(void *arg)
 {
     struct lookup *l = arg;
@@ -139,7 +139,7 @@ static void give_to_helper(struct dns *dns, struct lookup *l)
     offload_submit(dns->off, run, done, l);
 }
 
-/* Whose queries were all cancelled is not asked for any more. */
+/* A lookup whose queries were all cancelled is not started. */
 static void start_queued(struct dns *dns)
 {
     while (dns->nv6 < MOST_V6 && !link_is_alone(&dns->queued)) {
@@ -151,7 +151,7 @@ static void start_queued(struct dns *dns)
     }
 }
 
-/* On the loop. A callback may cancel other queries of this very lookup, or ask anew: that makes a
+/* Runs on the loop. A callback may cancel other queries of this lookup, or ask again. That makes a
  * new lookup, since this one is out of the list. */
 static void done(void *arg)
 {

@@ -53,7 +53,7 @@ static int write_all(int fd, struct slice data)
     return 0;
 }
 
-/* What a crash left there goes first. */
+/* Removes first what a crash left there. */
 static int write_temporary(const struct place *place, struct slice data, unsigned mode,
                            const struct file_owner *owner, struct err *err)
 {
@@ -99,7 +99,7 @@ int file_replace(const char *path, struct slice data, unsigned mode, struct err 
 
 struct replacement {
     char *path;
-    /* a token, perhaps */
+    /* It may be a token. */
     struct secret *data;
     unsigned mode;
     int result;
@@ -136,14 +136,14 @@ void file_replace_later(struct offload *off, const char *path, struct slice data
     offload_submit_in_order(off, run, done, r);
 }
 
-/* An old directory of root's is given away only where nobody else can have put it. */
+/* An existing directory of root's is given away only if no other user can have put it there. */
 static int give_directory(const struct place *place, bool made, unsigned mode,
                           const struct file_owner *owner, struct err *err)
 {
     struct stat st;
     int fd = openat(place->dir, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    /* It may be one that we may write but not list: then it is there, and that is all that was
-     * asked. */
+    /* We may have the right to write the directory but not to list it. Then it exists, and that is
+     * enough. */
     if (fd < 0)
         return errno == EACCES && !made ? 0 : fail(err, errno, "make the directory", place->path);
     int result = 0;

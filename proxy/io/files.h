@@ -1,5 +1,5 @@
-/* Small files: state, certificates. All go through io/place.h. Blocking calls are for start and
- * reload; file_replace_later runs on a helper. */
+/* Small files: state and certificates. All of them go through io/place.h. The blocking calls are
+ * for start and reload; file_replace_later runs on a helper. */
 #ifndef IO_FILES_H
 #define IO_FILES_H
 
@@ -8,19 +8,22 @@
 #include "io/offload.h"
 #include "io/place.h"
 
-/* Appends the file's bytes to `out` (its cap is the limit: ERR_LIMIT beyond). */
+/* Appends the file's bytes to `out`. The cap of `out` is the limit, beyond which the error is
+ * ERR_LIMIT. */
 int file_read(const char *path, struct buf *out, struct err *err) MUST_USE;
-/* Writes path.tmp with `mode`, fsyncs, renames over path, fsyncs the directory. */
+/* Writes path.tmp with `mode`, fsyncs it, renames it over path and fsyncs the directory. */
 int file_replace(const char *path, struct slice data, unsigned mode, struct err *err) MUST_USE;
-/* The same for a file that root writes for the server's user (NULL: for us). */
+/* Does the same for a file that root writes for the server's user. owner may be NULL: then it stays
+ * ours. */
 int file_replace_for(const char *path, struct slice data, unsigned mode,
                      const struct file_owner *owner, struct err *err) MUST_USE;
-/* The same as file_replace on a helper thread; copies what it needs. `failed` (may be NULL) is
- * called on the loop if it did not work. */
+/* Does the same as file_replace on a helper thread. Copies path and data. If it fails, `failed`,
+ * which may be NULL, is called on the loop. */
 void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode,
                         void (*failed)(void *ctx, const struct err *err), void *ctx);
-/* Makes a directory (one level) with exactly `mode`; fine if it is there. It is given to the owner
- * (may be NULL) if this call made it, or if it is root's and stands where only root may write. */
+/* Makes a directory (one level) with exactly `mode`. It may exist already. It is given to the owner
+ * (which may be NULL) if this call made it, or if it is root's and only root may write where it
+ * is. */
 int directory_make(const char *path, unsigned mode, const struct file_owner *owner,
                    struct err *err) MUST_USE;
 

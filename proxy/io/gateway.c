@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "eth0 00000000 0100A8C0 0003 …": interface, destination and gateway as words of this machine's
- * byte order. */
+/* Reads "eth0 00000000 0100A8C0 0003 …": interface, destination and gateway as words in this
+ * machine's byte order. */
 static bool is_gateway_v4(const struct addr *a)
 {
     char line[256];
@@ -24,7 +24,7 @@ static bool is_gateway_v4(const struct addr *a)
     return found;
 }
 
-/* "DESTINATION bits SOURCE bits GATEWAY …", addresses as 32 digits. */
+/* Reads "DESTINATION bits SOURCE bits GATEWAY …", with addresses as 32 digits. */
 static bool is_gateway_v6(const struct addr *a)
 {
     char line[256], own[33];

@@ -1,4 +1,4 @@
-/* The way out of this machine. */
+/* The default route of this machine. */
 #ifndef IO_GATEWAY_H
 #define IO_GATEWAY_H
 
@@ -6,8 +6,8 @@
 
 #include "base/addr.h"
 
-/* Is this the address of a default gateway? Reads the kernel's table: a rare question, for a
- * warning. */
+/* Returns whether this is the address of a default gateway. Reads the kernel's table, so call it
+ * rarely, for a warning. */
 bool gateway_is(const struct addr *a);
 
 #endif

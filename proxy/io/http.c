@@ -13,25 +13,25 @@
 #include "io/http_internal.h"
 #include "io/loop_ev.h"
 
-/* How long http_free waits for the thread. */
+/* MOMENT_MS is how long http_free waits for the thread. */
 enum { MOMENT_MS = 300, IDLE_MS = 60000 };
 
 struct http {
     struct loop *loop;
     ev_async finished;
     CURLM *multi;
-    /* The file of the system's authorities. */
+    /* The file of the system's certificate authorities. */
     char *authorities;
     pthread_t thread;
     bool has_thread;
-    /* How many requests are not freed yet: the loop's count. */
+    /* The number of requests that are not freed yet. Belongs to the loop. */
     size_t living;
-    /* Those that failed before they began; the loop's. */
+    /* Requests that failed before they began. Belongs to the loop. */
     struct link stillborn;
     struct deferred tell_stillborn;
-    /* The thread's. */
+    /* Belongs to the thread. */
     struct link running;
-    /* Guards what follows. */
+    /* Guards the fields below. */
     pthread_mutex_t lock;
     struct link fresh, done;
     bool closing;
@@ -39,8 +39,8 @@ struct http {
 
 /* ---- memory ---- */
 
-/* libcurl copies headers, bodies and passwords into buffers of its own and frees them as they are:
- * here every block is wiped. */
+/* libcurl copies headers, bodies and passwords into its own buffers and frees them without wiping.
+ * So every block is wiped here. */
 static void wipe_free(void *p)
 {
     if (p)
@@ -134,7 +134,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* It takes no signals: these belong to the loop's thread. */
+/* The thread takes no signals: they belong to the loop's thread. */
 static bool start_thread(struct http *h)
 {
     sigset_t all, before;
@@ -285,7 +285,7 @@ static void free_all(struct link *list)
     }
 }
 
-/* True: there is no thread any more. */
+/* Returns true if the thread has ended or never ran. */
 static bool stop_thread(struct http *h)
 {
     struct timespec until;
@@ -315,7 +315,7 @@ void http_free(struct http **http)
     bool ended = stop_thread(h);
     ev_async_stop(loop_ev(h->loop), &h->finished);
     free_all(&h->stillborn);
-    /* the thread still looks at it: it lives until the process ends */
+    /* The thread still uses it, so it lives until the process ends. */
     if (!ended)
         return;
     free_all(&h->fresh);

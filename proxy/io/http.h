@@ -1,11 +1,11 @@
 /* Requests over HTTPS: tokens today, mail over an API later. One thread runs all of them side by
- * side (libcurl's multi interface), so that a hundred dead endpoints hold up neither each other
- * nor a lookup; nothing of it ever runs on the loop but the answer's callback.
+ * side (libcurl's multi interface), so that a hundred dead endpoints delay neither each other nor a
+ * lookup. Only the callback runs on the loop.
  *
- * What holds for every request: https, or http to this machine alone; the server's certificate is
- * verified against the system's authorities ($SSL_CERT_FILE counts) and `ca_file`; redirects are
- * not followed, no file of the user's is read, no cookie is kept; the answer has a cap, the whole
- * a deadline. What was sent and received is wiped. */
+ * These rules hold for every request. It uses https, or http to this machine. The server's
+ * certificate is verified against the system's authorities ($SSL_CERT_FILE counts) and `ca_file`.
+ * Redirects are not followed, no file of the user is read, no cookie is kept. The answer has a cap,
+ * and the whole request has a deadline. What was sent and received is wiped. */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 
@@ -22,62 +22,62 @@
 struct http;
 struct http_request;
 
-/* gives; the thread comes with the first request */
+/* Gives. The thread starts with the first request. */
 struct http *http_new(struct loop *loop, struct err *err) MUST_USE;
-/* Callbacks do not come any more. Waits a moment for the thread, then leaves it to the end of
- * the process. NULL is fine. */
+/* No callback is called any more. Waits a moment for the thread, then lets it run until the process
+ * ends. *http may be NULL. */
 void http_free(struct http **http);
 
-/* How the server is reached. */
+/* How to reach the server. */
 struct http_route {
-    /* "socks5h://host:port" or "http://host:port"; NULL: as HTTPS_PROXY and NO_PROXY say; "":
-     * none. */
+    /* "socks5h://host:port" or "http://host:port". NULL: as HTTPS_PROXY and NO_PROXY say. "": no
+     * proxy. */
     const char *proxy;
-    /* Of the proxy; or NULL. */
+    /* The user at the proxy, or NULL. */
     const char *proxy_user;
     const struct secret *proxy_password;
-    /* The address to connect from; family ADDR_NONE: any. */
+    /* The local address to connect from. Family ADDR_NONE means any. */
     struct addr source;
-    /* ADDR_NONE: any. */
+    /* ADDR_NONE means any. */
     enum addr_family family;
-    /* Trusted beside the system's authorities (PEM); or NULL. */
+    /* PEM of authorities that are trusted beside the system's, or NULL. */
     const char *ca_file;
 };
 
 struct http_ask {
     const char *url;
-    /* Lines "Name: value", ended by NULL; or NULL. */
+    /* Lines "Name: value", ended by NULL, or NULL. */
     const char *const *headers;
-    /* NULL: a GET. Else the body of a POST. */
+    /* The body of a POST. NULL makes it a GET. */
     const struct secret *body;
     struct http_route route;
-    /* 0: CAP_HTTP_ANSWER. */
+    /* 0 means CAP_HTTP_ANSWER. */
     size_t cap;
-    /* 0: 10 s. */
+    /* 0 means 10 s. */
     usec deadline;
 };
 
 struct http_answer {
     int status;
-    /* NUL-terminated behind its end; wiped after the callback. */
+    /* There is a NUL behind its end. It is wiped after the callback. */
     struct slice body;
-    /* The server's own clock in Unix seconds; 0: it did not say. */
+    /* The server's clock in Unix seconds, or 0 if it did not say. */
     int64_t date;
-    /* How many seconds the server asks us to wait; -1: it does not ask. */
+    /* How many seconds the server asks us to wait, or -1. */
     int64_t retry_after;
-    /* What the server calls this request in its own logs; "" nothing. Printable. */
+    /* The server's name for this request in its own logs, or "". Printable. */
     char id[80];
 };
 
-/* Called on the loop, once, never from inside http_send. Borrows answer until it returns; NULL
- * with err: there is no answer, and the words say why without the URL's query, a header or a
+/* Is called on the loop, once, never from inside http_send. Borrows answer until it returns. NULL
+ * with err means that there is no answer. The words say why, without the URL's query, a header or a
  * body. */
 typedef void http_fn(void *ctx, const struct http_answer *answer, const struct err *err);
 
-/* Copies everything. Never NULL: what is wrong with the request is told later, too. */
+/* Copies everything. Never returns NULL: an invalid request is reported later, too. */
 struct http_request *http_send(struct http *http, const struct http_ask *ask, http_fn *fn,
                                void *ctx);
-/* the callback does not come any more; NULL is fine */
+/* The callback is not called any more. *request may be NULL. */
 void http_cancel(struct http_request **request);
 
 #endif

@@ -1,5 +1,5 @@
-/* For http.c (the thread and the loop's side) and http_transfer.c (one request in libcurl's
- * words) alone. */
+/* What http.c (the thread and the loop's side) and http_transfer.c (one request and libcurl)
+ * share. */
 #ifndef IO_HTTP_INTERNAL_H
 #define IO_HTTP_INTERNAL_H
 
@@ -11,32 +11,32 @@
 #include "io/http.h"
 
 struct http_request {
-    /* In one list of struct http. */
+    /* Is in one list of struct http. */
     struct link link;
     struct http *http;
-    /* NULL: it could not even be made, and err says why. */
+    /* NULL if it could not be made; err says why. */
     CURL *easy;
     struct curl_slist *headers;
     struct secret *body;
     size_t body_sent;
     char *host, *ca_file;
     char why[CURL_ERROR_SIZE];
-    /* Octets of the header lines so far. */
+    /* The octets of the header lines so far. */
     size_t header_octets;
     struct buf received;
     int64_t retry_date;
     struct http_answer answer;
     struct err err;
-    /* NULL: cancelled. The loop's; the thread looks at `cancelled`. */
+    /* NULL if the request was cancelled. Belongs to the loop; the thread looks at `cancelled`. */
     http_fn *fn;
     void *ctx;
     atomic_bool cancelled;
 };
 
-/* Fills the request from the ask, on the loop. Where that fails, easy stays NULL. */
+/* Fills the request, on the loop. If that fails, easy stays NULL. */
 void http_transfer_prepare(struct http_request *r, const struct http_ask *ask,
                            const char *authorities);
-/* Fills answer or err, on the thread, when libcurl is done with it. */
+/* Fills answer or err, on the thread, when libcurl has finished. */
 void http_transfer_judge(struct http_request *r, CURLcode code);
 void http_transfer_clear(struct http_request *r);
 

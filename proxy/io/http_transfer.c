@@ -1,4 +1,4 @@
-/* One request in libcurl's words: its options, what it receives, how it ended. */
+/* One request for libcurl: its options, what it receives, how it ended. */
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -31,7 +31,7 @@ static size_t on_wanted(char *out, size_t size, size_t n, void *arg)
     return now.len;
 }
 
-/* libcurl asks for the beginning again where a pooled connection turned out to be dead. */
+/* libcurl asks for the beginning again if a pooled connection was dead. */
 static int on_rewind(void *arg, curl_off_t offset, int origin)
 {
     struct http_request *r = arg;
@@ -41,7 +41,7 @@ static int on_rewind(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-/* The value of the header line where it has that name. */
+/* Copies the value of the header line if the line has that name. */
 static bool value_of(struct slice line, const char *name, char *out, size_t size)
 {
     size_t colon = slice_find(line, ':');
@@ -73,7 +73,7 @@ static int64_t parse_date(const char *text)
     return 0;
 }
 
-/* Seconds, or a date. */
+/* The value is a number of seconds or a date. */
 static void note_retry_after(struct http_request *r, const char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -103,7 +103,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-/* Plaintext does not stay in the record buffers; the account's own authorities come to the
+/* Plaintext must not stay in the record buffers. The account's own authorities are added to the
  * system's. */
 static CURLcode on_context(CURL *easy, void *context, void *arg)
 {
@@ -132,13 +132,13 @@ static bool set_safety(CURL *easy, bool local, const char *authorities)
            SET(easy, CURLOPT_CAINFO, authorities) && SET(easy, CURLOPT_CAPATH, (char *)NULL) &&
            SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
            SET(easy, CURLOPT_HTTP09_ALLOWED, 0L) &&
-           /* A resolver that hangs is left behind instead of waited for. */
+           /* libcurl does not wait for a resolver that hangs. */
            SET(easy, CURLOPT_QUICK_EXIT, 1L) &&
            SET(easy, CURLOPT_USERAGENT, "smtp-detour/" VERSION);
 }
 
-/* libcurl shares authorities and connections between requests without regard to what a callback
- * has added to them. */
+/* libcurl shares authorities and connections between requests, whatever a callback has added to
+ * them. */
 static bool set_own_trust(CURL *easy, const struct http_request *r)
 {
     return !r->ca_file ||
@@ -173,7 +173,8 @@ static bool set_route(CURL *easy, const struct http_route *route, bool local)
 
 static bool set_headers(struct http_request *r, const struct http_ask *ask)
 {
-    /* libcurl would ask for leave before it sends a long body, and wait a second for it. */
+    /* Without this, libcurl would ask for permission before it sends a long body, and wait a second
+     * for it. */
     static const char *const own[] = {"Expect:", "Accept: application/json", NULL};
     for (const char *const *lists[] = {own, ask->headers}, *const **list = lists; list < lists + 2;
          list++)
@@ -221,7 +222,7 @@ static bool is_loopback(const char *host)
     return slice_is_word(bare, "localhost") || (addr_parse(bare, &a) && addr_is_loopback(&a));
 }
 
-/* 0: http_r says whether it is http, and the host is kept. */
+/* Returns 0 and keeps the host. *http_r says whether the scheme is http. */
 static int read_url(struct http_request *r, const char *url, bool *http_r)
 {
     CURLU *parts = curl_url();
@@ -247,7 +248,8 @@ void http_transfer_prepare(struct http_request *r, const struct http_ask *ask,
 {
     bool http;
     r->answer.retry_after = -1;
-    /* All of it at once: a buffer that grows leaves copies of what is secret behind. */
+    /* It reserves everything at once, because a buffer that grows leaves copies of the secret
+     * behind. */
     buf_reserve(&r->received, 0, r->received.cap + 1);
     if (read_url(r, ask->url, &http) < 0)
         return;
@@ -343,7 +345,7 @@ void http_transfer_judge(struct http_request *r, CURLcode code)
     curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
     r->answer.status = (int)status;
     finish_retry_after(r);
-    /* A NUL behind the end, for whoever reads text; beyond the cap, which it is none of. */
+    /* The cap does not count the NUL behind the end. */
     r->received.cap++;
     *buf_space(&r->received, 1, &room) = 0;
     r->answer.body = buf_view(&r->received);

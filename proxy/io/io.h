@@ -1,5 +1,5 @@
-/* The outside world, handed down as one value: no room above io/ reaches for anything else.
- * Borrowed by all, owned by app/ (or by the simulator). */
+/* The outside world, passed down as one value. No room above io/ uses anything else of it. Every
+ * room borrows it; app/ or the simulator owns it. */
 #ifndef IO_IO_H
 #define IO_IO_H
 
@@ -13,8 +13,8 @@ struct oauth;
 struct io {
     struct loop *loop;
     struct offload *offload;
-    /* Helpers for files that somebody else names: one on a mount that hangs holds up neither
-     * lookups nor logins, only others of its kind. */
+    /* Helpers for files that the configuration names. A file on a mount that hangs delays other
+     * files, but neither lookups nor logins. */
     struct offload *disk;
     struct dns *dns;
     struct log *log;

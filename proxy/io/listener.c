@@ -18,8 +18,8 @@ struct listener {
     struct loop *loop;
     ev_io watcher;
     int fd;
-    /* /dev/null: given up for a moment to accept and answer one connection when descriptors have
-     * run out; -1 then */
+    /* /dev/null. When descriptors have run out, it is closed for a moment to accept and answer one
+     * connection. Then it is -1. */
     int reserve;
     struct timer *rest;
     bool paused, resting;
@@ -50,8 +50,8 @@ static void on_rested(void *arg)
     watch(l);
 }
 
-/* The client learns why instead of waiting in the backlog. Nothing is read: it has not spoken yet,
- * and a blind close after so few bytes reaches it. */
+/* Tells the client why, instead of letting it wait in the backlog. It reads nothing: the client has
+ * not spoken yet, and so few bytes arrive even if the socket is closed without reading. */
 static void turn_away(struct listener *l)
 {
     static const char words[] = "421 4.3.2 Too many connections, try again later\r\n";
@@ -88,14 +88,14 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
         int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             struct addr peer = addr_from_sockaddr((struct sockaddr *)&sa);
-            /* may pause or close the listener */
+            /* This may pause or close the listener. */
             l->fn(l->ctx, transport_accepted(l->loop, fd, &peer));
         } else if (is_exhaustion(errno)) {
             turn_away(l);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
-        } /* else: this one connection is dead already (ECONNABORTED, or a network error that Linux passes on); the next */
+        } /* Otherwise this one connection has failed (ECONNABORTED, or a network error that Linux passes on). The loop continues with the next. */
     }
 }
 
@@ -151,8 +151,7 @@ int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err)
     return -1;
 }
 
-/* A socket can only be bound to an address of one's own, so that no list needs to be read, or
- * kept. */
+/* A socket can only be bound to an address of this machine, so no list has to be read or kept. */
 bool listener_address_is_ours(const struct addr *at)
 {
     struct sockaddr_storage sa;

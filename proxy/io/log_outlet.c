@@ -65,8 +65,8 @@ static bool has_room(int fd)
     return poll(&p, 1, 0) > 0;
 }
 
-/* A pipe that poll calls writable takes PIPE_BUF octets without blocking. O_NONBLOCK is not ours to
- * set: others share stderr with us. */
+/* A pipe that poll calls writable takes PIPE_BUF octets without blocking. We must not set
+ * O_NONBLOCK, because other processes share stderr with us. */
 static ssize_t write_some(const struct log_outlet *o, struct slice data)
 {
     if (o->kind == OUTLET_FILE)
@@ -161,7 +161,8 @@ bool log_outlet_connect(struct log_outlet *o)
     return o->fd >= 0;
 }
 
-/* RFC 3164's head, as libc writes it. On a stream a NUL ends each message. Returns its length. */
+/* Writes RFC 3164's header as libc does. On a stream a NUL ends each message. Returns the
+ * length. */
 static size_t pack(const struct log_outlet *o, enum log_level level, struct slice line,
                    char out[CAP_SYSLOG_LINE])
 {
@@ -181,7 +182,7 @@ static size_t pack(const struct log_outlet *o, enum log_level level, struct slic
     return head + text.len + (o->is_stream ? 1 : 0);
 }
 
-/* A daemon that was restarted has a new socket: one more try. */
+/* A restarted daemon has a new socket, so there is one more try. */
 static enum log_put put_syslog(struct log_outlet *o, enum log_level level, struct slice line,
                                size_t *at)
 {

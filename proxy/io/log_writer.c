@@ -15,10 +15,10 @@
 #include "base/caps.h"
 #include "base/mem.h"
 
-/* How often a syslog that is not there is looked for. */
+/* How often to look for a syslog that does not listen. */
 enum { RETRY_MS = 1000 };
 
-/* Stands before each line in a queue. */
+/* Precedes each line in a queue. */
 struct record {
     size_t len;
     enum log_level level;
@@ -31,18 +31,19 @@ struct log_writer {
     /* Guarded by the lock. */
     struct buf filling;
     size_t lost;
-    /* Lines of all time, and how many of them the outlet in use gets before it is changed. */
+    /* The number of lines since the start, and how many of them the current outlet gets before it
+     * is replaced. */
     uint64_t queued, next_after;
     struct log_outlet next;
     bool has_next, sleeping, has_thread, closing;
     usec deadline;
 
-    /* Belongs to whoever writes: the thread, or the caller where there is none. */
+    /* Belongs to the thread that writes, or to the caller if there is no such thread. */
     struct log_outlet outlet;
     struct buf draining;
     size_t at;
     uint64_t written;
-    /* Lost behind what is in `draining`; lost before the next line. */
+    /* Lines lost behind those in `draining`, and lines lost before the next one. */
     size_t lost_after, missing;
     bool is_json;
     struct log *own;
@@ -85,7 +86,7 @@ static struct record front(const struct log_writer *w, struct slice *line_r)
     return r;
 }
 
-/* A line that says what is missing here, as soon as one can be written. */
+/* Writes a line that says how many are missing here, as soon as a line can be written. */
 static enum log_put say_what_is_missing(struct log_writer *w)
 {
     size_t at = 0;
@@ -95,7 +96,7 @@ static enum log_put say_what_is_missing(struct log_writer *w)
     log_say(w->own, LOG_WARN, "%zu line%s lost: the log could not be written", w->missing,
             w->missing == 1 ? "" : "s");
     enum log_put result = log_outlet_put(&w->outlet, LOG_WARN, buf_view(&w->notice), &at);
-    /* Half a notice is one: the next line gets a newline before it. */
+    /* The notice was written in part, so the next line gets a newline before it. */
     if (result == PUT_LATER && at > 0) {
         result = PUT_DONE;
         w->outlet.is_torn = true;
@@ -114,7 +115,7 @@ static void take_next_outlet(struct log_writer *w)
     w->at = 0;
 }
 
-/* Whether the front line goes to another outlet than the one in use. */
+/* Returns whether the front line goes to another outlet than the current one. */
 static bool change_outlet(struct log_writer *w, bool is_stuck)
 {
     pthread_mutex_lock(&w->lock);
@@ -135,7 +136,7 @@ static bool take_batch(struct log_writer *w)
     return moved || w->lost_after > 0;
 }
 
-/* Writes the line in front, and what must stand before it. */
+/* Writes the front line and what must precede it. */
 static enum log_put write_front(struct log_writer *w)
 {
     struct slice line;
@@ -155,7 +156,7 @@ static enum log_put write_front(struct log_writer *w)
     return result;
 }
 
-/* Writes all that can be written now. True: nothing is left. */
+/* Writes everything that can be written now. Returns true if nothing is left. */
 static bool drain(struct log_writer *w)
 {
     for (;;) {
@@ -179,7 +180,7 @@ static void wake(struct log_writer *w)
 {
     const uint64_t one = 1;
     ssize_t ignored = write(w->wake, &one, sizeof one);
-    /* it fails only when it is full, and then it wakes anyway */
+    /* It fails only if the pipe is full, and then the thread wakes up anyway. */
     (void)ignored;
 }
 
@@ -201,7 +202,7 @@ static void sleep_until_disturbed(struct log_writer *w, bool is_stuck, usec dead
     }
 }
 
-/* Nobody waits at the end for a syslog that is not there. */
+/* At the end, a syslog that does not listen is not waited for. */
 static bool is_over(const struct log_writer *w, bool is_empty)
 {
     return is_empty || (w->outlet.kind == OUTLET_SYSLOG && w->outlet.fd < 0) ||
@@ -221,7 +222,8 @@ static void *write_on(void *arg)
             break;
         if (is_empty && (w->filling.len || w->has_next || w->lost))
             continue;
-        /* Stuck, only the outlet, its replacement or the end matters; new lines do not. */
+        /* While the outlet is stuck, only its recovery, its replacement and the end matter, not new
+         * lines. */
         w->sleeping = is_empty;
         usec deadline = w->closing ? w->deadline : 0;
         pthread_mutex_unlock(&w->lock);
@@ -275,14 +277,14 @@ struct log_writer *log_writer_new(struct log_outlet outlet)
 
 static bool queue(struct log_writer *w, struct record r, const char *line)
 {
-    /* After a loss all is lost until the queue moves: so what is missing is missing at one place.
-     */
+    /* After a loss every line is lost until the queue moves, so that all missing lines are missing
+     * at one place. */
     if (w->lost || buf_room(&w->filling) < sizeof r + r.len)
         return false;
     return buf_append(&w->filling, &r, sizeof r) && buf_append(&w->filling, line, r.len);
 }
 
-/* With the lock held. Gives it back. */
+/* Is called with the lock held and returns with it held. */
 static void set_moving(struct log_writer *w, bool even_if_stuck)
 {
     bool has_thread = w->has_thread, must_wake = has_thread && (w->sleeping || even_if_stuck);
@@ -325,10 +327,10 @@ static void wait_without_thread(struct log_writer *w)
     }
 }
 
-/* True: the thread has ended, or there was none. */
+/* Returns true if the thread has ended or never ran. */
 static bool wait_for_end(struct log_writer *w)
 {
-    /* A little longer than the thread itself waits. */
+    /* This is a little longer than the thread itself waits. */
     usec until = w->deadline + 100 * USEC_PER_MS;
     struct timespec t = {.tv_sec = (time_t)(until / USEC_PER_SEC),
                          .tv_nsec = (long)(until % USEC_PER_SEC) * 1000};
@@ -352,7 +354,7 @@ void log_writer_free(struct log_writer **writer, usec longest)
         wake(w);
     bool ended = wait_for_end(w);
     pthread_mutex_unlock(&w->lock);
-    /* It hangs in a disk: what it looks at lives until the process ends. */
+    /* The thread hangs in a disk write. Its data must live until the process ends. */
     if (!ended)
         return;
     if (!had_thread)

@@ -14,7 +14,7 @@ struct loop {
     struct ev_loop *ev;
     ev_prepare end_of_turn;
     ev_check begin_of_turn;
-    /* active while work is left over for the next turn */
+    /* Active while work is left for the next turn. */
     ev_idle no_sleep;
     struct turn turn;
     struct link timers;
@@ -23,7 +23,7 @@ struct loop {
 
 struct timer {
     ev_timer watcher;
-    /* in the loop's list of all timers */
+    /* Is in the loop's list of all timers. */
     struct link link;
     struct deferred due;
     struct loop *loop;
@@ -99,10 +99,10 @@ void loop_free(struct loop **loop_p)
     struct loop *loop = *loop_p;
     if (!loop)
         return;
-    /* Who was told to go a moment ago has last words in his queue: they leave, as far as the socket
-     * takes them. */
+    /* Streams closed a moment ago may still have queued output. It is written as far as the socket
+     * takes it. */
     turn_run_out(&loop->turn);
-    /* Streams that are still saying goodbye have a timer each: their patience is over. */
+    /* Streams that still say goodbye have a timer each. Their patience is over. */
     while (!link_is_alone(&loop->timers)) {
         struct timer *t = CONTAINER(loop->timers.next, struct timer, link);
         link_remove(&t->link);
@@ -117,7 +117,7 @@ void loop_free(struct loop **loop_p)
     ev_check_stop(loop->ev, &loop->begin_of_turn);
     ev_loop_destroy(loop->ev);
     free(loop);
-    /* not before: what still ran may reach the loop through its owner */
+    /* Not earlier, because what still ran may use the loop through its owner. */
     *loop_p = NULL;
 }
 
@@ -137,7 +137,7 @@ static bool any_timer_is_armed(const struct loop *loop)
 
 static void on_end_of_patience(struct ev_loop *ev, ev_timer *watcher, int events)
 {
-    /* that it is not active any more says all */
+    /* An inactive watcher says everything. */
     (void)ev;
     (void)watcher;
     (void)events;
@@ -192,7 +192,7 @@ void loop_random(struct loop *loop, void *out, size_t n)
 {
     (void)loop;
     for (char *at = out; n;) {
-        /* getentropy gives no more at once */
+        /* getentropy returns at most this much at once. */
         size_t part = n < 256 ? n : 256;
         if (getentropy(at, part) != 0)
             abort();
@@ -271,7 +271,7 @@ usec timer_left(const struct timer *timer)
 {
     if (!ev_is_active(&timer->watcher))
         return 0;
-    /* libev wants a watcher that it could change, and does not change it */
+    /* libev takes a pointer to a mutable watcher and does not change it. */
     ev_timer copy = timer->watcher;
     double left = ev_timer_remaining(timer->loop->ev, &copy);
     return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;

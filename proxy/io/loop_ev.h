@@ -1,5 +1,5 @@
-/* What lies beneath loop.h, for the files of io/ that watch descriptors. Nobody else includes
- * this. */
+/* What is beneath loop.h, for the files of io/ that watch descriptors. No other file includes
+ * it. */
 #ifndef IO_LOOP_EV_H
 #define IO_LOOP_EV_H
 
@@ -8,13 +8,14 @@
 #include "io/loop.h"
 
 struct ev_loop *loop_ev(struct loop *loop);
-/* A descriptor is ready: d runs in this turn or, when 10 ms went into others, in a later one, in
- * the order in which they were queued. A thousand handshakes that became ready together would keep
- * the timers and everybody else waiting for a second. (libev calls last what epoll found first:
- * without a queue of our own those that are always ready would keep others from ever being served.)
- * Queueing twice is one run; deferred_cancel takes it out. */
+/* Call this when a descriptor is ready. d runs in this turn or, if 10 ms went into others, in a
+ * later one, in the order in which it was queued. Otherwise a thousand handshakes that became ready
+ * together would keep the timers and everything else waiting for a second. (libev calls last what
+ * epoll found first. Without this queue, descriptors that are always ready would keep others from
+ * ever being served.) Queueing twice is one run. deferred_cancel takes it out. */
 void loop_queue_ready(struct loop *loop, struct deferred *d);
-/* Whether this turn has lasted that long: then who waits to be accepted can wait a little more. */
+/* Returns whether this turn has lasted that long. Then connections in the backlog can wait a little
+ * more. */
 bool loop_is_late(const struct loop *loop);
 
 #endif

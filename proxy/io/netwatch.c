@@ -17,24 +17,24 @@
 
 enum { READS_PER_TURN = 32 };
 
-/* from the first news of a burst until we tell */
+/* The time from the first change of a burst until it is reported. */
 static const usec patience = 2 * USEC_PER_SEC;
 
-/* An address of this machine, or a default route: what counts as "the network". A refreshed
- * lifetime announces a place anew that we have. */
+/* An address of this machine or a default route: the parts of what counts as "the network". A
+ * refreshed lifetime announces a place that we know already. */
 struct net_place {
-    /* RTM_NEWADDR or RTM_NEWROUTE */
+    /* RTM_NEWADDR or RTM_NEWROUTE. */
     uint8_t kind;
     uint8_t family;
-    /* the address, or the gateway */
+    /* The address, or the gateway. */
     uint8_t bytes[16];
-    /* of a route: the address we come from */
+    /* For a route: the local address that it uses. */
     uint8_t source[16];
     uint32_t interface;
     uint32_t priority;
 };
 
-/* at first we learn what is there, which is no news */
+/* At the start it learns what there is, which is no change. */
 enum inventory { LISTING_ADDRESSES, LISTING_ROUTES, LISTED };
 
 struct netwatch {
@@ -64,7 +64,7 @@ static bool ask_for(struct netwatch *w, uint16_t type)
            (ssize_t)request.header.nlmsg_len;
 }
 
-/* Bridges and pairs of containers come and go without any meaning for us. */
+/* Bridges and pairs of containers come and go and do not matter to us. */
 static bool is_container_device(uint32_t interface)
 {
     static const char *const prefixes[] = {"lo",    "veth", "docker", "br-",
@@ -130,8 +130,8 @@ static void drop_place(struct netwatch *w, size_t at)
     memmove(&w->places[at], &w->places[at + 1], (w->nplaces - at) * sizeof w->places[at]);
 }
 
-/* True: this changes what we knew. A full table forgets the oldest, whose next announcement is one
- * false alarm. */
+/* Returns true if this is a change. A full table forgets the oldest place, whose next announcement
+ * is one false alarm. */
 static bool take_in(struct netwatch *w, const struct net_place *place, bool gone)
 {
     size_t at = 0;
@@ -147,7 +147,7 @@ static bool take_in(struct netwatch *w, const struct net_place *place, bool gone
     return true;
 }
 
-/* The kernel does not announce the end of a route that another takes the place of. */
+/* The kernel does not announce the end of a route that another one replaces. */
 static void forget_replaced(struct netwatch *w, const struct net_place *by)
 {
     for (size_t i = w->nplaces; i-- > 0;) {
@@ -164,7 +164,7 @@ static void note_change(struct netwatch *w)
         timer_arm(w->burst, patience);
 }
 
-/* Nor that of IPv4 routes through an interface that goes down. */
+/* The kernel does not report IPv4 routes that vanish because their interface went down. */
 static void take_link(struct netwatch *w, const struct nlmsghdr *h)
 {
     const struct ifinfomsg *m = NLMSG_DATA(h);
@@ -182,7 +182,7 @@ static void take_message(struct netwatch *w, const struct nlmsghdr *h)
 {
     struct net_place place;
     bool usable = false, gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE;
-    /* padding too: places are compared as bytes */
+    /* Clears the padding, too, because places are compared as bytes. */
     memset(&place, 0, sizeof place);
     if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
         if (w->inventory == LISTING_ADDRESSES)
@@ -207,7 +207,7 @@ static void on_news(struct ev_loop *ev, ev_io *watcher, int events)
 {
     struct netwatch *w = CONTAINER(watcher, struct netwatch, watcher);
     union {
-        /* for the alignment */
+        /* It is here for the alignment. */
         struct nlmsghdr header;
         char bytes[16384];
     } news;
@@ -215,7 +215,7 @@ static void on_news(struct ev_loop *ev, ev_io *watcher, int events)
     (void)events;
     for (int i = 0; i < READS_PER_TURN; i++) {
         ssize_t n = recv(w->fd, &news, sizeof news, 0);
-        /* the kernel had more to say than it could keep */
+        /* The kernel had to drop messages. */
         if (n < 0 && errno == ENOBUFS) {
             note_change(w);
             continue;

@@ -1,13 +1,14 @@
-/* Tells when the network changed: an address added or removed, a changed default route (rtnetlink
- * on Linux); lifetime refreshes, veth, docker and bridge devices are not heeded. Debounced: one
- * call 2 s after the first of a burst. Elsewhere, or without the right: silently never. */
+/* Reports changes of the network: an address added or removed, or a changed default route
+ * (rtnetlink on Linux). Refreshed lifetimes, and veth, docker and bridge devices, are ignored.
+ * There is one call 2 s after the first change of a burst. On other systems, or without the right,
+ * it never calls. */
 #ifndef IO_NETWATCH_H
 #define IO_NETWATCH_H
 
 #include "io/loop.h"
 
 struct netwatch;
-/* gives; NULL where there is no such thing */
+/* Gives, or returns NULL if the system has no such thing. */
 struct netwatch *netwatch_new(struct loop *loop, void (*changed)(void *ctx), void *ctx);
 void netwatch_free(struct netwatch **w);
 

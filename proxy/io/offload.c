@@ -10,7 +10,7 @@
 #include "io/loop_ev.h"
 #include "io/offload_internal.h"
 
-/* how long offload_free waits for running jobs */
+/* How long offload_free waits for running jobs. */
 enum { MOMENT_MS = 300 };
 
 struct offload_job {
@@ -24,21 +24,21 @@ struct offload_job {
 struct offload {
     struct loop *loop;
     ev_async finished;
-    /* guards what follows */
+    /* Guards the fields below. */
     pthread_mutex_t lock;
-    /* there is a job for a helper; a helper has ended */
+    /* work: there is a job for a helper. idle: a helper has ended. */
     pthread_cond_t work, idle;
     struct link waiting, done;
     size_t nwaiting, nthreads, nresting;
-    /* Jobs that run on threads of their own, and how many such threads there are. */
+    /* Jobs that run on threads of their own, and the number of such threads. */
     struct link waiting_apart;
     size_t napart;
-    /* a job that must run in order is running */
+    /* A job that must run in order is running. */
     bool order_busy;
     bool closing;
 };
 
-/* The first job that may run now, taken out of the list. */
+/* Takes the first job that may run now out of the list and returns it. */
 static struct offload_job *next_job(struct offload *off)
 {
     LIST_EACH (&off->waiting, it) {
@@ -53,7 +53,7 @@ static struct offload_job *next_job(struct offload *off)
     return NULL;
 }
 
-/* With the lock held. */
+/* Is called with the lock held. */
 static void run_unlocked(struct offload *off, struct offload_job *job)
 {
     pthread_mutex_unlock(&off->lock);
@@ -128,7 +128,7 @@ struct offload *offload_new(struct loop *loop, struct err *err)
 {
     struct offload *off = NEW(struct offload);
     pthread_condattr_t attr;
-    /* threads are made when they are needed; nothing can fail before */
+    /* Threads are made when they are needed. Nothing can fail before. */
     (void)err;
     off->loop = loop;
     pthread_mutex_init(&off->lock, NULL);
@@ -145,7 +145,7 @@ struct offload *offload_new(struct loop *loop, struct err *err)
     return off;
 }
 
-/* With the lock held. Helpers take no signals: these belong to the loop's thread. */
+/* Is called with the lock held. Helpers take no signals: they belong to the loop's thread. */
 static bool add_thread(struct offload *off, void *(*run)(void *arg))
 {
     sigset_t all, before;
@@ -166,7 +166,7 @@ static void submit(struct offload *off, struct offload_job *job)
     pthread_mutex_lock(&off->lock);
     list_push_back(&off->waiting, &job->link);
     off->nwaiting++;
-    /* Where even the first cannot be made, the job waits for the next try. */
+    /* If not even the first thread can be made, the job waits for the next try. */
     if (off->nresting < off->nwaiting && off->nthreads < CAP_HELPER_THREADS &&
         add_thread(off, helper))
         off->nthreads++;
@@ -208,14 +208,14 @@ void offload_submit_apart(struct offload *off, void (*run)(void *arg), void (*do
     if (!waits)
         link_remove(&job->link);
     pthread_mutex_unlock(&off->lock);
-    /* The system gives no thread: a helper that is there already is better than none. */
+    /* The system gives no thread, so an existing helper is used. */
     if (!waits)
         submit(off, job);
 }
 
 size_t offload_waiting(const struct offload *off)
 {
-    /* the lock is no part of what the caller sees as the value */
+    /* To the caller, the lock is no part of the value. */
     struct offload *open = (struct offload *)off;
     pthread_mutex_lock(&open->lock);
     size_t n = open->nwaiting;
@@ -263,7 +263,7 @@ void offload_free(struct offload **off_p)
     pthread_mutex_unlock(&off->lock);
 
     ev_async_stop(loop_ev(off->loop), &off->finished);
-    /* a helper still looks at it: it lives until the process ends */
+    /* A helper still uses it, so it lives until the process ends. */
     if (abandoned)
         return;
     free_jobs(&off->waiting);

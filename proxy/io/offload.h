@@ -1,6 +1,7 @@
-/* Helper threads for what can block: the resolver, crypt, files that fsync. At most
- * CAP_HELPER_THREADS, made when needed; children have others. `run` is called on a helper and may
- * touch only its job; `done` is called on the loop. In simulation both run on the loop, later. */
+/* Helper threads for calls that block: the resolver, crypt, files that fsync. There are at most
+ * CAP_HELPER_THREADS, made when they are needed; children have others. `run` is called on a helper
+ * and may touch only its job. `done` is called on the loop. In simulation both run on the loop,
+ * later. */
 #ifndef IO_OFFLOAD_H
 #define IO_OFFLOAD_H
 
@@ -10,16 +11,17 @@
 struct offload;
 
 struct offload *offload_new(struct loop *loop, struct err *err) MUST_USE;
-/* waits for running jobs at most a moment, then leaves them to the end of the process (_exit:
- * destructors would pull the libraries from under them); no `done` is called any more */
+/* Waits a moment for running jobs, then lets them run until the process ends (with _exit, because
+ * destructors would unload the libraries while they run). No `done` is called any more. */
 void offload_free(struct offload **off);
 
-/* The job `arg` belongs to the pair run/done: done(arg) frees it. */
+/* The pair run and done owns the job `arg`: done(arg) frees it. */
 void offload_submit(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                     void *arg);
-/* jobs not begun yet */
+/* Returns the number of jobs that have not begun. */
 size_t offload_waiting(const struct offload *off);
-/* threads; 0 right after a submit: the system gives none, and the job waits for the next submit */
+/* Returns the number of threads. If it is 0 right after a submit, the system gives none, and the
+ * job waits for the next submit. */
 size_t offload_helpers(const struct offload *off);
 
 #endif

@@ -4,14 +4,14 @@
 
 #include "io/offload.h"
 
-/* As offload_submit, but such jobs run one at a time, in the order of submission: two writes of one
- * file cannot overtake each other. */
+/* Does what offload_submit does, but such jobs run one at a time in the order of submission, so
+ * that two writes of one file cannot overtake each other. */
 void offload_submit_in_order(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                              void *arg);
 
-/* As offload_submit, but on a thread of its own, of which there are CAP_CHILDREN at most: for jobs
- * that wait for somebody else (a child) and may take as long as it likes. They never hold up the
- * resolver or the passwords. */
+/* Does what offload_submit does, but on a thread of its own. There are at most CAP_CHILDREN. It is
+ * for jobs that wait for another process (a child) and may take as long as that likes. They never
+ * delay the resolver or the passwords. */
 void offload_submit_apart(struct offload *off, void (*run)(void *arg), void (*done)(void *arg),
                           void *arg);
 

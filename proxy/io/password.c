@@ -8,19 +8,19 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-/* octets of a password, with its NUL */
+/* Octets of a password with its NUL. */
 enum { LONGEST = 512 };
 
 struct password_check {
-    /* in waiting or running */
+    /* Is in `waiting` or `running`. */
     struct link link;
-    /* NULL: its owner was freed while it ran */
+    /* NULL if its owner was freed while it ran. */
     struct passwords *owner;
-    /* a helper has it */
+    /* A helper has it. */
     bool running;
     struct secret *hash, *password;
     enum password_verdict verdict;
-    /* NULL: cancelled */
+    /* NULL if it was cancelled. */
     password_fn *done;
     void *ctx;
 };
@@ -56,7 +56,7 @@ void passwords_free(struct passwords **passwords)
         return;
     LIST_EACH (&p->waiting, it)
         check_free(CONTAINER(it, struct password_check, link));
-    /* a helper holds it: its end frees it */
+    /* A helper has it and frees it at its end. */
     LIST_EACH (&p->running, it) {
         struct password_check *c = CONTAINER(it, struct password_check, link);
         link_remove(&c->link);
@@ -75,17 +75,17 @@ static bool same_text(const char *a, struct slice b)
     return !differs;
 }
 
-/* On a helper. */
+/* Runs on a helper. */
 static void run(void *arg)
 {
     struct password_check *c = arg;
     struct slice hash = secret_reveal(c->hash);
-    /* crypt(3) takes no more, whatever the hash: this tells nothing about the user */
+    /* crypt(3) accepts no longer password for any hash, so this says nothing about the user. */
     if (secret_reveal(c->password).len >= LONGEST) {
         c->verdict = PASSWORD_WRONG;
         return;
     }
-    /* 32 KiB, too much for a helper's stack on musl */
+    /* It has 32 KiB, which is too much for a helper's stack on musl. */
     struct crypt_data *data = mem_alloc(sizeof *data);
     const char *made = crypt_r(secret_reveal(c->password).data, hash.data, data);
     if (!made || made[0] == '*')

@@ -1,6 +1,6 @@
-/* Passwords against crypt(3) hashes, on helper threads: a yescrypt takes 26 ms, a bcrypt of cost 12
- * takes 300. At most CAP_PASSWORDS_RUNNING at once, so that logins never take all helpers, and
- * CAP_PASSWORDS_WAITING behind them. */
+/* Checks passwords against crypt(3) hashes on helper threads: a yescrypt takes 26 ms, a bcrypt of
+ * cost 12 takes 300. At most CAP_PASSWORDS_RUNNING run at once, so that logins never occupy all
+ * helpers, and at most CAP_PASSWORDS_WAITING wait behind them. */
 #ifndef IO_PASSWORD_H
 #define IO_PASSWORD_H
 
@@ -11,27 +11,27 @@
 enum password_verdict {
     PASSWORD_RIGHT,
     PASSWORD_WRONG,
-    /* this system's crypt(3) does not know such a hash */
+    /* The crypt(3) of this system does not know such a hash. */
     PASSWORD_UNCHECKED,
 };
 
 struct passwords;
 
-/* gives */
+/* Gives. */
 struct passwords *passwords_new(struct offload *off);
-/* `done` of what is still waiting or running is not called any more. */
+/* `done` of a check that is still waiting or running is not called any more. */
 void passwords_free(struct passwords **p);
 
 typedef void password_fn(void *ctx, enum password_verdict verdict);
 
-/* one question */
+/* One check. */
 struct password_check;
-/* Does `hash` (a crypt(3) string) belong to `password`? Copies both, and wipes its copies. done
- * comes from the loop, once, unless the check is cancelled. NULL: too many are waiting, nothing
- * happens. */
+/* Checks whether `hash` (a crypt(3) string) belongs to `password`. Copies both and wipes its
+ * copies. done is called from the loop, once, unless the check is cancelled. Returns NULL, and does
+ * nothing, if too many are waiting. */
 struct password_check *password_check(struct passwords *p, const struct secret *hash,
                                       struct slice password, password_fn *done, void *ctx) MUST_USE;
-/* done is not called any more */
+/* done is not called any more. */
 void password_cancel(struct password_check *check);
 
 #endif

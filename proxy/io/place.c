@@ -13,13 +13,13 @@
 
 enum { MAX_RACES = 8 };
 
-/* Every open of ours. Without O_NONBLOCK a FIFO would hold us, without O_NOCTTY a terminal would
- * become ours. */
+/* The flags of every open. Without O_NONBLOCK a FIFO would block us, without O_NOCTTY a terminal
+ * would become our controlling terminal. */
 #define ALWAYS (O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
 
 struct walk {
     struct place *place;
-    /* What is still to be walked. */
+    /* The part of the path that is not walked yet. */
     char rest[PATH_MAX];
     unsigned links;
 };
@@ -39,15 +39,15 @@ static bool others_may_write(const struct stat *st)
            ((st->st_mode & S_IWGRP) && st->st_gid != 0);
 }
 
-/* Nobody makes entries in /proc. */
+/* No process can create entries in /proc. */
 static bool is_of_kernel(int dir)
 {
     struct statfs fs;
     return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Takes the descriptor, which is the next directory on the way; -1: errno says why there is none.
- */
+/* Takes the descriptor, which is the next directory of the path. For -1, errno says why it could
+ * not be opened. */
 static int enter(struct walk *w, int fd, struct err *err)
 {
     struct place *p = w->place;
@@ -71,7 +71,7 @@ static int enter_start(struct walk *w, struct err *err)
     return enter(w, open(w->rest[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), err);
 }
 
-/* Cuts the first part off the rest. False: nothing is left. */
+/* Cuts the first part off the rest. Returns false if nothing is left. */
 static bool next_part(struct walk *w, char part[NAME_MAX + 1], bool *is_last_r, struct err *err,
                       bool *too_long_r)
 {
@@ -111,7 +111,7 @@ static int follow(struct walk *w, const char *target, struct err *err)
     return target[0] == '/' ? enter_start(w, err) : 0;
 }
 
-/* 1: the place is found. */
+/* Returns 1 when the place is found. */
 static int step(struct walk *w, struct err *err)
 {
     struct place *p = w->place;
@@ -123,7 +123,7 @@ static int step(struct walk *w, struct err *err)
         return fail(p, EISDIR, "open", err);
     ssize_t n = readlinkat(p->dir, part, target, sizeof target - 1);
     bool is_link = n > 0, by_kernel = is_link && is_of_kernel(p->dir);
-    /* One at the end may be replaced; place_open does not follow it. */
+    /* A link at the end may be replaced. place_open does not follow it. */
     if (is_link && !by_kernel && !(is_last && p->exposed)) {
         target[n] = 0;
         return follow(w, target, err);
@@ -160,7 +160,7 @@ void place_leave(struct place *place)
     place->dir = -1;
 }
 
-/* ---- what stands there ---- */
+/* ---- what is at the place ---- */
 
 static int make(const struct place *p, unsigned mode, const struct file_owner *owner,
                 struct err *err)
@@ -183,13 +183,13 @@ static int open_existing(const struct place *p, enum file_form form)
 {
     int flags = ALWAYS & (p->is_kernel_link ? ~O_NOFOLLOW : ~0);
     int fd = openat(p->dir, p->name, flags | (form == FILE_READ ? O_RDONLY : O_WRONLY | O_APPEND));
-    /* Nobody reads the FIFO. Whether this one may be written at all is judged in a moment. */
+    /* The FIFO has no reader. Whether it may be written at all is decided below. */
     if (fd < 0 && errno == ENXIO && form == FILE_APPEND)
         fd = openat(p->dir, p->name, flags | O_RDWR);
     return fd;
 }
 
-/* Closes it and says why, if it is not what it must be. */
+/* Closes the file and says why if it is not what it must be. */
 static int judge(const struct place *p, enum file_form form, int fd, struct err *err)
 {
     struct stat st;
@@ -216,7 +216,7 @@ int place_open(const struct place *place, enum file_form form, unsigned mode,
                const struct file_owner *owner, struct err *err)
 {
     int fd = -1;
-    /* It may appear and vanish between two tries. */
+    /* The file may appear and vanish between two tries. */
     for (int i = 0; i < MAX_RACES; i++) {
         fd = form == FILE_CREATE ? -1 : open_existing(place, form);
         if (fd >= 0)

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "io/offload_internal.h"
 
-/* how often the helper looks whether the child has ended while it writes nothing */
+/* How often the helper checks whether a silent child has ended. */
 enum { TICK_MS = 20 };
 
 struct process_run {
@@ -25,20 +25,20 @@ struct process_run {
     usec deadline;
     struct secret *output;
     struct err err;
-    /* NULL: cancelled */
+    /* NULL if it was cancelled. */
     process_fn *fn;
-    /* the same for the helper */
+    /* The same for the helper. */
     atomic_bool cancelled;
     void *ctx;
 };
 
-/* The helper's own view of the running child. */
+/* The helper's own state of the running child. */
 struct child {
     pid_t pid;
-    /* read end of its standard output; -1 after its end */
+    /* The read end of its standard output, or -1 after its end. */
     int out;
     struct buf line;
-    /* the first line has ended: the rest is read and dropped */
+    /* The first line has ended. The rest is read and dropped. */
     bool complete;
     int status;
 };
@@ -50,8 +50,8 @@ static usec monotonic(void)
     return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
-/* These belong to our service manager and to us. A child that inherited them could speak in our
- * name. */
+/* These variables are between our service manager and us. A child that inherited them could act in
+ * our name. */
 static bool is_private(const char *variable)
 {
     static const char *const names[] = {"NOTIFY_SOCKET=",  "LISTEN_PID=",    "LISTEN_FDS=",
@@ -130,13 +130,13 @@ static bool take_output(struct child *child, const char *data, size_t n)
     return buf_append_slice(&child->line, slice_head(all, end));
 }
 
-/* Waits a tick for output and reads it all. -1: too much. */
+/* Waits a tick for output and reads all of it. Returns -1 if it is too much. */
 static int read_output(struct child *child)
 {
     char chunk[4096];
     struct pollfd fd = {.fd = child->out, .events = POLLIN};
     int result = 0;
-    /* with fd -1: sleeps */
+    /* With fd -1 this only sleeps. */
     poll(&fd, 1, TICK_MS);
     while (child->out >= 0 && result == 0) {
         ssize_t n = read(child->out, chunk, sizeof chunk);
@@ -162,8 +162,8 @@ static void kill_group(struct child *child)
         ;
 }
 
-/* Reads until the child has ended: not until its output is closed, which a grandchild in the
- * background may hold. */
+/* Reads until the child has ended, not until its output is closed: a grandchild in the background
+ * may keep that open. */
 static int attend(struct process_run *r, struct child *child)
 {
     usec end = monotonic() + r->deadline;
@@ -187,7 +187,7 @@ static int attend(struct process_run *r, struct child *child)
             return -1;
         }
     }
-    /* what it wrote last */
+    /* This is its last output. */
     if (child->out >= 0 && read_output(child) < 0) {
         err_set(&r->err, ERR_LIMIT, "%.200s: the first line of its output is too long", r->argv[0]);
         return -1;
@@ -212,7 +212,7 @@ static void judge(struct process_run *r, struct child *child)
         r->output = secret_new(line);
 }
 
-/* On a thread of its own. */
+/* Runs on a thread of its own. */
 static void run(void *arg)
 {
     struct process_run *r = arg;
@@ -238,7 +238,7 @@ static void run(void *arg)
     buf_wipe(&child.line);
 }
 
-/* On the loop. */
+/* Runs on the loop. */
 static void done(void *arg)
 {
     struct process_run *r = arg;

@@ -1,5 +1,5 @@
-/* Runs a program without a shell (posix_spawn, waitpid), watched by a thread of its own, and takes
- * the first line of its output as a secret. */
+/* Runs a program without a shell (posix_spawn, waitpid), watches it from a thread of its own, and
+ * returns the first line of its output as a secret. */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 
@@ -9,16 +9,17 @@
 
 struct process_run;
 
-/* On the loop, later. output: its first line without the line end; the callee takes it; NULL with
- * err on failure (not found, non-zero status, deadline). */
+/* Is called on the loop, later. The callee takes output, which is the first line without its line
+ * end. It is NULL with err on failure: the program was not found, its status was not 0, or the
+ * deadline passed. */
 typedef void process_fn(void *ctx, struct secret *output, const struct err *err);
 
-/* argv: NULL-terminated, copied. The child gets our environment less the secrets' (NOTIFY_SOCKET,
- * LISTEN_*, CREDENTIALS_DIRECTORY stays), stdin from /dev/null, stderr ours. After `deadline` its
- * process group is killed. */
+/* Copies argv, which ends in NULL. The child gets our environment without NOTIFY_SOCKET and
+ * LISTEN_*; CREDENTIALS_DIRECTORY stays. Its stdin is /dev/null and its stderr is ours. After
+ * `deadline` its process group is killed. */
 struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
                                 usec deadline, process_fn *fn, void *ctx);
-/* no callback any more; the process group is killed in a moment */
+/* The callback is not called any more. The process group is killed soon. */
 void process_cancel(struct process_run **run);
 
 /* Starts a program in a session of its own, with /dev/null for all three descriptors, and leaves

@@ -7,13 +7,13 @@
 
 struct edition {
     struct published *owner;
-    /* the readers', and the owner's while it is the newest */
+    /* References of the readers, and of the owner while it is the newest. */
     unsigned refs;
     void *value;
 };
 
 struct published {
-    /* guards `newest` and all refs */
+    /* Guards `newest` and all refs. */
     pthread_mutex_t lock;
     struct edition *newest;
     void (*destroy)(void *value);

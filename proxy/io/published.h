@@ -1,23 +1,23 @@
-/* A value that the loop publishes and other threads read, whole or not at all. What was published
- * never changes; it is freed when another took its place and nobody reads it any more, on whichever
- * thread that happens. */
+/* A value that the loop publishes and that other threads read, whole or not at all. A published
+ * value never changes. It is freed when another has replaced it and its last reader has released
+ * it, on any thread. */
 #ifndef IO_PUBLISHED_H
 #define IO_PUBLISHED_H
 
 struct published;
-/* one value, held by a reader */
+/* One value, held by a reader. */
 struct edition;
 
-/* gives; destroy must not care which thread calls it */
+/* Gives. Any thread may call destroy. */
 struct published *published_new(void (*destroy)(void *value));
-/* nobody reads any more; NULL is fine */
+/* There may be no readers any more. *p may be NULL. */
 void published_free(struct published **p);
-/* takes */
+/* Takes value. */
 void published_set(struct published *p, void *value);
 
-/* Any thread. NULL: nothing was published yet; then nothing is held. */
+/* Any thread may call this. Returns NULL, and holds nothing, if nothing was published yet. */
 struct edition *published_hold(struct published *p);
-/* borrows, until the release */
+/* Borrows until the release. */
 const void *edition_value(const struct edition *e);
 void edition_release(struct edition **e);
 

@@ -8,10 +8,10 @@
 
 struct secret_read {
     char *path;
-    /* What the helper found; the loop looks at it only when the helper has let go. */
+    /* The helper's result. The loop reads it only after the helper has finished. */
     struct secret *secret;
     struct err err;
-    /* What follows belongs to the loop. */
+    /* The fields below belong to the loop. */
     struct timer *deadline;
     usec patience;
     bool submitted;
@@ -45,7 +45,7 @@ static void done(void *arg)
     read_free(r);
 }
 
-/* The helper may hang for hours: what it holds is freed when it comes back. */
+/* The helper may hang for hours. Its job is freed when it returns. */
 static void on_deadline(void *arg)
 {
     struct secret_read *r = arg;

@@ -1,5 +1,5 @@
-/* Signals, told on the loop. They stay blocked in helper threads and have their default meaning
- * again in children. */
+/* Signals, reported on the loop. They stay blocked in helper threads. Children have the default
+ * actions again. */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H
 
@@ -7,14 +7,14 @@
 
 struct signal_watch;
 
-/* From now on SIGHUP, SIGTERM and SIGINT wait, each until its watch is made: one that comes during
- * the start would end the process. */
+/* From now on SIGHUP, SIGTERM and SIGINT wait until their watches are made. Otherwise one that
+ * comes during the start would end the process. */
 void signals_hold(void);
-/* Calls fn(arg) from the loop for each (or several at once) `number` that came in. One watch per
- * signal and process. Gives. */
+/* Gives. Calls fn(arg) from the loop when `number` came in, once for one or for several signals.
+ * There may be one watch per signal in the process. */
 struct signal_watch *signal_watch_new(struct loop *loop, int number, void (*fn)(void *arg),
                                       void *arg);
-/* the signal has its default meaning again; NULL is fine */
+/* The signal has its default action again. *w may be NULL. */
 void signal_watch_free(struct signal_watch **w);
 
 #endif

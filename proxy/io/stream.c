@@ -8,18 +8,19 @@
 #include "base/secret.h"
 
 enum {
-    /* bytes asked of the transport at once */
+    /* Bytes asked of the transport at once. */
     READ_SIZE = 16384,
-    /* So many reads of one stream in one pump: TLS records of one octet each are as much work as
-     * full ones, and others wait. */
+    /* The most reads of one stream in one pump. TLS records of one octet each are as much work as
+     * full ones, and other streams wait. */
     READS_PER_PUMP = 64,
-    /* with TLS one write is one record, so that "may have left" never reaches beyond it */
+    /* With TLS one write is one record, so that "may have left" never reaches beyond that
+     * record. */
     RECORD_SIZE = 16384,
 };
 
 static void pump(struct stream *s, bool may_read);
 
-/* Called by the transport, from the loop. */
+/* The transport calls this from the loop. */
 static void on_wake(void *arg)
 {
     pump(arg, true);
@@ -51,14 +52,14 @@ static struct stream *stream_new(struct transport *t, struct stream_caps caps, s
     return s;
 }
 
-/* The one place that says what the stream waits for. */
+/* Only this function decides what the stream waits for. */
 void stream_want_events(struct stream *s)
 {
     bool input = false, output = false;
     switch (s->phase) {
     case PHASE_CONNECTING:
     case PHASE_CLEARING: output = true; break;
-    /* the transport knows better which way its handshake waits */
+    /* The transport knows in which direction its handshake waits. */
     case PHASE_HANDSHAKE: input = true; break;
     case PHASE_OPEN:
         input = !s->paused && !s->eof && buf_room(&s->in) > 0;
@@ -95,7 +96,7 @@ static bool is_owned(const struct stream *s)
     return s->phase != PHASE_CLOSED && s->phase != PHASE_FINISHING;
 }
 
-/* False: the owner closed the stream, or left it to finish by itself. */
+/* Returns false if the owner closed the stream or called stream_finish. */
 static bool tell(struct stream *s, enum stream_event event)
 {
     s->fn(s->ctx, s, event);
@@ -116,7 +117,7 @@ void stream_destroy(struct stream *s)
     loop_free_later(s->loop, s, free);
 }
 
-/* What passes through may be a password: then nothing of it is left in freed memory. */
+/* The bytes may be a password. Then nothing of it may stay in freed memory. */
 static void drop_front(const struct stream *s, struct buf *b, size_t n)
 {
     assert(n <= b->len);
@@ -133,7 +134,6 @@ static void gather_or_let_go(struct stream *s)
     s->gathering = s->gather;
 }
 
-/* Hands queued bytes to the transport until it takes no more. -1: the link is dead (err is set). */
 int stream_flush(struct stream *s)
 {
     const struct transport_ops *ops = s->transport->ops;
@@ -159,15 +159,15 @@ int stream_flush(struct stream *s)
         if (n == 0)
             return 0;
         drop_front(s, &s->out, (size_t)n);
-        /* it fits */
+        /* It always fits. */
         if (!s->out.len && s->behind.len && !buf_move(&s->out, &s->behind))
             return -1;
     }
     return 0;
 }
 
-/* Bytes pass over the stack, so that the queue only ever allocates what has really arrived; while a
- * lot comes they are read into it. */
+/* Bytes pass over the stack, so that the queue allocates only for what has arrived. While much
+ * arrives it is read into the queue itself. */
 static ssize_t read_some(struct stream *s, size_t room, struct err *err)
 {
     UNINITIALIZED char chunk[READ_SIZE];
@@ -187,7 +187,6 @@ static ssize_t read_some(struct stream *s, size_t room, struct err *err)
     return n;
 }
 
-/* Reads what is there, until a cap is reached; *fresh_r tells whether bytes came. -1: dead. */
 int stream_fill(struct stream *s, bool *fresh_r)
 {
     *fresh_r = false;
@@ -198,8 +197,8 @@ int stream_fill(struct stream *s, bool *fresh_r)
         if (n < 0 && err.kind == ERR_CLOSED) {
             s->eof = true;
         } else if (n < 0) {
-            /* After a failed write that one's words stand, unless TLS knows more than the socket:
-             * an alert that came before the reset. */
+            /* After a failed write, its words count, unless TLS knows more than the socket: an
+             * alert that came before the reset. */
             if (s->phase != PHASE_BROKEN || (err.kind == ERR_TLS && s->err.kind != ERR_TLS))
                 s->err = err;
             return -1;
@@ -207,8 +206,8 @@ int stream_fill(struct stream *s, bool *fresh_r)
             break;
         } else {
             *fresh_r = true;
-            /* Less than asked for is all there was, as the loop will say otherwise; of a dead link
-             * the last words must come now. */
+            /* A short read returned all there was; the loop will say when there is more. On a dead
+             * link the last bytes must be read now. */
             if ((size_t)n < room && s->phase != PHASE_BROKEN &&
                 !s->transport->ops->has_pending(s->transport))
                 break;
@@ -217,7 +216,8 @@ int stream_fill(struct stream *s, bool *fresh_r)
     return 0;
 }
 
-/* Connecting and the handshake: false when there is nothing more to do in this turn. */
+/* A step of connecting or of the handshake. Returns false if nothing more can be done in this
+ * turn. */
 static bool step(struct stream *s, enum transport_step (*take)(struct transport *, struct err *),
                  enum stream_event event)
 {
@@ -237,8 +237,8 @@ static int begin_tls(struct stream *s, struct tls_context *ctx, bool as_server,
     return s->transport->ops->start_tls(s->transport, ctx, as_server, resume_key, err);
 }
 
-/* All that comes before ordinary traffic. False: nothing more to do in this turn, or the owner is
- * gone. */
+/* Everything before ordinary traffic. Returns false if nothing more can be done in this turn, or if
+ * the owner closed the stream. */
 static bool get_ready(struct stream *s)
 {
     if (s->phase == PHASE_CONNECTING && !step(s, s->transport->ops->connect_step, STREAM_CONNECTED))
@@ -256,7 +256,7 @@ static bool get_ready(struct stream *s)
            step(s, s->transport->ops->handshake_step, STREAM_SECURED);
 }
 
-/* Bytes before the end, and the end before the failure. */
+/* Reports bytes before the end, and the end before a failure. */
 static void tell_news(struct stream *s, bool fresh)
 {
     if (fresh || s->again) {
@@ -265,7 +265,7 @@ static void tell_news(struct stream *s, bool fresh)
         if (due && !tell(s, STREAM_INPUT))
             return;
     }
-    /* the reader stopped early and will be asked again: what comes after the bytes waits */
+    /* The reader stopped early and will be called again. The end behind these bytes waits. */
     if (s->again && !s->paused) {
         loop_defer(s->loop, &s->later);
         return;
@@ -302,8 +302,8 @@ static void pump(struct stream *s, bool may_read)
             if (!tell(s, STREAM_LOW))
                 return;
         }
-        /* After a failed write the peer's last words may still wait in the socket: a 421 that
-         * explains it all. */
+        /* After a failed write the peer's last bytes may still be in the socket, perhaps a 421 that
+         * explains the failure. */
         if ((may_read || write_failed) && !s->paused && s->phase != PHASE_HANDSHAKE &&
             s->phase != PHASE_CLEARING && stream_fill(s, &fresh) < 0)
             break_link(s);
@@ -422,7 +422,7 @@ bool stream_write(struct stream *s, const void *data, size_t n)
 bool stream_write_buf(struct stream *s, struct buf *from)
 {
     size_t n = from->len;
-    /* one write is cheaper than two then */
+    /* Then one write is cheaper than two. */
     bool fits_in = s->out.len + n <= RECORD_SIZE;
     if (n > stream_room(s) ||
         !buf_move(s->behind.len || (s->out.len && !fits_in) ? &s->behind : &s->out, from))
@@ -492,7 +492,7 @@ int stream_start_tls(struct stream *s, struct tls_context *ctx, bool as_server,
     if (begin_tls(s, ctx, as_server, resume_key, err) < 0) {
         s->err = *err;
         break_link(s);
-        /* told by the return value */
+        /* The return value has reported it. */
         s->failed_told = true;
         return -1;
     }

@@ -1,7 +1,8 @@
-/* The end of a stream without an owner: it flushes, says goodbye and waits for the peer's end. */
+/* The end of a stream without an owner: it writes its output, says goodbye and waits for the peer's
+ * end. */
 #include "io/stream_private.h"
 
-/* False: the link is dead. */
+/* Returns false if the link is dead. */
 static bool say_last_words(struct stream *s)
 {
     if (stream_flush(s) < 0)
@@ -13,8 +14,8 @@ static bool say_last_words(struct stream *s)
     return true;
 }
 
-/* Flush, goodbye, then read into nothing: closing with unread input would be a TCP reset that may
- * destroy our last words at the peer. */
+/* Writes the output, says goodbye, then reads and drops the input. Closing with unread input would
+ * cause a TCP reset, which may destroy our last bytes at the peer. */
 void stream_finish_step(struct stream *s)
 {
     if (!say_last_words(s)) {
@@ -80,7 +81,7 @@ void stream_finish_among(struct stream **stream, usec patience, struct lingering
     *stream = NULL;
     if (!s)
         return;
-    /* nothing that could be said politely */
+    /* In other phases nothing can be said in order. */
     if (s->phase != PHASE_OPEN) {
         stream_destroy(s);
         return;

@@ -9,14 +9,15 @@
 enum stream_phase {
     PHASE_CONNECTING,
     PHASE_OPEN,
-    /* TLS was asked for as a server: what was queued before must leave in clear first */
+    /* TLS was asked for as a server. Bytes queued before that must leave in clear first. */
     PHASE_CLEARING,
     PHASE_HANDSHAKE,
-    /* nobody owns it any more: flush, goodbye, discard until the peer's end */
+    /* The stream has no owner any more. It writes its output, says goodbye, and drops input until
+     * the peer's end. */
     PHASE_FINISHING,
-    /* the link is dead; STREAM_FAILED was told or is about to be */
+    /* The link is dead. STREAM_FAILED was reported or is about to be. */
     PHASE_BROKEN,
-    /* memory goes at the end of the turn */
+    /* The memory is freed at the end of the turn. */
     PHASE_CLOSED,
 };
 
@@ -27,32 +28,33 @@ struct stream {
     void *ctx;
     enum stream_phase phase;
     struct buf in, out;
-    /* goes when `out` has gone: what was given whole stays where it is instead of being copied
-     * together */
+    /* Leaves after `out` has left. A buffer that was given whole stays where it is and is not
+     * copied. */
     struct buf behind;
-    /* positions */
+    /* Positions. */
     uint64_t queued, handed;
-    /* PHASE_CLEARING: TLS begins at this position */
+    /* In PHASE_CLEARING: TLS begins at this position. */
     uint64_t clear_until;
     struct tls_context *tls_wanted;
     struct timer *patience;
-    /* PHASE_FINISHING: or NULL */
+    /* In PHASE_FINISHING: the set, or NULL. */
     struct lingering *among;
-    /* in among->streams */
+    /* Is in among->streams. */
     struct link lingers;
     struct deferred later;
     bool paused;
-    /* the last read brought as much as was asked for */
+    /* The last read returned as much as was asked for. */
     bool plenty;
-    /* asked for, and told to the transport */
+    /* The wish of the owner, and what the transport was told. */
     bool gather, gathering;
-    /* what passes is no secret: see stream_wipe */
+    /* The bytes are no secret; see stream_wipe. */
     bool careless;
-    /* the deferred pump shall read too: room was made, a pause ended, TLS holds decrypted bytes */
+    /* The deferred pump shall read, too: there is room again, a pause ended, or TLS holds decrypted
+     * bytes. */
     bool read_due;
-    /* STREAM_INPUT is due although nothing new came */
+    /* STREAM_INPUT is due although nothing new came. */
     bool again;
-    /* the queue has been above LOW_MARK since the last STREAM_LOW */
+    /* The queue has been above LOW_MARK since the last STREAM_LOW. */
     bool above_low;
     bool eof, eof_told;
     bool said_goodbye;

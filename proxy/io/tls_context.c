@@ -51,9 +51,9 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     link_init(&ctx->sessions);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
-    /* A read that met no data returns when its buffer is empty, instead of reading on and on. */
+    /* A read that met no data returns when its buffer is empty, instead of reading on. */
     SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-    /* one system call for a record, or for several small ones, instead of two for each */
+    /* One system call reads a record, or several small ones, instead of two for each. */
     SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_clear_options(ssl, SSL_OP_ENABLE_KTLS);
@@ -62,8 +62,8 @@ static struct tls_context *context_new(const SSL_METHOD *method, enum tls_versio
     return ctx;
 }
 
-/* OpenSSL tells of a new ticket: during the handshake up to TLS 1.2, with the first bytes read
- * after it in TLS 1.3. 1: we keep the session. */
+/* OpenSSL calls this for a new ticket: during the handshake up to TLS 1.2, and with the first bytes
+ * read after it in TLS 1.3. Returns 1 to keep the session. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_session *s = SSL_get_app_data(ssl);
@@ -125,7 +125,7 @@ static void expect_name(struct tls_context *ctx, const char *name)
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx->ssl);
     if (addr_parse(slice_of(name), &literal)) {
         char text[ADDR_TEXT];
-        /* without brackets */
+        /* It has no brackets. */
         ctx->name = mem_string(addr_text(&literal, text));
         ctx->name_is_address = true;
         X509_VERIFY_PARAM_set1_ip_asc(param, ctx->name);
@@ -133,7 +133,7 @@ static void expect_name(struct tls_context *ctx, const char *name)
     }
     ctx->name = mem_string(name);
     size_t len = strlen(name);
-    /* the root's dot is for resolvers; certificates and SNI have none */
+    /* The final dot is for resolvers. Certificates and SNI have none. */
     if (len > 1 && ctx->name[len - 1] == '.')
         ctx->name[len - 1] = 0;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
@@ -164,8 +164,8 @@ static int load_trust(struct tls_context *ctx, const struct tls_client_settings 
         SSL_CTX_set1_cert_store(ctx->ssl, SSL_CTX_get_cert_store(settings->trust_of->ssl));
     else if (read_trust(ctx, settings->ca_file, settings->at_fault, err) < 0)
         return -1;
-    /* Who names a file means what is in it: an intermediate or the server's own certificate is an
-     * anchor, too. */
+    /* Every certificate in the named file is an anchor, even an intermediate or the server's
+     * own. */
     if (settings->ca_file)
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl), X509_V_FLAG_PARTIAL_CHAIN);
     return 0;
@@ -184,7 +184,7 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     }
     if (settings->name && settings->name[0])
         expect_name(ctx, settings->name);
-    /* without `verify` the callback says yes to everything, but the facts are known */
+    /* Without `verify` the callback accepts everything, but it fills the facts. */
     SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx->ssl, tls_verify_chain, NULL);
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -199,7 +199,7 @@ struct tls_context *tls_context_client(const struct tls_client_settings *setting
     return ctx;
 }
 
-/* Strict ALPN (ALPACA): a browser that was led here offers "http/1.1" and is refused in the
+/* Strict ALPN (against ALPACA): a browser that was led here offers "http/1.1" and is refused in the
  * handshake. Mail clients offer nothing, or "smtp". */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
                    const unsigned char *in, unsigned inlen, void *arg)
@@ -224,7 +224,7 @@ struct tls_context *tls_context_server(const struct tls_server_settings *setting
         return NULL;
     ctx->is_server = true;
     SSL_CTX_set_options(ctx->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    /* tickets do it without memory of ours */
+    /* Tickets replace the cache and need no memory of ours. */
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx->ssl, id, sizeof id - 1);
     tls_tickets_begin(ctx);

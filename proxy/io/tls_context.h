@@ -1,6 +1,6 @@
-/* What TLS needs before a connection exists: keys, trust, names, pins, versions. Made once per
- * account or listener from the config, shared by reference count, replaced on reload. Callers never
- * see OpenSSL. */
+/* What TLS needs before a connection exists: keys, trust, names, pins, versions. A context is made
+ * once per account or listener from the config, shared by reference count, and replaced on reload.
+ * Callers never see OpenSSL. */
 #ifndef IO_TLS_CONTEXT_H
 #define IO_TLS_CONTEXT_H
 
@@ -23,24 +23,26 @@ enum tls_file { TLS_FILE_NONE, TLS_FILE_CA, TLS_FILE_CERTIFICATE, TLS_FILE_KEY }
 enum { TLS_CERTIFICATES = CAP_LISTEN_CERTIFICATES };
 
 struct tls_client_settings {
-    /* false: TLS without looking at the certificate (policy encrypt or may) */
+    /* false: TLS without checking the certificate (policy encrypt or may). */
     bool verify;
-    /* NULL: the system's CAs (SSL_CERT_FILE honoured) */
+    /* NULL means the system's authorities (SSL_CERT_FILE counts). */
     const char *ca_file;
-    /* a client context with the same ca_file: what it trusts is shared, not read again; or NULL */
+    /* NULL, or a client context with the same ca_file. Its authorities are shared and not read
+     * again. */
     const struct tls_context *trust_of;
-    /* expected name and SNI; an address literal is matched as iPAddress and sends no SNI */
+    /* The expected name, which is also the SNI. An address literal is matched as iPAddress and
+     * sends no SNI. */
     const char *name;
-    /* SHA-256 of the whole certificate; one match replaces CA and name checks and counts as
-     * verified */
+    /* SHA-256 digests of whole certificates. A match replaces the check of authority and name, and
+     * counts as verified. */
     const uint8_t (*pins)[32];
     size_t npins;
-    /* client certificate, or NULL */
+    /* The client certificate, or NULL. */
     const char *cert_file;
-    /* NULL: in cert_file */
+    /* NULL means that the key is in cert_file. */
     const char *key_file;
     enum tls_version min;
-    /* where a failure says which of the files is no good; or NULL */
+    /* NULL, or where a failure stores which file is at fault. */
     enum tls_file *at_fault;
 };
 
@@ -52,12 +54,12 @@ struct tls_server_settings {
     const char *key_files[TLS_CERTIFICATES];
     /* certificates as text, each followed by its key, borrowed: a secret */
     struct slice pem;
-    /* below 1.2: security level 0 for this context only */
+    /* Below 1.2 the security level is 0, for this context only. */
     enum tls_version min;
 };
 
-/* Both borrow the settings and give a context with one reference. NULL on failure, the words naming
- * the file. */
+/* Both borrow the settings and give a context with one reference. They return NULL with words that
+ * name the file. */
 struct tls_context *tls_context_client(const struct tls_client_settings *settings,
                                        struct err *err) MUST_USE;
 struct tls_context *tls_context_server(const struct tls_server_settings *settings,
@@ -69,44 +71,44 @@ void tls_context_unref(struct tls_context **ctx);
  * none. */
 int64_t tls_context_expires(const struct tls_context *ctx);
 
-/* A client context remembers the newest TLS session per key ("host:port") for resumption; name and
+/* A client context remembers the newest TLS session per key ("host:port") for resumption. Name and
  * pins are checked again after a resumed handshake. */
 
-/* why a certificate does not earn trust */
+/* Why a certificate does not deserve trust. */
 enum tls_fault {
     TLS_FAULT_NONE = 0,
-    /* it is for other names */
+    /* It is for other names. */
     TLS_FAULT_NAME,
-    /* or not valid yet */
+    /* It has expired or is not valid yet. */
     TLS_FAULT_EXPIRED,
-    /* issuer unknown, self-signed, or a broken chain */
+    /* Its issuer is unknown, it is self-signed, or the chain is broken. */
     TLS_FAULT_UNTRUSTED,
-    /* pins are configured and none matches */
+    /* Pins are configured and none matches. */
     TLS_FAULT_PIN,
     TLS_FAULT_OTHER,
 };
 
-/* what a handshake taught, also after a failed one as far as it got */
+/* What a handshake showed. After a failed one, what it showed until then. */
 struct tls_facts {
-    /* "TLSv1.3"; "" before */
+    /* "TLSv1.3" and so on, or "" before it is known. */
     char version[12];
     char cipher[48];
     bool resumed;
-    /* name and chain, or a pin */
+    /* By name and chain, or by a pin. */
     bool verified;
-    /* the peer's alert said that it wants a client certificate, or another one */
+    /* The peer's alert said that it wants a client certificate, or another one. */
     bool wants_ours;
-    /* the certificate is another's work, and no other came with it */
+    /* The certificate has another issuer, and no other certificate came with it. */
     bool lone;
     enum tls_fault fault;
     char fault_words[160];
-    /* the DNS names and addresses presented, separated by blanks; cut with "..." */
+    /* The DNS names and addresses in the certificate, separated by blanks and cut with "...". */
     char names[256];
     char issuer[128];
     char subject[128];
-    /* hex of the certificate's SHA-256; "" when none was seen */
+    /* The certificate's SHA-256 in hex, or "" if none was seen. */
     char sha256[65];
-    /* Unix seconds; 0 when no certificate was seen */
+    /* Unix seconds, or 0 if no certificate was seen. */
     int64_t not_before;
     int64_t not_after;
 };

@@ -7,8 +7,8 @@
 
 #include "io/tls_internal.h"
 
-/* Adds one name, cut with "..." when it does not fit: what a peer presents has no bound of its own.
- * Blanks and controls inside a name would forge a second one. */
+/* Adds one name, cut with "..." if it does not fit, because a peer may send names without end. A
+ * blank or a control inside a name would forge a second name. */
 static bool add_name(char *out, size_t size, const char *name, size_t len)
 {
     static const char cut[] = " ...";

@@ -1,4 +1,4 @@
-/* What the TLS files of io/ share. Everything OpenSSL ends here. */
+/* What the TLS files of io/ share. OpenSSL does not appear outside of them. */
 #ifndef IO_TLS_INTERNAL_H
 #define IO_TLS_INTERNAL_H
 
@@ -10,12 +10,12 @@
 #include "base/list.h"
 #include "io/tls_context.h"
 
-/* seconds; a ticket itself is good for two hours */
+/* Seconds. A ticket itself is valid for two hours. */
 enum { TICKET_KEY_LIFE = 4 * 3600 };
 
 struct ticket_key {
     bool usable;
-    /* seconds of the monotonic clock */
+    /* Seconds of the monotonic clock. */
     int64_t made;
     unsigned char name[16], cipher[32], mac[32];
 };
@@ -25,7 +25,7 @@ struct ticket_keys {
 };
 
 struct tls_context {
-    /* a helper thread that rereads files may keep one */
+    /* A helper thread that reads files again may hold a reference. */
     atomic_uint refs;
     SSL_CTX *ssl;
     bool is_server, verify;
@@ -36,32 +36,31 @@ struct tls_context {
     bool name_is_address;
     uint8_t (*pins)[32];
     size_t npins;
-    /* newest first */
+    /* The newest is first. */
     struct link sessions;
     size_t nsessions;
-    /* a server's */
+    /* Only in a server's context. */
     struct ticket_keys tickets;
 };
 
-/* One connection's TLS, hung on its SSL as app data. */
+/* The TLS of one connection. Its SSL has it as app data. */
 struct tls_session {
     SSL *ssl;
     struct tls_context *ctx;
-    /* NULL: not resumable */
+    /* NULL if it cannot be resumed. */
     char *resume_key;
     bool as_server;
     bool established;
-    /* OpenSSL forbids any further call but SSL_free */
+    /* OpenSSL allows no further call but SSL_free. */
     bool broken;
     bool handshake_wants_write;
-    /* close_notify did not fit into the socket yet */
+    /* close_notify did not fit into the socket yet. */
     bool goodbye_due;
-    /* crossed wants: the record layer needs the other direction first */
+    /* Crossed wants: the record layer needs the other direction first. */
     bool read_wants_write, write_wants_read;
-    /* The last read of the socket brought nothing: OpenSSL holds no whole record, but a part of one
-     * at most. */
+    /* The last read of the socket returned nothing. OpenSSL holds part of a record at most. */
     bool starved;
-    /* Beside the records the handshake's octets are counted, and later the data's. */
+    /* Counts the records, the octets of the handshake, and later the octets of data. */
     uint64_t records, octets, data;
     bool flooded;
     struct tls_facts facts;
@@ -89,12 +88,12 @@ SSL_SESSION *tls_context_session(struct tls_context *ctx, const char *key);
 void tls_context_forget_session(struct tls_context *ctx, const char *key);
 
 /* tls_records.c: bounds what a peer sends beside data. */
-/* once its SSL has a descriptor */
+/* Call this once the SSL has a descriptor. */
 void tls_records_watch(struct tls_session *s);
-/* the handshake is done */
+/* The handshake is done. */
 void tls_records_begin_data(struct tls_session *s);
-/* To be asked after every call that reads: -1 when the peer has sent too much of it. The connection
- * is broken then. */
+/* Call this after every call that reads. Returns -1 if the peer has sent too much beside data. Then
+ * the connection is broken. */
 int tls_records_judge(struct tls_session *s, struct err *err);
 
 /* tls_tickets.c: the keys of a server's tickets, which change every few hours. */
@@ -102,9 +101,9 @@ void tls_tickets_begin(struct tls_context *ctx);
 void tls_tickets_end(struct tls_context *ctx);
 
 /* tls_verify.c */
-/* for SSL_CTX_set_cert_verify_callback */
+/* For SSL_CTX_set_cert_verify_callback. */
 int tls_verify_chain(X509_STORE_CTX *store, void *unused);
-/* checks name, dates and pins of a resumed session's certificate again; fills facts */
+/* Checks name, dates and pins of a resumed session's certificate again. Fills the facts. */
 bool tls_verify_resumed(struct tls_session *s);
 
 /* tls_facts.c */
@@ -113,8 +112,8 @@ void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate);
 int64_t tls_unix_time(const ASN1_TIME *t);
 bool tls_certificate_digest(X509 *certificate, uint8_t out[32]);
 
-/* tls_error.c: the first error of OpenSSL's queue, which is the cause of the others, as words;
- * empties the queue. A system error keeps its own kind. */
+/* tls_error.c: puts the first error of OpenSSL's queue into words, because it is the cause of the
+ * others, and empties the queue. A system error keeps its own kind. */
 void tls_error(struct err *err, enum err_kind kind, const char *doing);
 unsigned long tls_error_peek(void);
 

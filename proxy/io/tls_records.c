@@ -1,9 +1,9 @@
 /* The peer's records that carry no data: KeyUpdates, tickets, renegotiation, warnings, fragments of
- * a handshake. OpenSSL works through them inside one call, as long as the socket brings more, and a
- * KeyUpdate costs it 20 us. So they are counted while OpenSSL reads them, and a peer that sends too
- * many of them loses its connection inside that very call.
+ * a handshake. OpenSSL processes them inside one call as long as the socket delivers more, and a
+ * KeyUpdate costs 20 us. So they are counted while OpenSSL reads them. A peer that sends too many
+ * loses its connection inside that very call.
  *
- * OpenSSL itself bears 32 empty records or 4 warnings in a row, and a chain of 100 KB. */
+ * OpenSSL itself tolerates 32 empty records or 4 warnings in a row, and a chain of 100 KB. */
 #include <openssl/err.h>
 
 #include "base/caps.h"
@@ -17,15 +17,15 @@ static bool is_over(const struct tls_session *s)
     return s->records > CAP_TLS_RECORDS_WITHOUT_DATA + s->data / CAP_TLS_DATA_PER_RECORD;
 }
 
-/* From now on OpenSSL reads nothing more: it takes the peer's goodbye for said, which ends a read
- * at the next record, and the socket for broken, which ends a handshake. */
+/* From now on OpenSSL reads nothing more. It believes that the peer said goodbye, which ends a read
+ * at the next record, and that the socket is broken, which ends a handshake. */
 static void give_up(struct tls_session *s)
 {
     s->flooded = true;
     SSL_set_shutdown(s->ssl, SSL_get_shutdown(s->ssl) | SSL_RECEIVED_SHUTDOWN);
 }
 
-/* OpenSSL calls this for each record's header and, in TLS 1.3, for the type that was encrypted. */
+/* OpenSSL calls this for each record's header and, in TLS 1.3, for the encrypted type. */
 static void on_record(int writes, int version, int type, const void *octets, size_t n, SSL *ssl,
                       void *unused)
 {

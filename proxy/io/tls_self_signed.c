@@ -41,7 +41,7 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *host)
     int n = snprintf(names, sizeof names, "%s:%s", is_address ? "IP" : "DNS", host);
     if (n < 0 || (size_t)n >= sizeof names || slice_find(slice_of(host), ',') < slice_of(host).len)
         return false;
-    /* A subject's name is 64 octets at most (RFC 5280 upper bounds); the whole name stands in the
+    /* A subject's name has at most 64 octets (RFC 5280, upper bounds). The whole name is in the
      * extension. */
     int name_len = (int)slice_head(slice_of(host), 64).len;
     return X509_set_version(x, 2) && set_serial(x) &&

@@ -1,6 +1,6 @@
-/* The keys of the tickets that a server context gives to its clients. Whoever learns such a key can
- * read each connection that was resumed with it, so a key lives for some hours: it seals new
- * tickets for one life, opens old ones for another, and is then overwritten. */
+/* The keys of the tickets that a server context gives to its clients. A stolen key decrypts each
+ * connection that was resumed with it, so a key lives for a few hours. It seals new tickets for one
+ * life, opens old ones for another, and is then overwritten. */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -65,8 +65,9 @@ static struct ticket_key *key_named(struct ticket_keys *keys, const unsigned cha
     return NULL;
 }
 
-/* 1: go on. 2: go on, and give the client a new ticket; one of TLS 1.3 serves only once. 0: no
- * ticket, or one that nobody can open any more: a full handshake. */
+/* Returns 1 to continue. Returns 2 to continue and give the client a new ticket, because a ticket
+ * of TLS 1.3 serves only once. Returns 0 for no ticket, or for one whose key is overwritten: then
+ * there is a full handshake. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seals)
 {

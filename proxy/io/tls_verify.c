@@ -6,8 +6,8 @@
 
 #include "io/tls_internal.h"
 
-/* One certificate can have several faults. The most telling is named, and always the same one: a
- * certificate that expired is mentioned before its unknown issuer, that before a wrong name. */
+/* One certificate can have several faults. The most useful one is reported, always in the same
+ * order: expiry before an unknown issuer, and that before a wrong name. */
 static int rank(enum tls_fault fault)
 {
     switch (fault) {
@@ -117,8 +117,7 @@ static struct tls_session *session_of(X509_STORE_CTX *store)
     return SSL_get_app_data(ssl);
 }
 
-/* Notes each fault and lets the check go on, so that all are seen. The verdict falls in
- * tls_verify_chain. */
+/* Notes each fault and lets the check continue, so that all are seen. tls_verify_chain decides. */
 static int on_fault(int ok, X509_STORE_CTX *store)
 {
     if (!ok)
@@ -149,7 +148,7 @@ static void check_pins(struct tls_session *s, X509 *certificate)
              "the certificate's fingerprint is not a pinned one: it is %s", s->facts.sha256);
 }
 
-/* The chain as the peer sent it has the certificate itself in front. */
+/* The chain as the peer sent it begins with the certificate itself. */
 static bool came_alone(X509_STORE_CTX *store, X509 *certificate)
 {
     return sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) <= 1 &&
@@ -176,8 +175,8 @@ int tls_verify_chain(X509_STORE_CTX *store, void *unused)
             note_fault(s, X509_V_ERR_UNSPECIFIED, 0);
         s->facts.verified = s->facts.fault == TLS_FAULT_NONE;
     }
-    /* The last error becomes the session's verify result, which a resumed handshake will look at,
-     * and chooses the alert that the peer gets. */
+    /* The last error becomes the session's verify result, which a resumed handshake reads, and
+     * chooses the alert to the peer. */
     if (s->facts.verified)
         X509_STORE_CTX_set_error(store, X509_V_OK);
     else if (X509_STORE_CTX_get_error(store) == X509_V_OK)

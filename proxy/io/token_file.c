@@ -59,8 +59,8 @@ struct secret *secret_text(const char *path, size_t max, struct err *err)
     return secret;
 }
 
-/* The one place that opens a token file, which lies where the service's user may write: never
- * through a link, never a file that has a second name, never one that everybody may read. */
+/* The one place that opens a token file. The service's user may write its directory. So it never
+ * follows a link, and it refuses a file that has a second name or that everybody may read. */
 static int open_token(const char *path, struct stat *st, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
@@ -77,7 +77,8 @@ static int open_token(const char *path, struct stat *st, struct err *err)
     return -1;
 }
 
-/* 1: locked, and the path still names what is locked; 0: it names another file by now. */
+/* Returns 1 if it is locked and the path still names it, 0 if the path names another file by
+ * now. */
 static int lock_named(int fd, const struct stat *opened, const char *path, struct err *err)
 {
     struct stat named;
@@ -106,7 +107,7 @@ static int open_locked(const char *path, struct err *err)
     return -1;
 }
 
-/* The first line, which must be there. */
+/* Returns the first line, which must exist. */
 static struct secret *read_token(int fd, const char *path, struct err *err)
 {
     const size_t size = CAP_TOKEN + 2;

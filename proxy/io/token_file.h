@@ -1,6 +1,6 @@
 /* Files of tokens and keys, read and replaced on a helper: every call here blocks. A token file
- * holds one line, the refresh token, and is its own lock: who renews holds it, whatever process
- * it is. */
+ * holds one line, the refresh token, and is its own lock: a process that renews the token holds
+ * it. */
 #ifndef IO_TOKEN_FILE_H
 #define IO_TOKEN_FILE_H
 
@@ -11,19 +11,19 @@
 
 /* Gives the first line of a secret's file, by the rules of base/secret_file. */
 struct secret *secret_line(const char *path, struct err *err);
-/* Gives the whole of a file of up to `max` octets: a key, a certificate. */
+/* Gives a whole file of at most `max` octets: a key or a certificate. */
 struct secret *secret_text(const char *path, size_t max, struct err *err);
 
 /* A token file that is locked. */
 struct token_file;
 
-/* Locks the file and reads its line to *token_r. NULL with err: ERR_TIMEOUT where another process
- * holds it just now, ERR_NOT_FOUND where there is none. */
+/* Gives the locked file and its line in *token_r. Returns NULL with err: ERR_TIMEOUT if another
+ * process holds the lock now, ERR_NOT_FOUND if there is no file. */
 struct token_file *token_file_lock(const char *path, struct secret **token_r, struct err *err);
-/* Puts another token into its place, which is on the disk when this returns 0. */
+/* Replaces the token. The new one is on the disk when this returns 0. */
 int token_file_replace(const struct token_file *file, const struct secret *token,
                        struct err *err) MUST_USE;
-/* NULL is fine. */
+/* *file may be NULL. */
 void token_file_unlock(struct token_file **file);
 
 /* Puts a token there, durably, whatever stands there now, or makes the file (mode 0600): what a

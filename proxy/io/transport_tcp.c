@@ -274,7 +274,7 @@ static void on_ready(struct ev_loop *ev, ev_io *watcher, int events)
 static void on_turn(void *arg)
 {
     struct fd_transport *t = arg;
-    /* t may be closed now; its memory lasts until the end of the turn */
+    /* This may close t. Its memory lasts until the end of the turn. */
     t->base.wake(t->base.stream);
 }
 
@@ -284,7 +284,7 @@ void fd_transport_watch(struct fd_transport *t, int events)
     if (ev_is_active(&t->watcher) && (t->watcher.events & (EV_READ | EV_WRITE)) == events)
         return;
     ev_io_stop(ev, &t->watcher);
-    /* unlike ev_io_set: what changes and changes back within a turn costs no system call */
+    /* Unlike ev_io_set, a change that is undone within a turn costs no system call. */
     ev_io_modify(&t->watcher, events);
     if (events)
         ev_io_start(ev, &t->watcher);
@@ -310,15 +310,15 @@ static struct fd_transport *fd_transport_new(struct loop *loop, int fd)
     return t;
 }
 
-/* Netfilter's headers clash with libc's: their two numbers stand here. */
+/* Netfilter's headers clash with libc's, so their two numbers are repeated here. */
 enum {
     ORIGINAL_DESTINATION_V4 = 80 /* SO_ORIGINAL_DST */,
     /* IP6T_SO_ORIGINAL_DST */
     ORIGINAL_DESTINATION_V6 = 80
 };
 
-/* With connection tracking every connection has one; it means something only where it is not simply
- * our own end. Any error: it was not turned. */
+/* With connection tracking every connection has an original destination. It means something only if
+ * it is not our own address. Any error means that the connection was not redirected. */
 static struct addr original_destination(int fd, const struct addr *local)
 {
     struct sockaddr_storage sa = {0};
@@ -351,7 +351,7 @@ struct transport *transport_accepted(struct loop *loop, int fd, const struct add
     return &t->base;
 }
 
-/* The port of the source may be 0: Linux then picks it at connect, by both ends, so that many
+/* The source's port may be 0. Linux then chooses it at connect, by both ends, so that many
  * connections from one address are possible. */
 static int bind_source(int fd, const struct addr *source, struct err *err)
 {

@@ -12,9 +12,7 @@ static struct tls_session *session_of(const struct transport *base)
     return fd_transport(base)->tls;
 }
 
-/* What OpenSSL said about a call that did not succeed. The queue is thread-wide: it was emptied
- * before the call and is read right after. */
-/* RFC 8446 section 6.2: what a server says of the certificate that a client shows, or fails to
+/* RFC 8446 section 6.2: what a server says about the certificate that a client shows or fails to
  * show. In TLS 1.3 it comes after the handshake. */
 static void note_alert(struct tls_session *s)
 {
@@ -26,6 +24,8 @@ static void note_alert(struct tls_session *s)
     }
 }
 
+/* Describes the failure of a call. OpenSSL's queue is thread-wide: it was emptied before the call and
+ * is read right after. */
 static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing,
                          struct err *err)
 {
@@ -52,8 +52,8 @@ static ssize_t failed_io(struct tls_session *s, int code, int number, const char
     return -1;
 }
 
-/* close_notify, then FIN. A full socket makes the first wait: tls_want asks for room, and the next
- * read tries again. */
+/* Sends close_notify, then FIN. If the socket is full, close_notify waits: tls_want asks for room,
+ * and the next read tries again. */
 static void say_goodbye(struct transport *base)
 {
     struct tls_session *s = session_of(base);
@@ -156,7 +156,7 @@ static enum transport_step handshake_failed(struct tls_session *s, int code, int
     unsigned long reason = tls_error_peek();
     s->broken = true;
     note_alert(s);
-    /* perhaps the remembered session is to blame */
+    /* The remembered session may be the cause. */
     if (s->resume_key)
         tls_context_forget_session(s->ctx, s->resume_key);
     if (!s->as_server && s->ctx->verify && s->facts.fault != TLS_FAULT_NONE)
@@ -236,8 +236,8 @@ static bool tls_has_pending(const struct transport *base)
     return s->established && !s->broken && !s->starved && SSL_has_pending(s->ssl);
 }
 
-/* While much is written the buffer of a record is kept; the first write that is not gathered any
- * more gives it back. */
+/* While much is written the buffer of a record is kept. The first write that is not gathered frees
+ * it. */
 static void tls_gather(struct transport *base, bool on)
 {
     SSL *ssl = session_of(base)->ssl;
@@ -258,8 +258,8 @@ static void tls_shutdown(struct transport *base)
 static void tls_close(struct transport *base)
 {
     struct tls_session *s = session_of(base);
-    /* Without this, SSL_free makes the session of a connection that ended without goodbyes
-     * unusable: an old rule (RFC 2246) that later ones dropped. */
+    /* Without this, SSL_free would make the session of a connection without goodbyes unusable. That
+     * is an old rule (RFC 2246) that later versions dropped. */
     if (s->established && !s->broken)
         SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);

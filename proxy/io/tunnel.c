@@ -8,23 +8,23 @@
 #include "base/caps.h"
 #include "base/mem.h"
 
-/* RFC 1928, RFC 1929 */
+/* RFC 1928, RFC 1929. */
 enum { SOCKS_VERSION = 5, SOCKS_AUTH_VERSION = 1, SOCKS_CONNECT = 1 };
 enum { METHOD_NONE = 0, METHOD_PASSWORD = 2, METHOD_REFUSED = 0xff };
 enum { TYPE_V4 = 1, TYPE_NAME = 3, TYPE_V6 = 4 };
 
-/* Judges what is in the view. 0: it needs more, or asked the next question; 1: the tunnel stands;
- * -1: refused (err is set). */
+/* Judges the view. Returns 0 if it needs more or has asked the next question, 1 if the tunnel is
+ * ready, and -1 with err if it was refused. */
 typedef int judge_fn(struct tunnel *t);
 
 struct tunnel {
     struct stream *stream;
-    /* its strings are borrowed */
+    /* Its strings are borrowed. */
     struct tunnel_target target;
     tunnel_fn *fn;
     void *ctx;
     judge_fn *judge;
-    /* what failed in tunnel_start is told later */
+    /* Reports later what failed in tunnel_start. */
     struct deferred stillborn;
     struct err err;
 };
@@ -36,7 +36,7 @@ static int refuse(struct tunnel *t, enum err_kind kind, const char *words)
     return -1;
 }
 
-/* Sends a request, which may hold a password, and waits for the answer to it. */
+/* Sends a request, which may hold a password, and waits for the answer. */
 static int ask(struct tunnel *t, struct buf *request, judge_fn *judge)
 {
     bool sent = stream_write_slice(t->stream, buf_view(request));
@@ -51,7 +51,7 @@ static bool append_byte(struct buf *b, unsigned value)
     return buf_append(b, &byte, 1);
 }
 
-/* A string behind its length in one octet. */
+/* Appends a string behind its length in one octet. */
 static bool append_short(struct buf *b, struct slice s)
 {
     return s.len > 0 && s.len <= 255 && append_byte(b, (unsigned)s.len) && buf_append_slice(b, s);
@@ -73,8 +73,8 @@ static const char *socks_words(unsigned code)
     return code < sizeof words / sizeof *words && words[code] ? words[code] : "unknown refusal";
 }
 
-/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. Not an
- * octet beyond is consumed: the next one is SMTP. */
+/* RFC 1928 section 6: VER REP RSV ATYP BND.ADDR BND.PORT, whose length depends on ATYP. It consumes
+ * no octet behind that, because the next one is SMTP. */
 static int judge_socks_reply(struct tunnel *t)
 {
     struct slice view = stream_view(t->stream);
@@ -176,7 +176,7 @@ static int ask_socks_method(struct tunnel *t)
     buf_init(&b, CAP_TUNNEL_REQUEST);
     bool ok = append_byte(&b, SOCKS_VERSION) && append_byte(&b, t->target.user ? 2 : 1) &&
               append_byte(&b, METHOD_NONE) && (!t->target.user || append_byte(&b, METHOD_PASSWORD));
-    /* four octets fit */
+    /* Four octets fit. */
     (void)ok;
     return ask(t, &b, judge_socks_method);
 }
@@ -199,7 +199,7 @@ static bool append_base64(struct buf *b, struct slice in)
     return ok;
 }
 
-/* The value of Proxy-Authorization, RFC 7617: base64 of user, colon and password. */
+/* Appends the value of Proxy-Authorization (RFC 7617): base64 of user, colon and password. */
 static bool append_login(const struct tunnel_target *target, struct buf *out)
 {
     struct buf login;
@@ -242,8 +242,8 @@ static int refuse_with_status(struct tunnel *t, struct slice line, struct slice 
     return refuse(t, ERR_PROXY, words);
 }
 
-/* The length of the header section with its empty line (CRLF, or LF from the simple-minded); 0: it
- * is not complete. */
+/* Returns the length of the header section with its empty line, or 0 if it is not complete. Lines
+ * end in CRLF, or in LF from simple proxies. */
 static size_t header_length(struct slice view)
 {
     for (size_t i = 0; i < view.len; i++) {
@@ -257,7 +257,7 @@ static size_t header_length(struct slice view)
     return 0;
 }
 
-/* RFC 9110 section 9.3.6: any 2xx means that the tunnel stands right behind the header section; 1xx
+/* RFC 9110 section 9.3.6: after any 2xx the tunnel begins right behind the header section. A 1xx
  * announces another answer. */
 static int judge_http_reply(struct tunnel *t)
 {
@@ -315,7 +315,7 @@ static int ask_http(struct tunnel *t)
     return refuse(t, ERR_INVALID, "user name and password are too long");
 }
 
-/* Ends the tunnel's life and tells how it went. The callee takes the stream's events over. */
+/* Ends the tunnel and reports how it went. The callee becomes the stream's owner. */
 static void finish(struct tunnel *t, bool stands)
 {
     tunnel_fn *fn = t->fn;
@@ -330,7 +330,7 @@ static void on_event(void *arg, struct stream *s, enum stream_event event)
 {
     struct tunnel *t = arg;
     int verdict = 0;
-    /* refused already; the owner hears it at the end of the turn */
+    /* It was refused already. The owner hears it at the end of the turn. */
     if (!link_is_alone(&t->stillborn.link))
         return;
     switch (event) {

@@ -98,8 +98,8 @@ static bool run(const struct turn *t, struct link *list, usec began)
     return link_is_alone(list);
 }
 
-/* Runs what is deferred now; what these calls defer is left for the next round. False: the budget
- * is spent, and what was not reached is first in the list again. */
+/* Runs the work that is deferred now. Work that these calls defer is left for the next round.
+ * Returns false if the budget is spent. Then the rest is first in the list again. */
 static bool run_round(struct turn *t, usec began)
 {
     struct link round;

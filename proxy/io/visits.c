@@ -8,23 +8,24 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-/* For a whole head, and for an answer that is read to its end: a page over a slow line. */
+/* The first is for a whole head. The second is for an answer that is read to its end, for example a
+ * page over a slow line. */
 #define HEAD_PATIENCE (5 * USEC_PER_SEC)
 #define ANSWER_PATIENCE (60 * USEC_PER_SEC)
 
 struct visit {
     struct link link;
-    /* addr_client_key */
+    /* An addr_client_key. */
     struct addr from;
     int fd;
-    /* the connection, or the wait for its next request */
+    /* When the connection, or the wait for its next request, began. */
     usec began;
     bool asked, shut;
 };
 
 struct visits {
     pthread_mutex_t lock;
-    /* the newest last */
+    /* The newest is last. */
     struct link all;
 };
 
@@ -57,7 +58,8 @@ static bool is_counted(const struct visit *visit, const struct addr *from)
     return !visit->shut && (!from || addr_equal(&visit->from, from));
 }
 
-/* Of those from there, or of all: first the oldest of those whose head is not whole. */
+/* Chooses among the visits from that address, or among all, the oldest of those whose head is
+ * incomplete, else the oldest. */
 static struct visit *most_dispensable(const struct visits *v, const struct addr *from)
 {
     struct visit *found = NULL;
