@@ -1,4 +1,4 @@
-/* One client's connection: its birth, the stream's events, and the pump. */
+/* One client's connection: its beginning, the stream's events, and the pump. */
 #include "smtp/server.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-/* How long a client may take at shutdown to get through the handshake that it has begun. */
+/* At shutdown, a client has this long to finish a handshake that it has begun. */
 #define DRAIN_HANDSHAKE (1 * USEC_PER_SEC)
 
 void smtp_server_schedule(struct smtp_server *s)
@@ -46,7 +46,7 @@ static void pump(struct smtp_server *s)
     enum smtp_server_step step = STEP_DONE;
     while (step == STEP_DONE && !s->why && s->tls != TLS_BEGUN && !smtp_server_is_sent_away(s))
         step = s->body ? smtp_server_read_body(s) : smtp_server_read_command(s);
-    /* it has a clock of its own */
+    /* The handshake has its own clock. */
     if (s->tls == TLS_BEGUN)
         return;
     if (!s->why && step == STEP_NEEDS_CLIENT && stream_is_at_eof(s->stream))
@@ -100,12 +100,12 @@ static struct smtp_server *server_make(const struct io *io,
     s->clock = timer_new(io->loop, smtp_server_clock_fired, s);
     s->client.helo = mem_string("");
     s->quiet_since = loop_now(io->loop);
-    /* greets at the end of this turn, so that whoever made us may still say 554 or 421 instead */
+    /* It greets at the end of this turn, so that the caller may say 554 or 421 instead. */
     smtp_server_schedule(s);
     return s;
 }
 
-/* Before the stream reads a single octet more: what comes now is the handshake. */
+/* Acts before the stream reads another octet: what comes now is the handshake. */
 static void secure_at_once(struct smtp_server *s)
 {
     if (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT)
@@ -150,7 +150,7 @@ const struct smtp_server_client *smtp_server_client(const struct smtp_server *s)
 void smtp_server_drain(struct smtp_server *s)
 {
     s->draining = true;
-    /* it cannot be told in clear, and may never end its handshake */
+    /* A reply cannot be sent in clear, and the client may never finish its handshake. */
     if (s->tls == TLS_BEGUN)
         timer_arm(s->clock, DRAIN_HANDSHAKE);
     smtp_server_schedule(s);

@@ -1,13 +1,13 @@
-/* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client is the one who owes
- * something: a command, octets of a body, or the reading of its answers. A partial command line is
- * silence too, or one octet a minute would hold a session for ever; and so is a command that brings
- * a message no further, or one refused recipient a minute would. */
+/* The client's silence (RFC 5321 4.5.3.2.7). It counts only while the client owes something: a
+ * command, octets of a body, or the reading of its answers. A partial command line counts as
+ * silence, because otherwise one octet a minute would hold a session for ever. So does a command
+ * that brings a message no further, because otherwise one refused recipient a minute would. */
 #include <stdio.h>
 
 #include "smtp/server_private.h"
 
-/* proxy.ini [listen] timeout: a body slower than this over a minute counts as silence. A window in
- * which nothing came at all is left to the plain timeout. */
+/* proxy.ini [listen] timeout: a body slower than this over a minute counts as silence. A window
+ * without any octet is left to the plain timeout. */
 #define WINDOW (60 * USEC_PER_SEC)
 enum { OCTETS_PER_WINDOW = 60 * 500 };
 
@@ -63,7 +63,8 @@ void smtp_server_clock_update(struct smtp_server *s, enum smtp_server_step waits
         timer_stop(s->clock);
         return;
     }
-    /* it looks at quiet_since when it fires: cheaper than arming it anew with every segment */
+    /* The timer reads quiet_since when it fires. That is cheaper than arming it again with every
+     * segment. */
     if (timer_is_armed(s->clock))
         return;
     s->quiet_since = now - s->quiet_for;

@@ -1,7 +1,7 @@
 /* AUTH (RFC 4954). With SMTP_SERVER_AUTH_REQUIRED it is PLAIN (RFC 4616) or LOGIN, and the handler
- * decides. With SMTP_SERVER_AUTH_ACCEPT every mechanism and every response are taken, and nothing of
- * them is kept or decoded: a refusal would make the client's next line, its password, a command.
- * What is decoded here is wiped here, and stands in no log and no reply. */
+ * decides. With SMTP_SERVER_AUTH_ACCEPT every mechanism and every response succeed, and nothing of
+ * them is kept or decoded. A refusal would make the client's next line, which is its password, a
+ * command. Decoded text is wiped here and is in no log and no reply. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ void smtp_server_sasl_over(struct smtp_server *s, int code, const char *enhanced
     smtp_server_say(s, code, enhanced, text);
 }
 
-/* "334 " and what stands behind it: some devices compare it to the letter. */
+/* Sends "334 " and a text. Some devices compare the text to the letter. */
 static void prompt(struct smtp_server *s, enum sasl_stage awaited, const char *text)
 {
     struct buf reply;
@@ -54,7 +54,7 @@ static void prompt(struct smtp_server *s, enum sasl_stage awaited, const char *t
 
 static void prompt_for_password(struct smtp_server *s)
 {
-    /* "Password:" */
+    /* This is "Password:". */
     prompt(s, SASL_PASSWORD, "UGFzc3dvcmQ6");
 }
 
@@ -92,7 +92,7 @@ static void check(struct smtp_server *s, struct slice user, struct slice passwor
         smtp_server_sasl_over(s, 501, "5.5.2", "a NUL is in it");
         return;
     }
-    /* user may be the old one's bytes */
+    /* user may be part of the old name's bytes. */
     struct secret *name = secret_new(user);
     end_exchange(s);
     s->sasl_user = name;
@@ -104,14 +104,15 @@ static void take_plain(struct smtp_server *s, struct slice message)
     struct auth_plain plain = {0};
     if (!auth_split_plain(message, &plain))
         smtp_server_sasl_over(s, 501, "5.5.2", "this is not what PLAIN asks for");
-    /* nobody here may act for another: refused as any wrong login is, as late and as counted */
+    /* No user may act for another. Such a login is refused like any wrong login: as late, and
+     * counted. */
     else if (plain.authzid.len && !slice_equal(plain.authzid, plain.user))
         check(s, slice_of(""), plain.password);
     else
         check(s, plain.user, plain.password);
 }
 
-/* A response in base64, to whatever is awaited. */
+/* Takes a response in base64 to the current prompt. */
 static void take_response(struct smtp_server *s, struct slice text, bool initial)
 {
     struct buf message;
@@ -129,7 +130,7 @@ static void take_response(struct smtp_server *s, struct slice text, bool initial
     buf_wipe(&message);
 }
 
-/* SMTP_SERVER_AUTH_ACCEPT: the client has said something, and nobody looks at it. */
+/* With SMTP_SERVER_AUTH_ACCEPT the client's response is discarded unread. */
 static void discard_response(struct smtp_server *s)
 {
     if (s->sasl == SASL_USER)
@@ -156,7 +157,7 @@ void smtp_server_sasl_too_long(struct smtp_server *s)
         smtp_server_sasl_over(s, 500, "5.5.6", "line too long");
 }
 
-/* A CRAM-MD5 client computes something of a challenge that looks like one (RFC 2195). */
+/* A CRAM-MD5 client computes something from a challenge that looks like one (RFC 2195). */
 static void challenge(struct smtp_server *s)
 {
     uint64_t drawn;
@@ -190,7 +191,7 @@ static void begin_exchange(struct smtp_server *s, const struct auth_request *req
     s->sasl = plain ? SASL_PLAIN : SASL_USER;
     if (request->has_initial)
         take_response(s, request->initial, true);
-    /* "Username:" */
+    /* This is "Username:". */
     else
         prompt(s, s->sasl, plain ? "" : "VXNlcm5hbWU6");
 }

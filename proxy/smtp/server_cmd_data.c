@@ -1,4 +1,4 @@
-/* DATA and the body (RFC 5321 4.1.1.4, 4.5.2); BDAT, which is refused. */
+/* DATA and the body (RFC 5321 4.1.1.4, 4.5.2), and BDAT, which is refused. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -23,15 +23,15 @@ void server_do_data(struct smtp_server *s, const struct command *command)
         s->handlers->data(s->ctx, smtp_server_ticket(s, data_answered));
         return;
     }
-    /* A client that pipelines says DATA before it knows. In an outage that must not look like a
-     * client that makes nothing but errors. */
+    /* A client that pipelines sends DATA before it knows the answer to RCPT. In an outage it must
+     * not look like a client that makes only errors. */
     (s->refused_by_others ? smtp_server_say_blameless : smtp_server_say)(s, 554, "5.5.1",
                                                                          "no valid recipients");
     s->data_refused = true;
 }
 
-/* CHUNKING is not offered, and how long the payload is nobody knows who did not read the command
- * right: it is never read as commands. */
+/* CHUNKING is not offered. The length of the payload is unknown if the command could not be parsed,
+ * so nothing behind it is read as commands. */
 void server_do_bdat(struct smtp_server *s, const struct command *command)
 {
     (void)command;
@@ -46,7 +46,7 @@ void smtp_server_body_begin(struct smtp_server *s)
     buf_init(&s->body->refusal, CAP_CLIENT_OUTPUT);
     s->held = false;
     stream_wipe(s->stream, false);
-    /* it runs in windows of a minute from here on */
+    /* From here on the clock runs in windows of a minute. */
     timer_stop(s->clock);
     s->body->window_start = loop_now(s->io->loop);
     smtp_server_clock_progress(s);
@@ -59,7 +59,7 @@ void smtp_server_body_free(struct smtp_server *s)
     buf_free(&s->body->refusal);
     free(s->body);
     s->body = NULL;
-    /* the next line may be an AUTH */
+    /* The next line may be an AUTH. */
     if (s->stream)
         stream_wipe(s->stream, true);
 }
@@ -91,7 +91,7 @@ static void end_of_data_answered(struct smtp_server *s, const struct answer *ans
         s->junk = s->errors = 0;
 }
 
-/* The end of data was seen, and the handler, where it still wants the body, is not holding it. */
+/* The end of data was seen. If the handler still wants the body, it is not holding it. */
 static void end_of_data(struct smtp_server *s)
 {
     struct body *body = s->body;
@@ -126,11 +126,11 @@ static void deliver(struct smtp_server *s, struct slice octets)
 /* `octets` may lie in the stream itself. */
 static void take_body(struct smtp_server *s, size_t used, struct slice octets)
 {
-    /* the decoder may give out what it owed, and nothing was heard */
+    /* The decoder may have produced what it owed, without new input. */
     if (used)
         smtp_server_clock_heard(s, used);
     deliver(s, octets);
-    /* a session that is cut has none */
+    /* A session that was cut has none. */
     if (s->stream)
         stream_consume(s->stream, used);
 }
@@ -139,7 +139,7 @@ static void decode_body(struct smtp_server *s, struct slice view)
 {
     struct buf out;
     buf_init(&out, CAP_CHUNK);
-    /* in one piece, instead of growing with every line */
+    /* The buffer is reserved in one piece, instead of growing with every line. */
     size_t used, reserved;
     buf_space(&out, view.len + 8, &reserved);
     s->body->over = dot_decode(&s->body->decoder, view, &used, &out);

@@ -5,8 +5,8 @@
 #include "smtp/server_private.h"
 #include "wire/reply.h"
 
-/* The name is the client's own word for itself: kept for the log and the trace line, believed by
- * nobody. Some devices have none to say. */
+/* The name is what the client calls itself. It is kept for the log and the trace line, and nothing
+ * depends on it. Some devices send no name. */
 static void take_name(struct smtp_server *s, const struct command *command, bool esmtp)
 {
     struct slice said = command->args.len ? command->args : slice_of("unknown");
@@ -24,7 +24,7 @@ static void list_extensions(struct smtp_server *s, const struct smtp_server_offe
                          s->settings->hostname, (unsigned long long)s->client.size_offered);
     if (smtp_server_tls_offered(s))
         ok = ok && buf_printf(text, "\nSTARTTLS");
-    /* twice: software older than RFC 2554 looks for the second */
+    /* It is sent twice, because software older than RFC 2554 looks for the second form. */
     if (s->offered.auth)
         ok = ok && buf_printf(text, "\nAUTH PLAIN LOGIN\nAUTH=PLAIN LOGIN");
     if (offer->dsn)
@@ -39,7 +39,7 @@ static void remember_offer(struct smtp_server *s, const struct smtp_server_offer
 {
     uint64_t own = s->settings->max_message_size;
     s->client.size_offered = offer->size && offer->size < own ? offer->size : own;
-    /* to a HELO client nothing was listed */
+    /* A HELO client saw no list. */
     s->offered = (struct params_offer){0};
     if (s->client.esmtp)
         s->offered = (struct params_offer){.size = true,
@@ -66,7 +66,7 @@ static void hello(struct smtp_server *s, const struct command *command, bool esm
         list_extensions(s, &offer, &text);
     else if (!buf_printf(&text, "%s", s->settings->hostname))
         smtp_server_cut(s, "an answer was too long");
-    /* Without an enhanced code: RFC 2034 section 4. */
+    /* The reply has no enhanced code (RFC 2034 section 4). */
     if (!s->why && reply_write(&reply, 250, "", buf_view(&text)))
         smtp_server_write(s, buf_view(&reply));
     smtp_server_clock_progress(s);

@@ -19,7 +19,7 @@ void smtp_server_refuse(struct smtp_server *s, const struct command *command, in
         smtp_server_set_message_id(s, NULL);
 }
 
-/* true: the parameters are in order; otherwise the command was answered. */
+/* Returns true if the parameters are in order. Otherwise the command was answered. */
 static bool params_are_good(struct smtp_server *s, const struct command *command,
                             enum params_fault fault)
 {
@@ -37,7 +37,7 @@ static void mail_answered(struct smtp_server *s, const struct answer *answer)
         return;
     }
     smtp_server_transaction_over(s);
-    /* or a client that is told "later" could ask for ever */
+    /* Otherwise a client that is answered "later" could ask for ever. */
     s->junk++;
 }
 
@@ -87,7 +87,7 @@ void server_do_rcpt(struct smtp_server *s, const struct command *command)
     }
     if (!params_are_good(s, command, params_parse_rcpt(rest, &s->offered, &params)))
         return;
-    /* A 452 here is final for this recipient only: the client sends the rest in another message
+    /* A 452 here is final for this recipient only. The client sends the rest in another message
      * (RFC 5321 4.5.3.1.10). */
     if (s->recipients + s->recipients_pending >= s->settings->max_recipients) {
         smtp_server_say(s, 452, "4.5.3", "too many recipients in one message");

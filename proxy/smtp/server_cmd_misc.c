@@ -1,4 +1,4 @@
-/* NOOP, VRFY, EXPN, HELP, QUIT: answered without asking anybody (RFC 5321 4.1.1.6 to 4.1.1.10). */
+/* NOOP, VRFY, EXPN, HELP and QUIT are answered without a handler (RFC 5321 4.1.1.6 to 4.1.1.10). */
 #include "smtp/server_private.h"
 
 void server_do_noop(struct smtp_server *s, const struct command *command)

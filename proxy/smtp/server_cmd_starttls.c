@@ -1,5 +1,5 @@
 /* STARTTLS (RFC 3207), and TLS from the first byte on (RFC 8314). What a client said in clear is
- * forgotten: anybody may have said it. */
+ * forgotten, because an attacker may have said it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +28,8 @@ void server_do_starttls(struct smtp_server *s, const struct command *command)
         s->tls = TLS_DUE;
 }
 
-/* What came behind STARTTLS before the handshake was written by whoever sits on the line, to be
- * taken for the client's own words (CVE-2011-0411). */
+/* What came behind STARTTLS before the handshake was written by an attacker on the line, to pass
+ * for the client's own words (CVE-2011-0411). */
 static void refuse_injection(struct smtp_server *s)
 {
     char peer[ADDR_TEXT];

@@ -1,5 +1,4 @@
-/* The end of a session, whoever wants it: cut, ended after its last words, or sent away with a
- * reason. */
+/* The end of a session: it is cut, or ended after its last reply, or closed with a reason. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -7,11 +6,11 @@
 #include "base/mem.h"
 #include "smtp/server_private.h"
 
-/* How long a client may take to read our last words. */
+/* How long a client may take to read our last reply. */
 #define FINISH_PATIENCE (10 * USEC_PER_SEC)
 
-/* PROMISES 7. The command that reaches a limit still gets its own answer, then the 421 follows
- * unasked, as with Postfix. */
+/* PROMISES 7. The command that reaches a limit still gets its own answer. Then the 421 follows
+ * unasked, like in Postfix. */
 
 static void destroy(void *arg)
 {
@@ -39,7 +38,7 @@ void smtp_server_tell_closed(struct smtp_server *s)
 static void begin_end(struct smtp_server *s, const char *why)
 {
     s->why = mem_string(why);
-    /* they belong to the stream */
+    /* They belong to the stream. */
     s->client.tls_facts = NULL;
     timer_stop(s->clock);
     smtp_server_schedule(s);
@@ -50,8 +49,8 @@ void smtp_server_end(struct smtp_server *s, const char *why)
     if (s->why)
         return;
     begin_end(s, why);
-    /* Input that nobody took would turn our goodbye into a reset, and the client might never see
-     * the last reply. */
+    /* Unread input would turn our goodbye into a reset, and the client might never see the last
+     * reply. */
     stream_consume(s->stream, stream_view(s->stream).len);
     stream_finish_among(&s->stream, FINISH_PATIENCE, s->lingers_among);
 }
@@ -71,12 +70,12 @@ static void say_goodbye(struct smtp_server *s, int code, const char *enhanced, c
         return;
     if (s->tls == TLS_BEGUN ||
         (s->settings->tls == SMTP_SERVER_TLS_IMPLICIT && s->tls != TLS_SECURE)) {
-        /* in clear it would be taken for a broken handshake */
+        /* In clear the reply would look like a broken handshake. */
         smtp_server_cut(s, why);
         return;
     }
-    /* Past the queue: what still waits for an answer will not get one, and RFC 5321 3.8 lets a 421
-     * stand in any place. */
+    /* The reply bypasses the queue: commands that still wait get no answer, and RFC 5321 3.8 allows
+     * a 421 anywhere. */
     struct buf reply;
     buf_init(&reply, CAP_CLIENT_OUTPUT);
     if (smtp_server_format_own(s, &reply, code, enhanced, text))
@@ -125,7 +124,7 @@ void smtp_server_end_at_eof(struct smtp_server *s)
 void smtp_server_close(struct smtp_server *s, int code, const char *enhanced, const char *text)
 {
     assert(code == 421 || code == 451 || code == 554);
-    /* whoever calls this knows it: told() is for what is decided here */
+    /* The caller knows what it says. told() is for what is decided here. */
     say_goodbye(s, code, enhanced, text, text);
 }
 

@@ -1,5 +1,5 @@
-/* Commands that wait for their answers, and the answers: they leave in the order of the commands,
- * whoever answers first. */
+/* Commands that wait for their answers, and the answers. They leave in the order of the commands,
+ * in whatever order the answers come. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -9,13 +9,13 @@
 #include "wire/reply.h"
 
 struct smtp_server_command {
-    /* in server.commands */
+    /* Is in server.commands. */
     struct link link;
     struct smtp_server *server;
-    /* NULL: the answer means nothing for the session */
+    /* NULL if the answer means nothing for the session. */
     smtp_server_answered_fn *heed;
     bool answered;
-    /* once answered, until those before it are */
+    /* Filled from the answer until those before it have left. */
     struct buf reply;
 };
 
@@ -47,8 +47,8 @@ enum smtp_server_step smtp_server_queue_state(const struct smtp_server *s)
 {
     if (stream_queued(s->stream) > LOW_MARK || (s->pending && first_of(s)->answered))
         return STEP_NEEDS_READER;
-    /* Only RCPTs and our own answers among them stand side by side: without an unanswered RCPT it
-     * is another verb that waits. */
+    /* Only RCPTs, and our own answers among them, wait side by side. Without an unanswered RCPT
+     * another verb is waiting. */
     if (s->pending && !s->recipients_pending)
         return STEP_NEEDS_ANSWER;
     bool counting = s->recipients_pending &&
@@ -68,7 +68,7 @@ void smtp_server_write(struct smtp_server *s, struct slice reply)
         smtp_server_cut(s, "the client does not read its answers");
 }
 
-/* An upstream may answer hundreds of RCPTs in one turn: what does not fit into the stream waits
+/* An upstream may answer hundreds of RCPTs in one turn. What does not fit into the stream waits
  * here until the client has read. */
 void smtp_server_queue_flush(struct smtp_server *s)
 {
@@ -155,7 +155,7 @@ void smtp_server_answer_login(struct smtp_server_command *cmd, enum smtp_server_
         cmd->answered = true;
         return;
     }
-    /* it stood alone: the answer goes straight out */
+    /* It was alone, so the answer is sent at once. */
     drop(cmd);
     smtp_server_login_verdict(s, verdict);
     smtp_server_schedule(s);
@@ -165,7 +165,7 @@ void smtp_server_answer(struct smtp_server_command *cmd, const struct answer *an
 {
     struct smtp_server *s = cmd->server;
     assert(!s->told && !cmd->answered);
-    /* it ended a moment ago, and the handler has not been told yet */
+    /* The session ended a moment ago, and the handler has not been told yet. */
     if (s->why) {
         cmd->answered = true;
         return;

@@ -1,5 +1,5 @@
-/* From bytes to a verb: command lines, the verb table with the gate that is tested once, and those
- * who do not speak SMTP at all. */
+/* From bytes to a verb: command lines, the verb table with the gate that is tested once, and peers
+ * that do not speak SMTP. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,23 +8,23 @@
 #include "smtp/server_private.h"
 #include "wire/auth.h"
 
-/* What the gate looks at, before the verb's function runs. Every verb but those that go alongside
- * waits until all before it are answered, and nothing after it is read before it is answered
- * itself: it is the last of its pipelined group (RFC 2920 3.1). */
+/* What the gate checks before the verb's function runs. Every verb but those with ALONGSIDE waits
+ * until all before it are answered, and nothing after it is read before it is answered itself. It
+ * is the last of its pipelined group (RFC 2920 3.1). */
 enum {
-    /* may be read while RCPTs before it wait for their answers */
+    /* It may be read while RCPTs before it wait for their answers. */
     ALONGSIDE = 1 << 0,
-    /* 503 before MAIL */
+    /* 503 before MAIL. */
     IN_TRANSACTION = 1 << 1,
-    /* 501 with any */
+    /* 501 with arguments. */
     NO_ARGUMENTS = 1 << 2,
-    /* brings no message nearer: counted */
+    /* It brings no message nearer and is counted. */
     JUNK = 1 << 3,
-    /* may be said in clear where TLS is required (RFC 3207 section 4) */
+    /* It may be used in clear where TLS is required (RFC 3207 section 4). */
     BEFORE_TLS = 1 << 4,
-    /* 530 before AUTH where it is required (RFC 4954 section 6) */
+    /* 530 before AUTH where it is required (RFC 4954 section 6). */
     AFTER_LOGIN = 1 << 5,
-    /* the first of them is no junk */
+    /* The first of them is no junk. */
     GREETS = 1 << 6,
 };
 
@@ -48,11 +48,11 @@ static void do_proxy(struct smtp_server *s, const struct command *command)
 static const struct verb_row verbs[VERB_COUNT] = {
     [VERB_EHLO] = {JUNK | GREETS | BEFORE_TLS, server_do_ehlo},
     [VERB_HELO] = {JUNK | GREETS | BEFORE_TLS, server_do_helo},
-    /* Old software says MAIL at once. */
+    /* Old software sends MAIL at once. */
     [VERB_MAIL] = {AFTER_LOGIN, server_do_mail},
     [VERB_RCPT] = {AFTER_LOGIN | IN_TRANSACTION | ALONGSIDE, server_do_rcpt},
     [VERB_DATA] = {AFTER_LOGIN | IN_TRANSACTION | NO_ARGUMENTS, server_do_data},
-    /* or its payload would be read */
+    /* Otherwise its payload would be read. */
     [VERB_BDAT] = {BEFORE_TLS, server_do_bdat},
     [VERB_RSET] = {JUNK, server_do_rset},
     [VERB_NOOP] = {JUNK | BEFORE_TLS, server_do_noop},
@@ -60,7 +60,7 @@ static const struct verb_row verbs[VERB_COUNT] = {
     [VERB_EXPN] = {JUNK, server_do_expn},
     [VERB_HELP] = {JUNK, server_do_help},
     [VERB_QUIT] = {BEFORE_TLS, server_do_quit},
-    /* said twice it is an error */
+    /* A second one is an error. */
     [VERB_STARTTLS] = {BEFORE_TLS, server_do_starttls},
     [VERB_AUTH] = {0, server_do_auth},
     [VERB_HTTP] = {BEFORE_TLS, do_http},
@@ -100,18 +100,17 @@ void smtp_server_throw_out(struct smtp_server *s, enum intruder who)
     smtp_server_farewell(s, 554, "5.5.0", intruders[who].reply, intruders[who].reply);
 }
 
-/* Looks at the start of a line for what has no line ends worth waiting for. */
+/* Examines the start of a line for protocols without line ends worth waiting for. */
 static enum intruder recognise(const struct smtp_server *s, struct slice view)
 {
-    /* PROXY v2; its tail is what is left when its first octets came alone and were read as empty
-     * lines */
+    /* PROXY v2. Its tail remains if its first octets arrived alone and were read as empty lines. */
     static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
     enum { SIGNATURE = sizeof signature - 1, HEAD = 4, TAIL = SIGNATURE - HEAD };
     if (view.data[0] == 0x16)
         return view.len == 1          ? INTRUDER_PERHAPS
                : view.data[1] == 0x03 ? INTRUDER_TLS
                                       : INTRUDER_NONE;
-    /* a hello of SSL 2 that asks for more */
+    /* A hello of SSL 2 that asks for a newer version. */
     if ((view.data[0] & 0x80) && view.len >= 4 && view.data[2] == 0x01 && view.data[3] == 0x03)
         return INTRUDER_TLS;
     if (!s->said_hello && view.len >= SIGNATURE && memcmp(view.data, signature, SIGNATURE) == 0)
@@ -122,9 +121,10 @@ static enum intruder recognise(const struct smtp_server *s, struct slice view)
     return INTRUDER_NONE;
 }
 
-/* What is no command we know. After a refused DATA it may be the text of a client that did not wait
- * for the answer. Its first line is a header, and never a verb; the lines after it are whatever its
- * author wished, and he may have wished for MAIL FROM. So nothing more is read from it. */
+/* Handles an unknown command. After a refused DATA it may be the text of a client that did not wait
+ * for the answer. The first line of such a text is a header and never a verb. The lines after it
+ * are whatever its author wanted, which may be MAIL FROM. So nothing more is read from the
+ * client. */
 static void not_a_command(struct smtp_server *s, int code, const char *enhanced, const char *text)
 {
     if (s->data_refused)
@@ -159,7 +159,7 @@ static bool passes_gate(struct smtp_server *s, const struct verb_row *row,
 static void dispatch(struct smtp_server *s, const struct command *command)
 {
     const struct verb_row *row = &verbs[command->verb];
-    /* what looks like a header is more likely one of a message */
+    /* A line that looks like a header is more likely one of a message. */
     if (s->data_refused && command->verb == VERB_HTTP) {
         smtp_server_throw_out(s, INTRUDER_TEXT);
         return;
@@ -173,7 +173,7 @@ static void dispatch(struct smtp_server *s, const struct command *command)
         s->data_refused = command->verb == VERB_DATA;
 }
 
-/* How long a line may be: those of AUTH are longer (RFC 4954 section 4). */
+/* Returns how long a line may be. Those of AUTH are longer (RFC 4954 section 4). */
 static size_t longest_line(const struct smtp_server *s, struct slice view)
 {
     return s->sasl || (s->settings->auth && auth_is_line(view)) ? CAP_AUTH_LINE : CAP_COMMAND_LINE;
@@ -187,11 +187,12 @@ static void refuse_long_line(struct smtp_server *s, bool of_auth)
         not_a_command(s, 500, "5.5.2", "line too long");
 }
 
-/* One line without its line end. false: it must wait its turn, nothing was done. */
+/* Takes one line without its line end. Returns false, having done nothing, if the line must wait
+ * its turn. */
 static bool take_line(struct smtp_server *s, struct slice line)
 {
     struct command command;
-    /* nothing else is pending */
+    /* Nothing else is pending. */
     if (s->sasl) {
         if (line.len > CAP_AUTH_LINE)
             refuse_long_line(s, true);
@@ -201,7 +202,7 @@ static bool take_line(struct smtp_server *s, struct slice line)
     }
     size_t longest = longest_line(s, line);
     enum command_fault fault = command_parse(line, &command);
-    /* whatever is wrong with the line, a payload follows it */
+    /* A payload follows, whatever is wrong with the line. */
     bool bdat = command.verb == VERB_BDAT;
     bool known = (fault == COMMAND_OK || bdat) && verbs[command.verb].run;
     if (s->pending && !(known && (verbs[command.verb].flags & ALONGSIDE)))
@@ -226,7 +227,7 @@ static bool is_bdat(struct slice view)
     return command.verb == VERB_BDAT;
 }
 
-/* The rest of an overlong line goes nowhere; its answer stands at its end. */
+/* Drops the rest of an overlong line. The answer is sent at the line's end. */
 static enum smtp_server_step swallow(struct smtp_server *s, struct slice view)
 {
     size_t end = slice_find(view, '\n');
@@ -270,7 +271,7 @@ enum smtp_server_step smtp_server_read_command(struct smtp_server *s)
         s->swallowing = longest == CAP_AUTH_LINE ? SWALLOW_AUTH : SWALLOW_COMMAND;
         return STEP_DONE;
     }
-    /* a bare LF ends a command too */
+    /* A bare LF ends a command, too. */
     size_t length = end && view.data[end - 1] == '\r' ? end - 1 : end;
     if (!take_line(s, slice_head(view, length)))
         return STEP_NEEDS_ANSWER;
