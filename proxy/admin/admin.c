@@ -13,13 +13,13 @@
 #include "io/loop.h"
 
 #define TICK USEC_PER_SEC
-/* after an event: at most ten snapshots a second */
+/* After an event there are at most ten snapshots a second. */
 #define SOON (100 * USEC_PER_MS)
-/* a thousand dials in one turn of the loop would keep everybody waiting; */
+/* A thousand dials in one turn of the loop would delay everything else. */
 #define PROOFS_AT_ONCE 32
-/* ... the next so much later */
+/* The next proofs begin this much later. */
 #define MORE_PROOFS (100 * USEC_PER_MS)
-/* how soon an account that does not work is tried again */
+/* How soon an account that does not work is tried again. */
 #define BROKEN_AGAIN (60 * USEC_PER_SEC)
 
 enum { TURNS = 60 };
@@ -44,7 +44,7 @@ struct admin {
     struct tally tally;
     struct reloads reloads;
     int64_t started_ms;
-    /* the longest turn of each of the last seconds */
+    /* The longest turn of each of the last seconds. */
     usec turns[TURNS];
     unsigned next_turn;
     struct busy busy;
@@ -114,7 +114,7 @@ static void publish(struct admin *a)
     make_nonce(a->io->loop, s->nonce);
     for (size_t i = 0; i < accounts_count(accounts); i++) {
         snapshot_add_account(s, accounts_at(accounts, i), s->made);
-        /* counters are there before the first message: a rate needs two values */
+        /* Counters exist before the first message, because a rate needs two values. */
         tally_account(&a->tally, s->accounts[i].name);
     }
     add_listeners(a, s, config);
@@ -139,8 +139,8 @@ static usec *last_try(struct admin *a, const char *name)
     return &p->tried;
 }
 
-/* Renewed in the last quarter of its life, and a tick before its end at least, so that who looks
- * finds it fresh. */
+/* Renews the proof in the last quarter of its life, and at least a tick before its end, so that a
+ * reader of the page finds it fresh. */
 static bool prove_if_due(struct admin *a, struct account *account)
 {
     const struct upstream_config *cfg = account_config(account);
@@ -158,7 +158,8 @@ static bool prove_if_due(struct admin *a, struct account *account)
     return true;
 }
 
-/* Goes round: who comes last in the file is proven as soon as who comes first. */
+/* Continues where it stopped, so that the last account of the file is proven as soon as the
+ * first. */
 static void prove_all(void *arg)
 {
     struct admin *a = arg;
@@ -214,7 +215,7 @@ static void on_tick(void *arg)
     publish(a);
 }
 
-/* While something is being found out, it is told as soon as it is known. */
+/* While something is being found out, it is published as soon as it is known. */
 static void on_soon(void *arg)
 {
     struct admin *a = arg;
@@ -239,7 +240,7 @@ static void publish_soon(struct admin *a)
 void admin_message(struct admin *a, const struct message *m)
 {
     tally_message(&a->tally, m);
-    /* the session that carried it may be gone by the next tick */
+    /* The session that carried it may have ended by the next tick. */
     if (is_on(a))
         note_load(a);
     publish_soon(a);

@@ -1,10 +1,11 @@
-/* The admin address (PROMISES 8): status page, /status.json, /metrics, /livez, /readyz,
- * /acceptz. Counts always, so that a reload that turns it on has something to show; listens and
- * proves accounts only where the configuration has an address.
+/* The admin address (PROMISES 8): status page, /status.json, /metrics, /livez, /readyz, /acceptz.
+ * It always counts, so that a reload that turns it on has something to show. It listens and proves
+ * accounts only if the configuration has an address.
  *
- * The loop publishes a snapshot every second, and a moment after something happened; HTTP threads
- * answer from it and touch nothing else. While it is on, an account whose knowledge nears the age
- * of `reprobe` is proven anew by a real session, one that never worked once a minute. */
+ * The loop publishes a snapshot every second, and a moment after an event. HTTP threads answer from
+ * it and touch nothing else. While an address is configured, an account whose knowledge is almost
+ * as old as `reprobe` is proven again with a real session. An account that never worked is tried
+ * once a minute. */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
@@ -16,38 +17,39 @@
 struct accounts;
 struct admin;
 
-/* What other rooms know, asked from the loop when a snapshot is made. All that comes back is
+/* What other rooms know. It is asked from the loop when a snapshot is made. Everything returned is
  * borrowed for that moment. */
 struct admin_source {
     const struct config *(*config)(void *ctx);
     const struct accounts *(*accounts)(void *ctx);
     unsigned (*clients)(void *ctx, const char *listener);
-    /* of its certificate, Unix seconds; 0: it shows none */
+    /* When the listener's certificate expires, in Unix seconds, or 0 if it shows none. */
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
     void *ctx;
 };
 
-/* keeps io, copies source. Gives */
+/* Gives. Keeps io, copies source. */
 struct admin *admin_new(const struct io *io, const struct admin_source *source);
-/* closes all; NULL is fine */
+/* Closes all addresses. *admin may be NULL. */
 void admin_free(struct admin **admin);
 
-/* Binds what `config` has and we have not, then closes what it no longer has. Nobody is answered at
- * a new address before admin_serve: threads are made after root was given up. On -1 nothing
- * changed, and *at_r is the address. */
+/* Binds the addresses that `config` adds, then closes those that it no longer has. A new address is
+ * not answered before admin_serve, because threads are made after root was given up. Returns -1 if
+ * nothing changed. Then *at_r is the address that failed. */
 int admin_apply(struct admin *admin, const struct config *config, struct addr *at_r,
                 struct err *err) MUST_USE;
-/* Answers at what was bound, with a fresh snapshot; after the start and after each reload. */
+/* Answers at the bound addresses, with a fresh snapshot. Call it after the start and after each
+ * reload. */
 void admin_serve(struct admin *admin);
 
-/* one that ended; borrows */
+/* Counts a message that has ended. Borrows it. */
 void admin_message(struct admin *admin, const struct message *m);
 void admin_reloaded(struct admin *admin, bool good);
-/* balancers must know at once */
+/* Publishes at once that the server is shutting down: balancers must know. */
 void admin_draining(struct admin *admin);
-/* what is known is worth nothing any more */
+/* What is known of the accounts is not valid any more. */
 void admin_network_changed(struct admin *admin);
 
 #endif

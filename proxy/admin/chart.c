@@ -1,5 +1,5 @@
-/* The charts: bars drawn into an SVG of fixed coordinates, which the page stretches. Every bar says
- * its numbers when pointed at. */
+/* The charts: bars in an SVG with fixed coordinates, which the page stretches. Every bar shows its
+ * numbers under the pointer. */
 #include <inttypes.h>
 #include <time.h>
 
@@ -24,7 +24,7 @@ static const struct tally_minute *minute_at(const struct snapshot *s, unsigned c
     return m ? m : &nothing;
 }
 
-/* 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that people read at a glance, with a whole
+/* Returns 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that is easy to read, with a whole
  * number at half height. */
 static unsigned round_up(unsigned n)
 {
@@ -38,7 +38,7 @@ static unsigned round_up(unsigned n)
 static int height_of(unsigned n, unsigned top)
 {
     int h = (int)((double)n * HEIGHT / (double)top + 0.5);
-    /* a single message among thousands is seen */
+    /* A single message among thousands stays visible. */
     return n > 0 && h < 2 ? 2 : h;
 }
 
@@ -119,7 +119,7 @@ void chart_messages(const struct snapshot *s, struct out *o)
     out_add(o, "</svg></section>");
 }
 
-/* As a line over the bars: stacked they would add up to nothing real. */
+/* Draws a line over the bars. Stacked bars would add up to a number without meaning. */
 static void put_clients(const struct snapshot *s, unsigned top, struct out *o)
 {
     out_add(o, "<path class=\"line\" d=\"");

@@ -16,20 +16,20 @@
 #include "io/listener.h"
 #include "io/visits.h"
 
-/* seconds a connection may be idle */
+/* Seconds that a connection may be idle. */
 #define SILENCE 10
 
-/* The library lets in more than we do, for a connection that was shut lives on until its thread has
- * seen that. */
+/* The library admits more connections than we do, because a connection that was shut lives until
+ * its thread has seen that. */
 enum { SOCKETS = 2 * CAP_ADMIN_CONNECTIONS };
 
 struct admin_http {
     struct addr asked, bound;
-    /* -1: the library's by now */
+    /* -1 once the library owns it. */
     int fd;
     struct MHD_Daemon *daemon;
     struct published *snapshots;
-    /* NULL before http_serve */
+    /* NULL before http_serve. */
     struct visits *visits;
 };
 
@@ -42,18 +42,18 @@ static usec monotonic(void)
 
 /* ---- answers ---- */
 
-/* What a client asked. Borrows from the library for as long as it answers. */
+/* A client's request. Borrows from the library until the answer is sent. */
 struct admin_question {
     const struct snapshot *s;
     usec now;
-    /* of the query; NULL: not given */
+    /* A parameter of the query, or NULL. */
     const char *account;
 };
 
 struct admin_answer {
     unsigned status;
     const char *type;
-    /* malloc'd */
+    /* Allocated with malloc. */
     char *text;
     size_t len;
 };
@@ -140,8 +140,8 @@ static void answer_accepting(const struct admin_question *q, struct admin_answer
     say_whether(a, accepting, why);
 }
 
-/* What tells who writes to whom is guarded: no page of another site may read it through a browser
- * that is allowed here, by a name of its own that it lets point to this machine. */
+/* `guarded` paths say who writes to whom. A page of another site must not read them through a
+ * browser that is allowed here, by pointing a name of its own to this machine. */
 static const struct admin_path {
     const char *path;
     void (*answer)(const struct admin_question *q, struct admin_answer *a);
@@ -181,7 +181,7 @@ static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-/* A client that sends no Host is no browser. Of several each must be ours. */
+/* A client that sends no Host is no browser. If there are several, each must be ours. */
 static bool host_is_foreign(struct MHD_Connection *connection, const struct snapshot *s)
 {
     struct host_check check = {.s = s};
@@ -270,7 +270,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **request)
 {
-    /* its address marks a request whose head was seen; never written */
+    /* Its address marks a request whose head was seen. It is never written. */
     static char seen;
     struct admin_http *h = cls;
     struct admin_answer a = {0};
@@ -279,12 +279,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version, (void)upload;
     if (visit)
         visits_ask(h->visits, visit);
-    /* the library wants to be asked twice, else it closes the connection */
+    /* The library must be called twice. Otherwise it closes the connection. */
     if (reads && *request != &seen) {
         *request = &seen;
         return MHD_YES;
     }
-    /* a body that nobody wants */
+    /* A body is read and dropped. */
     if (reads && *upload_size) {
         *upload_size = 0;
         return MHD_YES;
@@ -302,7 +302,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return result;
 }
 
-/* MHD_NO closes the connection without a word. */
+/* MHD_NO closes the connection without an answer. */
 static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, socklen_t len)
 {
     struct admin_http *h = cls;
@@ -339,7 +339,7 @@ int http_serve(struct admin_http *h, struct published *snapshots, struct err *er
     if (!h->visits)
         h->visits = visits_new();
     sigfillset(&all);
-    /* signals are the loop's */
+    /* Signals belong to the loop. */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     h->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h,

@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-/* What a line needs besides its value: name and labels, text escaped here and nowhere else. */
+/* What a line needs beside its value: name and labels. Text is escaped here and nowhere else. */
 struct label {
-    /* name NULL ends a list */
+    /* A NULL name ends a list. */
     const char *name, *value;
 };
 

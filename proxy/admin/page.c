@@ -13,7 +13,7 @@ static void time_text(int64_t wall_ms, const char *format, char out[32])
         strftime(out, 32, format, &tm);
 }
 
-/* "3 minutes ago", with the time when pointed at. */
+/* Writes "3 minutes ago", with the time under the pointer. */
 static void put_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
 {
     char at[32], span[SPAN_TEXT];

@@ -11,7 +11,7 @@
 #include "upstream/rung.h"
 
 #define STANDSTILL (15 * USEC_PER_SEC)
-/* proofs are made once a second at most: less could never be kept up */
+/* Proofs are made once a second at most, so a shorter validity could not be kept up. */
 #define LEAST_VALIDITY (2 * USEC_PER_SEC)
 
 void snapshot_free(void *snapshot)
@@ -169,7 +169,7 @@ bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t
     return !what;
 }
 
-/* Without brackets and port: "gateway:8025", "[::1]:8025". */
+/* Reads "gateway:8025" or "[::1]:8025" and returns the name without brackets and port. */
 static struct slice without_port(struct slice host)
 {
     size_t close = slice_find(host, ']');

@@ -1,5 +1,5 @@
-/* All that the answers are made from, as it was at one moment: the loop makes it, the HTTP threads
- * read it. Holds copies only, and texts are cleaned. */
+/* Everything that answers are made from, as it was at one moment. The loop makes it, the HTTP
+ * threads read it. It holds copies only, and its texts are cleaned. */
 #ifndef ADMIN_SNAPSHOT_H
 #define ADMIN_SNAPSHOT_H
 
@@ -10,11 +10,11 @@
 
 struct port_view {
     struct port_report report;
-    /* wall clock; 0: not since the start */
+    /* Wall clock. 0 if there was none since the start. */
     int64_t proven_ms;
-    /* of the certificate seen there, Unix seconds; 0: none */
+    /* When the certificate seen there expires, in Unix seconds, or 0. */
     int64_t expires;
-    /* new sessions go here */
+    /* New sessions go here. */
     bool next;
 };
 
@@ -33,22 +33,22 @@ struct token_shown {
 };
 
 struct account_view {
-    /* title: of the provider; "" none */
+    /* title is the provider's, or "". */
     char name[64], host[256], title[64];
     enum standing standing;
-    /* the last that was learnt: a port works and the credentials are accepted */
+    /* The last thing that was learnt: a port works, and the credentials are accepted. */
     bool works;
-    /* monotonic clock: until then `works` is no older than `reprobe` */
+    /* On the monotonic clock. Until then `works` is no older than `reprobe`. */
     usec fresh_until;
     struct pool_counts pool;
     unsigned max_connections;
     struct upstream_tally tally;
     struct port_view *ports;
     size_t nports;
-    /* of our client certificate, Unix seconds; 0: none */
+    /* When our client certificate expires, in Unix seconds, or 0 if there is none. */
     int64_t certificate_expires;
-    /* when the provider ends login by password, which this account uses, Unix seconds; 0: no day is
-     * known */
+    /* When the provider ends the password login that this account uses, in Unix seconds, or 0 if no
+     * day is known. */
     int64_t password_until;
     struct token_shown token;
     /* of the provider, from the built-in table */
@@ -59,7 +59,7 @@ struct account_view {
 struct listener_shown {
     char name[64], address[256];
     unsigned clients, max_clients;
-    /* of the certificate it shows, Unix seconds; 0: none */
+    /* When the listener's certificate expires, in Unix seconds, or 0 if it shows none. */
     int64_t expires;
 };
 
@@ -72,20 +72,20 @@ struct warning {
 struct reloads {
     uint64_t good, bad;
     bool last_failed;
-    /* the start counts */
+    /* The start counts as good. */
     int64_t last_good_ms;
 };
 
 struct snapshot {
-    /* monotonic clock */
+    /* On the monotonic clock. */
     usec made;
     int64_t wall_ms, started_ms;
-    /* for the page's style, unpredictable */
+    /* For the page's style. Unpredictable. */
     char nonce[33];
     bool draining;
-    /* at least one socket takes clients */
+    /* At least one socket accepts clients. */
     bool listening;
-    /* in the last minute */
+    /* In the last minute. */
     usec longest_turn;
     /* share of it in which the loop worked, 0 to 1 */
     double busy;
@@ -98,41 +98,41 @@ struct snapshot {
     struct warning warnings[CAP_ADMIN_WARNINGS];
     size_t nwarnings;
     struct networks allow;
-    /* As [admin] hosts; with own_addresses each address of this machine is one, too. */
+    /* The hosts of [admin]. With own_addresses each address of this machine is allowed, too. */
     struct strings hosts;
     bool own_addresses;
 };
 
 void snapshot_free(void *snapshot);
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now);
-/* fills the warnings from what is there */
+/* Fills the warnings from the rest of the snapshot. */
 void snapshot_warn(struct snapshot *s);
 
-/* How long what was learnt of an account holds. */
+/* Returns how long knowledge about an account is valid. */
 usec snapshot_validity(const struct upstream_config *cfg);
-/* Loop time of the newest proof among the ports that work; 0: none. */
+/* Returns the loop time of the newest proof among the ports that work, or 0. */
 usec snapshot_proven(const struct account *a);
 
-/* A loop that published nothing for so long does not live. */
+/* Returns false if the loop has published nothing for too long. */
 bool snapshot_is_alive(const struct snapshot *s, usec now);
-/* Whether this snapshot, looked at now (monotonic clock), says that mail of every account can go
- * out; with `account` (not NULL) that one's, which must be there. why: what is missing, for a
+/* Returns whether this snapshot says now (monotonic clock) that mail of every account can be sent.
+ * If `account` is not NULL, only that one counts, which must exist. why: the reason, for a
  * person. */
 bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, char *why,
                        size_t size);
 bool snapshot_has_account(const struct snapshot *s, const char *name);
-/* Whether this instance can answer a client truthfully. That some account cannot send is no reason:
- * another instance would fare no better, and the client hears so in the reply to its own
- * message. */
+/* Returns whether this instance can give a client true answers. An account that cannot send is no
+ * reason to say no: another instance would have the same problem, and the client learns it from the
+ * reply to its own message. */
 bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t size);
-/* Whether the page may be asked for under this name: the Host of a request, with or without a
- * port. */
+/* Returns whether the page may be requested under this name: the Host of a request, with or without
+ * a port. */
 bool snapshot_has_host(const struct snapshot *s, struct slice host);
 
-/* "3 minutes"; returns out. */
+/* Writes "3 minutes". Returns out. */
 #define SPAN_TEXT 32
 const char *span_words(int64_t seconds, char out[SPAN_TEXT]);
-/* rounded down; negative: it has expired */
+/* Rounds down. A negative number means that it has expired. */
 int64_t days_left(int64_t expires, int64_t now_ms);
 
 #endif

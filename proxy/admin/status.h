@@ -6,7 +6,7 @@
 
 #include "admin/snapshot.h"
 
-/* gives, free() it; now: monotonic clock */
+/* Gives; release it with free(). now is on the monotonic clock. */
 char *status_json(const struct snapshot *s, usec now);
 
 #endif

@@ -44,7 +44,7 @@ size_t tally_account(struct tally *t, const char *name)
     return t->naccounts++;
 }
 
-/* NULL: there are too many series already. */
+/* Returns NULL if there are too many series. */
 static struct tally_port *port_of(struct tally *t, size_t account, uint16_t port)
 {
     for (size_t i = 0; i < t->nports; i++)
@@ -73,7 +73,7 @@ static char *cleaned(const char *text, size_t size)
     return out;
 }
 
-/* Takes the place of what is there. */
+/* Replaces the previous text. */
 static void clean(char **text, size_t size)
 {
     char *out = cleaned(*text, size);

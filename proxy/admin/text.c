@@ -5,11 +5,12 @@
 
 #include "base/caps.h"
 
-/* U+FFFD */
+/* U+FFFD. */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
-/* The character at `p` (n octets are there) and its length; 0: these octets are none (RFC 3629:
- * shortest form, no surrogates, up to 10FFFF). */
+/* Returns the length of the character at `p`, where n octets are available, and stores the
+ * character. Returns 0 if the octets are invalid (RFC 3629: shortest form, no surrogates, up to
+ * 10FFFF). */
 static size_t decode(const unsigned char *p, size_t n, uint32_t *point_r)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -92,7 +93,7 @@ void out_printf(struct out *o, const char *fmt, ...)
     va_end(args);
 }
 
-/* Replaces each character of `from` by the word that stands at its place in `to`. */
+/* Replaces each character of `from` by the word at the same place in `to`. */
 static void put_escaped(struct out *o, const char *text, const char *from, const char *const *to)
 {
     while (*text) {

@@ -1,4 +1,4 @@
-/* What an admin should know before it hurts. */
+/* What an admin should know before it causes damage. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include "admin/snapshot.h"
 
 #define DAYS_WARNED 14
-/* another way to log in, or another provider, takes longer than a certificate */
+/* Another way to log in, or another provider, takes longer to arrange than a certificate. */
 #define PASSWORD_DAYS_WARNED 90
 /* a new secret needs whoever runs the tenant */
 #define CLIENT_DAYS_WARNED 31
@@ -22,7 +22,7 @@ const char *span_words(int64_t seconds, char out[SPAN_TEXT])
     size_t u = 0;
     if (seconds < 0)
         seconds = 0;
-    /* "119 seconds" rather than "1 minute" */
+    /* Writes "119 seconds" rather than "1 minute". */
     while (u < 3 && seconds < 2 * units[u].seconds)
         u++;
     int64_t n = seconds / units[u].seconds;
@@ -61,7 +61,7 @@ static void warn_of_certificate(struct snapshot *s, const char *whose, int64_t e
              days == 1 ? "" : "s");
 }
 
-/* One certificate often stands on all ports: the first is told. */
+/* One certificate is often used on all ports. Only the first port is named. */
 static void warn_of_certificates(struct snapshot *s, const struct account_view *a)
 {
     char whose[300];
@@ -76,7 +76,7 @@ static void warn_of_certificates(struct snapshot *s, const struct account_view *
     }
 }
 
-/* After that day the upstream's own answer to the login says what holds. */
+/* After that day the upstream's own answer to the login is the truth. */
 static void warn_of_password(struct snapshot *s, const struct account_view *a)
 {
     int64_t days = days_left(a->password_until, s->wall_ms);
@@ -166,7 +166,7 @@ static void collect(struct snapshot *s)
              span_words((s->wall_ms - s->reloads.last_good_ms) / 1000, span));
 }
 
-/* The gravest first, each kind in the order of the file. */
+/* The most serious ones come first, each kind in the order of the file. */
 void snapshot_warn(struct snapshot *s)
 {
     collect(s);

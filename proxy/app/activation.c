@@ -12,7 +12,7 @@
 
 enum { FIRST_PASSED = 3 };
 
-/* Digits only: whoever set the variable is not us. */
+/* Accepts digits only, because another program set the variable. */
 static long number_of(const char *variable)
 {
     const char *text = getenv(variable);
@@ -23,7 +23,8 @@ static long number_of(const char *variable)
     return *end ? -1 : n;
 }
 
-/* The next of the names between colons; "unknown" where there is none, as systemd says itself. */
+/* Takes the next name between colons. Where there is none it is "unknown", as systemd says
+ * itself. */
 static char *next_name(const char **names)
 {
     size_t n = strcspn(*names, ":");

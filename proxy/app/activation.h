@@ -1,4 +1,4 @@
-/* Sockets that a service manager passed us (socket activation): $LISTEN_PID, $LISTEN_FDS,
+/* The sockets that a service manager passed (socket activation): $LISTEN_PID, $LISTEN_FDS,
  * $LISTEN_FDNAMES. */
 #ifndef APP_ACTIVATION_H
 #define APP_ACTIVATION_H
@@ -9,10 +9,9 @@ struct config;
 struct listen_config;
 
 struct passed_socket {
-    /* ours until the end, so that a listener can be dropped by one reload and come back with
-     * another */
+    /* Owned until the end, so that one reload can drop a listener and another can bring it back. */
     int fd;
-    /* of its FileDescriptorName, by default that of its unit */
+    /* Its FileDescriptorName, by default the name of its unit. */
     char *name;
 };
 
@@ -21,13 +20,13 @@ struct passed_sockets {
     size_t n;
 };
 
-/* What was passed to this very process; none of it reaches our children. Unsets the variables, so
- * call it once, before any thread is made. */
+/* Gives the sockets that were passed to this very process. Our children inherit none of them.
+ * Unsets the variables, so call it once, before any thread is made. */
 struct passed_sockets passed_sockets_take(void);
-/* closes them */
+/* Closes them. */
 void passed_sockets_free(struct passed_sockets *sockets);
-/* The section whose address = systemd:NAME names the socket, else the one with address = systemd;
- * NULL: nobody's. */
+/* Borrows the section whose address = systemd:NAME names the socket, else the one with address =
+ * systemd. Returns NULL if no section uses it. */
 const struct listen_config *passed_socket_owner(const struct passed_socket *socket,
                                                 const struct config *config);
 

@@ -13,7 +13,7 @@
 static struct config *load_or_complain(const char *config_file, bool print)
 {
     struct config_report report = {0};
-    /* before the first secret is read */
+    /* This comes before the first secret is read. */
     privileges_lock_down();
     struct config *config = print ? config_load_printing(config_file, &report, stdout)
                                   : config_load(config_file, &report);

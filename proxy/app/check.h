@@ -1,4 +1,4 @@
-/* `smtp-detour check`: reads the configuration and prints everything that is wrong with it. */
+/* `smtp-detour check`: reads the configuration and prints every error and warning. */
 #ifndef APP_CHECK_H
 #define APP_CHECK_H
 
@@ -6,7 +6,8 @@
 
 int check_main(const char *config_file, int argc, char **argv);
 
-/* Loads the file and prints its report to stderr; NULL when there is an error. */
+/* Gives the config of the file and prints its report to stderr. Returns NULL if there is an
+ * error. */
 struct config *load_config_or_complain(const char *config_file);
 
 /* NULL after a list, on standard error, of the accounts that there are. Borrowed. */

@@ -134,7 +134,7 @@ static int complain(const char *what, const char *word)
     return EXIT_USAGE;
 }
 
-/* Takes `-c FILE` out of the arguments, wherever it stands. Returns false when FILE is missing. */
+/* Takes `-c FILE` out of the arguments, wherever it is. Returns false if FILE is missing. */
 static bool take_config_file(int *argc, char **argv, const char **file_r)
 {
     int kept = 0;

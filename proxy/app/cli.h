@@ -1,4 +1,4 @@
-/* The command line: which subcommand, which file, help. */
+/* The command line: subcommand, configuration file, help. */
 #ifndef APP_CLI_H
 #define APP_CLI_H
 
@@ -10,14 +10,14 @@ struct subcommand {
     const char *name;
     const char *arguments;
     const char *summary;
-    /* what --help adds */
+    /* The text that --help adds. */
     const char *help;
     int (*run)(const char *config_file, int argc, char **argv);
 };
 
-/* for the manual page */
+/* Borrows the table, for the manual page. */
 const struct subcommand *cli_subcommands(size_t *n_r);
-/* returns the exit status */
+/* Returns the exit status. */
 int cli_main(int argc, char **argv);
 
 #endif

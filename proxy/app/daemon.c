@@ -25,13 +25,13 @@
 #include "relay/relay.h"
 #include "upstream/account.h"
 
-/* enough for most to get through; who does not hang up must not hold the end up */
+/* This is enough for most goodbyes. A peer that does not hang up must not delay the end. */
 #define GOODBYES (500 * USEC_PER_MS)
 
 struct daemon {
     const char *config_file;
     struct config *config;
-    /* whom it becomes */
+    /* The user that the server becomes. */
     struct identity identity;
     struct io io;
     struct log_target *target;
@@ -46,13 +46,13 @@ struct daemon {
     struct timer *drain_timer;
     struct supervision *supervision;
     bool draining, in_haste;
-    /* it was ready, and ended by itself */
+    /* It was ready, and ended by itself. */
     bool served;
-    /* the last one */
+    /* The last reload failed. */
     bool reload_failed;
-    /* asked for while one was under way */
+    /* Another reload was requested while one was in progress. */
     bool reload_again;
-    /* the reload that is under way, or NULL */
+    /* The reload in progress, or NULL. */
     struct reread *reread;
 };
 
@@ -87,8 +87,8 @@ static void tell_own_addresses(struct daemon *d)
     free(own);
 }
 
-/* SIGHUP is also how log rotation asks for a new file: it gets one whether or not the configuration
- * is good. */
+/* Log rotation also uses SIGHUP to ask for a new file. It gets one even if the configuration has
+ * errors. */
 static void reopen_log(struct daemon *d, const struct config *cfg)
 {
     struct err err;
@@ -127,7 +127,7 @@ static void refuse_reload(struct daemon *d, const char *why)
     reloaded(d, false);
 }
 
-/* Both or neither. */
+/* Applies both or neither. */
 static int apply_addresses(struct daemon *d, const struct config *fresh, struct err *err)
 {
     struct err again;
@@ -148,7 +148,7 @@ static const char *what_is_wrong(const struct reread_result *r)
                            : "has errors";
 }
 
-/* First what can fail, then what cannot: after a failure everything is as it was. */
+/* First does what can fail, then what cannot. After a failure everything is as it was. */
 static void put_into_force(struct daemon *d, struct reread_result *r)
 {
     if (!r->certificates || apply_addresses(d, r->config, &r->err) != 0) {
@@ -175,11 +175,11 @@ static void on_reread(void *ctx, struct reread_result *r);
 static void reload(void *ctx)
 {
     struct daemon *d = ctx;
-    /* at once: who rotates logs waits for it, and what follows may hang in a file */
+    /* Log rotation waits for this, and the code below may hang in a file. */
     reopen_log(d, d->config);
     if (d->draining)
         return;
-    /* what it reads may be older than this signal */
+    /* Its reading may be older than this signal. */
     if (d->reread) {
         d->reload_again = true;
         return;
@@ -283,7 +283,7 @@ static int complain(enum exit_status status, const struct err *err)
     return (int)status;
 }
 
-/* Keys that only root may read are read while we are root. */
+/* Keys that only root may read are read as root. */
 static int prepare_certificates(struct daemon *d, struct err *err)
 {
     struct file_owner owner;
@@ -303,7 +303,7 @@ static void raise_descriptors(struct daemon *d)
                 there, wanted);
 }
 
-/* Everything that needs root, then gives root up. */
+/* Does everything that needs root, then gives root up. */
 static int start(struct daemon *d)
 {
     struct err err = {0};
@@ -358,8 +358,8 @@ static int serve(struct daemon *d)
     return EXIT_FINE;
 }
 
-/* False: the process must end by _exit (reread.h). Signals are heeded until the end: their default
- * would kill us over our last words. */
+/* Returns false if the process must end by _exit (reread.h). Signals are handled until the end.
+ * Their default action would kill the process during its last output. */
 static bool close_all(struct daemon *d)
 {
     d->draining = true;
@@ -367,7 +367,7 @@ static bool close_all(struct daemon *d)
         relay_watch(d->relay, (struct message_watch){0});
     admin_free(&d->admin);
     listeners_free(&d->listeners);
-    /* the messages that did not finish have their lines now */
+    /* The messages that did not finish have their log lines now. */
     relay_free(&d->relay);
     if (d->served)
         log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
@@ -376,7 +376,7 @@ static bool close_all(struct daemon *d)
     netwatch_free(&d->netwatch);
     supervision_free(&d->supervision);
     timer_free(&d->drain_timer);
-    /* sessions upstream say QUIT, the last clients hear why they must go */
+    /* Sessions with upstreams send QUIT, and the last clients get their 421. */
     if (!d->in_haste)
         loop_finish(d->io.loop, GOODBYES);
     bool nobody_reads = reread_abandon(&d->reread);

@@ -1,9 +1,8 @@
-/* `smtp-detour run`: the server's life from reading the configuration to the last drained
- * message. */
+/* `smtp-detour run`: the server, from reading the configuration to the last drained message. */
 #ifndef APP_DAEMON_H
 #define APP_DAEMON_H
 
-/* returns the exit status */
+/* Returns the exit status. */
 int daemon_main(const char *config_file);
 
 #endif

@@ -49,7 +49,8 @@ static bool parse_arguments(struct doctor *d, int argc, char **argv)
     return !(d->host && d->account) && !(d->json && d->verbose);
 }
 
-/* All accounts at once: a bad network costs one connect_timeout, not one each. */
+/* Begins with all accounts at once, so that a bad network costs one connect_timeout and not one for
+ * each. */
 static int begin(struct doctor *d)
 {
     struct err err = {0};

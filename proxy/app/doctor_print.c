@@ -10,7 +10,7 @@
 
 enum { WIDTH = 80 };
 
-/* Prints a sentence behind `indent` blanks, folded at blanks. */
+/* Prints a sentence behind `indent` blanks, wrapped at blanks. */
 static void print_folded(int indent, const char *text)
 {
     int column = 0;

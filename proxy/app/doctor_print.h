@@ -1,5 +1,5 @@
-/* What doctor says: a table that fits 80 columns, what each port did in a sentence, a verdict, and
- * what to change where. */
+/* Doctor's output: a table that fits 80 columns, a sentence on each port, a verdict, and what to
+ * change where. */
 #ifndef APP_DOCTOR_PRINT_H
 #define APP_DOCTOR_PRINT_H
 

@@ -17,11 +17,11 @@
 struct open_listener {
     struct link link;
     struct listeners *owner;
-    /* of its section */
+    /* The name of its section. */
     char *name;
-    /* as configured; port 0 finds its own */
+    /* As configured. With port 0 the system chooses the port. */
     struct addr asked;
-    /* or, in place of asked, one that a service manager made */
+    /* NULL, or a socket that a service manager made, instead of `asked`. */
     const struct passed_socket *passed;
     struct listener *listener;
     bool wanted, fresh;
@@ -131,7 +131,7 @@ static void enlist(struct listeners *l, struct open_listener *e, const struct li
               log_str("socket", e->passed ? e->passed->name : "own"));
 }
 
-/* 0: opened, or skipped with a warning. */
+/* Returns 0 if it was opened, or skipped with a warning. */
 static int open_entry(struct listeners *l, const struct listen_config *config,
                       const struct addr *at, struct err *err)
 {
@@ -154,8 +154,8 @@ static int open_entry(struct listeners *l, const struct listen_config *config,
     return 0;
 }
 
-/* A copy listens for us; the socket itself waits for a reload that wants it again, and clients of a
- * time between wait in its queue. */
+/* A copy of the socket listens for us. The socket itself is kept for a reload that wants it again.
+ * Clients that come meanwhile wait in its queue. */
 static int open_passed(struct listeners *l, const struct listen_config *config,
                        const struct passed_socket *socket, struct err *err)
 {
@@ -201,7 +201,8 @@ static const struct listen_config *section_of(const struct config *config, const
     return NULL;
 }
 
-/* Names may have moved between sections: an entry follows the section that has its address now. */
+/* Names may have moved between sections. An entry gets the name of the section that has its address
+ * now. */
 static void rename_entries(struct listeners *l, const struct config *config)
 {
     LIST_EACH (&l->entries, it) {
@@ -215,7 +216,7 @@ static void rename_entries(struct listeners *l, const struct config *config)
     }
 }
 
-/* Whether any socket was passed for `systemd` or `systemd:NAME` of this section. */
+/* Returns whether a socket was passed for `systemd` or `systemd:NAME` of this section. */
 static bool was_passed(const struct listeners *l, const struct config *config,
                        const struct listen_config *section, const char *name)
 {

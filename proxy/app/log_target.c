@@ -19,8 +19,8 @@ struct log_target {
     struct log_writer *writer;
 };
 
-/* The one thing about the log that the log cannot say. A stderr that nobody reads must not hold us
- * for it. */
+/* Says on stderr the one thing that the log itself cannot say. It must not block on a stderr that
+ * is not read. */
 static void warn_about_syslog(void)
 {
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -1,12 +1,12 @@
-/* sd_notify without libsystemd: one datagram to $NOTIFY_SOCKET; nothing where that is not set. */
+/* sd_notify without libsystemd: one datagram to $NOTIFY_SOCKET. Does nothing if that is not set. */
 #ifndef APP_NOTIFY_H
 #define APP_NOTIFY_H
 
 #include <stdbool.h>
 
-/* somebody listens */
+/* A service manager listens. */
 bool notify_is_wanted(void);
-/* "READY=1\nSTATUS=..." */
+/* Sends "READY=1\nSTATUS=...". Never waits. */
 void notify_send(const char *state);
 
 #endif

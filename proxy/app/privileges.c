@@ -66,7 +66,7 @@ const char *identity_warning(const struct server_config *config, const struct id
     return is_root ? "running as root: make a user smtp-detour, or set [server] user" : NULL;
 }
 
-/* Only the right to bind ports below 1024 stays, for listeners that a reload adds. */
+/* Keeps only the right to bind ports below 1024, for listeners that a reload adds. */
 static int keep_bind_right(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -75,8 +75,8 @@ static int keep_bind_right(void)
     return (int)syscall(SYS_capset, &header, data);
 }
 
-/* No program that we start can get a right back, not even from a file that has some. Where a
- * container took CAP_SETPCAP from us, no_new_privs does the same alone. */
+/* No program that we start can get a right back, even from a file that has some. Where a container
+ * has taken CAP_SETPCAP from us, no_new_privs does the same. */
 static void empty_bounding_set(void)
 {
     for (unsigned long right = 0; prctl(PR_CAPBSET_DROP, right, 0, 0, 0) == 0; right++)
@@ -107,7 +107,7 @@ int identity_assume(const struct identity *identity, struct err *err)
         err_set(err, ERR_PERMISSION, "root's rights could be taken back after giving them up");
         return -1;
     }
-    /* with the user the kernel changed who may have a core */
+    /* When the user changed, the kernel reset whether we dump core. */
     privileges_lock_down();
     return 0;
 }
@@ -133,7 +133,7 @@ void privileges_lock_down(void)
 int descriptors_fill(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        /* The lowest free one is what open gives. */
+        /* open returns the lowest free descriptor. */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             return -1;
     return 0;
@@ -152,7 +152,7 @@ unsigned long descriptors_raise(void)
 
 unsigned long descriptors_wanted(const struct config *config)
 {
-    /* listeners, log, loop, helpers */
+    /* For listeners, log, loop and helpers. */
     unsigned long n = 64;
     for (size_t i = 0; i < config->nlistens; i++)
         n += config->listens[i].max_clients;

@@ -8,20 +8,20 @@
 #include "app/status.h"
 #include "config/presets.h"
 
-/* of the reader's screen */
+/* The width of the reader's screen. */
 #define COLUMNS 80
-/* where the facts begin; labels stand before */
+/* Facts begin here. Labels precede them. */
 #define INDENT 14
 
 /* --- text in columns --- */
 
-/* The words after `used` columns of the line, broken at blanks; later lines begin at `indent`. A
- * long word (an address) stays whole. */
+/* Prints words after `used` columns of the line, wrapped at blanks. Later lines begin at `indent`.
+ * A long word, for example an address, stays whole. */
 static void print_wrapped(const char *text, size_t indent, size_t used)
 {
     while (*text) {
         size_t n = strcspn(text, " "), columns = 0;
-        /* of UTF-8, what begins a character */
+        /* Counts the octets that begin a character of UTF-8. */
         for (size_t i = 0; i < n; i++)
             columns += ((unsigned char)text[i] & 0xC0) != 0x80;
         if (used > indent && used + 1 + columns > COLUMNS) {

@@ -1,4 +1,4 @@
-/* A log for subcommands that tell a person themselves what happened: it says nothing. */
+/* A log that drops everything, for subcommands that report to a person themselves. */
 #ifndef APP_QUIET_H
 #define APP_QUIET_H
 

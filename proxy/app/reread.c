@@ -11,7 +11,7 @@
 #include "relay/certificates.h"
 #include "upstream/contexts.h"
 
-/* of the log, which belongs to the loop's thread */
+/* A line of the log, which belongs to the loop's thread. */
 struct kept_line {
     enum log_level level;
     char *text;
@@ -21,20 +21,20 @@ struct kept_line {
 struct reread {
     struct loop *loop;
     struct offload *thread;
-    /* the reading, where the system gives no thread */
+    /* Reads on the loop, where the system gives no thread. */
     struct deferred without;
     const char *file;
     struct config *in_force;
     struct certificates *shown;
     struct reread_result result;
-    /* gathers */
+    /* Collects the lines. */
     struct log *log;
     struct log_sink sink;
     struct kept_line *lines;
     size_t nlines;
     void (*done)(void *ctx, struct reread_result *result);
     void *ctx;
-    /* the thread has let go of it */
+    /* The thread has finished with it. */
     atomic_bool is_read;
 };
 
@@ -51,7 +51,7 @@ static int64_t wall_ms(void *ctx)
     return r->sink.wall_ms(r->sink.ctx);
 }
 
-/* On the thread. */
+/* Runs on the thread. */
 static void read_files(void *arg)
 {
     struct reread *r = arg;
@@ -92,7 +92,7 @@ static void on_read(void *arg)
     for (size_t i = 0; i < r->nlines; i++)
         r->sink.write(r->sink.ctx, r->lines[i].level, r->lines[i].text, r->lines[i].len);
     r->done(r->ctx, &r->result);
-    /* it is what calls us */
+    /* It is the caller of this function. */
     if (r->thread)
         loop_free_later(r->loop, r->thread, end_thread);
     reread_free(r);
@@ -111,7 +111,7 @@ struct reread *reread_begin(struct loop *loop, const char *file, struct config *
     struct err err;
     struct reread *r = NEW(struct reread);
     r->loop = loop;
-    /* cannot fail */
+    /* This cannot fail. */
     r->thread = offload_new(loop, &err);
     r->file = file;
     r->in_force = config_ref(in_force);
@@ -123,7 +123,7 @@ struct reread *reread_begin(struct loop *loop, const char *file, struct config *
     r->ctx = ctx;
     deferred_init(&r->without, read_without_thread, r);
     offload_submit(r->thread, read_files, on_read, r);
-    /* then the loop waits for the files: better than no reload */
+    /* Then the loop waits for the files. That is better than no reload. */
     if (offload_helpers(r->thread) == 0) {
         offload_free(&r->thread);
         loop_defer(loop, &r->without);

@@ -19,7 +19,7 @@
 #include "upstream/settings.h"
 #include "wire/address.h"
 
-/* all of RFC 5321's waits together end before */
+/* All of RFC 5321's waits together end before this. */
 #define PATIENCE (15 * 60 * USEC_PER_SEC)
 
 /* One delivery, as the server makes it for each message of a client. */
@@ -29,7 +29,7 @@ struct sending {
     bool has_answer[CAP_SEND_RECIPIENTS];
     size_t nto, answered, accepted;
     struct config *config;
-    /* where the server itself listens: no way out */
+    /* The addresses on which the server itself listens. They are no way out. Owned. */
     struct addr *own;
     size_t nown;
     struct io io;
@@ -234,7 +234,7 @@ static void close_all(struct sending *s)
     world_close(&s->io);
 }
 
-/* Takes an address as people paste it: <> is the null sender. */
+/* Takes the brackets off an address as people paste it. <> is the null sender. */
 static char *without_brackets(char *address)
 {
     size_t len = strlen(address);

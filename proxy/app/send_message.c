@@ -26,7 +26,7 @@ static bool put_line_end(struct canonical *c)
 
 static bool put_octet(struct canonical *c, char octet)
 {
-    /* held back until the next octet tells what it was */
+    /* The dot is held until the next octet decides what it was. */
     if (c->dot_ends && c->place == LINE_START && octet == '.') {
         c->place = LINE_DOT;
         return true;

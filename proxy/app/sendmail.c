@@ -15,7 +15,7 @@
 #include "config/load.h"
 #include "wire/address.h"
 
-/* What the program is called for. */
+/* What the program was called to do. */
 enum mode {
     MODE_DELIVER,
     MODE_SMTP,
@@ -37,7 +37,7 @@ static const struct {
 struct request {
     enum mode mode;
     bool recipients_from_header, dots_are_text, runs_queue;
-    /* of -f and -F, or NULL */
+    /* From -f and -F, or NULL. */
     const char *sender, *name;
     struct delivery_notes dsn;
     struct mailboxes recipients;
@@ -72,9 +72,9 @@ static void complain_of_value(const char *option, const char *value)
 
 /* ---- the command line ---- */
 
-/* Letters that take a value, here or as the next word: what Sendmail, Postfix and Exim know. */
+/* Letters that take a value, in the same word or in the next, in Sendmail, Postfix and Exim. */
 static const char with_value[] = "ABCDFLNOQRVXfhopr";
-/* Those whose value, if any, is always in the same word. */
+/* Letters whose value, if any, is always in the same word. */
 static const char attached_only[] = "bdeq";
 
 static int read_mode(const char *mode, struct err *err)
@@ -92,7 +92,7 @@ static int read_mode(const char *mode, struct err *err)
     return -1;
 }
 
-/* A list of words of which each is allowed; "never" stands alone. */
+/* A list of allowed words. "never" must be alone. */
 static bool is_notify(const char *value)
 {
     const char *rest = value;
@@ -111,7 +111,7 @@ static bool is_notify(const char *value)
 
 static bool is_envid(const char *value)
 {
-    /* RFC 3461 section 4.4, before it is encoded */
+    /* RFC 3461 section 4.4, before it is encoded. */
     enum { LONGEST = 100 };
     size_t n = 0;
     while (value[n] >= ' ' && value[n] < 127)
@@ -152,14 +152,14 @@ static int take_option(struct request *r, char letter, const char *value, struct
             return -1;
         r->mode = (enum mode)mode;
         break;
-    /* taken, and without meaning here */
+    /* It is accepted and has no meaning here. */
     default: break;
     }
     return 0;
 }
 
-/* One word of options, such as "-oi", "-ti", "-fme@here". Returns how many words it took, -1 with
- * err. */
+/* Takes one word of options, for example "-oi", "-ti" or "-fme@here". Returns how many words it
+ * took, or -1 with err. */
 static int take_word(struct request *r, const char *word, const char *next, struct err *err)
 {
     for (const char *c = word + 1; *c; c++) {
@@ -194,7 +194,7 @@ static int read_command_line(struct request *r, int argc, char **argv, struct er
     for (; i < argc; i++)
         if (mailboxes_read(&r->recipients, slice_of(argv[i]), err) != 0)
             return EXIT_ANSWER_BAD;
-    /* With recipients it only names how often a server would run its queue. */
+    /* With recipients it only says how often a server would run its queue. */
     if (r->mode == MODE_DELIVER && r->runs_queue && !has_recipients(r))
         r->mode = MODE_RUN_QUEUE;
     if (r->mode != MODE_DELIVER || has_recipients(r))
@@ -221,8 +221,8 @@ static char *calling_user(const char *hostname)
     return at_host(user ? user->pw_name : number, hostname);
 }
 
-/* -f, with or without brackets; "" is the null sender; one without a domain is of this machine.
- * Gives; NULL: not an address. */
+/* Gives the sender of -f, which may have brackets. "" is the null sender. A name without a domain
+ * belongs to this machine. Returns NULL if it is no address. */
 static char *find_sender(const struct request *r, const char *hostname)
 {
     struct address address;

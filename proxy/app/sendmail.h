@@ -1,13 +1,13 @@
-/* The program called by the names `sendmail`, `mailq` and `newaliases`, as cron, PHP's mail(),
- * mailx and package scripts call it (PROMISES 2). Reads no configuration and needs no secret. */
+/* The program under the names `sendmail`, `mailq` and `newaliases`, as cron, PHP's mail(), mailx
+ * and package scripts call it (PROMISES 2). Reads no configuration and needs no secret. */
 #ifndef APP_SENDMAIL_H
 #define APP_SENDMAIL_H
 
 #include <stdbool.h>
 
-/* its last part is one of these names */
+/* Returns whether the last part of argv0 is one of these names. */
 bool sendmail_is_meant(const char *argv0);
-/* returns the exit status: 0, 1 refused, 64 no recipients, 75 try again later */
+/* Returns the exit status: 0, 1 refused, 64 no recipients, 75 try again later. */
 int sendmail_main(int argc, char **argv);
 
 #endif

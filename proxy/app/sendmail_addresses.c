@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "wire/address.h"
 
-/* One address while it is read. What stands in angle brackets counts, if there is such; else all of
- * it but comments. */
+/* One address while it is read. If there are angle brackets, their content counts, else everything
+ * but comments. */
 struct address_reading {
     struct slice in;
     size_t at;
@@ -31,7 +31,7 @@ static void put(struct address_reading *r, char c)
         r->text[r->len++] = c;
 }
 
-/* Blanks vanish around '@' and '.'; between two words they mean that this is a name and not an
+/* Blanks are dropped around '@' and '.'. Between two words they mean that this is a name and not an
  * address. */
 static void put_word_octet(struct address_reading *r, char c)
 {
@@ -50,7 +50,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* From the opening parenthesis to its end; comments nest. An unclosed one takes the rest. */
+/* Skips from the opening parenthesis to its end. Comments nest. An unclosed one takes the rest. */
 static void skip_comment(struct address_reading *r)
 {
     int depth = 0;
@@ -66,7 +66,7 @@ static void skip_comment(struct address_reading *r)
     r->blank_before = true;
 }
 
-/* A quoted string or a domain literal, kept as written but for the line ends of folding. */
+/* Copies a quoted string or a domain literal as written, without the line ends of folding. */
 static void copy_until(struct address_reading *r, char end)
 {
     bool first = true;
@@ -100,7 +100,7 @@ static void append(char ***items, size_t *n, struct slice text)
     (*items)[(*n)++] = slice_string(text);
 }
 
-/* The text reaches a terminal. */
+/* The text is printed on a terminal. */
 static void append_bad(struct mailboxes *list, struct address_reading *r)
 {
     enum { SHOWN = 200 };
@@ -151,10 +151,10 @@ static int step(struct address_reading *r, struct mailboxes *list, struct err *e
         open_angle(r);
     else if (c == '>' && r->in_angle)
         r->in_angle = false;
-    /* a comma of a source route separates nothing */
+    /* A comma of a source route separates nothing. */
     else if ((c == ',' || c == ';') && !(r->in_angle && r->len && r->text[0] == '@'))
         return finish(r, list, err);
-    /* the name of a group */
+    /* It ends the name of a group. */
     else if (c == ':' && !r->has_angle && !(r->len && r->text[0] == '@'))
         forget(r);
     else

@@ -25,7 +25,8 @@ static size_t name_length(struct slice text)
     return n;
 }
 
-/* The field at the start of `rest`, with its folded lines. false: the header is over there. */
+/* Takes the field at the start of `rest` with its folded lines. Returns false if the header ends
+ * there. */
 static bool next_field(struct slice *rest, struct field *field_r)
 {
     size_t name = name_length(*rest), colon = name, end;
@@ -65,8 +66,8 @@ static bool is_resent(struct slice message)
     return false;
 }
 
-/* A display name: quoted, or an encoded word (RFC 2047) of at most 75 octets where it is not ASCII.
- * Controls are left out. */
+/* Writes a display name: quoted, or an encoded word (RFC 2047) of at most 75 octets if it is not
+ * ASCII. Controls are left out. */
 static bool put_name(const char *name, struct buf *out)
 {
     bool ascii = true;
@@ -74,7 +75,7 @@ static bool put_name(const char *name, struct buf *out)
     for (size_t i = 0; i < text.len; i++)
         ascii &= (unsigned char)text.data[i] < 128;
     if (!ascii) {
-        /* 60 of base64, and 12 around it; cut between characters */
+        /* These become 60 octets of base64, with 12 around them. It is cut between characters. */
         size_t n = text.len < 45 ? text.len : 45;
         while (n < text.len && n > 0 && ((unsigned char)text.data[n] & 0xc0) == 0x80)
             n--;
@@ -113,7 +114,7 @@ int sendmail_header_rewrite(const struct sendmail_header *h, struct slice messag
 {
     struct field field;
     bool has_from = false, resent;
-    /* of an mbox */
+    /* It is the first line of an mbox. */
     if (message.len >= 5 && memcmp(message.data, "From ", 5) == 0)
         message = slice_from(message, line_end(message));
     resent = is_resent(message);
@@ -127,7 +128,7 @@ int sendmail_header_rewrite(const struct sendmail_header *h, struct slice messag
     }
     if (!has_from && !put_from(h, out))
         return too_large(err);
-    /* the body began without its blank line */
+    /* The body began without its blank line. */
     if (!(message.len >= 2 && message.data[0] == '\r') && !buf_append(out, "\r\n", 2))
         return too_large(err);
     return buf_append_slice(out, message) ? 0 : too_large(err);

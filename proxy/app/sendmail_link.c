@@ -22,7 +22,7 @@ static int open_socket(const struct sockaddr *to, socklen_t len)
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    /* connect() heeds it, too. */
+    /* It is the limit of connect(), too. */
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd, to, len) == 0) {
         patience.tv_sec = SEND_SECONDS;
@@ -81,7 +81,8 @@ static int write_all(int fd, struct slice bytes)
     return 0;
 }
 
-/* Moves what `from` has now. Returns how much; 0: it has ended, -1: one of both sides is lost. */
+/* Moves what `from` has now. Returns how much, 0 if it has ended, or -1 if one of both sides is
+ * lost. */
 static ssize_t move(int from, int to, int (*put)(int, struct slice))
 {
     char piece[16384];
@@ -93,8 +94,8 @@ static ssize_t move(int from, int to, int (*put)(int, struct slice))
     return put(to, slice_make(piece, (size_t)n)) == 0 ? n : -1;
 }
 
-/* The server bounds the silence on both sides. When stdin ends, only our half of the connection
- * ends: the server answers what it already has, and closes. */
+/* The server limits the silence on both sides. When stdin ends, only our half of the connection
+ * ends: the server answers what it has, and closes. */
 static void carry(int server)
 {
     struct pollfd fds[2] = {{.fd = server, .events = POLLIN},

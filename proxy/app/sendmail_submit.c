@@ -13,7 +13,7 @@
 #include "wire/dot.h"
 #include "wire/ehlo.h"
 
-/* the last is longer than the server's own wait for its upstream */
+/* The final wait is longer than the server's own wait for its upstream. */
 enum { REPLY_SECONDS = 300, FINAL_SECONDS = 900 };
 
 struct dialogue {
@@ -39,7 +39,7 @@ static int lost(struct dialogue *d, const char *why)
     return EXIT_TRY_LATER;
 }
 
-/* 0: there is something to read. */
+/* Returns 0 if there is something to read. */
 static int wait_readable(const struct dialogue *d, time_t deadline)
 {
     for (;;) {
@@ -53,7 +53,7 @@ static int wait_readable(const struct dialogue *d, time_t deadline)
     }
 }
 
-/* The next whole reply, in d->parser.reply. Returns EXIT_FINE or EXIT_TRY_LATER. */
+/* Reads the next whole reply into d->parser.reply. Returns EXIT_FINE or EXIT_TRY_LATER. */
 static int read_reply(struct dialogue *d, int seconds)
 {
     time_t deadline = seconds_now() + seconds;
@@ -77,7 +77,7 @@ static int read_reply(struct dialogue *d, int seconds)
     }
 }
 
-/* What a reply other than the hoped-for one means. */
+/* Returns what a reply means that is not the expected one. */
 static int judge(struct dialogue *d, const char *what, int hundred)
 {
     char words[256];
@@ -89,7 +89,7 @@ static int judge(struct dialogue *d, const char *what, int hundred)
     return reply_is(reply, 5) ? EXIT_ANSWER_BAD : EXIT_TRY_LATER;
 }
 
-/* A command and its reply. A server that closed while we wrote may have said why. */
+/* Sends a command and reads its reply. A server that closed while we wrote may have said why. */
 static int ask(struct dialogue *d, struct buf *command, const char *what, int hundred)
 {
     (void)!link_send(d->fd, buf_view(command));
@@ -141,12 +141,12 @@ static bool put_envid(const char *envid, struct buf *out)
     return ok;
 }
 
-/* The recipients that the server refused while it took others. */
+/* The recipients that the server refused while it accepted others. */
 struct refusals {
     size_t for_good, for_now;
 };
 
-/* A reply that is about this recipient alone. After a 421 the session is over. */
+/* Returns whether a reply is about this recipient alone. After a 421 the session is over. */
 static bool is_about_recipient(const struct dialogue *d)
 {
     return d->err->kind == ERR_REFUSED && d->parser.reply.code != 421;
@@ -235,13 +235,13 @@ int submission_send(const struct submission *s, struct err *err)
     int status = say_envelope(&d, s, &out, &refusals);
     if (status == EXIT_FINE)
         status = say_message(&d, s, &out);
-    /* The others have it. A recipient that is refused for good would be refused again: a second try
-     * would only double the mail. */
+    /* The others have it. A recipient that was refused for good would be refused again, so a second
+     * try would only double the mail. */
     if (status == EXIT_FINE && refusals.for_good)
         status = EXIT_ANSWER_BAD;
     else if (status == EXIT_FINE && refusals.for_now)
         status = EXIT_TRY_LATER;
-    /* its answer changes nothing */
+    /* The answer would change nothing. */
     (void)!link_send(d.fd, slice_of("QUIT\r\n"));
     reply_parser_free(&d.parser);
     buf_free(&out);

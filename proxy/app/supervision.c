@@ -12,13 +12,13 @@
 
 enum { WORDS = 400 };
 #define WORDS_EVERY (3 * USEC_PER_SEC)
-/* beyond the drain itself: sessions say QUIT, what was learnt is stored */
+/* In addition to the drain itself: sessions send QUIT, and the memory is stored. */
 #define SLACK (5 * USEC_PER_SEC)
 
 struct supervision {
     struct loop *loop;
     struct timer *alive, *tell;
-    /* half of what the manager waits; 0: it does not */
+    /* Half of the manager's interval, or 0 if it has none. */
     usec watchdog;
     status_words_fn *words;
     void *ctx;

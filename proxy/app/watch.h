@@ -1,4 +1,4 @@
-/* Between the rooms that know something and the admin page that tells it: neither includes the
+/* Connects the rooms that know something with the admin page that shows it. Neither includes the
  * other. */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
@@ -12,13 +12,13 @@ struct certificates;
 struct listeners;
 struct relay;
 
-/* Where the daemon keeps what may be another after a reload. */
+/* Where the daemon keeps what a reload may replace. */
 struct watched {
     struct config *const *config;
     struct accounts *const *accounts;
     struct certificates *const *certificates;
     struct relay *const *relay;
-    /* NULL while draining */
+    /* NULL while the server drains. */
     struct listeners *const *listeners;
     const bool *draining;
     /* Of watch_begin, borrowed. */
@@ -27,9 +27,9 @@ struct watched {
     int64_t delivered_ms;
 };
 
-/* keeps both. Gives */
+/* Gives. Keeps both. */
 struct admin *watch_begin(const struct io *io, struct watched *watched);
-/* admin_apply, with words for a person */
+/* Calls admin_apply, with words for a person. */
 int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE;
 /* For relay_watch, as long as watched and its admin live. */
 struct message_watch watch_messages(struct watched *watched);

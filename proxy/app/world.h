@@ -1,5 +1,5 @@
-/* The real world as one value: loop, helper threads, resolver, log. For every subcommand that
- * touches the network. */
+/* The real world as one value: loop, helper threads, resolver, log. It is for every subcommand that
+ * uses the network. */
 #ifndef APP_WORLD_H
 #define APP_WORLD_H
 

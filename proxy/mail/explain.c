@@ -2,38 +2,38 @@
 
 enum remedy { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
 
-/* What services say, as far as it tells them apart; ASCII case is ignored. The first row that fits
- * counts. */
+/* What services say, as far as it can be distinguished. ASCII case is ignored. The first row that
+ * fits counts. */
 static const struct explain_row {
     const char *words;
     enum remedy cure;
 } rows[] = {
     /* Microsoft 365 and Exchange: 550 5.7.60 SMTP; Client does not have permissions to send as this
-     * sender; 554 5.2.252 SendAsDenied */
+     * sender. Or 554 5.2.252 SendAsDenied. */
     {"5.7.60", BOTH},
     {"SendAsDenied", BOTH},
     {"send as this sender", BOTH},
     {"not allowed to send as", BOTH},
-    /* SendGrid: 550 The from address does not match a verified Sender Identity; Postmark: ... is
-     * not a Sender Signature; SparkPost: Unconfigured Sending Domain */
+    /* SendGrid: 550 The from address does not match a verified Sender Identity. Postmark: ... is
+     * not a Sender Signature. SparkPost: Unconfigured Sending Domain. */
     {"verified Sender Identity", AUTHOR},
     {"Sender Signature", AUTHOR},
     {"Unconfigured Sending Domain", AUTHOR},
     {"domain is not verified", AUTHOR},
     {"domain not verified", AUTHOR},
     {"domain must be verified", AUTHOR},
-    /* Amazon SES: 554 Message rejected: Email address is not verified; the others in words of their
-     * own */
+    /* Amazon SES: 554 Message rejected: Email address is not verified. Other services have words of
+     * their own. */
     {"not verified", BOTH},
     {"must be verified", BOTH},
     {"not a verified sender", BOTH},
     {"unverified sender", BOTH},
-    /* Postfix: 553 5.7.1 Sender address rejected: not owned by user me; mailboxes of the same
-     * mind */
+    /* Postfix: 553 5.7.1 Sender address rejected: not owned by user me. Other mailboxes answer
+     * similarly. */
     {"not owned by", SENDER},
     {"must equal authorized user", BOTH},
     {"not same as SMTP authenticate username", SENDER},
-    /* Zoho: 553 Relaying disallowed as me@x; 553 Sender is not allowed to relay emails */
+    /* Zoho: 553 Relaying disallowed as me@x, or 553 Sender is not allowed to relay emails. */
     {"Relaying disallowed as", BOTH},
     {"not allowed to relay", BOTH},
     {"From header does not match", AUTHOR},
@@ -61,7 +61,7 @@ static bool says(const struct reply *reply, const char *words)
     return slice_is(slice_of(words), reply->enhanced) || contains(buf_view(&reply->text), words);
 }
 
-/* What is set already was no cure: the account itself is not allowed what it sends. */
+/* A key that is set already cannot be the cure: the account itself may not send what it sends. */
 #define SET "its own address was refused: the account must be allowed, or verified, at the provider"
 
 static const char *advice(enum remedy cure, const struct upstream_config *u)

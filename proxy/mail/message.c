@@ -85,7 +85,7 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-/* All keys are in every line, so that a program may count on them, but for these: user is for
+/* Every line has all keys, so that a program may rely on them, with three exceptions: user is for
  * clients that logged in, original for those that were intercepted, sent_as for a sender that was
  * replaced. */
 static void write_line(const struct message *m, struct log *log)
@@ -121,10 +121,10 @@ void message_report(struct message *m, const struct io *io, const struct message
 
 void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance)
 {
-    /* nothing to confuse when read aloud */
+    /* There are no letters that could be confused when read aloud. */
     static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    /* 25 bits of seconds are a year, 15 of the counter, 15 of chance: 55 bits are eleven
-     * letters. */
+    /* 25 bits of seconds are a year. With 15 bits of the counter and 15 random ones these are 55
+     * bits, which are eleven letters. */
     uint64_t bits = ((uint64_t)(wall_ms / 1000) & 0x1ffffff) << 30 |
                     (uint64_t)(counter & 0x7fff) << 15 | (chance & 0x7fff);
     for (size_t i = 0; i < MESSAGE_ID_SIZE - 1; i++)

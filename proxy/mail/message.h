@@ -1,6 +1,6 @@
-/* What is told of a message: one record, which log, page, status.json and metrics share. The log
- * has one line per message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size
- * client listener [user] [original] upstream port tls status reply rtts delay. */
+/* What is reported of a message: one record, which log, page, status.json and metrics share. The
+ * log has one line per message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt
+ * size client listener [user] [original] upstream port tls status reply rtts delay. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -19,7 +19,7 @@ enum result {
     RESULT_LOST_LINK,
     RESULT_COUNT
 };
-/* "lost-link" in the log, "lost_link" in metrics and JSON, "lost link" for people. */
+/* Returns "lost-link" for the log, "lost_link" for metrics and JSON, "lost link" for people. */
 const char *result_name(enum result r);
 const char *result_label(enum result r);
 const char *result_words(enum result r);
@@ -30,58 +30,59 @@ const char *result_words(enum result r);
 struct message {
     char id[MESSAGE_ID_SIZE];
     char *from;
-    /* The sender that the upstream hears, where it is another; else NULL. */
+    /* The sender that the upstream gets, if it is another. NULL otherwise. */
     char *sent_as;
-    /* The first recipient, the first accepted one where there is any; NULL before. */
+    /* The first accepted recipient, or the first recipient if none was accepted. NULL before
+     * that. */
     char *to;
-    /* Recipients accepted. */
+    /* The number of accepted recipients. */
     size_t nrcpt;
     /* Octets of the body. */
     uint64_t size;
     char client[ADDR_TEXT];
     char *listener;
-    /* The name that the client logged in with; NULL: it did not. */
+    /* The name with which the client logged in, or NULL. */
     char *user;
-    /* Where an intercepted client meant to go; NULL: here. */
+    /* The original destination of an intercepted client, or NULL. */
     char *original;
-    /* The account; NULL before it was found. */
+    /* The account, or NULL before it was found. */
     char *upstream;
-    /* Of the session; 0: there was none. */
+    /* The port of the session, or 0 if there was none. */
     uint16_t port;
-    /* "TLSv1.3"; "": clear or none. */
+    /* "TLSv1.3" and so on. "" if the link was clear or there was none. */
     char tls[12];
-    /* Round trips spent upstream. */
+    /* The number of round trips to the upstream. */
     unsigned rtts;
     usec began;
 
-    /* The rest is known once the message was reported. */
+    /* The fields below are known once the message was reported. */
     bool reported;
     enum result result;
-    /* wall clock */
+    /* On the wall clock. */
     int64_t ended_ms;
     usec delay;
     int status;
     char *reply;
 };
 
-/* Somebody who counts, told once of each message when its line is written. The message is borrowed
- * until the call returns. NULL: nobody. */
+/* Is called once for each message when its line is written. It borrows the message until it
+ * returns. It may be NULL. */
 struct message_watch {
     void (*ended)(void *ctx, const struct message *m);
     void *ctx;
 };
 
-/* Takes nothing, copies all. */
+/* Copies everything. */
 void message_begin(struct message *m, const char *id, struct slice from, const struct addr *client,
                    const char *listener, usec now);
 void message_free(struct message *m);
-/* Gives what is inside. */
+/* Gives the content. */
 void message_copy(struct message *to, const struct message *from);
 void message_set_to(struct message *m, struct slice to);
-/* Writes the line and tells `watch`, once: later calls change nothing. */
+/* Writes the line and calls `watch`, once. Later calls do nothing. */
 void message_report(struct message *m, const struct io *io, const struct message_watch *watch,
                     enum result result, const struct reply *reply);
-/* A short unique name for a message: seconds, a counter and chance in base 32. */
+/* Writes a short unique name for a message: seconds, a counter and random bits in base 32. */
 void message_make_id(char out[MESSAGE_ID_SIZE], int64_t wall_ms, unsigned counter, unsigned chance);
 
 #endif

@@ -10,15 +10,15 @@
 #include "io/loop.h"
 
 #define REFRESH (60 * USEC_PER_SEC)
-/* while nothing is known of some name */
+/* As long as nothing is known of some name. */
 #define RETRY (5 * USEC_PER_SEC)
 
-/* one family of a name */
+/* One family of a name. */
 struct question {
     struct name *name;
-    /* NULL: not under way */
+    /* NULL if no query is in progress. */
     struct dns_query *query;
-    /* once, if only that there is none */
+    /* There was an answer, even if it was that there is no address. */
     bool answered;
 };
 
@@ -28,7 +28,7 @@ struct name {
     struct names *names;
     bool wanted;
     struct question v4, v6;
-    /* the newest first */
+    /* The newest is first. */
     struct addr lately[CAP_NAME_ADDRESSES];
     size_t n;
 };

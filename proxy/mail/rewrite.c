@@ -22,7 +22,7 @@ static void emit(struct rewrite *r, struct slice octets)
     r->put(r->ctx, octets);
 }
 
-/* Octets of the call at hand, n > 0. */
+/* Passes n > 0 octets of the current call. */
 static void pass(struct rewrite *r, const char *at, size_t n)
 {
     if (!r->run.len)
@@ -47,8 +47,8 @@ static bool is_blank(struct slice s)
     return true;
 }
 
-/* Whom the original names, as a valid list: as it came, where it is one, else each mailbox that has
- * an address. */
+/* Writes the mailboxes of the original as a valid list: as it came if it is one, else each mailbox
+ * that has an address. */
 static void list_mailboxes(struct buf *list, struct slice value)
 {
     enum { LINE = 500 };
@@ -57,7 +57,7 @@ static void list_mailboxes(struct buf *list, struct slice value)
     size_t line = 0;
     if (mailbox_count_valid(value)) {
         bool fits = buf_append_slice(list, value);
-        /* it is part of what was held under the same cap */
+        /* It is part of what was held under the same cap. */
         (void)fits;
         return;
     }
@@ -70,7 +70,7 @@ static void list_mailboxes(struct buf *list, struct slice value)
             continue;
         bool folds = list->len - line > LINE;
         line = folds ? list->len : line;
-        /* What does not fit any more stands in X-Original-From. */
+        /* What does not fit any more is in X-Original-From. */
         if (!buf_printf(&one, "%s",
                         !list->len ? " "
                         : folds    ? ",\r\n "
@@ -91,8 +91,8 @@ static void keep_original(struct rewrite *r, struct slice value)
     list_mailboxes(&r->reply_to, value);
 }
 
-/* The name stays as it is, folding and all; only the address changes. Of several mailboxes the
- * first stays. */
+/* Keeps the name with its folding, and changes only the address. The first of several mailboxes
+ * stays. */
 static bool readdress_in_place(const struct rewrite *r, struct slice value, const struct mailbox *m,
                                size_t end, struct buf *out)
 {
@@ -102,7 +102,8 @@ static bool readdress_in_place(const struct rewrite *r, struct slice value, cons
            mailbox_count_valid(buf_view(out)) == 1;
 }
 
-/* What would not be exactly one valid mailbox that way is written anew, with its name. */
+/* A value that would not become exactly one valid mailbox that way is written anew with its
+ * name. */
 static void emit_readdressed(struct rewrite *r, struct slice value, const struct mailbox *m,
                              size_t end)
 {
@@ -152,7 +153,7 @@ static void finish_address_field(struct rewrite *r)
 
 /* ------------------------------------------------------------------ the section's end */
 
-/* What a signature says is absent stays absent. */
+/* What a signature says is absent must stay absent. */
 static void heed_signatures(struct rewrite *r)
 {
     bool fixes = r->plan.separate, adds_from = fixes || r->plan.header_from;
@@ -165,7 +166,7 @@ static void heed_signatures(struct rewrite *r)
     r->has_from = r->has_from || r->left_from;
 }
 
-/* Only now it shows whether any line is missing. */
+/* Which lines are missing is known only at the end of the header. */
 static void complete_plan(struct rewrite *r)
 {
     heed_signatures(r);
@@ -216,7 +217,7 @@ static void finish_field(struct rewrite *r)
     r->mode = REWRITE_PASS;
 }
 
-/* What is held now is the body's, or nothing. */
+/* The held octets belong to the body, or there are none. */
 static void finish_section(struct rewrite *r, bool has_blank_line)
 {
     complete_plan(r);
@@ -232,7 +233,7 @@ static void finish_section(struct rewrite *r, bool has_blank_line)
 
 /* ------------------------------------------------------------------ fields */
 
-/* A From after the first: one is all that a message may have (RFC 5322 3.6). */
+/* A second From. A message may have only one (RFC 5322 3.6). */
 static void begin_from(struct rewrite *r)
 {
     if (!r->plan.header_from) {
@@ -246,7 +247,7 @@ static void begin_from(struct rewrite *r)
     r->has_from = true;
 }
 
-/* The colon came: what is held ends in it. */
+/* The colon came. The held octets end with it. */
 static void begin_field(struct rewrite *r)
 {
     struct slice name = header_scan_name(&r->scan);
@@ -277,13 +278,13 @@ static void begin_mbox_line(struct rewrite *r)
 
 /* ------------------------------------------------------------------ octets */
 
-/* Adds an octet to what is held. What grows beyond reason is not what it seemed to be: false, it
- * was put. */
+/* Adds an octet to those held. Returns false, having put them, if they grow too long to be what
+ * they seemed to be. */
 static bool hold(struct rewrite *r, char c)
 {
     bool address = r->mode == REWRITE_FROM || r->mode == REWRITE_SENDER;
     bool fits = buf_append(&r->held, &c, 1);
-    /* the buffer takes one more than the larger cap */
+    /* The buffer takes one more than the larger cap. */
     (void)fits;
     if (buf_view(&r->held).len <= (address ? CAP_HEADER_LINE : CAP_HEADER_NAME))
         return true;
@@ -315,7 +316,7 @@ static void in_name(struct rewrite *r, const char *at)
     if (!hold(r, *at))
         return;
     switch (r->scan.place) {
-    /* a line that is no field */
+    /* It is a line that is no field. */
     case HEADER_OVER: finish_section(r, false); break;
     case HEADER_VALUE:
         if (r->scan.in_mbox_line)
@@ -342,7 +343,7 @@ static void at_line_start(struct rewrite *r, const char *at)
         r->mode = REWRITE_NAME;
         (void)hold(r, *at);
         break;
-    /* the field goes on */
+    /* The field continues. */
     case HEADER_VALUE: in_value(r, at); break;
     case HEADER_AFTER_NAME:
     case HEADER_LINE_START: break;
@@ -361,7 +362,7 @@ void rewrite_feed(struct rewrite *r, struct slice octets)
     size_t i = 0;
     begin(r);
     for (; i < octets.len && !header_scan_is_over(&r->scan); i++) {
-        /* most of a header: nothing happens before the line's end */
+        /* Most octets of a header are these: nothing happens before the line's end. */
         if (r->scan.place == HEADER_VALUE && r->mode == REWRITE_PASS) {
             size_t n = slice_find(slice_from(octets, i), '\n');
             if (n)
@@ -399,7 +400,7 @@ void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan,
     header_scan_init(&r->scan);
 }
 
-/* A last line without its end is met only here; what comes from a client ends in CRLF. */
+/* A last line without its end is possible only here. A message from a client ends in CRLF. */
 void rewrite_end(struct rewrite *r)
 {
     begin(r);

@@ -1,11 +1,12 @@
-/* What an account makes of the header of a message (PROMISES 3: fix_headers, header_from, received;
- * RFC 6409 8), in one pass while it streams by, in bounded memory. Pure: octets in, octets out; the
- * lines that may be added are written beforehand (rewrite_lines.h).
+/* What an account does to the header of a message (PROMISES 3: fix_headers, header_from, received;
+ * RFC 6409 8), in one pass while it streams by, in bounded memory. It only computes: octets in,
+ * octets out. The lines that may be added are written beforehand (rewrite_lines.h).
  *
- * Fields that are not named here keep order and bytes. Lines are added at two places only: the
- * trace line before everything, the rest just before the blank line, so that nothing waits for the
- * header's end; not those whose absence a DKIM-Signature covers, for they would break it. A body
- * without a header gets its blank line. A message whose header lacks nothing passes as it is. */
+ * Fields that are not named here keep their order and bytes. Lines are added at two places only:
+ * the trace line before everything, the others right before the blank line, so that nothing waits
+ * for the header's end. A line whose absence a DKIM-Signature covers is not added, because it would
+ * break the signature. A body without a header gets its blank line. A message whose header is
+ * complete passes unchanged. */
 #ifndef MAIL_REWRITE_H
 #define MAIL_REWRITE_H
 
@@ -13,23 +14,23 @@
 #include "wire/dkim.h"
 #include "wire/header.h"
 
-/* whole lines with their CRLF; all may be NULL. Zero-initialised: changes nothing */
+/* Whole lines with their CRLF. All may be NULL. A zeroed struct changes nothing. */
 struct rewrite_plan {
-    /* put before everything */
+    /* Put before everything. */
     char *first;
-    /* where there is no Date; */
+    /* Added if there is no Date. */
     char *date;
-    /* ... no Message-ID; */
+    /* Added if there is no Message-ID. */
     char *message_id;
-    /* ... no From */
+    /* Added if there is no From. */
     char *from;
-    /* the address that From and Sender get */
+    /* The address that From and Sender get. */
     char *header_from;
-    /* or NULL: writes date, message_id and from, once, where one of them is missing; ctx as for
-     * put */
+    /* May be NULL. Writes date, message_id and from, once, if one of them is missing. ctx is the
+     * one for put. */
     void (*complete)(struct rewrite_plan *plan, void *ctx);
     /* fix_headers: a header without an end gets its blank line, and an mbox file's "From " line is
-     * dropped */
+     * dropped. */
     bool separate;
 };
 
@@ -37,36 +38,37 @@ struct rewrite {
     struct rewrite_plan plan;
     void (*put)(void *ctx, struct slice octets);
     void *ctx;
-    /* its `received` counts the hops of the message as it came */
+    /* Its `received` counts the hops of the message as it came. */
     struct header_scan scan;
     enum { REWRITE_NAME, REWRITE_PASS, REWRITE_FROM, REWRITE_SENDER, REWRITE_MBOX } mode;
-    /* a line's name, or a field that must be seen whole */
+    /* A line's name, or a field that must be seen whole. */
     struct buf held;
-    /* the value of the From that was replaced; */
+    /* The value of the From that was replaced. */
     struct buf original;
-    /* ... and the valid list of the addresses in it */
+    /* The valid list of the addresses in the replaced From. */
     struct buf reply_to;
     bool has_date, has_message_id, has_from, has_reply_to;
     struct dkim_scan signatures;
-    /* Would have been added, but a signature covers its absence. */
+    /* It would have been added, but a signature covers its absence. */
     bool left_date, left_message_id, left_from;
-    /* octets of the call at hand that pass as they are and were not put yet */
+    /* Octets of the current call that pass unchanged and were not put yet. */
     struct slice run;
     bool begun, has_fields, mid_line;
-    /* a From or Sender was longer than CAP_HEADER_LINE: the message must not go on */
+    /* A From or Sender was longer than CAP_HEADER_LINE. The message must not be sent. */
     bool too_long;
 };
 
-/* Takes the plan's strings; keeps ctx. put is called with what goes on, in order, never with
- * nothing; the octets are borrowed until it returns. One call of feed or end puts CAP_REWRITE
- * octets at most beside those it was given. */
+/* Takes the plan's strings. Keeps ctx. put is called with the octets to send, in order, at least
+ * one, borrowed until it returns. One call of feed or end puts at most CAP_REWRITE octets more than
+ * it was given. */
 void rewrite_begin(struct rewrite *r, struct rewrite_plan *plan,
                    void (*put)(void *ctx, struct slice octets), void *ctx);
-/* Canonical octets (every line ends in CRLF), cut anywhere: the cuts change nothing. */
+/* Feeds canonical octets: every line ends in CRLF. They may be cut anywhere, which makes no
+ * difference. */
 void rewrite_feed(struct rewrite *r, struct slice octets);
-/* nothing follows */
+/* Nothing follows. */
 void rewrite_end(struct rewrite *r);
-/* zero-initialised is fine */
+/* The struct may be zeroed. */
 void rewrite_free(struct rewrite *r);
 
 #endif

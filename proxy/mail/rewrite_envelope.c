@@ -6,7 +6,7 @@
 #include "base/caps.h"
 #include "base/mem.h"
 
-/* An address that grew too long by its domain is none. */
+/* An address that becomes too long with its domain is none. */
 static char *qualified(const struct upstream_config *u, struct slice local)
 {
     struct address whole;

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "wire/date.h"
 
-/* Octets of a trace line, Date, Message-ID and From of usual length. */
+/* The octets of a trace line, Date, Message-ID and From of usual length. */
 enum { SIZE_MARGIN = 1024 };
 
 static char *give(struct buf *b)
@@ -45,14 +45,14 @@ static char *message_id_line(const struct rewrite_facts *f)
 {
     struct buf b;
     buf_init(&b, CAP_ADDED_LINE);
-    /* The id is unique for a year; the second makes it so for good. */
+    /* The id is unique for a year. With the second it is unique for ever. */
     bool fits =
         buf_printf(&b, "Message-ID: <%" PRId64 ".%s@%s>\r\n", f->seconds, f->id, f->hostname);
     return fits ? give(&b) : NULL;
 }
 
-/* What a client says of itself is written where programs read it: nothing but names and address
- * literals. */
+/* What a client says about itself goes where programs read it, so only names and address literals
+ * are written. */
 static void put_helo(struct buf *b, const char *helo)
 {
     struct slice in = slice_head(slice_of(helo), CAP_HELO);
@@ -80,7 +80,7 @@ static char *trace_line(const struct rewrite_facts *f)
     if (f->esmtp)
         fits = fits && buf_printf(&b, "%s%s%s", f->utf8 ? "UTF8SMTP" : "ESMTP", f->tls ? "S" : "",
                                   f->authenticated ? "A" : "");
-    /* no other name of the kind is registered for HELO */
+    /* No better keyword is registered for HELO. */
     else
         fits = fits && buf_printf(&b, "SMTP");
     fits = fits && buf_printf(&b, " id %s;\r\n\t%s\r\n", f->id, date_text(f->seconds, date));

@@ -1,39 +1,39 @@
-/* The lines that rewriting may add to one message, written out (PROMISES 3: fix_headers,
- * header_from, received). Values in, text out. */
+/* Writes the lines that rewriting may add to one message (PROMISES 3: fix_headers, header_from,
+ * received). It only computes. */
 #ifndef MAIL_REWRITE_LINES_H
 #define MAIL_REWRITE_LINES_H
 
 #include "config/config.h"
 #include "mail/rewrite.h"
 
-/* borrowed during the call */
+/* Borrowed during the call. */
 struct rewrite_facts {
     const struct upstream_config *upstream;
     const char *hostname;
-    /* of the envelope, as the upstream hears it; "" the null sender */
+    /* The sender in the envelope that the upstream gets. "" is the null sender. */
     const char *sender;
-    /* the message's, in our log */
+    /* The message's id in our log. */
     const char *id;
-    /* wall clock */
+    /* On the wall clock. */
     int64_t seconds;
-    /* as the client said it */
+    /* As the client said it. */
     const char *helo;
     const struct addr *client;
-    /* how it came (RFC 3848, RFC 6531 4.3) */
+    /* How the message came (RFC 3848, RFC 6531 4.3). */
     bool esmtp, tls, authenticated, utf8;
 };
 
-/* Gives: rewrite_begin takes it. What comes first and what is replaced; the lines that only few
- * messages lack are for rewrite_plan_complete. */
+/* Gives the plan, which rewrite_begin takes. It has the first line and the replacements.
+ * rewrite_plan_complete adds the lines that only few messages lack. */
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f);
-/* Date, Message-ID, From; upstream, hostname, sender, id and seconds are all it reads. A missing
- * From gets the envelope sender: a person to answer to. For the null sender, which names nobody,
- * RFC 6409 has no rule; the postmaster of `qualify`, else of our host, is the one address that RFC
- * 5321 4.5.1 makes every domain have. */
+/* Adds Date, Message-ID and From. It reads upstream, hostname, sender, id and seconds. A missing
+ * From gets the envelope sender, who is a person to answer to. RFC 6409 has no rule for the null
+ * sender. It gets the postmaster of `qualify`, else of our host, which RFC 5321 4.5.1 demands of
+ * every domain. */
 void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);
-/* The SIZE to declare upstream for a message of `declared` octets: with room for what may be added,
- * but never above the limit that the upstream announced (0: none) while the message itself is
- * within: a message that lacks nothing must not be refused for what is not added. */
+/* Returns the SIZE to declare upstream for a message of `declared` octets. It has room for added
+ * lines, but never exceeds the limit that the upstream announced (0: none) while the message itself
+ * is within it: a message that needs nothing must not be refused for lines that are not added. */
 uint64_t rewrite_size(const struct upstream_config *u, uint64_t declared, uint64_t limit);
 
 #endif

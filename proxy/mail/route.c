@@ -21,7 +21,7 @@ bool route_sender_matches(const char *pattern, const struct address *from)
         return from->text.len == 0;
     if (from->text.len == 0)
         return false;
-    /* the last one: a quoted local part may hold another */
+    /* It is the last one, because a quoted local part may hold another. */
     const char *at = strrchr(pattern, '@');
     if (!at)
         return false;
@@ -56,14 +56,14 @@ static bool user_fits(const struct upstream_config *u, const char *user)
     return u->users.n == 0;
 }
 
-/* Who has yet to log in may turn out to be anybody. */
+/* Before AUTH the user is unknown, so any `users` may still match. */
 static bool user_may_fit(const struct route_question *q, const struct upstream_config *u)
 {
     return user_fits(u, q->user) ||
            (!q->user && q->listener && q->listener->auth == LISTEN_AUTH_REQUIRED);
 }
 
-/* An account for certain destinations takes nobody who had none. */
+/* An account with `destinations` never matches a client that was not intercepted. */
 static enum names_verdict destination_fits(const struct route_question *q,
                                            const struct upstream_config *u)
 {
