@@ -21,7 +21,7 @@ const char *password_key(const struct section *s)
 
 static void check_one_password(struct loading *l, const struct section *s)
 {
-    /* on which line */
+    /* The line of the first key. */
     const char *first = NULL, *last = NULL;
     for (size_t i = 0; i < PASSWORD_KEYS; i++) {
         const char *key = password_keys[i];
@@ -67,7 +67,8 @@ static void check_login(struct loading *l, const struct section *s, const struct
         advise(l, s, "identity", "without effect: nobody logs in");
 }
 
-/* Whether a connection of this account can only carry credentials after its peer was proven. */
+/* Returns whether every connection of this account has proven its peer before it carries
+ * credentials. */
 static bool peer_is_proven(const struct upstream_config *u)
 {
     return u->tls == TLS_VERIFY || (u->tls == TLS_ENCRYPT && u->tls_fingerprint.n > 0);
@@ -107,7 +108,8 @@ static void check_ports(struct loading *l, const struct section *s, struct upstr
     }
 }
 
-/* Keys that the tls policy makes useless: the user expects a protection that isn't there. */
+/* Warns of keys that the tls policy makes useless: the user expects a protection that does not
+ * exist. */
 static void check_idle_tls_keys(struct loading *l, const struct section *s,
                                 const struct upstream_config *u)
 {
@@ -149,7 +151,7 @@ static bool has_underscore(const char *name)
     return strchr(name, '_') != NULL;
 }
 
-/* What follows goes upstream all the same, or the literal of an address instead. */
+/* Warns of a name that goes upstream nevertheless, or is replaced by an address literal. */
 static void check_helo(struct loading *l, const struct section *s, const struct upstream_config *u)
 {
     if (u->helo && has_underscore(u->helo))
@@ -207,7 +209,7 @@ static void check_listen_tls(struct loading *l, const struct section *s,
             advise(l, s, of_tls[i], "without effect: tls = off");
 }
 
-/* Who comes from beyond loopback may log in under TLS only. */
+/* A client from beyond loopback may log in under TLS only. */
 static void check_listen_auth(struct loading *l, const struct section *s,
                               const struct listen_config *c)
 {

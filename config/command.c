@@ -1,5 +1,5 @@
-/* The type of values that are a command line: split as sh would, but without anything of sh that
- * looks at the world: no variables, no globs, no operators. */
+/* The type of values that are a command line. It is split as sh would, but without the parts of sh
+ * that look at the world: no variables, no globs, no operators. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +10,10 @@
 
 struct splitter {
     struct slice rest;
-    /* as long as the whole text: it always fits */
+    /* As long as the whole text, so a word always fits. */
     char *word;
     size_t len;
-    /* '' is a word too */
+    /* '' is a word, too. */
     bool begun;
 };
 
@@ -30,7 +30,7 @@ static char take(struct splitter *s)
     return c;
 }
 
-/* Inside double quotes a backslash protects these alone (POSIX, Shell Command Language 2.2.3). */
+/* Within double quotes a backslash protects only these (POSIX, Shell Command Language 2.2.3). */
 static bool is_special_in_quotes(char c)
 {
     return c == '$' || c == '`' || c == '"' || c == '\\';
@@ -81,7 +81,7 @@ static const char *split(struct splitter *s, struct strings *list)
     return list->n && list->items[0][0] ? NULL : "the name of the program is missing";
 }
 
-/* What is wrong is not shown: a command line may hold a secret of its own. */
+/* The message does not show the value, because a command line may hold a secret. */
 static int parse_command(const struct key *key, struct slice text, void *field, struct err *err)
 {
     struct splitter s = {.rest = text, .word = mem_alloc(text.len + 1)};

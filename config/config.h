@@ -1,6 +1,6 @@
-/* The configuration as the program sees it: read once, never changed, shared by reference count; a
- * reload makes a new one. What keys exist and mean stands in keys.c, the only table. Fields are
- * added together with the code that makes them work. */
+/* The configuration as the program sees it. It is read once, never changed, and shared by reference
+ * count. A reload makes a new one. keys.c is the only table of the keys and their meaning. Fields
+ * are added together with the code that makes them work. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -21,7 +21,7 @@ enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 
 struct port {
     uint16_t number;
-    /* under tls = off every port is PORT_PLAIN: nothing is left to weaken or to forget */
+    /* Under tls = off every port is PORT_PLAIN, so that nothing is left to weaken or to forget. */
     enum port_mode mode;
 };
 
@@ -40,20 +40,20 @@ struct addresses {
     struct addr *items;
     size_t n;
 };
-/* where clients connect */
+/* Where clients connect. */
 struct listen_points {
-    /* with ports: sockets that we open */
+    /* Addresses with ports: sockets that we open. */
     struct addr *items;
     size_t n;
-    /* names of sockets that a service manager passed us; "": every one that no other listener
-     * names */
+    /* Names of sockets that a service manager passed us. "" stands for every one that no other
+     * listener names. */
     struct strings passed;
 };
 struct ports {
     struct port *items;
     size_t n;
 };
-/* of crypt(3) */
+/* From crypt(3). */
 struct user {
     char *name;
     struct secret *hash;
@@ -68,7 +68,7 @@ struct pins {
 };
 
 struct destination {
-    /* whose addresses count, as last resolved; NULL: */
+    /* A name whose addresses count, as last resolved, or NULL. */
     char *name;
     struct network network;
 };
@@ -76,7 +76,7 @@ struct destinations {
     struct destination *items;
     size_t n;
 };
-/* a recipient without a domain, or "*"; its address */
+/* A recipient without a domain, or "*", and its address. */
 struct alias {
     char *name, *to;
 };
@@ -84,7 +84,7 @@ struct aliases {
     struct alias *items;
     size_t n;
 };
-/* 0 messages: none */
+/* 0 messages mean that there is no limit. */
 struct rate_limit {
     unsigned messages;
     usec period;
@@ -92,10 +92,10 @@ struct rate_limit {
 
 struct listen_config {
     char *name;
-    /* of its section header; 0: the default listener */
+    /* The line of its section header. 0 for the default listener. */
     int line;
     struct listen_points address;
-    /* then a missing IPv6 only warns */
+    /* Then a missing IPv6 only causes a warning. */
     bool address_is_default;
     struct networks allow;
     bool open_relay;
@@ -105,18 +105,18 @@ struct listen_config {
     /* an enum tls_version, as below */
     int tls_min;
     enum listen_auth auth;
-    /* or NULL */
+    /* May be NULL. */
     char *users_file;
-    /* of users_file, with auth = required */
+    /* From users_file, with auth = required. */
     struct users users;
-    /* account name, or NULL */
+    /* The name of an account, or NULL. */
     char *upstream;
-    /* load balancers that must say who the client is */
+    /* Load balancers that must say who the client is. */
     struct networks proxy_protocol;
-    /* clients were turned here by a packet filter: where they meant to go picks the account */
+    /* A packet filter redirected the clients. Their original destination chooses the account. */
     bool intercept;
     unsigned max_clients, max_clients_per_ip;
-    /* messages per client address */
+    /* Messages per client address. */
     struct rate_limit rate;
     uint64_t max_message_size;
     unsigned max_recipients;
@@ -128,7 +128,7 @@ struct outbound_proxy {
     enum proxy_kind kind;
     char *host;
     uint16_t port;
-    /* or NULL */
+    /* May be NULL. */
     char *user;
     struct secret *password;
 };
@@ -174,59 +174,61 @@ struct oauth_config {
 struct upstream_config {
     char *name;
     int line;
-    /* by row of the table of keys; 0: not given */
+    /* Indexed by the row in the table of keys. 0 means that the key is not given. */
     int *key_lines;
-    /* "gmail", "ses:eu-west-1"; or NULL. What it gives is in the fields already */
+    /* "gmail" or "ses:eu-west-1", or NULL. The fields have its values already. */
     char *provider;
-    /* octets: what the provider documents, for as long as its EHLO was never seen; 0: nothing */
+    /* In octets: the provider's documented limit, for as long as its EHLO was never seen. 0 means
+     * none. */
     uint64_t size_hint;
     char *host;
     struct ports ports;
     enum tls_policy tls;
-    /* or NULL */
+    /* May be NULL. */
     char *tls_ca, *tls_name, *tls_cert, *tls_key;
     struct pins tls_fingerprint;
-    /* an enum tls_version of io/tls_context.h: 2 is TLS 1.2 */
+    /* An enum tls_version of io/tls_context.h: 2 is TLS 1.2. */
     int tls_min;
-    /* or NULL */
+    /* May be NULL. */
     char *username;
-    /* From password or password_file; NULL: none, or the account has taken it
+    /* From password or password_file. NULL if there is none, or if the account has taken it
      * (config_forget_passwords). */
     struct secret *password;
-    /* A reload could not read password_file any more: the account keeps what it has. */
+    /* A reload could not read password_file any more. The account keeps the password that it
+     * has. */
     bool password_kept;
-    /* as written: a path or "credential:NAME"; or NULL */
+    /* As written: a path or "credential:NAME", or NULL. */
     char *password_file;
-    /* the program and its arguments; n 0: none */
+    /* The program and its arguments. n is 0 if there is none. */
     struct strings password_command;
     enum auth_choice auth;
     bool plaintext_auth;
-    /* whose name goes into AUTH */
+    /* Whose name goes into AUTH. */
     enum identity_choice identity;
     struct oauth_config oauth;
     /* or NULL */
     char *helo;
     struct strings senders;
     struct networks clients;
-    /* names that clients logged in with */
+    /* Names with which clients logged in. */
     struct strings users;
-    /* where an intercepted client meant to go */
+    /* Original destinations of intercepted clients. */
     struct destinations destinations;
-    /* name of the account for when this one does not work; or NULL */
+    /* The name of the account to use when this one does not work, or NULL. */
     char *fallback;
-    /* addresses that replace the sender's; or NULL */
+    /* Addresses that replace the sender's, or NULL. */
     char *envelope_from, *header_from;
     bool fix_headers, received;
-    /* domain for addresses without one; or NULL */
+    /* The domain for addresses without one, or NULL. */
     char *qualify;
     struct outbound_proxy proxy;
-    /* family ADDR_NONE: none */
+    /* Family ADDR_NONE means none. */
     struct addr source;
-    /* ADDR_NONE: any */
+    /* ADDR_NONE means any. */
     enum addr_family family;
     usec connect_timeout, reply_timeout, final_timeout, port_patience, reprobe;
     unsigned max_connections, max_messages;
-    /* messages to this account */
+    /* Messages to this account. */
     struct rate_limit rate;
     usec idle_timeout, max_age, acquire_timeout;
     usec retry_auth_first, retry_auth_longest;
@@ -234,7 +236,7 @@ struct upstream_config {
 
 struct server_config {
     char *hostname;
-    /* of recipients without a domain */
+    /* For recipients without a domain. */
     struct aliases aliases;
     char *state_dir;
     usec drain_timeout;
@@ -242,18 +244,18 @@ struct server_config {
 };
 
 struct log_config {
-    /* an enum log_level */
+    /* An enum log_level. */
     int level;
     bool json;
-    /* "stderr", "syslog" or a path */
+    /* "stderr", "syslog" or a path. */
     char *target;
 };
 
 struct admin_config {
-    /* n 0: there is no admin address */
+    /* n is 0 if there is no admin address. */
     struct addresses address;
     struct networks allow;
-    /* The names and addresses under which the page may be asked for. */
+    /* The names and addresses under which the page may be requested. */
     struct strings hosts;
     /* Then hosts are this machine's names, and each of its addresses counts as one of them. */
     bool hosts_are_default;
@@ -271,14 +273,14 @@ struct config {
     struct admin_config admin;
 };
 
-/* What is wrong with a file, all of it. Lines are "FILE:LINE: [section] key: what is wrong and what
- * is allowed", warnings "FILE:LINE: warning: …". */
+/* All errors and warnings about a file. Lines are "FILE:LINE: [section] key: what is wrong and what
+ * is allowed", warnings are "FILE:LINE: warning: …". */
 struct config_report {
     char **lines;
-    /* line by line */
+    /* For each line. */
     bool *is_warning;
     size_t n;
-    /* the rest are warnings */
+    /* The others are warnings. */
     size_t errors;
 };
 
@@ -302,19 +304,21 @@ struct config *config_ref(struct config *c);
 /* Wipes the passwords and client secrets of all accounts, which live on in their credentials alone:
  * a configuration is held for as long as anything of it is, and a rotated password must not be. */
 void config_forget_passwords(struct config *c);
-/* wipes the secrets with the last reference */
+/* The last one wipes the secrets. */
 void config_unref(struct config **c);
-/* Whether both have the same in every key that sessions are made with (the column `connection` of
- * the table), or that a TLS context is made of but for the expected name (`trust`). */
+/* Returns whether both have the same value in every key with which sessions are made (the column
+ * `connection` of the table), or of which a TLS context is made except for the expected name (the
+ * column `trust`). */
 bool config_same_connection(const struct upstream_config *a, const struct upstream_config *b);
 bool config_same_trust(const struct upstream_config *a, const struct upstream_config *b);
-/* The process may not read this file (NULL: no). On a reload, when root is gone, what was made of
- * it stays. */
+/* Returns whether the process lacks the right to read this file. NULL is no such file. On a reload
+ * the process has given up root, and what was made of such a file stays as it is. */
 bool config_is_out_of_reach(const char *file);
-/* The line on which an account gives a key; 0: it does not. */
+/* Returns the line on which an account gives a key, or 0 if it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
-/* Whether a host's name may stand in EHLO (RFC 5321 section 2.3.5): it has a dot, is no address and
- * no kind of localhost, and none of its labels holds an underscore, which Exim answers with 501. */
+/* Returns whether a host's name may be used in EHLO (RFC 5321 section 2.3.5): it has a dot, is no
+ * address and no kind of localhost, and none of its labels has an underscore, which Exim answers
+ * with 501. */
 bool hostname_fits_ehlo(const char *hostname);
 /* A configuration of one account that nobody wrote: the host, the ports on which submission is
  * usually offered, no login. Gives; NULL: it is neither a name nor an address. */

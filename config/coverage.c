@@ -6,7 +6,7 @@
 
 /* --- all --- */
 
-/* Whether the networks, together, hold every address that begins with the first `bits` of
+/* Returns whether the networks together hold every address that begins with the first `bits` of
  * `prefix`. */
 static bool covers(const struct networks *list, struct addr *prefix, unsigned bits)
 {
@@ -38,9 +38,9 @@ bool networks_cover_all(const struct networks *list, enum addr_family family)
 
 /* --- most --- */
 
-/* Addresses as their first 64 bits, both ends included. An IPv6 network smaller than a /64 counts
- * as the whole /64: no list is long enough for that to matter but at the very edge of a half, where
- * the stricter answer is right. */
+/* A range of the first 64 bits of addresses, both ends included. An IPv6 network smaller than a /64
+ * counts as the whole /64. No list is long enough for that to matter, except at the very edge of a
+ * half, where the stricter answer is right. */
 struct span {
     uint64_t first, last;
 };
@@ -60,7 +60,7 @@ static int by_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* What lies in the world of the family, in order. Gives. */
+/* Gives the networks of the family in order. */
 static struct span *spans_within(const struct networks *list, enum addr_family family,
                                  struct span world, size_t *n_r)
 {
@@ -88,7 +88,7 @@ bool networks_cover_most(const struct networks *list, enum addr_family family)
     size_t n;
     struct span *spans = spans_within(list, family, world, &n);
     for (size_t i = 0; i < n && !most && !at_end; i++) {
-        /* Addresses before `next` are counted already. */
+        /* Addresses before `next` were counted already. */
         uint64_t first = spans[i].first > next ? spans[i].first : next;
         if (spans[i].last < first)
             continue;

@@ -1,4 +1,4 @@
-/* The machine's own name, found without DNS: a blocked network must not stall the start. */
+/* The machine's own name, found without DNS, because a blocked network must not delay the start. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ bool hostname_fits_ehlo(const char *hostname)
            slice_find(name, '_') == name.len && !addr_parse(name, &address);
 }
 
-/* "ADDRESS NAME ALIAS…  # comment": the first full name of a line that names us. */
+/* Reads "ADDRESS NAME ALIAS… # comment". Returns the first full name of a line that names this
+ * machine. */
 static struct slice full_name_on(struct slice line, struct slice ours)
 {
     struct slice word, full = slice_of("");
@@ -77,7 +78,7 @@ static void add_name(struct strings *names, struct slice name)
     names->items[names->n++] = slice_string(name);
 }
 
-/* An address has no shorter form: it is another address. */
+/* An address cut at a dot would be another address. */
 static void add_name_and_label(struct strings *names, const char *name)
 {
     struct addr a;

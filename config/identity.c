@@ -62,8 +62,8 @@ bool server_may(const struct server_config *server, const char *path, unsigned w
     return (bits & want) == want;
 }
 
-/* An error where it keeps the server from starting; who is not root may check a file for another
- * machine, or start without becoming anybody. */
+/* It is an error if it keeps the server from starting. A user without root may check a file for
+ * another machine, or start the server without becoming another user. */
 static void miss(struct loading *l, const struct section *s, const char *key, const char *name)
 {
     if (geteuid() == 0)
@@ -99,7 +99,7 @@ void check_identity(struct loading *l)
         const struct section *s = &l->sections[i];
         if (s->repeat)
             continue;
-        /* a running server has become who it is */
+        /* A running server does not change its user. */
         if (s->id == SECTION_SERVER && !l->old)
             check_server(l, s);
         if (s->id == SECTION_LISTEN)

@@ -1,4 +1,4 @@
-/* THE table: every key of proxy.ini. One row is a key; nothing else needs to know that it
+/* THE table: every key of proxy.ini. A row is a key. No other code needs to know that the key
  * exists. */
 #include <stdlib.h>
 #include <string.h>
@@ -440,7 +440,7 @@ const struct key *keys_find(enum section_id section, struct slice name)
 size_t keys_row(enum section_id section, const char *name)
 {
     const struct key *key = keys_find(section, slice_of(name));
-    /* a rule names a key that the table doesn't have: found by the first test that runs */
+    /* A rule names a key that the table does not have. The first test that runs finds this. */
     if (!key)
         abort();
     return (size_t)(key - keys);

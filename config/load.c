@@ -1,4 +1,4 @@
-/* Reads proxy.ini: the file, its sections, the defaults, then the rules; makes and ends a struct
+/* Reads proxy.ini: the file, its sections, the defaults, then the rules. Makes and frees a struct
  * config. */
 #include "config/load.h"
 
@@ -16,8 +16,8 @@
 #include "config/presets.h"
 #include "config/reader.h"
 
-/* The preset of an account, if its provider is given and known; a SIZE that nobody could confirm is
- * not passed on. */
+/* Chooses the preset of an account if its provider is given and known. An unconfirmed SIZE is not
+ * used. */
 static bool choose_preset(struct loading *l, const struct section *s,
                           struct preset_choice *choice_r)
 {
@@ -50,7 +50,7 @@ static void fill_defaults(struct loading *l, const struct section *s)
         l->config->listens[s->index].address_is_default = !is_given(s, "address");
 }
 
-/* $STATE_DIRECTORY is systemd's: one path, or several with colons between. */
+/* $STATE_DIRECTORY is from systemd: one path, or several with colons between. */
 static char *default_state_dir(void)
 {
     struct slice path = slice_of(getenv("STATE_DIRECTORY"));
@@ -95,8 +95,8 @@ static void complete(struct loading *l)
 
 /* --- the file --- */
 
-/* Fills `bytes` (CAP_CONFIG_FILE + 1 of them). -1 with errno; *len_r says how many were written to then,
- * too. */
+/* Fills `bytes`, which has CAP_CONFIG_FILE + 1 octets. Returns -1 with errno. *len_r says how many
+ * were written, after an error, too. */
 static int read_all(int fd, char *bytes, size_t *len_r)
 {
     for (;;) {
@@ -111,7 +111,7 @@ static int read_all(int fd, char *bytes, size_t *len_r)
     }
 }
 
-/* -1 with errno, EFBIG for a file beyond the cap. */
+/* Returns -1 with errno, which is EFBIG for a file beyond the cap. */
 static int read_file(struct loading *l, const char *file, char *bytes, size_t *len_r)
 {
     struct stat st;
@@ -165,7 +165,7 @@ static void load_text(struct loading *l, struct slice text)
     check_presets(l);
 }
 
-/* doctor names the line that is to be changed. */
+/* Doctor names the line that has to be changed. */
 static void keep_lines(struct loading *l, const struct section *s)
 {
     if (s->id != SECTION_UPSTREAM)
@@ -176,8 +176,8 @@ static void keep_lines(struct loading *l, const struct section *s)
     l->config->upstreams[s->index].key_lines = lines;
 }
 
-/* Whose right is missing is not plain: a service runs as its unit says, and who was started as root
- * has become somebody else by a reload. */
+/* The message does not say whose right is missing. A service runs as its unit says, and a process
+ * that was started as root is another user on a reload. */
 static void complain_unreadable(struct loading *l, int why)
 {
     const struct passwd *user = why == EACCES ? getpwuid(geteuid()) : NULL;

@@ -1,5 +1,5 @@
-/* A config file while it is being read: the values so far, and where each came from. Shared by the
- * reader, the rules and the secrets. */
+/* A config file while it is being read: the values so far, and where each came from. The reader,
+ * the rules and the secrets share it. */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 
@@ -11,9 +11,9 @@
 #include "config/table.h"
 
 struct given {
-    /* 0: not given, the default holds */
+    /* 0 means that it is not given and has its default. */
     int line;
-    /* the value was refused: rules leave it alone */
+    /* The value was refused. Rules ignore it. */
     bool bad;
     /* without a line: the account's preset gave it */
     bool preset;
@@ -23,59 +23,61 @@ struct given {
 
 struct section {
     enum section_id id;
-    /* among the sections of its kind, as in struct config */
+    /* Its place among the sections of its kind, as in struct config. */
     size_t index;
-    /* "[upstream work]", as messages show it */
+    /* "[upstream work]", as in messages. */
     char *title;
-    /* of the header; 0: not in the file */
+    /* The line of its header. 0 if it is not in the file. */
     int line;
-    /* a second one of this name: an error already */
+    /* It is the second section of this name, which was reported already. */
     bool repeat;
-    /* by row of the table */
+    /* Indexed by the row in the table. */
     struct given *given;
 };
 
 struct loading {
     struct config *config;
-    /* of a reload, or NULL */
+    /* The current configuration on a reload, or NULL. */
     const struct config *old;
     struct findings findings;
     struct section *sections;
     size_t nsections;
-    /* beneath a header that is not understood */
+    /* The header above could not be parsed. */
     bool ignoring;
-    /* permission bits of the file */
+    /* The permission bits of the file. */
     unsigned mode;
     /* where print_in_force writes; NULL: nobody asked */
     FILE *print;
 };
 
-/* Of the configuration in force, by name; NULL: there is none. */
+/* Borrows the listener or account of the current configuration with this name. NULL if there is
+ * none. */
 const struct listen_config *old_listen(const struct loading *l, const char *name);
 const struct upstream_config *old_upstream(const struct loading *l, const char *name);
 
-/* borrows; until the next header */
+/* Borrows, until the next header. */
 void *section_struct(const struct loading *l, const struct section *s);
 const struct given *given(const struct section *s, const char *key);
-/* well or badly */
+/* Returns true even if the value was refused. */
 bool is_given(const struct section *s, const char *key);
 bool is_bad(const struct section *s, const char *key);
-/* of an account: the one that says where its password comes from; NULL: none does */
+/* Returns the key of an account that says where its password comes from, or NULL. */
 const char *password_key(const struct section *s);
 
-/* At the key's line, else at the section's header. Key NULL: about the section. */
+/* Reports an error at the key's line, else at the section's header. With a NULL key it is about the
+ * section. */
 void complain(struct loading *l, const struct section *s, const char *key, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-/* a warning */
+/* Reports a warning. */
 void advise(struct loading *l, const struct section *s, const char *key, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
-/* sections.c */
+/* From sections.c. */
 struct section *section_add(struct loading *l, enum section_id id, struct slice name,
                             const char *title, int line);
 int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text,
               struct err *err) MUST_USE;
-/* ctx: struct loading */
+/* Their ctx is struct loading. */
 extern const struct reader_events section_events;
 
 /* tokens.c: decides the flow of each account, and what follows from it; after the defaults */
@@ -101,9 +103,9 @@ void check_secret_text(struct loading *l, const struct section *s, const char *k
                        const char *path, struct slice text);
 /* check.c: rules between keys */
 void check_rules(struct loading *l);
-/* routes.c: rules between sections */
+/* routes.c: the rules between sections. */
 void check_routing(struct loading *l);
-/* identity.c: whom the server becomes */
+/* identity.c: the user that the server becomes. */
 void check_identity(struct loading *l);
 /* nobody, whom others are, too */
 bool will_be_nobody(const struct server_config *server);
@@ -114,23 +116,23 @@ bool server_may(const struct server_config *server, const char *path, unsigned w
 const char *server_user_name(const struct server_config *server);
 /* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
-/* presets_check.c: what is known of a provider; after the secrets */
+/* presets_check.c: what is known of a provider. Call it after the secrets were read. */
 void check_presets(struct loading *l);
 
-/* trust.c: as root, at the start: complains of a config file that others may write. */
+/* trust.c: as root, at the start, reports a config file that other users may write. */
 struct stat;
 void check_trust(struct loading *l, const char *file, const struct stat *st);
 
-/* users.c */
+/* From users.c. */
 void load_users(struct loading *l, const struct section *s);
 void users_clear(struct users *users);
 
-/* Adds the names by which this machine is known: `own` (of [server] hostname), the system's, each
- * also without its domain, and localhost. */
+/* Adds the names by which this machine is known: `own` (of [server] hostname), the system's name,
+ * both also without the domain, and localhost. */
 void hostname_names(const char *own, struct strings *names);
-/* hostname.c; both give. */
+/* Both are in hostname.c and give a name. */
 char *hostname_default(void);
-/* with a dot, where the file knows one; else a copy */
+/* The name has a dot if the file knows such a one. Otherwise it is a copy. */
 char *hostname_complete(const char *name, const char *hosts_file);
 
 #endif

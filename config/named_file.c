@@ -1,4 +1,4 @@
-/* One file that the config names, and that may hold a secret: opened, judged, read. */
+/* Opens, judges and reads one file that the config names and that may hold a secret. */
 #include "config/named_file.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "base/secret.h"
 #include "base/secret_file.h"
 
-/* Container and systemd secrets have modes that the user cannot choose. */
+/* The user cannot choose the modes of container and systemd secrets. */
 void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path,
                     unsigned mode, enum exposure what)
 {

@@ -1,36 +1,36 @@
-/* A file that the config names, and that may hold a secret. */
+/* A file that the config names and that may hold a secret. */
 #ifndef CONFIG_NAMED_FILE_H
 #define CONFIG_NAMED_FILE_H
 
 #include "config/load.h"
 
-/* What everybody may read of a file. Passwords towards the upstream are refused then; of private
- * keys and of password hashes, which other software may have to share, the user is warned. */
+/* How strict we are about a file that others can read. A password towards the upstream is refused.
+ * Private keys and password hashes, which other software may have to share, cause a warning. */
 enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
 
-/* A secret lies in this file, which `key` is or names: complains or advises if everybody may read
+/* `key` is or names a file with a secret. Reports an error or a warning if everybody may read
  * it. */
 void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path,
                     unsigned mode, enum exposure what);
 
-/* Words for the errno of an open or a read. */
+/* Reports the errno of an open or a read. */
 void complain_of_file(struct loading *l, const struct section *s, const char *key,
                       const char *path);
 
-/* A file that everybody else must keep out of, of `max` octets at most; gives its bytes and a NUL,
- * to be erased (*len_r of them). NULL: it complained. */
+/* Gives the bytes of a file that other users must not read, at most `max` of them, and a NUL.
+ * *len_r is their number. The caller erases them. Returns NULL after reporting an error. */
 char *read_secret_file(struct loading *l, const struct section *s, const char *key,
                        const char *path, size_t max, size_t *len_r);
 
-/* What a key says now, and what it said in the configuration that is in force; NULL: nothing was
+/* The key's value now, and its value in the current configuration. `before` is NULL if nothing was
  * made of it there. */
 struct same_file {
     const char *now, *before;
 };
 
-/* On a reload root is gone, and with it perhaps the right to read a file. True: it is the same file
- * as before and out of reach, so that the caller keeps what was made of it; `words`, for the user,
- * say what that is. */
+/* On a reload the process has given up root, and perhaps with it the right to read a file. Returns
+ * true if it is the same file as before and out of reach. Then the caller keeps what was made of
+ * it, and a warning with `words` was reported. */
 bool stays_as_it_was(struct loading *l, const struct section *s, const char *key, const char *path,
                      const struct same_file *named, const char *words);
 

@@ -1,5 +1,5 @@
-/* All files that the config names, key by key: may they be read, and does everybody else keep out
- * of those that hold a secret. */
+/* Checks all files that the config names, key by key: they must be readable, and other users must
+ * not read those that hold a secret. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #include "base/secret_file.h"
 #include "config/named_file.h"
 
-/* before: the path that the old configuration of a reload has here, or NULL: what only root could
- * read then stays in force. */
+/* before: the path that the current configuration has here on a reload, or NULL. What only root
+ * could read then stays in use. */
 static void check_file(struct loading *l, const struct section *s, const char *key,
                        const char *path, enum exposure what, const char *before)
 {
@@ -61,8 +61,8 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     }
 }
 
-/* On a reload root is gone, and with it perhaps the right to read the file: then the secret stays
- * what it was. */
+/* On a reload the process has given up root, and perhaps with it the right to read the file. Then
+ * the secret stays as it was. */
 static bool keep_old_secret(struct loading *l, const struct section *s, const char *path,
                             struct upstream_config *u)
 {
@@ -89,8 +89,8 @@ static void load_password_file(struct loading *l, const struct section *s,
     free(path);
 }
 
-/* A program named by its path must be there. It runs as the server's user, so only that user's
- * rights would tell whether it may. */
+/* A program named by its path must exist. It runs as the server's user, so only that user's rights
+ * could tell whether it may run. */
 static void check_command(struct loading *l, const struct section *s, const struct strings *command)
 {
     struct stat st;
@@ -122,8 +122,7 @@ static void check_upstream_files(struct loading *l, const struct section *s)
     check_file(l, s, "tls_key", u->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
 }
 
-/* A log file is made when it is missing, its folder is not. A server that runs already keeps the
- * log it has. */
+/* A missing log file is made, its folder is not. A running server keeps its log. */
 static void check_log_target(struct loading *l, const struct section *s)
 {
     const char *target = ((const struct log_config *)section_struct(l, s))->target,

@@ -1,4 +1,4 @@
-/* Finding a preset by what somebody wrote, and what it gives to an account. */
+/* Finds a preset by what a user wrote, and returns what it gives to an account. */
 #include "config/presets.h"
 
 #include <stdio.h>
@@ -41,8 +41,8 @@ const char *trust_words(enum trust trust)
 
 /* --- names --- */
 
-/* The preset's names tried against a word; what it is also called counts like its name, and so does
- * the beginning of either. */
+/* Compares the preset's names with a word. Its other names count like its name, and so does the
+ * beginning of each. */
 static bool is_near(const struct preset *p, struct slice wrong, unsigned *distance_r)
 {
     struct nearest n = {.wrong = wrong};
@@ -148,7 +148,7 @@ static int refuse_region(const struct preset *p, struct slice region, struct err
     return -1;
 }
 
-/* A region beyond the list stands where REGION stands in the pattern, in small letters. */
+/* A region outside of the list replaces REGION in the pattern, in lower case. */
 static void fill_pattern(struct preset_choice *choice)
 {
     const char *pattern = choice->preset->host.text, *mark = strstr(pattern, "REGION");

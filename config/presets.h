@@ -1,6 +1,7 @@
-/* What is known about submission services, and what `provider = NAME` makes of it. Facts were
- * collected from public sources; each carries how sure it is, and a fact that is not sure never
- * outweighs what the server itself says in EHLO. Data: presets_mailbox.c and presets_service.c. */
+/* What is known about submission services, and what `provider = NAME` sets. The facts were
+ * collected from public sources. Each has a degree of trust. A fact that is not confirmed never
+ * overrides what the server says in EHLO. The data is in presets_mailbox.c and
+ * presets_service.c. */
 #ifndef CONFIG_PRESETS_H
 #define CONFIG_PRESETS_H
 
@@ -16,39 +17,39 @@
 enum trust { TRUST_PROVIDER, TRUST_CURATED, TRUST_COMMUNITY, TRUST_UNCONFIRMED };
 
 struct preset_port {
-    /* 0 ends a list */
+    /* 0 ends a list. */
     uint16_t number;
     enum port_mode mode;
     enum trust trust;
-    /* known, but not in the ladder: mostly 25, which networks block and nobody recommends */
+    /* Known, but not in the ladder: mostly 25, which networks block. */
     bool spare;
 };
 
 struct preset_word {
-    /* NULL ends a list */
+    /* NULL ends a list. */
     const char *text;
     enum trust trust;
 };
 
 struct preset_number {
-    /* 0: nothing known */
+    /* 0 means that nothing is known. */
     uint64_t value;
     enum trust trust;
 };
 
 struct preset_region {
-    /* NULL ends a list */
+    /* NULL ends a list. */
     const char *name, *host;
 };
 
 struct preset_setting {
-    /* a key of [upstream] and its text; NULL ends a list */
+    /* A key of [upstream] and its text. NULL ends a list. */
     const char *key, *value;
 };
 
 /* Where tokens come from. Addresses may hold TENANT. */
 struct preset_oauth {
-    /* device NULL: none is known to work */
+    /* device is NULL if none is known to work. */
     const char *authorize, *token, *device, *scope;
     /* of application access; NULL: there is none */
     const char *application_scope;
@@ -66,7 +67,7 @@ struct preset_oauth {
     const char *remark;
 };
 
-/* What the name in AUTH has to look like. */
+/* What the name in AUTH must look like. */
 enum user_rule {
     USER_ADDRESS,
     USER_ADDRESS_OR_NONE,
@@ -84,84 +85,85 @@ enum password_login { PASSWORD_WORKS, PASSWORD_APP, PASSWORD_ENDING, PASSWORD_GO
 #define PRESET_SETTINGS 4
 
 struct preset {
-    /* as after "provider =" */
+    /* As after "provider =". */
     const char *name;
-    /* as its own people write it */
+    /* As the provider writes it. */
     const char *title;
-    /* other words people try, blanks between; or NULL */
+    /* Other words that people try, separated by blanks, or NULL. */
     const char *also;
-    /* with regions: the pattern, REGION in it */
+    /* With regions it is a pattern that contains REGION. */
     struct preset_word host;
-    /* or NULL */
+    /* May be NULL. */
     const struct preset_region *regions;
-    /* NAME alone is an error; regions beyond the list exist */
+    /* needs_region: NAME alone is an error. other_regions: there are regions outside of the
+     * list. */
     bool needs_region, other_regions;
-    /* every documented one, the ladder first and in its order */
+    /* Every documented port: first those of the ladder in its order. */
     struct preset_port ports[PRESET_PORTS + 1];
-    /* in order of preference */
+    /* In order of preference. */
     struct preset_word mechanisms[PRESET_WORDS + 1];
     enum user_rule user;
-    /* what belongs into username */
+    /* What to set as username. */
     struct preset_word user_words;
-    /* of USER_EXACT: the name itself */
+    /* For USER_EXACT: the name itself. */
     const char *user_sample;
-    /* what kind of password */
+    /* Which kind of password. */
     const char *secret;
     enum password_login password;
-    /* unless PASSWORD_WORKS: what check says about it */
+    /* What check says about it, unless it is PASSWORD_WORKS. */
     const char *password_words;
-    /* Unix seconds of the announced day; 0: none is known */
+    /* The announced day in Unix seconds, or 0. */
     int64_t password_until;
-    /* octets of a message */
+    /* In octets of a message. */
     struct preset_number size;
-    /* what its EHLO says, where that is something else */
+    /* The value in its EHLO if that is another. */
     struct preset_number size_ehlo;
-    /* of a message */
+    /* Per message. */
     struct preset_number recipients;
-    /* at once; messages in one */
+    /* The number at one time, and the messages in one. */
     struct preset_number connections, per_connection;
-    /* seconds until it closes a silent session */
+    /* Seconds until it closes a silent session. */
     struct preset_number idle;
-    /* messages */
+    /* In messages. */
     struct preset_number per_minute, per_day;
     bool day_counts_recipients;
-    /* what the preset fills besides host and ports */
+    /* What the preset sets beside host and ports. */
     struct preset_setting settings[PRESET_SETTINGS + 1];
-    /* its certificate is its own: tls_fingerprint or tls_ca is needed */
+    /* Its certificate is its own, so tls_fingerprint or tls_ca is needed. */
     bool pinned;
     const struct preset_oauth *oauth;
     struct preset_word notes[PRESET_NOTES + 1];
 };
 
 size_t presets_count(void);
-/* mailboxes first */
+/* Borrows. Mailboxes come first. */
 const struct preset *presets_at(size_t index);
-/* a mailbox's submission server, not a sending service */
+/* Returns whether it is a mailbox's submission server and not a sending service. */
 bool preset_is_mailbox(const struct preset *preset);
-/* "the provider's own documentation" */
+/* Returns "the provider's own documentation" and so on. */
 const char *trust_words(enum trust trust);
 
-/* "ses:eu-west-1" taken apart. */
+/* "ses:eu-west-1" in its parts. */
 struct preset_choice {
     const struct preset *preset;
-    /* borrows the text; empty: none */
+    /* Borrows the text. It is empty if there is none. */
     struct slice region;
-    /* in the list */
+    /* It is in the list. */
     bool known_region;
     char host[254];
 };
 
-/* -1: no such provider or region; the words say what is allowed. A region where one is needed may
- * be missing if `any` is set: the host is the pattern then. */
+/* Returns -1 if there is no such provider or region. Then the words say what is allowed. With
+ * `any`, a required region may be missing; then the host is the pattern. */
 int preset_choose(struct slice text, bool any, struct preset_choice *choice_r,
                   struct err *err) MUST_USE;
 
 #define PRESET_NEAREST 3
-/* the names most likely meant, likeliest first; returns how many */
+/* Writes the names that were most probably meant, the best first. Returns their number. */
 size_t presets_nearest(struct slice name, const char *near_r[PRESET_NEAREST]);
 
 #define PRESET_VALUE 160
-/* What the preset gives to a key of [upstream]; NULL: nothing. `out` may hold it. */
+/* Returns what the preset gives to a key of [upstream], or NULL. `out` may hold the text. */
 const char *preset_value(const struct preset_choice *choice, const char *key,
                          char out[PRESET_VALUE]);
 

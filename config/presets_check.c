@@ -1,6 +1,6 @@
-/* What is said about an account that names its provider: a user name of the wrong kind, password
- * logins that are gone or will be, what the file changes for the worse. All of it warns only: the
- * facts are from outside and may have changed. */
+/* Warnings about an account that names its provider: a user name of the wrong kind, password logins
+ * that ended or will end, and settings that are worse than the preset. They are only warnings,
+ * because the facts come from outside and may have changed. */
 #include <string.h>
 
 #include "config/load.h"
@@ -20,7 +20,7 @@ static bool is_address(struct slice name)
     return at > 0 && at + 1 < name.len;
 }
 
-/* apikey; SMTP_Injection may be followed by ":X-MSYS-…". */
+/* For example apikey. ":X-MSYS-…" may follow SMTP_Injection. */
 static bool is_exactly(struct slice name, const char *expected)
 {
     return slice_is(slice_head(name, slice_find(name, ':')), expected);
@@ -39,7 +39,7 @@ static bool user_fits(const struct preset *p, struct slice name)
     return true;
 }
 
-/* The name is not shown: where apikey belongs, people put the key. */
+/* The message does not show the name, because people enter the key in place of apikey. */
 static void check_user(struct loading *l, const struct section *s, const struct upstream_config *u,
                        const struct preset *p)
 {
@@ -57,8 +57,8 @@ static void check_user(struct loading *l, const struct section *s, const struct 
                p->title, p->user_words.text, token_key(s) ? "its token" : "password_file");
 }
 
-/* Four groups of four letters, with or without blanks or dashes between: how app passwords are
- * shown. Nothing else about the secret is looked at. */
+/* Returns true for four groups of four letters, with or without blanks or dashes between, as app
+ * passwords are shown. Nothing else about the secret is examined. */
 static bool looks_like_app_password(struct slice secret)
 {
     size_t letters = 0;

@@ -1,4 +1,4 @@
-/* Presets of mailbox providers: the person's or company's own account sends. */
+/* Presets of mailbox providers, where the account of a person or a company sends. */
 #include "config/presets_table.h"
 
 /* A browser comes back to http://127.0.0.1; a refresh token comes with the first consent only,

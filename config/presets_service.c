@@ -1,4 +1,4 @@
-/* Presets of sending services: made for programs, with keys instead of passwords. */
+/* Presets of sending services, which are made for programs and use keys instead of passwords. */
 #include "config/presets_table.h"
 
 #define SES(region)                                                                                \
@@ -19,7 +19,7 @@ static const struct preset_region smtp2go_regions[] = {
     {NULL, NULL},
 };
 
-/* Twins that differ in their host and a note. */
+/* Rows that differ only in their host and a note. */
 #define MAILGUN(note)                                                                              \
     .ports = {STARTTLS(587, D), STARTTLS(2525, D), IMPLICIT(465, D), SPARE_STARTTLS(25, D)},       \
     .mechanisms = {DOC("PLAIN"), COMM("LOGIN")}, .user = USER_ADDRESS,                             \

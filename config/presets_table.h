@@ -1,5 +1,5 @@
-/* Seen by the data files and presets.c only: the two halves of the table, and short marks so that a
- * row stays readable. */
+/* For the data files and presets.c only: the two halves of the table, and short marks that keep a
+ * row readable. */
 #ifndef CONFIG_PRESETS_TABLE_H
 #define CONFIG_PRESETS_TABLE_H
 
@@ -8,8 +8,8 @@
 extern const struct preset presets_mailbox[], presets_service[];
 extern const size_t presets_mailbox_count, presets_service_count;
 
-/* A fact and who says so: the provider's Documentation or repository, a curated List, the
- * Community, or nobody we could find. */
+/* A fact and its source: the provider's Documentation or repository, a curated List, the Community,
+ * or no source that we found. */
 #define DOC(fact)                                                                                  \
     {                                                                                              \
         (fact), TRUST_PROVIDER                                                                     \

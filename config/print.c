@@ -1,5 +1,5 @@
-/* proxy.ini.example, from the table: what is not commented out is the smallest useful file; the
- * rest shows every key with its default. */
+/* Prints proxy.ini.example from the table. The lines without a comment sign are the smallest useful
+ * file. The others show every key with its default. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 #define COLUMNS 100
 
-/* The text as comment lines, broken at blanks. */
+/* Prints the text as comment lines, wrapped at blanks. */
 static void print_comment(FILE *out, const char *text)
 {
     while (*text) {

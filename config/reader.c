@@ -1,7 +1,7 @@
-/* The counting reader beneath inih. It hands inih only lines that inih cannot misread, in pieces
- * where a line is longer than what inih can hold. For inih the second piece and those after it are
- * what continues a key: indented lines. Each piece of a divided line ends in a mark, and each but
- * the first begins with one, so that inih finds neither blanks to trim nor a comment. */
+/* The counting reader beneath inih. It passes inih only lines that inih cannot misread, in pieces
+ * if a line is longer than inih can hold. To inih, the second piece and those after it are indented
+ * lines, which continue a key. Each piece of a divided line ends in a mark, and each but the first
+ * begins with one, so that inih finds neither blanks to trim nor a comment. */
 #include "config/reader.h"
 
 #include <ini.h>
@@ -24,11 +24,11 @@ struct reader {
     const struct reader_events *events;
     void *ctx;
     enum above above;
-    /* What inih has yet to get of the line. */
+    /* The part of the line that inih does not have yet. */
     struct slice left;
-    /* The piece that inih has now begins or ends with a mark. */
+    /* The current piece begins or ends with a mark. */
     bool marked_before, marked_behind;
-    /* The key that is being read, with as much of its value as inih has split off so far. */
+    /* The key that is being read, with the part of its value that inih has split off so far. */
     bool has_key;
     int key_line;
     char *name, *value;
@@ -50,7 +50,7 @@ static void key_begin(struct reader *r, const char *name)
     r->value_len = 0;
 }
 
-/* There is room for every octet of the file, and for as many blanks between lines. */
+/* There is room for every octet of the file, and for a blank between any two lines. */
 static void key_add(struct reader *r, struct slice part)
 {
     if (part.len > r->room - r->value_len)
@@ -81,8 +81,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Where inih sees a comment begin behind other text: a ';' after a blank. The line's length if
- * nowhere. */
+/* Returns where inih sees a comment begin behind other text: at a ';' after a blank. Returns the
+ * line's length if there is none. */
 static size_t find_comment(struct slice s)
 {
     for (size_t i = 1; i < s.len; i++)
@@ -131,8 +131,9 @@ static bool secret_is_sound(struct reader *r, struct slice line, struct slice na
     return false;
 }
 
-/* What inih may have of this line, which is neither empty nor a comment nor a header. No part of a
- * line that is not KEY = VALUE is shown: it may be the rest of a password. */
+/* Returns the part of this line that inih may have. The line is neither empty nor a comment nor a
+ * header. No message shows a part of a line that is not KEY = VALUE, because it may be the rest of
+ * a password. */
 static struct slice take_pair_line(struct reader *r, struct slice line)
 {
     static const enum above above[] = {[SHAPE_UNKNOWN] = ABOVE_WRONG,
@@ -173,7 +174,7 @@ static struct slice take_pair_line(struct reader *r, struct slice line)
     return slice_head(line, comment);
 }
 
-/* Keys are often indented by habit: such a one must not become part of the list above it. */
+/* Keys are often indented by habit. Such a key must not become part of the list above it. */
 static bool looks_like_pair(const struct reader *r, struct slice bare)
 {
     size_t equals = slice_find(bare, '=');
@@ -187,7 +188,7 @@ static bool looks_like_pair(const struct reader *r, struct slice bare)
     return r->above != ABOVE_LIST_OF_PAIRS && r->events->shape(r->ctx, before) != SHAPE_UNKNOWN;
 }
 
-/* What inih may have of an indented line. */
+/* Returns the part of an indented line that inih may have. */
 static struct slice take_continuation(struct reader *r, struct slice line)
 {
     struct slice none = slice_of(""), bare = slice_trim(slice_head(line, find_comment(line)));
@@ -224,7 +225,7 @@ static bool has_control(struct slice line)
     return false;
 }
 
-/* What inih gets for a line of the file: what counts of it, or nothing. */
+/* Returns the part of a line of the file that inih gets, which may be empty. */
 static struct slice judge_line(struct reader *r, struct slice line)
 {
     struct slice bare = slice_trim(line), none = slice_of("");
@@ -257,10 +258,10 @@ static struct slice judge_line(struct reader *r, struct slice line)
 
 /* ---- inih's side ---- */
 
-/* The next piece of the line that is being handed over; `size` as of fgets. */
+/* Writes the next piece of the current line. `size` is as in fgets. */
 static void put_piece(struct reader *r, char *out, size_t size, bool is_first, bool is_continuation)
 {
-    /* a newline and a NUL follow */
+    /* A newline and a NUL follow. */
     size_t n = 0, room = size - 2;
     r->marked_before = !is_first || is_continuation;
     if (r->marked_before) {
@@ -279,8 +280,8 @@ static void put_piece(struct reader *r, char *out, size_t size, bool is_first, b
     out[n] = 0;
 }
 
-/* inih's fgets. It is called once for each piece and at the end; each time the buffer still holds
- * the piece before. */
+/* Replaces fgets for inih. It is called once for each piece and at the end. Each time the buffer
+ * still holds the previous piece. */
 static char *read_line(char *out, int size, void *stream)
 {
     struct reader *r = stream;
@@ -306,7 +307,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 {
     struct reader *r = user;
     struct slice part = slice_of(value);
-    /* cut at 49 octets by inih; the headers were seen by read_line */
+    /* inih cuts it at 49 octets. read_line has seen the headers. */
     (void)section;
     if (!r->marked_before)
         key_begin(r, name);
@@ -325,7 +326,7 @@ void reader_run(struct slice text, const struct reader_events *events, void *ctx
     int line = ini_parse_stream(read_line, &r, take_pair, &r);
     key_end(&r);
     free(r.value);
-    /* never seen: every line was judged before */
+    /* This never happens, because every line was judged before. */
     if (line != 0)
         wrong(&r, slice_of(""),
               line > 0 ? "this line cannot be read; allowed: KEY = VALUE" : "out of memory");

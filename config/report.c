@@ -1,4 +1,5 @@
-/* Messages about a config file: collected, sorted, told; and the guess what a typo meant. */
+/* Messages about a config file: they are collected, sorted and written. Also guesses what a typo
+ * meant. */
 #include "config/report.h"
 
 #include <stdio.h>
@@ -99,7 +100,7 @@ void config_report_free(struct config_report *report)
     *report = (struct config_report){0};
 }
 
-/* octets of words compared; longer ones are near to nothing */
+/* Words are compared up to this many octets. Longer ones are similar to nothing. */
 #define WORD_MAX 40
 
 static unsigned least(unsigned a, unsigned b)
@@ -107,8 +108,8 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Edit distance: insertions, deletions, changes and swaps of neighbours count one each; ASCII case
- * does not count. */
+/* The edit distance: insertions, deletions, changes and swaps of neighbours count one each. ASCII
+ * case is ignored. */
 static unsigned edit_distance(struct slice a, struct slice b)
 {
     unsigned rows[3][WORD_MAX + 1];

@@ -1,4 +1,4 @@
-/* Collects what is wrong with one file, and hands it out sorted by line. */
+/* Collects the errors and warnings about one file and returns them sorted by line. */
 #ifndef CONFIG_REPORT_H
 #define CONFIG_REPORT_H
 
@@ -11,25 +11,26 @@
 struct finding_line;
 
 struct findings {
-    /* borrowed */
+    /* Borrowed. */
     const char *file;
     struct finding_line *items;
     size_t n;
     size_t errors;
 };
 
-/* Line 0: the file as a whole. `where` ("[upstream work] host", or NULL) comes before the words. */
+/* Line 0 means the file as a whole. `where` ("[upstream work] host", or NULL) precedes the
+ * words. */
 void findings_add(struct findings *f, int line, bool warning, const char *where, const char *fmt,
                   ...) PRINTF_LIKE(5, 6);
 void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt,
                    va_list args) PRINTF_LIKE(5, 0);
-/* fills the report; f is empty afterwards */
+/* Fills the report. f is empty afterwards. */
 void findings_give(struct findings *f, struct config_report *report);
 
-/* The known word that a typo most likely meant. Start with {.wrong = …}. */
+/* The known word that a typo most probably meant. Start with {.wrong = …}. */
 struct nearest {
     struct slice wrong;
-    /* NULL: none is near */
+    /* NULL if none is similar. */
     const char *best;
     unsigned distance;
 };

@@ -1,5 +1,5 @@
-/* Rules about who may come in and where mail then goes: between listeners, between accounts, and
- * from one to the other. */
+/* Rules about which clients may come in and where their mail goes: between listeners, between
+ * accounts, and from one to the other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@
 
 /* --- listeners --- */
 
-/* Where clients from elsewhere reach the listener: the first address beyond loopback, or a socket
- * of which only its maker knows; NULL: nowhere. */
+/* Returns where clients from elsewhere reach the listener: the first address beyond loopback, or a
+ * socket that a service manager made. Returns NULL if they cannot. */
 static const char *way_in(const struct listen_config *c, char text[ADDR_TEXT])
 {
     if (c->address.passed.n)
@@ -34,7 +34,7 @@ static void check_open_relay(struct loading *l, const struct section *s)
                  "your own networks, "
                  "auth = required, or open_relay = yes",
                  allowed, in);
-    /* A forged loopback source may even log in without TLS. */
+    /* A forged loopback source could even log in without TLS. */
     if (balancers && !is_bad(s, "proxy_protocol"))
         complain(l, s, "proxy_protocol",
                  "it covers %s: everybody who reaches %s could claim to be any client, one of this "
@@ -43,8 +43,8 @@ static void check_open_relay(struct loading *l, const struct section *s)
                  balancers, in);
 }
 
-/* Two sockets cannot have one address; nor a whole family's port and the same port of one address
- * in it. */
+/* Two sockets cannot have one address. Nor can one have a whole family's port while another has the
+ * same port of one address in it. */
 static bool collide(const struct addr *a, const struct addr *b)
 {
     return a->port == b->port && a->family == b->family &&
@@ -90,8 +90,8 @@ static bool any_v4_port(const struct loading *l, uint16_t port)
     return has_v4_port(c->admin.address.items, c->admin.address.n, port);
 }
 
-/* On Linux a socket at [::] can take IPv4, too; ours never does, so that [::] and 0.0.0.0 may stand
- * side by side. */
+/* On Linux a socket at [::] can accept IPv4, too. Ours never does, so that [::] and 0.0.0.0 can be
+ * used side by side. */
 static void check_any_v6(struct loading *l, const struct section *s, const struct addr *at)
 {
     unsigned port = at->port;
@@ -195,7 +195,7 @@ static bool has_pattern(const struct strings *list, const char *pattern)
     return false;
 }
 
-/* Whether no message passes this account by. */
+/* Returns whether this account takes every message that reaches it. */
 static bool takes_everything(const struct section *s, const struct upstream_config *u)
 {
     if (is_bad(s, "senders") || is_bad(s, "clients") || is_given(s, "users") ||
@@ -215,7 +215,7 @@ static bool is_pinned(const struct loading *l, const char *name)
     return false;
 }
 
-/* The account that another falls back on gets mail however greedy those before it are. */
+/* An account that is another's fallback gets mail whatever the accounts before it take. */
 static bool is_fallback(const struct loading *l, const char *name)
 {
     for (size_t i = 0; i < l->config->nupstreams; i++)
@@ -265,7 +265,7 @@ static bool any_knows_users(const struct loading *l)
     return false;
 }
 
-/* Patterns that nothing can fit. */
+/* Warns of patterns that never match. */
 static void check_idle_patterns(struct loading *l, const struct section *s)
 {
     if (is_given(s, "destinations") && !any_intercepts(l))

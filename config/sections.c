@@ -1,5 +1,5 @@
-/* Sections and keys as the reader meets them: each goes into struct config by the table, or into
- * the findings. */
+/* Handles sections and keys in the order of the file. The table decides where each goes in struct
+ * config; the others are reported. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ void advise(struct loading *l, const struct section *s, const char *key, const c
     va_end(args);
 }
 
-/* A place in struct config for one more section of a kind that may be repeated. */
+/* Makes a place in struct config for one more section of a kind that may be repeated. */
 static size_t grow(struct loading *l, enum section_id id, struct slice name, int line)
 {
     struct config *c = l->config;
@@ -205,7 +205,7 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
     if (s)
         snprintf(where, sizeof where, "%s%s%.*s", s->title, name.len ? " " : "", SHOWN(name));
     findings_add(&l->findings, line, false, s ? where : NULL, "%s", words);
-    /* so that no rule calls it missing */
+    /* Otherwise a rule would call it missing. */
     if (s && name.len && keys_find(s->id, name)) {
         char *text = slice_string(name);
         struct given *g = &s->given[keys_row(s->id, text)];
@@ -215,8 +215,8 @@ static void on_wrong(void *ctx, int line, struct slice name, const char *words)
     }
 }
 
-/* Whether a name may stand in a message. A stray line of a password, ending in "=", is not shaped
- * like a key. */
+/* Returns whether a message may show a name. A stray line of a password that ends in "=" does not
+ * look like a key. */
 static bool looks_like_key(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++)

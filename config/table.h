@@ -1,6 +1,6 @@
-/* The table of all keys, seen from inside this room: what a row is, and what a type of value can
- * do. To add a key: a field in config.h and a row in keys.c. Parsing, defaults, freeing,
- * suggestions and the example file follow from the row. */
+/* The table of all keys as this room sees it: what a row is, and what a type of value can do. To
+ * add a key, add a field in config.h and a row in keys.c. Parsing, defaults, freeing, suggestions
+ * and the example file follow from the row. */
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
 
@@ -22,16 +22,16 @@ enum section_id {
 };
 
 struct section_kind {
-    /* "listen" */
+    /* For example "listen". */
     const char *word;
-    /* may come several times, each with a name */
+    /* It may occur several times, each time with a name. */
     bool named;
-    /* for the example file */
+    /* For the example file. */
     const char *help;
 };
 
 struct word {
-    /* NULL ends a list */
+    /* NULL ends a list. */
     const char *text;
     int value;
 };
@@ -39,18 +39,18 @@ struct word {
 struct key;
 
 struct value_type {
-    /* indented lines below it continue it */
+    /* Indented lines below it continue it. */
     bool list;
-    /* the text never appears in a message, and no comment may follow it on its line */
+    /* The text is never in a message, and no comment may follow it on its line. */
     bool secret;
-    /* Fills the field (zeroed before) of a section's struct. -1: the words say what is wrong and
-     * what is allowed; the loader clears what is in the field. */
+    /* Fills the field of a section's struct, which is zeroed before. Returns -1 with words that say
+     * what is wrong and what is allowed. The loader then clears the field. */
     int (*parse)(const struct key *key, struct slice text, void *field, struct err *err);
-    /* frees what parse made, if only in part; NULL: it makes nothing. The caller zeroes the field
-     * afterwards */
+    /* Frees what parse made, even if it made only a part. The caller zeroes the field afterwards.
+     * NULL if parse makes nothing. */
     void (*clear)(void *field);
-    /* Whether two fields hold the same. Every type has one: what a reload must compare follows from
-     * it. */
+    /* Returns whether two fields hold the same. Every type has this function: what a reload must
+     * compare follows from it. */
     bool (*equal)(const struct key *key, const void *a, const void *b);
 };
 
@@ -58,25 +58,25 @@ struct key {
     enum section_id section;
     const char *name;
     const struct value_type *type;
-    /* of the field in the section's struct */
+    /* The place of the field in the section's struct. */
     size_t offset, size;
-    /* default, as text; NULL: none, or found when the file is read */
+    /* The default as text. NULL if there is none, or if it is found when the file is read. */
     const char *def;
-    /* of numbers, sizes (bytes) and durations (microseconds) */
+    /* The limits of numbers, sizes (bytes) and durations (microseconds). */
     int64_t min, max;
-    /* what type_word allows */
+    /* The words that type_word allows. */
     const struct word *words;
-    /* one sentence for the example file */
+    /* One sentence for the example file. */
     const char *help;
-    /* what the example shows where there is no default */
+    /* The example's value if there is no default. */
     const char *sample;
-    /* belongs to the smallest useful file: not commented out in the example */
+    /* It belongs to the smallest useful file, so the example does not comment it out. */
     bool starter;
-    /* headline over this row and those after it */
+    /* The headline over this row and the rows after it. */
     const char *group;
-    /* Sessions upstream were made with it: after a change they are of no use any more. */
+    /* Sessions with upstreams are made with it. After a change they cannot be used any more. */
     bool connection;
-    /* Of those, what a TLS context is made of, but for the name that it expects. */
+    /* A TLS context is made with it. The expected name is not marked. */
     bool trust;
 };
 
@@ -84,16 +84,16 @@ extern const struct section_kind section_kinds[SECTION_COUNT];
 
 size_t keys_count(void);
 const struct key *keys_at(size_t row);
-/* frees and zeroes the row's field of a section's struct */
+/* Frees and zeroes the row's field of a section's struct. */
 void key_clear(const struct key *key, void *base);
-/* every row's field */
+/* Does this for every row. */
 void keys_clear(enum section_id section, void *base);
-/* NULL: no such key there */
+/* Returns NULL if the section has no such key. */
 const struct key *keys_find(enum section_id section, struct slice name);
-/* the name must be in the table */
+/* The name must be in the table. */
 size_t keys_row(enum section_id section, const char *name);
 
-/* Types of values: values*.c. */
+/* The types of values, from values*.c. */
 extern const struct value_type type_bool, type_count, type_size, type_duration, type_duration_pair,
     type_word;
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target,
@@ -107,29 +107,29 @@ extern const struct value_type type_proxy, type_names, type_hosts;
 extern const struct value_type type_url, type_tenant, type_date, type_endpoint_way;
 /* presets.c */
 extern const struct value_type type_provider;
-/* values_mail.c, and type_senders */
+/* From values_mail.c. type_senders is in it, too. */
 extern const struct value_type type_mail_address, type_domain, type_aliases;
-/* values_front.c */
+/* From values_front.c. */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 
 /* Shared by the types. */
-/* for "%.*s": values in messages are short */
+/* For "%.*s". Messages show a short piece of a value. */
 #define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data
-/* of a list: blanks or commas between */
+/* Takes an item off a list. Blanks or commas separate the items. */
 bool next_item(struct slice *rest, struct slice *item_r);
-/* digits only */
+/* Accepts digits only. */
 bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);
-/* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
+/* Accepts letters, digits, '-', '_' and '.', with the lengths of RFC 1123 2.1. */
 bool host_name_is_valid(struct slice text);
-/* name or address literal (brackets are dropped); gives, NULL if it is neither */
+/* Gives a name or an address literal without its brackets, or returns NULL if it is neither. */
 char *host_parse(struct slice text);
 void string_clear(void *field);
 bool string_equal(const struct key *key, const void *a, const void *b);
 bool strings_equal(const struct key *key, const void *a, const void *b);
-/* For fields without pointers and padding, as large as key->size says. */
+/* For fields without pointers and padding that have key->size octets. */
 bool octets_equal(const struct key *key, const void *a, const void *b);
 struct network;
-/* of a struct that begins as struct addresses does */
+/* For a struct that begins like struct addresses. */
 bool addresses_equal(const struct key *key, const void *a, const void *b);
 bool network_equal(const struct network *a, const struct network *b);
 /* Of an outbound proxy's URL; the field is zeroed before, and cleared by the caller. */
@@ -141,7 +141,7 @@ bool proxy_equal(const struct key *key, const void *a, const void *b);
 bool text_equal(const char *a, const char *b);
 
 #define NUMBER_TEXT 32
-/* 300000 as "300ms", 52428800 as "50M"; returns out */
+/* Writes 300000 as "300ms", 52428800 as "50M". Returns out. */
 const char *number_text(const struct value_type *type, int64_t value, char out[NUMBER_TEXT]);
 
 #endif

@@ -1,6 +1,6 @@
-/* May root believe this config file? It can name user = root and a command, so whoever may write it
- * may do what root may. */
-/* realpath is POSIX, but of its XSI part */
+/* Decides whether root may trust this config file. It can name user = root and a command, so a user
+ * who may write it may do what root may. */
+/* realpath belongs to the XSI part of POSIX. */
 #define _XOPEN_SOURCE 700
 #include <limits.h>
 #include <pwd.h>
@@ -12,8 +12,8 @@
 
 #include "config/load.h"
 
-/* Who else than root may write it; NULL: nobody. Root's group counts as root. In a sticky directory
- * (/tmp) others cannot touch what is root's. */
+/* Returns which other user may write it, or NULL. Root's group counts as root. In a sticky
+ * directory (/tmp) others cannot touch root's files. */
 static const char *writer(const struct stat *st, char words[64])
 {
     bool is_sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
@@ -36,7 +36,7 @@ static void report(struct loading *l, bool is_warning, const char *path, const c
                  is_warning ? "" : "; needed: owner root, and chmod go-w");
 }
 
-/* Cuts the last part off. False: it was the root directory. */
+/* Cuts the last part off. Returns false if it was the root directory. */
 static bool go_up(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -57,9 +57,8 @@ void check_trust(struct loading *l, const char *file, const struct stat *st)
     const char *who = writer(&here, words);
     if (who)
         snprintf(unsafe, sizeof unsafe, "%s", path);
-    /* As sshd does with its files: each directory up to the root. Where the device changes
-     * something was mounted, as containers do with the files of their host, whose owners have no
-     * meaning inside. */
+    /* Like sshd, it checks each directory up to the root. It stops where the device changes:
+     * containers mount their host's files, and the owners of those have no meaning inside. */
     while (go_up(path) && stat(path, &above) == 0) {
         is_mounted = is_mounted || above.st_dev != here.st_dev;
         here = above;

@@ -1,5 +1,5 @@
-/* The users of a listener: a file of lines NAME:HASH. What stands there is nearly as good as a
- * password to whoever has the time: no message shows any of it. */
+/* The users of a listener: a file of lines NAME:HASH. A hash is almost as good as a password for an
+ * attacker with time, so no message shows any part of the file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,10 +37,9 @@ static bool is_of_one_case(struct slice text)
     return lower || upper;
 }
 
-/* Thirteen characters, as the oldest crypt(3) (DES) makes: two of salt and eleven of 64 bits, so
- * that the last holds four bits and is one of sixteen. A password of that length mostly ends
- * otherwise; one of letters of one case is refused, too, for among hashes one in 60,000 looks so.
- */
+/* Thirteen characters, as from the oldest crypt(3) (DES): two of salt and eleven for 64 bits, so
+ * that the last has four bits and is one of sixteen. A password of that length usually ends
+ * otherwise. Letters of one case are refused, too, because one hash in 60,000 looks like that. */
 static bool can_be_des(struct slice hash)
 {
     static const char last[] = ".26AEIMQUYcgkosw";
@@ -56,8 +55,8 @@ static bool is_locked(struct slice hash)
     return hash.len && (hash.data[0] == '!' || hash.data[0] == '*');
 }
 
-/* What crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in front
- * lock an account, as in shadow(5). */
+/* Accepts what crypt(3) makes: "$id$…", or thirteen characters of the oldest kind. "!" and "*" in
+ * front lock an account, as in shadow(5). */
 static bool hash_is_plausible(struct slice hash)
 {
     if (is_locked(hash))
@@ -69,7 +68,7 @@ static bool hash_is_plausible(struct slice hash)
     return hash.data[0] == '$' ? id > 0 && id <= 8 && hash.len > id + 10 : can_be_des(hash);
 }
 
-/* What the user should know of a plausible hash; NULL: it is a good one. */
+/* Returns what the user should know of a plausible hash, or NULL if it is a good one. */
 static const char *weakness(struct slice hash)
 {
     if (is_locked(hash))
@@ -95,12 +94,12 @@ static bool name_is_valid(struct slice name)
     return name.len > 0 && name.len <= 255;
 }
 
-/* NULL: it is added, and *weak_r says what is to be warned of, or is NULL. */
+/* Returns NULL if it was added. Then *weak_r is a warning, or NULL. */
 static const char *add_user(struct users *users, struct slice line, const char **weak_r)
 {
     size_t colon = slice_find(line, ':');
     struct slice name = slice_head(line, colon), rest = slice_from(line, colon + 1);
-    /* shadow(5) and htpasswd put more behind it */
+    /* shadow(5) and htpasswd have more fields behind it. */
     struct slice hash = slice_head(rest, slice_find(rest, ':'));
     if (colon == line.len)
         return "not NAME:HASH";

@@ -122,7 +122,7 @@ bool number_parse(struct slice text, uint64_t max, uint64_t *value_r)
     return true;
 }
 
-/* Fields of numbers differ in width only: bool, enum, unsigned, uint64_t, usec. */
+/* Fields of numbers differ only in their width: bool, enum, unsigned, uint64_t, usec. */
 static void store(const struct key *key, void *field, uint64_t value)
 {
     uint8_t one = (uint8_t)value;
@@ -163,8 +163,8 @@ static int check_range(const struct key *key, const struct value_type *type, str
     return -1;
 }
 
-/* A number and one of the units. What is too large for 64 bits comes out as UINT64_MAX and fails
- * the range. */
+/* Reads a number and one of the units. A number beyond 64 bits becomes UINT64_MAX and is out of
+ * range. */
 static bool parse_with_unit(struct slice text, const struct unit *units, bool fold,
                             uint64_t *value_r)
 {
@@ -232,7 +232,7 @@ static int parse_duration(const struct key *key, struct slice text, void *field,
     return duration(key, text, field, err);
 }
 
-/* Two fields that follow each other: the first wait and the longest. */
+/* Fills two successive fields: the first wait and the longest. */
 static int parse_duration_pair(const struct key *key, struct slice text, void *field,
                                struct err *err)
 {
@@ -366,7 +366,7 @@ static void clear_secret(void *field)
     secret_free(field);
 }
 
-/* What is wrong here is not shown: it may be a password in the wrong place. */
+/* The message does not show the value, because it may be a password in the wrong place. */
 static int parse_secret_file(const struct key *key, struct slice text, void *field, struct err *err)
 {
     static const char prefix[] = "credential:";

@@ -1,4 +1,4 @@
-/* Types of values about who comes in and where he wanted to go: rates and destinations. */
+/* Types of values about clients and their original destinations: rates and destinations. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +111,7 @@ static bool grow_passed(struct strings *list, struct slice name)
     return true;
 }
 
-/* "systemd", "systemd:NAME". */
+/* Reads "systemd" or "systemd:NAME". */
 static bool is_passed(struct slice item, struct slice *name_r)
 {
     static const char prefix[] = "systemd:";

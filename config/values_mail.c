@@ -7,8 +7,8 @@
 #include "config/config.h"
 #include "config/table.h"
 
-/* What goes into MAIL, RCPT and header lines as it is: no quoting, nothing that could end a line or
- * an address (RFC 5322 atext, and dots). */
+/* It goes into MAIL, RCPT and header lines unchanged. So it has no quoting and nothing that could
+ * end a line or an address (RFC 5322 atext, and dots). */
 static bool is_local_part(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -17,7 +17,7 @@ static bool is_local_part(struct slice s)
             !(c != 0 && strchr(".!#$%&'*+-/=?^_`{|}~", c)))
             return false;
     }
-    /* RFC 5321 4.5.3.1.1 */
+    /* RFC 5321 4.5.3.1.1. */
     return s.len > 0 && s.len <= 64;
 }
 
@@ -129,14 +129,14 @@ static bool domain_is_valid(struct slice domain)
         return addr_parse(slice_make(domain.data + 6, domain.len - 7), &a);
     if (domain.len > 2 && domain.data[0] == '[' && domain.data[domain.len - 1] == ']')
         return addr_parse(slice_make(domain.data + 1, domain.len - 2), &a);
-    /* a domain of RFC 6531 is let through as it is */
+    /* A domain of RFC 6531 passes unchanged. */
     for (size_t i = 0; i < domain.len; i++)
         if ((unsigned char)domain.data[i] >= 128)
             return true;
     return host_name_is_valid(domain);
 }
 
-/* "<>", "*", "@dom", "user@dom", "user@*". */
+/* Accepts "<>", "*", "@dom", "user@dom" and "user@*". */
 static bool sender_is_valid(struct slice text)
 {
     size_t at = text.len;

@@ -1,4 +1,4 @@
-/* Types of values that name hosts, addresses, ports, certificates and users; most are lists. */
+/* Types of values that name hosts, addresses, ports, certificates and users. Most are lists. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "config/table.h"
 
-/* What all lists begin with in memory: the items and how many. */
+/* All lists begin with these fields in memory: the items and their number. */
 #define LIST_CLEAR(type) free(((type *)field)->items)
 #define LIST_GROW(list)                                                                            \
     ((list)->items = mem_resize((list)->items, ((list)->n + 1) * sizeof *(list)->items))
@@ -43,7 +43,7 @@ bool host_name_is_valid(struct slice text)
         struct slice label = slice_head(text, dot);
         if (!label_is_valid(label))
             return false;
-        /* a last label of digits only is a broken IPv4 address */
+        /* A last label of digits only is an incorrect IPv4 address. */
         if (dot == text.len)
             return !number_parse(label, UINT64_MAX, &number);
         text = slice_from(text, dot + 1);
@@ -58,7 +58,7 @@ char *host_parse(struct slice text)
             text = slice_make(text.data + 1, text.len - 2);
         return slice_string(text);
     }
-    /* the root's dot would never match a certificate */
+    /* The final dot would never match a certificate. */
     if (text.len > 1 && text.data[text.len - 1] == '.')
         text.len--;
     return host_name_is_valid(text) ? slice_string(text) : NULL;
@@ -85,7 +85,7 @@ static int parse_host(const struct key *key, struct slice text, void *field, str
     return -1;
 }
 
-/* A name, or an address that goes out as RFC 5321 4.1.3 wants it. */
+/* Reads a name, or an address that is sent as RFC 5321 4.1.3 says. */
 static int parse_helo(const struct key *key, struct slice text, void *field, struct err *err)
 {
     static const char v6[] = "[IPv6:";
@@ -298,7 +298,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* 64 hex digits; or 32 pairs of them with a colon between. */
+/* Reads 64 hex digits, or 32 pairs of them with a colon between. */
 static bool parse_pin(struct slice text, uint8_t pin[32])
 {
     size_t step = text.len == 64 ? 2 : 3;

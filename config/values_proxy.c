@@ -1,5 +1,5 @@
-/* The URL of an outbound proxy. It may hold a password: no message shows any part of it, and copies
- * are wiped. */
+/* The URL of an outbound proxy. It may hold a password, so no message shows any part of it, and
+ * copies are wiped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static int hex_value(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* RFC 3986 2.1. False: a broken escape, a control character, nothing, or too much. */
+/* RFC 3986 2.1. Returns false for an incorrect escape, a control character, an empty text, or too
+ * many octets. */
 static bool decode(struct slice text, char out[CAP_TUNNEL_CREDENTIAL + 1], size_t *len_r)
 {
     size_t len = 0;
