@@ -64,7 +64,7 @@ static void check_login(struct loading *l, const struct section *s, const struct
     if (username && u->auth == AUTH_NONE)
         advise(l, s, "auth", "none: username and %s are not used", token ? "token" : "password");
     if (u->identity == IDENTITY_SENDER && (!username || u->auth == AUTH_NONE))
-        advise(l, s, "identity", "without effect: nobody logs in");
+        advise(l, s, "identity", "has no effect: there is no login");
 }
 
 /* Returns whether every connection of this account has proven its peer before it carries
@@ -217,7 +217,7 @@ static void check_listen_auth(struct loading *l, const struct section *s,
     if (is_bad(s, "auth"))
         return;
     if (c->auth == LISTEN_AUTH_REQUIRED && !is_given(s, "users_file"))
-        complain(l, s, "auth", "nobody could log in; needed: users_file");
+        complain(l, s, "auth", "no user could log in; needed: users_file");
     if (c->auth != LISTEN_AUTH_REQUIRED && is_given(s, "users_file"))
         advise(l, s, "users_file", "without effect: auth = %s",
                c->auth == LISTEN_AUTH_ACCEPT ? "accept" : "off");

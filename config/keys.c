@@ -211,8 +211,8 @@ static const struct key keys[] = {
 
     {UPSTREAM("destinations", destinations), .type = &type_destinations,
      .sample = "mail.provider.example 203.0.113.0/24",
-     .help = "Where intercepted clients meant to go (intercept = yes): host names, resolved anew "
-             "every minute, and networks."},
+     .help = "Original destinations of intercepted clients (intercept = yes): host names, resolved "
+             "again every minute, and networks."},
 
     {UPSTREAM("fallback", fallback), .type = &type_text, .sample = "home",
      .group = "When it does not work",

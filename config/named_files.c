@@ -21,7 +21,7 @@ static void check_file(struct loading *l, const struct section *s, const char *k
     struct stat st;
     if (!path || is_bad(s, key))
         return;
-    if (stays_as_it_was(l, s, key, path, &(struct same_file){path, before}, "it stays what it was"))
+    if (stays_as_it_was(l, s, key, path, &(struct same_file){path, before}, "it stays the same"))
         return;
     int fd = secret_file_open(path, &st);
     if (fd < 0) {
@@ -68,7 +68,7 @@ static bool keep_old_secret(struct loading *l, const struct section *s, const ch
 {
     const struct upstream_config *before = old_upstream(l, u->name);
     struct same_file named = {u->password_file, before ? before->password_file : NULL};
-    if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays what it was"))
+    if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays the same"))
         return false;
     u->password_kept = true;
     return true;

@@ -120,7 +120,7 @@ const struct preset presets_service[] = {
      .notes =
          {DOC("A message may be rejected after its 250: only the dashboard or a webhook tells."),
           COMM("Beyond the hourly quota messages are accepted and wait there."),
-          DOC("Text beyond ASCII should be encoded (quoted-printable, base64) by whoever wrote the "
+          DOC("Text beyond ASCII should be encoded (quoted-printable, base64) by the author of the "
               "message.")}},
 
     {.name = "sparkpost",

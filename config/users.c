@@ -75,13 +75,13 @@ static const char *weakness(struct slice hash)
         return NULL;
     if (hash.data[0] != '$')
         return "taken for a DES hash, which is found out within hours and knows 8 characters of "
-               "the password (if it is the password itself: nobody "
+               "the password (if it is the password itself: no user "
                "can log in with it); mkpasswd or openssl passwd -6 make a better one";
     if (slice_starts(hash, "$1$"))
         return "an MD5 hash, which is found out quickly; mkpasswd or openssl passwd -6 make a "
                "better one";
     if (slice_starts(hash, "$apr1$"))
-        return "a hash of Apache's own kind, which crypt(3) does not know: nobody can log in with "
+        return "a hash of Apache's own kind, which crypt(3) does not know: no user can log in with "
                "it; htpasswd -B makes another";
     return NULL;
 }
@@ -137,14 +137,14 @@ static void read_users(struct loading *l, const struct section *s, const char *p
             advise(l, s, "users_file", "%s:%d: %s", path, number, weak);
     }
     if (!users->n)
-        complain(l, s, "users_file", "%s names nobody", path);
+        complain(l, s, "users_file", "%s has no users", path);
 }
 
 static bool keep_old_users(struct loading *l, const struct section *s, struct listen_config *c)
 {
     const struct listen_config *before = old_listen(l, c->name);
     struct same_file named = {c->users_file, before && before->users.n ? before->users_file : NULL};
-    if (!stays_as_it_was(l, s, "users_file", c->users_file, &named, "the users stay who they were"))
+    if (!stays_as_it_was(l, s, "users_file", c->users_file, &named, "the users stay the same"))
         return false;
     c->users.items = mem_alloc(before->users.n * sizeof *c->users.items);
     for (c->users.n = 0; c->users.n < before->users.n; c->users.n++)

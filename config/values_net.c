@@ -76,7 +76,7 @@ static int parse_host(const struct key *key, struct slice text, void *field, str
     if (addr_parse_with_port(text, &a) || host_name_is_valid(slice_head(text, colon)))
         err_set(err, ERR_INVALID,
                 "\"%.*s\" has a port; only the host name or address stands here%s", SHOWN(text),
-                keys_find(key->section, slice_of("ports")) ? ", the port belongs into ports" : "");
+                keys_find(key->section, slice_of("ports")) ? ", put the port into ports" : "");
     else
         err_set(err, ERR_INVALID,
                 "\"%.*s\" is neither a host name (international ones in their xn-- form) nor an IP "

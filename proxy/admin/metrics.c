@@ -262,7 +262,7 @@ static void upstream_counters(const struct snapshot *s, struct out *o)
         whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].tally.sessions);
     name = "smtp_detour_pool_leases_total";
     family(o, name, "counter",
-           "Sessions given to messages: fresh ones, and such as had served or rested before.");
+           "Sessions leased to messages; reused ones had served or rested before.");
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct upstream_tally *t = &s->accounts[i].tally;
         whole(o, name, LABELS({"account", s->accounts[i].name}, {"session", "fresh"}),
@@ -327,7 +327,7 @@ static void process(const struct snapshot *s, struct out *o)
            "0 if the last reload changed nothing because the file has errors.");
     whole(o, "smtp_detour_config_last_reload_successful", NULL, !s->reloads.last_failed);
     family(o, "smtp_detour_config_last_reload_success_timestamp_seconds", "gauge",
-           "Since when the configuration is in force.");
+           "When the current configuration was loaded.");
     decimal(o, "smtp_detour_config_last_reload_success_timestamp_seconds", NULL,
             (double)s->reloads.last_good_ms / 1000);
     family(o, "smtp_detour_loop_longest_turn_seconds", "gauge",

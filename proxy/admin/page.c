@@ -333,7 +333,7 @@ static void put_foot(const struct snapshot *s, struct out *o)
 {
     out_printf(o, "<footer>smtp-detour %s, started ", VERSION);
     put_ago(s, s->started_ms, o);
-    out_add(o, ". Configuration in force since ");
+    out_add(o, ". Current configuration since ");
     put_ago(s, s->reloads.last_good_ms, o);
     out_printf(o, ". The loop worked %.0f %% of the last minute", s->busy * 100);
     out_add(o, ". <a href=\"/status.json\">status.json</a> <a "

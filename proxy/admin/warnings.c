@@ -161,7 +161,7 @@ static void collect(struct snapshot *s)
             s->busy * 100);
     if (s->reloads.last_failed)
         warn(s, GRAVITY_WARNING,
-             "The last reload failed: the configuration of %s ago is in force. The log says what "
+             "The last reload failed: the configuration of %s ago is still used. The log says what "
              "is wrong.",
              span_words((s->wall_ms - s->reloads.last_good_ms) / 1000, span));
 }

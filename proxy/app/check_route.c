@@ -42,7 +42,7 @@ static void print_miss(const struct upstream_config *u, enum route_miss miss, co
         break;
     case ROUTE_DESTINATION:
     case ROUTE_UNKNOWN:
-        printf("destinations: only for intercepted clients that meant to go there");
+        printf("destinations: only for intercepted clients with that destination");
         break;
     }
     printf("\n");

@@ -116,14 +116,13 @@ static void adopt(struct daemon *d, struct reread_result *r)
     r->config = NULL;
     reloaded(d, true);
     admin_serve(d->admin);
-    log_say(d->io.log, LOG_INFO,
-            "configuration reread: %s is in force; sessions under way finish under the old one",
+    log_say(d->io.log, LOG_INFO, "configuration reloaded from %s; open sessions keep the old one",
             d->config_file);
 }
 
 static void refuse_reload(struct daemon *d, const char *why)
 {
-    log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s", why);
+    log_say(d->io.log, LOG_ERROR, "configuration not reloaded, nothing changes: %s", why);
     reloaded(d, false);
 }
 
@@ -196,14 +195,14 @@ static void on_reread(void *ctx, struct reread_result *r)
     d->reread = NULL;
     d->reload_again = false;
     if (d->draining) {
-        log_say(d->io.log, LOG_INFO, "configuration not reread: shutting down");
+        log_say(d->io.log, LOG_INFO, "configuration not reloaded: shutting down");
         return;
     }
     log_report(d->io.log, &r->report);
     if (r->config) {
         put_into_force(d, r);
     } else {
-        log_say(d->io.log, LOG_ERROR, "configuration not reread, nothing changes: %s %s",
+        log_say(d->io.log, LOG_ERROR, "configuration not reloaded, nothing changes: %s %s",
                 d->config_file, what_is_wrong(r));
         reloaded(d, false);
     }

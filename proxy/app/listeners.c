@@ -254,8 +254,7 @@ static int apply_passed(struct listeners *l, const struct config *config, struct
         struct open_listener *known = find_passed(l, socket);
         if (!section)
             log_say(l->io->log, LOG_WARN,
-                    "nobody takes the clients of the passed socket %s: no [listen] has address = "
-                    "systemd:%s",
+                    "no [listen] uses the passed socket %s: none has address = systemd:%s",
                     socket->name, socket->name);
         else if (known)
             known->wanted = true;

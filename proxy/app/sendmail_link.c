@@ -48,8 +48,9 @@ int link_open(struct err *err)
     int why = errno;
     fd = open_socket((const struct sockaddr *)&v6, sizeof v6);
     if (fd < 0)
-        err_set_errno(err, why,
-                      "nobody takes mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
+        err_set_errno(
+            err, why,
+            "no server accepts mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
     return fd;
 }
 

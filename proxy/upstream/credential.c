@@ -174,7 +174,7 @@ static void remember_failure(struct credential *c, const struct err *err)
     if (!is_news || c->kind->gives_tokens)
         return;
     snprintf(words, sizeof words,
-             c->kind->outlives_failure ? "%s: the secret stays what it was" : "%s failed",
+             c->kind->outlives_failure ? "%s: the secret stays the same" : "%s failed",
              c->kind->key);
     log_event(c->io->log, c->kind->outlives_failure ? LOG_WARN : LOG_ERROR, words,
               log_str("account", c->account), log_str("why", err->words));

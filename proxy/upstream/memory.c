@@ -47,7 +47,8 @@ static void read_file(struct memory *m)
     if (file_read(m->path, &text, &err) == 0)
         memory_parse(buf_view(&text), &m->entries, &m->n);
     else if (err.kind != ERR_NOT_FOUND)
-        warn(m, "what was learnt about the upstreams cannot be read; it will be learnt anew", &err);
+        warn(m, "what was learnt about the upstreams cannot be read; it will be learnt again",
+             &err);
     buf_free(&text);
 }
 

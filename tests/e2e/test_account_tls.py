@@ -85,7 +85,7 @@ def test_a_key_that_only_root_may_read_survives_a_reload(stage):
             deliver(proxy)
             proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n%smax_messages = 7\n[server]\nuser = daemon\n" % config)  # a new account, and
             proxy.reload()
-            assert "level=warn" in proxy.wait_for_log("tls_key: %s cannot be read any more; it stays what it was" % mine[1])
+            assert "level=warn" in proxy.wait_for_log("tls_key: %s cannot be read any more; it stays the same" % mine[1])
             deliver(proxy)
             proxy.reload()  # one that is kept
             server.cut_connections()

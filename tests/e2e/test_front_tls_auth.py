@@ -267,7 +267,7 @@ def test_certificate_is_reread_on_reload(stage, ca):
     install((old[0], new[1]))
     check = subprocess.run([BINARY, "check", "-c", proxy.config_file], stderr=subprocess.PIPE, text=True)
     assert check.returncode == 78 and own in check.stderr
-    proxy.reload(expect="configuration not reread, nothing changes.*own.pem")
+    proxy.reload(expect="configuration not reloaded, nothing changes.*own.pem")
     assert fingerprint(proxy) == second
 
 
@@ -487,7 +487,7 @@ def test_users_file_is_reread_on_reload(stage):
         out.write("broken\n")
     check = subprocess.run([BINARY, "check", "-c", proxy.config_file], stderr=subprocess.PIPE, text=True)
     assert check.returncode == 78 and "proxy.ini:" in check.stderr and users + ":3: " in check.stderr
-    proxy.reload(expect="configuration not reread")
+    proxy.reload(expect="configuration not reloaded")
     client, _ = hello(proxy)
     assert client.say(plain("printer", "simsim")).startswith("235 ")
     os.chmod(users, 0o644)

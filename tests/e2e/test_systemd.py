@@ -235,7 +235,7 @@ def test_a_reload_drops_a_passed_socket_and_takes_it_again(stage):
     staying.reply()
     proxy.write_config("[listen]\naddress = 127.0.0.1:{port}\n" + account)
     proxy.reload()
-    assert "nobody takes the clients of the passed socket mail" in proxy.log and staying.say("NOOP").startswith("250 ")
+    assert "no [listen] uses the passed socket mail" in proxy.log and staying.say("NOOP").startswith("250 ")
     waiting = RawClient(s.getsockname())
     proxy.write_config("[listen new]\naddress = systemd 127.0.0.1:{port}\n" + account)
     proxy.reload()

@@ -370,7 +370,7 @@ static void a_file_that_cannot_be_read_keeps_its_secret(void **state)
     wish_ask(&x, &f.w);
     wish_wait(&x);
     assert_true(x.acquired);
-    assert_int_equal(log_lines(&f.w, "password_file: the secret stays what it was"), 1);
+    assert_int_equal(log_lines(&f.w, "password_file: the secret stays the same"), 1);
     wish_return(&x);
     file_end(&f);
 }

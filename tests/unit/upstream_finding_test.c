@@ -248,12 +248,13 @@ static const struct stimulus stimuli[] = {
     {.finding = FINDING_CERTIFICATE, .spoil = expired, .said = "expired"},
     {.finding = FINDING_CERTIFICATE,
      .spoil = untrusted,
-     .said = "nobody trusted here has signed (issuer CN=Acme Firewall CA)"},
+     .said = "is not signed by a CA trusted here (issuer CN=Acme Firewall CA)"},
     {.finding = FINDING_CERTIFICATE,
      .spoil = lacks_intermediate,
-     .said = "(issuer CN=Example Intermediate CA): it came alone, so the server probably lacks its "
-             "intermediate certificate; or somebody "
-             "intercepts TLS, or its CA belongs into tls_ca"},
+     .said =
+         "(issuer CN=Example Intermediate CA): it came alone, so the server probably does "
+         "not send its intermediate certificate; or TLS is intercepted on the way, or add its CA "
+         "to tls_ca"},
     {.finding = FINDING_AUTH_UNAVAILABLE,
      .spoil = cram_only,
      .said = "it offers CRAM-MD5 NTLM (CRAM-MD5 is used only with auth = cram-md5)"},
