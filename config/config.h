@@ -40,7 +40,7 @@ struct addresses {
     struct addr *items;
     size_t n;
 };
-/* Where clients connect. */
+/* The places where clients connect. */
 struct listen_points {
     /* Addresses with ports: sockets that we open. */
     struct addr *items;
@@ -203,7 +203,7 @@ struct upstream_config {
     struct strings password_command;
     enum auth_choice auth;
     bool plaintext_auth;
-    /* Whose name goes into AUTH. */
+    /* The choice of the name that goes into AUTH. */
     enum identity_choice identity;
     struct oauth_config oauth;
     /* or NULL */

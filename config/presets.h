@@ -1,6 +1,6 @@
-/* What is known about submission services, and what `provider = NAME` sets. The facts were
- * collected from public sources. Each has a degree of trust. A fact that is not confirmed never
- * overrides what the server says in EHLO. The data is in presets_mailbox.c and
+/* Facts about submission services, and the settings that `provider = NAME` makes of them. The facts
+ * were collected from public sources. Each has a degree of trust. A fact that is not confirmed
+ * never overrides what the server says in EHLO. The data is in presets_mailbox.c and
  * presets_service.c. */
 #ifndef CONFIG_PRESETS_H
 #define CONFIG_PRESETS_H
@@ -67,7 +67,7 @@ struct preset_oauth {
     const char *remark;
 };
 
-/* What the name in AUTH must look like. */
+/* The form that the name in AUTH must have. */
 enum user_rule {
     USER_ADDRESS,
     USER_ADDRESS_OR_NONE,
@@ -103,14 +103,14 @@ struct preset {
     /* In order of preference. */
     struct preset_word mechanisms[PRESET_WORDS + 1];
     enum user_rule user;
-    /* What to set as username. */
+    /* The words that describe the username. */
     struct preset_word user_words;
     /* For USER_EXACT: the name itself. */
     const char *user_sample;
-    /* Which kind of password. */
+    /* The kind of password. */
     const char *secret;
     enum password_login password;
-    /* What check says about it, unless it is PASSWORD_WORKS. */
+    /* The sentence that check prints about it, unless it is PASSWORD_WORKS. */
     const char *password_words;
     /* The announced day in Unix seconds, or 0. */
     int64_t password_until;
@@ -127,7 +127,7 @@ struct preset {
     /* In messages. */
     struct preset_number per_minute, per_day;
     bool day_counts_recipients;
-    /* What the preset sets beside host and ports. */
+    /* The keys that the preset sets beside host and ports. */
     struct preset_setting settings[PRESET_SETTINGS + 1];
     /* Its certificate is its own, so tls_fingerprint or tls_ca is needed. */
     bool pinned;

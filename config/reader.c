@@ -15,7 +15,7 @@
 
 #define MARK '|'
 
-/* What an indented line would continue. */
+/* The kind of thing that an indented line would continue. */
 enum above { ABOVE_NOTHING, ABOVE_WRONG, ABOVE_ONE_LINE, ABOVE_LIST, ABOVE_LIST_OF_PAIRS };
 
 struct reader {

@@ -16,7 +16,7 @@ enum key_shape {
     SHAPE_SECRET,
     /* Indented lines below it continue it. */
     SHAPE_LIST,
-    /* Does the same, and its items hold a "=". */
+    /* A list like SHAPE_LIST whose items hold a "=". */
     SHAPE_LIST_OF_PAIRS,
 };
 

@@ -86,7 +86,7 @@ size_t keys_count(void);
 const struct key *keys_at(size_t row);
 /* Frees and zeroes the row's field of a section's struct. */
 void key_clear(const struct key *key, void *base);
-/* Does this for every row. */
+/* Frees and zeroes the field of every row. */
 void keys_clear(enum section_id section, void *base);
 /* Returns NULL if the section has no such key. */
 const struct key *keys_find(enum section_id section, struct slice name);

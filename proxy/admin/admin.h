@@ -17,13 +17,13 @@
 struct accounts;
 struct admin;
 
-/* What other rooms know. It is asked from the loop when a snapshot is made. Everything returned is
- * borrowed for that moment. */
+/* The admin page's view of other rooms. It is asked from the loop when a snapshot is made.
+ * Everything returned is borrowed for that moment. */
 struct admin_source {
     const struct config *(*config)(void *ctx);
     const struct accounts *(*accounts)(void *ctx);
     unsigned (*clients)(void *ctx, const char *listener);
-    /* When the listener's certificate expires, in Unix seconds, or 0 if it shows none. */
+    /* Returns when the listener's certificate expires, in Unix seconds, or 0 if it shows none. */
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
@@ -49,7 +49,7 @@ void admin_message(struct admin *admin, const struct message *m);
 void admin_reloaded(struct admin *admin, bool good);
 /* Publishes at once that the server is shutting down: balancers must know. */
 void admin_draining(struct admin *admin);
-/* What is known of the accounts is not valid any more. */
+/* The knowledge about the accounts is not valid any more. */
 void admin_network_changed(struct admin *admin);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-/* What a line needs beside its value: name and labels. Text is escaped here and nowhere else. */
+/* The labels of a line beside its value. Text is escaped here and nowhere else. */
 struct label {
     /* A NULL name ends a list. */
     const char *name, *value;

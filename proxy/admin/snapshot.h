@@ -12,7 +12,7 @@ struct port_view {
     struct port_report report;
     /* Wall clock. 0 if there was none since the start. */
     int64_t proven_ms;
-    /* When the certificate seen there expires, in Unix seconds, or 0. */
+    /* The time in Unix seconds at which the certificate seen there expires, or 0. */
     int64_t expires;
     /* New sessions go here. */
     bool next;
@@ -45,10 +45,10 @@ struct account_view {
     struct upstream_tally tally;
     struct port_view *ports;
     size_t nports;
-    /* When our client certificate expires, in Unix seconds, or 0 if there is none. */
+    /* The time in Unix seconds at which our client certificate expires, or 0 if there is none. */
     int64_t certificate_expires;
-    /* When the provider ends the password login that this account uses, in Unix seconds, or 0 if no
-     * day is known. */
+    /* The time in Unix seconds at which the provider ends the password login that this account
+     * uses, or 0 if no day is known. */
     int64_t password_until;
     struct token_shown token;
     /* of the provider, from the built-in table */
@@ -59,7 +59,8 @@ struct account_view {
 struct listener_shown {
     char name[64], address[256];
     unsigned clients, max_clients;
-    /* When the listener's certificate expires, in Unix seconds, or 0 if it shows none. */
+    /* The time in Unix seconds at which the listener's certificate expires, or 0 if it shows
+     * none. */
     int64_t expires;
 };
 

@@ -1,5 +1,5 @@
-/* What is counted of messages since the process began: totals for /metrics, minutes for the chart,
- * and the last messages for the page. Belongs to the loop. A snapshot has a copy. */
+/* The counters of messages since the process began: totals for /metrics, minutes for the chart, and
+ * the last messages for the page. Belongs to the loop. A snapshot has a copy. */
 #ifndef ADMIN_TALLY_H
 #define ADMIN_TALLY_H
 

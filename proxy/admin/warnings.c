@@ -1,4 +1,4 @@
-/* What an admin should know before it causes damage. */
+/* Warnings for an admin before something fails. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

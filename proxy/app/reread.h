@@ -14,7 +14,8 @@ struct contexts;
 struct loop;
 struct reread;
 
-/* What was read, to be applied or thrown away. A part that is taken out is replaced by NULL. */
+/* The result of a reread, to be applied or thrown away. A part that is taken out is replaced by
+ * NULL. */
 struct reread_result {
     /* NULL if it has errors. Then everything below but the report is empty. */
     struct config *config;

@@ -15,7 +15,7 @@
 #include "config/load.h"
 #include "wire/address.h"
 
-/* What the program was called to do. */
+/* The task for which the program was called. */
 enum mode {
     MODE_DELIVER,
     MODE_SMTP,

@@ -129,7 +129,7 @@ static int finish(struct address_reading *r, struct mailboxes *list, struct err 
     return 0;
 }
 
-/* What follows the closing bracket (a stray name) does not count. */
+/* Text behind the closing bracket (a stray name) does not count. */
 static void open_angle(struct address_reading *r)
 {
     forget(r);

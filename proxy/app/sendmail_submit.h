@@ -6,8 +6,8 @@
 
 #include "app/sendmail_addresses.h"
 
-/* What the server shall report to the sender (RFC 3461). A field is NULL if it was not asked for.
- * It is passed on to a server that supports it. */
+/* The reports that the sender wants from the server (RFC 3461). A field is NULL if it was not asked
+ * for. It is passed on to a server that supports it. */
 struct delivery_notes {
     /* "never", or some of "success", "failure", "delay". */
     const char *notify;

@@ -1,4 +1,4 @@
-/* What a service manager is told while the server runs: a sign of life from the loop at half the
+/* Messages to a service manager while the server runs: a sign of life from the loop at half the
  * watchdog's interval, and the state in words. */
 #ifndef APP_SUPERVISION_H
 #define APP_SUPERVISION_H

@@ -12,7 +12,7 @@ struct certificates;
 struct listeners;
 struct relay;
 
-/* Where the daemon keeps what a reload may replace. */
+/* The daemon's variables whose values a reload may replace. */
 struct watched {
     struct config *const *config;
     struct accounts *const *accounts;

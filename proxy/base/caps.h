@@ -289,9 +289,9 @@
 
 /* ---- TLS ---- */
 
-/* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
- * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that
- * right by sending data. */
+/* A TLS peer may send at most this beside data. The largest hello of a client, with keys of
+ * post-quantum groups and a ticket, has about 10 KB. A busy peer may change its keys now and then;
+ * sending data allows it more of these records. */
 #define CAP_TLS_CLIENT_HANDSHAKE (32 * 1024)
 #define CAP_TLS_HANDSHAKE_RECORDS 512
 #define CAP_TLS_RECORDS_WITHOUT_DATA 64

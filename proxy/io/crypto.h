@@ -41,7 +41,7 @@ void signing_key_free(struct signing_key **key);
 int signing_key_sign(const struct signing_key *key, enum signature how, struct slice bytes,
                      struct buf *out, struct err *err) MUST_USE;
 
-/* What an assertion says of a certificate, and what its owner is told. */
+/* The facts of a certificate: some go into an assertion, others into warnings. */
 struct certificate_facts {
     /* The value of x5t#S256 before base64url. */
     uint8_t sha256[32];

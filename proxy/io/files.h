@@ -13,11 +13,11 @@
 int file_read(const char *path, struct buf *out, struct err *err) MUST_USE;
 /* Writes path.tmp with `mode`, fsyncs it, renames it over path and fsyncs the directory. */
 int file_replace(const char *path, struct slice data, unsigned mode, struct err *err) MUST_USE;
-/* Does the same for a file that root writes for the server's user. owner may be NULL: then it stays
- * ours. */
+/* Does what file_replace does for a file that root writes for the server's user. owner may be NULL:
+ * then the file stays ours. */
 int file_replace_for(const char *path, struct slice data, unsigned mode,
                      const struct file_owner *owner, struct err *err) MUST_USE;
-/* Does the same as file_replace on a helper thread. Copies path and data. If it fails, `failed`,
+/* Does what file_replace does on a helper thread. Copies path and data. If it fails, `failed`,
  * which may be NULL, is called on the loop. */
 void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode,
                         void (*failed)(void *ctx, const struct err *err), void *ctx);

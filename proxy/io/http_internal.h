@@ -1,5 +1,5 @@
-/* What http.c (the thread and the loop's side) and http_transfer.c (one request and libcurl)
- * share. */
+/* Shared by http.c (the thread and the loop's side) and http_transfer.c (one request and
+ * libcurl). */
 #ifndef IO_HTTP_INTERNAL_H
 #define IO_HTTP_INTERNAL_H
 

@@ -18,7 +18,7 @@ typedef void accept_fn(void *ctx, struct transport *t);
  * and so on. */
 struct listener *listener_open(struct loop *loop, const struct addr *at, accept_fn *fn, void *ctx,
                                struct err *err) MUST_USE;
-/* Does the same without a loop, for a server that accepts on a thread of its own. Gives a
+/* Binds and listens without a loop, for a server that accepts on a thread of its own. Gives a
  * descriptor, or returns -1 with err. *bound_r has the real port if 0 was asked for. */
 int listener_bind(const struct addr *at, struct addr *bound_r, struct err *err) MUST_USE;
 /* Returns whether any interface of this machine has the address now. The port is ignored. Any

@@ -1,4 +1,4 @@
-/* Where a log's lines leave the process: a descriptor, or syslog at /dev/log. Nothing here
+/* The way of a log's lines out of the process: a descriptor, or syslog at /dev/log. Nothing here
  * waits. */
 #ifndef IO_LOG_OUTLET_H
 #define IO_LOG_OUTLET_H

@@ -27,7 +27,7 @@ struct process_run {
     struct err err;
     /* NULL if it was cancelled. */
     process_fn *fn;
-    /* The same for the helper. */
+    /* Tells the helper that the run was cancelled. */
     atomic_bool cancelled;
     void *ctx;
 };

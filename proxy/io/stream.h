@@ -133,8 +133,8 @@ void stream_close(struct stream **s);
 /* Writes queued output, says goodbye (close_notify, FIN) and closes, by itself, within `patience`.
  * Takes the stream. */
 void stream_finish(struct stream **s, usec patience);
-/* Does the same within a set, which is borrowed. If the set is full, its oldest stream is closed
- * after its output was written as far as the socket takes it. */
+/* Does what stream_finish does within a set, which is borrowed. If the set is full, its oldest
+ * stream is closed after its output was written as far as the socket takes it. */
 void stream_finish_among(struct stream **s, usec patience, struct lingering *among);
 
 #endif

@@ -1,4 +1,4 @@
-/* What stream.c and stream_finish.c share. */
+/* Shared by stream.c and stream_finish.c. */
 #ifndef IO_STREAM_PRIVATE_H
 #define IO_STREAM_PRIVATE_H
 

@@ -1,6 +1,6 @@
-/* What TLS needs before a connection exists: keys, trust, names, pins, versions. A context is made
- * once per account or listener from the config, shared by reference count, and replaced on reload.
- * Callers never see OpenSSL. */
+/* The material that TLS needs before a connection exists: keys, trust, names, pins, versions. A
+ * context is made once per account or listener from the config, shared by reference count, and
+ * replaced on reload. Callers never see OpenSSL. */
 #ifndef IO_TLS_CONTEXT_H
 #define IO_TLS_CONTEXT_H
 
@@ -88,7 +88,7 @@ enum tls_fault {
     TLS_FAULT_OTHER,
 };
 
-/* What a handshake showed. After a failed one, what it showed until then. */
+/* The facts that a handshake showed. After a failed one, the facts until then. */
 struct tls_facts {
     /* "TLSv1.3" and so on, or "" before it is known. */
     char version[12];

@@ -1,4 +1,4 @@
-/* What the TLS files of io/ share. OpenSSL does not appear outside of them. */
+/* Shared by the TLS files of io/. OpenSSL does not appear outside of them. */
 #ifndef IO_TLS_INTERNAL_H
 #define IO_TLS_INTERNAL_H
 

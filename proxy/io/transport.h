@@ -36,7 +36,7 @@ struct transport_ops {
     enum transport_step (*handshake_step)(struct transport *t, struct err *err);
     /* NULL while the link is clear. */
     const struct tls_facts *(*tls)(const struct transport *t);
-    /* What the stream waits for. The transport maps crossed wants of TLS. */
+    /* Says what the stream waits for. The transport maps crossed wants of TLS. */
     void (*want)(struct transport *t, bool read, bool write);
     /* There are decrypted bytes that no descriptor will announce. */
     bool (*has_pending)(const struct transport *t);

@@ -18,7 +18,7 @@ struct visit {
     /* An addr_client_key. */
     struct addr from;
     int fd;
-    /* When the connection, or the wait for its next request, began. */
+    /* The time at which the connection, or the wait for its next request, began. */
     usec began;
     bool asked, shut;
 };

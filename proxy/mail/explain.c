@@ -2,8 +2,8 @@
 
 enum remedy { SENDER, AUTHOR, BOTH, QUALIFY, HEADERS, HELO };
 
-/* What services say, as far as it can be distinguished. ASCII case is ignored. The first row that
- * fits counts. */
+/* The words by which services refuse a sender, as far as they can be distinguished. ASCII case is
+ * ignored. The first row that fits counts. */
 static const struct explain_row {
     const char *words;
     enum remedy cure;

@@ -1,6 +1,6 @@
-/* What is reported of a message: one record, which log, page, status.json and metrics share. The
- * log has one line per message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt
- * size client listener [user] [original] upstream port tls status reply rtts delay. */
+/* The record of a message, which log, page, status.json and metrics share. The log has one line per
+ * message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size client listener
+ * [user] [original] upstream port tls status reply rtts delay. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 

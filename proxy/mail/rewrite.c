@@ -70,7 +70,7 @@ static void list_mailboxes(struct buf *list, struct slice value)
             continue;
         bool folds = list->len - line > LINE;
         line = folds ? list->len : line;
-        /* What does not fit any more is in X-Original-From. */
+        /* The part that does not fit any more is in X-Original-From. */
         if (!buf_printf(&one, "%s",
                         !list->len ? " "
                         : folds    ? ",\r\n "
@@ -86,7 +86,7 @@ static void keep_original(struct rewrite *r, struct slice value)
     if (is_blank(value))
         return;
     bool fits = buf_append_slice(&r->original, value);
-    /* it is part of what was held under the same cap */
+    /* It is part of what was held under the same cap. */
     (void)fits;
     list_mailboxes(&r->reply_to, value);
 }
@@ -153,7 +153,7 @@ static void finish_address_field(struct rewrite *r)
 
 /* ------------------------------------------------------------------ the section's end */
 
-/* What a signature says is absent must stay absent. */
+/* A field whose absence a signature covers must stay absent. */
 static void heed_signatures(struct rewrite *r)
 {
     bool fixes = r->plan.separate, adds_from = fixes || r->plan.header_from;
@@ -166,7 +166,7 @@ static void heed_signatures(struct rewrite *r)
     r->has_from = r->has_from || r->left_from;
 }
 
-/* Which lines are missing is known only at the end of the header. */
+/* It is known only at the end of the header which lines are missing. */
 static void complete_plan(struct rewrite *r)
 {
     heed_signatures(r);

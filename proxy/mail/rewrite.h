@@ -1,4 +1,4 @@
-/* What an account does to the header of a message (PROMISES 3: fix_headers, header_from, received;
+/* Rewrites the header of a message for an account (PROMISES 3: fix_headers, header_from, received;
  * RFC 6409 8), in one pass while it streams by, in bounded memory. It only computes: octets in,
  * octets out. The lines that may be added are written beforehand (rewrite_lines.h).
  *

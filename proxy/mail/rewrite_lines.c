@@ -51,8 +51,8 @@ static char *message_id_line(const struct rewrite_facts *f)
     return fits ? give(&b) : NULL;
 }
 
-/* What a client says about itself goes where programs read it, so only names and address literals
- * are written. */
+/* A client's name for itself goes where programs read it, so only names and address literals are
+ * written. */
 static void put_helo(struct buf *b, const char *helo)
 {
     struct slice in = slice_head(slice_of(helo), CAP_HELO);

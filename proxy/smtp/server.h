@@ -39,8 +39,8 @@ struct answer {
     bool from_upstream;
 };
 
-/* What the handler lets this session's EHLO advertise, in addition to PIPELINING, 8BITMIME and
- * ENHANCEDSTATUSCODES. */
+/* The extensions that the handler lets this session's EHLO advertise, in addition to PIPELINING,
+ * 8BITMIME and ENHANCEDSTATUSCODES. */
 struct smtp_server_offer {
     /* 0 means that no upstream limit is known. Then max_message_size alone counts. */
     uint64_t size;
@@ -164,7 +164,7 @@ struct smtp_server_settings {
 struct smtp_server *smtp_server_new(const struct io *io, struct transport *t,
                                     const struct smtp_server_settings *settings,
                                     const struct smtp_server_handlers *handlers, void *ctx);
-/* Does the same for a connection that was used before: takes the stream. peer and local are the
+/* Makes a server on a connection that was used before: takes the stream. peer and local are the
  * addresses for handlers and log. Behind a load balancer they are not the stream's own
  * addresses. */
 struct smtp_server *smtp_server_new_on_stream(const struct io *io, struct stream *stream,
@@ -178,7 +178,7 @@ const struct smtp_server_client *smtp_server_client(const struct smtp_server *s)
  * still be called and does nothing. */
 void smtp_server_answer(struct smtp_server_command *cmd, const struct answer *answer);
 
-/* Does the same for login(). SMTP_SERVER_LOGIN_RIGHT sets smtp_server_client()->user. */
+/* Answers login(). SMTP_SERVER_LOGIN_RIGHT sets smtp_server_client()->user. */
 void smtp_server_answer_login(struct smtp_server_command *cmd, enum smtp_server_login verdict);
 
 /* Backpressure: body() is not called until the body is released. */

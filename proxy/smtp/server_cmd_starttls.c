@@ -28,7 +28,7 @@ void server_do_starttls(struct smtp_server *s, const struct command *command)
         s->tls = TLS_DUE;
 }
 
-/* What came behind STARTTLS before the handshake was written by an attacker on the line, to pass
+/* Bytes behind STARTTLS and before the handshake were written by an attacker on the line, to pass
  * for the client's own words (CVE-2011-0411). */
 static void refuse_injection(struct smtp_server *s)
 {

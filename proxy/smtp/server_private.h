@@ -1,4 +1,4 @@
-/* What the files of the server half share. No other file includes this.
+/* Shared by the files of the server half. No other file includes this.
  *
  * One pump (server.c) runs from the loop only: on stream events, and in a deferred call after a
  * handler has done something. So no handler is ever called from inside smtp_server_answer or a
@@ -40,7 +40,7 @@ enum tls_progress {
     TLS_SECURE,
 };
 
-/* Which response the next line is. SASL_PLAIN stands for every mechanism with one response. */
+/* The response that the next line is. SASL_PLAIN stands for every mechanism with one response. */
 enum sasl_stage { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD };
 
 /* The rest of an overlong line. */
@@ -75,14 +75,15 @@ struct smtp_server {
     struct lingering *lingers_among;
     /* The clock of the client's silence; see server_clock.c. */
     struct timer *clock;
-    /* When the client last made progress. The time it waited for answers since then is left out. */
+    /* The time at which the client last made progress. The time for which it waited for answers
+     * since then is left out. */
     usec quiet_since;
     /* How long ago that was when the clock stopped. */
     usec quiet_for;
     struct deferred turn;
     /* helo and user in it are owned. */
     struct smtp_server_client client;
-    /* What this session's EHLO reply listed. */
+    /* The extensions in this session's EHLO reply. */
     struct params_offer offered;
     /* The list of struct smtp_server_command, in the order of their arrival. */
     struct link commands;
@@ -133,7 +134,7 @@ void smtp_server_schedule(struct smtp_server *s);
 /* Ends the session after the queued output has left. closed(why) follows at the end of the turn.
  * Copies why. Later calls change nothing. */
 void smtp_server_end(struct smtp_server *s, const char *why);
-/* Does the same, but queued output is lost. */
+/* Ends the session at once. Queued output is lost. */
 void smtp_server_cut(struct smtp_server *s, const char *why);
 /* Sends the reply, then ends the session. */
 void smtp_server_farewell(struct smtp_server *s, int code, const char *enhanced, const char *text,
@@ -157,8 +158,8 @@ void smtp_server_clock_progress(struct smtp_server *s);
 void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 
 /* --- server_queue.c */
-/* What an answer means for the session. It is in the file of its verb. Called before the answer
- * leaves. */
+/* Applies the meaning of an answer to the session. It is in the file of its verb. Called before the
+ * answer leaves. */
 typedef void smtp_server_answered_fn(struct smtp_server *s, const struct answer *answer);
 /* heed is NULL if the answer means nothing, or comes as the verdict on a login. */
 struct smtp_server_command *smtp_server_ticket(struct smtp_server *s,
@@ -172,7 +173,7 @@ void smtp_server_queue_free(struct smtp_server *s);
 /* Sends our own answer to the current command, in its turn, with the message's id if there is one.
  * An answer of 500 or above counts as the client's error. */
 void smtp_server_say(struct smtp_server *s, int code, const char *enhanced, const char *text);
-/* Does the same for an error that is not the client's fault. */
+/* Does what smtp_server_say does for an error that is not the client's fault. */
 void smtp_server_say_blameless(struct smtp_server *s, int code, const char *enhanced,
                                const char *text);
 /* Calls told() if the answer concerns a message. */

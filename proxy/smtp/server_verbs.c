@@ -8,9 +8,9 @@
 #include "smtp/server_private.h"
 #include "wire/auth.h"
 
-/* What the gate checks before the verb's function runs. Every verb but those with ALONGSIDE waits
- * until all before it are answered, and nothing after it is read before it is answered itself. It
- * is the last of its pipelined group (RFC 2920 3.1). */
+/* The gate checks these flags before the verb's function runs. Every verb but those with ALONGSIDE
+ * waits until all before it are answered, and nothing after it is read before it is answered
+ * itself. It is the last of its pipelined group (RFC 2920 3.1). */
 enum {
     /* It may be read while RCPTs before it wait for their answers. */
     ALONGSIDE = 1 << 0,

@@ -12,7 +12,7 @@
 #include "upstream/share.h"
 #include "upstream/tally.h"
 
-/* What the attempt waits for. It names the timeout. */
+/* The thing that the attempt waits for. It names the timeout. */
 enum attempt_phase {
     PHASE_CONNECT,
     PHASE_TUNNEL,
@@ -36,9 +36,9 @@ struct attempt {
     struct tunnel *tunnel;
     struct smtp_client *client;
     struct timer *timer;
-    /* What is left on the clock while it is stopped. */
+    /* The time that is left on the clock while it is stopped. */
     usec left;
-    /* Set for a failure inside attempt_new, which is told later. */
+    /* Set for a failure inside attempt_new, which is reported later. */
     struct deferred failing;
     /* The reason of that failure. */
     struct err why;

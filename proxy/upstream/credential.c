@@ -19,7 +19,7 @@ struct credential {
     char *identity;
     const struct source_kind *kind;
     struct source *source;
-    /* What the source answered last, or what is configured. NULL if there is none yet. */
+    /* The last answer of the source, or the configured secret. NULL if there is none yet. */
     struct secret *secret;
     /* The source was asked and has not answered. */
     bool asking;

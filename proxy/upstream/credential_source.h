@@ -1,6 +1,6 @@
-/* Where the secret of a login comes from. A kind is a row of functions in its own file and a place
- * in the list of credential_source.c. For all kinds alike, credential.c decides when to ask, whom
- * to answer and how long a refused secret rests. */
+/* A source of the secret of a login. A kind of source is a row of functions in its own file and a
+ * place in the list of credential_source.c. For all kinds alike, credential.c decides when to ask,
+ * whom to answer and how long a refused secret rests. */
 #ifndef UPSTREAM_CREDENTIAL_SOURCE_H
 #define UPSTREAM_CREDENTIAL_SOURCE_H
 

@@ -1,4 +1,4 @@
-/* What all parts of one account share. The account owns it and everything in it. It lives until the
+/* Shared by all parts of one account. The account owns it and everything in it. It lives until the
  * last reference is released. */
 #ifndef UPSTREAM_ENV_H
 #define UPSTREAM_ENV_H

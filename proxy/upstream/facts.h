@@ -1,11 +1,11 @@
-/* What is known of an account. */
+/* Words about an account that all parts use. */
 #ifndef UPSTREAM_FACTS_H
 #define UPSTREAM_FACTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What was last seen at the upstream. After a restart it comes from state_dir. */
+/* The last EHLO of the upstream. After a restart it comes from state_dir. */
 struct account_facts {
     bool known;
     bool has_size;

@@ -43,7 +43,7 @@ bool reply_revokes_login(const struct reply *reply);
 /* Returns whether it counts for PROMISES 7, row 451 4.7.5. */
 bool finding_is_tls(enum finding f);
 
-/* What the findings of a kind have in common, for code that needs no more than that. */
+/* A property that the findings of a kind share, for code that needs no more than that. */
 enum finding_kind {
     FINDING_KIND_OTHER,
     /* Counts for PROMISES 7, row 451 4.7.5. */
@@ -54,7 +54,7 @@ enum finding_kind {
     FINDING_KIND_AT_ONCE,
 };
 
-/* What doctor advises: a paragraph about some keys (app/doctor_print.c). */
+/* Doctor's advice: a paragraph about some keys (app/doctor_print.c). */
 enum finding_advice {
     FINDING_ADVICE_NOTHING,
     FINDING_ADVICE_PORTS,
@@ -118,7 +118,7 @@ struct port_report {
     char words[400];
 };
 
-/* What the sentence is made of. Everything is borrowed. What is not known is NULL. */
+/* The parts of the sentence. Everything is borrowed. An unknown part is NULL. */
 struct finding_detail {
     enum finding finding;
     struct port port;

@@ -1,4 +1,4 @@
-/* What the table of the findings (finding_table.c) and their sentences (finding_words.c) share. */
+/* Shared by the table of the findings (finding_table.c) and their sentences (finding_words.c). */
 #ifndef UPSTREAM_FINDING_PRIVATE_H
 #define UPSTREAM_FINDING_PRIVATE_H
 

@@ -1,4 +1,4 @@
-/* What ladder.c (who dials when) and ladder_state.c (what is known) share. */
+/* Shared by ladder.c (when each port is dialled) and ladder_state.c (what is known). */
 #ifndef UPSTREAM_LADDER_PRIVATE_H
 #define UPSTREAM_LADDER_PRIVATE_H
 
@@ -72,7 +72,7 @@ void ladder_race_begins(struct ladder *l);
 void ladder_close(struct ladder *l);
 /* The moment is over, or there is a reason to dial again. */
 void ladder_reopen(struct ladder *l);
-/* Does the same, and the next race is a first one. */
+/* Does what ladder_reopen does, and the next race is a first one. */
 void ladder_forget_failure(struct ladder *l);
 /* Writes the rungs in the order in which a race tries them. Returns their number. */
 size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out);

@@ -1,5 +1,5 @@
-/* What the ladder knows: which port works, what EHLO said, and why a race failed. Also what it says
- * and stores of that. */
+/* The knowledge of the ladder: which port works, what EHLO said, and why a race failed. It is
+ * reported and stored here, too. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

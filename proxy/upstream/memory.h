@@ -1,7 +1,7 @@
-/* What survives a restart. For each account and host it is the port that works, what EHLO said,
- * what is known of BDAT, and the addresses of the name. It is one small text file in state_dir,
- * which is read at the start and replaced on a helper thread a moment after a change. Its loss does
- * no harm. Its content is not trusted: what cannot be parsed is skipped. */
+/* The knowledge that survives a restart. For each account and host it is the port that works, the
+ * last EHLO, the state of BDAT, and the addresses of the name. It is one small text file in
+ * state_dir, which is read at the start and replaced on a helper thread a moment after a change.
+ * Its loss does no harm. Its content is not trusted: a line that cannot be parsed is skipped. */
 #ifndef UPSTREAM_MEMORY_H
 #define UPSTREAM_MEMORY_H
 
@@ -15,7 +15,7 @@ struct io;
 
 struct memory_bdat {
     uint16_t port;
-    /* Of the EHLO text. What was learnt holds while it stays the same. */
+    /* The fingerprint of the EHLO text. `known` holds while it stays the same. */
     uint64_t fingerprint;
     enum smtp_client_chunking known;
 };

@@ -103,7 +103,7 @@ bool warm_is_worn(const struct warm *s)
            now_of(p) - s->opened >= cfg->max_age;
 }
 
-/* What a session learnt of BDAT outlives it, however it ends. It holds for the account's other
+/* Knowledge about BDAT outlives its session, however that ends. It holds for the account's other
  * sessions with the same machine, too. */
 void warm_learn(struct warm *s)
 {

@@ -1,5 +1,5 @@
-/* What pool.c (sessions), lease.c (the queue for them) and turns.c (the order of the queue)
- * share. */
+/* Shared by pool.c (sessions), lease.c (the queue for them) and turns.c (the order of the
+ * queue). */
 #ifndef UPSTREAM_POOL_PRIVATE_H
 #define UPSTREAM_POOL_PRIVATE_H
 
@@ -76,7 +76,7 @@ struct lease {
     usec rests_since;
     /* A port, or 0. Only lease_stop_avoiding clears it. */
     uint16_t avoid;
-    /* When it began to wait. */
+    /* The loop time at which it began to wait. */
     usec asked;
     const struct lease_events *events;
     void *ctx;

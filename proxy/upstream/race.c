@@ -16,7 +16,7 @@
 
 struct race_port {
     struct rung *rung;
-    /* When its first attempt began. connect_timeout counts from here. */
+    /* The loop time at which its first attempt began. connect_timeout counts from here. */
     usec started;
     usec last_start;
     /* Every step moves it forward. */

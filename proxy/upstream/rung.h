@@ -6,7 +6,7 @@
 #include "upstream/env.h"
 #include "upstream/finding.h"
 
-/* What the beginning of a session showed, for doctor and the status page. */
+/* The facts that the beginning of a session showed, for doctor and the status page. */
 struct sight {
     bool has_tls;
     /* Also of a handshake that failed, as far as it got. */
@@ -33,7 +33,7 @@ struct rung {
     bool loops;
     /* Its finding came at once, as from an upstream that restarts. */
     bool at_once;
-    /* Of the last attempt that got furthest. */
+    /* From the last attempt that got furthest. */
     struct sight sight;
 };
 

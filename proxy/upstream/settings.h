@@ -1,4 +1,4 @@
-/* Which parts of an account's configuration its sessions depend on. */
+/* The part of an account's configuration on which its sessions depend. */
 #ifndef UPSTREAM_SETTINGS_H
 #define UPSTREAM_SETTINGS_H
 

@@ -1,5 +1,5 @@
-/* What is counted for one account, for the page and the metrics. The numbers only grow. A reload
- * that makes the account anew carries them over. */
+/* The counters of one account, for the page and the metrics. The numbers only grow. A reload that
+ * makes the account anew carries them over. */
 #ifndef UPSTREAM_TALLY_H
 #define UPSTREAM_TALLY_H
 

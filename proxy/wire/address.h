@@ -24,7 +24,7 @@ struct address {
  * unbalanced brackets, a second address, more than CAP_ADDRESS octets, invalid UTF-8 or an empty
  * local part. */
 bool address_parse_path(struct slice in, struct address *address_r, struct slice *rest_r);
-/* Does the same for a bare address that must be all of `in` (configuration, command line). */
+/* Reads a bare address that must be all of `in` (configuration, command line). */
 bool address_parse(struct slice in, struct address *address_r);
 /* Returns true for "postmaster" without a domain, in any case (RFC 5321 4.5.1). */
 bool address_is_postmaster(const struct address *a);

@@ -1,6 +1,6 @@
-/* Which header fields a DKIM-Signature covers (the tag h= of RFC 6376 3.5), read in constant memory
- * while the field streams by. A name in it without a field in the message covers the absence of
- * that field: adding one breaks the signature (5.4.2). */
+/* Finds the header fields that a DKIM-Signature covers (the tag h= of RFC 6376 3.5), in constant
+ * memory while the field streams by. A name in it without a field in the message covers the absence
+ * of that field: adding one breaks the signature (5.4.2). */
 #ifndef WIRE_DKIM_H
 #define WIRE_DKIM_H
 
@@ -13,7 +13,7 @@ enum { DKIM_NAME_KEPT = 10 };
 
 /* In a zeroed struct nothing is covered. */
 struct dkim_scan {
-    /* What all fields read so far cover. */
+    /* The fields covered by all signatures read so far. */
     bool date, message_id, from;
     bool in_field, in_value, in_names;
     char word[DKIM_NAME_KEPT];

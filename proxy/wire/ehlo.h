@@ -1,4 +1,4 @@
-/* What an EHLO reply offers (RFC 5321 4.1.1.1). */
+/* The extensions that an EHLO reply offers (RFC 5321 4.1.1.1). */
 #ifndef WIRE_EHLO_H
 #define WIRE_EHLO_H
 
@@ -17,8 +17,8 @@ struct ehlo {
     unsigned mechanisms;
     /* The mechanisms as announced, for doctor. */
     char mechanisms_text[200];
-    /* Of the whole text but its first line. It is equal as long as the server announces the
-     * same. */
+    /* The fingerprint of the whole text but its first line. It is equal as long as the server
+     * announces the same. */
     uint64_t fingerprint;
 };
 

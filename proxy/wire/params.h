@@ -15,7 +15,7 @@ enum params_fault {
     PARAMS_SYNTAX,
 };
 
-/* What this session's EHLO reply listed. For HELO clients everything is false. */
+/* The extensions in this session's EHLO reply. For HELO clients everything is false. */
 struct params_offer {
     bool size, eightbit, smtputf8, dsn, auth;
 };
