@@ -50,7 +50,8 @@ struct smtp_server_offer {
 enum smtp_server_tls {
     SMTP_SERVER_TLS_OFF,
     SMTP_SERVER_TLS_OFFERED,
-    SMTP_SERVER_TLS_REQUIRED /* 530 until STARTTLS. */,
+    /* 530 until STARTTLS. */
+    SMTP_SERVER_TLS_REQUIRED,
     SMTP_SERVER_TLS_IMPLICIT
 };
 enum smtp_server_auth {
