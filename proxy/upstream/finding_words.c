@@ -223,7 +223,7 @@ void finding_says_tls_handshake(struct sentence *s, const struct finding_detail 
         return;
     }
     if (d->err && d->err->kind == ERR_PROTOCOL)
-        finding_say(s, "%u breaks STARTTLS (%s): somebody on the way may be injecting replies",
+        finding_say(s, "%u breaks STARTTLS (%s): an attacker on the way may be injecting replies",
                     (unsigned)d->port.number, err_words(d, ""));
     else
         finding_say(
@@ -262,19 +262,19 @@ void finding_says_certificate(struct sentence *s, const struct finding_detail *d
         return;
     case TLS_FAULT_EXPIRED: say_expired(s, d); break;
     case TLS_FAULT_UNTRUSTED:
-        finding_say(s, "nobody trusted here has signed (issuer %s): ",
+        finding_say(s, "is not signed by a CA trusted here (issuer %s): ",
                     f->issuer[0] ? f->issuer : "unknown");
         if (f->lone)
-            finding_say(
-                s, "it came alone, so the server probably lacks its intermediate certificate; or ");
-        finding_say(s, "somebody intercepts TLS, or its CA belongs into tls_ca");
+            finding_say(s, "it came alone, so the server probably does not send its intermediate "
+                           "certificate; or ");
+        finding_say(s, "TLS is intercepted on the way, or add its CA to tls_ca");
         break;
     case TLS_FAULT_PIN:
         finding_say(s, "matches no tls_fingerprint (it is %s)",
                     f->sha256[0] ? f->sha256 : "unknown");
         break;
     default:
-        finding_say(s, "does not earn trust (%s)",
+        finding_say(s, "is not trusted (%s)",
                     f && f->fault_words[0] ? f->fault_words : err_words(d, "no reason given"));
         break;
     }
