@@ -48,8 +48,8 @@ struct tally {
     size_t nports;
     /* At index minute % TALLY_MINUTES. */
     struct tally_minute minutes[TALLY_MINUTES];
-    /* A ring: the newest is at (total - 1) % CAP_ADMIN_RECENT. Texts are cleaned (admin/text.h), cut,
-     * and never NULL. */
+    /* A ring: the newest is at (total - 1) % CAP_ADMIN_RECENT. Texts are cleaned (admin/text.h),
+     * cut, and never NULL. */
     struct message recent[CAP_ADMIN_RECENT];
     uint64_t total;
 };

@@ -36,7 +36,7 @@ struct sending {
     struct accounts *accounts;
     struct delivery_env env;
     struct copy_budget budget;
-    /* it comes from here */
+    /* The address from which the message comes. */
     struct addr here;
     struct message record;
     struct delivery *delivery;

@@ -35,9 +35,9 @@ enum err_kind {
     ERR_INVALID,
     /* A SOCKS or HTTP proxy on the way refused. The words are the proxy's own. */
     ERR_PROXY,
-    /* no room on the disk: ENOSPC, EDQUOT, EFBIG */
+    /* There is no room on the disk: ENOSPC, EDQUOT or EFBIG. */
     ERR_FULL,
-    /* a file of that name is there already */
+    /* A file of that name exists already. */
     ERR_EXISTS,
 };
 

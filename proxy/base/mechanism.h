@@ -1,6 +1,6 @@
-/* The mechanisms of AUTH (RFC 4954) that this program can speak as a client: ONE table. A new
- * one is a row here and a step function in smtp/sasl.c or beside it. The rows stand in the order in which
- * `auto` tries them. */
+/* The mechanisms of AUTH (RFC 4954) that this program can speak as a client: ONE table. A new one
+ * is a row here and a step function in smtp/sasl.c or beside it. The rows stand in the order in
+ * which `auto` tries them. */
 #ifndef BASE_MECHANISM_H
 #define BASE_MECHANISM_H
 

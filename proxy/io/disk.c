@@ -9,7 +9,7 @@
 
 struct disk {
     struct loop *loop;
-    /* NULL: blocking mode */
+    /* NULL in blocking mode. */
     struct disk_carrier *carrier;
     size_t octets;
 };

@@ -21,7 +21,7 @@ struct disk;
 struct disk_directory;
 struct disk_file;
 
-/* one entry of a directory; "." and ".." and subdirectories are left out */
+/* One entry of a directory. "." and ".." and subdirectories are left out. */
 struct disk_name {
     char *name;
     uint64_t size;
@@ -36,19 +36,20 @@ struct disk_room {
 
 /* Borrowed until the callback returns, but for `file`, which the callback takes. */
 struct disk_answer {
-    /* NULL: it worked. ERR_FULL: no room. ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION; ERR_IN_USE:
-     * somebody else holds the lock; ERR_SYSTEM: all else, an input or output error for instance */
+    /* NULL if it worked. ERR_FULL: there is no room. ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION.
+     * ERR_IN_USE: another process holds the lock. ERR_SYSTEM: everything else, for example an input
+     * or output error. */
     const struct err *err;
-    /* create, open, lock: gives */
+    /* For create, open and lock: gives. */
     struct disk_file *file;
-    /* create, open: octets in the file */
+    /* For create and open: the octets in the file. */
     uint64_t size;
-    /* read: fewer octets than were asked for at the end of the file, none behind it */
+    /* For read: fewer octets than were asked for at the end of the file, none behind it. */
     struct slice data;
-    /* list */
+    /* For list. */
     const struct disk_name *names;
     size_t nnames;
-    /* room */
+    /* For room. */
     struct disk_room room;
 };
 
@@ -72,7 +73,7 @@ bool disk_is_busy(const struct disk *disk);
  * (one level). *dir_r is given; a symbolic link is refused. */
 int disk_directory_open(struct disk *disk, const char *path, bool make,
                         struct disk_directory **dir_r, struct err *err) MUST_USE;
-/* NULL is fine */
+/* *dir may be NULL. */
 void disk_directory_close(struct disk_directory **dir);
 
 /* Makes a file that must not exist, mode 0600, for appending. */

@@ -93,7 +93,7 @@ static void append(struct disk_call *call)
         ssize_t n = write(call->file->fd, left.data, left.len);
         if (n < 0 && errno == EINTR)
             continue;
-        /* a write that takes nothing and gives no reason would go on for ever */
+        /* A write that takes nothing and gives no reason would continue for ever. */
         if (n <= 0) {
             fail(call, n < 0 ? errno : EIO, "write to");
             return;
@@ -121,7 +121,7 @@ static void read_some(struct disk_call *call)
 static void add_name(struct disk_call *call, const char *name, uint64_t size)
 {
     size_t n = call->answer.nnames;
-    /* full at every power of two */
+    /* It is full at every power of two. */
     if ((n & (n - 1)) == 0)
         call->names = mem_resize(call->names, (n ? n * 2 : 1) * sizeof *call->names);
     call->names[n] = (struct disk_name){mem_string(name), size};
@@ -190,7 +190,7 @@ static void check(struct disk_call *call, int result, const char *verb)
 
 void disk_perform(struct disk_call *call)
 {
-    /* refused before it came here */
+    /* It was refused before it came here. */
     if (call->failed)
         return;
     switch (call->what) {

@@ -29,13 +29,13 @@ struct disk_call {
     struct disk_directory *dir, *to;
     char *name, *new_name;
     struct disk_file *file;
-    /* append: what is to be written; read: what was read */
+    /* For append: the octets to write. For read: the octets that were read. */
     struct buf octets;
     size_t len;
     uint64_t offset;
     disk_fn *fn;
     void *arg;
-    /* of a sync of a directory: the others that this one serves */
+    /* For a sync of a directory: the others that this one serves. */
     struct link joined;
 
     bool failed;

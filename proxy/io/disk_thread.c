@@ -9,7 +9,7 @@
 #include "io/disk_internal.h"
 #include "io/loop_ev.h"
 
-/* how long disk_carrier_free waits for the call that runs */
+/* How long disk_carrier_free waits for the call that runs. */
 enum { MOMENT_MS = 2000 };
 
 struct disk_carrier {
@@ -17,7 +17,7 @@ struct disk_carrier {
     struct loop *loop;
     ev_async finished;
     pthread_t thread;
-    /* guards what follows */
+    /* Guards the fields below. */
     pthread_mutex_t lock;
     pthread_cond_t work, ended;
     struct disk_queue queue;
@@ -67,7 +67,7 @@ static void on_finished(struct ev_loop *ev, ev_async *watcher, int events)
     (void)events;
     for (struct disk_call *call; (call = next_done(c)) != NULL;) {
         disk_finish(c->disk, call);
-        /* the rest of a burst comes in the next turns */
+        /* The rest of a burst comes in the next turns. */
         if (loop_is_late(c->loop)) {
             ev_async_send(loop_ev(c->loop), &c->finished);
             return;
@@ -158,7 +158,7 @@ void disk_carrier_free(struct disk_carrier **carrier)
     pthread_mutex_unlock(&c->lock);
 
     ev_async_stop(loop_ev(c->loop), &c->finished);
-    /* the thread still looks at it: it lives until the process ends */
+    /* The thread still uses it, so it lives until the process ends. */
     if (abandoned) {
         pthread_detach(c->thread);
         return;

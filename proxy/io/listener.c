@@ -96,8 +96,8 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         }
-        /* Otherwise this one connection has failed (ECONNABORTED, or a network error that Linux passes
-         * on). The loop continues with the next. */
+        /* Otherwise this one connection has failed (ECONNABORTED, or a network error that Linux
+         * passes on). The loop continues with the next. */
     }
 }
 

@@ -62,11 +62,11 @@ struct stream {
     struct err err;
 };
 
-/* Hands queued bytes to the transport until it takes no more. Returns -1 when the link is dead; then
- * s->err is set. */
+/* Hands queued bytes to the transport until it takes no more. Returns -1 when the link is dead;
+ * then s->err is set. */
 int stream_flush(struct stream *s);
-/* Reads what has arrived, until a cap is reached. *fresh_r tells whether bytes came. Returns -1 when
- * the link is dead; then s->err is set. */
+/* Reads what has arrived, until a cap is reached. *fresh_r tells whether bytes came. Returns -1
+ * when the link is dead; then s->err is set. */
 int stream_fill(struct stream *s, bool *fresh_r);
 /* Computes what the stream waits for and tells the transport. */
 void stream_want_events(struct stream *s);

@@ -24,8 +24,8 @@ static void note_alert(struct tls_session *s)
     }
 }
 
-/* Describes the failure of a call. OpenSSL's queue is thread-wide: it was emptied before the call and
- * is read right after. */
+/* Describes the failure of a call. OpenSSL's queue is thread-wide: it was emptied before the call
+ * and is read right after. */
 static ssize_t failed_io(struct tls_session *s, int code, int number, const char *doing,
                          struct err *err)
 {

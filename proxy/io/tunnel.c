@@ -224,9 +224,9 @@ static bool echoes(const struct tunnel_target *target, struct slice text)
     return found;
 }
 
-/* Refuses with the status line as words. It is cut and its controls are replaced, for it can be long
- * and would forge log lines elsewhere. `code` stands for it when it repeats our login; it has three
- * digits, or none. */
+/* Refuses with the status line as words. It is cut and its controls are replaced, for it can be
+ * long and would forge log lines elsewhere. `code` stands for it when it repeats our login; it has
+ * three digits, or none. */
 static int refuse_with_status(struct tunnel *t, struct slice line, struct slice code)
 {
     char words[160];

@@ -14,7 +14,7 @@
 
 struct route_question {
     const struct config *config;
-    /* pins its messages to one account, or not; NULL: it came through none */
+    /* It may pin its messages to one account. NULL if the message came through no listener. */
     const struct listen_config *listener;
     const struct addr *client;
     /* The user that logged in, or NULL if none has (yet). */

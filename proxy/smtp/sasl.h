@@ -1,6 +1,7 @@
 /* The client's side of SASL: one exchange, bytes in, bytes out, no network. PLAIN and LOGIN are
- * built here, OAUTHBEARER and XOAUTH2 in sasl_oauth.c, CRAM-MD5 and SCRAM-SHA-256 by libgsasl (which draws its own nonce). Challenges and
- * responses are base64 as they stand on the SMTP line (RFC 4954 section 4). */
+ * built here, OAUTHBEARER and XOAUTH2 in sasl_oauth.c, CRAM-MD5 and SCRAM-SHA-256 by libgsasl
+ * (which draws its own nonce). Challenges and responses are base64 as they stand on the SMTP line
+ * (RFC 4954 section 4). */
 #ifndef SMTP_SASL_H
 #define SMTP_SASL_H
 

@@ -1,6 +1,6 @@
-/* OAUTHBEARER (RFC 7628) and XOAUTH2, its elder, which Google and Microsoft specify: one message with
- * a token. A server that refuses the token says why in a challenge, hears a line without meaning, and
- * then ends the exchange with its reply. */
+/* OAUTHBEARER (RFC 7628) and XOAUTH2, its elder, which Google and Microsoft specify: one message
+ * with a token. A server that refuses the token says why in a challenge, hears a line without
+ * meaning, and then ends the exchange with its reply. */
 #include <stdio.h>
 #include <string.h>
 

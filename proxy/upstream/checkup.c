@@ -55,7 +55,7 @@ struct checkup {
      * must not go to a quicker one. */
     struct gate_pass opening;
     struct login *login;
-    /* at the latest */
+    /* The latest loop time at which the gate opens. */
     usec opens;
     /* Looks which ports have come as far as the login. */
     struct timer *watch;

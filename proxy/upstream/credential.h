@@ -69,7 +69,7 @@ void credential_refused(struct credential *c);
 /* One identity's login was refused, not the account's: the source is asked whether there is another
  * secret by now, and the listener told. false: there is nothing to ask. */
 bool credential_ask_again(struct credential *c) MUST_USE;
-/* the next refusal waits the first wait again */
+/* After this the next refusal begins with the first wait again. */
 void credential_accepted(struct credential *c);
 /* Returns the time until the secret may be tried. 0 means now. */
 usec credential_wait_left(const struct credential *c);

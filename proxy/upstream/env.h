@@ -20,7 +20,7 @@ struct upstream_env {
     const struct upstream_config *cfg;
     struct credential *credential;
     struct share *share;
-    /* or NULL: nobody counts */
+    /* NULL if nothing is counted. */
     struct upstream_tally *tally;
     /* The addresses of our own listeners: an upstream there is this proxy itself. Owned. */
     struct addr *own;

@@ -138,10 +138,10 @@ struct finding_detail {
     const struct ehlo *ehlo;
     /* As configured. */
     enum auth_choice auth;
-    /* of a refused login; login_words: NULL or "" none */
+    /* For a refused login. login_words may be NULL or "". */
     enum smtp_client_login_refusal login;
     const char *login_words;
-    /* of a port that works; "" none */
+    /* The mechanism of a port that works, or "". */
     const char *mechanism;
     /* Timeout-greeting: the greeting came, and EHLO was not answered. */
     bool greeted;

@@ -4,10 +4,10 @@
 #include "upstream/finding_private.h"
 
 struct login_cure {
-    /* of the reply; 0, "": any */
+    /* The code and the enhanced code of the reply. 0 and "" stand for any. */
     int code;
     const char *enhanced;
-    /* only with a token */
+    /* Only with a token. */
     bool token;
     const char *words;
 };

@@ -158,7 +158,7 @@ void finding_says_timeout_greeting(struct sentence *s, const struct finding_deta
 void finding_says_reset(struct sentence *s, const struct finding_detail *d)
 {
     finding_say(s, "%u cuts the connection", (unsigned)d->port.number);
-    /* a stage is known only once SMTP began */
+    /* The stage is known only once SMTP began. */
     if (d->address)
         finding_say(s, " while %s", smtp_client_stage_words(d->stage));
     finding_say_reply(s, d);

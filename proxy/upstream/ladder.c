@@ -66,7 +66,7 @@ static void dial_end(struct dial *d)
 
 static void end_all(struct ladder *l)
 {
-    /* nobody is let in by another's leaving */
+    /* No attempt is let in because another leaves. */
     logins_clear(l->env->share->logins, NULL);
     while (!link_is_alone(&l->dials))
         dial_end(CONTAINER(l->dials.next, struct dial, link));

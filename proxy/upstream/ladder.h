@@ -59,13 +59,14 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
 /* While it is closed: that answers those who began to wait until this loop time. Those who came
  * later wait for the next race, because what came at once may be a restart of the upstream. */
 usec ladder_answers_until(const struct ladder *l);
-/* refused, and the secret's source is asked again: neither closed nor open for a moment */
+/* The secret was refused and its source is asked again, so the ladder is neither closed nor open
+ * for a moment. */
 bool ladder_awaits_secret(const struct ladder *l, const char *identity);
-/* the upstream answered the last race with 4xx: it is there, and has enough of us */
+/* The upstream answered the last race with 4xx: it works and has enough of us. */
 bool ladder_is_full(const struct ladder *l);
 /* Reports what a race in progress has found. */
 void ladder_report_so_far(struct ladder *l);
-/* as things stand now, for who waited too long */
+/* Returns the reason as things are now, for a lease that waited too long. */
 enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size);
 
 /* A session that completed nothing ended on this port, so other ports go first. A failure of NULL
@@ -74,7 +75,7 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_
 /* Outside of AUTH: reply_revokes_login. */
 void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
                           const struct reply *reply);
-/* a reload: the next AUTH goes alone; a changed secret ends a wait */
+/* Call this on a reload. The next AUTH goes alone. A changed secret ends a wait. */
 void ladder_credentials_doubted(struct ladder *l, bool changed);
 void ladder_network_changed(struct ladder *l);
 /* Borrows the context for future sessions. */

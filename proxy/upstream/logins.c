@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 
-/* different identities that are refused in a row: then it is the account */
+/* After this many different identities were refused in a row, the account itself is refused. */
 enum { ROW_OF_REFUSALS = 3 };
 
 struct logins {
@@ -19,9 +19,9 @@ struct logins {
     void (*fetched)(void *ctx, bool differs);
     void *ctx;
     usec first, longest;
-    /* all identities are one */
+    /* All identities are one. */
     bool one;
-    /* used last: first */
+    /* The one that was used last is first. */
     struct link entries;
     size_t n;
     /* A row ends with an acceptance. */
@@ -227,8 +227,8 @@ static bool is_the_accounts(struct logins *l, struct login *login)
     return l->one || l->refused_in_row >= ROW_OF_REFUSALS;
 }
 
-/* As the credential does it for the account: the one more AUTH of another secret belongs to the same
- * refusal, and its wait is not doubled. asked: the source was, whether there is another. */
+/* As the credential does it for the account: the one more AUTH of another secret belongs to the
+ * same refusal, and its wait is not doubled. asked: the source was, whether there is another. */
 static void rest(struct logins *l, struct login *login, bool asked)
 {
     if (!login->second_chance || !login->wait)
@@ -251,7 +251,7 @@ bool logins_refused(struct logins *l, const char *identity)
     }
     logins_doubted(l, false);
     credential_refused(l->credential);
-    /* whoever ends the account's rest, this one's goes on */
+    /* This identity's rest continues, even if the account's rest has ended. */
     if (!l->one)
         rest(l, login, credential_is_asked_again(l->credential));
     return true;

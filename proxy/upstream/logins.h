@@ -19,24 +19,24 @@ struct login {
     /* of its own, where a token is for one mailbox (a service account's); NULL: the account's */
     struct credential *credential;
     struct gate gate;
-    /* dials that hold it */
+    /* The number of dials that hold it. */
     unsigned users;
-    /* its last answer was a refusal */
+    /* Its last answer was a refusal. */
     bool refused;
-    /* the secret's source was asked whether there is another by now, and has not answered */
+    /* The secret's source was asked for a new secret and has not answered. */
     bool awaits_secret;
-    /* this refusal's one more AUTH was granted */
+    /* One more AUTH was granted after this refusal. */
     bool second_chance;
-    /* the row of refusals in which it was refused last */
+    /* The row of refusals in which it was refused last. */
     uint64_t row;
-    /* the last wait, 0 none; its end in loop time */
+    /* The last wait, or 0, and the loop time of its end. */
     usec wait, until;
 };
 
 /* Keeps io, borrows the rest. Gives. */
 struct logins *logins_new(const struct io *io, const struct upstream_config *cfg,
                           struct credential *credential);
-/* nobody holds an entry */
+/* No entry may be held. */
 void logins_free(struct logins **l);
 
 /* The entry of an identity, made where there is none; it stays until it is released. */
@@ -53,10 +53,11 @@ usec logins_denied_for(const struct logins *l, const char *identity);
 void logins_set_listener(struct logins *l, void (*fetched)(void *ctx, bool differs), void *ctx);
 
 bool logins_is_proven(const struct logins *l, const char *identity);
-/* 0: it may be tried, as far as this identity goes; the account's own rest is the credential's */
+/* Returns 0 if it may be tried, as far as this identity is concerned. The account's own rest is in
+ * the credential. */
 usec logins_wait_left(const struct logins *l, const char *identity);
 bool logins_is_refused(const struct logins *l, const char *identity);
-/* refused, and the source is asked again: neither resting nor open for a moment */
+/* It was refused, and the source is asked again, so it is neither resting nor open for a moment. */
 bool logins_awaits_secret(const struct logins *l, const char *identity);
 
 /* An AUTH was answered 2xx: all of this identity pass. */

@@ -28,7 +28,7 @@ struct warm {
     struct lease *lease;
     /* For a settling session, last_used is when that began. */
     usec opened, last_used;
-    /* its lease's place in the rate */
+    /* Its lease's place in the rate. */
     usec granted;
     /* The number of transactions. */
     unsigned completed;

@@ -14,7 +14,7 @@ struct share_kind {
     /* Sessions that may be opened, where `used` are open or being dialled, of the `limit` that this
      * instance knows of. */
     unsigned (*room)(const struct share *s, unsigned used, unsigned limit);
-    /* until one more message may go; 0: now */
+    /* Returns the time until one more message may go. 0 means now. */
     usec (*rate_wait)(struct share *s);
     /* Takes a place in the rate. Gives its stamp, for rate_give_back: no message went. */
     usec (*rate_take)(struct share *s);
@@ -22,10 +22,11 @@ struct share_kind {
     /* AUTH may be sent when the pass is granted; every pass that entered leaves. */
     void (*login_enter)(struct share *s, struct login *login, struct gate_pass *pass);
     void (*login_leave)(struct share *s, struct login *login, struct gate_pass *pass);
-    /* as logins_accepted and logins_refused */
+    /* See logins_accepted and logins_refused. */
     void (*login_accepted)(struct share *s, const char *identity);
     bool (*login_refused)(struct share *s, const char *identity);
-    /* May a port be tried with a login of this identity, although nobody waits for it? */
+    /* Returns whether a port may be tried with a login of this identity although no lease waits for
+     * it. */
     bool (*may_prove)(const struct share *s, const char *identity);
 };
 
@@ -35,7 +36,7 @@ struct share {
     const struct upstream_config *cfg;
     struct credential *credential;
     struct logins *logins;
-    /* messages granted lately */
+    /* The messages granted lately. */
     struct window rate;
 };
 
