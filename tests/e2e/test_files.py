@@ -68,7 +68,7 @@ def test_a_new_log_file_has_one_mode(stage, umask):
     assert stat.S_IMODE(log.stat().st_mode) == 0o640
     log.unlink()
     proxy.process.send_signal(1)
-    lines_of(log, "configuration reread")
+    lines_of(log, "configuration reloaded")
     assert stat.S_IMODE(log.stat().st_mode) == 0o640
 
 

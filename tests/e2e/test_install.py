@@ -107,4 +107,4 @@ def test_the_reload_command_reloads(root, stage):
     proxy = stage.proxy(stage.account([stage.upstream()]))
     command = [word.replace("$$", "$") for word in shlex.split(commands_of(root)["ExecReload"])]
     subprocess.run(command, check=True, env={"MAINPID": str(proxy.process.pid), "PATH": "/nonexistent"})
-    proxy.wait_for_log("configuration reread")
+    proxy.wait_for_log("configuration reloaded")

@@ -39,7 +39,7 @@ def test_a_signal_during_the_start_waits_for_its_end(stage, number):
     proxy.process.send_signal(number)
     proxy.wait_for_log("is ready")
     if number == signal.SIGHUP:
-        proxy.wait_for_log("configuration reread")
+        proxy.wait_for_log("configuration reloaded")
         assert greet(proxy) and proxy.stop() == 0
     else:
         assert proxy.process.wait(20) == 0
@@ -188,12 +188,12 @@ def test_a_reload_that_hangs_in_a_file_holds_no_mail_up(stage):
     assert dialog(client, "MAIL FROM:<a@office.test>", "RCPT TO:<b@example.test>", "DATA")[2].startswith("354")
     assert client.say(MAIL).startswith("250 ")
     proxy.process.send_signal(signal.SIGHUP)  # what hangs may be older than this one's cause: it is done again
-    assert client.say("NOOP").startswith("250 ") and "reread" not in proxy.log
+    assert client.say("NOOP").startswith("250 ") and "reloaded" not in proxy.log
     text = pathlib.Path(proxy.config_file + ".text").read_bytes()
     os.rename(proxy.config_file + ".text", proxy.config_file)
     os.write(fifo, text)
     os.close(fifo)
-    proxy.wait_for_log("configuration reread", count=2)
+    proxy.wait_for_log("configuration reloaded", count=2)
     assert client.say("NOOP").startswith("250 ")
     assert len(upstream.wait_for(1)) == 1
 

@@ -87,7 +87,7 @@ def test_a_log_file_is_opened_anew(stage):
     assert lines_of(log, "is ready") and log.stat().st_mode & 0o777 == 0o640
     log.rename(old)
     proxy.process.send_signal(1)
-    lines_of(log, "configuration reread")
+    lines_of(log, "configuration reloaded")
     deliver(proxy)
     lines_of(log, "msg=delivered")
     assert "delivered" not in old.read_text()

@@ -117,7 +117,7 @@ class Proxy:
     def raw(self, timeout=30):
         return RawClient(("127.0.0.1", self.port), timeout)
 
-    def reload(self, expect="configuration reread"):
+    def reload(self, expect="configuration reloaded"):
         before = len([line for line in self.lines if re.search(expect, line)])
         self.process.send_signal(signal.SIGHUP)
         return self.wait_for_log(expect, count=before + 1)

@@ -139,7 +139,7 @@ def reloads(machine):
     pid, busy = show("MainPID"), in_body()
     machine.config("[listen]\nmax_recipients = 1\n")
     run("systemctl", "reload", SERVICE)
-    wait_for("reread", lambda: "configuration reread" in journal())
+    wait_for("reread", lambda: "configuration reloaded" in journal())
     assert busy.say(MAIL).startswith("250 ")
     machine.count += 1
     second = client()
@@ -162,12 +162,12 @@ def logs(machine):
     log = "/var/log/smtp-detour/smtp-detour.log"
     machine.config("[log]\ntarget = syslog\n")
     run("systemctl", "reload", SERVICE)
-    wait_for("a line through syslog", lambda: "reread" in run("journalctl", "--no-pager", "-t", "smtp-detour", "SYSLOG_FACILITY=2"))
+    wait_for("a line through syslog", lambda: "reloaded" in run("journalctl", "--no-pager", "-t", "smtp-detour", "SYSLOG_FACILITY=2"))
     machine.config("[log]\ntarget = %s\n" % log)
     run("systemctl", "reload", SERVICE)
-    wait_for("a line in the file", lambda: os.path.exists(log) and "reread" in open(log).read())
+    wait_for("a line in the file", lambda: os.path.exists(log) and "reloaded" in open(log).read())
     run("logrotate", "-f", "/etc/logrotate.d/smtp-detour")
-    wait_for("a line in the new file", lambda: "reread" in open(log).read())
+    wait_for("a line in the new file", lambda: "reloaded" in open(log).read())
     assert os.path.exists(log + ".1") and os.stat(log).st_uid != 0 and os.stat(log).st_mode & 0o777 == 0o640
     machine.config("")
     run("systemctl", "reload", SERVICE)
