@@ -205,7 +205,7 @@ static void give(struct loading *l, struct config_report *report)
 
 static struct config *load(struct loading *l, const char *file, struct config_report *report)
 {
-    char *bytes = mem_alloc(FILE_MAX + 1);
+    char *bytes = mem_alloc(CAP_CONFIG_FILE + 1);
     size_t len = 0;
     l->findings.file = file;
     l->config = NEW(struct config);

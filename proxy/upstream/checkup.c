@@ -379,7 +379,7 @@ struct checkup *checkup_new(const struct io *io, const struct config *config,
     c->login = logins_hold(c->share->logins, credential_user(c->credential));
     c->env =
         (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .share = c->share};
-    c->env.nown = settings_listeners(config, c->env.own, sizeof c->env.own / sizeof c->env.own[0]);
+    c->env.nown = settings_listeners(config, &c->env.own);
     c->helo = settings_helo(config, cfg);
     prepare_bare(c);
     c->n = c->shown = cfg->ports.n + c->nbare;
