@@ -85,12 +85,12 @@ static void warn_about_identity(const struct config *config)
         fprintf(stderr, "%s: warning: [server] user: %s\n", config->file, words);
 }
 
-struct question {
+struct route_case {
     const char *from, *client;
     bool route, print;
 };
 
-static bool parse_arguments(struct question *q, int argc, char **argv)
+static bool parse_arguments(struct route_case *q, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--print") == 0)
@@ -108,7 +108,7 @@ static bool parse_arguments(struct question *q, int argc, char **argv)
 
 int check_main(const char *config_file, int argc, char **argv)
 {
-    struct question q = {0};
+    struct route_case q = {0};
     if (!parse_arguments(&q, argc, argv)) {
         fprintf(stderr, "usage: smtp-detour check [-c FILE] [--route FROM [CLIENT] | --print]\n");
         return EXIT_USAGE;

@@ -15,7 +15,7 @@
 /* ---- files ---- */
 
 /* The server's user and group, as whoever is root now sees them. */
-struct reader {
+struct file_reader {
     const struct config *config;
     struct identity identity;
     struct reader_rights rights;
@@ -28,7 +28,7 @@ static const char *group_name(gid_t gid)
 }
 
 /* The one command that puts it right; only the file itself is anybody's to open. */
-static void print_cure(const struct reader *r, const char *path, const char *where)
+static void print_cure(const struct file_reader *r, const char *path, const char *where)
 {
     char *real = realpath(path, NULL);
     if (real && strcmp(real, where) == 0)
@@ -42,7 +42,7 @@ static void print_cure(const struct reader *r, const char *path, const char *whe
     free(real);
 }
 
-static void check_file(const struct reader *r, int line, const char *section, const char *name,
+static void check_file(const struct file_reader *r, int line, const char *section, const char *name,
                        const char *key, const char *path)
 {
     char where[PATH_MAX];
@@ -55,7 +55,7 @@ static void check_file(const struct reader *r, int line, const char *section, co
     print_cure(r, path, where);
 }
 
-static void check_account(const struct reader *r, const struct upstream_config *u)
+static void check_account(const struct file_reader *r, const struct upstream_config *u)
 {
     char *password = u->password_file ? secret_file_path(u->password_file) : NULL;
     const struct {
@@ -72,7 +72,7 @@ static void check_account(const struct reader *r, const struct upstream_config *
 
 static void check_files(const struct config *config)
 {
-    struct reader r = {.config = config};
+    struct file_reader r = {.config = config};
     char where[PATH_MAX];
     struct err err;
     if (identity_find(&config->server, &r.identity, &err) != 0 || !r.identity.change)

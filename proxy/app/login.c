@@ -38,7 +38,7 @@ enum way { WAY_ANY, WAY_DEVICE, WAY_BROWSER };
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { ENDING_SIGNALS = sizeof ending_signals / sizeof *ending_signals };
 
-struct session {
+struct login_run {
     const char *config_file, *name;
     enum way way;
     struct config *config;
@@ -59,7 +59,7 @@ struct session {
     int status;
 };
 
-static void finish(struct session *s, int status)
+static void finish(struct login_run *s, int status)
 {
     s->status = status;
     loop_stop(s->io.loop);
@@ -71,14 +71,14 @@ static int complain(int status, const char *words)
     return status;
 }
 
-static void fail(struct session *s, const char *words)
+static void fail(struct login_run *s, const char *words)
 {
     finish(s, complain(EXIT_ANSWER_BAD, words));
 }
 
 /* ---- the file ---- */
 
-static void store(struct session *s)
+static void store(struct login_run *s)
 {
     struct err err = {0};
     const char *file = s->account->oauth.token_file;
@@ -100,10 +100,10 @@ static void on_lock_pause(void *arg)
 
 /* ---- the login ---- */
 
-static int begin_browser(struct session *s);
+static int begin_browser(struct login_run *s);
 
 /* What the provider refuses to a device may be open to a browser. */
-static bool goes_on_with_browser(const struct session *s, const struct err *err)
+static bool goes_on_with_browser(const struct login_run *s, const struct err *err)
 {
     return s->way == WAY_ANY && !s->redirect && err->kind == ERR_PERMISSION &&
            s->account->oauth.authorize_url;
@@ -111,7 +111,7 @@ static bool goes_on_with_browser(const struct session *s, const struct err *err)
 
 static void on_done(void *ctx, const struct secret *token, const struct err *err)
 {
-    struct session *s = ctx;
+    struct login_run *s = ctx;
     login_free(&s->login);
     if (token) {
         s->token = secret_copy(token);
@@ -129,7 +129,7 @@ static void on_done(void *ctx, const struct secret *token, const struct err *err
 
 /* Where there is a display; not from root's terminal, for a browser is nothing for root, and
  * nothing of a desktop is for the server's user. */
-static bool open_browser(const struct session *s, const char *url)
+static bool open_browser(const struct login_run *s, const char *url)
 {
     char *argv[] = {mem_string("xdg-open"), mem_string(url), NULL};
     const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
@@ -141,7 +141,7 @@ static bool open_browser(const struct session *s, const char *url)
 
 static void on_show(void *ctx, const char *url, const char *user_code)
 {
-    struct session *s = ctx;
+    struct login_run *s = ctx;
     const char *user = s->account->username;
     if (user_code[0])
         printf("Open %s in any browser, type the code %s and sign in as %s.\n", url, user_code,
@@ -160,7 +160,7 @@ static const struct login_events events = {.show = on_show, .done = on_done};
 /* ERR_PERMISSION: the person, or the provider, said no, and that is the end. */
 static int on_redirect(void *ctx, struct slice address, struct err *err)
 {
-    struct session *s = ctx;
+    struct login_run *s = ctx;
     err_set(err, ERR_INVALID, "this login has ended");
     if (!s->login || login_take_address(s->login, address, err) == 0)
         return s->login ? 0 : -1;
@@ -172,19 +172,19 @@ static int on_redirect(void *ctx, struct slice address, struct err *err)
 static void on_line(void *ctx, struct slice line)
 {
     struct err err;
-    struct session *s = ctx;
+    struct login_run *s = ctx;
     line = slice_trim(line);
     if (line.len && s->login && on_redirect(s, line, &err) != 0 && err.kind != ERR_PERMISSION)
         complain(EXIT_FINE, err.words);
 }
 
-static int begin_device(struct session *s)
+static int begin_device(struct login_run *s)
 {
     s->login = login_device(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
 
-static int begin_browser(struct session *s)
+static int begin_browser(struct login_run *s)
 {
     struct err err = {0};
     struct preset_choice choice;
@@ -205,7 +205,7 @@ static int begin_browser(struct session *s)
     return EXIT_FINE;
 }
 
-static int begin(struct session *s)
+static int begin(struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
     if (s->way != WAY_BROWSER && o->device_url)
@@ -221,7 +221,7 @@ static int begin(struct session *s)
 /* ---- before it ---- */
 
 /* By root, while we are root: the server reads it so, too. */
-static int read_client_secret(struct session *s)
+static int read_client_secret(struct login_run *s)
 {
     struct err err = {0};
     const struct oauth_config *o = &s->account->oauth;
@@ -240,7 +240,7 @@ static int read_client_secret(struct session *s)
 
 /* The token belongs to the server's user, who also replaces it: so that user writes it from the
  * beginning. */
-static int become_server(struct session *s)
+static int become_server(struct login_run *s)
 {
     struct err err = {0};
     struct identity identity;
@@ -266,7 +266,7 @@ static int become_server(struct session *s)
     return writable ? EXIT_FINE : complain(EXIT_BAD_CONFIG, words);
 }
 
-static int look_at_account(const struct session *s)
+static int look_at_account(const struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
     char words[256];
@@ -286,7 +286,7 @@ static void on_signal(void *arg)
     fail(arg, "ended; nothing was written");
 }
 
-static int open_all(struct session *s)
+static int open_all(struct login_run *s)
 {
     struct err err = {0};
     signals_hold();
@@ -298,7 +298,7 @@ static int open_all(struct session *s)
     return EXIT_FINE;
 }
 
-static void close_all(struct session *s)
+static void close_all(struct login_run *s)
 {
     if (!s->io.loop)
         return;
@@ -312,7 +312,7 @@ static void close_all(struct session *s)
     world_close(&s->io);
 }
 
-static void fill_settings(struct session *s)
+static void fill_settings(struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
     oauth_route_of(s->account, &s->route);
@@ -328,7 +328,7 @@ static void fill_settings(struct session *s)
     };
 }
 
-static bool parse_arguments(struct session *s, int argc, char **argv)
+static bool parse_arguments(struct login_run *s, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--device") == 0 && s->way == WAY_ANY)
@@ -342,9 +342,9 @@ static bool parse_arguments(struct session *s, int argc, char **argv)
     return s->name;
 }
 
-static int run(struct session *s)
+static int run(struct login_run *s)
 {
-    int (*const steps[])(struct session *) = {read_client_secret, become_server, open_all};
+    int (*const steps[])(struct login_run *) = {read_client_secret, become_server, open_all};
     int status = look_at_account(s);
     for (size_t i = 0; status == EXIT_FINE && i < sizeof steps / sizeof *steps; i++)
         status = steps[i](s);
@@ -360,7 +360,7 @@ static int run(struct session *s)
 
 int login_main(const char *config_file, int argc, char **argv)
 {
-    struct session s = {.config_file = config_file};
+    struct login_run s = {.config_file = config_file};
     if (!parse_arguments(&s, argc, argv)) {
         fprintf(stderr, "usage: smtp-detour login [-c FILE] [--device|--browser] ACCOUNT\n");
         return EXIT_USAGE;

@@ -25,7 +25,7 @@ struct redirect {
     size_t nvisits;
 };
 
-struct visit {
+struct browser_visit {
     struct link link;
     struct redirect *redirect;
     struct stream *stream;
@@ -34,7 +34,7 @@ struct visit {
 
 /* ---- a visit ---- */
 
-static void visit_forget(struct visit *v)
+static void visit_forget(struct browser_visit *v)
 {
     link_remove(&v->link);
     v->redirect->nvisits--;
@@ -42,7 +42,7 @@ static void visit_forget(struct visit *v)
     loop_free_later(v->redirect->loop, v, free);
 }
 
-static void visit_cut(struct visit *v)
+static void visit_cut(struct browser_visit *v)
 {
     stream_close(&v->stream);
     visit_forget(v);
@@ -54,7 +54,7 @@ static void on_visit_time(void *arg)
 }
 
 /* Plain text: nothing in it can be taken for a page. */
-static void answer(struct visit *v, const char *status, const char *words)
+static void answer(struct browser_visit *v, const char *status, const char *words)
 {
     char text[ANSWER];
     int n = snprintf(text, sizeof text,
@@ -79,7 +79,7 @@ static struct slice target_of(struct slice line)
     return slice_starts(slice_from(rest, target.len), " HTTP/1.") ? target : slice_make(NULL, 0);
 }
 
-static void take(struct visit *v, struct slice line)
+static void take(struct browser_visit *v, struct slice line)
 {
     struct err err = {0};
     struct slice target = target_of(line);
@@ -113,7 +113,7 @@ static size_t head_of(struct slice view)
     return 0;
 }
 
-static void on_input(struct visit *v)
+static void on_input(struct browser_visit *v)
 {
     struct slice view = stream_view(v->stream);
     size_t head = head_of(view);
@@ -135,7 +135,7 @@ static void on_input(struct visit *v)
 
 static void on_stream(void *ctx, struct stream *s, enum stream_event event)
 {
-    struct visit *v = ctx;
+    struct browser_visit *v = ctx;
     (void)s;
     if (event == STREAM_INPUT)
         on_input(v);
@@ -148,8 +148,8 @@ static void on_accept(void *ctx, struct transport *t)
 {
     struct redirect *r = ctx;
     if (r->nvisits == CAP_REDIRECT_VISITS)
-        visit_cut(CONTAINER(r->visits.next, struct visit, link));
-    struct visit *v = NEW(struct visit);
+        visit_cut(CONTAINER(r->visits.next, struct browser_visit, link));
+    struct browser_visit *v = NEW(struct browser_visit);
     v->redirect = r;
     link_init(&v->link);
     list_push_back(&r->visits, &v->link);
@@ -218,6 +218,6 @@ void redirect_close(struct redirect **redirect)
     listener_close(&r->v4);
     listener_close(&r->v6);
     LIST_EACH (&r->visits, it)
-        visit_cut(CONTAINER(it, struct visit, link));
+        visit_cut(CONTAINER(it, struct browser_visit, link));
     loop_free_later(r->loop, r, free);
 }

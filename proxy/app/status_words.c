@@ -8,13 +8,13 @@
 #include "base/attr.h"
 #include "upstream/account.h"
 
-struct words {
+struct status_text {
     char *out;
     size_t size, len;
 };
 
-static void say(struct words *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct words *w, const char *fmt, ...)
+static void say(struct status_text *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(struct status_text *w, const char *fmt, ...)
 {
     va_list args;
     if (w->len + 1 >= w->size)
@@ -26,7 +26,7 @@ static void say(struct words *w, const char *fmt, ...)
         w->len += (size_t)n < w->size - w->len ? (size_t)n : w->size - w->len - 1;
 }
 
-static void say_broken(struct words *w, const struct accounts *accounts)
+static void say_broken(struct status_text *w, const struct accounts *accounts)
 {
     size_t stuck = 0;
     char findings[200];
@@ -46,7 +46,7 @@ static void say_broken(struct words *w, const struct accounts *accounts)
 }
 
 /* The first port that works is the one that new sessions go to. A detour says what it goes round. */
-static void say_port(struct words *w, const struct account *a)
+static void say_port(struct status_text *w, const struct account *a)
 {
     size_t n, used = 0;
     const struct port_report *r = account_reports(a, &n);
@@ -60,7 +60,7 @@ static void say_port(struct words *w, const struct account *a)
 }
 
 /* To the minute: the manager is told of every change. */
-static void say_delivery(struct words *w, int64_t delivered_ms)
+static void say_delivery(struct status_text *w, int64_t delivered_ms)
 {
     char text[32];
     struct tm parts;
@@ -73,7 +73,7 @@ static void say_delivery(struct words *w, int64_t delivered_ms)
 
 void status_words(const struct status_view *v, char *out, size_t size)
 {
-    struct words w = {.out = out, .size = size};
+    struct status_text w = {.out = out, .size = size};
     say(&w, "%s: %zu client%s", v->draining ? "Shutting down" : "Serving", v->clients,
         v->clients == 1 ? "" : "s");
     say_broken(&w, v->accounts);

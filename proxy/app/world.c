@@ -10,7 +10,7 @@
 #define PATIENCE (15 * USEC_PER_SEC)
 #define LOOK_EVERY (50 * USEC_PER_MS)
 
-struct settling {
+struct world_settling {
     struct io *io;
     struct timer *timer;
     usec until;
@@ -44,7 +44,7 @@ int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink
 
 static void on_look(void *arg)
 {
-    struct settling *s = arg;
+    struct world_settling *s = arg;
     if (!oauth_is_writing(s->io->oauth) || loop_now(s->io->loop) >= s->until)
         loop_stop(s->io->loop);
     else
@@ -55,7 +55,7 @@ static void on_look(void *arg)
  * still to come: without it the login would be lost. */
 static void settle(struct io *io)
 {
-    struct settling s = {.io = io, .until = loop_now(io->loop) + PATIENCE};
+    struct world_settling s = {.io = io, .until = loop_now(io->loop) + PATIENCE};
     if (!oauth_is_writing(io->oauth))
         return;
     log_say(io->log, LOG_INFO, "a refresh token is being renewed: its answer is awaited");
