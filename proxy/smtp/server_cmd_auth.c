@@ -199,11 +199,14 @@ static void begin_exchange(struct smtp_server *s, const struct auth_request *req
 void server_do_auth(struct smtp_server *s, const struct command *command)
 {
     struct auth_request request = auth_parse(command->args);
+    bool unseen = s->settings->auth == SMTP_SERVER_AUTH_ACCEPT;
+    /* A login that is taken again and again is nothing that goes on. */
+    s->junk += unseen && s->logged_in;
     if (s->settings->auth == SMTP_SERVER_AUTH_OFF)
         smtp_server_say(s, 502, "5.5.1", "not offered here");
-    else if (!s->said_hello)
+    else if (!s->said_hello && !unseen)
         smtp_server_say(s, 503, "5.5.1", "send EHLO first");
-    else if (s->logged_in || s->transaction)
+    else if ((s->logged_in && !unseen) || s->transaction)
         smtp_server_say(s, 503, "5.5.1",
                         s->transaction ? "not within a transaction" : "you are logged in already");
     else if (!smtp_server_auth_offered(s))
@@ -213,7 +216,7 @@ void server_do_auth(struct smtp_server *s, const struct command *command)
                             : "no password in clear, and this port does not offer TLS");
     else if (request.mechanism == AUTH_MECHANISM_NONE)
         smtp_server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
-    else if (s->settings->auth == SMTP_SERVER_AUTH_ACCEPT)
+    else if (unseen)
         begin_unseen(s, &request);
     else if (request.too_many)
         smtp_server_say(s, 501, "5.5.4", "expected AUTH PLAIN or AUTH LOGIN");
