@@ -423,19 +423,23 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_
         ladder_set_best(l, NULL);
 }
 
-void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
+void ladder_login_revoked(struct ladder *l, struct rung *rung, const char *identity,
                           const struct reply *reply)
 {
-    char said[160], words[400];
+    char said[160];
     const struct upstream_config *cfg = l->env->cfg;
-    snprintf(words, sizeof words,
+    struct attempt_result result = {.finding = FINDING_AUTH_REFUSED,
+                                    .saw_bytes = true,
+                                    .address = rung->report->address,
+                                    .took = rung->report->took,
+                                    .sight = rung->sight};
+    snprintf(result.words, sizeof result.words,
              cfg->username
                  ? "%u let us log in, and takes no mail from us all the same (%s): the login is "
                    "good for something else, or was locked"
                  : "%u takes no mail without a login (%s): set username and password_file",
              (unsigned)rung->report->port.number, reply_words(reply, said, sizeof said));
-    log_event(l->env->io->log, LOG_WARN, words, log_str("account", cfg->name),
-              log_str("host", cfg->host), log_num("port", rung->report->port.number));
+    rung_report(rung, l->env, &result);
     credentials_refused(l, identity);
 }
 

@@ -73,7 +73,7 @@ enum refusal ladder_reason(const struct ladder *l, const char *identity, char *w
  * is no fault of the port. */
 void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_failure *failure);
 /* Outside of AUTH: reply_revokes_login. */
-void ladder_login_revoked(struct ladder *l, const struct rung *rung, const char *identity,
+void ladder_login_revoked(struct ladder *l, struct rung *rung, const char *identity,
                           const struct reply *reply);
 /* Call this on a reload. The next AUTH goes alone. A changed secret ends a wait. */
 void ladder_credentials_doubted(struct ladder *l, bool changed);

@@ -44,6 +44,14 @@ def test_refusals(stage, to, status):
     assert send(stage, stage.account([stage.upstream()]), "--from", USER, "--to", to).returncode == status
 
 
+def test_the_trail_of_a_login_that_is_revoked_after_it(stage):
+    upstream = stage.upstream(hooks={"MAIL": lambda session, argument: b"530 5.7.0 authenticate first\r\n"})
+    done = send(stage, stage.account([upstream]), "--from", USER, "--to", "b@example.test")
+    trail = [line for line in done.stdout.decode().splitlines() if line.startswith("account ")]
+    assert done.returncode == 75 and b"451 4.3.5" in done.stdout
+    assert len(trail) == 1 and "530 5.7.0" in trail[0] and " works," not in trail[0]
+
+
 @pytest.mark.parametrize("sender,shown", [("a@other.test", "a@other.test"), ("<a@other.test>", "a@other.test"), ("<>", "<>"), ("", "<>")])
 def test_a_sender_whom_no_account_takes(stage, sender, shown):
     done = send(stage, stage.account([closed_port()], senders="@office.test"), "--from", sender, "--to", "b@example.test")
