@@ -45,11 +45,14 @@ struct sending {
     struct slice octets;
     struct body_source source;
     int status;
+    /* There is an answer for everybody, maybe before the loop runs. */
+    bool over;
 };
 
 static void finish(struct sending *s, int status)
 {
     s->status = status;
+    s->over = true;
     loop_stop(s->io.loop);
 }
 
@@ -299,7 +302,8 @@ int send_main(const char *config_file, int argc, char **argv)
     if (s.status == EXIT_FINE && identity_assume_for_commands(s.config, &err) != 0)
         s.status = complain(EXIT_SYSTEM, &err);
     if (s.status == EXIT_FINE && begin_message(&s)) {
-        loop_run(s.io.loop);
+        if (!s.over)
+            loop_run(s.io.loop);
         print_trail(&s);
     }
     close_all(&s);

@@ -44,6 +44,14 @@ def test_refusals(stage, to, status):
     assert send(stage, stage.account([stage.upstream()]), "--from", USER, "--to", to).returncode == status
 
 
+@pytest.mark.parametrize("to,delivered", [(["root"], []), (["root", "admin"], []), (["root", "b@example.test"], ["b@example.test"]), (["b@example.test", "root"], ["b@example.test"])])
+def test_a_recipient_without_a_domain(stage, to, delivered):
+    upstream = stage.upstream()
+    done = send(stage, stage.account([upstream]), "--from", USER, "--to", ",".join(to))
+    assert done.returncode == 1 and b"recipient root: 501 5.1.3 " in done.stdout
+    assert [m.recipients for m in upstream.messages] == ([delivered] if delivered else [])
+
+
 def test_the_trail_of_a_login_that_is_revoked_after_it(stage):
     upstream = stage.upstream(hooks={"MAIL": lambda session, argument: b"530 5.7.0 authenticate first\r\n"})
     done = send(stage, stage.account([upstream]), "--from", USER, "--to", "b@example.test")
