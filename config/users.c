@@ -122,6 +122,7 @@ static const char *add_user(struct users *users, struct slice line, const char *
 static void read_users(struct loading *l, const struct section *s, const char *path,
                        struct slice text, struct users *users)
 {
+    bool any_wrong = false;
     for (int number = 1; text.len; number++) {
         size_t end = slice_find(text, '\n');
         struct slice line = slice_head(text, end);
@@ -131,12 +132,13 @@ static void read_users(struct loading *l, const struct section *s, const char *p
         if (!slice_trim(line).len || line.data[0] == '#')
             continue;
         const char *weak = NULL, *wrong = add_user(users, line, &weak);
+        any_wrong |= wrong != NULL;
         if (wrong)
             complain(l, s, "users_file", "%s:%d: %s", path, number, wrong);
         else if (weak)
             advise(l, s, "users_file", "%s:%d: %s", path, number, weak);
     }
-    if (!users->n)
+    if (!users->n && !any_wrong)
         complain(l, s, "users_file", "%s has no users", path);
 }
 
