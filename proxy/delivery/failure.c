@@ -72,6 +72,8 @@ static const struct own_row {
     [OWN_LOST_SENT] = {451, "4.4.2", "the link to ",
                        " was lost after the message was sent, and it may have been taken", false,
                        RESULT_LOST_LINK},
+    [OWN_NOT_TAKEN] = {451, "4.4.2", "", " closed the session instead of taking the message", false,
+                       RESULT_DEFERRED},
     [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false,
                      RESULT_REFUSED},
     [OWN_LONG_FROM] = {554, "5.6.0",
@@ -179,7 +181,7 @@ enum { NEVER = 0, ONCE = 1 };
 
 /* How often a session lost like this is replaced, and what is said when it is not (any more). A
  * malformed reply would only be malformed again; stray bytes at rest (STAGE_REST) are the session's
- * own trouble. After *sent* nothing is resent blindly (RFC 1047). */
+ * own trouble. After *sent* nothing is resent blindly (RFC 1047); but a 421 then is an answer. */
 static const struct loss_row {
     int replaced;
     enum own say;
@@ -202,7 +204,7 @@ static const struct loss_row {
                     [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
     [STAGE_SENT] = {[KIND_LINK] = {NEVER, OWN_LOST_SENT},
                     [KIND_TIMEOUT] = {NEVER, OWN_LOST_SENT},
-                    [KIND_CLOSING] = {NEVER, OWN_LOST_SENT},
+                    [KIND_CLOSING] = {NEVER, OWN_NOT_TAKEN},
                     [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT}},
 };
 

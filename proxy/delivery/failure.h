@@ -48,6 +48,8 @@ enum own {
     OWN_CHANGED,
     OWN_NO_REPLACEMENT,
     OWN_LOST_SENT,
+    /* 421 to the end of data: it was not taken, and the session is over */
+    OWN_NOT_TAKEN,
     /* in the body */
     OWN_OVERRUN,
     OWN_HOPS,

@@ -171,6 +171,24 @@ static void lost_after_the_end_it_may_have_been_taken(void **state)
     party_end(&p);
 }
 
+/* RFC 5321 3.8: the server says that it has not taken it. */
+static void closed_at_the_end_it_was_not_taken(void **state)
+{
+    struct party p;
+    (void)state;
+    struct sim_upstream_script *script = party_init(&p);
+    strike(script, SIM_AT_VERDICT, 0);
+    script->faults[0].fault = SIM_FAULT_REPLY;
+    script->faults[0].text = "421 4.3.2 going down\r\n";
+    party_begin(&p, SMALL, strlen(SMALL), true);
+    party_run(&p);
+    assert_int_equal(p.why, OWN_NOT_TAKEN);
+    assert_int_equal(p.result, RESULT_DEFERRED);
+    assert_false(p.may_be_taken);
+    assert_int_equal(party_arrived(&p), 0);
+    party_end(&p);
+}
+
 static void no_session(void **state)
 {
     struct party p;
@@ -329,6 +347,7 @@ int main(void)
         cmocka_unit_test(what_was_pushed_is_replayed_from_its_copy),
         cmocka_unit_test(what_was_pushed_beyond_its_copy_is_not),
         cmocka_unit_test(lost_after_the_end_it_may_have_been_taken),
+        cmocka_unit_test(closed_at_the_end_it_was_not_taken),
         cmocka_unit_test(no_session),
         cmocka_unit_test(each_recipient_has_its_answer),
         cmocka_unit_test(a_refused_sender_ends_it),
