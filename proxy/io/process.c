@@ -96,12 +96,24 @@ static int spawn(pid_t *pid, char *const argv[], short flags,
     return number;
 }
 
+/* No child sees a descriptor of ours. Ours are close-on-exec; libcurl's own, by which its thread is
+ * woken, are not. */
+static void close_the_rest(posix_spawn_file_actions_t *actions)
+{
+#ifdef __GLIBC__
+    posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+#else
+    (void)actions;
+#endif
+}
+
 static int spawn_child(struct child *child, char *const argv[], int out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    close_the_rest(&actions);
     int number = spawn(&child->pid, argv, POSIX_SPAWN_SETPGROUP, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return number;
@@ -114,6 +126,7 @@ int process_leave(char *const argv[])
     posix_spawn_file_actions_init(&actions);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    close_the_rest(&actions);
     int number = spawn(&pid, argv, POSIX_SPAWN_SETSID, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return number == 0 ? 0 : -1;

@@ -191,7 +191,7 @@ def test_each_client_gets_the_certificate_that_it_verifies(stage, ca):
     for old, new in zip(second, first):
         with open(old, "w") as out:
             out.write(open(new).read())
-    proxy.reload(expect="configuration not reread, nothing changes.*are of one kind")
+    proxy.reload(expect="configuration not reloaded, nothing changes.*are of one kind")
     assert (shown_to(proxy)[1], shown_to(proxy, *OLDEST)[1]) == after
 
 
