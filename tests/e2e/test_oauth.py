@@ -608,7 +608,7 @@ def test_the_running_server_takes_a_login_by_itself(stage, authority):
         assert terminal.end() == 0, terminal.text
         # It looks at the file now and then.
         wait_until(lambda: send(proxy) is None, lambda: proxy.log, timeout=60)
-    assert "configuration reread" not in proxy.log
+    assert "configuration reloaded" not in proxy.log
 
 
 # ---- what ends ----
