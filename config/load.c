@@ -111,21 +111,11 @@ static int read_all(int fd, char *bytes, size_t *len_r)
     }
 }
 
-/* A FIFO that nobody writes is empty; what a pipe brings, as from a shell's <(...), is waited for. */
-static int open_file(const char *file)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    return fd;
-}
-
 /* Returns -1 with errno, which is EFBIG for a file beyond the cap. */
 static int read_file(struct loading *l, const char *file, char *bytes, size_t *len_r)
 {
     struct stat st;
-    int fd = open_file(file);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;
     int rc = fstat(fd, &st);

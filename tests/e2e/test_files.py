@@ -183,27 +183,3 @@ def test_clients_are_served_while_nobody_reads_the_fifo(stage):
         fifo = os.path.join(folder, "fifo")
         os.mkfifo(fifo)
         check_not_held(quiet_stage(stage, fifo))
-
-
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_a_configuration_that_is_a_fifo_without_writer(stage, command):
-    path = stage.folder / "fifo.ini"
-    os.mkfifo(path, 0o600)
-    done = subprocess.run([BINARY, command, "-c", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
-    assert done.returncode == 78 and b"no [upstream] section" in done.stdout
-
-
-def test_a_configuration_that_comes_through_a_pipe(stage):
-    """As a shell's <(...) gives it; its writer may take its time."""
-    reader, writer = os.pipe()
-    text = stage.account([closed_port()]) + "[server]\nuser = root\nstate_dir = %s\n" % stage.folder
-    check = subprocess.Popen([BINARY, "check", "-c", "/dev/fd/%d" % reader], pass_fds=[reader], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    os.close(reader)
-    with os.fdopen(writer, "w") as out:
-        out.write(text[:20])
-        out.flush()
-        with pytest.raises(subprocess.TimeoutExpired):
-            check.wait(0.3)
-        out.write(text[20:])
-    said = check.communicate(timeout=20)[0]
-    assert check.returncode == 0, said
