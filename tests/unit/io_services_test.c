@@ -315,6 +315,11 @@ static void test_hanging_children_hold_nobody_up(void **state)
         assert_int_equal(hung[i].calls, 0);
         process_cancel(&runs[i]);
     }
+    /* The cancelled ones end meanwhile, and the loop frees them. */
+    char *wait[] = {"sleep", "1", NULL};
+    struct result waited = {0};
+    process_run(w.loop, w.off, wait, 600 * USEC_PER_SEC, on_result, &waited);
+    spin_until(w.loop, has_result, &waited);
     world_close(&w);
 }
 
