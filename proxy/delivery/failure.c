@@ -72,11 +72,15 @@ static const struct own_row {
     [OWN_LOST_SENT] = {451, "4.4.2", "the link to ",
                        " was lost after the message was sent, and it may have been taken", false,
                        RESULT_LOST_LINK},
+    [OWN_NOT_TAKEN] = {451, "4.4.2", "", " closed the session instead of taking the message", false,
+                       RESULT_LOST_LINK},
     [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false,
                      RESULT_REFUSED},
     [OWN_LONG_FROM] = {554, "5.6.0",
                        "a From or Sender line of this message is too long to be rewritten", NULL,
                        false, RESULT_REFUSED},
+    [OWN_TORN] = {451, "4.3.0", "the stored message can not be read as it was written", NULL, false,
+                  RESULT_DEFERRED},
     [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles",
                   NULL, false, RESULT_REFUSED},
 };
@@ -202,7 +206,7 @@ static const struct loss_row {
                     [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
     [STAGE_SENT] = {[KIND_LINK] = {NEVER, OWN_LOST_SENT},
                     [KIND_TIMEOUT] = {NEVER, OWN_LOST_SENT},
-                    [KIND_CLOSING] = {NEVER, OWN_LOST_SENT},
+                    [KIND_CLOSING] = {NEVER, OWN_NOT_TAKEN},
                     [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT}},
 };
 

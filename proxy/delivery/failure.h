@@ -48,11 +48,15 @@ enum own {
     OWN_CHANGED,
     OWN_NO_REPLACEMENT,
     OWN_LOST_SENT,
+    /* 421 to the end of the data: the upstream says that it did not take the message */
+    OWN_NOT_TAKEN,
     /* in the body */
     OWN_OVERRUN,
     OWN_HOPS,
     /* header_from is set, and a From or Sender is too long to be seen whole. */
     OWN_LONG_FROM,
+    /* the body's source is damaged, or can't be read on */
+    OWN_TORN,
     OWN_COUNT
 };
 

@@ -16,6 +16,8 @@ struct rewrite_facts {
     const char *id;
     /* wall clock */
     int64_t seconds;
+    /* Values that a missing Date and Message-ID get; NULL or "": of seconds and id. */
+    const char *date, *message_id;
     /* as the client said it */
     const char *helo;
     const struct addr *client;
@@ -26,7 +28,7 @@ struct rewrite_facts {
 /* Gives: rewrite_begin takes it. What comes first and what is replaced; the lines that only few
  * messages lack are for rewrite_plan_complete. */
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f);
-/* Date, Message-ID, From; upstream, hostname, sender, id and seconds are all it reads. A missing
+/* Date, Message-ID, From; upstream, hostname, sender, id, seconds, date and message_id are all it reads. A missing
  * From gets the envelope sender: a person to answer to. For the null sender, which names nobody,
  * RFC 6409 has no rule; the postmaster of `qualify`, else of our host, is the one address that RFC
  * 5321 4.5.1 makes every domain have. */

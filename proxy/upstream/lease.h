@@ -28,6 +28,8 @@ struct lease_wish {
     /* A session was granted before and was lost: this one need not wait behind those who came
      * later. */
     bool had_turn;
+    /* Those that do not yield go first, in the queue and in the rate. */
+    bool yields;
     /* How long it may take, up to acquire_timeout; 0: so long. */
     usec patience;
     /* Who it is for: while others wait, one client (IPv6: one /64) gets no more than half of the

@@ -73,6 +73,7 @@ struct lease {
     struct party *party;
     bool rests;
     usec rests_since;
+    bool yields;
     /* a port, 0 none; cleared by lease_stop_avoiding alone */
     uint16_t avoid;
     /* when it began to wait */
@@ -88,7 +89,8 @@ struct pool {
     struct ladder *ladder;
     struct warm_list sessions[SESSION_STATES];
     struct link waiting;
-    unsigned nwaiting, navoiding, nasking;
+    /* Of the waiting; asking: that do not rest; urgent: that neither rest nor yield. */
+    unsigned nwaiting, navoiding, nasking, nurgent;
     struct link crowds;
     struct link parties[PARTY_LISTS];
     /* serve, at the end of the turn */
