@@ -128,6 +128,10 @@
 #define CAP_SPOOL_HEAD (4ul * 1024 * 1024)
 /* the log beside it: what is behind that is not read */
 #define CAP_SPOOL_LOG (4ul * 1024 * 1024)
+/* octets of a message that its bounce quotes; ... and of a bounce: a thousand recipients with the
+ * longest words, and the quote */
+#define CAP_BOUNCE_QUOTE (64ul * 1024)
+#define CAP_BOUNCE (4ul * 1024 * 1024)
 
 /* What a TLS peer may send beside data. The largest hello of a client, with keys of post-quantum
  * groups and a ticket, has about 10 KB. A busy peer may change its keys now and then; it earns that

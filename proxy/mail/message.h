@@ -1,6 +1,7 @@
 /* What is told of a message: one record, which log, page, status.json and metrics share. The log
  * has one line per message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size
- * client listener [user] [original] upstream port tls status reply rtts delay. */
+ * client listener [user] [original] upstream port tls status reply rtts delay, and via=spool queued
+ * tries where it was kept. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -26,9 +27,11 @@ const char *result_words(enum result r);
 
 /* Eleven letters and digits, and NUL. */
 #define MESSAGE_ID_SIZE 12
+/* The ID of a bounce is that of its message and a few octets more. */
+#define MESSAGE_ID_LONGEST 32
 
 struct message {
-    char id[MESSAGE_ID_SIZE];
+    char id[MESSAGE_ID_LONGEST];
     char *from;
     /* The sender that the upstream hears, where it is another; else NULL. */
     char *sent_as;
@@ -53,6 +56,10 @@ struct message {
     /* Round trips spent upstream. */
     unsigned rtts;
     usec began;
+    /* A try of the spool's: how long the message was kept before, and which try it is. */
+    bool via_spool;
+    usec queued;
+    unsigned tries;
 
     /* The rest is known once the message was reported. */
     bool reported;
