@@ -1,7 +1,7 @@
 /* What is told of a message: one record, which log, page, status.json and metrics share. The log
  * has one line per message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size
- * client listener [user] [original] upstream port tls status reply rtts delay, and via=spool queued
- * tries where it was kept. */
+ * client listener [user] [original] upstream port tls status reply rtts delay [reason words], and
+ * via=spool queued tries where it was kept. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -60,6 +60,9 @@ struct message {
     bool via_spool;
     usec queued;
     unsigned tries;
+    /* Why it was kept for later: a name of the metric's and words; NULL: it was not. */
+    const char *kept_for;
+    char *kept_words;
 
     /* The rest is known once the message was reported. */
     bool reported;

@@ -3,6 +3,7 @@
 #ifndef MAIL_REWRITE_LINES_H
 #define MAIL_REWRITE_LINES_H
 
+#include "base/attr.h"
 #include "config/config.h"
 #include "mail/rewrite.h"
 
@@ -33,6 +34,9 @@ void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *
  * RFC 6409 has no rule; the postmaster of `qualify`, else of our host, is the one address that RFC
  * 5321 4.5.1 makes every domain have. */
 void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);
+/* The Message-ID of a message that has none, without the field's name. false: it has no room. */
+bool rewrite_message_id(struct buf *out, int64_t seconds, const char *id,
+                        const char *hostname) MUST_USE;
 /* The SIZE to declare upstream for a message of `declared` octets: with room for what may be added,
  * but never above the limit that the upstream announced (0: none) while the message itself is
  * within: a message that lacks nothing must not be refused for what is not added. */

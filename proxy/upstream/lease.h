@@ -41,6 +41,9 @@ struct lease_wish {
  * Who waits and rests lets those pass who ask for something. */
 void lease_rest(struct lease *lease, bool rests, usec since);
 
+/* While it waits: it may take so long from now at most. */
+void lease_hurry(struct lease *lease, usec patience);
+
 /* after acquired */
 struct smtp_client *lease_client(const struct lease *lease);
 const struct port *lease_port(const struct lease *lease);

@@ -78,6 +78,8 @@ struct lease {
     uint16_t avoid;
     /* when it began to wait */
     usec asked;
+    /* when it has waited long enough */
+    usec until;
     const struct lease_events *events;
     void *ctx;
     /* acquire_timeout */
