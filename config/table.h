@@ -18,6 +18,7 @@ enum section_id {
     SECTION_SERVER,
     SECTION_LOG,
     SECTION_ADMIN,
+    SECTION_SPOOL,
     SECTION_COUNT
 };
 
@@ -26,6 +27,8 @@ struct section_kind {
     const char *word;
     /* may come several times, each with a name */
     bool named;
+    /* its header alone changes what is done: commented out in the example */
+    bool is_switch;
     /* for the example file */
     const char *help;
 };
@@ -108,6 +111,8 @@ extern const struct value_type type_url, type_tenant, type_date, type_endpoint_w
 extern const struct value_type type_provider;
 /* values_mail.c, and type_senders */
 extern const struct value_type type_mail_address, type_domain, type_aliases;
+/* values_spool.c */
+extern const struct value_type type_percent, type_bounce_to;
 /* values_front.c */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 
@@ -118,6 +123,8 @@ extern const struct value_type type_rate, type_destinations, type_listen_points;
 bool next_item(struct slice *rest, struct slice *item_r);
 /* digits only */
 bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);
+/* a bare address with a domain; values_mail.c */
+bool mail_address_is_valid(struct slice text);
 /* letters, digits, '-', '_', '.'; RFC 1123 2.1 lengths */
 bool host_name_is_valid(struct slice text);
 /* name or address literal (brackets are dropped); gives, NULL if it is neither */
