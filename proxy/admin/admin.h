@@ -15,6 +15,7 @@
 
 struct accounts;
 struct admin;
+struct spool_shown;
 
 /* What other rooms know, asked from the loop when a snapshot is made. All that comes back is
  * borrowed for that moment. */
@@ -26,6 +27,8 @@ struct admin_source {
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
+    /* of what is kept; account NULL: of all */
+    void (*spool)(void *ctx, const char *account, struct spool_shown *out);
     void *ctx;
 };
 

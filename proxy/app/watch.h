@@ -11,6 +11,7 @@
 struct certificates;
 struct listeners;
 struct relay;
+struct spool;
 
 /* Where the daemon keeps what may be another after a reload. */
 struct watched {
@@ -18,6 +19,8 @@ struct watched {
     struct accounts *const *accounts;
     struct certificates *const *certificates;
     struct relay *const *relay;
+    /* NULL: nothing is kept */
+    struct spool *const *spool;
     /* NULL while draining */
     struct listeners *const *listeners;
     const bool *draining;
