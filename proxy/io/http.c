@@ -1,6 +1,7 @@
 #include "io/http.h"
 
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <signal.h>
@@ -196,6 +197,9 @@ static void on_stillborn(void *arg)
 
 static int start_curl(struct err *err)
 {
+    /* A thread that a resolver holds up may outlive main: OpenSSL must not be taken apart under it
+     * when the process ends. It heeds this only before its first use. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free, wipe_realloc, strdup,
                              calloc) == 0)
         return 0;
