@@ -2,6 +2,7 @@
  * it behaves. */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <semaphore.h>
 #include <signal.h>
 
@@ -432,6 +433,8 @@ static void what_was_sent_is_wiped(void **state)
 
 int main(void)
 {
+    /* As in http_new: the test itself is the first to use OpenSSL. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_post_and_its_answer),
         cmocka_unit_test(what_the_header_says),
