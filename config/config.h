@@ -296,8 +296,8 @@ struct config *config_load(const char *file, struct config_report *report);
 /* The same, and writes what is in force where nothing is wrong: each key with its value and where
  * that comes from (line, provider, default; "found": of this machine), secrets left out. */
 struct config *config_load_printing(const char *file, struct config_report *report, FILE *out);
-/* The same as config_load on a reload: a file named by a key that may no longer be read (EACCES: root was given
- * up) keeps the value `old` (borrowed) has, with a warning. */
+/* The same as config_load on a reload: a file named by a key that may no longer be read (EACCES:
+ * root was given up) keeps the value `old` (borrowed) has, with a warning. */
 struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report);
 struct config *config_ref(struct config *c);
@@ -328,8 +328,8 @@ struct config *config_for_host(const char *host);
 void config_forget_state(struct config *c);
 void config_report_free(struct config_report *report);
 
-/* "install -D -m 640 -g smtp-detour /dev/stdin PATH": as root, it makes a file of the secret that is
- * then typed (Enter, Ctrl-D), for the server's group. Returns out. */
+/* "install -D -m 640 -g smtp-detour /dev/stdin PATH": as root, it makes a file of the secret that
+ * is then typed (Enter, Ctrl-D), for the server's group. Returns out. */
 const char *secret_command(const struct server_config *server, const char *path, char *out,
                            size_t size);
 

@@ -45,7 +45,8 @@ static void say_broken(struct status_text *w, const struct accounts *accounts)
         say(w, "; %zu more cannot send either", stuck - 1);
 }
 
-/* The first port that works is the one that new sessions go to. A detour says what it goes round. */
+/* The first port that works is the one that new sessions go to. A detour says what it goes
+ * round. */
 static void say_port(struct status_text *w, const struct account *a)
 {
     size_t n, used = 0;

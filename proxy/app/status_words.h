@@ -1,5 +1,5 @@
-/* The one line that a service manager shows of us (STATUS=): what is broken, which port each account
- * uses, when a message was last delivered. */
+/* The one line that a service manager shows of us (STATUS=): what is broken, which port each
+ * account uses, when a message was last delivered. */
 #ifndef APP_STATUS_WORDS_H
 #define APP_STATUS_WORDS_H
 

@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "io/io.h"
 
-/* Fills *io_r, which stays where it is until world_close. On -1 nothing is held. Called before there
- * are threads. world_close releases it in the right order; where a refresh token is being renewed it
- * waits for the answer first, for as long as a token service may take. */
+/* Fills *io_r, which stays where it is until world_close. On -1 nothing is held. Called before
+ * there are threads. world_close releases it in the right order; where a refresh token is being
+ * renewed it waits for the answer first, for as long as a token service may take. */
 int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink sink,
                struct err *err) MUST_USE;
 void world_close(struct io *io);

@@ -1,5 +1,5 @@
-/* The replay copy of one message's body (PROMISES 6): kept whole while it is small enough, so that a
- * session that replaces a lost one can be fed again from the start; beyond the caps only what the
+/* The replay copy of one message's body (PROMISES 6): kept whole while it is small enough, so that
+ * a session that replaces a lost one can be fed again from the start; beyond the caps only what the
  * session has not taken yet. */
 #ifndef DELIVERY_COPY_H
 #define DELIVERY_COPY_H

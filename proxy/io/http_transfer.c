@@ -57,8 +57,8 @@ static bool value_of(struct slice line, const char *name, char *out, size_t size
     return true;
 }
 
-/* The three forms of RFC 9110 section 5.6.7, all of them GMT; 0: it is none. Not by curl_getdate: on
- * a 32-bit machine the library's time_t may be smaller than ours. */
+/* The three forms of RFC 9110 section 5.6.7, all of them GMT; 0: it is none. Not by curl_getdate:
+ * on a 32-bit machine the library's time_t may be smaller than ours. */
 static int64_t parse_date(const char *text)
 {
     static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",

@@ -1,5 +1,5 @@
-/* The end of a client's secret or certificate, which no endpoint tells in time: announced in the log
- * 30, 14, 7, 3 and 1 days ahead, and once it has come. */
+/* The end of a client's secret or certificate, which no endpoint tells in time: announced in the
+ * log 30, 14, 7, 3 and 1 days ahead, and once it has come. */
 #ifndef OAUTH_EXPIRY_H
 #define OAUTH_EXPIRY_H
 

@@ -3,14 +3,15 @@
  * transaction. A row per state (name, deadline, what we are doing in words, judge); a judge returns
  * the next state.
  *
- * The client ends with exactly one `lost` event, or with smtp_client_close / smtp_client_quit by its owner;
- * after any of these no event comes. Events come only from the loop. Any reply that nobody asked
- * for, a reply too many, a reply to a command that has not left yet, bytes after the 220 to
- * STARTTLS end the session (SMTP_CLIENT_FAULT_PROTOCOL; a 421 among them SMTP_CLIENT_FAULT_REPLY). From the
- * first such byte nothing is sent any more, so that no reply can answer the wrong command.
+ * The client ends with exactly one `lost` event, or with smtp_client_close / smtp_client_quit by
+ * its owner; after any of these no event comes. Events come only from the loop. Any reply that
+ * nobody asked for, a reply too many, a reply to a command that has not left yet, bytes after the
+ * 220 to STARTTLS end the session (SMTP_CLIENT_FAULT_PROTOCOL; a 421 among them
+ * SMTP_CLIENT_FAULT_REPLY). From the first such byte nothing is sent any more, so that no reply can
+ * answer the wrong command.
  *
- * Clocks: while connecting and authenticating the owner has the deadline (smtp_client_stage tells what
- * to call it); from MAIL on the client half watches reply_timeout and final_timeout itself. */
+ * Clocks: while connecting and authenticating the owner has the deadline (smtp_client_stage tells
+ * what to call it); from MAIL on the client half watches reply_timeout and final_timeout itself. */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
@@ -174,8 +175,8 @@ struct smtp_client_events {
     void (*mail_reply)(void *ctx, const struct reply *reply);
     /* index: 0.. in the order of smtp_client_rcpt in this transaction */
     void (*rcpt_reply)(void *ctx, size_t index, const struct reply *reply);
-    /* after smtp_client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA or the
-     * probing BDAT */
+    /* after smtp_client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA
+     * or the probing BDAT */
     void (*go_ahead)(void *ctx, const struct reply *refusal);
     /* after smtp_client_body returned less than all: there is room again */
     void (*low)(void *ctx);
@@ -198,9 +199,10 @@ void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_event
 /* the owner's copy moved */
 void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings);
 
-/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as proxy.ini auth; 504 tries the next
- * one on this session. An initial response with a token that is answered 500 or 501 (but for 501
- * 5.5.12x) is sent once more, on a line of its own. SCRAM derives its key on a helper thread. */
+/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as proxy.ini auth; 504 tries the
+ * next one on this session. An initial response with a token that is answered 500 or 501 (but for
+ * 501 5.5.12x) is sent once more, on a line of its own. SCRAM derives its key on a helper
+ * thread. */
 void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential *credential);
 /* an AUTH command was sent on this session */
 bool smtp_client_used_auth_command(const struct smtp_client *c);
@@ -256,11 +258,11 @@ enum smtp_client_chunking smtp_client_chunking(const struct smtp_client *c);
 /* After at least one accepted RCPT: DATA, or BDAT where CHUNKING is announced and not broken.
  * go_ahead follows, on the loop (for proven BDAT without a round trip). A probing BDAT answered
  * 500–504 turns into RSET-free DATA by itself. One answered with another 5xx has spoiled the
- * transaction: go_ahead carries that reply, smtp_client_chunking says what it showed (551 PROVEN, any
- * other BROKEN), and the caller begins the transaction anew, which is not probed again. A later
+ * transaction: go_ahead carries that reply, smtp_client_chunking says what it showed (551 PROVEN,
+ * any other BROKEN), and the caller begins the transaction anew, which is not probed again. A later
  * BDAT answered 500–504 comes as a verdict with smtp_client_uses_bdat and CHUNKING_BROKEN: the
- * upstream may be reading the payload as commands. The caller closes the session at once, and
- * gives the message to another. */
+ * upstream may be reading the payload as commands. The caller closes the session at once, and gives
+ * the message to another. */
 void smtp_client_begin_body(struct smtp_client *c);
 bool smtp_client_uses_bdat(const struct smtp_client *c);
 /* Canonical octets, after go_ahead. Returns how many were taken (all, or fewer: then `low`
@@ -269,9 +271,9 @@ size_t smtp_client_body(struct smtp_client *c, struct slice octets);
 /* ".CRLF" or the LAST chunk; verdict or lost follows */
 void smtp_client_end_body(struct smtp_client *c);
 /* The transaction is given up before its end, or after its verdict: RSET where that is clean
- * (smtp_client_can_reset): then `ready` follows, and what was asked before is answered to nobody; else
- * the connection is closed without a dot and without LAST: then `lost` does not come either and the
- * client is gone; returns false then. */
+ * (smtp_client_can_reset): then `ready` follows, and what was asked before is answered to nobody;
+ * else the connection is closed without a dot and without LAST: then `lost` does not come either
+ * and the client is gone; returns false then. */
 bool smtp_client_abort(struct smtp_client *c) MUST_USE;
 /* After a transaction in which everything was refused, or to be sure: RSET; `ready` or `lost`
  * follows. */

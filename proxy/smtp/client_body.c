@@ -1,6 +1,6 @@
 /* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the
- * verdict. The end of the message is sent by smtp_client_end_body alone; whatever ends a session earlier
- * leaves the upstream without a dot and without LAST. */
+ * verdict. The end of the message is sent by smtp_client_end_body alone; whatever ends a session
+ * earlier leaves the upstream without a dot and without LAST. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
@@ -238,8 +238,8 @@ void smtp_client_end_body(struct smtp_client *c)
 
 /* ---- verdicts ---- */
 
-/* If the reply came before its command had left whole, the upstream may not read the rest as we mean
- * it: no RSET then. */
+/* If the reply came before its command had left whole, the upstream may not read the rest as we
+ * mean it: no RSET then. */
 static enum smtp_client_state judged(const struct smtp_client *c)
 {
     return c->answered_early ? CS_SPOILT : CS_JUDGED;

@@ -86,8 +86,8 @@ static bool shares(const struct index *x, struct slice secret, size_t run)
     return false;
 }
 
-/* The secret in base64 behind 0, 1 and 2 octets of something else: so it looks wherever it stands in
- * what was encoded. The first letters hold some of the other octets. */
+/* The secret in base64 behind 0, 1 and 2 octets of something else: so it looks wherever it stands
+ * in what was encoded. The first letters hold some of the other octets. */
 static bool shares_base64(const struct index *x, struct slice secret)
 {
     enum { MIXED = 4 };

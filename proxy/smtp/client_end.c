@@ -1,5 +1,5 @@
-/* The end of a session, whoever wants it: `lost`, smtp_client_close, smtp_client_quit. And what was found
- * inside of a call of the owner's and must wait for the loop. */
+/* The end of a session, whoever wants it: `lost`, smtp_client_close, smtp_client_quit. And what was
+ * found inside of a call of the owner's and must wait for the loop. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
  *
  * The session is a queue of commands whose replies are awaited (`struct asked`, oldest first) and a
  * state of rest that holds when the queue is empty. The oldest command's state, else the state of
- * rest, is where the session stands: smtp_client_now. Each state has a row in client_state.c; its judge
- * gets the reply, and returns the state to go on with; the row of a state of rest has what happens
- * when a judge sends the session there (`arrive`), which is where the owner is told. An event may
- * make the owner do anything, even close: what follows an event must look at smtp_client_now
- * again. */
+ * rest, is where the session stands: smtp_client_now. Each state has a row in client_state.c; its
+ * judge gets the reply, and returns the state to go on with; the row of a state of rest has what
+ * happens when a judge sends the session there (`arrive`), which is where the owner is told. An
+ * event may make the owner do anything, even close: what follows an event must look at
+ * smtp_client_now again. */
 #ifndef SMTP_CLIENT_PRIVATE_H
 #define SMTP_CLIENT_PRIVATE_H
 

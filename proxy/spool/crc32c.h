@@ -1,4 +1,5 @@
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4): what tells a torn or altered file from a whole one. */
+/* CRC-32C (Castagnoli, RFC 3720 appendix B.4): what tells a torn or altered file from a whole
+ * one. */
 #ifndef SPOOL_CRC32C_H
 #define SPOOL_CRC32C_H
 

@@ -22,7 +22,8 @@ struct spool_entry {
     uint64_t sequence;
     /* octets of the message's file, and of the log's good lines in its file */
     uint64_t size, log_size;
-    /* Virtual time: when it was accepted, from when its age counts, when it last failed (0: not). */
+    /* Virtual time: when it was accepted, from when its age counts, when it last failed (0:
+     * not). */
     usec queued, since, failed_at;
     uint32_t nrecipients, waiting, refused, failed;
     uint32_t tries, unknown, bounces;

@@ -1,5 +1,5 @@
-/* Access tokens (OAuth2): oauth/ has one, or fetches it. Accounts and identities with one grant share
- * its token, whoever asks. */
+/* Access tokens (OAuth2): oauth/ has one, or fetches it. Accounts and identities with one grant
+ * share its token, whoever asks. */
 #include <stdlib.h>
 
 #include "base/mem.h"

@@ -4,8 +4,8 @@
 
 #include "sim_history.h"
 
-/* The password's line becomes the token's, wherever the account stands; what was the password is the
- * client's secret then, and as well kept. */
+/* The password's line becomes the token's, wherever the account stands; what was the password is
+ * the client's secret then, and as well kept. */
 static const char *with_tokens(struct sim_plan *plan, const char *ini)
 {
     static const char key[] = "\npassword = ";

@@ -228,8 +228,8 @@ static void odd_habit(struct sim_plan *plan, struct sim_client_script *c, struct
 
 static void some_pest(struct sim_plan *plan, struct sim_rng *rng)
 {
-    /* Each many times what it takes to reach the limits of PROMISES 7 and every cap; more would only
-     * cost other histories their time. */
+    /* Each many times what it takes to reach the limits of PROMISES 7 and every cap; more would
+     * only cost other histories their time. */
     static const struct {
         const char *text;
         size_t n;

@@ -1,5 +1,5 @@
-/* The oracle: what must hold after any history. Each check names the promise (PROMISES 1 and 6) that
- * it stands for. */
+/* The oracle: what must hold after any history. Each check names the promise (PROMISES 1 and 6)
+ * that it stands for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

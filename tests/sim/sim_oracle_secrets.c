@@ -94,8 +94,8 @@ static void check_logins(const struct sim_play *play, struct sim_verdict *v)
     }
 }
 
-/* With identity = sender a message goes over a session that its own sender logged in on; one without
- * a sender by the account's name. */
+/* With identity = sender a message goes over a session that its own sender logged in on; one
+ * without a sender by the account's name. */
 static void check_identities(const struct sim_play *play, struct sim_verdict *v)
 {
     for (size_t i = 0; play->plan->by_sender && i < play->ledger->nmails; i++) {

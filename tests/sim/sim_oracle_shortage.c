@@ -1,5 +1,5 @@
-/* What must hold when sessions are short (PROMISES 6): nobody who does not pause waits for those who
- * do, and a provider that lets in only so many is no outage. */
+/* What must hold when sessions are short (PROMISES 6): nobody who does not pause waits for those
+ * who do, and a provider that lets in only so many is no outage. */
 #include <string.h>
 
 #include "sim_history.h"

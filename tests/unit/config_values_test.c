@@ -1,4 +1,5 @@
-/* What the values of a file become in struct config; and the defaults, as proxy.ini promises them. */
+/* What the values of a file become in struct config; and the defaults, as proxy.ini promises
+ * them. */
 #include "config_support.h"
 
 #include "base/log.h"

@@ -1,5 +1,5 @@
-/* Fixed histories of accounts that log in by token: an end in the middle of a refresh, a service that
- * is dead, and what the oracle says of a liar. */
+/* Fixed histories of accounts that log in by token: an end in the middle of a refresh, a service
+ * that is dead, and what the oracle says of a liar. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -527,8 +527,8 @@ static void a_large_body(void **state)
     assert_true(got.entry->size > 50u << 20);
 }
 
-/* The last recipient was served, the process ends at some half step of the removal, the power goes at
- * some half step of the next start: what comes back still knows who was served. */
+/* The last recipient was served, the process ends at some half step of the removal, the power goes
+ * at some half step of the next start: what comes back still knows who was served. */
 static void crash_twice(uint64_t seed, uint64_t first, uint64_t second)
 {
     struct err err;

@@ -1,5 +1,5 @@
-/* identity = sender: each sender has a login of its own, with a gate and a rest of its own; when it is
- * the account all the same; and one instance's share of an account. */
+/* identity = sender: each sender has a login of its own, with a gate and a rest of its own; when it
+ * is the account all the same; and one instance's share of an account. */
 #include "upstream_world.h"
 
 #include "base/caps.h"
@@ -200,7 +200,8 @@ static void each_has_a_gate(void **state)
     world_end(&w);
 }
 
-/* The token that one of them was refused with has run out: another is fetched, for one more AUTH. */
+/* The token that one of them was refused with has run out: another is fetched, for one more
+ * AUTH. */
 static void the_source_is_asked_for_one_sender_too(void **state)
 {
     struct world w;

@@ -1,5 +1,5 @@
-/* End of data, dots, bare newlines: the rule of PROMISES 6 by example, and every short input against a
- * plain second implementation. */
+/* End of data, dots, bare newlines: the rule of PROMISES 6 by example, and every short input
+ * against a plain second implementation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
