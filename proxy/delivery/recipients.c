@@ -63,8 +63,8 @@ struct recipient *recipients_add(struct recipients *rs, const struct address *to
     struct recipient *r = &rs->items[rs->n++];
     *r = (struct recipient){
         .to = slice_string(to->text),
-        .notify = slice_string(params->notify),
-        .orcpt = slice_string(params->orcpt),
+        .notify = params->notify.len ? slice_string(params->notify) : NULL,
+        .orcpt = params->orcpt.len ? slice_string(params->orcpt) : NULL,
         .index = rs->accepted + rs->refused + rs->waiting,
         .has_utf8 = to->has_utf8,
     };

@@ -11,8 +11,9 @@
 enum told { TOLD_NOTHING, TOLD_ACCEPTED, TOLD_REFUSED };
 
 struct recipient {
-    /* "" for none */
-    char *to, *notify, *orcpt;
+    char *to;
+    /* NULL for none, as most have: nothing is allocated for what is not there. */
+    char *notify, *orcpt;
     /* in the order in which they were added, from 0 on */
     size_t index;
     bool has_utf8;

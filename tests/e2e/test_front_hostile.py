@@ -105,8 +105,7 @@ def test_memory_under_attack_stays_within_the_caps(stage):
         worst = max(worst, resident(proxy))
         time.sleep(0.1)
     print("\nunder attack: %.1f KiB for each of 500 clients" % ((worst - base) / 500 / 1024))
-    # The log's two buffers hold up to 4 MiB in such a flood, which is 8 KiB of each client's share.
-    assert is_sanitized() or (worst - base) / 500 < 192 * 1024
+    assert is_sanitized() or (worst - base) / 500 < 160 * 1024
     for client in clients:
         client.close()
     assert proxy.client().noop()[0] == 250
