@@ -132,7 +132,9 @@ def test_nothing_is_left_of_a_thousand_hostile_clients(stage, tmp_path):
     for one in crowd:
         one.close()
     settles(lambda: descriptors(proxy), lambda now: now <= quiet)
-    for n in range(3):
+    # A table that only ever grows, as libev's of what one poll may bring, can reach its next size in any flood; a leak
+    # grows in each.
+    while len(after) < 3 or (len(after) < 6 and abs(after[-1][1] - after[-2][1]) >= 512):
         ends = flood(proxy.port, 1000, seed=7)
         assert sum(ends.values()) == 1000
         assert not [end for end in ends if "never cut off" in end or "no connection" in end], ends
@@ -142,10 +144,9 @@ def test_nothing_is_left_of_a_thousand_hostile_clients(stage, tmp_path):
             settles(lambda: live_bytes(live), lambda now: abs(now - after[-1][1]) < 512)
         after.append((fds, live_bytes(live), resident(proxy)))
     print("\nafter each flood: %s" % ", ".join("%d descriptors, %d live bytes, %d KiB resident" % (f, b, r // 1024) for f, b, r in after))
-    assert [fds for fds, _, _ in after] == [quiet] * 3
-    # Buffers that stay, as the log's, end in another size each time. A leak of eight octets a client would show.
-    assert abs(after[2][1] - after[1][1]) < 8 * 1000
-    assert is_sanitized() or after[2][2] - after[1][2] < 4 * 2**20
+    assert [fds for fds, _, _ in after] == [quiet] * len(after)
+    assert abs(after[-1][1] - after[-2][1]) < 512
+    assert is_sanitized() or after[-1][2] - after[-2][2] < 2**20
     assert proxy.stop() == 0, proxy.log[-3000:]
     assert "LeakSanitizer" not in proxy.log and "AddressSanitizer" not in proxy.log
 
