@@ -4,6 +4,7 @@
 
 #include "app/send_message.h"
 #include "wire/base64.h"
+#include "wire/header.h"
 
 struct field {
     struct slice all, name, value;
@@ -109,13 +110,21 @@ static int too_large(struct err *err)
     return -1;
 }
 
+/* "From me ..." as in mbox files, quoted or not; "From : me" is a field. */
+static bool begins_as_mbox(struct slice message)
+{
+    struct header_scan scan;
+    header_scan_init(&scan);
+    header_scan(&scan, slice_head(message, slice_find(message, '\n')));
+    return scan.in_mbox_line;
+}
+
 int sendmail_header_rewrite(const struct sendmail_header *h, struct slice message, struct buf *out,
                             struct err *err)
 {
     struct field field;
     bool has_from = false, resent;
-    /* It is the first line of an mbox. */
-    if (message.len >= 5 && memcmp(message.data, "From ", 5) == 0)
+    if (begins_as_mbox(message))
         message = slice_from(message, line_end(message));
     resent = is_resent(message);
     while (next_field(&message, &field)) {

@@ -126,6 +126,9 @@ static void headers(void **state)
               "From: <me@host.test>\r\n\r\njust a line\r\nand: more\r\n", NULL);
     rewritten("", NULL, "From: <me@host.test>\r\n\r\n", NULL);
     rewritten("From me Sat Jan  3\r\nFrom: x\r\n\r\ny\r\n", NULL, "From: x\r\n\r\ny\r\n", NULL);
+    rewritten(">From me Sat Jan  3\r\nFrom: x\r\n\r\ny\r\n", NULL, "From: x\r\n\r\ny\r\n", NULL);
+    /* The old syntax of a field, not the line of an mbox. */
+    rewritten("From : x\r\n\r\ny\r\n", NULL, "From : x\r\n\r\ny\r\n", NULL);
     rewritten("From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\nResent-Bcc: t@u.test\r\n\r\n",
               NULL, "From: x\r\nTo: a@b.test\r\nResent-To: r@s.test\r\n\r\n", "r@s.test t@u.test");
 }
