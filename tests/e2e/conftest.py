@@ -9,6 +9,9 @@ from fake_authority import Client, FakeAuthority  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from submission_server import BlackHole, SubmissionServer  # noqa: E402
 
+# A failed assertion in this module, too, shows the values that it compared.
+pytest.register_assert_rewrite("oauth_stage")
+
 NAME = "smtp.example.test"
 USER, PASSWORD = "user@example.test", "sesame"
 # The app that is registered with the token service, and Google's secret of it.
