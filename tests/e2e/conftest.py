@@ -5,7 +5,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certs import CertificateAuthority  # noqa: E402
-from fake_authority import Client, FakeAuthority  # noqa: E402
+from fake_authority import FakeAuthority  # noqa: E402
+from fake_authority_keys import Client  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from submission_server import BlackHole, SubmissionServer  # noqa: E402
 

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 from conftest import CLIENT, DESKTOP, USER
-from fake_authority import APPLICATION_SCOPE, MAIL_SCOPE, Client, make_jwt
+from fake_authority_endpoints import APPLICATION_SCOPE, MAIL_SCOPE
+from fake_authority_keys import Client, certificate_of, make_jwt
 from test_secrets import forms
 
 MESSAGE = b"Subject: by token\r\n\r\nhello\r\n"
@@ -42,9 +43,8 @@ def by_certificate(stage, make):
 
 
 def by_assertion(stage, make):
-    from cryptography import x509
     service, (key, cert) = make(), key_pair(stage.folder, "cluster")
-    public = x509.load_pem_x509_certificate(cert.read_bytes()).public_key()
+    public = certificate_of(cert).public_key()
     service.clients[CLIENT] = Client(federated=("https://cluster.test", public))
     now = int(time.time())
     jwt = make_jwt(str(key), {"iss": "https://cluster.test", "sub": "system:serviceaccount:mail:smtp-detour", "aud": "api://AzureADTokenExchange", "iat": now, "exp": now + 3600})
@@ -52,10 +52,9 @@ def by_assertion(stage, make):
 
 
 def service_account(stage, service):
-    from cryptography import x509
     key, cert = key_pair(stage.folder, "google")
     mail = "smtp-detour@project.iam.gserviceaccount.com"
-    service.service_accounts[mail] = x509.load_pem_x509_certificate(cert.read_bytes()).public_key()
+    service.service_accounts[mail] = certificate_of(cert).public_key()
     account = {"type": "service_account", "client_email": mail, "client_id": "108", "private_key_id": "k1", "private_key": key.read_text(), "token_uri": service.url("token")}
     return {"oauth_service_account_file": private(stage.folder / "google.json", json.dumps(account)), "oauth_scope": MAIL_SCOPE["google"], "oauth_client_id": None}
 

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from conftest import CLIENT, DESKTOP, USER
-from fake_authority import CUT, aadsts, http_status, throttled
+from fake_authority_refusals import CUT, aadsts, http_status, throttled
 from person import Terminal
 from postfix import wait_until
 from proxy import BINARY

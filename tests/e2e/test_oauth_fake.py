@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from conftest import CLIENT, USER
-from fake_authority import APPLICATION_SCOPE, ASSERTION, Client, encode
+from fake_authority_endpoints import APPLICATION_SCOPE
+from fake_authority_keys import ASSERTION, Client, encode
 from oauth_stage import by_certificate
 
 

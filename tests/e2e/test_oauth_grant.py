@@ -15,7 +15,8 @@ import threading
 import pytest
 
 from conftest import CLIENT, USER
-from fake_authority import MAIL_SCOPE, aadsts
+from fake_authority_endpoints import MAIL_SCOPE
+from fake_authority_refusals import aadsts
 from oauth_stage import account, by_refresh, by_refresh_with_secret, checking, private, send, words_of
 from person import Terminal
 from postfix import wait_until

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import certs
-from fake_authority import CUT, GARBAGE, SILENT, http_status, throttled
+from fake_authority_refusals import CUT, GARBAGE, SILENT, http_status, throttled
 from oauth_stage import WAYS, account, by_refresh, by_secret, checking, send, words_of
 from postfix import wait_until
 from proxy import free_port

@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from fake_authority import GARBAGE, aadsts, google, http_status, throttled
+from fake_authority_refusals import GARBAGE, aadsts, google, http_status, throttled
 from oauth_stage import (account, by_refresh, by_refresh_with_secret, by_secret, by_service_account,
                          checking, nothing_leaks, private, send, words_of)
 from postfix import wait_until
