@@ -22,7 +22,9 @@ def private(path, text):
 
 
 def key_pair(folder, label):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-sha256", "-days", "60", "-nodes", "-subj", "/CN=smtp-detour", "-keyout", label + ".key", "-out", label + ".crt"],
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-sha256", "-days", "60",
+                    "-nodes", "-subj", "/CN=smtp-detour",
+                    "-keyout", label + ".key", "-out", label + ".crt"],
                    cwd=folder, check=True, stderr=subprocess.DEVNULL)
     (folder / (label + ".key")).chmod(0o600)
     return folder / (label + ".key"), folder / (label + ".crt")
@@ -33,13 +35,15 @@ def key_pair(folder, label):
 def by_secret(stage, make):
     service = make()
     service.clients[CLIENT] = Client(secret=SECRET)
-    return service, {"oauth_client_secret_file": private(stage.folder / "client-secret", SECRET + "\n"), "oauth_scope": APPLICATION_SCOPE}
+    path = private(stage.folder / "client-secret", SECRET + "\n")
+    return service, {"oauth_client_secret_file": path, "oauth_scope": APPLICATION_SCOPE}
 
 
 def by_certificate(stage, make):
     service, (key, cert) = make(), key_pair(stage.folder, "app")
     service.clients[CLIENT] = Client(certificates=[cert])
-    return service, {"oauth_client_cert": cert, "oauth_client_key": key, "oauth_scope": APPLICATION_SCOPE}
+    return service, {"oauth_client_cert": cert, "oauth_client_key": key,
+                     "oauth_scope": APPLICATION_SCOPE}
 
 
 def by_assertion(stage, make):
@@ -47,16 +51,22 @@ def by_assertion(stage, make):
     public = certificate_of(cert).public_key()
     service.clients[CLIENT] = Client(federated=("https://cluster.test", public))
     now = int(time.time())
-    jwt = make_jwt(str(key), {"iss": "https://cluster.test", "sub": "system:serviceaccount:mail:smtp-detour", "aud": "api://AzureADTokenExchange", "iat": now, "exp": now + 3600})
-    return service, {"oauth_assertion_file": private(stage.folder / "federated-token", jwt), "oauth_scope": APPLICATION_SCOPE}
+    jwt = make_jwt(str(key), {
+        "iss": "https://cluster.test", "sub": "system:serviceaccount:mail:smtp-detour",
+        "aud": "api://AzureADTokenExchange", "iat": now, "exp": now + 3600})
+    path = private(stage.folder / "federated-token", jwt)
+    return service, {"oauth_assertion_file": path, "oauth_scope": APPLICATION_SCOPE}
 
 
 def service_account(stage, service):
     key, cert = key_pair(stage.folder, "google")
     mail = "smtp-detour@project.iam.gserviceaccount.com"
     service.service_accounts[mail] = certificate_of(cert).public_key()
-    account = {"type": "service_account", "client_email": mail, "client_id": "108", "private_key_id": "k1", "private_key": key.read_text(), "token_uri": service.url("token")}
-    return {"oauth_service_account_file": private(stage.folder / "google.json", json.dumps(account)), "oauth_scope": MAIL_SCOPE["google"], "oauth_client_id": None}
+    text = json.dumps({
+        "type": "service_account", "client_email": mail, "client_id": "108",
+        "private_key_id": "k1", "private_key": key.read_text(), "token_uri": service.url("token")})
+    return {"oauth_service_account_file": private(stage.folder / "google.json", text),
+            "oauth_scope": MAIL_SCOPE["google"], "oauth_client_id": None}
 
 
 def by_service_account(stage, make):
@@ -71,24 +81,30 @@ def token_file(stage, service, user=USER, name="refresh-token"):
 
 def by_refresh(stage, make):
     service = make()
-    return service, {"oauth_token_file": token_file(stage, service), "oauth_scope": MAIL_SCOPE["entra"] + " offline_access"}
+    return service, {"oauth_token_file": token_file(stage, service),
+                     "oauth_scope": MAIL_SCOPE["entra"] + " offline_access"}
 
 
 def by_refresh_with_secret(stage, make):
     service = make("google")
-    return service, {"oauth_token_file": token_file(stage, service), "oauth_client_secret": DESKTOP, "oauth_scope": MAIL_SCOPE["google"], "oauth_rotates": "no"}
+    return service, {"oauth_token_file": token_file(stage, service), "oauth_client_secret": DESKTOP,
+                     "oauth_scope": MAIL_SCOPE["google"], "oauth_rotates": "no"}
 
 
 def by_command(stage, make):
     service = make()
-    printed = private(stage.folder / "printed", service.token("office.test", {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": service.grant(USER, CLIENT)})["access_token"] + "\n")
+    form = {"grant_type": "refresh_token", "client_id": CLIENT,
+            "refresh_token": service.grant(USER, CLIENT)}
+    answer = service.token("office.test", form)
+    printed = private(stage.folder / "printed", answer["access_token"] + "\n")
     script = stage.folder / "print-token"
     script.write_text("#!/bin/sh\nexec cat %s\n" % printed)
     script.chmod(0o755)
     return service, {"password_command": script, "auth": "xoauth2"}
 
 
-WAYS = {f.__name__[3:]: f for f in (by_secret, by_certificate, by_assertion, by_service_account, by_refresh, by_refresh_with_secret, by_command)}
+WAYS = {f.__name__[3:]: f for f in (by_secret, by_certificate, by_assertion, by_service_account,
+                                    by_refresh, by_refresh_with_secret, by_command)}
 
 
 def account(stage, service, upstreams, **keys):
@@ -101,12 +117,13 @@ def account(stage, service, upstreams, **keys):
 
 
 def checking(stage, service, mechanisms="XOAUTH2 OAUTHBEARER", **options):
-    """A server that takes what the service has given."""
-    return stage.upstream(mechanisms=mechanisms, users={USER: None}, token_user=service.user_of, **options)
+    """Makes a server that takes what the service has given."""
+    return stage.upstream(mechanisms=mechanisms, users={USER: None}, token_user=service.user_of,
+                          **options)
 
 
 def send(proxy, sender=USER, recipient="b@example.test"):
-    """The reply to what failed, or None."""
+    """Returns the reply to what failed, or None."""
     with proxy.client(timeout=60) as client:
         try:
             client.sendmail(sender, [recipient], MESSAGE)
@@ -122,9 +139,10 @@ def words_of(reply):
 
 
 def told(service):
-    """All that must never be seen."""
+    """Yields all that nobody may ever see."""
     for _, form in service.requests:
-        for field in ("client_secret", "client_assertion", "assertion", "refresh_token", "code", "code_verifier"):
+        for field in ("client_secret", "client_assertion", "assertion", "refresh_token", "code",
+                      "code_verifier"):
             if form.get(field):
                 yield form[field]
     yield from service.access

@@ -32,14 +32,16 @@ def test_delivered(stage, authority, way, mechanism):
     nothing_leaks(proxy, service)
 
 
-needs_dovecot = pytest.mark.skipif(bool(dovecot_submission.reason_not_to()), reason=str(dovecot_submission.reason_not_to()))
+needs_dovecot = pytest.mark.skipif(bool(dovecot_submission.reason_not_to()),
+                                   reason=str(dovecot_submission.reason_not_to()))
 
 
 def dovecot(stage, service):
-    """Its own relay behind it keeps what it takes."""
+    """Returns a Dovecot that asks the service, and the relay behind it that keeps the mail."""
     relay = stage.upstream(tls="none", users={}, mechanisms="")
     service.mailbox = USER
-    server = dovecot_submission.DovecotSubmission(*stage.certificate, {}, free_port(), relay.port, 10, service.introspect_url)
+    server = dovecot_submission.DovecotSubmission(*stage.certificate, {}, free_port(), relay.port,
+                                                  10, service.introspect_url)
     stage.things.append(server)
     return server, relay
 
@@ -47,7 +49,8 @@ def dovecot(stage, service):
 @needs_dovecot
 @pytest.mark.parametrize("way", WAYS)
 def test_delivered_through_dovecot(stage, authority, way):
-    """Its passdb asks the issuer about each token, and its command lines are short: long tokens go in two steps, on the same session."""
+    """Its passdb asks the issuer about each token, and its command lines are short: long tokens go
+    in two steps, on the same session."""
     service, keys = WAYS[way](stage, authority)
     server, relay = dovecot(stage, service)
     proxy = stage.proxy(account(stage, service, [server], **keys))
@@ -55,7 +58,8 @@ def test_delivered_through_dovecot(stage, authority, way):
         assert send(proxy) is None, server.log()
     assert len(relay.wait_for(2)) == 2
     wait_until(lambda: server.log().count("Successfully relayed message") == 2, server.log)
-    assert re.search(r"Login: user=<%s>, method=(XOAUTH2|OAUTHBEARER)" % re.escape(USER), server.log())
+    assert re.search(r"Login: user=<%s>, method=(XOAUTH2|OAUTHBEARER)" % re.escape(USER),
+                     server.log())
     nothing_leaks(proxy, service, server.log())
 
 
@@ -80,7 +84,8 @@ def test_each_sender_has_a_token_and_a_standing(stage, authority):
     senders = ["a@office.test", "b@office.test"]
     service.delegated.update(senders)
     upstream = checking(stage, service)
-    proxy = stage.proxy(account(stage, service, [upstream], identity="sender", username="a@office.test", **keys))
+    proxy = stage.proxy(account(stage, service, [upstream], identity="sender",
+                                username="a@office.test", **keys))
     for sender in senders * 2:
         assert send(proxy, sender) is None
     assert words_of(send(proxy, "stranger@office.test")).find("domain-wide delegation") >= 0
@@ -90,9 +95,16 @@ def test_each_sender_has_a_token_and_a_standing(stage, authority):
 
 
 def test_one_identity_that_the_server_refuses(stage, authority):
-    """An application's token is for all mailboxes: the server's 535 for one of them must not stop the others."""
+    """An application's token is for all mailboxes: the server's 535 for one of them must not stop
+    the others."""
     service, keys = by_secret(stage, authority)
-    upstream = checking(stage, service, hooks={"AUTH": lambda session, argument: b"535 5.7.3 Authentication unsuccessful\r\n" if b"stranger" in user_in(argument) else None})
+
+    def refuse_the_stranger(session, argument):
+        if b"stranger" in user_in(argument):
+            return b"535 5.7.3 Authentication unsuccessful\r\n"
+        return None
+
+    upstream = checking(stage, service, hooks={"AUTH": refuse_the_stranger})
     proxy = stage.proxy(account(stage, service, [upstream], identity="sender", **keys))
     assert send(proxy, "a@office.test") is None
     assert send(proxy, "stranger@office.test")[0] == 451

@@ -34,19 +34,30 @@ def test_the_fake_service_is_no_pushover(stage, authority, ca):
     now = int(time.time())
 
     def ask(alg="PS256", x5t=fine, salt=32, **claims):
-        body = {"aud": service.url("token"), "iss": CLIENT, "sub": CLIENT, "jti": "%d" % random.getrandbits(60), "nbf": now, "exp": now + 300, **claims}
-        signed = ".".join(encode(json.dumps(part).encode()) for part in ({"alg": alg, "typ": "JWT", "x5t#S256": x5t}, body))
-        signature = key.sign(signed.encode(), padding.PSS(padding.MGF1(hashes.SHA256()), salt), hashes.SHA256())
-        return post(service, ca, grant_type="client_credentials", client_id=CLIENT, scope=APPLICATION_SCOPE, client_assertion_type=ASSERTION,
-                    client_assertion=signed + "." + encode(signature)).get("error_codes", ["fine"])[0]
+        head = {"alg": alg, "typ": "JWT", "x5t#S256": x5t}
+        body = {"aud": service.url("token"), "iss": CLIENT, "sub": CLIENT,
+                "jti": "%d" % random.getrandbits(60), "nbf": now, "exp": now + 300, **claims}
+        signed = ".".join(encode(json.dumps(part).encode()) for part in (head, body))
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt)
+        signature = key.sign(signed.encode(), pss, hashes.SHA256())
+        answer = post(service, ca, grant_type="client_credentials", client_id=CLIENT,
+                      scope=APPLICATION_SCOPE, client_assertion_type=ASSERTION,
+                      client_assertion=signed + "." + encode(signature))
+        return answer.get("error_codes", ["fine"])[0]
 
     assert ask() == "fine"
-    assert [ask(alg="RS256"), ask(x5t="x"), ask(salt=20), ask(aud="https://elsewhere"), ask(iss="another"), ask(sub="another")] == [700027] * 6
-    assert [ask(exp=now - 10), ask(nbf=now + 400, exp=now + 700), ask(exp=now + 3600)] == [700024] * 3
-    assert service.violations == [] and ask(jti="one") == "fine" and ask(jti="one") == "fine" and len(service.violations) == 1
+    wrong = [ask(alg="RS256"), ask(x5t="x"), ask(salt=20)]
+    wrong += [ask(aud="https://elsewhere"), ask(iss="another"), ask(sub="another")]
+    assert wrong == [700027] * 6
+    late = [ask(exp=now - 10), ask(nbf=now + 400, exp=now + 700), ask(exp=now + 3600)]
+    assert late == [700024] * 3
+    assert service.violations == [] and ask(jti="one") == "fine"
+    assert ask(jti="one") == "fine" and len(service.violations) == 1
     person = service.grant(USER, CLIENT)
     service.clients[CLIENT] = Client(public=True)
-    assert post(service, ca, grant_type="refresh_token", client_id=CLIENT, refresh_token=person)["refresh_token"] != person
-    assert post(service, ca, grant_type="refresh_token", client_id=CLIENT, refresh_token=person)["error_codes"] == [50173]
-    assert post(service, ca, grant_type="client_credentials", client_id=CLIENT, scope=APPLICATION_SCOPE)["error_codes"] == [7000218]
-    assert post(service, ca, grant_type="client_credentials", client_id="another", scope=APPLICATION_SCOPE)["error_codes"] == [700016]
+    refresh = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": person}
+    assert post(service, ca, **refresh)["refresh_token"] != person
+    assert post(service, ca, **refresh)["error_codes"] == [50173]
+    app = {"grant_type": "client_credentials", "scope": APPLICATION_SCOPE}
+    assert post(service, ca, client_id=CLIENT, **app)["error_codes"] == [7000218]
+    assert post(service, ca, client_id="another", **app)["error_codes"] == [700016]

@@ -17,7 +17,8 @@ import pytest
 from conftest import CLIENT, USER
 from fake_authority_endpoints import MAIL_SCOPE
 from fake_authority_refusals import aadsts
-from oauth_stage import account, by_refresh, by_refresh_with_secret, checking, private, send, words_of
+from oauth_stage import (account, by_refresh, by_refresh_with_secret, checking, private, send,
+                         words_of)
 from person import Terminal
 from postfix import wait_until
 from proxy import BINARY
@@ -29,12 +30,18 @@ def current(path):
     return path.read_text().rstrip("\n")
 
 
+def is_unused(service, path):
+    """Whether the file holds a token of the service that nobody has presented yet."""
+    token = current(path)
+    return token in service.grants and token not in service.grants[token].used
+
+
 def test_a_rotated_token_is_on_the_disk_before_its_access_token_is_used(stage, authority):
     service, keys = by_refresh(stage, authority)
     path, states = keys["oauth_token_file"], []
 
     def user_of(token):
-        states.append(current(path) in service.grants and current(path) not in service.grants[current(path)].used)
+        states.append(is_unused(service, path))
         return service.user_of(token)
 
     upstream = stage.upstream(mechanisms="XOAUTH2", users={USER: None}, token_user=user_of)
@@ -47,8 +54,9 @@ def test_a_rotated_token_is_on_the_disk_before_its_access_token_is_used(stage, a
 
 
 def test_killed_at_twenty_random_moments(stage, authority):
-    """Whenever it dies, the file holds a token that works, and the next start goes on with it. (The service here, as Entra, does not revoke the token before: what
-    dies between the service's answer and the disk is lost to any client.)"""
+    """Whenever it dies, the file holds a token that works, and the next start goes on with it. (The
+    service here, as Entra, does not revoke the token before: what dies between the service's answer
+    and the disk is lost to any client.)"""
     service, keys = by_refresh(stage, authority)
     service.detects_reuse = False
     path = keys["oauth_token_file"]
@@ -93,20 +101,25 @@ def test_killed_after_use_nothing_is_lost(stage, authority):
 
 
 def test_one_request_at_a_time_across_sessions_accounts_and_processes(stage, authority):
-    """A server with two accounts of one grant and many clients, send and doctor all at once: a service that detects reuse sees none."""
+    """A server with two accounts of one grant and many clients, send and doctor run all at once,
+    and a service that detects reuse sees none."""
     service, keys = by_refresh(stage, authority)
     upstream = checking(stage, service, auth_delay=0.05)
-    accounts = "".join(account(stage, service, [upstream], name=n, senders="%s@office.test" % n, **keys) for n in ("a", "b"))
+    accounts = "".join(account(stage, service, [upstream], name=n, senders="%s@office.test" % n,
+                               **keys) for n in ("a", "b"))
     proxy = stage.proxy(accounts)
-    private(stage.folder / "other.ini", accounts + "[server]\nuser = root\n")
+    config = str(private(stage.folder / "other.ini", accounts + "[server]\nuser = root\n"))
     results = []
 
     def command(*args):
-        results.append(subprocess.run([BINARY, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=90))
+        results.append(subprocess.run([BINARY, *args], stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, timeout=90))
 
-    others = [threading.Thread(target=command, args=("send", "-c", str(stage.folder / "other.ini"), "--from", "a@office.test", "--to", "b@example.test")) for _ in range(3)]
-    others += [threading.Thread(target=command, args=("doctor", "-c", str(stage.folder / "other.ini"))) for _ in range(2)]
-    clients = [threading.Thread(target=lambda s=s: results.append(send(proxy, s))) for s in ("a@office.test", "b@office.test") * 10]
+    one_message = ("send", "-c", config, "--from", "a@office.test", "--to", "b@example.test")
+    others = [threading.Thread(target=command, args=one_message) for _ in range(3)]
+    others += [threading.Thread(target=command, args=("doctor", "-c", config)) for _ in range(2)]
+    clients = [threading.Thread(target=lambda s=s: results.append(send(proxy, s)))
+               for s in ("a@office.test", "b@office.test") * 10]
     for thread in clients + others:
         thread.start()
     for thread in clients + others:
@@ -115,7 +128,7 @@ def test_one_request_at_a_time_across_sessions_accounts_and_processes(stage, aut
     assert failed == []
     # The server's accounts share one; each command has one of its own.
     assert service.violations == [] and service.most_at_once == 1 and service.count() == 6
-    assert current(keys["oauth_token_file"]) not in service.grants[current(keys["oauth_token_file"])].used
+    assert is_unused(service, keys["oauth_token_file"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -131,14 +144,19 @@ def test_commands_of_root_touch_tokens_as_the_servers_user(stage, authority, com
         ca = shutil.copy(stage.ca.cert, folder / "ca.pem")
         for thing in (state, path):
             shutil.chown(thing, "daemon", "daemon")
-        config = private(folder / "proxy.ini", account(stage, service, [checking(stage, service)], oauth_token_file=path, oauth_scope=MAIL_SCOPE["entra"], tls_ca=ca) +
-                         "[server]\nuser = daemon\nstate_dir = %s\n" % state)
+        section = account(stage, service, [checking(stage, service)], oauth_token_file=path,
+                          oauth_scope=MAIL_SCOPE["entra"], tls_ca=ca)
+        config = private(folder / "proxy.ini",
+                         section + "[server]\nuser = daemon\nstate_dir = %s\n" % state)
         os.chmod(folder, 0o755)
         before = current(path)
-        done = subprocess.run([BINARY, command, "-c", str(config), *(["--from", USER, "--to", "b@example.test"] if command == "send" else [])],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        addresses = ["--from", USER, "--to", "b@example.test"] if command == "send" else []
+        done = subprocess.run([BINARY, command, "-c", str(config), *addresses],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=60)
         assert done.returncode == 0, done.stdout
-        assert current(path) != before and (path.owner(), path.stat().st_mode & 0o777) == ("daemon", 0o600) and service.violations == []
+        assert current(path) != before and service.violations == []
+        assert (path.owner(), path.stat().st_mode & 0o777) == ("daemon", 0o600)
 
 
 def test_an_unwritable_place_keeps_the_new_token_in_memory(stage, authority):
@@ -150,7 +168,8 @@ def test_an_unwritable_place_keeps_the_new_token_in_memory(stage, authority):
     for _ in range(3):
         service.revoke_access()
         assert send(proxy) is None
-    assert service.violations == [] and re.search(r"level=error.*%s" % re.escape(path.name), proxy.log)
+    assert service.violations == []
+    assert re.search(r"level=error.*%s" % re.escape(path.name), proxy.log)
 
 
 def test_an_answer_without_a_new_token_keeps_the_old_one(stage, authority):
@@ -169,7 +188,8 @@ def test_the_running_server_takes_a_login_by_itself(stage, authority):
     keys = {"oauth_token_file": path, "oauth_scope": MAIL_SCOPE["entra"] + " offline_access"}
     proxy = stage.proxy(account(stage, service, [upstream], **keys))
     assert "smtp-detour login default" in words_of(send(proxy))
-    private(stage.folder / "login.ini", account(stage, service, [upstream], **keys) + "oauth_device_url = %s\n[server]\nuser = root\n" % service.url("devicecode"))
+    private(stage.folder / "login.ini", account(stage, service, [upstream], **keys) +
+            "oauth_device_url = %s\n[server]\nuser = root\n" % service.url("devicecode"))
     for death in (None, aadsts(700082)):
         if death:
             service.kill_grants(death)

@@ -17,9 +17,10 @@ from proxy import free_port
 def test_the_endpoint_is_dead_or_not_to_be_trusted(stage, authority):
     service, keys = by_secret(stage, authority)
     upstream = checking(stage, service)
-    for change, words in (({"oauth_token_url": "https://localhost:%d/token" % free_port()}, "localhost: .*onnect"), ({"tls_ca": None}, "certificate")):
-        chain = {} if "tls_ca" not in change else {"tls_ca": None, "tls_fingerprint": fingerprint(stage.certificate[0])}
-        proxy = stage.proxy(account(stage, service, [upstream], **{**keys, **change, **chain}))
+    dead = {"oauth_token_url": "https://localhost:%d/token" % free_port()}
+    pinned = {"tls_ca": None, "tls_fingerprint": fingerprint(stage.certificate[0])}
+    for change, words in ((dead, "localhost: .*onnect"), (pinned, "certificate")):
+        proxy = stage.proxy(account(stage, service, [upstream], **{**keys, **change}))
         code, text = send(proxy)
         assert code == 451 and re.search(words, words_of((code, text))), text
         assert re.search(words, proxy.log)
@@ -32,13 +33,17 @@ def fingerprint(path):
 
 @pytest.mark.parametrize("fault", [SILENT, CUT], ids=["silent", "cut"])
 def test_nobody_waits_for_anothers_endpoint(stage, authority, fault):
-    """While one account's token service says nothing, and whoever wants its mail out hangs, another's mail passes."""
+    """While one account's token service says nothing, and whoever wants its mail out hangs,
+    another's mail passes."""
     service, keys = by_refresh(stage, authority)
     service.fail_always(fault)
     upstream, other = checking(stage, service), stage.upstream()
-    proxy = stage.proxy(account(stage, service, [upstream], name="token", senders="t@office.test", **keys) + stage.account([other], name="password", senders="p@office.test"))
+    proxy = stage.proxy(
+        account(stage, service, [upstream], name="token", senders="t@office.test", **keys) +
+        stage.account([other], name="password", senders="p@office.test"))
     answers = []
-    waiting = [threading.Thread(target=lambda: answers.append(send(proxy, "t@office.test"))) for _ in range(10)]
+    waiting = [threading.Thread(target=lambda: answers.append(send(proxy, "t@office.test")))
+               for _ in range(10)]
     for thread in waiting:
         thread.start()
     service.wait_for_requests(1)
@@ -60,7 +65,8 @@ def test_retry_after_is_obeyed(stage, authority):
     proxy = stage.proxy(account(stage, service, [checking(stage, service)], **keys))
     for _ in range(5):
         assert re.search(r"waiting (600|59\d) s", words_of(send(proxy)))
-    assert service.count() == 1 and re.search(r"no access token for default: .* retry_in=(600|59\d)\b", proxy.log)
+    assert service.count() == 1
+    assert re.search(r"no access token for default: .* retry_in=(600|59\d)\b", proxy.log)
 
 
 def test_after_trouble_it_works_again_by_itself(stage, authority):
@@ -77,7 +83,8 @@ def test_after_trouble_it_works_again_by_itself(stage, authority):
 @pytest.mark.parametrize("way", ["certificate", "service_account"])
 @pytest.mark.parametrize("offset", [-7200, 7200])
 def test_a_wrong_clock(stage, authority, way, offset):
-    """The endpoint's clock counts: an assertion that is refused while the clocks differ is made anew at once, and a warning names the difference."""
+    """The endpoint's clock counts: an assertion that is refused while the clocks differ is made
+    anew at once, and a warning names the difference."""
     service, keys = WAYS[way](stage, authority)
     service.date_offset = offset
     upstream = checking(stage, service)

@@ -26,7 +26,8 @@ ENTRA_APP = [
 ]
 ENTRA_PERSON = [
     (aadsts(700082), "unused for 90 days: run `smtp-detour login default`"),
-    (aadsts(50173), "the password was changed or access withdrawn: run `smtp-detour login default`"),
+    (aadsts(50173),
+     "the password was changed or access withdrawn: run `smtp-detour login default`"),
     (aadsts(50076), "Conditional Access"),
     (aadsts(50079), "Conditional Access"),
     (aadsts(53003), "use application access"),
@@ -43,12 +44,15 @@ GOOGLE_ACCOUNT = [
 ]
 WAIT = [
     (throttled(60), "the token service is asked too often: waiting 60 s"),
-    (http_status(503, b"<html>no</html>", {"Content-Type": "text/html"}), "the token service does not work (HTTP 503"),
-    (http_status(400, b'{"error":"temporarily_unavailable"}', {"Content-Type": "application/json"}), "the token service does not work"),
+    (http_status(503, b"<html>no</html>", {"Content-Type": "text/html"}),
+     "the token service does not work (HTTP 503"),
+    (http_status(400, b'{"error":"temporarily_unavailable"}', {"Content-Type": "application/json"}),
+     "the token service does not work"),
     (GARBAGE, "the token service does not work (HTTP 200"),
 ]
-ROWS = [(by_secret, *row) for row in ENTRA_APP] + [(by_refresh, *row) for row in ENTRA_PERSON] + [(by_refresh_with_secret, *row) for row in GOOGLE_PERSON] + \
-       [(by_service_account, *row) for row in GOOGLE_ACCOUNT] + [(by_refresh, *row) for row in WAIT]
+ROWS = [(way, *row) for way, rows in (
+    (by_secret, ENTRA_APP), (by_refresh, ENTRA_PERSON), (by_refresh_with_secret, GOOGLE_PERSON),
+    (by_service_account, GOOGLE_ACCOUNT), (by_refresh, WAIT)) for row in rows]
 
 
 def row_id(row):
@@ -57,22 +61,24 @@ def row_id(row):
 
 def doctor(stage, config):
     path = private(stage.folder / "doctor.ini", config + "[server]\nuser = root\n")
-    done = subprocess.run([BINARY, "doctor", "-c", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    done = subprocess.run([BINARY, "doctor", "-c", str(path)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
     return done.returncode, re.sub(r"\s+", " ", done.stdout)
 
 
 def status_json(admin, words):
-    """The page, once it says that; it is published a moment after the change."""
+    """Returns the page once it says that; it is published a moment after the change."""
     def text():
-        page = urllib.request.urlopen("http://127.0.0.1:%d/status.json" % admin, timeout=10).read().decode()
-        return page.replace('\\"', '"')
+        page = urllib.request.urlopen("http://127.0.0.1:%d/status.json" % admin, timeout=10)
+        return page.read().decode().replace('\\"', '"')
     wait_until(lambda: words in text(), text)
     return text()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
 def test_words_of_the_token_service(stage, authority, row):
-    """The cure stands in the log, in the reply, on the page and in what doctor says; and nothing is asked again."""
+    """The cure stands in the log, in the reply, on the page and in what doctor says; and nothing is
+    asked again."""
     way, fault, words = row
     service, keys = way(stage, authority)
     service.fail_always(fault)
@@ -95,22 +101,35 @@ def test_words_of_the_token_service(stage, authority, row):
 
 LOGIN_ROWS = [
     (b"535 5.7.3 Authentication unsuccessful [X.EURPRD01.PROD.OUTLOOK.COM]\r\n",
-     "the object id of the Enterprise application, has it a right to this mailbox (permission or RBAC role), is username the mailbox, and is SMTP AUTH enabled for it?"),
-    (b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled\r\n",
-     "SMTP AUTH is switched off for this tenant or mailbox: Set-CASMailbox -SmtpClientAuthenticationDisabled $false"),
-    (b"550 5.7.30 Basic authentication is not supported for Client Submission.\r\n", "this tenant takes no passwords any more: use a token (OAuth2)"),
+     "the object id of the Enterprise application, has it a right to this mailbox (permission or "
+     "RBAC role), is username the mailbox, and is SMTP AUTH enabled for it?"),
+    (b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+     b"Tenant. Visit https://aka.ms/smtp_auth_disabled\r\n",
+     "SMTP AUTH is switched off for this tenant or mailbox: "
+     "Set-CASMailbox -SmtpClientAuthenticationDisabled $false"),
+    (b"550 5.7.30 Basic authentication is not supported for Client Submission.\r\n",
+     "this tenant takes no passwords any more: use a token (OAuth2)"),
     (b"501 5.5.124 User address provided is not valid\r\n", "username must be the HVE account"),
-    (b"501 5.5.127 Token will expire soon\r\n", "the access token is too old: another one is fetched"),
-    (None, "and says of it: status 400, schemes Bearer, scope https://mail.test/: it is for another user than username, or for another scope"),
+    (b"501 5.5.127 Token will expire soon\r\n",
+     "the access token is too old: another one is fetched"),
+    (None,
+     "and says of it: status 400, schemes Bearer, scope https://mail.test/: it is for another user "
+     "than username, or for another scope"),
 ]
 
 
-@pytest.mark.parametrize("row", LOGIN_ROWS, ids=lambda row: (row[0] or b"334").decode()[:11].strip().replace(" ", "-"))
+def login_id(row):
+    return (row[0] or b"334").decode()[:11].strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("row", LOGIN_ROWS, ids=login_id)
 def test_words_of_the_login(stage, authority, row):
-    """A token that AUTH refuses is fetched anew once, with one more AUTH; then the credentials rest, and the words name the cure."""
+    """A token that AUTH refuses is fetched anew once, with one more AUTH; then the credentials
+    rest, and the words name the cure."""
     line, words = row
     service, keys = by_secret(stage, authority)
-    upstream = checking(stage, service, hooks={"AUTH": lambda session, argument: line} if line else {})
+    hooks = {"AUTH": lambda session, argument: line} if line else {}
+    upstream = checking(stage, service, hooks=hooks)
     if not line:
         upstream.token_user = lambda token: None
     config = account(stage, service, [upstream], **keys)
@@ -126,9 +145,11 @@ def test_words_of_the_login(stage, authority, row):
 
 
 def test_a_mailbox_right_is_missing_after_the_login(stage, authority):
-    """430 STOREDRV comes at the end of the data: the message hears it, and the log says what it means."""
+    """430 STOREDRV comes at the end of the data: the message hears it, and the log says what it
+    means."""
     service, keys = by_secret(stage, authority)
-    upstream = checking(stage, service, hooks={"BODY": lambda session, body: b"430 4.2.0 STOREDRV; mailbox logon failure; temporarily unavailable\r\n"})
+    line = b"430 4.2.0 STOREDRV; mailbox logon failure; temporarily unavailable\r\n"
+    upstream = checking(stage, service, hooks={"BODY": lambda session, body: line})
     proxy = stage.proxy(account(stage, service, [upstream], **keys))
     code, text = send(proxy)
     assert code == 430 and b"STOREDRV" in text
