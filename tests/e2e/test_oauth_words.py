@@ -145,14 +145,14 @@ def test_words_of_the_login(stage, authority, row):
 
 
 def test_a_mailbox_right_is_missing_after_the_login(stage, authority):
-    """430 STOREDRV comes at the end of the data: the message hears it, and the log says what it
-    means."""
+    """430 STOREDRV comes at the end of the data: client and log have the server's words."""
     service, keys = by_secret(stage, authority)
     line = b"430 4.2.0 STOREDRV; mailbox logon failure; temporarily unavailable\r\n"
     upstream = checking(stage, service, hooks={"BODY": lambda session, body: line})
     proxy = stage.proxy(account(stage, service, [upstream], **keys))
     code, text = send(proxy)
     assert code == 430 and b"STOREDRV" in text
+    assert re.search(r"msg=deferred .*430 4\.2\.0 STOREDRV", proxy.log), proxy.log
 
 
 # ---- what ends ----
