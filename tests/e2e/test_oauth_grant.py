@@ -21,7 +21,7 @@ from oauth_stage import (account, by_refresh, by_refresh_with_secret, checking, 
                          words_of)
 from person import Terminal
 from postfix import wait_until
-from proxy import BINARY
+from proxy import BINARY, RELOADED
 
 
 # ---- the grant and its file ----
@@ -203,4 +203,7 @@ def test_the_running_server_takes_a_login_by_itself(stage, authority):
         assert terminal.end() == 0, terminal.text
         # It looks at the file now and then.
         wait_until(lambda: send(proxy) is None, lambda: proxy.log, timeout=60)
-    assert "configuration reloaded" not in proxy.log
+    log = proxy.log
+    assert RELOADED not in log and "configuration not reloaded" not in log
+    # A reload would have been seen: the log says these words when one comes.
+    proxy.reload()

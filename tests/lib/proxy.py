@@ -30,6 +30,9 @@ def for_everybody(binary):
 
 BINARY = for_everybody(os.environ.get("SMTP_DETOUR", os.path.join(TOP, "build", "smtp-detour")))
 
+# The log says this after each reload that took effect.
+RELOADED = "configuration reloaded from"
+
 
 def free_port(host="127.0.0.1"):
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
@@ -117,7 +120,7 @@ class Proxy:
     def raw(self, timeout=30):
         return RawClient(("127.0.0.1", self.port), timeout)
 
-    def reload(self, expect="configuration reloaded"):
+    def reload(self, expect=RELOADED):
         before = len([line for line in self.lines if re.search(expect, line)])
         self.process.send_signal(signal.SIGHUP)
         return self.wait_for_log(expect, count=before + 1)
