@@ -33,6 +33,8 @@ static struct rewrite_facts facts_of(const struct delivery *d)
         .id = d->message->id,
         .seconds = loop_wall_ms(d->env->io->loop) / 1000,
         .utf8 = d->wants_utf8,
+        .date = d->date,
+        .message_id = d->message_id,
     };
 }
 
@@ -102,6 +104,7 @@ static bool pull(struct delivery *d)
         switch (d->source->next(d->source->ctx, d->offset, &octets)) {
         case SOURCE_LATER: return true;
         case SOURCE_END: body_end(d); break;
+        case SOURCE_TORN: outcome_own(d, OWN_TORN, NULL); return false;
         case SOURCE_OCTETS:
             octets = slice_head(octets, CAP_CHUNK);
             d->offset += octets.len;
@@ -113,6 +116,11 @@ static bool pull(struct delivery *d)
     return true;
 }
 
+static bool may_end(struct delivery *d)
+{
+    return !d->source || !d->source->may_end || d->source->may_end(d->source->ctx);
+}
+
 void body_pump(struct delivery *d)
 {
     struct smtp_client *c = lease_client(d->lease);
@@ -121,7 +129,7 @@ void body_pump(struct delivery *d)
         copy_fed(&d->copy, smtp_client_body(c, next));
     if (!pull(d))
         return;
-    if (!copy_next(&d->copy).len && d->phase == PHASE_END) {
+    if (!copy_next(&d->copy).len && d->phase == PHASE_END && may_end(d)) {
         d->back = BACK_END;
         smtp_client_end_body(c);
     }

@@ -66,6 +66,9 @@ struct delivery *delivery_begin(const struct delivery_order *order,
     d->envid = slice_string(params->envid);
     copy_init(&d->copy, d->env->budget);
     d->source = order->source;
+    d->yields = order->yields;
+    d->date = order->date;
+    d->message_id = order->message_id;
     if (d->source)
         copy_give_up(&d->copy);
     state_acquire(d, 0, false);

@@ -31,7 +31,8 @@ struct delivery *delivery_begin(const struct delivery_order *order,
  * Copies. Returns its index, 0 for the first. */
 size_t delivery_recipient(struct delivery *d, const struct address *to,
                           const struct rcpt_params *params);
-/* No recipient follows, and at least one was accepted or waits for its answer: the body is next.
+/* No recipient follows, and at least one was accepted: the body is next. Recipients that still wait
+ * for their answer get it before. A delivery none of whose recipients was accepted is freed.
  * Borrows what origin points to until go_ahead or the outcome; where the body has a source, until
  * delivery_free. */
 void delivery_data(struct delivery *d, const struct delivery_origin *origin);
@@ -40,7 +41,7 @@ void delivery_data(struct delivery *d, const struct delivery_origin *origin);
 void delivery_body(struct delivery *d, struct slice octets);
 /* No octet follows. */
 void delivery_body_end(struct delivery *d);
-/* The source had none and has octets now. */
+/* The source had none and has octets now, or now knows whether it may end. */
 void delivery_go_on(struct delivery *d);
 
 /* Octets of the body must wait. */

@@ -79,6 +79,8 @@ static const struct own_row {
     [OWN_LONG_FROM] = {554, "5.6.0",
                        "a From or Sender line of this message is too long to be rewritten", NULL,
                        false, RESULT_REFUSED},
+    [OWN_TORN] = {451, "4.3.0", "the stored message can not be read as it was written", NULL, false,
+                  RESULT_DEFERRED},
     [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles",
                   NULL, false, RESULT_REFUSED},
 };

@@ -55,6 +55,8 @@ enum own {
     OWN_HOPS,
     /* header_from is set, and a From or Sender is too long to be seen whole. */
     OWN_LONG_FROM,
+    /* the body's source is damaged, or can't be read on */
+    OWN_TORN,
     OWN_COUNT
 };
 

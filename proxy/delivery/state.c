@@ -37,6 +37,7 @@ void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
     struct lease_wish wish = {.identity = delivery_identity(d->upstream, d->sender),
                               .avoid = avoid,
                               .had_turn = had_turn,
+                              .yields = d->yields,
                               .client = d->client};
     usec waited = d->crowded_since ? loop_now(d->env->io->loop) - d->crowded_since : 0;
     if (waited < d->upstream->acquire_timeout)

@@ -54,6 +54,10 @@ struct delivery {
     /* from BACK_SETTLED on */
     struct outcome outcome;
 
+    bool yields;
+    /* of the order */
+    const char *date, *message_id;
+
     /* the envelope */
     bool eightbit, has_size;
     /* SMTPUTF8 was asked for */

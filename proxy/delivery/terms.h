@@ -44,6 +44,11 @@ struct delivery_order {
     struct addr client;
     /* Kept until delivery_free. NULL: the octets are pushed (delivery_body). */
     const struct body_source *source;
+    /* No client waits for it: clients go first in the account's queue and rate. */
+    bool yields;
+    /* Kept until delivery_free. The values of Date and Message-ID that a message without them gets,
+     * the same at each try. NULL or "": made when it is sent. */
+    const char *date, *message_id;
 };
 
 /* How the message came, for the trace line. */

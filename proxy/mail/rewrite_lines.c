@@ -44,6 +44,8 @@ static char *from_line(const struct rewrite_facts *f)
 static char *message_id_line(const struct rewrite_facts *f)
 {
     struct buf b;
+    if (f->message_id && f->message_id[0])
+        return LINE("Message-ID: ", f->message_id, "");
     buf_init(&b, CAP_ADDED_LINE);
     /* The id is unique for a year. With the second it is unique for ever. */
     bool fits =
@@ -104,7 +106,8 @@ void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts
     if (u->fix_headers || u->header_from)
         plan->from = from_line(f);
     if (u->fix_headers) {
-        plan->date = LINE("Date: ", date_text(f->seconds, date), "");
+        bool is_given = f->date && f->date[0];
+        plan->date = LINE("Date: ", is_given ? f->date : date_text(f->seconds, date), "");
         plan->message_id = message_id_line(f);
     }
 }

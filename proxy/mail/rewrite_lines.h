@@ -16,6 +16,8 @@ struct rewrite_facts {
     const char *id;
     /* On the wall clock. */
     int64_t seconds;
+    /* The values that a missing Date and Message-ID get. NULL or "": made of seconds and id. */
+    const char *date, *message_id;
     /* As the client said it. */
     const char *helo;
     const struct addr *client;
@@ -26,8 +28,8 @@ struct rewrite_facts {
 /* Gives the plan, which rewrite_begin takes. It has the first line and the replacements.
  * rewrite_plan_complete adds the lines that only few messages lack. */
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f);
-/* Adds Date, Message-ID and From. It reads upstream, hostname, sender, id and seconds. A missing
- * From gets the envelope sender, who is a person to answer to. RFC 6409 has no rule for the null
+/* Adds Date, Message-ID and From. It reads upstream, hostname, sender, id, seconds, date and
+ * message_id. A missing From gets the envelope sender, who is a person to answer to. RFC 6409 has no rule for the null
  * sender. It gets the postmaster of `qualify`, else of our host, which RFC 5321 4.5.1 demands of
  * every domain. */
 void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);

@@ -315,6 +315,7 @@ struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
     env_hold(p->env);
     lease->identity = mem_string(pool_key(p->env, wish->identity));
     lease->avoid = wish->avoid;
+    lease->yields = wish->yields;
     lease->asked = loop_now(p->env->io->loop);
     lease->events = events;
     lease->ctx = ctx;

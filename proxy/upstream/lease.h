@@ -29,6 +29,8 @@ struct lease_wish {
     /* A session was granted before and was lost. This lease need not wait behind those that came
      * later. */
     bool had_turn;
+    /* Leases that do not yield go first, in the queue and in the rate. */
+    bool yields;
     /* How long it may take, at most acquire_timeout. 0 means acquire_timeout. */
     usec patience;
     /* The client that it is for. While others wait, one client (one /64 of IPv6) gets at most half

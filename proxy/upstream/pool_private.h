@@ -74,6 +74,7 @@ struct lease {
     struct party *party;
     bool rests;
     usec rests_since;
+    bool yields;
     /* A port, or 0. Only lease_stop_avoiding clears it. */
     uint16_t avoid;
     /* The loop time at which it began to wait. */
@@ -89,7 +90,8 @@ struct pool {
     struct ladder *ladder;
     struct warm_list sessions[SESSION_STATES];
     struct link waiting;
-    unsigned nwaiting, navoiding, nasking;
+    /* Of the waiting; asking: that do not rest; urgent: that neither rest nor yield. */
+    unsigned nwaiting, navoiding, nasking, nurgent;
     struct link crowds;
     struct link parties[PARTY_LISTS];
     /* Serves leases at the end of the turn. */

@@ -81,6 +81,8 @@ static void count_asking(struct lease *lease, bool asks)
     unsigned one = asks ? 1 : (unsigned)-1;
     lease->party->asking += one;
     lease->pool->nasking += one;
+    if (!lease->yields)
+        lease->pool->nurgent += one;
 }
 
 void turns_count_waiting(struct lease *lease, bool waits)
@@ -127,6 +129,8 @@ bool turns_lets_pass(const struct lease *lease)
 {
     if (lease->rests && lease->pool->nasking > 0)
         return true;
+    if (lease->yields)
+        return lease->pool->nurgent > 0;
     return others_ask(lease) && lease->party->held >= share(lease->pool);
 }
 

@@ -189,6 +189,84 @@ static void closed_at_the_end_it_was_not_taken(void **state)
     party_end(&p);
 }
 
+/* A source that may not be what it was, and one that must be asked before the end. */
+struct doubt {
+    struct party *p;
+    /* torn from here on */
+    uint64_t tears_at;
+    bool may_end;
+    unsigned asked;
+};
+
+static enum source_state doubt_next(void *ctx, uint64_t offset, struct slice *octets_r)
+{
+    struct doubt *d = ctx;
+    if (offset >= d->tears_at)
+        return SOURCE_TORN;
+    enum source_state state = party_next(d->p, offset, octets_r);
+    *octets_r = slice_head(*octets_r, (size_t)(d->tears_at - offset));
+    return state;
+}
+
+static bool doubt_may_end(void *ctx)
+{
+    struct doubt *d = ctx;
+    d->asked++;
+    return d->may_end;
+}
+
+static void doubt_begin(struct party *p, struct doubt *d, const char *body, size_t len)
+{
+    party_begin(p, body, len, true);
+    p->source = (struct body_source){.next = doubt_next, .may_end = doubt_may_end, .ctx = d};
+}
+
+static void what_is_torn_never_gets_its_end(void **state)
+{
+    (void)state;
+    for (int bdat = 0; bdat < 2; bdat++)
+        for (uint64_t at = 0; at <= 200002; at += 100001) {
+            struct party p;
+            struct sim_upstream_script *script = party_init(&p);
+            script->chunking = bdat;
+            struct doubt d = {.p = &p, .tears_at = at, .may_end = true};
+            doubt_begin(&p, &d, large(), 200002);
+            party_run(&p);
+            assert_int_equal(p.why, OWN_TORN);
+            assert_int_equal(p.result, RESULT_DEFERRED);
+            assert_false(p.may_be_taken);
+            assert_int_equal(d.asked, 0);
+            sim_run_for(p.w.sim, 600 * S);
+            assert_int_equal(party_arrived(&p), 0);
+            party_end(&p);
+        }
+}
+
+static bool is_asked(void *ctx)
+{
+    return ((const struct doubt *)ctx)->asked > 0;
+}
+
+static void the_end_waits_for_its_source(void **state)
+{
+    struct party p;
+    struct doubt d = {.p = &p, .tears_at = UINT64_MAX};
+    (void)state;
+    party_init(&p);
+    doubt_begin(&p, &d, SMALL, strlen(SMALL));
+    assert_true(sim_run_until(p.w.sim, is_asked, &d, 60 * S));
+    sim_run_for(p.w.sim, 5 * S);
+    assert_false(delivery_awaits_verdict(p.d));
+    assert_int_equal(party_arrived(&p), 0);
+    d.may_end = true;
+    delivery_go_on(p.d);
+    assert_true(delivery_awaits_verdict(p.d));
+    party_run(&p);
+    assert_int_equal(p.result, RESULT_DELIVERED);
+    assert_true(is_same(party_body(&p), p.body));
+    party_end(&p);
+}
+
 static void no_session(void **state)
 {
     struct party p;
@@ -348,6 +426,8 @@ int main(void)
         cmocka_unit_test(what_was_pushed_beyond_its_copy_is_not),
         cmocka_unit_test(lost_after_the_end_it_may_have_been_taken),
         cmocka_unit_test(closed_at_the_end_it_was_not_taken),
+        cmocka_unit_test(what_is_torn_never_gets_its_end),
+        cmocka_unit_test(the_end_waits_for_its_source),
         cmocka_unit_test(no_session),
         cmocka_unit_test(each_recipient_has_its_answer),
         cmocka_unit_test(a_refused_sender_ends_it),

@@ -73,6 +73,26 @@ static void alone_it_may_have_all(void **state)
     world_end(&w);
 }
 
+/* A message that nobody waits for lets every client pass that came after it. */
+static void clients_go_before_what_yields(void **state)
+{
+    static struct wish holder, kept, client;
+    struct world w;
+    (void)state;
+    world_begin_with(&w, BASIC "max_connections = 1\n");
+    hold_as(&holder, &w, "192.0.2.50");
+    struct lease_wish wish = {.yields = true};
+    kept = (struct wish){.w = &w, .asked = sim_now(w.sim)};
+    kept.lease = account_acquire(world_account(&w), &wish, &wish_events, &kept);
+    ask_as(&client, &w, "192.0.2.51");
+    wish_return(&holder);
+    assert_true(client.acquired && !kept.acquired);
+    wish_return(&client);
+    assert_true(kept.acquired);
+    lease_return(&kept.lease, true);
+    world_end(&w);
+}
+
 static void an_ipv6_network_is_one_client(void **state)
 {
     static struct wish hog[5], other;
@@ -293,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_client_has_half_while_others_wait),
         cmocka_unit_test(alone_it_may_have_all),
+        cmocka_unit_test(clients_go_before_what_yields),
         cmocka_unit_test(an_ipv6_network_is_one_client),
         cmocka_unit_test(a_rest_ends_when_others_have_waited),
         cmocka_unit_test(beyond_its_share_it_ends_sooner),
