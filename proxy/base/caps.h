@@ -256,6 +256,10 @@
 #define CAP_SPOOL_HEAD (4ul * 1024 * 1024)
 /* Octets of the log beside it. The part behind that is not read. */
 #define CAP_SPOOL_LOG (4ul * 1024 * 1024)
+/* octets of a message that its bounce quotes; ... and of a bounce: a thousand recipients with the
+ * longest words, and the quote */
+#define CAP_BOUNCE_QUOTE (64ul * 1024)
+#define CAP_BOUNCE (4ul * 1024 * 1024)
 
 /* ---- the admin page ---- */
 

@@ -87,7 +87,7 @@ static const char *or_empty(const char *text)
 
 /* Every line has all keys, so that a program may rely on them, with three exceptions: user is for
  * clients that logged in, original for those that were intercepted, sent_as for a sender that was
- * replaced. */
+ * replaced, via, queued and tries for what the spool kept. */
 static void write_line(const struct message *m, struct log *log)
 {
     bool is_fine =
@@ -99,7 +99,10 @@ static void write_line(const struct message *m, struct log *log)
               log_str("listener", m->listener), log_str("user", m->user),
               log_str("original", m->original), log_str("upstream", or_empty(m->upstream)),
               log_num("port", m->port), log_str("tls", m->tls), log_num("status", m->status),
-              log_str("reply", m->reply), log_num("rtts", m->rtts), log_usec("delay", m->delay));
+              log_str("reply", m->reply), log_num("rtts", m->rtts), log_usec("delay", m->delay),
+              log_str("via", m->via_spool ? "spool" : NULL),
+              m->via_spool ? log_num("queued", m->queued / USEC_PER_SEC) : (struct log_field){0},
+              m->via_spool ? log_num("tries", m->tries) : (struct log_field){0});
 }
 
 void message_report(struct message *m, const struct io *io, const struct message_watch *watch,

@@ -1,6 +1,7 @@
 /* The record of a message, which log, page, status.json and metrics share. The log has one line per
  * message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size client listener
- * [user] [original] upstream port tls status reply rtts delay. */
+ * [user] [original] upstream port tls status reply rtts delay, and via=spool queued tries if
+ * the spool kept it. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -26,9 +27,11 @@ const char *result_words(enum result r);
 
 /* Eleven letters and digits, and NUL. */
 #define MESSAGE_ID_SIZE 12
+/* The ID of a bounce is that of its message and a few octets more. */
+#define MESSAGE_ID_LONGEST 32
 
 struct message {
-    char id[MESSAGE_ID_SIZE];
+    char id[MESSAGE_ID_LONGEST];
     char *from;
     /* The sender that the upstream gets, if it is another. NULL otherwise. */
     char *sent_as;
@@ -54,6 +57,10 @@ struct message {
     /* The number of round trips to the upstream. */
     unsigned rtts;
     usec began;
+    /* A try of the spool's: how long the message was kept before, and which try it is. */
+    bool via_spool;
+    usec queued;
+    unsigned tries;
 
     /* The fields below are known once the message was reported. */
     bool reported;

@@ -224,6 +224,11 @@ struct spool_entry *store_message_entry(const struct store_message *message)
     return message->entry;
 }
 
+uint64_t store_message_size(const struct store_message *message)
+{
+    return message->entry->size - SPOOL_TAIL_SIZE - message->head;
+}
+
 /* ---- the body ---- */
 
 static void body_has_ended(struct store_message *m)

@@ -119,6 +119,8 @@ void store_message_open(struct store *store, struct spool_entry *entry, store_op
 void store_message_close(struct store_message **message);
 const struct spool_envelope *store_message_envelope(const struct store_message *message);
 const struct history *store_message_history(const struct store_message *message);
+/* Octets of its body. */
+uint64_t store_message_size(const struct store_message *message);
 /* NULL: it is gone, because it was served, removed or damaged. */
 struct spool_entry *store_message_entry(const struct store_message *message);
 
