@@ -345,8 +345,8 @@ void report_begin(struct trial *t)
     struct errand *job = schedule_job(t->spool, t->entry);
     if (!t->reason[0] && job->reason)
         snprintf(t->reason, sizeof t->reason, "%s", job->reason);
-    if (!t->reason[0] && t->lane)
-        snprintf(t->reason, sizeof t->reason, "%s", t->lane->reason);
+    if (!t->reason[0] && job->lane)
+        snprintf(t->reason, sizeof t->reason, "%s", job->lane->reason);
     t->bounce_to = recipients_of_bounce(t);
     if (!t->bounce_to) {
         give_up(t);

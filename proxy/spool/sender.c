@@ -89,6 +89,18 @@ static bool is_about_account(const struct reply *reply)
     return strcmp(reply->enhanced, "5.4.5") == 0 || reply_revokes_login(reply);
 }
 
+/* For people: without the ID that ends what we say to clients. */
+static void set_reason(struct trial *t, const struct reply *reply)
+{
+    char words[512], ending[MESSAGE_ID_LONGEST + 4];
+    reply_words(reply, words, sizeof words);
+    size_t n = strlen(words);
+    size_t len = (size_t)snprintf(ending, sizeof ending, " [%s]", t->record.id);
+    if (n > len && strcmp(words + n - len, ending) == 0)
+        words[n - len] = '\0';
+    snprintf(t->reason, sizeof t->reason, "%.*s", (int)sizeof t->reason - 1, words);
+}
+
 /* The answer to one recipient. Ours have no code: no server said so. */
 static void judge(struct trial *t, struct person *p, const struct reply *reply, bool from_upstream)
 {
@@ -104,7 +116,7 @@ static void judge(struct trial *t, struct person *p, const struct reply *reply, 
     else
         say(p, code, text, PERSON_PUT_OFF);
     if (!reply_is(reply, 2))
-        reply_words(reply, t->reason, sizeof t->reason);
+        set_reason(t, reply);
 }
 
 static bool is_no_session(const struct trial *t)
@@ -234,7 +246,6 @@ static void tell(struct trial *t, enum spool_try result)
 static void settle(struct trial *t)
 {
     struct trial_end end = {0};
-    char words[512];
     if (!t->entry || !store_message_entry(t->message)) {
         /* damaged: it is in corrupt/, and the log knows */
         t->entry = NULL;
@@ -245,8 +256,7 @@ static void settle(struct trial *t)
     end.result = result_of(t);
     end.rests_account = t->rests_account || end.result == SPOOL_TRY_NO_SESSION;
     if (!t->reason[0] || is_no_session(t) || t->outcome.may_be_taken)
-        snprintf(t->reason, sizeof t->reason, "%.200s",
-                 reply_words(&t->outcome.reply, words, sizeof words));
+        set_reason(t, &t->outcome.reply);
     end.reason = t->reason;
     end.is_ours = t->outcome.why == OWN_SHUTDOWN;
     tell(t, end.result);

@@ -178,6 +178,95 @@ static void the_clients_own_try_counts(void **state)
     depot_end(&d);
 }
 
+/* The end of data went out, and the process ended before it heard of it. */
+static void a_stop_after_the_end_counts(void **state)
+{
+    struct depot d;
+    (void)state;
+    struct sim_upstream_script *script = depot_init(&d, ONE);
+    script->faults[0] =
+        (struct sim_fault_rule){.step = SIM_AT_VERDICT, .fault = SIM_FAULT_STALL, .commits = true};
+    depot_put(&d, "m1", "a@example.net", "b@example.org", BODY, NULL);
+    for (unsigned i = 1; i <= 3; i++) {
+        sim_run_for(d.w.sim, 60 * S);
+        assert_int_equal(d.w.ledger->nmails, i);
+        depot_stop(&d, false);
+        accounts_free(&d.w.accounts);
+        sim_run_for(d.w.sim, 20 * S);
+        depot_load(&d, ONE);
+        if (i == 3)
+            script->faults[0] = (struct sim_fault_rule){0};
+        depot_start(&d);
+        assert_int_equal(depot_find(&d, "m1")->unknown, i);
+    }
+    run_until_empty(&d, 600 * S);
+    assert_int_equal(d.w.ledger->nmails, 4);
+    assert_true(depot_holds(depot_mail(&d, 3), "may have arrived up to 3 times"));
+    depot_end(&d);
+}
+
+static void bounces_go_to_nobody(struct depot *d)
+{
+    d->options.bounce_to = SPOOL_BOUNCE_TO_NOBODY;
+}
+
+static void bounces_go_to_people(struct depot *d)
+{
+    static char one[] = "ops@example.net", two[] = "night@example.net";
+    static char *both[] = {one, two};
+    d->options.bounce_to = SPOOL_BOUNCE_TO_ADDRESSES;
+    d->options.bounce_addresses = (struct strings){.items = both, .n = 2};
+}
+
+static void wants_no_failure(struct spool_envelope *e)
+{
+    static char never[] = "NEVER";
+    e->recipients[0].notify = never;
+}
+
+static void wants_all_of_it(struct spool_envelope *e)
+{
+    static char full[] = "FULL", envid[] = "QQ314";
+    e->ret = full;
+    e->envid = envid;
+}
+
+static void whom_it_concerns_is_told(void **state)
+{
+    static const struct {
+        void (*options)(struct depot *d);
+        void (*edit)(struct spool_envelope *e);
+        const char *to, *also, *holds, *lacks;
+    } rows[] = {{NULL, NULL, "a@example.net", NULL, "Subject: x\r\n", "body\r\n\r\n--"},
+                {bounces_go_to_nobody, NULL, NULL, NULL, NULL, NULL},
+                {bounces_go_to_people, NULL, "ops@example.net", "night@example.net", NULL, NULL},
+                {NULL, wants_no_failure, NULL, NULL, NULL, NULL},
+                {NULL, wants_all_of_it, "a@example.net", NULL, "body\r\n", "text/rfc822-headers"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct depot d;
+        struct sim_upstream_script *script = depot_init(&d, ONE);
+        script->rcpt[0] = (struct sim_address_rule){"bad@", "550 5.1.1 no such user"};
+        if (rows[i].options) {
+            rows[i].options(&d);
+            depot_reload(&d, ONE);
+        }
+        depot_put(&d, "m1", "a@example.net", "bad@example.org", BODY, rows[i].edit);
+        run_until_empty(&d, 600 * S);
+        assert_int_equal(depot_failures(&d), 1);
+        assert_int_equal(d.w.ledger->nmails, rows[i].to ? 1 : 0);
+        if (rows[i].to)
+            assert_string_equal(depot_mail(&d, 0)->to[0], rows[i].to);
+        if (rows[i].also)
+            assert_string_equal(depot_mail(&d, 0)->to[1], rows[i].also);
+        if (rows[i].holds)
+            assert_true(depot_holds(depot_mail(&d, 0), rows[i].holds));
+        if (rows[i].lacks)
+            assert_false(depot_holds(depot_mail(&d, 0), rows[i].lacks));
+        depot_end(&d);
+    }
+}
+
 static void what_is_damaged_gets_no_end(void **state)
 {
     struct depot d;
@@ -392,6 +481,8 @@ int main(void)
         cmocka_unit_test(a_refused_null_sender_goes_once_more),
         cmocka_unit_test(no_answer_is_believed_three_times),
         cmocka_unit_test(the_clients_own_try_counts),
+        cmocka_unit_test(a_stop_after_the_end_counts),
+        cmocka_unit_test(whom_it_concerns_is_told),
         cmocka_unit_test(what_is_damaged_gets_no_end),
         cmocka_unit_test(put_off_it_waits_by_itself),
         cmocka_unit_test(three_in_a_row_rest_the_account),
