@@ -268,7 +268,7 @@ static bool compose(struct trial *t, const char *own, const char *date)
     char id[SPOOL_ID_SIZE];
     struct slice quoted = buf_view(&t->quoted);
     bool is_whole =
-        strcmp(e->ret, "FULL") == 0 && store_message_size(t->message) <= CAP_BOUNCE_QUOTE;
+        ascii_equal_fold(e->ret, "FULL") && store_message_size(t->message) <= CAP_BOUNCE_QUOTE;
     size_t *about = mem_alloc((t->ngiven_up + 1) * sizeof *about), n = 0;
     for (size_t i = 0; i < t->ngiven_up; i++)
         if (bounce_is_wanted(e->recipients[t->given_up[i]].notify))

@@ -58,6 +58,8 @@ struct spool {
     struct timer *timer;
     struct deferred later;
     uint64_t bounces;
+    /* when the log was last told that a message waits for too long; 0: never */
+    usec alerted;
     bool is_started, is_draining;
     void (*drained)(void *ctx);
     void *ctx;
