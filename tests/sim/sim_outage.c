@@ -277,8 +277,26 @@ static bool begin(struct outage *o)
     return true;
 }
 
+static void on_drained(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+/* An orderly end: what awaits its verdict gets the time for it. */
+static void drain(struct outage *o)
+{
+    bool is_drained = false;
+    spool_drain(o->spool, on_drained, &is_drained);
+    for (int i = 0; i < 1300 && !is_drained && !sim_disk_has_halted(o->sim); i++)
+        sim_run_for(o->sim, USEC_PER_SEC);
+    if (!is_drained && !sim_disk_has_halted(o->sim))
+        broken(o, "it never drains");
+}
+
 static void stop(struct outage *o, bool power_cut)
 {
+    if (o->spool && !sim_disk_has_halted(o->sim) && chance(o, 50))
+        drain(o);
     for (size_t i = 0; o->spool && i < o->nmails; i++) {
         struct spool_entry *e = store_find(spool_store(o->spool), o->mails[i].id);
         if (e && (e->is_busy || !store_is_settled(e)))
