@@ -159,7 +159,7 @@ static struct lane *add_lane(struct spool *spool, const char *name)
 }
 
 /* An account that is gone keeps its lane for what is under way, and takes nothing more. */
-static struct lane *open_lane(const struct spool *spool, const char *account)
+struct lane *schedule_open_lane(const struct spool *spool, const char *account)
 {
     struct lane *lane = schedule_lane(spool, account);
     return lane && lane->most ? lane : NULL;
@@ -172,7 +172,7 @@ struct errand *schedule_job(struct spool *spool, struct spool_entry *entry)
         return job;
     job = NEW(struct errand);
     entry->user = job;
-    job->lane = open_lane(spool, entry->account);
+    job->lane = schedule_open_lane(spool, entry->account);
     /* It may have arrived a moment ago: no copy at once. */
     if (entry->unknown && entry->tries == 0)
         back_off(spool, job);
@@ -206,7 +206,7 @@ void schedule_reload(struct spool *spool)
     LIST_EACH (&store_index(spool->store)->lists[PLACE_QUEUE], it) {
         struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
         struct errand *job = schedule_job(spool, entry);
-        job->lane = open_lane(spool, entry->account);
+        job->lane = schedule_open_lane(spool, entry->account);
         job->is_held = false;
         if (!entry->unknown || entry->tries)
             job->wait = job->waits_until = 0;

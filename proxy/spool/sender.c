@@ -426,8 +426,21 @@ static void route(struct trial *t)
                   log_str("id", t->entry->id), log_str("account", t->entry->account),
                   log_str("from", store_message_envelope(t->message)->sender));
     } else {
-        job->lane = schedule_lane(spool, t->rules->delivery.config->upstreams[upstream].name);
+        job->lane = schedule_open_lane(spool, t->rules->delivery.config->upstreams[upstream].name);
     }
+    trial_end(t);
+}
+
+static void deliver_by_lane(struct trial *t)
+{
+    size_t upstream = rules_account(t->rules, t->lane->name);
+    if (upstream != ROUTE_NONE) {
+        collect(t);
+        deliver(t, upstream);
+        return;
+    }
+    /* A reload took the account away while the message was opened. */
+    schedule_job(t->spool, t->entry)->lane = NULL;
     trial_end(t);
 }
 
@@ -453,8 +466,7 @@ static void on_opened(void *arg, struct store_message *message, const struct err
     } else if (spool->is_draining) {
         trial_end(t);
     } else {
-        collect(t);
-        deliver(t, rules_account(t->rules, t->lane->name));
+        deliver_by_lane(t);
     }
 }
 

@@ -126,6 +126,8 @@ void schedule_awake(struct spool *spool, const char *account);
 struct errand *schedule_job(struct spool *spool, struct spool_entry *entry);
 void schedule_forget(struct spool_entry *entry);
 struct lane *schedule_lane(const struct spool *spool, const char *name);
+/* NULL: there is no such account by the configuration in force. */
+struct lane *schedule_open_lane(const struct spool *spool, const char *account);
 /* What a try showed: the account rests, the message waits, or neither. */
 void schedule_note(struct trial *t, const struct trial_end *end);
 /* The message waits at least so long. */

@@ -11,6 +11,7 @@
 #include "sim_upstream.h"
 #include "spool/spool.h"
 #include "spool/store_private.h"
+#include "upstream/contexts.h"
 
 enum { MAILS = 16, PEOPLE = 3, MAX_UNKNOWN = 3 };
 
@@ -137,6 +138,26 @@ static void take(struct outage *o)
 
 /* ---- what else happens ---- */
 
+static const char *const configs[] = {
+    "[upstream]\nhost = " HOST "\nusername = user\npassword = right\nports = 587\n",
+    /* its account is gone, and another takes everything; ... or what only some have */
+    "[upstream other]\nhost = " HOST "\nusername = user\npassword = right\nports = 587\n",
+    "[upstream some]\nhost = " HOST "\nusername = user\npassword = right\nports = 587\n"
+    "senders = m1@example.net m2@example.net <>\n"};
+
+static void reload(struct outage *o)
+{
+    struct err err = {0};
+    struct config *old = o->config;
+    const struct spool_options options = *spool_options_of(o->spool);
+    o->config = sim_config(configs[sim_rng_below(&o->rng, 3)]);
+    o->accounts = accounts_reload(&o->accounts, o->config, contexts_new(o->config), &err);
+    if (!o->accounts)
+        abort();
+    spool_reload(o->spool, &options, o->config, o->accounts, NULL);
+    config_unref(&old);
+}
+
 static struct mail *any_mail(struct outage *o)
 {
     return o->nmails ? &o->mails[sim_rng_below(&o->rng, o->nmails)] : NULL;
@@ -233,6 +254,10 @@ static void act(struct outage *o)
         if (chance(o, 50))
             damage(o);
         break;
+    case 9:
+        if (chance(o, 20))
+            reload(o);
+        break;
     case 8: f->full = o->faults.writes && !f->full; break;
     default: break;
     }
@@ -257,8 +282,7 @@ static bool begin(struct outage *o)
     f->full = false;
     /* an account takes its password out of the configuration */
     config_unref(&o->config);
-    o->config = sim_config("[upstream]\nhost = " HOST "\nusername = user\npassword = right\n"
-                           "ports = 587\n");
+    o->config = sim_config(configs[0]);
     o->accounts = accounts_new(sim_io(o->sim), o->config, &err);
     o->spool = spool_new(sim_io(o->sim), &options, &err);
     if (!o->spool) {
