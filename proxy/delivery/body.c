@@ -5,7 +5,6 @@
 #include "base/caps.h"
 #include "base/log.h"
 #include "delivery/outcome.h"
-#include "io/loop.h"
 #include "mail/rewrite_lines.h"
 
 /* PROMISES 7; RFC 5321 6.3 */
@@ -31,7 +30,7 @@ static struct rewrite_facts facts_of(const struct delivery *d)
         .hostname = d->env->config->server.hostname,
         .sender = d->sender,
         .id = d->message->id,
-        .seconds = loop_wall_ms(d->env->io->loop) / 1000,
+        .seconds = d->seconds,
         .utf8 = d->wants_utf8,
         .date = d->date,
         .message_id = d->message_id,

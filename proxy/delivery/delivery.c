@@ -7,6 +7,7 @@
 #include "delivery/advance.h"
 #include "delivery/body.h"
 #include "delivery/envelope.h"
+#include "delivery/outcome.h"
 #include "delivery/state.h"
 #include "delivery/upstream_events.h"
 #include "io/loop.h"
@@ -71,7 +72,13 @@ struct delivery *delivery_begin(const struct delivery_order *order,
     d->message_id = order->message_id;
     if (d->source)
         copy_give_up(&d->copy);
-    state_acquire(d, 0, false);
+    d->keep = order->keep;
+    d->wait = order->wait;
+    d->seconds = loop_wall_ms(d->env->io->loop) / 1000;
+    if (d->keep == KEEP_WHEN_ALWAYS)
+        outcome_keep_unasked(d);
+    else
+        state_acquire(d, 0, false);
     return d;
 }
 
@@ -130,6 +137,7 @@ size_t delivery_recipient(struct delivery *d, const struct address *to,
         recipients_tell(&d->recipients, r, false);
         d->events->recipient(d->ctx, index, &d->outcome.reply, d->outcome.why == OWN_NOTHING);
     } else {
+        state_note_wait(d);
         advance(d);
     }
     return index;
@@ -139,6 +147,7 @@ void delivery_data(struct delivery *d, const struct delivery_origin *origin)
 {
     d->origin = *origin;
     d->phase = PHASE_DATA;
+    state_note_wait(d);
     advance(d);
 }
 
@@ -181,6 +190,11 @@ bool delivery_awaits_verdict(const struct delivery *d)
 const struct outcome *delivery_outcome(const struct delivery *d)
 {
     return d->back == BACK_SETTLED ? &d->outcome : NULL;
+}
+
+int64_t delivery_seconds(const struct delivery *d)
+{
+    return d->seconds;
 }
 
 const struct upstream_config *delivery_upstream(const struct delivery *d)

@@ -52,6 +52,8 @@ bool delivery_has_promised(const struct delivery *d);
 bool delivery_awaits_verdict(const struct delivery *d);
 /* NULL: it has not ended. Lends it until delivery_free. */
 const struct outcome *delivery_outcome(const struct delivery *d);
+/* The wall clock, in seconds, of the lines that are added to the message. */
+int64_t delivery_seconds(const struct delivery *d);
 /* Of the account at hand, which may be the fallback. Lends. */
 const struct upstream_config *delivery_upstream(const struct delivery *d);
 

@@ -101,13 +101,23 @@ static void log_refusal(const struct delivery *d, const struct recipient *r,
               log_str("reply", reply_words(reply, words, sizeof words)));
 }
 
-static void tell_first(struct delivery *d, struct recipient *r, const struct reply *reply)
+/* false: the delivery has ended. */
+static bool tell_first(struct delivery *d, struct recipient *r, const struct reply *reply)
 {
     bool accepted = reply_is(reply, 2);
     if (reply_revokes_login(reply)) {
         outcome_note_unfit(d, reply);
+        if (d->keep != KEEP_WHEN_NEVER) {
+            outcome_own(d, OWN_CREDENTIALS, NULL);
+            return false;
+        }
         envelope_refuse(d, r, OWN_CREDENTIALS);
-        return;
+        return true;
+    }
+    /* One fate per message: where this recipient waits for later, all do. */
+    if (failure_keep(d->keep, OWN_NOTHING, reply) != KEEP_NOT) {
+        outcome_reply(d, reply);
+        return false;
     }
     outcome_explain(d, reply);
     if (accepted)
@@ -121,6 +131,7 @@ static void tell_first(struct delivery *d, struct recipient *r, const struct rep
     recipients_tell(&d->recipients, r, accepted);
     d->message->nrcpt = d->recipients.accepted;
     d->events->recipient(d->ctx, r->index, reply, true);
+    return true;
 }
 
 bool envelope_rcpt_reply(struct delivery *d, size_t index, const struct reply *reply)
@@ -128,7 +139,7 @@ bool envelope_rcpt_reply(struct delivery *d, size_t index, const struct reply *r
     struct recipient *r = recipients_of_answer(&d->recipients, index);
     d->unanswered--;
     switch (recipients_compare(r, reply)) {
-    case COMPARE_FIRST: tell_first(d, r, reply); break;
+    case COMPARE_FIRST: return tell_first(d, r, reply);
     case COMPARE_SAME: break;
     case COMPARE_CHANGED:
         log_change(d, r->to, reply);

@@ -1,6 +1,9 @@
 #include "delivery/failure.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "upstream/finding.h"
 
 /* ------------------------------------------------------------------ replies of ours */
 
@@ -83,6 +86,11 @@ static const struct own_row {
                   RESULT_DEFERRED},
     [OWN_HOPS] = {554, "5.4.6", "more than 50 Received: lines, this message goes round in circles",
                   NULL, false, RESULT_REFUSED},
+    [OWN_WILL_BE_KEPT] = {250, "2.1.5", "will be kept and sent later: ", NULL, true,
+                          RESULT_SPOOLED},
+    [OWN_KEPT] = {250, "2.0.0", "queued: ", NULL, true, RESULT_SPOOLED},
+    [OWN_NOT_KEPT] = {452, "4.3.1", "the message can't be kept for later: ", NULL, true,
+                      RESULT_DEFERRED},
 };
 
 int failure_code(enum own which)
@@ -156,6 +164,78 @@ bool failure_is_worth_another_account(enum own which)
 {
     return which == OWN_NO_PORT || which == OWN_TLS || which == OWN_AUTH_TEMPORARY ||
            which == OWN_TOKEN || which == OWN_CREDENTIALS || which == OWN_LOOP;
+}
+
+/* ------------------------------------------------------------------ what is kept */
+
+const char *failure_keep_name(enum keep keep)
+{
+    static const char *const names[KEEP_COUNT] = {
+        [KEEP_NO_PORT] = "no-port",     [KEEP_CREDENTIALS] = "credentials",
+        [KEEP_TOKEN] = "token",         [KEEP_BUSY] = "busy",
+        [KEEP_RATE] = "rate",           [KEEP_LOST_LINK] = "lost-link",
+        [KEEP_TEMPORARY] = "temporary", [KEEP_ALWAYS] = "always"};
+    return names[keep];
+}
+
+/* What speaks of the account is no verdict on the message, whatever its code; the rest of an
+ * upstream's 4xx is one, and kept where the configuration says so. */
+static enum keep keep_of_reply(enum keep_when when, const struct reply *reply)
+{
+    if (reply_revokes_login(reply))
+        return KEEP_CREDENTIALS;
+    if (reply_is(reply, 5))
+        return strcmp(reply->enhanced, "5.4.5") == 0 ? KEEP_RATE : KEEP_NOT;
+    return reply_is(reply, 4) && when != KEEP_WHEN_OUTAGE ? KEEP_TEMPORARY : KEEP_NOT;
+}
+
+enum keep failure_keep(enum keep_when when, enum own own, const struct reply *reply)
+{
+    if (when == KEEP_WHEN_NEVER)
+        return KEEP_NOT;
+    switch (own) {
+    case OWN_NOTHING: return keep_of_reply(when, reply);
+    case OWN_CREDENTIALS:
+    case OWN_AUTH_TEMPORARY: return KEEP_CREDENTIALS;
+    case OWN_TLS:
+    case OWN_NO_PORT:
+    case OWN_LOOP: return KEEP_NO_PORT;
+    case OWN_TOKEN: return KEEP_TOKEN;
+    case OWN_BUSY: return KEEP_BUSY;
+    case OWN_ACCOUNT_RATE: return KEEP_RATE;
+    case OWN_MALFORMED:
+    case OWN_LOST_TWICE:
+    case OWN_NOT_REPLAYABLE:
+    case OWN_NO_REPLACEMENT:
+    case OWN_LOST_SENT:
+    case OWN_NOT_TAKEN: return KEEP_LOST_LINK;
+    /* The upstream has refused on one session what it took on another: its word on the message. */
+    case OWN_CHANGED: return when == KEEP_WHEN_OUTAGE ? KEEP_NOT : KEEP_TEMPORARY;
+    case OWN_NOT_ALLOWED:
+    case OWN_TOO_MANY_CLIENTS:
+    case OWN_TOO_MANY_OF_ONE:
+    case OWN_TURNED_BACK:
+    case OWN_CLOSING:
+    case OWN_RATE:
+    case OWN_NO_ROUTE:
+    case OWN_NO_ROUTE_YET:
+    case OWN_BAD_SENDER:
+    case OWN_SENDER_UTF8:
+    case OWN_TOO_BIG:
+    case OWN_NO_UTF8:
+    case OWN_BAD_RECIPIENT:
+    case OWN_RECIPIENT_UTF8:
+    case OWN_SHUTDOWN:
+    case OWN_OVERRUN:
+    case OWN_HOPS:
+    case OWN_LONG_FROM:
+    case OWN_TORN:
+    case OWN_WILL_BE_KEPT:
+    case OWN_KEPT:
+    case OWN_NOT_KEPT:
+    case OWN_COUNT: break;
+    }
+    return KEEP_NOT;
 }
 
 /* ------------------------------------------------------------------ a session lost */

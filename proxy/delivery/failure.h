@@ -57,13 +57,18 @@ enum own {
     OWN_LONG_FROM,
     /* the body's source is damaged, or can't be read on */
     OWN_TORN,
+    /* the message goes to the spool: to a recipient, to the end of data */
+    OWN_WILL_BE_KEPT,
+    OWN_KEPT,
+    /* it should have, and could not */
+    OWN_NOT_KEPT,
     OWN_COUNT
 };
 
 /* what a reply may name; NULL for what it does not */
 struct own_words {
     const char *host;
-    /* the list of ports, or what all sessions do */
+    /* the list of ports, or what all sessions do, or why a message is kept or can't be */
     const char *detail;
 };
 
@@ -81,6 +86,29 @@ enum own failure_of_refusal(enum refusal why);
 /* The account itself does not work, whatever the message: its fallback may. A refusal of the
  * message never is. */
 bool failure_is_worth_another_account(enum own which);
+
+/* ---- what is kept for later (PROMISES 6a) ---- */
+
+/* Which messages; of KEEP_WHEN_NEVER nothing is kept. */
+enum keep_when { KEEP_WHEN_NEVER, KEEP_WHEN_OUTAGE, KEEP_WHEN_TEMPORARY, KEEP_WHEN_ALWAYS };
+
+/* Why a message is kept; KEEP_NOT: it is not. */
+enum keep {
+    KEEP_NOT,
+    KEEP_NO_PORT,
+    KEEP_CREDENTIALS,
+    KEEP_TOKEN,
+    KEEP_BUSY,
+    KEEP_RATE,
+    KEEP_LOST_LINK,
+    KEEP_TEMPORARY,
+    KEEP_ALWAYS,
+    KEEP_COUNT
+};
+/* "no-port" ..., for the log and the metric; NULL: KEEP_NOT */
+const char *failure_keep_name(enum keep keep);
+/* What becomes of a message that met this. reply: the upstream's, where own is OWN_NOTHING. */
+enum keep failure_keep(enum keep_when when, enum own own, const struct reply *reply);
 
 /* Where the transaction stood when its session died. */
 enum loss_stage {

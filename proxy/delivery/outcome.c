@@ -41,12 +41,23 @@ void outcome_note_unfit(struct delivery *d, const struct reply *reply)
     reply_copy(&d->unfit, reply);
 }
 
+void outcome_keep_unasked(struct delivery *d)
+{
+    failure_say(&d->outcome.reply, OWN_KEPT, d->message->id,
+                &(struct own_words){.detail = "as configured"});
+    d->outcome.why = OWN_KEPT;
+    d->outcome.result = RESULT_SPOOLED;
+    d->outcome.keep = KEEP_ALWAYS;
+    d->back = BACK_SETTLED;
+}
+
 void outcome_own(struct delivery *d, enum own own, const char *detail)
 {
     failure_say(&d->outcome.reply, own, d->message->id,
                 &(struct own_words){.host = d->upstream->host, .detail = detail ? detail : ""});
     d->outcome.why = own;
     d->outcome.result = failure_result(own);
+    d->outcome.keep = failure_keep(d->keep, own, NULL);
     d->outcome.may_be_taken = own == OWN_LOST_SENT;
     settle(d, false);
 }
@@ -70,6 +81,7 @@ void outcome_reply(struct delivery *d, const struct reply *reply)
     outcome_explain(d, reply);
     reply_copy(&d->outcome.reply, reply);
     d->outcome.why = OWN_NOTHING;
+    d->outcome.keep = failure_keep(d->keep, OWN_NOTHING, reply);
     d->outcome.result = reply_is(reply, 2)   ? RESULT_DELIVERED
                         : reply_is(reply, 5) ? RESULT_REFUSED
                                              : RESULT_DEFERRED;

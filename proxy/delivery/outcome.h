@@ -4,6 +4,8 @@
 
 #include "delivery/state.h"
 
+/* KEEP_WHEN_ALWAYS: it ends before any upstream was asked. */
+void outcome_keep_unasked(struct delivery *d);
 /* A reply of ours ends it. detail: for failure_say; NULL: none. */
 void outcome_own(struct delivery *d, enum own own, const char *detail);
 /* What the upstream said about the message, or about its sender, ends it; where it speaks of our

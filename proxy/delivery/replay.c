@@ -35,14 +35,20 @@ static const char *cure_words(enum cure cure)
 static void log_loss(const struct delivery *d, const struct smtp_client_failure *failure,
                      const struct decision *decision)
 {
-    log_event(d->env->io->log, decision->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO,
-              "upstream session lost", log_str("id", d->message->id),
-              log_str("upstream", d->upstream->name), log_num("port", d->message->port),
-              log_str("why", failure->err.words), log_str("then", cure_words(decision->cure)));
+    bool is_kept =
+        decision->cure == CURE_ANSWER && failure_keep(d->keep, decision->say, NULL) != KEEP_NOT;
+    log_event(
+        d->env->io->log, decision->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO,
+        "upstream session lost", log_str("id", d->message->id),
+        log_str("upstream", d->upstream->name), log_num("port", d->message->port),
+        log_str("why", failure->err.words),
+        log_str("then", is_kept ? "the message is kept for later" : cure_words(decision->cure)));
     if (decision->say == OWN_LOST_SENT && decision->cure == CURE_ANSWER)
         log_event(d->env->io->log, LOG_WARN,
-                  "duplicate possible: the upstream may have taken the message, and the client "
-                  "will send it again (RFC 1047)",
+                  is_kept ? "duplicate possible: the upstream may have taken the message, and it "
+                            "will be sent again (RFC 1047)"
+                          : "duplicate possible: the upstream may have taken the message, and the "
+                            "client will send it again (RFC 1047)",
                   log_str("id", d->message->id), log_str("upstream", d->upstream->name),
                   log_num("port", d->message->port));
 }
@@ -91,7 +97,7 @@ void replay_with_utf8(struct delivery *d)
     start_over(d);
 }
 
-/* acquire_timeout bounds all waits of one message for this reason together: an upstream may say so
+/* The patience bounds all waits of one message for this reason together: an upstream may say so
  * on one session after another. */
 static bool is_one_too_many(struct delivery *d, const struct reply *reply)
 {
@@ -100,7 +106,7 @@ static bool is_one_too_many(struct delivery *d, const struct reply *reply)
         return false;
     if (!d->crowded_since)
         d->crowded_since = now;
-    return now < d->crowded_since + d->upstream->acquire_timeout;
+    return now < d->crowded_since + state_patience(d);
 }
 
 static bool is_crowded(struct delivery *d, const struct smtp_client_failure *failure)
@@ -134,7 +140,10 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
 {
     struct loss loss = {
         .stage = stage_of(d, failure),
-        .fault = failure->fault,
+        .fault = failure->fault == SMTP_CLIENT_FAULT_REPLY && failure->unasked &&
+                         failure->end_of_data_sent
+                     ? SMTP_CLIENT_FAULT_LINK
+                     : failure->fault,
         .first_use = failure->first_use,
         .first_uses = d->first_uses,
         .replaced = d->replaced,

@@ -32,6 +32,27 @@ void state_note_pause(struct delivery *d)
         lease_rest(d->lease, pauses, d->progressed);
 }
 
+usec state_patience(const struct delivery *d)
+{
+    usec longest = d->upstream->acquire_timeout;
+    return d->wait && d->wait < longest ? d->wait : longest;
+}
+
+/* 0: none. */
+static usec left_of(const struct delivery *d, usec since)
+{
+    usec left = since + state_patience(d) - loop_now(d->env->io->loop);
+    return left > 0 ? left : 0;
+}
+
+void state_note_wait(struct delivery *d)
+{
+    if (!d->wait || d->waits_since || d->back != BACK_ACQUIRING || !state_is_awaited(d))
+        return;
+    d->waits_since = loop_now(d->env->io->loop);
+    lease_hurry(d->lease, state_patience(d));
+}
+
 void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
 {
     struct lease_wish wish = {.identity = delivery_identity(d->upstream, d->sender),
@@ -39,9 +60,16 @@ void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
                               .had_turn = had_turn,
                               .yields = d->yields,
                               .client = d->client};
-    usec waited = d->crowded_since ? loop_now(d->env->io->loop) - d->crowded_since : 0;
-    if (waited < d->upstream->acquire_timeout)
-        wish.patience = d->upstream->acquire_timeout - waited;
+    if (d->wait && !d->waits_since && state_is_awaited(d))
+        d->waits_since = loop_now(d->env->io->loop);
+    if (d->crowded_since)
+        wish.patience = left_of(d, d->crowded_since);
+    if (d->waits_since) {
+        usec left = left_of(d, d->waits_since);
+        /* 0 would be no wish */
+        if (!wish.patience || left < wish.patience)
+            wish.patience = left > 0 ? left : 1;
+    }
     d->back = BACK_ACQUIRING;
     d->lease = account_acquire(d->account, &wish, d->lease_events, d);
     state_note_pause(d);

@@ -75,6 +75,14 @@ struct delivery {
     /* Of the user: the beginning, or the last recipient that was accepted. What is refused takes
      * it nowhere. */
     usec progressed;
+    /* The order's. */
+    enum keep_when keep;
+    usec wait;
+    /* Since when somebody waits for the session that is asked for; 0: nobody does, or it came.
+     * Only with `wait`. */
+    usec waits_since;
+    /* Wall clock at the beginning: of the lines that are added. */
+    int64_t seconds;
     /* Its last session died, and there is no other yet. It may also have been given back, or was
      * one too many. */
     bool lost;
@@ -123,6 +131,10 @@ bool state_logs_in(const struct delivery *d);
 
 /* The session, or the place in the queue for one, serves nobody while the client thinks. */
 void state_note_pause(struct delivery *d);
+/* How long a session may take. */
+usec state_patience(const struct delivery *d);
+/* Somebody waits from now on for the session that was asked for before. */
+void state_note_wait(struct delivery *d);
 /* Asks for a session. avoid, had_turn: lease.h. */
 void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn);
 /* The session is given up or given back: RSET where that is clean, never a dot, never LAST.

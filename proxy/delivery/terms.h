@@ -42,6 +42,12 @@ struct delivery_order {
     /* While others wait, one client gets no more than half of an account's sessions. Family
      * ADDR_NONE: one more client. */
     struct addr client;
+    /* Which messages somebody keeps for later; then the outcome says whether this one is. With
+     * KEEP_WHEN_ALWAYS it has its outcome from the start, and no event tells it. */
+    enum keep_when keep;
+    /* How long a session may take once a recipient waits, up to acquire_timeout, the fallback's
+     * included; 0: so long for each. */
+    usec wait;
     /* Kept until delivery_free. NULL: the octets are pushed (delivery_body). */
     const struct body_source *source;
     /* No client waits for it: clients go first in the account's queue and rate. */
@@ -64,6 +70,8 @@ struct outcome {
     enum result result;
     /* OWN_NOTHING: the reply is the upstream's. */
     enum own why;
+    /* Why it is to be kept for later, by the order's `keep`. */
+    enum keep keep;
     /* The end of the data was sent and has no answer: the upstream may have the message. */
     bool may_be_taken;
 };

@@ -35,6 +35,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     d->unanswered = 0;
     d->mail_utf8 = d->unfit_at_mail = d->lost = false;
     d->unfit.code = 0;
+    d->waits_since = 0;
     recipients_restart(&d->recipients);
     smtp_client_set_owner(c, &client_events, d);
     d->message->port = lease_port(lease)->number;

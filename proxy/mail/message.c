@@ -52,6 +52,7 @@ void message_free(struct message *m)
     free(m->user);
     free(m->original);
     free(m->upstream);
+    free(m->kept_words);
     free(m->reply);
     *m = (struct message){0};
 }
@@ -71,6 +72,7 @@ void message_copy(struct message *to, const struct message *from)
     to->user = copy_or_null(from->user);
     to->original = copy_or_null(from->original);
     to->upstream = copy_or_null(from->upstream);
+    to->kept_words = copy_or_null(from->kept_words);
     to->reply = copy_or_null(from->reply);
 }
 
@@ -87,7 +89,8 @@ static const char *or_empty(const char *text)
 
 /* Every line has all keys, so that a program may rely on them, with three exceptions: user is for
  * clients that logged in, original for those that were intercepted, sent_as for a sender that was
- * replaced, via, queued and tries for what the spool kept. */
+ * replaced, reason and words for a message that is kept, via, queued and tries for what the spool
+ * kept. */
 static void write_line(const struct message *m, struct log *log)
 {
     bool is_fine =
@@ -100,6 +103,7 @@ static void write_line(const struct message *m, struct log *log)
               log_str("original", m->original), log_str("upstream", or_empty(m->upstream)),
               log_num("port", m->port), log_str("tls", m->tls), log_num("status", m->status),
               log_str("reply", m->reply), log_num("rtts", m->rtts), log_usec("delay", m->delay),
+              log_str("reason", m->kept_for), log_str("words", m->kept_words),
               log_str("via", m->via_spool ? "spool" : NULL),
               m->via_spool ? log_num("queued", m->queued / USEC_PER_SEC) : (struct log_field){0},
               m->via_spool ? log_num("tries", m->tries) : (struct log_field){0});

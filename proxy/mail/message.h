@@ -1,7 +1,7 @@
 /* The record of a message, which log, page, status.json and metrics share. The log has one line per
  * message: msg=delivered|refused|deferred|spooled|lost-link id from to nrcpt size client listener
- * [user] [original] upstream port tls status reply rtts delay, and via=spool queued tries if
- * the spool kept it. */
+ * [user] [original] upstream port tls status reply rtts delay [reason words], and via=spool queued
+ * tries if the spool kept it. */
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
@@ -61,6 +61,9 @@ struct message {
     bool via_spool;
     usec queued;
     unsigned tries;
+    /* Why it was kept for later: a name of the metric's and words; NULL: it was not. */
+    const char *kept_for;
+    char *kept_words;
 
     /* The fields below are known once the message was reported. */
     bool reported;

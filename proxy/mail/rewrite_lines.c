@@ -41,15 +41,20 @@ static char *from_line(const struct rewrite_facts *f)
     return LINE("From: ", "postmaster@", u->qualify ? u->qualify : f->hostname);
 }
 
+bool rewrite_message_id(struct buf *out, int64_t seconds, const char *id, const char *hostname)
+{
+    /* The id is unique for a year; the second makes it so for good. */
+    return buf_printf(out, "<%" PRId64 ".%s@%s>", seconds, id, hostname);
+}
+
 static char *message_id_line(const struct rewrite_facts *f)
 {
     struct buf b;
     if (f->message_id && f->message_id[0])
         return LINE("Message-ID: ", f->message_id, "");
     buf_init(&b, CAP_ADDED_LINE);
-    /* The id is unique for a year. With the second it is unique for ever. */
-    bool fits =
-        buf_printf(&b, "Message-ID: <%" PRId64 ".%s@%s>\r\n", f->seconds, f->id, f->hostname);
+    bool fits = buf_printf(&b, "Message-ID: ") &&
+                rewrite_message_id(&b, f->seconds, f->id, f->hostname) && buf_printf(&b, "\r\n");
     return fits ? give(&b) : NULL;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MAIL_REWRITE_LINES_H
 #define MAIL_REWRITE_LINES_H
 
+#include "base/attr.h"
 #include "config/config.h"
 #include "mail/rewrite.h"
 
@@ -33,6 +34,10 @@ void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *
  * sender. It gets the postmaster of `qualify`, else of our host, which RFC 5321 4.5.1 demands of
  * every domain. */
 void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);
+/* Writes the Message-ID of a message that has none, without the field's name. It returns false if
+ * the line has no room. */
+bool rewrite_message_id(struct buf *out, int64_t seconds, const char *id,
+                        const char *hostname) MUST_USE;
 /* Returns the SIZE to declare upstream for a message of `declared` octets. It has room for added
  * lines, but never exceeds the limit that the upstream announced (0: none) while the message itself
  * is within it: a message that needs nothing must not be refused for lines that are not added. */

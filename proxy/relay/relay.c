@@ -190,6 +190,11 @@ void relay_watch(struct relay *relay, struct message_watch watch)
     relay->watch = watch;
 }
 
+void relay_set_keep(struct relay *relay, const struct relay_keep *keep)
+{
+    relay->keep = *keep;
+}
+
 /* ------------------------------------------------------------------ drain */
 
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)

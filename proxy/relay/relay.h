@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "mail/message.h"
+#include "relay/keep.h"
 
 struct accounts;
 struct certificates;
@@ -34,6 +35,8 @@ size_t relay_clients(const struct relay *relay);
 unsigned relay_listener_clients(const struct relay *relay, const char *listener);
 /* Who is told of each message that ends, beside the log. Until relay_free. */
 void relay_watch(struct relay *relay, struct message_watch watch);
+/* What is kept for later, for messages that begin from now on. Copies. */
+void relay_set_keep(struct relay *relay, const struct relay_keep *keep);
 /* closes what is left */
 void relay_free(struct relay **relay);
 

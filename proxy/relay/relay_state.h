@@ -12,6 +12,7 @@
 #include "mail/names.h"
 #include "relay/generation.h"
 #include "relay/guard.h"
+#include "relay/keep.h"
 #include "relay/visitors.h"
 #include "smtp/server.h"
 
@@ -50,6 +51,8 @@ struct relay {
     /* logins of clients */
     struct passwords *passwords;
     struct guard guard;
+    /* where messages are kept for later; no store: nowhere */
+    struct relay_keep keep;
     struct message_watch watch;
     unsigned ids;
     /* drawn at once for as many ids */

@@ -9,6 +9,7 @@
 #include "mail/rewrite_envelope.h"
 #include "mail/route.h"
 #include "relay/answer.h"
+#include "relay/keeping.h"
 #include "relay/login.h"
 #include "relay/transaction.h"
 
@@ -99,11 +100,11 @@ static void report(struct session *s, struct message *m, enum result result,
 }
 
 static void refuse_mail(struct session *s, struct smtp_server_command *cmd, struct message *m,
-                        enum own why, const char *host)
+                        enum own why, const struct own_words *words)
 {
     struct reply reply;
     reply_init(&reply);
-    failure_say(&reply, why, m->id, &(struct own_words){.host = host});
+    failure_say(&reply, why, m->id, words);
     report(s, m, failure_result(why), &reply);
     answer_with(cmd, &reply, false);
     reply_free(&reply);
@@ -143,6 +144,17 @@ static void on_mail_refused(void *ctx, struct slice from, const struct answer *a
     message_free(&m);
 }
 
+/* Where every message is kept, its sender hears whether there is room; else a full spool keeps no
+ * message from going directly. NULL: there is. */
+static const char *obstacle_of_keeping(const struct session *s, const struct mail_params *params)
+{
+    const struct relay_keep *keep = &s->relay->keep;
+    if (keep->when != KEEP_WHEN_ALWAYS)
+        return NULL;
+    enum store_no no = store_would_take(keep->store, params->has_size ? params->size : 0, false);
+    return no == STORE_TAKES ? NULL : keeping_no_words(no);
+}
+
 static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct address *from,
                     const struct mail_params *params)
 {
@@ -158,9 +170,12 @@ static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct add
         m.upstream = mem_string(q.config->upstreams[upstream].name);
         host = q.config->upstreams[upstream].host;
     }
+    struct own_words words = {.host = host, .detail = obstacle_of_keeping(s, params)};
     enum own fault = fault_of_mail(s, upstream, sender, from, params);
+    if (fault == OWN_NOTHING && words.detail)
+        fault = OWN_NOT_KEPT;
     if (fault != OWN_NOTHING) {
-        refuse_mail(s, cmd, &m, fault, host);
+        refuse_mail(s, cmd, &m, fault, &words);
         free(sender);
         return;
     }

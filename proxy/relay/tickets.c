@@ -53,6 +53,13 @@ struct smtp_server_command *tickets_take_any(struct tickets *ts)
     return ts->n ? tickets_take(ts, ts->first) : NULL;
 }
 
+size_t tickets_first(struct tickets *ts)
+{
+    close_up(ts);
+    assert(ts->n);
+    return ts->first;
+}
+
 bool tickets_wait(const struct tickets *ts)
 {
     for (size_t i = 0; i < ts->n; i++)

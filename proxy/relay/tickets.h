@@ -21,6 +21,8 @@ void tickets_add(struct tickets *ts, struct smtp_server_command *cmd);
 struct smtp_server_command *tickets_take(struct tickets *ts, size_t index);
 /* Gives back the first that waits; NULL: none does. */
 struct smtp_server_command *tickets_take_any(struct tickets *ts);
+/* The index of the first that waits; there is one. */
+size_t tickets_first(struct tickets *ts);
 bool tickets_wait(const struct tickets *ts);
 
 #endif

@@ -2,12 +2,15 @@
  * thought of does not compile. */
 #include "relay/transaction.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "delivery/delivery.h"
 #include "relay/answer.h"
+#include "relay/keeping.h"
 #include "relay/tickets.h"
 
 /* What the client has said and was told. */
@@ -48,6 +51,12 @@ struct transaction {
     bool said_goodbye;
     /* the server half was told to hold the body */
     bool held;
+    /* NULL: no message is kept for later */
+    struct keeping *keeping;
+    /* It goes to the spool, for that; KEEP_NOT: to the upstream. */
+    enum keep turned;
+    /* ... and its end of data may have been taken before */
+    bool unknown;
 };
 
 /* ------------------------------------------------------------------ end */
@@ -75,6 +84,7 @@ static void detach_session(struct transaction *t)
 static void end(struct transaction *t)
 {
     delivery_free(&t->delivery);
+    keeping_free(&t->keeping);
     detach_session(t);
     link_remove(&t->link);
     relay_state_ended(t->relay);
@@ -106,11 +116,148 @@ static void report_unfinished(struct transaction *t)
         report_refusal(t, &t->told);
 }
 
+/* ------------------------------------------------------------------ what the spool tells */
+
+static void say(struct transaction *t, struct reply *out, enum own own, const char *detail)
+{
+    reply_init(out);
+    failure_say(out, own, t->message.id, &(struct own_words){.detail = detail});
+}
+
+static void answer_end(struct transaction *t, enum result result, const struct reply *reply)
+{
+    struct smtp_server_command *cmd = t->cmd;
+    report(t, result, reply);
+    end(t);
+    if (cmd)
+        answer_with(cmd, reply, false);
+}
+
+static void on_taken(void *ctx)
+{
+    struct transaction *t = ctx;
+    struct reply reply;
+    say(t, &reply, OWN_KEPT, t->message.kept_words);
+    t->message.kept_for = failure_keep_name(t->turned);
+    answer_end(t, RESULT_SPOOLED, &reply);
+    reply_free(&reply);
+}
+
+static void on_flow(void *ctx);
+
+/* Where the upstream may have it, the line says so, whatever the disk says. */
+static void on_not_kept(void *ctx, const char *why)
+{
+    struct transaction *t = ctx;
+    enum result result = t->unknown ? RESULT_LOST_LINK : RESULT_DEFERRED;
+    struct reply reply;
+    say(t, &reply, OWN_NOT_KEPT, why);
+    switch (t->front) {
+    case FRONT_ENVELOPE:
+    case FRONT_REFUSING: break;
+    case FRONT_DATA:
+        t->front = FRONT_ENVELOPE;
+        report(t, result, &reply);
+        answer_with(t->cmd, &reply, false);
+        t->cmd = NULL;
+        break;
+    case FRONT_BODY:
+        t->front = FRONT_REFUSING;
+        report(t, result, &reply);
+        on_flow(t);
+        answer_body_with(t->session->server, &reply, false);
+        break;
+    case FRONT_END:
+    case FRONT_GONE: answer_end(t, result, &reply); break;
+    }
+    reply_free(&reply);
+}
+
+static const struct keeping_events keeping_events = {
+    .taken = on_taken, .failed = on_not_kept, .flow = on_flow};
+
+/* Room is asked for at each recipient: what was accepted before stays so. */
+static void answer_kept_recipient(struct transaction *t, size_t index)
+{
+    const char *obstacle = keeping_obstacle(t->keeping);
+    struct reply reply;
+    if (obstacle) {
+        say(t, &reply, OWN_NOT_KEPT, obstacle);
+        reply_copy(&t->refusal, &reply);
+    } else {
+        say(t, &reply, OWN_WILL_BE_KEPT, t->message.kept_words);
+    }
+    keeping_told(t->keeping, index, !obstacle);
+    t->message.nrcpt = keeping_accepted(t->keeping);
+    answer_with(tickets_take(&t->rcpts, index), &reply, false);
+    reply_free(&reply);
+}
+
+/* What the outcome says, without the id that ends it. */
+static void keep_words(struct transaction *t, const struct outcome *outcome)
+{
+    char words[1024], mark[MESSAGE_ID_SIZE + 4];
+    if (outcome->why == OWN_NOTHING)
+        reply_words(&outcome->reply, words, sizeof words);
+    else
+        snprintf(words, sizeof words, "%.*s", (int)outcome->reply.text.len,
+                 outcome->reply.text.data);
+    snprintf(mark, sizeof mark, " [%s]", t->message.id);
+    size_t len = strlen(words), tail = strlen(mark);
+    if (len > tail && strcmp(words + len - tail, mark) == 0)
+        words[len - tail] = '\0';
+    free(t->message.kept_words);
+    t->message.kept_words = mem_string(t->turned == KEEP_ALWAYS ? "as configured" : words);
+}
+
+/* false: it can't be kept, and whoever waits was told. */
+static bool open_file(struct transaction *t)
+{
+    const char *obstacle = keeping_open(t->keeping, t->message.kept_words, t->unknown);
+    if (obstacle)
+        on_not_kept(t, obstacle);
+    return !obstacle;
+}
+
+static void on_go_ahead(void *ctx);
+
+/* One fate per message: from here on all of it goes to the spool. */
+static void turn(struct transaction *t, const struct outcome *outcome)
+{
+    t->turned = outcome->keep;
+    t->unknown = outcome->may_be_taken;
+    keep_words(t, outcome);
+    switch (t->front) {
+    case FRONT_ENVELOPE:
+        while (tickets_wait(&t->rcpts))
+            answer_kept_recipient(t, tickets_first(&t->rcpts));
+        break;
+    case FRONT_DATA:
+        if (open_file(t))
+            on_go_ahead(t);
+        break;
+    case FRONT_BODY:
+        if (open_file(t))
+            on_flow(t);
+        break;
+    case FRONT_END:
+    case FRONT_GONE: (void)open_file(t); break;
+    case FRONT_REFUSING: break;
+    }
+}
+
 /* ------------------------------------------------------------------ what the delivery tells */
 
 static void on_recipient(void *ctx, size_t index, const struct reply *reply, bool from_upstream)
 {
     struct transaction *t = ctx;
+    const struct outcome *outcome = delivery_outcome(t->delivery);
+    if (t->turned != KEEP_NOT && outcome && reply == &outcome->reply) {
+        answer_kept_recipient(t, index);
+        return;
+    }
+    if (t->keeping)
+        keeping_told(t->keeping, index, reply_is(reply, 2));
     if (!reply_is(reply, 2))
         reply_copy(&t->refusal, reply);
     answer_with(tickets_take(&t->rcpts, index), reply, from_upstream);
@@ -120,7 +267,9 @@ static void on_recipient(void *ctx, size_t index, const struct reply *reply, boo
 static void on_flow(void *ctx)
 {
     struct transaction *t = ctx;
-    bool hold = t->front == FRONT_BODY && delivery_is_full(t->delivery);
+    bool is_full = (t->turned == KEEP_NOT && delivery_is_full(t->delivery)) ||
+                   (t->keeping && keeping_is_behind(t->keeping));
+    bool hold = t->front == FRONT_BODY && is_full;
     if (t->session && hold != t->held) {
         t->held = hold;
         smtp_server_hold_body(t->session->server, hold);
@@ -156,6 +305,10 @@ static void settle(void *ctx, const struct outcome *outcome)
     struct transaction *t = ctx;
     struct smtp_server_command *cmd = t->cmd;
     bool from_upstream = outcome->why == OWN_NOTHING;
+    if (outcome->keep != KEEP_NOT) {
+        turn(t, outcome);
+        return;
+    }
     switch (t->front) {
     case FRONT_ENVELOPE: answer_rcpts(t, outcome); break;
     case FRONT_DATA:
@@ -193,6 +346,22 @@ static const struct delivery_events events = {.recipient = on_recipient,
 
 /* ------------------------------------------------------------------ what the client says */
 
+static void begin_keeping(struct transaction *t, const struct mail_params *params)
+{
+    const struct keeping_order order = {
+        .store = t->relay->keep.store,
+        .budget = &t->relay->budget,
+        .message = &t->message,
+        .params = params,
+        .hostname = t->generation->config->server.hostname,
+        .seconds = delivery_seconds(t->delivery),
+    };
+    const struct outcome *outcome = delivery_outcome(t->delivery);
+    t->keeping = keeping_new(&order, &keeping_events, t);
+    if (outcome && outcome->keep != KEEP_NOT)
+        turn(t, outcome);
+}
+
 struct transaction *transaction_begin(struct session *s, size_t upstream, struct message *message,
                                       const char *sender, const struct mail_params *params)
 {
@@ -210,8 +379,12 @@ struct transaction *transaction_begin(struct session *s, size_t upstream, struct
                                    .message = &t->message,
                                    .sender = sender,
                                    .params = params,
-                                   .client = smtp_server_client(s->server)->peer};
+                                   .client = smtp_server_client(s->server)->peer,
+                                   .keep = t->relay->keep.when,
+                                   .wait = t->relay->keep.wait};
     t->delivery = delivery_begin(&order, &events, t);
+    if (t->relay->keep.when != KEEP_WHEN_NEVER)
+        begin_keeping(t, params);
     return t;
 }
 
@@ -219,8 +392,10 @@ void transaction_rcpt(struct transaction *t, struct smtp_server_command *cmd,
                       const struct address *to, const struct rcpt_params *params)
 {
     const struct outcome *outcome = delivery_outcome(t->delivery);
-    if (outcome)
+    if (outcome && t->turned == KEEP_NOT)
         report_outcome(t, outcome);
+    if (t->keeping)
+        keeping_recipient(t->keeping, to, params);
     tickets_add(&t->rcpts, cmd);
     delivery_recipient(t->delivery, to, params);
 }
@@ -243,14 +418,24 @@ void transaction_data(struct transaction *t, struct smtp_server_command *cmd)
 
 void transaction_body(struct transaction *t, struct slice octets)
 {
-    delivery_body(t->delivery, octets);
+    if (t->keeping)
+        keeping_body(t->keeping, octets);
+    if (t->turned == KEEP_NOT)
+        delivery_body(t->delivery, octets);
+    else
+        t->message.size = keeping_size(t->keeping);
+    if (t->keeping)
+        on_flow(t);
 }
 
 void transaction_body_end(struct transaction *t, struct smtp_server_command *cmd)
 {
     t->front = FRONT_END;
     t->cmd = cmd;
-    delivery_body_end(t->delivery);
+    if (t->keeping)
+        keeping_body_end(t->keeping);
+    if (t->turned == KEEP_NOT)
+        delivery_body_end(t->delivery);
 }
 
 void transaction_reset(struct transaction *t, enum smtp_server_end why)
@@ -310,7 +495,7 @@ void transaction_client_gone(struct transaction *t, const char *why)
 /* A client that is still there is told OWN_CLOSING at once. */
 static void report_abandoned(struct transaction *t)
 {
-    bool was_sent = delivery_awaits_verdict(t->delivery);
+    bool was_sent = t->unknown || delivery_awaits_verdict(t->delivery);
     bool waits = t->front == FRONT_END || t->front == FRONT_GONE;
     enum own own = !waits ? OWN_CLOSING : was_sent ? OWN_LOST_SENT : OWN_SHUTDOWN;
     struct own_words words = {.host = delivery_upstream(t->delivery)->host};

@@ -324,10 +324,22 @@ struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
     start_waiting(lease, wish->had_turn);
     lease->timer = timer_new(p->env->io->loop, on_late, lease);
     usec patience = p->env->cfg->acquire_timeout;
-    timer_arm(lease->timer,
-              wish->patience && wish->patience < patience ? wish->patience : patience);
+    if (wish->patience && wish->patience < patience)
+        patience = wish->patience;
+    lease->until = lease->asked + patience;
+    timer_arm(lease->timer, patience);
     pool_serve_later(p);
     return lease;
+}
+
+void lease_hurry(struct lease *lease, usec patience)
+{
+    const struct upstream_env *env = lease->pool->env;
+    usec left = lease->until - loop_now(env->io->loop);
+    if (lease->session || patience >= left)
+        return;
+    lease->until -= left - patience;
+    timer_arm(lease->timer, patience);
 }
 
 void pool_prove(struct pool *p)

@@ -43,6 +43,9 @@ struct lease_wish {
  * something. */
 void lease_rest(struct lease *lease, bool rests, usec since);
 
+/* Bounds the wait of a lease that waits: from now it takes at most `patience`. */
+void lease_hurry(struct lease *lease, usec patience);
+
 /* Borrows. Call this after acquired. */
 struct smtp_client *lease_client(const struct lease *lease);
 const struct port *lease_port(const struct lease *lease);

@@ -79,6 +79,8 @@ struct lease {
     uint16_t avoid;
     /* The loop time at which it began to wait. */
     usec asked;
+    /* when it has waited long enough */
+    usec until;
     const struct lease_events *events;
     void *ctx;
     /* Runs for acquire_timeout. */

@@ -127,7 +127,8 @@ static void replies(void **state)
                         "451 4.3.5 smtp.example.com refuses the configured credentials [abc]");
     for (enum own own = OWN_NOTHING + 1; own < OWN_COUNT; own++) {
         failure_say(&r, own, "abc", &w);
-        assert_in_range(r.code, 421, 554);
+        bool keeps = own == OWN_WILL_BE_KEPT || own == OWN_KEPT;
+        assert_in_range(r.code, keeps ? 250 : 421, keeps ? 250 : 554);
         assert_int_equal(r.enhanced[0], '0' + r.code / 100);
         struct slice text = buf_view(&r.text);
         assert_true(slice_is(slice_from(text, text.len - 6), " [abc]"));
@@ -135,6 +136,57 @@ static void replies(void **state)
         assert_int_equal(permanent, r.code >= 500);
     }
     reply_free(&r);
+}
+
+static enum keep keep_reply(enum keep_when when, int code, const char *enhanced)
+{
+    struct reply r;
+    reply_init(&r);
+    r.code = code;
+    snprintf(r.enhanced, sizeof r.enhanced, "%s", enhanced);
+    enum keep keep = failure_keep(when, OWN_NOTHING, &r);
+    reply_free(&r);
+    return keep;
+}
+
+/* What speaks of the account or of the link is kept; a verdict on the message is not, but for a
+ * 4xx where the configuration says so. */
+static void what_is_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        enum own own;
+        enum keep outage, temporary;
+    } rows[] = {
+        {OWN_NO_PORT, KEEP_NO_PORT, KEEP_NO_PORT},
+        {OWN_TLS, KEEP_NO_PORT, KEEP_NO_PORT},
+        {OWN_CREDENTIALS, KEEP_CREDENTIALS, KEEP_CREDENTIALS},
+        {OWN_AUTH_TEMPORARY, KEEP_CREDENTIALS, KEEP_CREDENTIALS},
+        {OWN_TOKEN, KEEP_TOKEN, KEEP_TOKEN},
+        {OWN_BUSY, KEEP_BUSY, KEEP_BUSY},
+        {OWN_ACCOUNT_RATE, KEEP_RATE, KEEP_RATE},
+        {OWN_LOST_TWICE, KEEP_LOST_LINK, KEEP_LOST_LINK},
+        {OWN_LOST_SENT, KEEP_LOST_LINK, KEEP_LOST_LINK},
+        {OWN_NOT_TAKEN, KEEP_LOST_LINK, KEEP_LOST_LINK},
+        {OWN_NOT_REPLAYABLE, KEEP_LOST_LINK, KEEP_LOST_LINK},
+        {OWN_CHANGED, KEEP_NOT, KEEP_TEMPORARY},
+        {OWN_HOPS, KEEP_NOT, KEEP_NOT},
+        {OWN_TOO_BIG, KEEP_NOT, KEEP_NOT},
+        {OWN_NO_ROUTE, KEEP_NOT, KEEP_NOT},
+        {OWN_SHUTDOWN, KEEP_NOT, KEEP_NOT},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(failure_keep(KEEP_WHEN_NEVER, rows[i].own, NULL), KEEP_NOT);
+        assert_int_equal(failure_keep(KEEP_WHEN_OUTAGE, rows[i].own, NULL), rows[i].outage);
+        assert_int_equal(failure_keep(KEEP_WHEN_TEMPORARY, rows[i].own, NULL), rows[i].temporary);
+    }
+    assert_int_equal(keep_reply(KEEP_WHEN_OUTAGE, 450, "4.2.0"), KEEP_NOT);
+    assert_int_equal(keep_reply(KEEP_WHEN_TEMPORARY, 450, "4.2.0"), KEEP_TEMPORARY);
+    assert_int_equal(keep_reply(KEEP_WHEN_TEMPORARY, 250, "2.0.0"), KEEP_NOT);
+    assert_int_equal(keep_reply(KEEP_WHEN_TEMPORARY, 550, "5.1.1"), KEEP_NOT);
+    assert_int_equal(keep_reply(KEEP_WHEN_OUTAGE, 550, "5.4.5"), KEEP_RATE);
+    assert_int_equal(keep_reply(KEEP_WHEN_OUTAGE, 530, "5.7.0"), KEEP_CREDENTIALS);
+    assert_int_equal(keep_reply(KEEP_WHEN_NEVER, 530, "5.7.0"), KEEP_NOT);
 }
 
 static void the_id_survives_long_words(void **state)
@@ -183,6 +235,7 @@ int main(void)
         cmocka_unit_test(nothing_owed_nothing_done),
         cmocka_unit_test(one_too_many_is_waited_for),
         cmocka_unit_test(replies),
+        cmocka_unit_test(what_is_kept),
         cmocka_unit_test(the_id_survives_long_words),
         cmocka_unit_test(refusals),
     };
