@@ -261,6 +261,34 @@ struct admin_config {
     bool hosts_are_default;
 };
 
+/* which messages are kept for later */
+enum spool_choice { SPOOL_KEEPS_OUTAGE, SPOOL_KEEPS_TEMPORARY, SPOOL_KEEPS_ALWAYS };
+enum bounce_choice { BOUNCE_TO_SENDER, BOUNCE_TO_ADDRESSES, BOUNCE_TO_NOBODY };
+
+struct bounce_to {
+    enum bounce_choice whom;
+    /* with BOUNCE_TO_ADDRESSES */
+    struct strings addresses;
+};
+
+struct spool_config {
+    /* There is a [spool]; without one nothing is ever stored, and the rest is zero. */
+    bool is_on;
+    char *directory;
+    enum spool_choice when;
+    usec wait;
+    uint64_t max_size;
+    unsigned max_messages;
+    /* percent */
+    unsigned min_free;
+    /* together: one value */
+    usec retry_first, retry_longest;
+    usec max_age;
+    unsigned max_unknown;
+    struct bounce_to bounce_to;
+    usec failed_age, alert_age;
+};
+
 struct config {
     unsigned refs;
     char *file;
@@ -271,6 +299,7 @@ struct config {
     struct server_config server;
     struct log_config log;
     struct admin_config admin;
+    struct spool_config spool;
 };
 
 /* All errors and warnings about a file. Lines are "FILE:LINE: [section] key: what is wrong and what

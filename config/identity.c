@@ -93,6 +93,14 @@ static void check_intercept(struct loading *l, const struct section *s)
                  "smtp-detour, or set [server] user");
 }
 
+static void check_spool_owner(struct loading *l, const struct section *s)
+{
+    if (will_be_nobody(&l->config->server))
+        complain(l, s, NULL,
+                 "not as nobody: whatever else runs as nobody could read and change the mail in "
+                 "it; make a user smtp-detour, or set [server] user");
+}
+
 void check_identity(struct loading *l)
 {
     for (size_t i = 0; i < l->nsections; i++) {
@@ -104,5 +112,7 @@ void check_identity(struct loading *l)
             check_server(l, s);
         if (s->id == SECTION_LISTEN)
             check_intercept(l, s);
+        if (s->id == SECTION_SPOOL)
+            check_spool_owner(l, s);
     }
 }

@@ -20,6 +20,9 @@
 #define ADMIN(key_name, member)                                                                    \
     .section = SECTION_ADMIN, .name = (key_name), FIELD(admin_config, member)
 
+#define SPOOL(key_name, member)                                                                    \
+    .section = SECTION_SPOOL, .name = (key_name), FIELD(spool_config, member)
+
 #define MS USEC_PER_MS
 #define SEC USEC_PER_SEC
 #define HOUR (3600 * SEC)
@@ -27,25 +30,33 @@
 #define GIGA ((int64_t)1024 * 1024 * 1024)
 
 const struct section_kind section_kinds[SECTION_COUNT] = {
-    [SECTION_UPSTREAM] = {"upstream", true,
+    [SECTION_UPSTREAM] = {"upstream", true, false,
                           "An account: where mail goes, and with which credentials. May be "
                           "repeated with a name: [upstream work]. The "
                           "first account in the file whose patterns (senders, clients, users, "
                           "destinations) all match takes the message."},
-    [SECTION_LISTEN] = {"listen", true,
+    [SECTION_LISTEN] = {"listen", true, false,
                         "Where clients connect. May be repeated with a name: [listen lan]. Without "
                         "any [listen] there is one with these defaults."},
-    [SECTION_SERVER] = {"server", false, "The program itself."},
-    [SECTION_LOG] = {"log", false, "What is told, and where."},
+    [SECTION_SERVER] = {"server", false, false, "The program itself."},
+    [SECTION_LOG] = {"log", false, false, "What is told, and where."},
     [SECTION_ADMIN] =
-        {"admin", false,
+        {"admin", false, false,
          "An HTTP address for people and monitoring: / status page, /status.json, /metrics "
          "(Prometheus), /livez, /readyz "
          "(every account can send), /readyz?account=NAME, and /acceptz for balancers "
          "(clients may come here). While it is on, each account is proven by a login at "
          "least once per reprobe."},
+    [SECTION_SPOOL] =
+        {"spool", false, true,
+         "Mail that nobody takes now is kept on disk, answered 250, and sent later: for devices "
+         "that never retry. The header alone switches it on; without it nothing is ever stored."},
 };
 
+static const struct word spool_words[] = {{"outage", SPOOL_KEEPS_OUTAGE},
+                                          {"temporary", SPOOL_KEEPS_TEMPORARY},
+                                          {"always", SPOOL_KEEPS_ALWAYS},
+                                          {NULL, 0}};
 static const struct word tls_words[] = {{"verify", TLS_VERIFY},
                                         {"encrypt", TLS_ENCRYPT},
                                         {"may", TLS_MAY},
@@ -380,6 +391,39 @@ static const struct key keys[] = {
      .help = "Names and addresses that / and /status.json may be asked for by (the Host of a "
              "request); any other gets 421. None: this "
              "machine's names and addresses."},
+
+    /* [spool] */
+    {SPOOL("directory", directory), .type = &type_path, .sample = "/var/lib/smtp-detour/spool",
+     .help = "Made with mode 0700; bodies lie there in clear. On a disk of its own machine, in a "
+             "container on a volume. One process at a time. None: spool in state_dir. A change "
+             "needs a restart."},
+    {SPOOL("when", when), .type = &type_word, .words = spool_words, .def = "outage",
+     .help = "outage: what no session can be had for; temporary: also what the upstream puts off "
+             "with 4xx; always: accept, store, answer, deliver."},
+    {SPOOL("wait", wait), .type = &type_duration, .def = "5s", .min = 10 * MS, .max = HOUR,
+     .help = "How long a client waits for a session before its message is kept (acquire_timeout if "
+             "that is shorter)."},
+    {SPOOL("max_size", max_size), .type = &type_size, .def = "1G", .min = 64 * 1024,
+     .max = 1024 * GIGA, .help = "Room for all messages; full: 452 4.3.1."},
+    {SPOOL("max_messages", max_messages), .type = &type_count, .def = "10000", .min = 1,
+     .max = 1000000, .help = "And how many they may be."},
+    {SPOOL("min_free", min_free), .type = &type_percent, .def = "5%", .max = 99,
+     .help = "What must stay free on the file system, octets and files; below: 452 4.3.1."},
+    {SPOOL("retry", retry_first), .type = &type_duration_pair, .def = "30s 1h", .min = SEC,
+     .max = DAY, .help = "First and longest wait between tries."},
+    {SPOOL("max_age", max_age), .type = &type_duration, .def = "5d", .min = SEC, .max = 365 * DAY,
+     .help = "After this time under way a message is bounced and moved to failed/, but not before "
+             "one try since the start."},
+    {SPOOL("max_unknown", max_unknown), .type = &type_count, .def = "3", .min = 1, .max = 100,
+     .help = "How often the end of a message may stay without an answer before it is given up: "
+             "each time it may have arrived."},
+    {SPOOL("bounce_to", bounce_to), .type = &type_bounce_to, .def = "sender",
+     .help = "Who is told of what was given up: sender, addresses, or off."},
+    {SPOOL("failed_age", failed_age), .type = &type_duration, .def = "30d", .min = SEC,
+     .max = 3650 * DAY,
+     .help = "How long failed/ keeps a message, in at most a tenth of max_size."},
+    {SPOOL("alert_age", alert_age), .type = &type_duration, .def = "1h", .min = SEC,
+     .max = 365 * DAY, .help = "The oldest message is older: an error in the log, hourly."},
 };
 
 size_t keys_count(void)

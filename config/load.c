@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,6 +67,17 @@ static bool has_section(const struct loading *l, enum section_id id)
     return false;
 }
 
+static void complete_spool(struct loading *l)
+{
+    struct spool_config *spool = &l->config->spool;
+    spool->is_on = has_section(l, SECTION_SPOOL);
+    if (!spool->is_on || spool->directory)
+        return;
+    size_t size = strlen(l->config->server.state_dir) + sizeof "/spool";
+    spool->directory = mem_alloc(size);
+    snprintf(spool->directory, size, "%s/spool", l->config->server.state_dir);
+}
+
 static void complete(struct loading *l)
 {
     struct server_config *server = &l->config->server;
@@ -87,6 +99,7 @@ static void complete(struct loading *l)
     if (!server->state_dir)
         server->state_dir = default_state_dir();
     complete_tokens(l);
+    complete_spool(l);
     struct admin_config *admin = &l->config->admin;
     admin->hosts_are_default = admin->hosts.n == 0;
     if (admin->hosts_are_default)
@@ -161,6 +174,7 @@ static void load_text(struct loading *l, struct slice text)
     check_rules(l);
     check_routing(l);
     check_identity(l);
+    check_spool(l);
     check_files(l);
     check_presets(l);
 }
@@ -292,6 +306,7 @@ void config_unref(struct config **config)
     keys_clear(SECTION_SERVER, &c->server);
     keys_clear(SECTION_LOG, &c->log);
     keys_clear(SECTION_ADMIN, &c->admin);
+    keys_clear(SECTION_SPOOL, &c->spool);
     free(c->listens);
     free(c->upstreams);
     free(c->file);

@@ -114,6 +114,10 @@ bool will_be_nobody(const struct server_config *server);
 bool server_may(const struct server_config *server, const char *path, unsigned want);
 /* "user smtp-detour", for messages */
 const char *server_user_name(const struct server_config *server);
+/* spool_place.c: where mail may wait, and for how long */
+void check_spool(struct loading *l);
+/* What is wrong with a file system of this magic number for it; NULL: nothing is known. */
+const char *spool_place_doubt(uint32_t magic);
 /* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
 /* presets_check.c: what is known of a provider. Call it after the secrets were read. */

@@ -53,7 +53,7 @@ static void print_section(FILE *out, enum section_id id)
 {
     fputc('\n', out);
     print_comment(out, section_kinds[id].help);
-    fprintf(out, "[%s]\n", section_kinds[id].word);
+    fprintf(out, "%s[%s]\n", section_kinds[id].is_switch ? ";" : "", section_kinds[id].word);
     for (size_t row = 0; row < keys_count(); row++) {
         const struct key *key = keys_at(row);
         if (key->section != id)
@@ -83,4 +83,5 @@ void config_print_example(FILE *out)
     print_section(out, SECTION_SERVER);
     print_section(out, SECTION_LOG);
     print_section(out, SECTION_ADMIN);
+    print_section(out, SECTION_SPOOL);
 }

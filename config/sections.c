@@ -16,6 +16,7 @@ void *section_struct(const struct loading *l, const struct section *s)
     case SECTION_SERVER: return &l->config->server;
     case SECTION_LOG: return &l->config->log;
     case SECTION_ADMIN: return &l->config->admin;
+    case SECTION_SPOOL: return &l->config->spool;
     default: return NULL;
     }
 }
@@ -121,10 +122,10 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
     struct nearest n = {.wrong = word};
     for (size_t i = 0; i < SECTION_COUNT; i++)
         nearest_try(&n, section_kinds[i].word);
-    findings_add(
-        &l->findings, line, false, where,
-        "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], [admin]",
-        n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
+    findings_add(&l->findings, line, false, where,
+                 "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], "
+                 "[admin], [spool]",
+                 n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 
 static void on_header(void *ctx, int line, struct slice title)
@@ -146,7 +147,7 @@ static void on_header(void *ctx, int line, struct slice title)
     if (word.len == 0) {
         findings_add(&l->findings, line, false, where,
                      "a section without a name; allowed: [listen NAME], [upstream NAME], [server], "
-                     "[log], [admin]");
+                     "[log], [admin], [spool]");
         return;
     }
     for (size_t id = 0; id < SECTION_COUNT; id++) {
@@ -276,7 +277,7 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
     if (!s) {
         findings_add(&l->findings, line, false, NULL,
                      "a key before any section; allowed first: [listen NAME], [upstream NAME], "
-                     "[server], [log], [admin]");
+                     "[server], [log], [admin], [spool]");
         return;
     }
     const struct key *key = keys_find(s->id, slice_of(name));

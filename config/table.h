@@ -18,6 +18,7 @@ enum section_id {
     SECTION_SERVER,
     SECTION_LOG,
     SECTION_ADMIN,
+    SECTION_SPOOL,
     SECTION_COUNT
 };
 
@@ -26,6 +27,8 @@ struct section_kind {
     const char *word;
     /* It may occur several times, each time with a name. */
     bool named;
+    /* The header alone changes what is done. The example has it commented out. */
+    bool is_switch;
     /* For the example file. */
     const char *help;
 };
@@ -109,6 +112,8 @@ extern const struct value_type type_url, type_tenant, type_date, type_endpoint_w
 extern const struct value_type type_provider;
 /* From values_mail.c. type_senders is in it, too. */
 extern const struct value_type type_mail_address, type_domain, type_aliases;
+/* From values_spool.c. */
+extern const struct value_type type_percent, type_bounce_to;
 /* From values_front.c. */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 
@@ -119,6 +124,8 @@ extern const struct value_type type_rate, type_destinations, type_listen_points;
 bool next_item(struct slice *rest, struct slice *item_r);
 /* Accepts digits only. */
 bool number_parse(struct slice text, uint64_t max, uint64_t *value_r);
+/* Accepts a bare address with a domain. values_mail.c has it. */
+bool mail_address_is_valid(struct slice text);
 /* Accepts letters, digits, '-', '_' and '.', with the lengths of RFC 1123 2.1. */
 bool host_name_is_valid(struct slice text);
 /* Gives a name or an address literal without its brackets, or returns NULL if it is neither. */

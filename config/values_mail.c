@@ -21,7 +21,7 @@ static bool is_local_part(struct slice s)
     return s.len > 0 && s.len <= 64;
 }
 
-static bool is_mail_address(struct slice s)
+bool mail_address_is_valid(struct slice s)
 {
     size_t at = slice_find(s, '@');
     return at < s.len && is_local_part(slice_head(s, at)) &&
@@ -32,7 +32,7 @@ static int parse_mail_address(const struct key *key, struct slice text, void *fi
                               struct err *err)
 {
     (void)key;
-    if (!is_mail_address(text)) {
+    if (!mail_address_is_valid(text)) {
         err_set(err, ERR_INVALID, "\"%.*s\" is not a bare mail address such as me@example.com",
                 SHOWN(text));
         return -1;
@@ -97,7 +97,7 @@ static int parse_aliases(const struct key *key, struct slice text, void *field, 
     while (next_item(&text, &item)) {
         size_t equals = slice_find(item, '=');
         struct slice name = slice_head(item, equals), to = slice_from(item, equals + 1);
-        if (!is_local_part(name) || !is_mail_address(to)) {
+        if (!is_local_part(name) || !mail_address_is_valid(to)) {
             err_set(
                 err, ERR_INVALID,
                 "\"%.*s\" is not NAME=ADDRESS such as root=admin@example.com or *=ops@example.com",

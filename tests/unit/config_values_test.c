@@ -277,9 +277,73 @@ static void test_hostname(void **state)
     free(full);
 }
 
+/* Without the header nothing is stored; with it alone the defaults hold. */
+static void test_spool(void **state)
+{
+    struct config_report report;
+    (void)state;
+    struct config *c = LOAD("[upstream]\nhost = h\n", &report);
+    assert_non_null(c);
+    assert_false(c->spool.is_on);
+    assert_null(c->spool.directory);
+    config_unref(&c);
+    config_report_free(&report);
+    c = LOAD("[upstream]\nhost = h\n[server]\nuser = daemon\nstate_dir = /proc/s\n[spool]\n",
+             &report);
+    assert_non_null(c);
+    assert_int_equal(report.n, 0);
+    const struct spool_config *s = &c->spool;
+    assert_true(s->is_on);
+    assert_string_equal(s->directory, "/proc/s/spool");
+    assert_int_equal(s->when, SPOOL_KEEPS_OUTAGE);
+    assert_int_equal(s->wait, 5 * USEC_PER_SEC);
+    assert_int_equal(s->max_size, 1024 * 1024 * 1024);
+    assert_int_equal(s->max_messages, 10000);
+    assert_int_equal(s->min_free, 5);
+    assert_int_equal(s->retry_first, 30 * USEC_PER_SEC);
+    assert_int_equal(s->retry_longest, 3600 * USEC_PER_SEC);
+    assert_int_equal(s->max_age, 5 * 86400 * USEC_PER_SEC);
+    assert_int_equal(s->max_unknown, 3);
+    assert_int_equal(s->bounce_to.whom, BOUNCE_TO_SENDER);
+    assert_int_equal(s->failed_age, 30 * 86400 * USEC_PER_SEC);
+    assert_int_equal(s->alert_age, 3600 * USEC_PER_SEC);
+    config_unref(&c);
+    config_report_free(&report);
+}
+
+/* By the magic numbers of the file systems. */
+static void test_spool_place(void **state)
+{
+    (void)state;
+    assert_null(spool_place_doubt(0xef53) /* ext4 */);
+    assert_null(spool_place_doubt(0x58465342) /* xfs */);
+    assert_non_null(strstr(spool_place_doubt(0x01021994), "tmpfs"));
+    assert_non_null(strstr(spool_place_doubt(0x794c7630), "container"));
+    assert_non_null(strstr(spool_place_doubt(0x6969), "NFS"));
+    assert_non_null(strstr(spool_place_doubt(0x4d44), "FAT"));
+}
+
+static void test_spool_not_as_nobody(void **state)
+{
+    struct config_report report;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct config *c = LOAD("[upstream]\nhost = h\n[server]\nuser = nobody\nstate_dir = /proc/s\n"
+                            "[spool]\n",
+                            &report);
+    assert_null(c);
+    assert_int_equal(report.n, 1);
+    assert_non_null(strstr(report.lines[0], "not as nobody"));
+    config_report_free(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spool),
+        cmocka_unit_test(test_spool_place),
+        cmocka_unit_test(test_spool_not_as_nobody),
         cmocka_unit_test(test_listen_defaults),
         cmocka_unit_test(test_upstream_defaults),
         cmocka_unit_test(test_server_and_log_defaults),
