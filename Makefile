@@ -103,7 +103,7 @@ needs_spool    := spool delivery upstream oauth smtp mail config sim wire io tur
 needs_relay    := relay spool delivery upstream oauth smtp mail config sim wire io turn base
 needs_sim      := $(needs_relay)
 needs_admin    := admin upstream oauth smtp mail config wire io world turn base
-needs_app      := app admin relay delivery upstream oauth smtp mail config wire io world turn base
+needs_app      := app admin relay spool delivery upstream oauth smtp mail config wire io world turn base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/check.h"
+#include "app/kept.h"
 #include "app/listeners.h"
 #include "app/log_target.h"
 #include "app/privileges.h"
@@ -39,6 +40,10 @@ struct daemon {
     struct accounts *accounts;
     struct certificates *certificates;
     struct relay *relay;
+    /* NULL: nothing is kept */
+    struct spool *spool;
+    /* the admin page's ears */
+    struct message_watch page;
     struct watched watched;
     struct admin *admin;
     struct netwatch *netwatch;
@@ -73,6 +78,33 @@ static void tell_status(void *ctx, char *out, size_t size)
                                        .reload_failed = d->reload_failed,
                                        .delivered_ms = d->watched.delivered_ms},
                  out, size);
+}
+
+/* ---- what is kept for later ---- */
+
+/* The page hears of every message; the spool, that an account works. */
+static void on_message(void *ctx, const struct message *m)
+{
+    struct daemon *d = ctx;
+    if (d->page.ended)
+        d->page.ended(d->page.ctx, m);
+    if (d->spool && m->result == RESULT_DELIVERED)
+        spool_awake(d->spool, m->upstream);
+}
+
+/* By the configuration in force; without [spool] the rest is sent by what was. */
+static void rule_spool(struct daemon *d)
+{
+    struct spool_options options;
+    struct relay_keep keep = kept_rule(d->spool, d->config);
+    relay_set_keep(d->relay, &keep);
+    if (!d->spool)
+        return;
+    if (d->config->spool.is_on)
+        kept_options(d->config, &options);
+    else
+        options = *spool_options_of(d->spool);
+    spool_reload(d->spool, &options, d->config, d->accounts, relay_names(d->relay));
 }
 
 /* ---- reload ---- */
@@ -111,9 +143,12 @@ static void adopt(struct daemon *d, struct reread_result *r)
     d->certificates = r->certificates;
     r->certificates = NULL;
     tell_own_addresses(d);
-    config_unref(&d->config);
+    kept_warn_of_move(&d->io, d->config, r->config);
+    struct config *old = d->config;
     d->config = r->config;
     r->config = NULL;
+    rule_spool(d);
+    config_unref(&old);
     reloaded(d, true);
     admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reloaded from %s; open sessions keep the old one",
@@ -147,9 +182,36 @@ static const char *what_is_wrong(const struct reread_result *r)
                            : "has errors";
 }
 
+/* Opens the spool the first time that a configuration has one. Returns false if it can't be had. */
+static bool open_spool(struct daemon *d, const struct config *config, usec patience,
+                       struct err *err)
+{
+    struct spool *spool;
+    if (d->spool || !config->spool.is_on)
+        return true;
+    if (kept_prepare(config, NULL, err) != 0)
+        return false;
+    spool = kept_open(&d->io, config, patience, err);
+    if (!spool)
+        return false;
+    struct spool_options options;
+    kept_options(config, &options);
+    spool_reload(spool, &options, d->config, d->accounts, relay_names(d->relay));
+    if (spool_start(spool, err) != 0) {
+        spool_free(&spool);
+        return false;
+    }
+    d->spool = spool;
+    return true;
+}
+
 /* First does what can fail, then what cannot. After a failure everything is as it was. */
 static void put_into_force(struct daemon *d, struct reread_result *r)
 {
+    if (!open_spool(d, r->config, 0, &r->err)) {
+        refuse_reload(d, r->err.words);
+        return;
+    }
     if (!r->certificates || apply_addresses(d, r->config, &r->err) != 0) {
         refuse_reload(d, r->err.words);
         return;
@@ -214,10 +276,20 @@ static void on_reread(void *ctx, struct reread_result *r)
 
 /* ---- the end ---- */
 
-static void drained(void *ctx)
+static void spool_is_still(void *ctx)
 {
     struct daemon *d = ctx;
     loop_stop(d->io.loop);
+}
+
+/* What the last clients gave is on the disk: now the spool's own sessions end. */
+static void drained(void *ctx)
+{
+    struct daemon *d = ctx;
+    if (d->spool)
+        spool_drain(d->spool, spool_is_still, d);
+    else
+        loop_stop(d->io.loop);
 }
 
 static void drain_expired(void *ctx)
@@ -253,6 +325,8 @@ static void network_changed(void *ctx)
     log_say(d->io.log, LOG_INFO, "the network changed: every port is worth another try");
     accounts_network_changed(d->accounts);
     admin_network_changed(d->admin);
+    if (d->spool)
+        spool_awake(d->spool, NULL);
 }
 
 /* ---- the start ---- */
@@ -320,6 +394,9 @@ static int start(struct daemon *d)
     if (watch_apply(d->admin, d->config, &err) != 0)
         return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, &err);
     prepare_state_dir(d);
+    struct file_owner owner;
+    if (kept_prepare(d->config, identity_owner(&d->identity, &owner), &err) != 0)
+        return complain(EXIT_SYSTEM, &err);
     if (prepare_certificates(d, &err) != 0)
         return complain(EXIT_BAD_CONFIG, &err);
     d->accounts = accounts_new(&d->io, d->config, &err);
@@ -330,8 +407,12 @@ static int start(struct daemon *d)
         return complain(EXIT_SYSTEM, &err);
     log_target_start(d->target);
     d->relay = relay_new(&d->io, d->config, d->accounts, d->certificates);
-    relay_watch(d->relay, watch_messages(&d->watched));
+    d->page = watch_messages(&d->watched);
+    relay_watch(d->relay, (struct message_watch){.ended = on_message, .ctx = d});
     listeners_set_relay(d->listeners, d->relay);
+    if (!open_spool(d, d->config, d->config->server.drain_timeout, &err))
+        return complain(err.kind == ERR_IN_USE ? EXIT_TRY_LATER : EXIT_SYSTEM, &err);
+    rule_spool(d);
     tell_own_addresses(d);
     admin_serve(d->admin);
     return EXIT_FINE;
@@ -368,6 +449,7 @@ static bool close_all(struct daemon *d)
     listeners_free(&d->listeners);
     /* The messages that did not finish have their log lines now. */
     relay_free(&d->relay);
+    spool_free(&d->spool);
     if (d->served)
         log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     certificates_unref(&d->certificates);

@@ -190,6 +190,11 @@ void relay_watch(struct relay *relay, struct message_watch watch)
     relay->watch = watch;
 }
 
+const struct names *relay_names(const struct relay *relay)
+{
+    return relay->names;
+}
+
 void relay_set_keep(struct relay *relay, const struct relay_keep *keep)
 {
     relay->keep = *keep;

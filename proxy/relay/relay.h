@@ -13,6 +13,7 @@
 struct accounts;
 struct certificates;
 struct io;
+struct names;
 struct relay;
 struct transport;
 
@@ -35,6 +36,8 @@ size_t relay_clients(const struct relay *relay);
 unsigned relay_listener_clients(const struct relay *relay, const char *listener);
 /* Who is told of each message that ends, beside the log. Until relay_free. */
 void relay_watch(struct relay *relay, struct message_watch watch);
+/* What is known of the names of destinations. Lends until relay_free. */
+const struct names *relay_names(const struct relay *relay);
 /* What is kept for later, for messages that begin from now on. Copies. */
 void relay_set_keep(struct relay *relay, const struct relay_keep *keep);
 /* closes what is left */

@@ -196,7 +196,7 @@ static void answer_kept_recipient(struct transaction *t, size_t index)
 /* What the outcome says, without the id that ends it. */
 static void keep_words(struct transaction *t, const struct outcome *outcome)
 {
-    char words[1024], mark[MESSAGE_ID_SIZE + 4];
+    char words[1024], mark[sizeof t->message.id + 4];
     if (outcome->why == OWN_NOTHING)
         reply_words(&outcome->reply, words, sizeof words);
     else
