@@ -270,6 +270,12 @@ void pool_serve(void *arg)
     env_release(env);
 }
 
+/* Returns whether the pool is between two races and the first of them found no port. */
+static bool nothing_works(const struct pool *p)
+{
+    return ladder_standing(p->ladder) == STANDING_NO_PORT && pool_sessions(p) == 0;
+}
+
 /* acquire_timeout is over. A session on the port that was to be avoided is better than none. */
 static void on_late(void *arg)
 {
@@ -287,7 +293,7 @@ static void on_late(void *arg)
             why = REFUSAL_RATE;
             snprintf(words, sizeof words, "the rate of this account is used up");
         } else if (ladder_is_racing(p->ladder) ||
-                   ladder_awaits_secret(p->ladder, lease->identity)) {
+                   ladder_awaits_secret(p->ladder, lease->identity) || nothing_works(p)) {
             ladder_report_so_far(p->ladder);
             why = ladder_reason(p->ladder, lease->identity, words, sizeof words);
         } else {

@@ -198,6 +198,20 @@ static void an_outage_is_kept(void **state)
     assert_true(stage_said(&w.s, mark));
 }
 
+/* The wait ends between two races: the reason is what the first found, not that all are busy. */
+static void the_reason_is_what_was_found(void **state)
+{
+    (void)state;
+    for (int ms = 985; ms <= 1020; ms++) {
+        again();
+        w.keep.wait = ms * USEC_PER_MS;
+        one_message(small, sizeof small - 1);
+        sim_plan_place(&w.s.plan, "192.0.2.1:587", NULL);
+        play();
+        expect_kept(small, sizeof small - 1, "no-port", 0);
+    }
+}
+
 static void without_a_spool_nothing_is_kept(void **state)
 {
     (void)state;
@@ -541,6 +555,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_outage_is_kept),
+        TEST(the_reason_is_what_was_found),
         TEST(without_a_spool_nothing_is_kept),
         TEST(the_wait_bounds_the_client),
         TEST(refused_credentials_are_kept),
