@@ -16,6 +16,7 @@
 
 struct accounts;
 struct admin;
+struct spool_shown;
 
 /* The admin page's view of other rooms. It is asked from the loop when a snapshot is made.
  * Everything returned is borrowed for that moment. */
@@ -27,6 +28,8 @@ struct admin_source {
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
+    /* of what is kept; account NULL: of all */
+    void (*spool)(void *ctx, const char *account, struct spool_shown *out);
     void *ctx;
 };
 

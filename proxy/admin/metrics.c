@@ -233,6 +233,47 @@ static void standing(const struct snapshot *s, usec now, struct out *o)
     whole(o, "smtp_detour_ready", NULL, snapshot_is_ready(s, NULL, now, why, sizeof why));
 }
 
+/* ---- what is kept for later ---- */
+
+static void spool_states(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_spool_messages";
+    family(o, name, "gauge", "Messages in the spool by state; corrupt ones belong to no account.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        whole(o, name, LABELS({"account", a->name}, {"state", "waiting"}), a->spool.waiting);
+        whole(o, name, LABELS({"account", a->name}, {"state", "held"}), a->spool.held);
+        whole(o, name, LABELS({"account", a->name}, {"state", "failed"}), a->spool.failed);
+    }
+    whole(o, name, LABELS({"account", ""}, {"state", "corrupt"}), s->spool.corrupt);
+    family(o, "smtp_detour_spool_bytes", "gauge", "Octets of all messages in the spool.");
+    whole(o, "smtp_detour_spool_bytes", NULL, s->spool.bytes);
+    family(o, "smtp_detour_spool_takes", "gauge", "1 if the spool would take a message now.");
+    whole(o, "smtp_detour_spool_takes", NULL, s->spool.takes);
+    name = "smtp_detour_spool_oldest_seconds";
+    family(o, name, "gauge", "How long the oldest message that waits was under way; 0: none.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        decimal(o, name, LABELS({"account", s->accounts[i].name}),
+                (double)s->accounts[i].spool.oldest / USEC_PER_SEC);
+}
+
+static void spool(const struct snapshot *s, struct out *o)
+{
+    static const char *const results[SPOOL_TRIES] = {"delivered", "deferred", "refused", "unknown",
+                                                     "no_session"};
+    const char *name = "smtp_detour_spool_tries_total";
+    if (!s->spool.is_on)
+        return;
+    spool_states(s, o);
+    family(o, name, "counter", "Tries of messages in the spool by what came of them.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        for (int r = 0; r < SPOOL_TRIES; r++)
+            whole(o, name, LABELS({"account", s->accounts[i].name}, {"result", results[r]}),
+                  s->accounts[i].spool.tries[r]);
+    family(o, "smtp_detour_spool_bounces_total", "counter", "Bounces written.");
+    whole(o, "smtp_detour_spool_bounces_total", NULL, s->spool.bounces);
+}
+
 static void sessions(const struct snapshot *s, struct out *o)
 {
     const char *name = "smtp_detour_sessions";
@@ -348,6 +389,7 @@ void metrics_write(const struct snapshot *s, usec now, struct out *o)
     account_days(s, o);
     tokens(s, o);
     sessions(s, o);
+    spool(s, o);
     upstream_counters(s, o);
     listeners(s, o);
     process(s, o);

@@ -143,10 +143,15 @@ bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, 
         snprintf(why, size, "shutting down");
         return false;
     }
+    bool spools = false;
     for (size_t i = 0; i < s->naccounts; i++) {
         const struct account_view *a = &s->accounts[i];
         if ((a->works && now <= a->fresh_until) || (account && !is_named(a, account)))
             continue;
+        if (s->spool.takes) {
+            spools = true;
+            continue;
+        }
         const char *what = a->standing == STANDING_AUTH_REFUSED ? "the credentials are refused"
                            : a->standing == STANDING_NO_TOKEN   ? "there is no access token"
                            : a->standing == STANDING_NO_PORT    ? "no port works"
@@ -155,8 +160,17 @@ bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, 
         snprintf(why, size, "account %s (%s): %s", a->name, a->host, what);
         return false;
     }
-    snprintf(why, size, "ready");
+    snprintf(why, size, "%s", spools ? "spooling" : "ready");
     return true;
+}
+
+/* Then others of a group would do better. */
+static bool is_full_and_cut_off(const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (s->accounts[i].works)
+            return false;
+    return s->spool.is_full;
 }
 
 bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t size)
@@ -164,6 +178,7 @@ bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t
     const char *what = s->draining                  ? "shutting down"
                        : !s->listening              ? "no socket takes clients"
                        : !snapshot_is_alive(s, now) ? "the event loop stands still"
+                       : is_full_and_cut_off(s)     ? "no port works and the spool is full"
                                                     : NULL;
     snprintf(why, size, "%s", what ? what : "accepting");
     return !what;

@@ -32,6 +32,26 @@ struct token_shown {
     uint64_t requests[TOKEN_RESULTS];
 };
 
+/* What is kept for later: of one account, or of all. */
+enum { SPOOL_TRIES = 5 };
+struct spool_shown {
+    /* There is a spool. */
+    bool is_on;
+    /* It would take a message now. */
+    bool takes;
+    /* It should, and has no room. */
+    bool is_full;
+    size_t waiting, held, failed, corrupt;
+    uint64_t bytes;
+    /* How long the oldest was under way; 0: none. */
+    usec oldest;
+    /* delivered, deferred, refused, unknown, no_session */
+    uint64_t tries[SPOOL_TRIES];
+    uint64_t bounces;
+    /* Why it waits, in words. */
+    char reason[320];
+};
+
 struct account_view {
     /* title is the provider's, or "". */
     char name[64], host[256], title[64];
@@ -54,6 +74,7 @@ struct account_view {
     /* of the provider, from the built-in table */
     const char *notes[12];
     size_t nnotes;
+    struct spool_shown spool;
 };
 
 struct listener_shown {
@@ -95,6 +116,7 @@ struct snapshot {
     size_t naccounts;
     struct listener_shown *listeners;
     size_t nlisteners;
+    struct spool_shown spool;
     struct tally tally;
     struct warning warnings[CAP_ADMIN_WARNINGS];
     size_t nwarnings;
@@ -116,8 +138,9 @@ usec snapshot_proven(const struct account *a);
 
 /* Returns false if the loop has published nothing for too long. */
 bool snapshot_is_alive(const struct snapshot *s, usec now);
-/* Returns whether this snapshot says now (monotonic clock) that mail of every account can be sent.
- * If `account` is not NULL, only that one counts, which must exist. why: the reason, for a
+/* Returns whether this snapshot says now (monotonic clock) that mail of every account can be sent,
+ * or that a spool keeps it until then (why: "spooling"). If `account` is not NULL, only that one
+ * counts, which must exist. why: the reason, for a
  * person. */
 bool snapshot_is_ready(const struct snapshot *s, const char *account, usec now, char *why,
                        size_t size);

@@ -33,6 +33,16 @@ static json_t *token_json(const struct token_shown *t)
                      "error", t->error, "words", t->words);
 }
 
+static json_t *spool_json(const struct spool_shown *s)
+{
+    if (!s->is_on)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:b, s:s}", "waiting", (json_int_t)s->waiting,
+                     "held", (json_int_t)s->held, "failed", (json_int_t)s->failed, "bytes",
+                     (json_int_t)s->bytes, "oldest_seconds", (double)s->oldest / USEC_PER_SEC,
+                     "takes", (int)s->takes, "reason", s->reason);
+}
+
 static json_t *accounts_json(const struct snapshot *s)
 {
     static const char *const standings[] = {[STANDING_UNKNOWN] = "unknown",
@@ -45,14 +55,15 @@ static json_t *accounts_json(const struct snapshot *s)
         const struct account_view *a = &s->accounts[i];
         json_array_append_new(
             list,
-            json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o}",
+            json_pack("{s:s, s:s, s:b, s:o, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:o}",
                       "name", a->name, "host", a->host, "works", (int)a->works, "ports",
                       ports_json(a), "standing", standings[a->standing], "sessions", "idle",
                       (json_int_t)a->pool.idle, "leased", (json_int_t)a->pool.leased, "dialing",
                       (json_int_t)a->pool.dialing, "waiting", (json_int_t)a->pool.waiting, "max",
                       (json_int_t)a->max_connections, "certificate_expires",
                       day_json(a->certificate_expires), "password_until",
-                      day_json(a->password_until), "token", token_json(&a->token)));
+                      day_json(a->password_until), "token", token_json(&a->token), "spool",
+                      spool_json(&a->spool)));
     }
     return list;
 }

@@ -386,6 +386,7 @@ static int start(struct daemon *d)
                                   .accounts = &d->accounts,
                                   .certificates = &d->certificates,
                                   .relay = &d->relay,
+                                  .spool = &d->spool,
                                   .listeners = &d->listeners,
                                   .draining = &d->draining};
     d->admin = watch_begin(&d->io, &d->watched);

@@ -1,8 +1,13 @@
 #include "app/watch.h"
 
+#include <string.h>
+
+#include "admin/snapshot.h"
+#include "admin/text.h"
 #include "app/listeners.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
+#include "spool/spool.h"
 
 static const struct config *config(void *ctx)
 {
@@ -37,6 +42,31 @@ static bool listening(void *ctx)
     return l && listeners_count(l) > 0;
 }
 
+static void spool(void *ctx, const char *account, struct spool_shown *out)
+{
+    const struct watched *watched = ctx;
+    struct spool *s = *watched->spool;
+    struct spool_counts counts;
+    _Static_assert((int)SPOOL_TRIES == (int)SPOOL_TRY_COUNT, "a result that nobody shows");
+    *out = (struct spool_shown){0};
+    if (!s)
+        return;
+    spool_count(s, account, &counts);
+    out->is_on = true;
+    bool is_wanted = (*watched->config)->spool.is_on;
+    out->takes = is_wanted && store_would_take(spool_store(s), 0, false) == STORE_TAKES;
+    out->is_full = is_wanted && !out->takes;
+    out->waiting = counts.waiting + counts.sending;
+    out->held = counts.held;
+    out->failed = counts.failed;
+    out->corrupt = store_corrupt(spool_store(s));
+    out->bytes = counts.bytes;
+    out->oldest = counts.oldest;
+    memcpy(out->tries, counts.tries, sizeof out->tries);
+    out->bounces = counts.bounces;
+    text_clean(out->reason, sizeof out->reason, slice_of(counts.reason));
+}
+
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
     return watched->admin = admin_new(io, &(struct admin_source){.config = config,
@@ -45,6 +75,7 @@ struct admin *watch_begin(const struct io *io, struct watched *watched)
                                                                  .expires = expires,
                                                                  .draining = draining,
                                                                  .listening = listening,
+                                                                 .spool = spool,
                                                                  .ctx = watched});
 }
 

@@ -11,6 +11,7 @@
 struct certificates;
 struct listeners;
 struct relay;
+struct spool;
 
 /* The daemon's variables whose values a reload may replace. */
 struct watched {
@@ -18,6 +19,8 @@ struct watched {
     struct accounts *const *accounts;
     struct certificates *const *certificates;
     struct relay *const *relay;
+    /* NULL: nothing is kept. */
+    struct spool *const *spool;
     /* NULL while the server drains. */
     struct listeners *const *listeners;
     const bool *draining;

@@ -1,4 +1,5 @@
 """The spool with real sockets and a real disk: what was answered 250 arrives, once, whatever ended in between."""
+import json
 import os
 import random
 import signal
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from submission_server import closed_port
+from test_admin import get, with_admin
 
 BODY = b"Subject: alarm\r\n\r\n.the pump\r\nstands still\r\n"
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
@@ -132,3 +134,31 @@ def test_a_second_process_waits_for_the_lock(stage):
     server = "drain_timeout = 1s\n"
     second = stage.proxy(config.replace("[server]\n", "[server]\n" + server) if "[server]" in config else config + "[server]\n" + server, wait=False)
     assert second.process.wait(30) == 75
+
+
+def test_what_monitoring_sees(stage):
+    port = closed_port()
+    proxy = with_admin(stage, stage.account([port]) + spool(stage))
+    assert submit(proxy)[1].startswith("250 ")
+    eventually(lambda: get(proxy.admin, "/readyz")[:2] == (200, "spooling\n"))
+    assert get(proxy.admin, "/acceptz")[0] == 200
+    eventually(lambda: 'smtp_detour_spool_messages{account="default",state="waiting"} 1\n' in get(proxy.admin, "/metrics")[1])
+    shown = json.loads(get(proxy.admin, "/status.json")[1])["accounts"][0]["spool"]
+    assert shown["waiting"] == 1 and shown["takes"] and "no port" in shown["reason"]
+    stage.upstream(port=port).wait_for(1)
+    eventually(lambda: 'smtp_detour_spool_tries_total{account="default",result="delivered"} 1\n' in get(proxy.admin, "/metrics")[1])
+    eventually(lambda: get(proxy.admin, "/readyz")[:2] == (200, "ready\n"))
+
+
+def test_a_reload_without_it_sends_the_rest(stage):
+    port = closed_port()
+    proxy = stage.proxy(stage.account([port]) + spool(stage))
+    assert submit(proxy)[1].startswith("250 ")
+    text = open(proxy.config_file).read()
+    open(proxy.config_file, "w").write(text[:text.index("[spool]")])
+    proxy.reload()
+    assert submit(proxy)[0].startswith("451 4.4.1 ")
+    upstream = stage.upstream(port=port)
+    assert len(upstream.wait_for(1)) == 1
+    open(proxy.config_file, "w").write(text)
+    proxy.reload()

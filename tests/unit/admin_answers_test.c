@@ -139,6 +139,12 @@ static void readiness(void **state)
     (void)state;
     struct account_view *a = add_account(s, "work", STANDING_WORKS);
     assert_true(snapshot_is_ready(s, NULL, 100 * USEC_PER_SEC, why, sizeof why));
+    assert_string_equal(why, "ready");
+    /* knowledge that is too old, and a spool that takes what can't go; then it is full */
+    s->spool.is_on = s->spool.takes = true;
+    assert_true(snapshot_is_ready(s, NULL, 100 * USEC_PER_SEC + 1, why, sizeof why));
+    assert_string_equal(why, "spooling");
+    s->spool.takes = false;
     /* too old */
     assert_false(snapshot_is_ready(s, NULL, 100 * USEC_PER_SEC + 1, why, sizeof why));
     assert_has(why, "too old");
@@ -188,6 +194,13 @@ static void acceptance(void **state)
     add_account(s, "work", STANDING_NO_PORT);
     assert_true(snapshot_is_accepting(s, s->made + 14 * USEC_PER_SEC, why, sizeof why));
     assert_string_equal(why, "accepting");
+    /* unless it keeps no more, and another might */
+    s->spool.is_full = true;
+    assert_false(snapshot_is_accepting(s, s->made, why, sizeof why));
+    assert_string_equal(why, "no port works and the spool is full");
+    s->accounts[0].works = true;
+    assert_true(snapshot_is_accepting(s, s->made, why, sizeof why));
+    s->accounts[0].works = s->spool.is_full = false;
     assert_false(snapshot_is_accepting(s, s->made + 15 * USEC_PER_SEC, why, sizeof why));
     assert_string_equal(why, "the event loop stands still");
     s->listening = false;
