@@ -1,7 +1,7 @@
 /* One message on its way into the spool, as its client gave it: the envelope, the octets so far,
  * and the file that they go to. While nobody knows yet whether the message will be kept, a body
  * within the replay copy's caps stays in memory; a larger one is written to its file beside the
- * sending, from its first octet, unsynced, and the file goes again when the message was delivered. */
+ * sending, from its first octet, unsynced. It is unlinked when the message was delivered. */
 #ifndef RELAY_KEEPING_H
 #define RELAY_KEEPING_H
 

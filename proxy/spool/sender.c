@@ -83,7 +83,8 @@ static const char *words_of(const struct reply *reply, char *out, size_t size)
     return strlen(out) > 4 ? out + 4 : "";
 }
 
-/* 4.3.5 is our own word for a login that was revoked. A daily limit: the account's affair, not the message's (RFC 3463: 5.4.5, congestion). */
+/* A daily limit (5.4.5 is congestion in RFC 3463) and a revoked login are the account's affair and
+ * not the message's. */
 static bool is_about_account(const struct reply *reply)
 {
     return strcmp(reply->enhanced, "5.4.5") == 0 || reply_revokes_login(reply);

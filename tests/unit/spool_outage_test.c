@@ -1,5 +1,5 @@
-/* Histories of the spool with its sending half (tests/sim/sim_outage.h): many that hold, and lies of
- * the disk that must be found. */
+/* Histories of the spool with its sending half (tests/sim/sim_outage.h): many that hold, and lies
+ * of the disk that must be found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
