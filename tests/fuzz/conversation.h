@@ -13,11 +13,11 @@
 
 enum { CONVERSATION_CAP = 64 * 1024 * 1024 };
 
-/* an end of data */
+/* An end of data. */
 struct conversation_end {
     size_t unit, first_rcpt, nrcpts;
-    /* the last chunk of BDAT */
-    bool chunk;
+    /* The unit of the message's first chunk; 0: it has none, it went by DATA. */
+    size_t first_chunk;
 };
 
 struct conversation {
@@ -36,14 +36,16 @@ struct conversation {
     bool in_body, broken;
     bool in_chunk, chunk_is_last;
     size_t chunk_left;
+    /* The unit of the first chunk of the message at hand; 0: there was none yet. */
+    size_t first_chunk;
     /* octets of the body at hand in which its end was looked for */
     size_t searched;
     /* the units that were RCPTs; those of the transaction at hand begin at `first_rcpt` */
     size_t *rcpts;
     size_t nrcpts, first_rcpt;
     struct conversation_end *ends;
-    /* How many; how many of them were answered 2xx; how many were last chunks for a server that
-     * answered that it knows no BDAT, to whom the message may be sent once more by DATA. */
+    /* How many; how many of them were answered 2xx; how many ended chunks one of which the server
+     * answered with a denial of BDAT itself: such a message may be sent once more by DATA. */
     size_t nends, taken, denied;
     /* recipients accepted for these, all together */
     size_t served;
@@ -124,11 +126,25 @@ static inline void conversation_check_command(struct slice line, bool in_auth)
     CHECK(known);
 }
 
-static inline void conversation_ended(struct conversation *c, bool chunk)
+static inline void conversation_ended(struct conversation *c)
 {
     c->ends = realloc(c->ends, (c->nends + 1) * sizeof *c->ends);
-    c->ends[c->nends++] = (struct conversation_end){c->units++, c->first_rcpt, c->nrcpts, chunk};
+    c->ends[c->nends++] =
+        (struct conversation_end){c->units++, c->first_rcpt, c->nrcpts, c->first_chunk};
     c->first_rcpt = c->nrcpts;
+    c->first_chunk = 0;
+}
+
+/* Whether BDAT itself was denied for one of the message's chunks (RFC 5321 4.2.2: 500 to 504). */
+static inline bool conversation_is_denied(const struct conversation *c,
+                                          const struct conversation_end *e)
+{
+    for (size_t unit = e->first_chunk; unit != 0 && unit <= e->unit; unit++) {
+        int code = conversation_code(c, unit);
+        if (code >= 500 && code <= 504)
+            return true;
+    }
+    return false;
 }
 
 /* Whether the octets from `at` on begin with `what`, and the ones before it, not counted from
@@ -157,7 +173,7 @@ static inline bool conversation_read_body(struct conversation *c, bool lf)
         c->read += at + end;
         c->searched = 0;
         c->in_body = false;
-        conversation_ended(c, false);
+        conversation_ended(c);
         return true;
     }
     c->searched = body.len;
@@ -171,7 +187,7 @@ static inline bool conversation_read_chunk(struct conversation *c)
     c->read += c->chunk_left;
     c->in_chunk = false;
     if (c->chunk_is_last)
-        conversation_ended(c, true);
+        conversation_ended(c);
     else
         c->units++;
     return true;
@@ -179,8 +195,10 @@ static inline bool conversation_read_chunk(struct conversation *c)
 
 static inline void conversation_note_envelope(struct conversation *c, struct slice line)
 {
-    if (line.len > 4 && strncasecmp(line.data, "MAIL", 4) == 0)
+    if (line.len > 4 && strncasecmp(line.data, "MAIL", 4) == 0) {
         c->first_rcpt = c->nrcpts;
+        c->first_chunk = 0;
+    }
     if (line.len <= 4 || strncasecmp(line.data, "RCPT", 4) != 0)
         return;
     c->rcpts = realloc(c->rcpts, (c->nrcpts + 1) * sizeof *c->rcpts);
@@ -208,6 +226,8 @@ static inline bool conversation_read_line(struct conversation *c, size_t ends_al
     conversation_note_envelope(c, line);
     if (c->ours_asks && line.len > 5 && strncmp(line.data, "BDAT ", 5) == 0) {
         c->in_chunk = true;
+        if (c->first_chunk == 0)
+            c->first_chunk = c->units;
         c->chunk_left = strtoul(line.data + 5, NULL, 10);
         c->chunk_is_last = line.len > 5 && line.data[line.len - 2] == 'T';
         /* LAST is written only when the client has ended its body */
@@ -231,7 +251,7 @@ static inline void conversation_follow(struct conversation *c, size_t ends_allow
     for (size_t i = 0; i < c->nends; i++) {
         const struct conversation_end *e = &c->ends[i];
         int code = conversation_code(c, e->unit);
-        c->denied += e->chunk && code >= 500 && code <= 504;
+        c->denied += conversation_is_denied(c, e);
         if (code / 100 != 2)
             continue;
         c->taken++;

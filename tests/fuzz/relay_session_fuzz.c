@@ -56,6 +56,9 @@ struct world {
     struct listener *listener;
     struct sim_listening *listening;
     struct peer client, upstreams[UPSTREAMS];
+    /* What looks like ends of data in what a client said whose answers nobody hears any more, and
+     * how far was looked. */
+    size_t posthumous, looked;
     /* at: the upstream that the input speaks for */
     size_t nupstreams, at;
     /* what its EHLO reply says */
@@ -178,16 +181,19 @@ static void observe(struct peer *p)
 }
 
 /* Ends of data that the client has said. Once it is gone nobody hears whether a body was asked for:
- * then whatever looks like one. */
-static size_t client_ends(const struct world *w)
+ * then whatever looks like one. Nothing is said after that, so that each octet is looked at once. */
+static size_t client_ends(struct world *w)
 {
     const struct conversation *c = &w->client.talk;
-    size_t ends = c->nends;
-    for (size_t i = c->read; !w->client.end && i + 1 < c->said.len; i++)
-        ends +=
-            c->said.data[c->said.head + i] == '.' && (c->said.data[c->said.head + i + 1] == '\r' ||
-                                                      c->said.data[c->said.head + i + 1] == '\n');
-    return ends;
+    const struct slice said = buf_view(&c->said);
+    if (w->client.end)
+        return c->nends;
+    if (w->looked < c->read)
+        w->looked = c->read;
+    for (; w->looked + 1 < said.len; w->looked++)
+        w->posthumous += said.data[w->looked] == '.' && (said.data[w->looked + 1] == '\r' ||
+                                                         said.data[w->looked + 1] == '\n');
+    return c->nends + w->posthumous;
 }
 
 /* A reply that no command asked for ends the session: it must never answer the next command. */
