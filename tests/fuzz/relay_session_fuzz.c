@@ -191,8 +191,8 @@ static size_t client_ends(struct world *w)
     if (w->looked < c->read)
         w->looked = c->read;
     for (; w->looked + 1 < said.len; w->looked++)
-        w->posthumous += said.data[w->looked] == '.' && (said.data[w->looked + 1] == '\r' ||
-                                                         said.data[w->looked + 1] == '\n');
+        w->posthumous += said.data[w->looked] == '.' &&
+                         (said.data[w->looked + 1] == '\r' || said.data[w->looked + 1] == '\n');
     return c->nends + w->posthumous;
 }
 
