@@ -10,7 +10,7 @@ from proxy import BINARY, TOP
 
 
 def snippets():
-    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md"):
+    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md", "contrib/manual/spool.md"):
         with open(os.path.join(TOP, name)) as page:
             for n, text in enumerate(re.findall(r"```ini\n(.*?)```", page.read(), re.S)):
                 if "[upstream" in text:
