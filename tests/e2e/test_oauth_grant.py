@@ -16,7 +16,7 @@ import pytest
 
 from conftest import CLIENT, USER
 from fake_authority_endpoints import MAIL_SCOPE
-from fake_authority_refusals import aadsts
+from fake_authority_refusals import CUT_AFTER_ROTATION, aadsts
 from oauth_stage import (account, by_refresh, by_refresh_with_secret, checking, private, send,
                          words_of)
 from person import Terminal
@@ -98,6 +98,24 @@ def test_killed_after_use_nothing_is_lost(stage, authority):
         proxy.process.send_signal(signal.SIGKILL)
         proxy.process.wait(10)
     assert service.violations == [] and service.count() == 5
+
+
+@pytest.mark.parametrize("detects_reuse", [False, True])
+def test_a_rotation_whose_answer_is_lost(stage, authority, detects_reuse):
+    """The service has rotated, and the connection dies before its answer. One that lets the old
+    token pass once more is asked again by itself; one that takes it for a theft ends the grant, and
+    then the words name the command that begins another."""
+    service, keys = by_refresh(stage, authority)
+    service.detects_reuse = detects_reuse
+    upstream = checking(stage, service)
+    service.fail(CUT_AFTER_ROTATION)
+    proxy = stage.proxy(account(stage, service, [upstream], **keys))
+    if detects_reuse:
+        wait_until(lambda: "smtp-detour login" in (words_of(send(proxy)) or ""), lambda: proxy.log)
+        assert upstream.messages == []
+    else:
+        wait_until(lambda: send(proxy) is None, lambda: proxy.log)
+        assert is_unused(service, keys["oauth_token_file"]) and service.most_at_once == 1
 
 
 def test_one_request_at_a_time_across_sessions_accounts_and_processes(stage, authority):
