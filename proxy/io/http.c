@@ -36,7 +36,11 @@ struct http {
     pthread_mutex_t lock;
     struct link fresh, done;
     bool closing;
+    struct http *abandoned_before;
 };
+
+/* The last one whose thread did not end in time. It lives until the process ends. */
+static struct http *abandoned;
 
 /* ---- memory ---- */
 
@@ -319,9 +323,11 @@ void http_free(struct http **http)
     bool ended = stop_thread(h);
     ev_async_stop(loop_ev(h->loop), &h->finished);
     free_all(&h->stillborn);
-    /* The thread still uses it, so it lives until the process ends. */
-    if (!ended)
+    if (!ended) {
+        h->abandoned_before = abandoned;
+        abandoned = h;
         return;
+    }
     free_all(&h->fresh);
     free_all(&h->done);
     curl_multi_cleanup(h->multi);
