@@ -11,6 +11,7 @@
 #include "app/providers.h"
 #include "app/send.h"
 #include "app/sendmail.h"
+#include "app/spool_command.h"
 #include "app/status.h"
 
 static int run_daemon(const char *config_file, int argc, char **argv)
@@ -80,6 +81,26 @@ static const struct subcommand subcommands[] = {
      "nothing to log in for, 71 the system says no,\n"
      "78 the configuration is wrong.\n",
      login_main},
+    {"spool",
+     "[-c FILE] list [--json] [--account A] | show [--raw] ID | retry [ID | [--failed] [--account "
+     "A]] | remove ID",
+     "what is kept until it can be sent: list it, show a message, try it now, remove it",
+     "list shows each message: ID, state (waiting, sending, held: no account takes it, failed: it "
+     "was given up), age, size, tries, next\n"
+     "try, account, sender, the recipients that are left, and why it waits. --json: an array of "
+     "{id, age, size, tries, next, account, sender,\n"
+     "recipients, state, reason}; age and next in seconds, next null where none is planned.\n"
+     "show writes envelope and history, an empty line, and the message; --raw the message alone.\n"
+     "retry ID tries one now, whatever it waits for; one that failed counts as new. Without an ID "
+     "all that wait are tried, with --failed\n"
+     "all that failed; the rest after refused credentials is not ended by it.\n"
+     "A running server is asked through its socket in the spool's directory. Without one the files "
+     "are changed, and what is to be tried\n"
+     "is tried when the server starts. Root and the server's user may do this.\n"
+     "Exit status: 0 done, 1 there is no such message, 71 the system says no, 75 it is being sent "
+     "just now, or the server does not answer,\n"
+     "77 no right to it, 78 the configuration is wrong.\n",
+     spool_command_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, "
      "and a section to paste.\n"
@@ -102,8 +123,9 @@ static void print_help(void)
            "      called by this name (a link): hands the message on stdin to this machine's port "
            "25, for cron and PHP; needs no secret\n"
            "  sendmail -bs\n      SMTP over stdin and stdout, to the same port\n"
-           "  mailq, sendmail -bp, sendmail -q, newaliases\n      links, too: nothing is queued, "
-           "nothing is to be done, status 0\n");
+           "  mailq, sendmail -bp\n      links, too: `spool list`\n"
+           "  sendmail -q\n      `spool retry`, without a word\n"
+           "  newaliases, sendmail -bi\n      nothing is to be done, status 0\n");
     printf("  smtp-detour --help | --version\n\n"
            "Each subcommand has --help. The configuration is %s unless -c names another.\n",
            DEFAULT_CONFIG_FILE);
@@ -163,7 +185,7 @@ int cli_main(int argc, char **argv)
     const char *config_file = DEFAULT_CONFIG_FILE;
     const struct subcommand *sub = &subcommands[0];
     if (argc > 0 && sendmail_is_meant(argv[0]))
-        return sendmail_main(argc, argv);
+        return sendmail_main(config_file, argc, argv);
     argc--;
     argv++;
     if (!take_config_file(&argc, argv, &config_file))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/check.h"
+#include "app/control.h"
 #include "app/kept.h"
 #include "app/listeners.h"
 #include "app/log_target.h"
@@ -42,6 +43,8 @@ struct daemon {
     struct relay *relay;
     /* NULL: nothing is kept */
     struct spool *spool;
+    /* the spool's commands; NULL without one */
+    struct control *control;
     /* the admin page's ears */
     struct message_watch page;
     struct watched watched;
@@ -182,6 +185,16 @@ static const char *what_is_wrong(const struct reread_result *r)
                            : "has errors";
 }
 
+/* Without it mail is kept and sent all the same; the commands say that the spool is in use. */
+static void open_control(struct daemon *d, const char *directory)
+{
+    struct err err;
+    d->control = control_new(&d->io, d->spool, directory, &err);
+    if (!d->control)
+        log_say(d->io.log, LOG_WARN,
+                "the commands of `smtp-detour spool` can't reach this server: %s", err.words);
+}
+
 /* Opens the spool the first time that a configuration has one. Returns false if it can't be had. */
 static bool open_spool(struct daemon *d, const struct config *config, usec patience,
                        struct err *err)
@@ -202,6 +215,7 @@ static bool open_spool(struct daemon *d, const struct config *config, usec patie
         return false;
     }
     d->spool = spool;
+    open_control(d, config->spool.directory);
     return true;
 }
 
@@ -314,6 +328,7 @@ static void terminate(void *ctx)
     supervision_stopping(d->supervision, d->config->server.drain_timeout);
     log_say(d->io.log, LOG_INFO, "shutting down: no new clients, running messages finish");
     listeners_free(&d->listeners);
+    control_free(&d->control);
     admin_draining(d->admin);
     timer_arm(d->drain_timer, d->config->server.drain_timeout);
     relay_drain(d->relay, drained, d);
@@ -448,6 +463,7 @@ static bool close_all(struct daemon *d)
         relay_watch(d->relay, (struct message_watch){0});
     admin_free(&d->admin);
     listeners_free(&d->listeners);
+    control_free(&d->control);
     /* The messages that did not finish have their log lines now. */
     relay_free(&d->relay);
     spool_free(&d->spool);

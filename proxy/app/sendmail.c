@@ -10,6 +10,7 @@
 #include "app/sendmail_header.h"
 #include "app/sendmail_link.h"
 #include "app/sendmail_submit.h"
+#include "app/spool_command.h"
 #include "app/status.h"
 #include "base/mem.h"
 #include "config/load.h"
@@ -37,6 +38,8 @@ static const struct {
 struct request {
     enum mode mode;
     bool recipients_from_header, dots_are_text, runs_queue;
+    /* Of -C, for the queue alone: handing over needs none. */
+    const char *config_file;
     /* From -f and -F, or NULL. */
     const char *sender, *name;
     struct delivery_notes dsn;
@@ -145,6 +148,7 @@ static int take_option(struct request *r, char letter, const char *value, struct
     case 'N':
     case 'R':
     case 'V': take_dsn(&r->dsn, letter, value); break;
+    case 'C': r->config_file = value; break;
     case 'q': r->runs_queue = true; break;
     case 'I': r->mode = MODE_REBUILD_ALIASES; break;
     case 'b':
@@ -292,16 +296,16 @@ static int do_mode(struct request *r, struct err *err)
     switch (r->mode) {
     case MODE_DELIVER: return deliver(r, err);
     case MODE_SMTP: return link_carry_stdio(err);
-    case MODE_SHOW_QUEUE: puts("Mail queue is empty"); return EXIT_FINE;
-    case MODE_RUN_QUEUE:
+    case MODE_SHOW_QUEUE: return spool_command_queue(r->config_file);
+    case MODE_RUN_QUEUE: return spool_command_run(r->config_file);
     case MODE_REBUILD_ALIASES: break;
     }
     return EXIT_FINE;
 }
 
-int sendmail_main(int argc, char **argv)
+int sendmail_main(const char *config_file, int argc, char **argv)
 {
-    struct request r = {0};
+    struct request r = {.config_file = config_file};
     struct err err = {0};
     (void)mode_of_name(argv[0], &r.mode);
     int status = read_command_line(&r, argc, argv, &err);

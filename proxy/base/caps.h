@@ -256,6 +256,11 @@
 #define CAP_SPOOL_HEAD (4ul * 1024 * 1024)
 /* Octets of the log beside it. The part behind that is not read. */
 #define CAP_SPOOL_LOG (4ul * 1024 * 1024)
+/* The spool's control socket: commands at once, octets of a request and of an answer that waits for
+ * its reader. */
+#define CAP_CONTROL_VISITS 4
+#define CAP_CONTROL_REQUEST 1024
+#define CAP_CONTROL_OUTPUT (64 * 1024)
 /* octets of a message that its bounce quotes; ... and of a bounce: a thousand recipients with the
  * longest words, and the quote */
 #define CAP_BOUNCE_QUOTE (64ul * 1024)

@@ -101,7 +101,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int events)
     }
 }
 
-static struct listener *listener_new(struct loop *loop, int fd, accept_fn *fn, void *ctx)
+struct listener *listener_take(struct loop *loop, int fd, accept_fn *fn, void *ctx)
 {
     struct listener *l = NEW(struct listener);
     struct sockaddr_storage sa = {0};
@@ -176,7 +176,7 @@ struct listener *listener_open(struct loop *loop, const struct addr *at, accept_
 {
     struct addr bound;
     int fd = listener_bind(at, &bound, err);
-    return fd < 0 ? NULL : listener_new(loop, fd, fn, ctx);
+    return fd < 0 ? NULL : listener_take(loop, fd, fn, ctx);
 }
 
 struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx,
@@ -204,7 +204,7 @@ struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return listener_new(loop, fd, fn, ctx);
+    return listener_take(loop, fd, fn, ctx);
 }
 
 const struct addr *listener_address(const struct listener *l)

@@ -30,6 +30,8 @@ struct addr addr_from_sockaddr(const struct sockaddr *sa);
  * NULL if it is none; then it stays the caller's. */
 struct listener *listener_adopt(struct loop *loop, int fd, accept_fn *fn, void *ctx,
                                 struct err *err) MUST_USE;
+/* Takes a descriptor that is known to listen and does not block. */
+struct listener *listener_take(struct loop *loop, int fd, accept_fn *fn, void *ctx);
 /* Borrows. The port is the real one if 0 was asked for. */
 const struct addr *listener_address(const struct listener *l);
 void listener_pause(struct listener *l, bool paused);

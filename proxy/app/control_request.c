@@ -1,0 +1,151 @@
+#include "app/control_request.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool/words.h"
+
+static const struct {
+    const char *name;
+    bool takes_id;
+} verbs[] = {
+    [CONTROL_LIST] = {"list", false},
+    [CONTROL_RETRY] = {"retry", true},
+    [CONTROL_RETRY_WAITING] = {"retry-waiting", false},
+    [CONTROL_RETRY_FAILED] = {"retry-failed", false},
+    [CONTROL_REMOVE] = {"remove", true},
+};
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+const char *control_verb_name(enum control_verb verb)
+{
+    return verbs[verb].name;
+}
+
+void control_request_free(struct control_request *r)
+{
+    free(r->account);
+    r->account = NULL;
+}
+
+static bool read_id(struct slice *line, char id[SPOOL_ID_SIZE])
+{
+    struct slice word = words_next(line);
+    if (word.len == 0 || word.len >= SPOOL_ID_SIZE || memchr(word.data, 0, word.len))
+        return false;
+    memcpy(id, word.data, word.len);
+    id[word.len] = '\0';
+    return spool_id_is_valid(id);
+}
+
+bool control_request_read(struct slice line, struct control_request *r_r)
+{
+    struct slice verb = words_next(&line);
+    struct control_request r = {0};
+    size_t i = 0;
+    while (i < VERBS && !slice_is(verb, verbs[i].name))
+        i++;
+    if (i == VERBS)
+        return false;
+    r.verb = (enum control_verb)i;
+    if (verbs[i].takes_id) {
+        if (!read_id(&line, r.id))
+            return false;
+    } else if (line.len) {
+        r.account = words_value(words_next(&line));
+        if (!r.account)
+            return false;
+    }
+    if (line.len) {
+        control_request_free(&r);
+        return false;
+    }
+    *r_r = r;
+    return true;
+}
+
+bool control_request_write(struct buf *out, const struct control_request *r)
+{
+    return buf_printf(out, "%s", verbs[r->verb].name) &&
+           (!verbs[r->verb].takes_id || words_add(out, r->id)) &&
+           (!r->account || words_add(out, r->account)) && buf_append(out, "\n", 1);
+}
+
+/* ---- answers ---- */
+
+void control_answer_free(struct control_answer *a)
+{
+    free(a->words);
+    free(a->entry.state);
+    free(a->entry.account);
+    free(a->entry.reason);
+    *a = (struct control_answer){0};
+}
+
+static bool read_seconds(struct slice word, int64_t *out_r)
+{
+    uint64_t n;
+    if (!words_number(word, &n) || n > INT64_MAX)
+        return false;
+    *out_r = (int64_t)n;
+    return true;
+}
+
+static bool read_next(struct slice word, int64_t *out_r)
+{
+    *out_r = CONTROL_NO_NEXT;
+    return slice_is(word, "-") || read_seconds(word, out_r);
+}
+
+static bool read_entry(struct slice line, struct control_entry *e)
+{
+    if (!read_id(&line, e->id))
+        return false;
+    e->state = words_value(words_next(&line));
+    if (!e->state || !read_seconds(words_next(&line), &e->age) ||
+        !words_number(words_next(&line), &e->size) || !words_number(words_next(&line), &e->tries) ||
+        !read_next(words_next(&line), &e->next))
+        return false;
+    e->account = words_value(words_next(&line));
+    e->reason = words_value(words_next(&line));
+    return e->account && e->reason && line.len == 0;
+}
+
+static bool read_end(struct slice line, struct control_answer *a)
+{
+    uint64_t status;
+    if (!words_number(words_next(&line), &status) || status > 255)
+        return false;
+    a->is_end = true;
+    a->status = (unsigned)status;
+    a->words = words_value(words_next(&line));
+    return a->words && line.len == 0;
+}
+
+bool control_answer_read(struct slice line, struct control_answer *a_r)
+{
+    struct slice kind = words_next(&line);
+    *a_r = (struct control_answer){0};
+    if (slice_is(kind, "end") ? read_end(line, a_r)
+                              : slice_is(kind, "entry") && read_entry(line, &a_r->entry))
+        return true;
+    control_answer_free(a_r);
+    return false;
+}
+
+bool control_entry_write(struct buf *out, const struct control_entry *e)
+{
+    char next[24] = "-";
+    if (e->next != CONTROL_NO_NEXT)
+        snprintf(next, sizeof next, "%" PRId64, e->next);
+    return buf_printf(out, "entry %s %s %" PRId64 " %" PRIu64 " %" PRIu64 " %s", e->id, e->state,
+                      e->age, e->size, e->tries, next) &&
+           words_add(out, e->account) && words_add(out, e->reason) && buf_append(out, "\n", 1);
+}
+
+bool control_end_write(struct buf *out, unsigned status, const char *words)
+{
+    return buf_printf(out, "end %u", status) && words_add(out, words) && buf_append(out, "\n", 1);
+}

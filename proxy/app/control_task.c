@@ -1,0 +1,258 @@
+#include "app/control_task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/status.h"
+#include "base/mem.h"
+
+/* Messages of one step. */
+enum { STEP_MESSAGES = 16 };
+/* Octets of a reason that a listing shows, and that 48 KiB of escapes can't come of. */
+enum { REASON_SHOWN = 200 };
+_Static_assert(STEP_MESSAGES *(3 * (REASON_SHOWN + 64) + 200) <= CONTROL_STEP_ROOM,
+               "a step's answer fits");
+
+struct control_task {
+    struct spool *spool;
+    struct control_request request;
+    bool is_served;
+    void (*more)(void *ctx);
+    void *ctx;
+    /* Where a walk through the lists goes on: behind this message of this list. */
+    enum spool_place place;
+    uint64_t behind;
+    size_t done, busy;
+    /* A call to the spool has not come back; it came back before it returned. */
+    bool is_waiting, is_calling, is_left;
+    /* Its result. */
+    struct err err;
+    bool failed;
+};
+
+struct control_task *control_task_new(struct spool *spool, struct control_request *request,
+                                      bool is_served, void (*more)(void *ctx), void *ctx)
+{
+    struct control_task *t = NEW(struct control_task);
+    t->spool = spool;
+    t->request = *request;
+    *request = (struct control_request){0};
+    t->is_served = is_served;
+    t->more = more;
+    t->ctx = ctx;
+    t->place = t->request.verb == CONTROL_RETRY_FAILED ? PLACE_FAILED : PLACE_QUEUE;
+    return t;
+}
+
+static void task_free(struct control_task *t)
+{
+    control_request_free(&t->request);
+    free(t);
+}
+
+void control_task_leave(struct control_task **task)
+{
+    struct control_task *t = *task;
+    *task = NULL;
+    if (!t)
+        return;
+    t->is_left = true;
+    if (!t->is_waiting)
+        task_free(t);
+}
+
+static enum control_step end(struct buf *out, enum exit_status status, const char *words)
+{
+    /* The room of a step is enough for any words of an error. */
+    if (!control_end_write(out, (unsigned)status, words))
+        abort();
+    return CONTROL_ENDED;
+}
+
+/* ---- walking ---- */
+
+static const char *account_of(const struct spool_view *view, const struct spool_entry *entry)
+{
+    return view->account ? view->account : entry->account;
+}
+
+/* A bounce that its message does not name yet, and what only the disk still has, are nobody's
+ * business. */
+static bool is_shown(const struct spool_entry *entry)
+{
+    return !entry->is_held && !entry->is_gone;
+}
+
+/* The next of the list behind the last one, of the request's account; *left counts down. NULL: the
+ * list is over, or *left is 0. */
+static struct spool_entry *next_of(struct control_task *t, struct spool_view *view_r, size_t *left)
+{
+    const struct link *list = &store_index(spool_store(t->spool))->lists[t->place];
+    LIST_EACH (list, it) {
+        struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
+        if (entry->sequence <= t->behind)
+            continue;
+        if (*left == 0)
+            return NULL;
+        --*left;
+        t->behind = entry->sequence;
+        spool_view_of(t->spool, entry, view_r);
+        if (is_shown(entry) &&
+            (!t->request.account || strcmp(account_of(view_r, entry), t->request.account) == 0))
+            return entry;
+    }
+    return NULL;
+}
+
+/* ---- list ---- */
+
+static bool tell(const struct control_task *t, const struct spool_entry *entry,
+                 const struct spool_view *view, struct buf *out)
+{
+    usec now = store_now(spool_store(t->spool));
+    char reason[REASON_SHOWN + 1], state[16], account[64 + 1];
+    snprintf(reason, sizeof reason, "%s", view->reason);
+    snprintf(state, sizeof state, "%s", spool_state_name(view->state));
+    snprintf(account, sizeof account, "%s", account_of(view, entry));
+    struct control_entry e = {
+        .state = state,
+        .account = account,
+        .reason = reason,
+        .age = now > entry->since ? (now - entry->since) / USEC_PER_SEC : 0,
+        .next = CONTROL_NO_NEXT,
+        .size = entry->size,
+        .tries = entry->tries,
+    };
+    if (t->is_served && view->state == SPOOL_WAITING)
+        e.next = view->next > now ? (view->next - now) / USEC_PER_SEC : 0;
+    snprintf(e.id, sizeof e.id, "%s", entry->id);
+    return control_entry_write(out, &e);
+}
+
+static enum control_step list(struct control_task *t, struct buf *out)
+{
+    struct spool_view view;
+    struct spool_entry *entry;
+    size_t left = STEP_MESSAGES;
+    while ((entry = next_of(t, &view, &left)))
+        if (!tell(t, entry, &view, out))
+            abort();
+    if (left == 0)
+        return CONTROL_GOES_ON;
+    if (t->place == PLACE_FAILED)
+        return end(out, EXIT_FINE, "");
+    t->place = PLACE_FAILED;
+    t->behind = 0;
+    return CONTROL_GOES_ON;
+}
+
+/* ---- retry and remove ---- */
+
+static void on_done(void *arg, const struct err *err)
+{
+    struct control_task *t = arg;
+    t->is_waiting = false;
+    t->failed = err != NULL;
+    if (err)
+        t->err = *err;
+    if (t->is_left && !t->is_calling)
+        task_free(t);
+    else if (!t->is_calling)
+        t->more(t->ctx);
+}
+
+typedef void spool_deed(struct spool *spool, struct spool_entry *entry, store_done *fn, void *arg);
+
+static void begin(struct control_task *t, struct spool_entry *entry, spool_deed *deed)
+{
+    t->is_waiting = t->is_calling = true;
+    t->done++;
+    deed(t->spool, entry, on_done, t);
+    t->is_calling = false;
+}
+
+static enum exit_status status_of(const struct err *err)
+{
+    return err->kind == ERR_IN_USE      ? EXIT_TRY_LATER
+           : err->kind == ERR_NOT_FOUND ? EXIT_ANSWER_BAD
+                                        : EXIT_SYSTEM;
+}
+
+static enum control_step one(struct control_task *t, struct buf *out)
+{
+    bool removes = t->request.verb == CONTROL_REMOVE;
+    char words[SPOOL_ID_SIZE + sizeof t->err.words + 64];
+    if (!t->done) {
+        struct spool_entry *entry = store_find(spool_store(t->spool), t->request.id);
+        if (!entry || !is_shown(entry)) {
+            snprintf(words, sizeof words,
+                     "there is no message %s in the spool: it was sent, removed, or never there",
+                     t->request.id);
+            return end(out, EXIT_ANSWER_BAD, words);
+        }
+        begin(t, entry, removes ? spool_remove : spool_retry);
+    }
+    if (t->is_waiting)
+        return CONTROL_WAITS;
+    if (t->failed)
+        return end(out, status_of(&t->err), t->err.words);
+    snprintf(words, sizeof words, "%s %s", t->request.id,
+             removes        ? "is removed"
+             : t->is_served ? "is tried now"
+                            : "is tried when the server starts");
+    return end(out, EXIT_FINE, words);
+}
+
+static void say_how_many(const struct control_task *t, size_t n, char *words, size_t size)
+{
+    snprintf(words, size, "%zu message%s %s", n, n == 1 ? "" : "s",
+             t->is_served ? "tried now" : "tried when the server starts");
+}
+
+static enum control_step retry_waiting(struct control_task *t, struct buf *out)
+{
+    char words[80];
+    say_how_many(t, spool_retry_all(t->spool, t->request.account), words, sizeof words);
+    return end(out, EXIT_FINE, words);
+}
+
+/* One after the other; those that are being sent are no error of the others. */
+static enum control_step retry_failed(struct control_task *t, struct buf *out)
+{
+    struct spool_view view;
+    struct spool_entry *entry;
+    size_t left = STEP_MESSAGES;
+    char words[160];
+    if (t->is_waiting)
+        return CONTROL_WAITS;
+    if (t->failed && t->err.kind != ERR_IN_USE && t->err.kind != ERR_NOT_FOUND)
+        return end(out, status_of(&t->err), t->err.words);
+    t->busy += t->failed;
+    t->failed = false;
+    entry = next_of(t, &view, &left);
+    if (entry) {
+        begin(t, entry, spool_retry);
+        return t->is_waiting ? CONTROL_WAITS : CONTROL_GOES_ON;
+    }
+    if (left == 0)
+        return CONTROL_GOES_ON;
+    say_how_many(t, t->done - t->busy, words, sizeof words);
+    if (!t->busy)
+        return end(out, EXIT_FINE, words);
+    size_t n = strlen(words);
+    snprintf(words + n, sizeof words - n, ", %zu in other hands just now", t->busy);
+    return end(out, EXIT_TRY_LATER, words);
+}
+
+enum control_step control_task_step(struct control_task *t, struct buf *out)
+{
+    switch (t->request.verb) {
+    case CONTROL_LIST: return list(t, out);
+    case CONTROL_RETRY:
+    case CONTROL_REMOVE: return one(t, out);
+    case CONTROL_RETRY_WAITING: return retry_waiting(t, out);
+    case CONTROL_RETRY_FAILED: return retry_failed(t, out);
+    }
+    abort();
+}
