@@ -90,8 +90,8 @@ static void page_5(void)
          "Everything that is wrong with a file is printed by\n.BR \"smtp\\-detour check\" .\nA "
          "file that holds a secret must not be "
          "readable by everyone.");
-    static const enum section_id order[] = {SECTION_UPSTREAM, SECTION_LISTEN, SECTION_SERVER,
-                                            SECTION_LOG, SECTION_ADMIN};
+    static const enum section_id order[] = {SECTION_UPSTREAM, SECTION_LISTEN, SECTION_SPOOL,
+                                            SECTION_SERVER,   SECTION_LOG,    SECTION_ADMIN};
     _Static_assert(sizeof order / sizeof order[0] == SECTION_COUNT, "every section has its place");
     for (size_t i = 0; i < SECTION_COUNT; i++)
         put_section(order[i]);

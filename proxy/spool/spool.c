@@ -236,6 +236,9 @@ void spool_retry(struct spool *spool, struct spool_entry *entry, store_done *fn,
     struct errand *job = schedule_job(spool, entry);
     job->is_wanted = true;
     job->is_held = false;
+    /* It failed under an account that is gone since: routed anew. */
+    if (job->lane && !job->lane->most)
+        job->lane = NULL;
     job->waits_until = 0;
     schedule_later(spool);
     if (entry->place == PLACE_FAILED)

@@ -1,0 +1,59 @@
+/* A line of the spool's control socket, as a request and as an answer: what was understood is
+ * written as one line that reads the same. */
+#include <string.h>
+
+#include "app/control_request.h"
+#include "fuzz.h"
+
+static struct slice line_of(const struct buf *b)
+{
+    struct slice all = buf_view(b);
+    CHECK(slice_find(all, '\n') + 1 == all.len);
+    return slice_head(all, all.len - 1);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void request(struct slice in)
+{
+    struct control_request r, again;
+    struct buf out;
+    if (!control_request_read(in, &r))
+        return;
+    buf_init(&out, 3 * in.len + 64);
+    CHECK(control_request_write(&out, &r));
+    CHECK(control_request_read(line_of(&out), &again));
+    CHECK(again.verb == r.verb && same(again.id, r.id) && same(again.account, r.account));
+    control_request_free(&r);
+    control_request_free(&again);
+    buf_free(&out);
+}
+
+static void answer(struct slice in)
+{
+    struct control_answer a, again;
+    struct buf out;
+    if (!control_answer_read(in, &a))
+        return;
+    buf_init(&out, 3 * in.len + 256);
+    if (a.is_end) {
+        CHECK(control_end_write(&out, a.status, a.words));
+        CHECK(control_answer_read(line_of(&out), &again));
+        CHECK(again.is_end && again.status == a.status && same(again.words, a.words));
+        control_answer_free(&again);
+    }
+    control_answer_free(&a);
+    buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice in = slice_make(data, size);
+    in = slice_head(in, slice_find(in, '\n'));
+    request(in);
+    answer(in);
+    return 0;
+}
