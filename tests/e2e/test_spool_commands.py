@@ -150,10 +150,12 @@ def test_the_socket_is_for_few(stage):
     if os.geteuid() == 0:
         os.chmod(path, 0o666)
         os.chmod(stage.folder / "spool", 0o755)
-        code = "import socket,sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nprint(s.makefile().read(), end='')"
-        stranger = subprocess.run(["/usr/bin/python3", "-c", code, path], capture_output=True, user=65534)
-        if not stranger.stderr:
-            assert stranger.stdout.startswith(b"end 77 ")
+        # The folders above are closed to strangers, so the directory is handed over open.
+        directory = os.open(stage.folder / "spool", os.O_PATH)
+        code = "import socket,sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.shutdown(1)\nprint(s.makefile().read(), end='')"
+        stranger = subprocess.run(["/usr/bin/python3", "-c", code, "/proc/self/fd/%d/control" % directory], capture_output=True, user=65534, pass_fds=[directory])
+        os.close(directory)
+        assert stranger.stdout.startswith(b"end 77 "), stranger.stderr
     proxy.stop()
     assert not os.path.exists(path)
 
