@@ -14,6 +14,9 @@
 #include "base/secret.h"
 #include "base/units.h"
 
+/* The file that is meant where none is named. */
+#define DEFAULT_CONFIG_FILE "/etc/smtp-detour/proxy.ini"
+
 enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
 enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
 enum identity_choice { IDENTITY_USERNAME, IDENTITY_SENDER };
@@ -349,6 +352,9 @@ int config_line_of(const struct upstream_config *u, const char *key);
  * address and no kind of localhost, and none of its labels has an underscore, which Exim answers
  * with 501. */
 bool hostname_fits_ehlo(const char *hostname);
+/* A configuration that is no file yet; `file` is the name for the report's lines. Gives; NULL: the
+ * report says why. */
+struct config *config_from_text(const char *file, struct slice text, struct config_report *report);
 /* A configuration of one account that nobody wrote: the host, the ports on which submission is
  * usually offered, no login. Gives; NULL: it is neither a name nor an address. */
 struct config *config_for_host(const char *host);

@@ -251,22 +251,28 @@ struct config *config_load_printing(const char *file, struct config_report *repo
     return load(&(struct loading){.print = out}, file, report);
 }
 
+struct config *config_from_text(const char *file, struct slice text, struct config_report *report)
+{
+    struct loading l = {.config = NEW(struct config), .findings.file = file, .mode = 0600};
+    l.config->refs = 1;
+    l.config->file = mem_string(file);
+    load_text(&l, text);
+    give(&l, report);
+    return l.config;
+}
+
 struct config *config_for_host(const char *host)
 {
-    struct loading l = {.config = NEW(struct config), .findings.file = "--host", .mode = 0600};
-    struct config_report report;
+    struct config_report report = {0};
     char text[600];
     char *valid = strlen(host) < 300 ? host_parse(slice_of(host)) : NULL;
-    l.config->refs = 1;
-    l.config->file = mem_string(l.findings.file);
     snprintf(text, sizeof text,
              "[upstream]\nhost = %s\nports = 587 465/implicit 2525 2587 443/implicit 1025\n",
              valid ? valid : "");
-    load_text(&l, slice_of(text));
     free(valid);
-    give(&l, &report);
+    struct config *config = config_from_text("--host", slice_of(text), &report);
     config_report_free(&report);
-    return l.config;
+    return config;
 }
 
 struct config *config_ref(struct config *c)

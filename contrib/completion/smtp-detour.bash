@@ -11,6 +11,12 @@ _smtp_detour() {
         mapfile -t COMPREPLY < <(compgen -W "$("$1" --help 2>/dev/null | sed -n 's/^  smtp-detour \([a-z]*\) .*/\1/p') --help --version" -- "$cur")
     else
         case $sub in
+        setup)
+            case $prev in
+            --password-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+            --provider) mapfile -t COMPREPLY < <(compgen -W "$("$1" providers 2>/dev/null | awk '/^[a-z0-9]/ {print $1}')" -- "$cur") ;;
+            *) mapfile -t COMPREPLY < <(compgen -W "-c --host --provider --user --password-file --listen --allow --to --yes --help" -- "$cur") ;;
+            esac ;;
         check) mapfile -t COMPREPLY < <(compgen -W "-c --route --print --help" -- "$cur") ;;
         doctor | login) # accounts of the configuration
             [[ $sub == login ]] && options="--device --browser" || options="-v --json --host"

@@ -11,8 +11,10 @@
 #include "app/providers.h"
 #include "app/send.h"
 #include "app/sendmail.h"
+#include "app/setup.h"
 #include "app/spool_command.h"
 #include "app/status.h"
+#include "config/config.h"
 
 static int run_daemon(const char *config_file, int argc, char **argv)
 {
@@ -33,6 +35,25 @@ static const struct subcommand subcommands[] = {
      "Exit status: 0 after a signal, 71 a listener cannot be opened, 77 no right to listen, 78 the "
      "configuration is wrong.\n",
      run_daemon},
+    {"setup", "[-c FILE] [ADDRESS]",
+     "from nothing to a configuration that has delivered a test mail",
+     "Finds the service of ADDRESS, tries every port of it without a login and shows what the "
+     "network does to each, asks for the secret\n"
+     "unseen, logs in, asks who may send, writes the configuration and the secret's file for the "
+     "server's user, sends a test mail, and\n"
+     "prints the command that starts the server. Nothing is written before the login has "
+     "succeeded, and an existing configuration is\n"
+     "never overwritten. Ended anywhere (Ctrl-C) it leaves nothing.\n"
+     "What is asked can be given: --host HOST or --provider NAME, --user NAME, --password-file "
+     "FILE "
+     "(its first line is the secret),\n"
+     "--listen ADDRESS:PORT, --allow NETWORKS, --to ADDRESS of the test mail (none: no mail). "
+     "--yes "
+     "takes what is proposed; without a\n"
+     "terminal it is needed.\n"
+     "Exit status: 0 a test mail was taken, 1 not, 2 usage, 71 the system says no, 77 no right to "
+     "write there.\n",
+     setup_main},
     {"check", "[-c FILE] [--route FROM [CLIENT] | --print]",
      "read the configuration and print everything that is wrong with it",
      "Prints each error as FILE:LINE: [section] key: what is wrong and what is allowed.\n"

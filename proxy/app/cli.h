@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#define DEFAULT_CONFIG_FILE "/etc/smtp-detour/proxy.ini"
-
 struct subcommand {
     const char *name;
     const char *arguments;

@@ -256,7 +256,8 @@ void doctor_print(const struct checkup *c, const struct doctor_screen *screen)
         print_port(c, &ports[i], screen);
     }
     print_token(c);
-    print_opinion(c, screen);
+    if (!screen->findings_only)
+        print_opinion(c, screen);
     printf("\n");
 }
 

@@ -14,6 +14,8 @@ struct doctor_screen {
     int64_t now_s;
     /* the dialog, the cipher and the certificate of every port */
     bool verbose;
+    /* The table and the sentences: the opinion is the caller's. */
+    bool findings_only;
 };
 
 void doctor_print(const struct checkup *c, const struct doctor_screen *screen);

@@ -54,12 +54,22 @@ static bool mode_is_told(const struct port *p)
     return p->mode == PORT_PLAIN ? true : implicit_by_nature != (p->mode == PORT_IMPLICIT);
 }
 
+static void write_port(const struct port *port, bool told, char out[24])
+{
+    snprintf(out, 24, "%u%s%s", (unsigned)port->number, told ? "/" : "",
+             told ? port_mode_name(port->mode) : "");
+}
+
+void doctor_port_text(const struct port *port, char out[24])
+{
+    write_port(port, mode_is_told(port), out);
+}
+
 static void port_text(const struct checkup_port *p, char out[24])
 {
     const struct port *port = &p->report.port;
-    bool told = p->role == CHECKUP_OFFER ? port->mode != PORT_STARTTLS : mode_is_told(port);
-    snprintf(out, 24, "%u%s%s", (unsigned)port->number, told ? "/" : "",
-             told ? port_mode_name(port->mode) : "");
+    write_port(port, p->role == CHECKUP_OFFER ? port->mode != PORT_STARTTLS : mode_is_told(port),
+               out);
 }
 
 /* Appends "25, 587 and 2525"; returns how many there are. */

@@ -28,6 +28,9 @@ void doctor_judge(const struct checkup *c, const char *config_file, struct opini
  * Working ports that are configured keep their place. */
 void doctor_ports_line(const struct checkup *c, char *out, size_t size);
 
+/* "465" or "2525/implicit", as it stands in `ports`. */
+void doctor_port_text(const struct port *port, char out[24]);
+
 /* doctor_advice.c */
 void doctor_advise(const struct checkup *c, const char *config_file, struct opinion *o);
 

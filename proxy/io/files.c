@@ -70,8 +70,10 @@ static int write_temporary(const struct place *place, struct slice data, unsigne
     return result;
 }
 
-int file_replace_for(const char *path, struct slice data, unsigned mode,
-                     const struct file_owner *owner, struct err *err)
+typedef int put_fn(const struct place *place, const char *from, struct err *err);
+
+static int put_file(put_fn *put, const char *path, struct slice data, unsigned mode,
+                    const struct file_owner *owner, struct err *err)
 {
     struct place place, temporary;
     if (place_find(path, &place, err) < 0)
@@ -84,12 +86,24 @@ int file_replace_for(const char *path, struct slice data, unsigned mode,
         memcpy(temporary.name + n, ".tmp", sizeof ".tmp");
         result = write_temporary(&temporary, data, mode, owner, err);
         if (result == 0)
-            result = place_put(&place, temporary.name, err);
+            result = put(&place, temporary.name, err);
         if (result < 0)
             unlinkat(temporary.dir, temporary.name, 0);
     }
     place_leave(&place);
     return result;
+}
+
+int file_replace_for(const char *path, struct slice data, unsigned mode,
+                     const struct file_owner *owner, struct err *err)
+{
+    return put_file(place_put, path, data, mode, owner, err);
+}
+
+int file_create_for(const char *path, struct slice data, unsigned mode,
+                    const struct file_owner *owner, struct err *err)
+{
+    return put_file(place_put_new, path, data, mode, owner, err);
 }
 
 int file_replace(const char *path, struct slice data, unsigned mode, struct err *err)

@@ -17,6 +17,10 @@ int file_replace(const char *path, struct slice data, unsigned mode, struct err 
  * then the file stays ours. */
 int file_replace_for(const char *path, struct slice data, unsigned mode,
                      const struct file_owner *owner, struct err *err) MUST_USE;
+/* Writes a file that is not there yet, whole or not at all, and fsyncs it and its directory.
+ * ERR_EXISTS: a file of that name exists, and stays as it is. */
+int file_create_for(const char *path, struct slice data, unsigned mode,
+                    const struct file_owner *owner, struct err *err) MUST_USE;
 /* Does what file_replace does on a helper thread. Copies path and data. If it fails, `failed`,
  * which may be NULL, is called on the loop. */
 void file_replace_later(struct offload *off, const char *path, struct slice data, unsigned mode,

@@ -245,13 +245,28 @@ int file_open(const char *path, enum file_form form, unsigned mode, const struct
     return fd;
 }
 
-int place_put(const struct place *place, const char *from, struct err *err)
+static int sync_directory(const struct place *place, struct err *err)
 {
-    if (renameat(place->dir, from, place->dir, place->name) != 0)
-        return fail(place, errno, "rename to", err);
     int fd = openat(place->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int result = fd < 0 || fsync(fd) != 0 ? fail(place, errno, "sync the directory of", err) : 0;
     if (fd >= 0)
         close(fd);
     return result;
+}
+
+int place_put(const struct place *place, const char *from, struct err *err)
+{
+    if (renameat(place->dir, from, place->dir, place->name) != 0)
+        return fail(place, errno, "rename to", err);
+    return sync_directory(place, err);
+}
+
+/* A second name cannot replace a file, as a rename would. */
+int place_put_new(const struct place *place, const char *from, struct err *err)
+{
+    if (linkat(place->dir, from, place->dir, place->name, 0) != 0)
+        return fail(place, errno, "make", err);
+    if (unlinkat(place->dir, from, 0) != 0)
+        return fail(place, errno, "remove the first name of", err);
+    return sync_directory(place, err);
 }

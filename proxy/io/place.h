@@ -64,4 +64,7 @@ int file_open(const char *path, enum file_form form, unsigned mode, const struct
  * waits until the directory is on disk. */
 int place_put(const struct place *place, const char *from, struct err *err) MUST_USE;
 
+/* Does the same, but an existing file is an error, ERR_EXISTS, and stays. */
+int place_put_new(const struct place *place, const char *from, struct err *err) MUST_USE;
+
 #endif

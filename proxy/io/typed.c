@@ -14,6 +14,8 @@ struct typed {
     ev_io watcher;
     struct loop *loop;
     typed_fn *fn;
+    /* May be NULL. */
+    void (*ended)(void *ctx);
     void *ctx;
     char line[CAP_TYPED];
     size_t len;
@@ -53,6 +55,8 @@ static void on_ready(struct ev_loop *ev, ev_io *watcher, int events)
         stop(t);
         if (t->len)
             tell(t);
+        if (t->ended && !t->gone)
+            t->ended(t->ctx);
     }
 }
 
@@ -65,6 +69,11 @@ struct typed *typed_new(struct loop *loop, int fd, typed_fn *fn, void *ctx)
     ev_io_init(&t->watcher, on_ready, fd, EV_READ);
     ev_io_start(loop_ev(loop), &t->watcher);
     return t;
+}
+
+void typed_on_end(struct typed *t, void (*fn)(void *ctx))
+{
+    t->ended = fn;
 }
 
 void typed_free(struct typed **typed)

@@ -1,0 +1,8 @@
+/* `smtp-detour setup`: from nothing to a configuration that has delivered a test mail. Everything
+ * that it asks can be given; nothing is written before the login has succeeded. */
+#ifndef APP_SETUP_H
+#define APP_SETUP_H
+
+int setup_main(const char *config_file, int argc, char **argv);
+
+#endif
