@@ -150,14 +150,16 @@ static void print_sentence(const struct checkup_port *ports, size_t n, size_t i)
 /* Whether there is nothing to say of a port but its sentence. */
 static bool is_brief(const struct checkup_port *p, const struct doctor_screen *screen)
 {
-    return !screen->verbose &&
-           (p->role != CHECKUP_CONFIGURED || (!p->sight.has_tls && !p->sight.offered[0]));
+    return !screen->verbose && (screen->findings_only || p->role != CHECKUP_CONFIGURED ||
+                                (!p->sight.has_tls && !p->sight.offered[0]));
 }
 
 static void print_port(const struct checkup *c, const struct checkup_port *p,
                        const struct doctor_screen *screen)
 {
     char line[900];
+    if (screen->findings_only)
+        return;
     bool is_shown = p->report.finding == FINDING_WORKS || p->report.finding == FINDING_CERTIFICATE;
     if (screen->verbose)
         print_dialog(p);

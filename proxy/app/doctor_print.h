@@ -14,7 +14,7 @@ struct doctor_screen {
     int64_t now_s;
     /* the dialog, the cipher and the certificate of every port */
     bool verbose;
-    /* The table and the sentences: the opinion is the caller's. */
+    /* The table and a sentence on each finding: the opinion is the caller's. */
     bool findings_only;
 };
 
