@@ -33,7 +33,7 @@ struct spin {
 static void on_tick(void *arg)
 {
     struct spin *s = arg;
-    if (s->reached(s->arg) || ++s->ticks > 20000)
+    if (s->reached(s->arg) || ++s->ticks > 60000)
         loop_stop(s->loop);
     else
         timer_arm(s->timer, USEC_PER_MS);
