@@ -257,14 +257,32 @@ static void spool_states(const struct snapshot *s, struct out *o)
                 (double)s->accounts[i].spool.oldest / USEC_PER_SEC);
 }
 
+static void spool_taken(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_spool_taken_total";
+    const struct tally *t = &s->tally;
+    family(o, name, "counter", "Messages of clients that were kept for later, by why.");
+    for (size_t i = 0; i < t->nkept; i++)
+        whole(o, name,
+              LABELS({"account", t->accounts[t->kept[i].account].name},
+                     {"reason", t->kept[i].reason}),
+              t->kept[i].messages);
+}
+
 static void spool(const struct snapshot *s, struct out *o)
 {
     static const char *const results[SPOOL_TRIES] = {"delivered", "deferred", "refused", "unknown",
                                                      "no_session"};
     const char *name = "smtp_detour_spool_tries_total";
+    static const char *const whys[SPOOL_FULL_WHYS] = {"size", "messages", "disk"};
     if (!s->spool.is_on)
         return;
     spool_states(s, o);
+    spool_taken(s, o);
+    family(o, "smtp_detour_spool_full_total", "counter",
+           "Messages that the spool had no room for, by what was full.");
+    for (int w = 0; w < SPOOL_FULL_WHYS; w++)
+        whole(o, "smtp_detour_spool_full_total", LABELS({"why", whys[w]}), s->spool.full[w]);
     family(o, name, "counter", "Tries of messages in the spool by what came of them.");
     for (size_t i = 0; i < s->naccounts; i++)
         for (int r = 0; r < SPOOL_TRIES; r++)

@@ -33,7 +33,8 @@ struct token_shown {
 };
 
 /* What is kept for later: of one account, or of all. */
-enum { SPOOL_TRIES = 5 };
+/* Why a spool is full: its octets, its messages, its disk. */
+enum { SPOOL_TRIES = 5, SPOOL_FULL_WHYS = 3 };
 struct spool_shown {
     /* There is a spool. */
     bool is_on;
@@ -45,9 +46,13 @@ struct spool_shown {
     uint64_t bytes;
     /* How long the oldest was under way; 0: none. */
     usec oldest;
+    /* In how long the next try is; 0: none is set. */
+    usec next_in;
     /* delivered, deferred, refused, unknown, no_session */
     uint64_t tries[SPOOL_TRIES];
     uint64_t bounces;
+    /* Messages that it had no room for: size, messages, disk. */
+    uint64_t full[SPOOL_FULL_WHYS];
     /* Why it waits, in words. */
     char reason[320];
 };

@@ -33,13 +33,14 @@ static json_t *token_json(const struct token_shown *t)
                      "error", t->error, "words", t->words);
 }
 
-static json_t *spool_json(const struct spool_shown *s)
+static json_t *spool_json(const struct spool_shown *s, int64_t wall_ms)
 {
     if (!s->is_on)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:b, s:s}", "waiting", (json_int_t)s->waiting,
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:b, s:s}", "waiting", (json_int_t)s->waiting,
                      "held", (json_int_t)s->held, "failed", (json_int_t)s->failed, "bytes",
                      (json_int_t)s->bytes, "oldest_seconds", (double)s->oldest / USEC_PER_SEC,
+                     "next", time_json(s->next_in ? wall_ms + s->next_in / USEC_PER_MS : 0),
                      "takes", (int)s->takes, "reason", s->reason);
 }
 
@@ -63,7 +64,7 @@ static json_t *accounts_json(const struct snapshot *s)
                       (json_int_t)a->max_connections, "certificate_expires",
                       day_json(a->certificate_expires), "password_until",
                       day_json(a->password_until), "token", token_json(&a->token), "spool",
-                      spool_json(&a->spool)));
+                      spool_json(&a->spool, s->wall_ms)));
     }
     return list;
 }

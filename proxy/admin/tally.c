@@ -15,6 +15,7 @@ void tally_free(struct tally *t)
 {
     free(t->accounts);
     free(t->ports);
+    free(t->kept);
     for (size_t i = 0; i < CAP_ADMIN_RECENT; i++)
         message_free(&t->recent[i]);
     *t = (struct tally){0};
@@ -25,6 +26,9 @@ void tally_copy(struct tally *to, const struct tally *from)
     *to = *from;
     to->accounts = mem_alloc((from->naccounts + 1) * sizeof *to->accounts);
     to->ports = mem_alloc((from->nports + 1) * sizeof *to->ports);
+    to->kept = mem_alloc((from->nkept + 1) * sizeof *to->kept);
+    for (size_t i = 0; i < from->nkept; i++)
+        to->kept[i] = from->kept[i];
     for (size_t i = 0; i < from->naccounts; i++)
         to->accounts[i] = from->accounts[i];
     for (size_t i = 0; i < from->nports; i++)
@@ -55,6 +59,20 @@ static struct tally_port *port_of(struct tally *t, size_t account, uint16_t port
     t->ports = mem_resize(t->ports, (t->nports + 1) * sizeof *t->ports);
     t->ports[t->nports] = (struct tally_port){.account = account, .port = port};
     return &t->ports[t->nports++];
+}
+
+/* The reasons are few, and the accounts the configuration's. */
+static void count_kept(struct tally *t, size_t account, const char *reason)
+{
+    size_t i = 0;
+    while (i < t->nkept &&
+           !(t->kept[i].account == account && strcmp(t->kept[i].reason, reason) == 0))
+        i++;
+    if (i == t->nkept) {
+        t->kept = mem_resize(t->kept, (t->nkept + 1) * sizeof *t->kept);
+        t->kept[t->nkept++] = (struct tally_kept){.account = account, .reason = reason};
+    }
+    t->kept[i].messages++;
 }
 
 static struct tally_minute *this_minute(struct tally *t, int64_t wall_ms)
@@ -108,6 +126,8 @@ static void count(struct tally *t, const struct message *m)
         p->messages[m->result]++;
     if (m->result == RESULT_DELIVERED)
         a->bytes += m->size;
+    if (m->result == RESULT_SPOOLED && m->kept_for)
+        count_kept(t, index, m->kept_for);
     while (bucket < TALLY_BOUNDS && seconds > tally_bounds[bucket])
         bucket++;
     a->delays[bucket]++;

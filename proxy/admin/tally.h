@@ -33,6 +33,15 @@ struct tally_port {
     uint64_t messages[RESULT_COUNT];
 };
 
+/* Messages of an account that were kept, by why. */
+struct tally_kept {
+    /* The account's index. */
+    size_t account;
+    /* The name that message.kept_for points to. */
+    const char *reason;
+    uint64_t messages;
+};
+
 struct tally_minute {
     /* Unix time / 60 s, or 0 if nothing is known. */
     int64_t minute;
@@ -46,6 +55,8 @@ struct tally {
     size_t naccounts;
     struct tally_port *ports;
     size_t nports;
+    struct tally_kept *kept;
+    size_t nkept;
     /* At index minute % TALLY_MINUTES. */
     struct tally_minute minutes[TALLY_MINUTES];
     /* A ring: the newest is at (total - 1) % CAP_ADMIN_RECENT. Texts are cleaned (admin/text.h),

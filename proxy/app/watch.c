@@ -62,6 +62,11 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
     out->corrupt = store_corrupt(spool_store(s));
     out->bytes = counts.bytes;
     out->oldest = counts.oldest;
+    out->next_in = counts.next ? counts.next - store_now(spool_store(s)) : 0;
+    out->full[0] = store_refusals(spool_store(s), STORE_NO_SIZE);
+    out->full[1] = store_refusals(spool_store(s), STORE_NO_MESSAGES);
+    out->full[2] = store_refusals(spool_store(s), STORE_NO_DISK) +
+                   store_refusals(spool_store(s), STORE_NO_TRUST);
     memcpy(out->tries, counts.tries, sizeof out->tries);
     out->bounces = counts.bounces;
     text_clean(out->reason, sizeof out->reason, slice_of(counts.reason));

@@ -43,12 +43,16 @@ struct keeping {
     bool is_behind;
     /* The body is neither in memory nor in a file. */
     bool is_lost;
+    enum store_no lost_why;
+    /* The store was told that it is not kept. */
+    bool was_refused;
 };
 
 const char *keeping_no_words(enum store_no no)
 {
     switch (no) {
-    case STORE_TAKES: break;
+    case STORE_TAKES:
+    case STORE_NO_COUNT: break;
     case STORE_NO_SIZE:
     case STORE_NO_MESSAGES: return "the spool is full";
     case STORE_NO_DISK: return "the spool's disk is full";
@@ -81,6 +85,13 @@ static void forget_octets(struct keeping *k)
     k->counted = 0;
     buf_free(&k->octets);
     buf_init(&k->octets, OCTETS_CAP);
+}
+
+static void lose(struct keeping *k, enum store_no why)
+{
+    k->is_lost = true;
+    k->lost_why = why;
+    forget_octets(k);
 }
 
 static void free_recipient(struct keeping_recipient *r)
@@ -150,10 +161,19 @@ static uint64_t declared(const struct keeping *k)
     return k->params.has_size ? k->params.size : 0;
 }
 
-const char *keeping_obstacle(const struct keeping *k)
+/* A message counts once, however many of its recipients hear it. */
+static const char *refused(struct keeping *k, enum store_no why)
+{
+    if (!k->was_refused)
+        store_note_refusal(k->order.store, why, k->size > declared(k) ? k->size : declared(k));
+    k->was_refused = true;
+    return keeping_no_words(why);
+}
+
+const char *keeping_obstacle(struct keeping *k)
 {
     enum store_no no = store_would_take(k->order.store, declared(k), false);
-    return no == STORE_TAKES ? NULL : keeping_no_words(no);
+    return no == STORE_TAKES ? NULL : refused(k, no);
 }
 
 /* ------------------------------------------------------------------ the file */
@@ -195,10 +215,9 @@ static void on_failed(void *ctx, enum store_no why, const struct err *err)
     (void)err;
     k->writer = NULL;
     k->is_behind = false;
-    k->is_lost = true;
-    forget_octets(k);
+    lose(k, why);
     if (k->is_open)
-        k->events->failed(k->ctx, keeping_no_words(why));
+        k->events->failed(k->ctx, refused(k, why));
     else
         k->events->flow(k->ctx);
 }
@@ -255,12 +274,14 @@ static enum store_no begin(struct keeping *k, const char *words, bool unknown)
 
 const char *keeping_open(struct keeping *k, const char *words, bool unknown)
 {
-    if (k->is_lost)
+    if (k->is_lost) {
+        refused(k, k->lost_why);
         return "the spool had no room for its body";
+    }
     if (!k->writer) {
         enum store_no no = begin(k, words, unknown);
         if (no != STORE_TAKES)
-            return keeping_no_words(no);
+            return refused(k, no);
     }
     k->is_open = true;
     pump(k);
@@ -273,12 +294,11 @@ const char *keeping_open(struct keeping *k, const char *words, bool unknown)
  * safe: the upstream may have the message. */
 static void spill(struct keeping *k)
 {
-    if (begin(k, "it was being sent when that failed", true) == STORE_TAKES) {
+    enum store_no no = begin(k, "it was being sent when that failed", true);
+    if (no == STORE_TAKES)
         pump(k);
-        return;
-    }
-    k->is_lost = true;
-    forget_octets(k);
+    else
+        lose(k, no);
 }
 
 static bool fits_in_memory(const struct keeping *k, struct slice octets)
@@ -306,8 +326,7 @@ void keeping_body(struct keeping *k, struct slice octets)
         return;
     }
     store_abort(&k->writer);
-    k->is_lost = true;
-    forget_octets(k);
+    lose(k, STORE_NO_DISK);
 }
 
 void keeping_body_end(struct keeping *k)

@@ -48,7 +48,7 @@ void keeping_recipient(struct keeping *k, const struct address *to,
 void keeping_told(struct keeping *k, size_t index, bool accepted);
 size_t keeping_accepted(const struct keeping *k);
 /* NULL: a message of the declared size would be taken; else why not. */
-const char *keeping_obstacle(const struct keeping *k);
+const char *keeping_obstacle(struct keeping *k);
 
 /* Octets of the body, every line with its CRLF. Borrows during the call. */
 void keeping_body(struct keeping *k, struct slice octets);

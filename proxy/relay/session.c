@@ -151,8 +151,12 @@ static const char *obstacle_of_keeping(const struct session *s, const struct mai
     const struct relay_keep *keep = &s->relay->keep;
     if (keep->when != KEEP_WHEN_ALWAYS)
         return NULL;
-    enum store_no no = store_would_take(keep->store, params->has_size ? params->size : 0, false);
-    return no == STORE_TAKES ? NULL : keeping_no_words(no);
+    uint64_t size = params->has_size ? params->size : 0;
+    enum store_no no = store_would_take(keep->store, size, false);
+    if (no == STORE_TAKES)
+        return NULL;
+    store_note_refusal(keep->store, no, size);
+    return keeping_no_words(no);
 }
 
 static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct address *from,
@@ -170,9 +174,11 @@ static void on_mail(void *ctx, struct smtp_server_command *cmd, const struct add
         m.upstream = mem_string(q.config->upstreams[upstream].name);
         host = q.config->upstreams[upstream].host;
     }
-    struct own_words words = {.host = host, .detail = obstacle_of_keeping(s, params)};
+    struct own_words words = {.host = host};
     enum own fault = fault_of_mail(s, upstream, sender, from, params);
-    if (fault == OWN_NOTHING && words.detail)
+    if (fault == OWN_NOTHING)
+        words.detail = obstacle_of_keeping(s, params);
+    if (words.detail)
         fault = OWN_NOT_KEPT;
     if (fault != OWN_NOTHING) {
         refuse_mail(s, cmd, &m, fault, &words);

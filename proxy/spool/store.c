@@ -129,6 +129,17 @@ enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bou
     return used + octets > max || octets > max ? STORE_NO_SIZE : STORE_TAKES;
 }
 
+void store_note_refusal(struct store *store, enum store_no why, uint64_t octets)
+{
+    (void)octets;
+    store->refusals[why]++;
+}
+
+uint64_t store_refusals(const struct store *store, enum store_no why)
+{
+    return store->refusals[why];
+}
+
 const char *store_no_name(enum store_no no)
 {
     static const char *const names[] = {"", "size", "messages", "disk", "trust", "message"};

@@ -73,11 +73,16 @@ enum store_no {
     STORE_NO_TRUST,
     /* this message can't be kept: its head is too large, its ID is taken */
     STORE_NO_MESSAGE,
+    STORE_NO_COUNT
 };
 /* "size", "messages", "disk" ... for the log and the metric */
 const char *store_no_name(enum store_no no);
 /* Whether a message of so many octets would be taken now. */
 enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bounce);
+/* Notes that a message of a client, of so many octets as far as it is known, was not taken. */
+void store_note_refusal(struct store *store, enum store_no why, uint64_t octets);
+/* How many were, since the start. */
+uint64_t store_refusals(const struct store *store, enum store_no why);
 
 struct store_writer;
 /* Exactly one of taken and failed comes, after store_end, or failed before; the writer is gone

@@ -132,6 +132,61 @@ static void counters(void **state)
     snapshot_free(s);
 }
 
+/* Two accounts with kept mail: one that waits, one that gave up. */
+static void keep_mail(struct snapshot *s)
+{
+    struct account_view *a = add_account(s, "work", STANDING_NO_PORT);
+    a->spool = (struct spool_shown){
+        .is_on = true,
+        .takes = true,
+        .waiting = 12,
+        .bytes = 5000,
+        .oldest = 3 * 3600 * USEC_PER_SEC,
+        .next_in = 150 * USEC_PER_SEC,
+        .reason = "no port of smtp.work.example works" HOSTILE,
+    };
+    a = add_account(s, "home", STANDING_WORKS);
+    a->spool = (struct spool_shown){.is_on = true, .takes = true, .failed = 2};
+    s->spool = s->accounts[0].spool;
+    s->spool.held = 1;
+    s->spool.failed = 2;
+    s->spool.full[1] = 4;
+    s->spool.full[2] = 5;
+}
+
+static void kept_mail_is_counted(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    struct message m = a_message("work", RESULT_SPOOLED, NOW_MS);
+    (void)state;
+    keep_mail(s);
+    m.kept_for = "no-port";
+    note(s, m);
+    note(s, m);
+    m.kept_for = "token";
+    note(s, m);
+    m.upstream = (char *)(uintptr_t) "home";
+    note(s, m);
+    /* a try of the spool's own that is put off again is not taken anew */
+    m.result = RESULT_DEFERRED;
+    note(s, m);
+    char *text = metrics(s);
+    assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"work\",reason=\"no-port\"} 2\n");
+    assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"work\",reason=\"token\"} 1\n");
+    assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"home\",reason=\"token\"} 1\n");
+    assert_has(text, "\nsmtp_detour_spool_full_total{why=\"size\"} 0\n");
+    assert_has(text, "\nsmtp_detour_spool_full_total{why=\"messages\"} 4\n");
+    assert_has(text, "\nsmtp_detour_spool_full_total{why=\"disk\"} 5\n");
+    free(text);
+    text = status(s);
+    assert_has(text, "\"spool\":{\"waiting\":12,\"held\":0,\"failed\":0,\"bytes\":5000,"
+                     "\"oldest_seconds\":10800.0,\"next\":1800000150,\"takes\":true,\"reason\":"
+                     "\"no port of smtp.work.example works");
+    assert_has(text, "\"failed\":2,\"bytes\":0,\"oldest_seconds\":0.0,\"next\":null,");
+    free(text);
+    snapshot_free(s);
+}
+
 static void readiness(void **state)
 {
     struct snapshot *s = a_snapshot();
@@ -407,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens),
         cmocka_unit_test(counters),
+        cmocka_unit_test(kept_mail_is_counted),
         cmocka_unit_test(readiness),
         cmocka_unit_test(readiness_of_one),
         cmocka_unit_test(acceptance),

@@ -25,6 +25,8 @@ static struct {
     /* what is found */
     struct stored found[SIM_CLIENT_MESSAGES];
     size_t n, nnew;
+    /* what the store was told of, by enum store_no */
+    uint64_t refusals[STORE_NO_COUNT];
 } w;
 
 static char large[3 * 1024 * 1024];
@@ -123,6 +125,8 @@ static void play(void)
     sim_run_for(p->sim, 30 * USEC_PER_SEC);
     w.nnew = sim_disk_count(p->sim, "s/queue");
     relay_free(&p->relay);
+    for (int i = 0; i < STORE_NO_COUNT; i++)
+        w.refusals[i] = store_refusals(store, (enum store_no)i);
     store_close(&store);
     if (w.halt)
         sim_disk_crash(p->sim, w.power_cut);
@@ -462,6 +466,7 @@ static void no_room_is_said_at_once(void **state)
         assert_true(stage_said(&w.s, "452 4.3.1 "));
         assert_int_equal(w.n, 0);
         assert_int_equal(w.nnew, 0);
+        assert_int_equal(w.refusals[STORE_NO_SIZE], 1);
     }
 }
 
@@ -475,6 +480,7 @@ static void a_full_spool_keeps_nothing_from_going(void **state)
     assert_int_equal(stage_outcome(&w.s, 0)->final, 250);
     assert_int_equal(w.s.play.ledger->nmails, 1);
     assert_int_equal(w.n, 0);
+    assert_int_equal(w.refusals[STORE_NO_SIZE], 0);
 }
 
 /* Larger than it said. */
@@ -488,6 +494,7 @@ static void a_body_beyond_the_room_is_452(void **state)
     assert_int_equal(stage_outcome(&w.s, 0)->final, 452);
     assert_int_equal(w.n, 0);
     assert_int_equal(w.nnew, 0);
+    assert_int_equal(w.refusals[STORE_NO_SIZE], 1);
 }
 
 static void every_disk_error_is_452(void **state)
@@ -507,6 +514,7 @@ static void every_disk_error_is_452(void **state)
         int last = o->rcpt[0] / 100 != 2 ? o->rcpt[0] : o->final;
         assert_int_equal(last, 452);
         assert_true(stage_said(&w.s, "452 4.3.1 "));
+        assert_int_equal(w.refusals[STORE_NO_DISK] + w.refusals[STORE_NO_TRUST], 1);
         /* where no name could be synced away, it may be found: a copy, never half a message */
         if (i < 4)
             assert_int_equal(w.n, 0);
