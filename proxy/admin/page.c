@@ -4,20 +4,20 @@
 #include <string.h>
 #include <time.h>
 
-static void time_text(int64_t wall_ms, const char *format, char out[32])
+void page_time(int64_t wall_ms, const char *format, char out[PAGE_TIME])
 {
     time_t t = (time_t)(wall_ms / 1000);
     struct tm tm;
     out[0] = '\0';
     if (localtime_r(&t, &tm))
-        strftime(out, 32, format, &tm);
+        strftime(out, PAGE_TIME, format, &tm);
 }
 
 /* Writes "3 minutes ago", with the time under the pointer. */
 static void put_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
 {
     char at[32], span[SPAN_TEXT];
-    time_text(wall_ms, "%Y-%m-%d %H:%M:%S", at);
+    page_time(wall_ms, "%Y-%m-%d %H:%M:%S", at);
     out_printf(o, "<time title=\"%s\">%s ago</time>", at,
                span_words((s->wall_ms - wall_ms) / 1000, span));
 }
@@ -48,7 +48,7 @@ static void put_overall(const struct snapshot *s, struct out *o)
 static void put_head(const struct snapshot *s, struct out *o)
 {
     char at[32];
-    time_text(s->wall_ms, "%H:%M:%S %Z", at);
+    page_time(s->wall_ms, "%H:%M:%S %Z", at);
     out_add(o, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
                "http-equiv=\"refresh\" content=\"" PAGE_REFRESH
                "\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta "
@@ -123,7 +123,7 @@ static void put_port(const struct snapshot *s, const struct port_view *p, bool o
     out_add(o, "</p>");
     if (r->since_ms) {
         char at[32], span[SPAN_TEXT];
-        time_text(r->since_ms, "%Y-%m-%d %H:%M", at);
+        page_time(r->since_ms, "%Y-%m-%d %H:%M", at);
         out_printf(o, "<p class=\"words soft\">since <time>%s</time>, for %s", at,
                    span_words((s->wall_ms - r->since_ms) / 1000, span));
         put_certificate(s, p, o);
@@ -182,7 +182,7 @@ static void put_token(const struct token_shown *t, struct out *o)
         return;
     out_printf(o, "<p class=\"soft small\">Login by token (%s)", t->flow);
     if (t->expires) {
-        time_text(t->expires * 1000, "%H:%M", until);
+        page_time(t->expires * 1000, "%H:%M", until);
         out_printf(o, ", until %s", until);
     }
     if (t->words[0]) {
@@ -218,6 +218,7 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
         put_port(s, &a->ports[i], a->works, o);
     out_add(o, "</ol>");
     put_counts(s, a, o);
+    page_spool_account(s, a, o);
     put_token(&a->token, o);
     put_notes(a, o);
     out_add(o, "</section>");
@@ -266,8 +267,8 @@ static void put_message(const struct message *m, struct out *o)
 {
     bool good = m->result == RESULT_DELIVERED || m->result == RESULT_SPOOLED;
     char at[32], full[32];
-    time_text(m->ended_ms, "%H:%M:%S", at);
-    time_text(m->ended_ms, "%Y-%m-%d %H:%M:%S", full);
+    page_time(m->ended_ms, "%H:%M:%S", at);
+    page_time(m->ended_ms, "%Y-%m-%d %H:%M:%S", full);
     out_printf(o,
                "<tr><td class=\"time\"><time title=\"%s\">%s</time></td><td class=\"result\"><span "
                "class=\"pill %s\">%s%s</span></td>",
@@ -343,6 +344,7 @@ static void put_foot(const struct snapshot *s, struct out *o)
 void page_write(const struct snapshot *s, struct out *o)
 {
     put_head(s, o);
+    page_spool_banner(s, o);
     put_warnings(s, o);
     for (size_t i = 0; i < s->naccounts; i++)
         put_account(s, &s->accounts[i], o);

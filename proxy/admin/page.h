@@ -16,6 +16,14 @@
 
 void page_write(const struct snapshot *s, struct out *o);
 
+/* Writes local time by a format of strftime. */
+#define PAGE_TIME 32
+void page_time(int64_t wall_ms, const char *format, char out[PAGE_TIME]);
+
+/* page_spool.c: what is kept for later, of all and of one account. */
+void page_spool_banner(const struct snapshot *s, struct out *o);
+void page_spool_account(const struct snapshot *s, const struct account_view *a, struct out *o);
+
 /* chart.c: the last hour, one bar per minute. */
 void chart_messages(const struct snapshot *s, struct out *o);
 void chart_sessions(const struct snapshot *s, struct out *o);

@@ -55,6 +55,8 @@ struct spool_shown {
     uint64_t full[SPOOL_FULL_WHYS];
     /* Why it waits, in words. */
     char reason[320];
+    /* Why the newest that failed was given up; "" this process does not know it. */
+    char failed_reason[320];
 };
 
 struct account_view {

@@ -118,8 +118,10 @@ static void warn_of_account(struct snapshot *s, const struct account_view *a)
         warn(s, GRAVITY_BROKEN, "There is no access token for account %s: %.400s.", a->name,
              a->token.words[0] ? a->token.words : "the token service has not answered yet");
     else if (a->standing == STANDING_NO_PORT)
-        warn(s, GRAVITY_BROKEN, "No port of %s works: mail of account %s is answered 451.", a->host,
-             a->name);
+        warn(s, GRAVITY_BROKEN, "No port of %s works: mail of account %s is %s.", a->host, a->name,
+             s->spool.takes     ? "kept in the spool"
+             : s->spool.is_full ? "answered 452, because the spool is full"
+                                : "answered 451");
     else if (a->works && next > 0 && next < a->nports &&
              a->ports[0].report.finding != FINDING_UNTRIED &&
              a->ports[0].report.finding != FINDING_WORKS)

@@ -70,6 +70,7 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
     memcpy(out->tries, counts.tries, sizeof out->tries);
     out->bounces = counts.bounces;
     text_clean(out->reason, sizeof out->reason, slice_of(counts.reason));
+    text_clean(out->failed_reason, sizeof out->failed_reason, slice_of(counts.failed_reason));
 }
 
 struct admin *watch_begin(const struct io *io, struct watched *watched)

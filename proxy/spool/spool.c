@@ -187,7 +187,11 @@ static void count_one(const struct spool *spool, const struct spool_entry *entry
     spool_view_of(spool, entry, &view);
     c->bytes += entry->size + entry->log_size;
     switch (view.state) {
-    case SPOOL_FAILED: c->failed++; return;
+    case SPOOL_FAILED:
+        c->failed++;
+        if (view.reason[0])
+            c->failed_reason = view.reason;
+        return;
     case SPOOL_SENDING: c->sending++; break;
     case SPOOL_HELD: c->held++; break;
     case SPOOL_WAITING: c->waiting++; break;
@@ -202,7 +206,7 @@ static void count_one(const struct spool *spool, const struct spool_entry *entry
 
 void spool_count(const struct spool *spool, const char *account, struct spool_counts *counts_r)
 {
-    *counts_r = (struct spool_counts){.reason = "", .bounces = spool->bounces};
+    *counts_r = (struct spool_counts){.reason = "", .failed_reason = "", .bounces = spool->bounces};
     for (int place = 0; place < 2; place++)
         LIST_EACH (&store_index(spool->store)->lists[place], it) {
             const struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);

@@ -111,6 +111,8 @@ struct spool_counts {
     usec next;
     /* why the account's messages wait, in words; "": they do not */
     const char *reason;
+    /* likewise why the newest that failed was given up, where this process knows it */
+    const char *failed_reason;
     uint64_t tries[SPOOL_TRY_COUNT];
     uint64_t bounces;
 };

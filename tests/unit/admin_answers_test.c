@@ -146,7 +146,10 @@ static void keep_mail(struct snapshot *s)
         .reason = "no port of smtp.work.example works" HOSTILE,
     };
     a = add_account(s, "home", STANDING_WORKS);
-    a->spool = (struct spool_shown){.is_on = true, .takes = true, .failed = 2};
+    a->spool = (struct spool_shown){.is_on = true,
+                                    .takes = true,
+                                    .failed = 2,
+                                    .failed_reason = "550 5.7.1 no such user" HOSTILE};
     s->spool = s->accounts[0].spool;
     s->spool.held = 1;
     s->spool.failed = 2;
@@ -183,6 +186,49 @@ static void kept_mail_is_counted(void **state)
                      "\"oldest_seconds\":10800.0,\"next\":1800000150,\"takes\":true,\"reason\":"
                      "\"no port of smtp.work.example works");
     assert_has(text, "\"failed\":2,\"bytes\":0,\"oldest_seconds\":0.0,\"next\":null,");
+    free(text);
+    snapshot_free(s);
+}
+
+static void kept_mail_is_shown(void **state)
+{
+    struct snapshot *s = a_snapshot();
+    (void)state;
+    add_account(s, "work", STANDING_WORKS);
+    char *text = page(s);
+    assert_null(strstr(text, "smtp-detour spool"));
+    free(text);
+    /* there is a spool, and it is empty */
+    s->spool.is_on = s->accounts[0].spool.is_on = true;
+    text = page(s);
+    assert_null(strstr(text, "smtp-detour spool"));
+    free(text);
+    s->naccounts = 0;
+    keep_mail(s);
+    text = page(s);
+    assert_has(text,
+               "<b>13 messages are kept, to be sent later</b>; the oldest for 3 hours: no port of "
+               "smtp.work.example works&lt;script&gt;");
+    assert_has(text, "Tried next in <time title=");
+    assert_has(text, ">2 minutes</time>.");
+    assert_has(text, "1 of them is held: no account of the configuration takes it any more.");
+    assert_has(text, "<code>smtp-detour spool list</code>");
+    assert_has(text, "<code>smtp-detour spool retry ID</code>");
+    assert_has(text, "! 12 waiting</span>");
+    assert_has(text, "✕ 2 failed</span> given up: 550 5.7.1 no such user&lt;script&gt;");
+    assert_null(strstr(text, "<script"));
+    if (getenv("PAGE_KEPT")) {
+        FILE *f = fopen(getenv("PAGE_KEPT"), "w");
+        assert_non_null(f);
+        fputs(text, f);
+        fclose(f);
+    }
+    free(text);
+    s->spool = (struct spool_shown){.is_on = true, .waiting = 1};
+    text = page(s);
+    assert_has(
+        text,
+        "<b>1 message is kept, to be sent later</b>; the oldest for 0 seconds. It is tried now.");
     free(text);
     snapshot_free(s);
 }
@@ -463,6 +509,7 @@ int main(void)
         cmocka_unit_test(tokens),
         cmocka_unit_test(counters),
         cmocka_unit_test(kept_mail_is_counted),
+        cmocka_unit_test(kept_mail_is_shown),
         cmocka_unit_test(readiness),
         cmocka_unit_test(readiness_of_one),
         cmocka_unit_test(acceptance),
