@@ -245,20 +245,6 @@ static void message_is_over(struct sim_client *c)
     sim_event_arm(c->sim->loop, &c->next, c->script.pause);
 }
 
-/* Octets with dots stuffed after the client's line end, as it must. */
-static void stuff(struct sim_client *c, const char *body, size_t len)
-{
-    bool line_start = true, lf = c->script.lf;
-    for (size_t i = 0; i < len; i++) {
-        if (line_start && body[i] == '.')
-            (void)!buf_append(&c->out, ".", 1);
-        (void)!buf_append(&c->out, body + i, 1);
-        line_start = body[i] == '\n' && (lf || (i > 0 && body[i - 1] == '\r'));
-    }
-    if (!line_start && len > 0)
-        (void)!buf_append_slice(&c->out, slice_of(lf ? "\n" : "\r\n"));
-}
-
 static void send_body(struct sim_client *c)
 {
     const struct sim_message *m = &c->script.messages[c->message];
@@ -268,7 +254,7 @@ static void send_body(struct sim_client *c)
         nobody = nobody && c->outcomes[c->message].rcpt[i] / 100 != 2;
     size_t before = c->out.len;
     if (!nobody)
-        stuff(c, m->body, m->len);
+        sim_stuff(&c->out, m->body, m->len, c->script.lf);
     if (whole) {
         (void)!buf_append_slice(&c->out, slice_of(c->script.lf ? ".\n" : ".\r\n"));
         c->dot_at[c->message] = c->sent + c->out.len;
@@ -304,7 +290,7 @@ static void say_all(struct sim_client *c)
         }
         say(c, "DATA");
         await(c, AWAIT_DATA, i, 0);
-        stuff(c, m->body, m->len);
+        sim_stuff(&c->out, m->body, m->len, c->script.lf);
         (void)!buf_append_slice(&c->out, slice_of(c->script.lf ? ".\n" : ".\r\n"));
         c->dot_at[i] = c->out.len;
         await(c, AWAIT_FINAL, i, 0);
@@ -611,37 +597,4 @@ bool sim_client_was_cut_off(const struct sim_client *c)
 bool sim_client_gave_up(const struct sim_client *c)
 {
     return c->gave_up;
-}
-
-/* The client's own line end before its dot belongs to the text: with a CR at the text's end it
- * makes a run of CRs. */
-char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r)
-{
-    char *out = mem_alloc(2 * len + 3);
-    char *in = mem_alloc(len + 3);
-    size_t n = 0;
-    bool whole =
-        len == 0 || (octets[len - 1] == '\n' && (lf || (len > 1 && octets[len - 2] == '\r')));
-    if (len)
-        memcpy(in, octets, len);
-    if (!whole && !lf)
-        in[len++] = '\r';
-    if (!whole)
-        in[len++] = '\n';
-    for (size_t i = 0; i < len; i++) {
-        if (in[i] != '\r' && in[i] != '\n') {
-            out[n++] = in[i];
-            continue;
-        }
-        size_t end = i;
-        while (end < len && in[end] == '\r')
-            end++;
-        if (end < len && in[end] == '\n')
-            i = end;
-        out[n++] = '\r';
-        out[n++] = '\n';
-    }
-    free(in);
-    *len_r = n;
-    return out;
 }

@@ -131,6 +131,9 @@ bool sim_client_was_cut_off(const struct sim_client *c);
 /* out of patience */
 bool sim_client_gave_up(const struct sim_client *c);
 
+/* Appends a body with dots stuffed after the client's line end, and that line end where the body
+ * lacks it. lf: the client's line end is LF. */
+void sim_stuff(struct buf *out, const char *body, size_t len, bool lf);
 /* What RFC 5321 and PROMISES 6 make of octets that a client sent: canonical text. lf: the client's
  * line end is LF. Gives; *len_r octets. */
 char *sim_canonical(const char *octets, size_t len, bool lf, size_t *len_r);

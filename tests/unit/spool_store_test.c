@@ -1,163 +1,6 @@
 /* The store, step by step, over a calm simulated disk: what it takes, what it writes, what it finds
  * at the start. Crashes are played in spool_crash_test.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/caps.h"
-#include "base/mem.h"
-#include "sim/sim_disk.h"
-#include "spool/store.h"
-
-#define DAY (86400 * USEC_PER_SEC)
-
-static struct sim *sim;
-static struct store *store;
-static struct spool_settings settings;
-
-static struct {
-    unsigned taken, failed, low, done, ready, gone;
-    struct spool_entry *entry;
-    enum store_no why;
-    enum err_kind kind;
-    struct store_message *message;
-    enum store_read read;
-    char body[256];
-    size_t len;
-} got;
-
-static void on_taken(void *ctx, struct spool_entry *entry)
-{
-    (void)ctx;
-    got.taken++;
-    got.entry = entry;
-}
-
-static void on_failed(void *ctx, enum store_no why, const struct err *err)
-{
-    (void)ctx;
-    got.failed++;
-    got.why = why;
-    got.kind = err->kind;
-}
-
-static void on_low(void *ctx)
-{
-    (void)ctx;
-    got.low++;
-}
-
-static void on_ready(void *ctx, struct spool_entry *entry)
-{
-    (void)ctx;
-    (void)entry;
-    got.ready++;
-}
-
-static void on_gone(void *ctx, struct spool_entry *entry)
-{
-    (void)ctx;
-    (void)entry;
-    got.gone++;
-}
-
-static const struct store_taker taker = {on_taken, on_failed, on_low, NULL};
-static const struct store_watch ears = {on_ready, on_gone, NULL};
-
-static void open_store(void)
-{
-    struct err err;
-    store = store_open(sim_io(sim), &settings, &err);
-    assert_non_null(store);
-    store_set_watch(store, &ears);
-    assert_int_equal(store_start(store, &err), 0);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&got, 0, sizeof got);
-    settings = (struct spool_settings){.directory = "s",
-                                       .max_size = 100000,
-                                       .max_messages = 20,
-                                       .min_free = 5,
-                                       .max_age = 5 * DAY,
-                                       .failed_age = 30 * DAY};
-    sim = sim_new(1);
-    open_store();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    store_message_close(&got.message);
-    store_close(&store);
-    sim_free(&sim);
-    return 0;
-}
-
-static void settle(void)
-{
-    sim_run_for(sim, 2 * USEC_PER_SEC);
-}
-
-static struct store_writer *begin(const char *id, uint64_t expected, enum store_no *no)
-{
-    static char word[] = "w";
-    struct spool_recipient people[2] = {{word, word, word}, {word, word, word}};
-    char name[SPOOL_ID_SIZE];
-    struct spool_envelope e = {
-        .id = name, .account = word, .sender = word, .recipients = people, .nrecipients = 2};
-    snprintf(name, sizeof name, "%s", id);
-    e.bounce = strchr(id, '.') ? SPOOL_BOUNCE : SPOOL_MAIL;
-    return store_begin(store, &e, expected, &taker, no);
-}
-
-static struct spool_entry *take(const char *id, const char *body)
-{
-    enum store_no no;
-    unsigned before = got.taken;
-    struct store_writer *w = begin(id, 0, &no);
-    assert_non_null(w);
-    assert_true(store_write(w, slice_of(body)));
-    store_end(w);
-    assert_int_equal(got.taken, before);
-    settle();
-    assert_int_equal(got.taken, before + 1);
-    return got.entry;
-}
-
-static void on_opened(void *arg, struct store_message *m, const struct err *err)
-{
-    (void)arg;
-    got.message = m;
-    got.kind = err ? err->kind : ERR_NONE;
-}
-
-static void open_message(struct spool_entry *entry)
-{
-    store_message_open(store, entry, on_opened, NULL);
-    settle();
-}
-
-static void on_octets(void *arg, enum store_read what, struct slice octets, const struct err *err)
-{
-    (void)arg;
-    (void)err;
-    got.read = what;
-    if (what == STORE_OCTETS) {
-        memcpy(got.body + got.len, octets.data, octets.len);
-        got.len += octets.len;
-        store_message_read(got.message, on_octets, NULL);
-    }
-}
+#include "spool_store_world.h"
 
 static void on_done(void *arg, const struct err *err)
 {
@@ -409,82 +252,12 @@ static void old_failures_go(void **state)
     assert_non_null(store_find(store, "big2"));
 }
 
-/* An octet changes on the disk while nobody looks. */
-static void rot(const char *name, size_t from_end)
-{
-    struct slice octets;
-    assert_true(sim_disk_get(sim, "s/queue", name, &octets));
-    char *copy = mem_copy(octets.data, octets.len);
-    copy[octets.len - from_end] ^= 1;
-    sim_disk_put(sim, "s/queue", name, slice_make(copy, octets.len));
-    free(copy);
-}
-
-static void damage_goes_to_corrupt(void **state)
-{
-    (void)state;
-    struct spool_entry *e = take("one", "Subject: x\r\n\r\nbody\r\n");
-    take("two", "y");
-    take("three", "z");
-    /* in the body: found before the end of data, not before */
-    rot("one", SPOOL_TAIL_SIZE + 3);
-    open_message(e);
-    store_message_read(got.message, on_octets, NULL);
-    settle();
-    assert_int_equal(got.read, STORE_DAMAGED);
-    assert_null(store_message_entry(got.message));
-    store_message_close(&got.message);
-    assert_int_equal(store_corrupt(store), 1);
-    /* in the head: found when it is opened; in the tail: at the start */
-    rot("two", SPOOL_TAIL_SIZE + 30);
-    open_message(store_find(store, "two"));
-    assert_true(!got.message && got.kind == ERR_PROTOCOL);
-    rot("three", SPOOL_TAIL_SIZE);
-    store_close(&store);
-    open_store();
-    assert_null(store_find(store, "three"));
-    assert_int_equal(store_corrupt(store), 3);
-    assert_int_equal(sim_disk_count(sim, "s/corrupt"), 3);
-    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
-    /* an administrator has looked at them */
-    store_close(&store);
-    open_store();
-    assert_int_equal(store_corrupt(store), 3);
-}
-
 static void one_process_at_a_time(void **state)
 {
     struct err err;
     (void)state;
     assert_null(store_open(sim_io(sim), &settings, &err));
     assert_int_equal(err.kind, ERR_IN_USE);
-}
-
-static void another_version(void **state)
-{
-    struct err err;
-    (void)state;
-    store_close(&store);
-    sim_disk_put(sim, "s", "format", slice_of("smtp-detour spool 2\n"));
-    assert_null(store_open(sim_io(sim), &settings, &err));
-    assert_int_equal(err.kind, ERR_INVALID);
-    sim_disk_put(sim, "s", "format", slice_of("smtp-detour spool 1\n"));
-    open_store();
-}
-
-static void strangers_are_left_alone(void **state)
-{
-    (void)state;
-    take("one", "x");
-    store_close(&store);
-    sim_disk_put(sim, "s/queue", "README-please", slice_of("hello"));
-    sim_disk_put(sim, "s/queue", "old.new", slice_of("hello"));
-    sim_disk_put(sim, "s/queue", "orphan.log", slice_of("hello"));
-    open_store();
-    assert_int_equal(store_index(store)->counts[PLACE_QUEUE], 1);
-    assert_int_equal(sim_disk_count(sim, "s/queue"), 2);
-    struct slice octets;
-    assert_true(sim_disk_get(sim, "s/queue", "README-please", &octets));
 }
 
 static void time_goes_on(void **state)
@@ -610,25 +383,14 @@ static void without_a_loop(void **state)
     assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(a_whole_life),
-                                       TEST(syncs_are_shared),
-                                       TEST(room_is_counted),
-                                       TEST(min_free),
-                                       TEST(a_full_disk),
-                                       TEST(a_sync_that_failed),
-                                       TEST(failed_and_back),
-                                       TEST(old_failures_go),
-                                       TEST(damage_goes_to_corrupt),
-                                       TEST(one_process_at_a_time),
-                                       TEST(another_version),
-                                       TEST(strangers_are_left_alone),
-                                       TEST(the_log_never_goes_first),
-                                       TEST(without_a_loop),
-                                       TEST(time_goes_on),
+    const struct CMUnitTest tests[] = {TEST(a_whole_life),          TEST(syncs_are_shared),
+                                       TEST(room_is_counted),       TEST(min_free),
+                                       TEST(a_full_disk),           TEST(a_sync_that_failed),
+                                       TEST(failed_and_back),       TEST(old_failures_go),
+                                       TEST(one_process_at_a_time), TEST(the_log_never_goes_first),
+                                       TEST(without_a_loop),        TEST(time_goes_on),
                                        TEST(a_large_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
