@@ -140,8 +140,9 @@ bool control_entry_write(struct buf *out, const struct control_entry *e)
     char next[24] = "-";
     if (e->next != CONTROL_NO_NEXT)
         snprintf(next, sizeof next, "%" PRId64, e->next);
-    return buf_printf(out, "entry %s %s %" PRId64 " %" PRIu64 " %" PRIu64 " %s", e->id, e->state,
-                      e->age, e->size, e->tries, next) &&
+    return buf_printf(out, "entry %s", e->id) && words_add(out, e->state) &&
+           buf_printf(out, " %" PRId64 " %" PRIu64 " %" PRIu64 " %s", e->age, e->size, e->tries,
+                      next) &&
            words_add(out, e->account) && words_add(out, e->reason) && buf_append(out, "\n", 1);
 }
 

@@ -39,12 +39,15 @@ static void answer(struct slice in)
     if (!control_answer_read(in, &a))
         return;
     buf_init(&out, 3 * in.len + 256);
-    if (a.is_end) {
-        CHECK(control_end_write(&out, a.status, a.words));
-        CHECK(control_answer_read(line_of(&out), &again));
-        CHECK(again.is_end && again.status == a.status && same(again.words, a.words));
-        control_answer_free(&again);
-    }
+    CHECK(a.is_end ? control_end_write(&out, a.status, a.words)
+                   : control_entry_write(&out, &a.entry));
+    CHECK(control_answer_read(line_of(&out), &again));
+    CHECK(again.is_end == a.is_end && again.status == a.status && same(again.words, a.words));
+    CHECK(same(again.entry.id, a.entry.id) && same(again.entry.state, a.entry.state) &&
+          same(again.entry.account, a.entry.account) && same(again.entry.reason, a.entry.reason));
+    CHECK(again.entry.age == a.entry.age && again.entry.next == a.entry.next &&
+          again.entry.size == a.entry.size && again.entry.tries == a.entry.tries);
+    control_answer_free(&again);
     control_answer_free(&a);
     buf_free(&out);
 }
