@@ -52,7 +52,8 @@ static const struct subcommand subcommands[] = {
      "takes what is proposed; without a\n"
      "terminal it is needed.\n"
      "Exit status: 0 a test mail was taken, 1 not, 2 usage, 71 the system says no, 77 no right to "
-     "write there.\n",
+     "write there, 78 what was given makes\n"
+     "no good configuration.\n",
      setup_main},
     {"check", "[-c FILE] [--route FROM [CLIENT] | --print]",
      "read the configuration and print everything that is wrong with it",
