@@ -92,6 +92,8 @@
 #define CAP_REPLY_LINES 100
 /* Octets of those lines. A longer reply is malformed. */
 #define CAP_REPLY_TEXT 8192
+/* Octets of the dialog with one port that `doctor -v` shows: two EHLO replies at their cap. */
+#define CAP_DIALOG (20 * 1024)
 /* SCRAM iterations. With more the server keeps a helper thread of ours busy. */
 #define CAP_SCRAM_ITERATIONS 1000000
 /* Octets of the header section with which an HTTP proxy answers CONNECT. */
@@ -100,6 +102,9 @@
 #define CAP_TUNNEL_REQUEST 2048
 /* Octets of the user name or the password for a proxy (RFC 1929 section 2). */
 #define CAP_TUNNEL_CREDENTIAL 255
+/* Identities of an account whose logins are known one by one, that is, senders of a site. The least
+ * recently used is dropped first. */
+#define CAP_IDENTITIES 256
 /* Accounts that the file of what was learnt holds. The oldest makes room. */
 #define CAP_MEMORY_ENTRIES 256
 /* Ports of one account whose answer to BDAT is kept there. */
@@ -143,97 +148,25 @@
 #define CAP_TOKEN_RESPONSE (CAP_TOKEN_MESSAGE / 3 * 4 + 4)
 /* Octets that are kept of a server's complaint about a token. */
 #define CAP_TOKEN_COMPLAINT 256
-/* bytes of a client read but not yet consumed */
-#define CAP_CLIENT_INPUT (16 * 1024)
-/* replies queued for a client that does not read: then it is closed */
-#define CAP_CLIENT_OUTPUT (64 * 1024)
-/* one BDAT chunk, staged whole before its length is written (RFC 3030), and its command: a TLS
- * record */
-#define CAP_CHUNK (16 * 1024)
-/* bytes queued for an upstream: beyond, the client is not read */
-#define CAP_UPSTREAM_OUTPUT (32 * 1024)
-/* bytes of an upstream read but not yet consumed */
-#define CAP_UPSTREAM_INPUT (16 * 1024)
-/* CRs in a row that the decoder of a body remembers: what one octet behind them makes it repair. */
-#define CAP_CR_RUN 4096
-/* a queue that falls to this asks for more */
-#define LOW_MARK (8 * 1024)
-/* RFC 5321 4.5.3.1.5 says 512; the real world says more */
-#define CAP_REPLY_LINE 2048
-/* lines of one reply that are kept; */
-#define CAP_REPLY_LINES 100
-/* ... and their octets; more is a malformed reply */
-#define CAP_REPLY_TEXT 8192
-/* octets of the dialog with one port that `doctor -v` shows: two EHLO replies at their cap */
-#define CAP_DIALOG (20 * 1024)
-/* pipelined commands taken before the first is answered; the rest waits in the socket */
-#define CAP_PENDING_COMMANDS 256
-/* octets of one mail address, brackets not counted */
-#define CAP_ADDRESS 1024
-/* the replay copy of one message (PROMISES 6) */
-#define CAP_REPLAY (1024 * 1024)
-/* all replay copies together */
-#define CAP_REPLAY_TOTAL (64ul * 1024 * 1024)
-/* one unfolded header field that rewriting must see whole */
-#define CAP_HEADER_LINE (64 * 1024)
-/* what rewriting puts at once beside the octets that came: a rewritten From, its original twice,
- * added lines */
-#define CAP_REWRITE (4 * CAP_HEADER_LINE)
-/* a PROXY v1 line with its CRLF, by its specification */
-#define CAP_PROXY_LINE 107
-/* a whole PROXY v2 header: addresses take 216 octets at most, the rest are additions */
-#define CAP_PROXY_HEADER 4096
-/* Connections that have not hung up after our last words, each with a descriptor: of refused
- * clients, and of clients that were said goodbye to. */
-#define CAP_LINGERING_REFUSED 64
-#define CAP_LINGERING_LEFT 256
-/* addresses per listener whose messages are counted when no client of theirs is here */
-#define CAP_RATE_ADDRESSES 4096
-/* addresses that a name of `destinations` has had lately */
-#define CAP_NAME_ADDRESSES 32
-/* identities of an account whose logins are known one by one: senders of a site; the one that was
- * not used for longest goes first */
-#define CAP_IDENTITIES 256
-/* addresses of one name that a race tries (PROMISES 5) */
-#define CAP_DNS_ADDRESSES 8
-#define CAP_HELPER_THREADS 4
-/* Programs (password_command) that run at once, each with a thread; further ones wait for these,
- * and for nobody else. */
-#define CAP_CHILDREN 64
-/* octets of a secret file's first line */
-#define CAP_SECRET 65536
-/* Files of secrets that wait to be read: a mount that hangs gathers no endless row of them. */
-#define CAP_SECRET_READS 1024
-/* an HTTP answer's body, unless the asker says otherwise */
-#define CAP_HTTP_ANSWER (64 * 1024)
-/* its header lines together */
-#define CAP_HTTP_HEADER (32 * 1024)
-/* under way at once; each may have a resolver's thread */
-#define CAP_HTTP_REQUESTS 256
-/* an access token or a refresh token */
-#define CAP_TOKEN (12 * 1024)
-/* octets of a line that a person pastes into a terminal: the address a browser ended at */
+/* Octets of a line that a person pastes into a terminal: the address at which a browser ended. */
 #define CAP_TYPED (8 * 1024)
-/* Octets of the head of a browser's request to `login`, cookies of loopback included, and how many
- * connections it may hold at once: browsers open some ahead. */
+/* Octets of the head of a browser's request to `login`, cookies of loopback included, and the
+ * connections that it may hold at once: browsers open some ahead. */
 #define CAP_REDIRECT_REQUEST (16 * 1024)
 #define CAP_REDIRECT_VISITS 16
-/* password hashes computed at once: the resolver needs helpers too */
-#define CAP_PASSWORDS_RUNNING 2
-/* ... and logins behind them; more: 454 */
-#define CAP_PASSWORDS_WAITING 8
-/* client addresses whose failed logins are remembered; the oldest goes first */
-#define CAP_LOGIN_FAILURES 1024
+
+/* ---- the configuration ---- */
+
 /* Octets of one line of proxy.ini, of a key in it, and of a secret there. */
 #define CAP_CONFIG_LINE 8192
-/* what a listener shows: one RSA, one ECDSA, each for the clients that verify it */
-#define CAP_LISTEN_CERTIFICATES 2
 #define CAP_CONFIG_KEY 100
 #define CAP_CONFIG_SECRET 4096
 /* Octets of the whole file. */
 #define CAP_CONFIG_FILE (1024 * 1024)
 /* Octets of a section's title: inih keeps no more. */
 #define CAP_CONFIG_TITLE 49
+/* Certificates of a listener: one RSA and one ECDSA, each for the clients that verify it. */
+#define CAP_LISTEN_CERTIFICATES 2
 /* Lines and octets of a users_file. */
 #define CAP_USERS 5000
 #define CAP_USERS_FILE (4 * 1024 * 1024)
@@ -261,9 +194,9 @@
 #define CAP_CONTROL_VISITS 4
 #define CAP_CONTROL_REQUEST 1024
 #define CAP_CONTROL_OUTPUT (64 * 1024)
-/* octets of a message that its bounce quotes; ... and of a bounce: a thousand recipients with the
- * longest words, and the quote */
+/* Octets of a message that its bounce quotes. */
 #define CAP_BOUNCE_QUOTE (64ul * 1024)
+/* Octets of a bounce: a thousand recipients with the longest replies, and the quote. */
 #define CAP_BOUNCE (4ul * 1024 * 1024)
 
 /* ---- the admin page ---- */
