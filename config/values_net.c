@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/table.h"
@@ -290,14 +291,6 @@ static int parse_ports(const struct key *key, struct slice text, void *field, st
 
 /* --- certificate pins --- */
 
-static int hex_digit(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Reads 64 hex digits, or 32 pairs of them with a colon between. */
 static bool parse_pin(struct slice text, uint8_t pin[32])
 {
@@ -306,10 +299,10 @@ static bool parse_pin(struct slice text, uint8_t pin[32])
         return false;
     for (size_t i = 0; i < 32; i++) {
         const char *at = text.data + i * step;
-        int high = hex_digit(at[0]), low = hex_digit(at[1]);
-        if (high < 0 || low < 0 || (step == 3 && i < 31 && at[2] != ':'))
+        int octet = hex_octet(slice_make(at, 2));
+        if (octet < 0 || (step == 3 && i < 31 && at[2] != ':'))
             return false;
-        pin[i] = (uint8_t)(high * 16 + low);
+        pin[i] = (uint8_t)octet;
     }
     return true;
 }

@@ -4,37 +4,22 @@
 #include <string.h>
 
 #include "base/caps.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "config/config.h"
 #include "config/table.h"
-
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, ascii_lower(c)) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
 
 /* RFC 3986 2.1. Returns false for an incorrect escape, a control character, an empty text, or too
  * many octets. */
 static bool decode(struct slice text, char out[CAP_TUNNEL_CREDENTIAL + 1], size_t *len_r)
 {
     size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (c == '%') {
-            if (i + 2 >= text.len)
-                return false;
-            int high = hex_value(text.data[i + 1]), low = hex_value(text.data[i + 2]);
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (ascii_is_control(c) || len == CAP_TUNNEL_CREDENTIAL)
+    while (text.len) {
+        int octet = hex_take_percent(&text);
+        if (octet < 0 || ascii_is_control((char)octet) || len == CAP_TUNNEL_CREDENTIAL)
             return false;
-        out[len++] = c;
+        out[len++] = (char)octet;
     }
     out[len] = 0;
     *len_r = len;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "app/send_message.h"
-#include "wire/base64.h"
+#include "base/base64.h"
 #include "wire/header.h"
 
 struct field {

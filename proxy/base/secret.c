@@ -50,25 +50,6 @@ bool secret_equal(const struct secret *a, const struct secret *b)
     return differs == 0;
 }
 
-static bool holds(struct slice text, struct slice piece)
-{
-    for (size_t i = 0; i + piece.len <= text.len; i++)
-        if (memcmp(text.data + i, piece.data, piece.len) == 0)
-            return true;
-    return false;
-}
-
-bool secret_is_echoed(struct slice text, struct slice secret, size_t run)
-{
-    enum { LOOKED_AT = 1024 };
-    secret = slice_head(secret, LOOKED_AT);
-    run = secret.len < run ? secret.len : run;
-    for (size_t i = 0; run > 0 && i + run <= secret.len; i++)
-        if (holds(text, slice_make(secret.data + i, run)))
-            return true;
-    return false;
-}
-
 /* memset is called through a volatile pointer, so that no compiler can prove the call useless and
  * remove it. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;

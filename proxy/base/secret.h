@@ -17,12 +17,6 @@ void secret_free(struct secret **s);
 struct slice secret_reveal(const struct secret *s);
 /* Takes constant time for equal lengths. NULL equals NULL. */
 bool secret_equal(const struct secret *a, const struct secret *b);
-/* Returns whether any `run` octets of the secret in a row are in the text, or all octets of a
- * shorter secret. Only the first 1024 octets of the secret are compared: an echo begins at its
- * beginning. */
-bool secret_is_echoed(struct slice text, struct slice secret, size_t run);
-/* Fewer octets in a row tell nothing: of a secret, and of its base64. */
-enum { SECRET_RUN = 6, SECRET_RUN_BASE64 = 8 };
 /* Overwrites the bytes. No compiler removes that. */
 void secret_erase(void *bytes, size_t n);
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/caps.h"
+#include "base/echo.h"
 #include "base/mem.h"
 
 /* RFC 1928, RFC 1929. */
@@ -181,31 +183,19 @@ static int ask_socks_method(struct tunnel *t)
     return ask(t, &b, judge_socks_method);
 }
 
-static bool append_base64(struct buf *b, struct slice in)
+/* Appends user, colon and password (RFC 7617). */
+static bool append_login(const struct tunnel_target *target, struct buf *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bool ok = true;
-    for (size_t i = 0; i < in.len && ok; i += 3) {
-        unsigned long v = (unsigned long)byte_at(in, i) << 16;
-        if (i + 1 < in.len)
-            v |= (unsigned long)byte_at(in, i + 1) << 8;
-        if (i + 2 < in.len)
-            v |= byte_at(in, i + 2);
-        char four[4] = {digits[v >> 18 & 63], digits[v >> 12 & 63],
-                        i + 1 < in.len ? digits[v >> 6 & 63] : '=',
-                        i + 2 < in.len ? digits[v & 63] : '='};
-        ok = buf_append(b, four, sizeof four);
-    }
-    return ok;
+    return buf_append_slice(out, slice_of(target->user)) && buf_append(out, ":", 1) &&
+           buf_append_slice(out, password_of(target));
 }
 
-/* Appends the value of Proxy-Authorization (RFC 7617): base64 of user, colon and password. */
-static bool append_login(const struct tunnel_target *target, struct buf *out)
+/* Appends the value of Proxy-Authorization: base64 of the login. */
+static bool append_authorization(const struct tunnel_target *target, struct buf *out)
 {
     struct buf login;
     buf_init(&login, CAP_TUNNEL_REQUEST);
-    bool ok = buf_append_slice(&login, slice_of(target->user)) && buf_append(&login, ":", 1) &&
-              buf_append_slice(&login, password_of(target)) && append_base64(out, buf_view(&login));
+    bool ok = append_login(target, &login) && base64_encode(buf_view(&login), out);
     buf_wipe(&login);
     return ok;
 }
@@ -213,14 +203,17 @@ static bool append_login(const struct tunnel_target *target, struct buf *out)
 /* A proxy that repeats what it was told would bring our password into logs and reports. */
 static bool echoes(const struct tunnel_target *target, struct slice text)
 {
+    /* Fewer octets of a secret in a row tell nothing. */
+    enum { RUN = 6 };
     struct buf login;
     if (!target->user)
         return false;
+    struct echo *e = echo_of(text);
     buf_init(&login, CAP_TUNNEL_REQUEST);
-    bool found = !append_login(target, &login) ||
-                 secret_is_echoed(text, buf_view(&login), SECRET_RUN_BASE64) ||
-                 secret_is_echoed(text, password_of(target), SECRET_RUN);
+    bool found = !append_login(target, &login) || echo_repeats_encoded(e, buf_view(&login), RUN) ||
+                 echo_repeats(e, password_of(target), RUN);
     buf_wipe(&login);
+    echo_free(&e);
     return found;
 }
 
@@ -308,7 +301,7 @@ static int ask_http(struct tunnel *t)
     bool ok = buf_printf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", where, where);
     if (target->user)
         ok = ok && buf_append_slice(&b, slice_of("Proxy-Authorization: Basic ")) &&
-             append_login(target, &b) && buf_append(&b, "\r\n", 2);
+             append_authorization(target, &b) && buf_append(&b, "\r\n", 2);
     if (ok && buf_append(&b, "\r\n", 2))
         return ask(t, &b, judge_http_reply);
     buf_wipe(&b);

@@ -1,82 +1,36 @@
 #include "oauth/echo.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/buf.h"
-#include "io/crypto.h"
+#include "base/echo.h"
+#include "base/hex.h"
 
-/* So many octets in a row are no accident; shorter secrets are looked for whole. */
-enum { RUN = 8, ENCODED_RUN = 11, LONGEST_VALUE = 16 * 1024 };
+/* So many octets in a row are no accident. */
+enum { RUN = 8, LONGEST_VALUE = 16 * 1024 };
 
 static const char *const kept[] = {"client_secret", "refresh_token", "client_assertion",
                                    "assertion",     "code",          "code_verifier",
                                    "device_code"};
 
-static bool holds(struct slice words, struct slice piece)
-{
-    for (size_t i = 0; i + piece.len <= words.len; i++)
-        if (words.data[i] == piece.data[0] && memcmp(words.data + i, piece.data, piece.len) == 0)
-            return true;
-    return false;
-}
-
-static bool shares(struct slice words, struct slice secret, size_t run)
-{
-    run = secret.len < run ? secret.len : run;
-    for (size_t i = 0; run > 0 && i + run <= secret.len; i++)
-        if (holds(words, slice_make(secret.data + i, run)))
-            return true;
-    return false;
-}
-
-/* In base64 it looks in three ways, by how many octets stand before it; those mix into the first
- * letters. */
-static bool shares_base64(struct slice folded, struct slice secret)
-{
-    enum { MIXED = 4 };
-    bool found = false;
-    for (size_t before = 0; before < 3 && !found; before++) {
-        struct buf clear, text;
-        buf_init(&clear, LONGEST_VALUE + 2);
-        buf_init(&text, 2 * LONGEST_VALUE);
-        bool made = buf_append(&clear, "..", before) && buf_append_slice(&clear, secret) &&
-                    base64url_append(&text, buf_view(&clear));
-        found =
-            !made || shares(folded, slice_from(buf_view(&text), before ? MIXED : 0), ENCODED_RUN);
-        buf_wipe(&clear);
-        buf_wipe(&text);
-    }
-    return found;
-}
-
-static int hex_of(char c)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : 0;
-}
-
+/* Appends a value as it was before it became part of a form. */
 static bool decode(struct slice value, struct buf *out)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.data[i];
-        if (c == '%' && i + 2 < value.len) {
-            c = (char)(hex_of(value.data[i + 1]) * 16 + hex_of(value.data[i + 2]));
-            i += 2;
-        }
-        if (!buf_append(out, &c, 1))
+    while (value.len) {
+        int octet = hex_take_percent(&value);
+        char c = (char)octet;
+        if (octet < 0 || !buf_append(out, &c, 1))
             return false;
     }
     return true;
 }
 
-static bool repeats(struct slice words, struct slice folded, struct slice value)
+static bool repeats(const struct echo *e, struct slice value)
 {
     struct buf raw;
     buf_init(&raw, LONGEST_VALUE);
-    bool found = !decode(value, &raw) || shares(words, value, RUN) ||
-                 shares(words, buf_view(&raw), RUN) || shares_base64(folded, buf_view(&raw));
+    bool found =
+        !decode(value, &raw) || echo_repeats(e, value, RUN) || echo_repeats(e, buf_view(&raw), RUN);
     buf_wipe(&raw);
     return found;
 }
@@ -91,22 +45,17 @@ static bool is_kept(struct slice name)
 
 bool oauth_echoes(const char *words, const struct secret *form)
 {
-    char folded[1024];
-    size_t n = strlen(words);
     struct slice rest = form ? secret_reveal(form) : slice_make(NULL, 0);
-    if (n >= sizeof folded)
-        return form != NULL;
-    for (size_t i = 0; i < n; i++)
-        folded[i] = (char)(words[i] == '+' ? '-' : words[i] == '/' ? '_' : words[i]);
-    while (rest.len) {
+    struct echo *e = echo_of(slice_of(words));
+    bool found = false;
+    while (rest.len && !found) {
         struct slice field = slice_head(rest, slice_find(rest, '&'));
         size_t equals = slice_find(field, '=');
         rest = slice_from(rest, field.len + (field.len < rest.len));
-        if (is_kept(slice_head(field, equals)) &&
-            repeats(slice_of(words), slice_make(folded, n), slice_from(field, equals + 1)))
-            return true;
+        found = is_kept(slice_head(field, equals)) && repeats(e, slice_from(field, equals + 1));
     }
-    return false;
+    echo_free(&e);
+    return found;
 }
 
 void oauth_silence_echo(struct oauth_answer *a, const struct secret *form)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/caps.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "io/crypto.h"
 #include "io/loop.h"
@@ -275,12 +276,6 @@ static char *page_of(const struct login *l, const struct login_settings *s)
     return page;
 }
 
-static int hex_of(char c)
-{
-    char low = ascii_lower(c);
-    return ascii_is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* A parameter's value, decoded; NULL: it is not there, or badly coded. */
 static struct secret *parameter(struct slice query, const char *name)
 {
@@ -294,14 +289,12 @@ static struct secret *parameter(struct slice query, const char *name)
         struct buf out;
         bool ok = true;
         buf_init(&out, LONGEST_URL);
-        for (size_t i = 0; ok && i < coded.len; i++) {
-            int high = coded.data[i] == '%' && i + 2 < coded.len ? hex_of(coded.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_of(coded.data[i + 2]) : -1;
-            char c = low >= 0               ? (char)(high * 16 + low)
-                     : coded.data[i] == '+' ? ' '
-                                            : coded.data[i];
-            ok = (coded.data[i] != '%' || low >= 0) && c && buf_append(&out, &c, 1);
-            i += low >= 0 ? 2 : 0;
+        while (ok && coded.len) {
+            /* A form writes a blank as "+". */
+            bool blank = coded.data[0] == '+';
+            int octet = hex_take_percent(&coded);
+            char c = (char)(blank ? ' ' : octet);
+            ok = octet > 0 && buf_append(&out, &c, 1);
         }
         struct secret *value = ok ? secret_new(buf_view(&out)) : NULL;
         buf_wipe(&out);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/caps.h"
 #include "base/mem.h"
-#include "wire/base64.h"
 
 static sasl_stepper step_plain, step_login, step_library;
 

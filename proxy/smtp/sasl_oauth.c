@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "smtp/sasl_private.h"
-#include "wire/base64.h"
 
 /* What separates the parts of a message; in a user's name it would begin a part of its own. */
 #define PART "\x01"

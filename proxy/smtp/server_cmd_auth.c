@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/caps.h"
 #include "smtp/server_private.h"
 #include "wire/auth.h"
-#include "wire/base64.h"
 #include "wire/reply.h"
 
 bool smtp_server_auth_offered(const struct smtp_server *s)

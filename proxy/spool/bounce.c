@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "wire/date.h"
 #include "wire/utf8.h"
 
@@ -56,21 +57,13 @@ bool bounce_is_wanted(const char *notify)
     return false;
 }
 
-static int hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool bounce_unfold_xtext(struct buf *out, const char *xtext)
 {
-    for (const char *at = xtext; *at; at++) {
-        char c = *at;
-        if (c == '+' && hex_value(at[1]) >= 0 && hex_value(at[2]) >= 0) {
-            c = (char)(hex_value(at[1]) * 16 + hex_value(at[2]));
-            at += 2;
-        }
+    struct slice rest = slice_of(xtext);
+    while (rest.len) {
+        int octet = rest.data[0] == '+' ? hex_octet(slice_from(rest, 1)) : -1;
+        char c = octet >= 0 ? (char)octet : rest.data[0];
+        rest = slice_from(rest, octet >= 0 ? 3 : 1);
         if (ascii_is_control(c) || (unsigned char)c > 126)
             c = '?';
         if (!buf_append(out, &c, 1))

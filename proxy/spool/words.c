@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 static const char digits[] = "0123456789abcdef";
@@ -44,12 +45,6 @@ struct slice words_next(struct slice *line)
     return word;
 }
 
-static int hex_digit(char c)
-{
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 char *words_value(struct slice word)
 {
     size_t n = 0;
@@ -58,19 +53,12 @@ char *words_value(struct slice word)
     if (slice_is(word, "-"))
         return mem_string("");
     char *value = mem_alloc(word.len + 1);
-    for (size_t i = 0; i < word.len; i++) {
-        char c = word.data[i];
-        if (c == '%') {
-            int high = i + 2 <= word.len - 1 ? hex_digit(word.data[i + 1]) : -1;
-            int low = i + 2 <= word.len - 1 ? hex_digit(word.data[i + 2]) : -1;
-            /* nothing escapes NUL, and nothing that need not be */
-            c = high < 0 || low < 0 ? '\0' : (char)(high * 16 + low);
-            i += 2;
-            if (!c || (!must_escape(c) && c != '-')) {
-                free(value);
-                return NULL;
-            }
-        } else if (must_escape(c)) {
+    while (word.len) {
+        bool escaped = word.data[0] == '%';
+        int octet = hex_take_percent(&word);
+        char c = (char)octet;
+        /* NUL is never escaped, nor is anything that needs no escape. */
+        if (octet <= 0 || (escaped ? !must_escape(c) && c != '-' : must_escape(c))) {
             free(value);
             return NULL;
         }
@@ -102,7 +90,7 @@ bool words_hex(struct slice word, uint32_t *out_r)
     if (word.len != 8)
         return false;
     for (size_t i = 0; i < word.len; i++) {
-        int digit = hex_digit(word.data[i]);
+        int digit = hex_value(word.data[i]);
         if (digit < 0)
             return false;
         n = n << 4 | (uint32_t)digit;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/caps.h"
+#include "base/hex.h"
 #include "base/mem.h"
 
 #define HEADER "smtp-detour upstreams 1"
@@ -50,14 +51,6 @@ static size_t split(struct slice line, struct slice words[WORDS_MAX])
     return n;
 }
 
-static int hex_digit(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Gives the name, or NULL if it is none. */
 static char *unescape(struct slice word)
 {
@@ -65,19 +58,13 @@ static char *unescape(struct slice word)
         return NULL;
     char *out = mem_alloc(word.len + 1);
     size_t n = 0;
-    for (size_t i = 0; i < word.len; i++) {
-        if (word.data[i] != '%' && word.data[i] != 0) {
-            out[n++] = word.data[i];
-            continue;
-        }
-        int high = i + 2 < word.len ? hex_digit(word.data[i + 1]) : -1;
-        int low = i + 2 < word.len ? hex_digit(word.data[i + 2]) : -1;
-        if (word.data[i] == 0 || high < 0 || low < 0 || (high == 0 && low == 0)) {
+    while (word.len) {
+        int octet = hex_take_percent(&word);
+        if (octet <= 0) {
             free(out);
             return NULL;
         }
-        out[n++] = (char)(high * 16 + low);
-        i += 2;
+        out[n++] = (char)octet;
     }
     if (n > CAP_MEMORY_NAME) {
         free(out);

@@ -1,6 +1,6 @@
 #include "wire/auth.h"
 
-#include "wire/base64.h"
+#include "base/base64.h"
 
 static bool is_blank(char c)
 {

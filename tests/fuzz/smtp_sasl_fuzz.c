@@ -6,10 +6,10 @@
  * line, and nobody who said anything against it satisfies the exchange. */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/caps.h"
 #include "fuzz.h"
 #include "smtp/sasl.h"
-#include "wire/base64.h"
 
 static const char password_text[] = "hunter2 and more", token_text[] = "hunter2.and-more";
 

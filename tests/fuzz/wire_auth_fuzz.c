@@ -2,10 +2,10 @@
  * what was taken has one spelling only. */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/caps.h"
 #include "fuzz.h"
 #include "wire/auth.h"
-#include "wire/base64.h"
 
 static void check_plain(struct slice message)
 {

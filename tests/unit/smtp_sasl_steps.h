@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "smtp/sasl.h"
 #include "smtp_client_world.h"
-#include "wire/base64.h"
 
 static const char user[] = "user@example.test", password[] = "pencil \xC3\xA4";
 static const char token[] = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg";

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "wire/base64.h"
+#include "base/base64.h"
 
 #define LIT(text)                                                                                  \
     {                                                                                              \

@@ -1,7 +1,7 @@
 /* Base64 both ways: what is taken has exactly one spelling, and a refusal leaves the buffer as it
  * was. */
+#include "base/base64.h"
 #include "fuzz.h"
-#include "wire/base64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* Base64 (RFC 4648 section 4), strict: no blanks, no line ends, correct padding, no stray bits. */
-#ifndef WIRE_BASE64_H
-#define WIRE_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include "base/buf.h"
 
