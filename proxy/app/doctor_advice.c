@@ -132,6 +132,17 @@ static void add_at(struct opinion *o, const struct checkup *c, const char *confi
         keys[given] ? config_line_of(cfg, keys[given]) : cfg->line, cfg->name, words);
 }
 
+/* The last piece of advice ends in a line of proxy.ini, unless it was cut. */
+static void mark_ports(struct opinion *o, const char *ports)
+{
+    char line[ADVICE_LENGTH];
+    const char *last = o->advice[o->nadvice - 1];
+    size_t len = strlen(last);
+    size_t n = (size_t)snprintf(line, sizeof line, "ports = %s", ports);
+    if (n < len && strcmp(last + len - n, line) == 0)
+        o->line_at[o->nadvice - 1] = len - n;
+}
+
 static bool add_ports(struct opinion *o, const struct checkup *c, const char *config_file)
 {
     char line[200], words[300];
@@ -141,6 +152,7 @@ static bool add_ports(struct opinion *o, const struct checkup *c, const char *co
     snprintf(words, sizeof words, "write%s: ports = %s",
              doctor_works(c) ? ", so that there is a second way" : "", line);
     add_at(o, c, config_file, other_ports.keys, words);
+    mark_ports(o, line);
     return true;
 }
 
@@ -159,6 +171,7 @@ static void add_section(struct opinion *o, const struct checkup *c)
         }
     add(o, "write in [upstream]: host = %s", checkup_config(c)->host);
     add(o, "write in [upstream]: ports = %s", line);
+    mark_ports(o, line);
 }
 
 /* With refused credentials all else is beside the point. */

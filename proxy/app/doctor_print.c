@@ -176,15 +176,13 @@ static void print_port(const struct checkup *c, const struct checkup_port *p,
 }
 
 /* What is to be written stands on a line of its own, whole, so that it can be copied. */
-static void print_advice(const char *advice)
+static void print_advice(const char *advice, size_t line_at)
 {
     char words[ADVICE_LENGTH];
-    const char *line = strstr(advice, "ports = ");
-    snprintf(words, sizeof words, "%.*s", (int)(line ? line - advice : (long)sizeof words - 1),
-             advice);
+    snprintf(words, sizeof words, "%.*s", line_at ? (int)line_at : ADVICE_LENGTH - 1, advice);
     print_folded(2, words);
-    if (line)
-        printf("      %s\n", line);
+    if (line_at)
+        printf("      %s\n", advice + line_at);
 }
 
 static void print_opinion(const struct checkup *c, const struct doctor_screen *screen)
@@ -198,7 +196,7 @@ static void print_opinion(const struct checkup *c, const struct doctor_screen *s
     else
         printf("To change:\n");
     for (size_t i = 0; i < o.nadvice; i++)
-        print_advice(o.advice[i]);
+        print_advice(o.advice[i], o.line_at[i]);
 }
 
 static void print_token(const struct checkup *c)

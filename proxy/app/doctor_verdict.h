@@ -14,6 +14,9 @@ struct opinion {
     char verdict[3000];
     /* Empty: nothing has to be changed. */
     char advice[ADVICE_MOST][ADVICE_LENGTH];
+    /* Where in a piece of advice the line begins that is to be copied into proxy.ini. 0 if it holds
+     * none. */
+    size_t line_at[ADVICE_MOST];
     size_t nadvice;
 };
 

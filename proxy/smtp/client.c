@@ -82,7 +82,8 @@ static void hear(struct smtp_client *c, const struct reply *r)
 {
     enum smtp_client_state now = smtp_client_now(c);
     bool asked = c->nsent > 0;
-    c->hearing = now;
+    c->is_judging = true;
+    c->judged_in = now;
     smtp_client_judge *judge = smtp_client_rows[now].judge;
     smtp_client_tell_heard(c, now, r);
     if (r->code == 421 || c->excess || (!asked && now != CS_BODY) || is_premature(c, now, r)) {
@@ -98,7 +99,7 @@ static void hear(struct smtp_client *c, const struct reply *r)
     if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
         c->excess = true;
     enum smtp_client_state next = judge(c, r);
-    c->hearing = CS_COUNT;
+    c->is_judging = false;
     go_on(c, next, r);
     if (c->rest == CS_GONE)
         return;
@@ -190,7 +191,6 @@ struct smtp_client *smtp_client_new(const struct io *io, struct stream *s,
     c->events = events;
     c->ctx = ctx;
     c->rest = settings->tls == SMTP_CLIENT_TLS_IMPLICIT ? CS_HANDSHAKE : CS_CONNECTING;
-    c->hearing = CS_COUNT;
     c->asked = c->asked_inline;
     c->asked_size = ASKED_INLINE;
     c->mechanism = "";

@@ -30,16 +30,19 @@ struct auth_job {
     int rc;
 };
 
-/* The best mechanism that is offered, wanted and not yet answered 504; MECHANISM_COUNT: none. */
-static enum mechanism choose(const struct smtp_client *c)
+/* Finds the best mechanism that is offered, wanted and not yet answered 504. Returns false if none
+ * is left. */
+static bool choose(const struct smtp_client *c, enum mechanism *m_r)
 {
     for (int i = 0; i < MECHANISM_COUNT; i++) {
         enum mechanism m = (enum mechanism)i;
         if (mechanism_is_wanted(m, c->settings->auth, c->settings->secret) &&
-            (c->ehlo.mechanisms & ~c->login.tried & mechanism_bit(m)))
-            return m;
+            (c->ehlo.mechanisms & ~c->login.tried & mechanism_bit(m))) {
+            *m_r = m;
+            return true;
+        }
     }
-    return MECHANISM_COUNT;
+    return false;
 }
 
 void smtp_client_forget_login(struct smtp_client *c)
@@ -73,7 +76,8 @@ enum smtp_client_state smtp_client_want_auth(struct smtp_client *c)
     if (!c->ehlo.auth)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
                                 "AUTH is not offered");
-    if (choose(c) == MECHANISM_COUNT)
+    enum mechanism first;
+    if (!choose(c, &first))
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, NULL, ERR_PROTOCOL,
                                 "none of the offered mechanisms is ours: %s",
                                 c->ehlo.mechanisms_text);
@@ -118,17 +122,18 @@ static struct sasl *start(const struct smtp_client *c, enum mechanism m, struct 
     return sasl_new(m, &login, err);
 }
 
-/* A mechanism that cannot carry this name or password is passed over. MECHANISM_COUNT: none is
+/* Starts *m, or the next one if it cannot carry this name or password. Returns false if none is
  * left. */
-static enum mechanism prepare(struct smtp_client *c, enum mechanism m, struct err *err)
+static bool prepare(struct smtp_client *c, enum mechanism *m, struct err *err)
 {
     struct smtp_client_login *l = &c->login;
     sasl_free(&l->sasl);
-    while (m != MECHANISM_COUNT && !(l->sasl = start(c, m, err))) {
-        l->tried |= mechanism_bit(m);
-        m = choose(c);
+    while (!(l->sasl = start(c, *m, err))) {
+        l->tried |= mechanism_bit(*m);
+        if (!choose(c, m))
+            return false;
     }
-    return m;
+    return true;
 }
 
 /* The initial response, where there is one and the line has room for it; else nothing, and the
@@ -161,8 +166,7 @@ static void begin(struct smtp_client *c, enum mechanism m)
     struct buf response;
     struct err err;
     l->rounds = 0;
-    m = prepare(c, m, &err);
-    if (m == MECHANISM_COUNT) {
+    if (!prepare(c, &m, &err)) {
         smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, err.kind, err.words);
         return;
     }
@@ -182,8 +186,8 @@ void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential
     if (smtp_client_is_mute(c) || smtp_client_now(c) != CS_AUTH_WANTED)
         return;
     smtp_client_forget_login(c);
-    enum mechanism m = choose(c);
-    if (m == MECHANISM_COUNT || !has_earned_it(c)) {
+    enum mechanism m;
+    if (!choose(c, &m) || !has_earned_it(c)) {
         smtp_client_fail_later(c, SMTP_CLIENT_FAULT_NO_MECHANISM, ERR_PERMISSION,
                                "this connection may not carry credentials");
         return;
@@ -261,8 +265,8 @@ static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct 
 {
     char words[200];
     c->login.tried |= mechanism_bit(c->login.mechanism);
-    enum mechanism next = choose(c);
-    if (next == MECHANISM_COUNT)
+    enum mechanism next;
+    if (!choose(c, &next))
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_NO_MECHANISM, r, ERR_PROTOCOL,
                                 "no mechanism is left: %s", reply_words(r, words, sizeof words));
     begin(c, next);

@@ -54,12 +54,18 @@ static bool peer_was_there(const struct smtp_client *c, enum smtp_client_fault f
     return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
 }
 
+/* The state to which a failure belongs: the one whose reply is being judged, if there is one. */
+static enum smtp_client_state failing_state(const struct smtp_client *c)
+{
+    return c->is_judging ? c->judged_in : smtp_client_now(c);
+}
+
 static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault fault,
                                    const struct reply *reply)
 {
     if (c->rest == CS_GONE)
         return CS_GONE;
-    enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
+    enum smtp_client_state at = failing_state(c);
     char login_words[CAP_TOKEN_COMPLAINT];
     enum smtp_client_login_refusal login = smtp_client_login_refusal(c, reply, login_words);
     struct smtp_client_failure failure = {
@@ -111,7 +117,7 @@ enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_
     va_end(args);
     if (c->rest == CS_GONE)
         return CS_GONE;
-    enum smtp_client_state at = c->hearing != CS_COUNT ? c->hearing : smtp_client_now(c);
+    enum smtp_client_state at = failing_state(c);
     note_err(c, smtp_client_rows[at].stage, kind, words);
     return lose(c, fault, reply);
 }

@@ -168,8 +168,9 @@ struct smtp_client {
     const struct smtp_client_events *events;
     void *ctx;
     enum smtp_client_state rest;
-    /* whose reply is being judged; CS_COUNT: none */
-    enum smtp_client_state hearing;
+    /* A reply is being judged, and the state that it answers. */
+    bool is_judging;
+    enum smtp_client_state judged_in;
     struct reply_parser parser;
     struct timer *timer;
     /* the last sign of life that the row's clock counts */
