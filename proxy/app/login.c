@@ -46,8 +46,8 @@ struct login_run {
     /* It was root's terminal: no browser is started from it. */
     bool was_root;
     struct io io;
-    struct login *login;
-    struct login_settings settings;
+    struct oauth_login *login;
+    struct oauth_login_settings settings;
     struct oauth_route route;
     struct secret *client_secret, *token;
     struct redirect *redirect;
@@ -112,7 +112,7 @@ static bool goes_on_with_browser(const struct login_run *s, const struct err *er
 static void on_done(void *ctx, const struct secret *token, const struct err *err)
 {
     struct login_run *s = ctx;
-    login_free(&s->login);
+    oauth_login_free(&s->login);
     if (token) {
         s->token = secret_copy(token);
         s->lock_until = loop_now(s->io.loop) + LOCK_PATIENCE;
@@ -155,14 +155,14 @@ static void on_show(void *ctx, const char *url, const char *user_code)
     fflush(stdout);
 }
 
-static const struct login_events events = {.show = on_show, .done = on_done};
+static const struct oauth_login_events events = {.show = on_show, .done = on_done};
 
 /* ERR_PERMISSION: the person, or the provider, said no, and that is the end. */
 static int on_redirect(void *ctx, struct slice address, struct err *err)
 {
     struct login_run *s = ctx;
     err_set(err, ERR_INVALID, "this login has ended");
-    if (!s->login || login_take_address(s->login, address, err) == 0)
+    if (!s->login || oauth_login_take_address(s->login, address, err) == 0)
         return s->login ? 0 : -1;
     if (err->kind == ERR_PERMISSION)
         fail(s, err->words);
@@ -180,7 +180,7 @@ static void on_line(void *ctx, struct slice line)
 
 static int begin_device(struct login_run *s)
 {
-    s->login = login_device(&s->io, s->io.http, &s->settings, &events, s);
+    s->login = oauth_login_device(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
 
@@ -201,7 +201,7 @@ static int begin_browser(struct login_run *s)
              (unsigned)redirect_port(s->redirect));
     s->settings.redirect = s->redirect_url;
     s->typed = typed_new(s->io.loop, STDIN_FILENO, on_line, s);
-    s->login = login_browser(&s->io, s->io.http, &s->settings, &events, s);
+    s->login = oauth_login_browser(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
 
@@ -302,7 +302,7 @@ static void close_all(struct login_run *s)
 {
     if (!s->io.loop)
         return;
-    login_free(&s->login);
+    oauth_login_free(&s->login);
     typed_free(&s->typed);
     redirect_close(&s->redirect);
     timer_free(&s->lock_pause);
@@ -316,7 +316,7 @@ static void fill_settings(struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
     oauth_route_of(s->account, &s->route);
-    s->settings = (struct login_settings){
+    s->settings = (struct oauth_login_settings){
         .client_id = o->client_id,
         .scope = o->scope,
         .token_url = o->token_url,

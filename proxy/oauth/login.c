@@ -19,10 +19,10 @@
 #define SLOWEST (60 * USEC_PER_SEC)
 enum { LONGEST_FORM = 32 * 1024, LONGEST_URL = 4096, VERIFIER = 32, STATE = 16 };
 
-struct login {
+struct oauth_login {
     const struct io *io;
     struct http *http;
-    const struct login_events *events;
+    const struct oauth_login_events *events;
     void *ctx;
     char *client_id, *scope, *token_url, *device_url, *redirect, *url;
     struct secret *client_secret;
@@ -41,14 +41,14 @@ struct login {
 
 /* ---- the end ---- */
 
-static void end(struct login *l, const struct secret *token, const struct err *err)
+static void end(struct oauth_login *l, const struct secret *token, const struct err *err)
 {
     timer_stop(l->deadline);
     timer_stop(l->poll);
     l->events->done(l->ctx, token, err);
 }
 
-static void fail(struct login *l, enum err_kind kind, const char *words)
+static void fail(struct oauth_login *l, enum err_kind kind, const char *words)
 {
     struct err err;
     err_set(&err, kind, "%.300s", words);
@@ -56,14 +56,14 @@ static void fail(struct login *l, enum err_kind kind, const char *words)
 }
 
 /* A file of ours, or the network: whatever the kind, no refusal of the provider's. */
-static void fail_unheard(struct login *l, const struct err *err)
+static void fail_unheard(struct oauth_login *l, const struct err *err)
 {
     fail(l, err->kind == ERR_PERMISSION ? ERR_SYSTEM : err->kind, err->words);
 }
 
 static void on_deadline(void *arg)
 {
-    struct login *l = arg;
+    struct oauth_login *l = arg;
     http_cancel(&l->request);
     fail(l, ERR_TIMEOUT, "nobody has logged in in time: begin again");
 }
@@ -75,7 +75,7 @@ static bool is_declined(const struct oauth_answer *a)
            strcmp(a->error, "authorization_declined") == 0;
 }
 
-static void fail_as_said(struct login *l, struct oauth_answer *a)
+static void fail_as_said(struct oauth_login *l, struct oauth_answer *a)
 {
     char words[300];
     const struct oauth_facts facts = {.client_id = l->client_id, .scope = l->scope};
@@ -89,7 +89,7 @@ static void fail_as_said(struct login *l, struct oauth_answer *a)
     fail(l, ERR_PERMISSION, words);
 }
 
-static void succeed(struct login *l, const struct oauth_answer *a)
+static void succeed(struct oauth_login *l, const struct oauth_answer *a)
 {
     if (a->refresh_token)
         end(l, a->refresh_token, NULL);
@@ -103,7 +103,7 @@ static void succeed(struct login *l, const struct oauth_answer *a)
 
 /* ---- requests ---- */
 
-static void post(struct login *l, const char *url, struct buf *form, http_fn *fn)
+static void post(struct oauth_login *l, const char *url, struct buf *form, http_fn *fn)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
     secret_free(&l->form);
@@ -114,7 +114,7 @@ static void post(struct login *l, const char *url, struct buf *form, http_fn *fn
     buf_wipe(form);
 }
 
-static bool form_begin(const struct login *l, struct buf *form)
+static bool form_begin(const struct oauth_login *l, struct buf *form)
 {
     buf_init(form, LONGEST_FORM);
     buf_reserve(form, 0, LONGEST_FORM);
@@ -122,7 +122,7 @@ static bool form_begin(const struct login *l, struct buf *form)
            (!l->client_secret || form_add(form, "client_secret", secret_reveal(l->client_secret)));
 }
 
-static void too_long(struct login *l, struct buf *form)
+static void too_long(struct oauth_login *l, struct buf *form)
 {
     buf_wipe(form);
     fail(l, ERR_LIMIT, "the request is too long");
@@ -130,13 +130,13 @@ static void too_long(struct login *l, struct buf *form)
 
 /* ---- the device code ---- */
 
-static void poll_again(struct login *l)
+static void poll_again(struct oauth_login *l)
 {
     timer_arm(l->poll, l->interval);
 }
 
 /* Errors of this flow that are none: the person is not ready, or we are too quick. */
-static bool goes_on(struct login *l, const struct oauth_answer *a)
+static bool goes_on(struct oauth_login *l, const struct oauth_answer *a)
 {
     if (strcmp(a->error, "slow_down") == 0)
         l->interval += SLOWER;
@@ -147,7 +147,7 @@ static bool goes_on(struct login *l, const struct oauth_answer *a)
     return true;
 }
 
-static void judge_poll(struct login *l, struct oauth_answer *a)
+static void judge_poll(struct oauth_login *l, struct oauth_answer *a)
 {
     if (a->class == OAUTH_OK)
         succeed(l, a);
@@ -161,7 +161,7 @@ static void judge_poll(struct login *l, struct oauth_answer *a)
 
 static void on_polled(void *ctx, const struct http_answer *http, const struct err *err)
 {
-    struct login *l = ctx;
+    struct oauth_login *l = ctx;
     struct oauth_answer a;
     (void)err;
     l->request = NULL;
@@ -172,7 +172,7 @@ static void on_polled(void *ctx, const struct http_answer *http, const struct er
 
 static void on_poll(void *arg)
 {
-    struct login *l = arg;
+    struct oauth_login *l = arg;
     struct buf form;
     if (form_begin(l, &form) &&
         form_add(&form, "grant_type", slice_of("urn:ietf:params:oauth:grant-type:device_code")) &&
@@ -184,7 +184,7 @@ static void on_poll(void *arg)
 
 static void on_device(void *ctx, const struct http_answer *http, const struct err *err)
 {
-    struct login *l = ctx;
+    struct oauth_login *l = ctx;
     l->request = NULL;
     if (!http) {
         fail_unheard(l, err);
@@ -208,13 +208,13 @@ static void on_device(void *ctx, const struct http_answer *http, const struct er
 
 static void on_showing(void *arg)
 {
-    struct login *l = arg;
+    struct oauth_login *l = arg;
     l->events->show(l->ctx, l->url, "");
 }
 
 static void on_exchanged(void *ctx, const struct http_answer *http, const struct err *err)
 {
-    struct login *l = ctx;
+    struct oauth_login *l = ctx;
     struct oauth_answer a;
     l->request = NULL;
     if (!http) {
@@ -229,7 +229,7 @@ static void on_exchanged(void *ctx, const struct http_answer *http, const struct
     oauth_answer_clear(&a);
 }
 
-static struct secret *draw(struct login *l, size_t n)
+static struct secret *draw(struct oauth_login *l, size_t n)
 {
     uint8_t bytes[VERIFIER];
     struct buf text;
@@ -243,7 +243,7 @@ static struct secret *draw(struct login *l, size_t n)
     return s;
 }
 
-static bool add_challenge(const struct login *l, struct buf *url)
+static bool add_challenge(const struct oauth_login *l, struct buf *url)
 {
     uint8_t digest[32];
     struct buf text;
@@ -257,7 +257,7 @@ static bool add_challenge(const struct login *l, struct buf *url)
 }
 
 /* Gives the address of the page, or NULL where it would be too long. */
-static char *page_of(const struct login *l, const struct login_settings *s)
+static char *page_of(const struct oauth_login *l, const struct oauth_login_settings *s)
 {
     struct buf url;
     buf_init(&url, LONGEST_URL);
@@ -303,7 +303,7 @@ static struct secret *parameter(struct slice query, const char *name)
     return NULL;
 }
 
-static int exchange(struct login *l, const struct secret *code, struct err *err)
+static int exchange(struct oauth_login *l, const struct secret *code, struct err *err)
 {
     struct buf form;
     if (form_begin(l, &form) && form_add(&form, "grant_type", slice_of("authorization_code")) &&
@@ -340,7 +340,7 @@ static void explain_no(struct slice query, struct err *err)
             words);
 }
 
-int login_take_address(struct login *l, struct slice address, struct err *err)
+int oauth_login_take_address(struct oauth_login *l, struct slice address, struct err *err)
 {
     address = slice_trim(address);
     size_t question = slice_find(address, '?');
@@ -375,11 +375,11 @@ static char *copy(const char *text)
     return text ? mem_string(text) : NULL;
 }
 
-static struct login *login_new(const struct io *io, struct http *http,
-                               const struct login_settings *s, const struct login_events *events,
-                               void *ctx)
+static struct oauth_login *login_new(const struct io *io, struct http *http,
+                                     const struct oauth_login_settings *s,
+                                     const struct oauth_login_events *events, void *ctx)
 {
-    struct login *l = NEW(struct login);
+    struct oauth_login *l = NEW(struct oauth_login);
     l->io = io;
     l->http = http;
     l->events = events;
@@ -402,10 +402,11 @@ static struct login *login_new(const struct io *io, struct http *http,
     return l;
 }
 
-struct login *login_device(const struct io *io, struct http *http, const struct login_settings *s,
-                           const struct login_events *events, void *ctx)
+struct oauth_login *oauth_login_device(const struct io *io, struct http *http,
+                                       const struct oauth_login_settings *s,
+                                       const struct oauth_login_events *events, void *ctx)
 {
-    struct login *l = login_new(io, http, s, events, ctx);
+    struct oauth_login *l = login_new(io, http, s, events, ctx);
     struct buf form;
     buf_init(&form, LONGEST_FORM);
     if (form_add(&form, "client_id", slice_of(l->client_id)) &&
@@ -415,10 +416,11 @@ struct login *login_device(const struct io *io, struct http *http, const struct 
     return l;
 }
 
-struct login *login_browser(const struct io *io, struct http *http, const struct login_settings *s,
-                            const struct login_events *events, void *ctx)
+struct oauth_login *oauth_login_browser(const struct io *io, struct http *http,
+                                        const struct oauth_login_settings *s,
+                                        const struct oauth_login_events *events, void *ctx)
 {
-    struct login *l = login_new(io, http, s, events, ctx);
+    struct oauth_login *l = login_new(io, http, s, events, ctx);
     l->verifier = draw(l, VERIFIER);
     l->state = draw(l, STATE);
     l->url = page_of(l, s);
@@ -429,9 +431,9 @@ struct login *login_browser(const struct io *io, struct http *http, const struct
     return l;
 }
 
-void login_free(struct login **login)
+void oauth_login_free(struct oauth_login **login)
 {
-    struct login *l = *login;
+    struct oauth_login *l = *login;
     *login = NULL;
     if (!l)
         return;

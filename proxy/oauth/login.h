@@ -8,9 +8,9 @@
 #include "io/http.h"
 #include "io/io.h"
 
-struct login;
+struct oauth_login;
 
-struct login_settings {
+struct oauth_login_settings {
     const char *client_id, *scope, *token_url;
     /* A desktop client's secret goes along at some providers; or NULL. */
     const struct secret *client_secret;
@@ -22,7 +22,7 @@ struct login_settings {
     struct http_route route;
 };
 
-struct login_events {
+struct oauth_login_events {
     /* What the person is to open, and the code to type there ("" with a browser). Borrowed. */
     void (*show)(void *ctx, const char *url, const char *user_code);
     /* The end; refresh_token borrowed, NULL with err: ERR_REFUSED where the person said no,
@@ -32,14 +32,17 @@ struct login_events {
 };
 
 /* Copies the settings. Events come later, on the loop. Give. */
-struct login *login_device(const struct io *io, struct http *http, const struct login_settings *s,
-                           const struct login_events *events, void *ctx);
-struct login *login_browser(const struct io *io, struct http *http, const struct login_settings *s,
-                            const struct login_events *events, void *ctx);
+struct oauth_login *oauth_login_device(const struct io *io, struct http *http,
+                                       const struct oauth_login_settings *s,
+                                       const struct oauth_login_events *events, void *ctx);
+struct oauth_login *oauth_login_browser(const struct io *io, struct http *http,
+                                        const struct oauth_login_settings *s,
+                                        const struct oauth_login_events *events, void *ctx);
 /* The address at which the browser ended, whole or from its "?" on. 0: it belongs to this login,
  * and what follows is told by done; -1 with err: it does not, and the login goes on waiting. */
-int login_take_address(struct login *login, struct slice address, struct err *err) MUST_USE;
+int oauth_login_take_address(struct oauth_login *login, struct slice address,
+                             struct err *err) MUST_USE;
 /* NULL is fine. */
-void login_free(struct login **login);
+void oauth_login_free(struct oauth_login **login);
 
 #endif

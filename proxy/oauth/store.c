@@ -13,7 +13,7 @@
 /* What a helper works on: nothing of it belongs to the loop before it is done. */
 struct job {
     /* The loop's; NULL: nobody wants to know any more. */
-    struct store *store;
+    struct token_store *store;
     char *paths[OAUTH_INPUTS];
     bool lock, refreshes;
     struct token_file *file;
@@ -23,7 +23,7 @@ struct job {
     struct err err;
 };
 
-struct store {
+struct token_store {
     const struct io *io;
     char *paths[OAUTH_INPUTS];
     bool refreshes;
@@ -33,7 +33,7 @@ struct store {
     /* A refresh token that could not be written, and what stood in the file then: while the file
      * still says so, the one in memory is right. */
     struct secret *kept, *consumed;
-    store_fn *taken;
+    token_store_fn *taken;
     void (*put)(void *ctx, const struct err *err);
     void *ctx;
 };
@@ -44,7 +44,7 @@ static void inputs_clear(struct oauth_inputs *inputs)
         secret_free(&inputs->items[i]);
 }
 
-static struct job *job_new(struct store *s)
+static struct job *job_new(struct token_store *s)
 {
     struct job *j = NEW(struct job);
     j->store = s;
@@ -118,7 +118,7 @@ static void print_of(const struct oauth_inputs *inputs, uint8_t out[32])
 }
 
 /* The token in memory is newer than the file, unless somebody has put another one there. */
-static void prefer_kept(struct store *s)
+static void prefer_kept(struct token_store *s)
 {
     struct secret **token = &s->inputs.items[OAUTH_REFRESH_TOKEN];
     if (!s->kept || !*token)
@@ -135,8 +135,8 @@ static void prefer_kept(struct store *s)
 static void done_take(void *arg)
 {
     struct job *j = arg;
-    struct store *s = j->store;
-    struct store_news news = {.err = j->err};
+    struct token_store *s = j->store;
+    struct token_store_news news = {.err = j->err};
     if (!s) {
         job_free(j);
         return;
@@ -156,7 +156,7 @@ static void done_take(void *arg)
     s->taken(s->ctx, &news);
 }
 
-static void keep(struct store *s, struct job *j)
+static void keep(struct token_store *s, struct job *j)
 {
     secret_free(&s->kept);
     s->kept = j->token;
@@ -168,7 +168,7 @@ static void keep(struct store *s, struct job *j)
 static void done_put(void *arg)
 {
     struct job *j = arg;
-    struct store *s = j->store;
+    struct token_store *s = j->store;
     struct err err = j->err;
     if (!s) {
         job_free(j);
@@ -190,9 +190,10 @@ static void done_release(void *arg)
     job_free(arg);
 }
 
-struct store *store_new(const struct io *io, const struct oauth_settings *settings, bool refreshes)
+struct token_store *token_store_new(const struct io *io, const struct oauth_settings *settings,
+                                    bool refreshes)
 {
-    struct store *s = NEW(struct store);
+    struct token_store *s = NEW(struct token_store);
     s->io = io;
     s->refreshes = refreshes;
     for (enum oauth_input i = 0; i < OAUTH_INPUTS; i++) {
@@ -202,7 +203,7 @@ struct store *store_new(const struct io *io, const struct oauth_settings *settin
     return s;
 }
 
-void store_take(struct store *s, bool lock, store_fn *fn, void *ctx)
+void token_store_take(struct token_store *s, bool lock, token_store_fn *fn, void *ctx)
 {
     struct job *j = job_new(s);
     s->taken = fn;
@@ -211,8 +212,8 @@ void store_take(struct store *s, bool lock, store_fn *fn, void *ctx)
     offload_submit(s->io->disk, run_take, done_take, j);
 }
 
-void store_put(struct store *s, const struct secret *token,
-               void (*done)(void *ctx, const struct err *err), void *ctx)
+void token_store_put(struct token_store *s, const struct secret *token,
+                     void (*done)(void *ctx, const struct err *err), void *ctx)
 {
     struct job *j = job_new(s);
     s->put = done;
@@ -224,7 +225,7 @@ void store_put(struct store *s, const struct secret *token,
 }
 
 /* A descriptor of a network's disk may hang when it is closed, too. */
-void store_release(struct store *s)
+void token_store_release(struct token_store *s)
 {
     if (!s->file)
         return;
@@ -234,13 +235,13 @@ void store_release(struct store *s)
     offload_submit(s->io->disk, run_release, done_release, j);
 }
 
-void store_free(struct store **store)
+void token_store_free(struct token_store **store)
 {
-    struct store *s = *store;
+    struct token_store *s = *store;
     *store = NULL;
     if (!s)
         return;
-    store_release(s);
+    token_store_release(s);
     if (s->job)
         s->job->store = NULL;
     for (size_t i = 0; i < OAUTH_INPUTS; i++)

@@ -105,7 +105,7 @@ static void arm(struct token *t)
         timer_arm(t->timer, next - now);
 }
 
-static void on_looked(void *ctx, const struct store_news *news)
+static void on_looked(void *ctx, const struct token_store_news *news)
 {
     struct token *t = ctx;
     t->doing = IDLE;
@@ -124,7 +124,7 @@ void token_on_timer(void *arg)
         return;
     if (t->doing == IDLE && t->class == OAUTH_REFUSED && t->until > now_of(t)) {
         t->doing = LOOKING;
-        store_take(t->store, false, on_looked, t);
+        token_store_take(t->store, false, on_looked, t);
         return;
     }
     fetch(t);
@@ -204,7 +204,7 @@ static void fail(struct token *t, enum oauth_class class, int64_t retry_after, c
     t->code = t->answer.codes[0];
     t->requests[is_refusal ? TOKEN_REFUSED : TOKEN_PUT_OFF]++;
     t->remade = false;
-    store_release(t->store);
+    token_store_release(t->store);
     oauth_answer_clear(&t->answer);
     say_failure(t, class);
     tell_end(t);
@@ -269,7 +269,7 @@ static void on_refusal(struct token *t, int64_t retry_after)
     struct oauth_said said = oauth_answer_said(&t->answer);
     if (is_worth_remaking(t)) {
         t->remade = true;
-        store_release(t->store);
+        token_store_release(t->store);
         oauth_answer_clear(&t->answer);
         fetch(t);
         return;
@@ -295,9 +295,9 @@ static void on_answer(void *ctx, const struct http_answer *a, const struct err *
         on_refusal(t, a->retry_after);
     } else if (is_rotated(t)) {
         t->doing = PUTTING;
-        store_put(t->store, t->answer.refresh_token, on_put, t);
+        token_store_put(t->store, t->answer.refresh_token, on_put, t);
     } else {
-        store_release(t->store);
+        token_store_release(t->store);
         adopt(t);
     }
 }
@@ -351,7 +351,7 @@ static void note_certificate(struct token *t, const struct oauth_inputs *inputs)
         expiry_set(t->certificate_end, facts.not_after);
 }
 
-static void on_taken(void *ctx, const struct store_news *news)
+static void on_taken(void *ctx, const struct token_store_news *news)
 {
     struct token *t = ctx;
     char words[400];
@@ -377,7 +377,7 @@ static void fetch(struct token *t)
 {
     t->doing = TAKING;
     timer_stop(t->timer);
-    store_take(t->store, t->flow->refreshes, on_taken, t);
+    token_store_take(t->store, t->flow->refreshes, on_taken, t);
 }
 
 /* ---- questions ---- */

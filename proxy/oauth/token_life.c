@@ -81,7 +81,7 @@ struct token *token_open(struct oauth *o, const struct oauth_settings *settings)
     t->refs = 1;
     t->settings = oauth_settings_copy(settings);
     t->flow = oauth_flow_of(&t->settings);
-    t->store = store_new(o->io, &t->settings, t->flow->refreshes);
+    t->store = token_store_new(o->io, &t->settings, t->flow->refreshes);
     t->timer = timer_new(o->io->loop, token_on_timer, t);
     t->secret_end = expiry_new(o->io, t->settings.account, "client secret");
     t->certificate_end = expiry_new(o->io, t->settings.account, "client certificate");
@@ -97,7 +97,7 @@ void token_destroy(struct token *t)
     while (!link_is_alone(&t->waiting))
         link_remove(t->waiting.next);
     http_cancel(&t->request);
-    store_free(&t->store);
+    token_store_free(&t->store);
     timer_free(&t->timer);
     expiry_free(&t->secret_end);
     expiry_free(&t->certificate_end);

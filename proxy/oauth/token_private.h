@@ -21,7 +21,7 @@ struct token {
     unsigned refs;
     struct oauth_settings settings;
     const struct oauth_flow *flow;
-    struct store *store;
+    struct token_store *store;
     enum doing doing;
     struct http_request *request;
     /* What was sent, until it is answered: its words must not come back. */

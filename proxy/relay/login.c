@@ -10,7 +10,7 @@
 #define FAILURE_DELAY USEC_PER_SEC
 
 /* one AUTH, until it is answered */
-struct login {
+struct client_login {
     struct session *session;
     struct smtp_server_command *cmd;
     /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
@@ -20,19 +20,19 @@ struct login {
     struct timer *delay;
 };
 
-static struct loop *loop_of(const struct login *l)
+static struct loop *loop_of(const struct client_login *l)
 {
     return l->session->relay->io->loop;
 }
 
-static const struct addr *client_of(const struct login *l)
+static const struct addr *client_of(const struct client_login *l)
 {
     return &smtp_server_client(l->session->server)->peer;
 }
 
-void login_abandon(struct login **login)
+void login_abandon(struct client_login **login)
 {
-    struct login *l = *login;
+    struct client_login *l = *login;
     *login = NULL;
     if (!l)
         return;
@@ -45,7 +45,7 @@ void login_abandon(struct login **login)
     free(l);
 }
 
-static void answer(struct login *l, enum smtp_server_login verdict)
+static void answer(struct client_login *l, enum smtp_server_login verdict)
 {
     struct smtp_server_command *cmd = l->cmd;
     login_abandon(&l->session->login);
@@ -58,7 +58,7 @@ static void delay_over(void *arg)
 }
 
 /* An unknown name may be a password in the wrong field: it is not shown. */
-static void log_login(const struct login *l, enum log_level level, const char *what)
+static void log_login(const struct client_login *l, enum log_level level, const char *what)
 {
     char client[ADDR_TEXT];
     log_event(l->session->relay->io->log, level, what,
@@ -67,7 +67,7 @@ static void log_login(const struct login *l, enum log_level level, const char *w
               log_str("user", l->user ? l->user->name : NULL));
 }
 
-static void refuse(struct login *l)
+static void refuse(struct client_login *l)
 {
     log_login(l, LOG_WARN, "login refused");
     if (guard_end(&l->session->relay->guard, client_of(l), true, loop_now(loop_of(l))))
@@ -79,7 +79,7 @@ static void refuse(struct login *l)
 
 static void on_checked(void *ctx, enum password_verdict verdict)
 {
-    struct login *l = ctx;
+    struct client_login *l = ctx;
     l->check = NULL;
     if (verdict == PASSWORD_RIGHT && l->user) {
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
@@ -136,7 +136,7 @@ void login_begin(struct session *s, struct smtp_server_command *cmd, struct slic
                                                          : SMTP_SERVER_LOGIN_BUSY);
         return;
     }
-    struct login *l = NEW(struct login);
+    struct client_login *l = NEW(struct client_login);
     s->login = l;
     l->session = s;
     l->cmd = cmd;

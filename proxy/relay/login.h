@@ -9,6 +9,6 @@
 void login_begin(struct session *s, struct smtp_server_command *cmd, struct slice user,
                  struct slice password);
 /* the client is gone; NULL is fine */
-void login_abandon(struct login **login);
+void login_abandon(struct client_login **login);
 
 #endif

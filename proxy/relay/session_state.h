@@ -4,7 +4,7 @@
 
 #include "relay/relay_state.h"
 
-struct login;
+struct client_login;
 struct transaction;
 
 struct session {
@@ -22,7 +22,7 @@ struct session {
     /* or NULL */
     struct transaction *transaction;
     /* an AUTH that is being checked, or NULL */
-    struct login *login;
+    struct client_login *login;
 };
 
 #endif

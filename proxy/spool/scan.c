@@ -14,7 +14,7 @@
 enum { FIRST_READ = 4096 };
 
 /* The answer to a call that was made at once. */
-struct result {
+struct scan_answer {
     bool failed;
     struct err err;
     struct disk_file *file;
@@ -24,7 +24,7 @@ struct result {
 
 static void keep(void *arg, const struct disk_answer *a)
 {
-    struct result *r = arg;
+    struct scan_answer *r = arg;
     r->failed = a->err != NULL;
     if (a->err)
         r->err = *a->err;
@@ -119,14 +119,14 @@ static void join_names(struct finds *f)
 
 enum verdict { GOOD, DAMAGED, UNREADABLE };
 
-static bool read_more(struct store *store, struct result *r, uint64_t offset, size_t len)
+static bool read_more(struct store *store, struct scan_answer *r, uint64_t offset, size_t len)
 {
     size_t before = r->octets.len;
     disk_read(store->disk, r->file, offset, len, keep, r);
     return !r->failed && r->octets.len > before;
 }
 
-static enum verdict read_head(struct store *store, struct result *r, struct spool_entry *entry,
+static enum verdict read_head(struct store *store, struct scan_answer *r, struct spool_entry *entry,
                               struct spool_envelope *e)
 {
     struct spool_tail tail;
@@ -152,7 +152,7 @@ static enum verdict read_head(struct store *store, struct result *r, struct spoo
 static enum verdict read_message(struct store *store, struct spool_entry *entry,
                                  struct spool_envelope *e)
 {
-    struct result r = {.failed = false};
+    struct scan_answer r = {.failed = false};
     buf_init(&r.octets, CAP_SPOOL_HEAD + 2 * CAP_DISK_CHUNK);
     disk_open(store->disk, store->places[entry->place], entry->id, keep, &r);
     entry->size = r.size;
@@ -169,7 +169,7 @@ static enum verdict read_message(struct store *store, struct spool_entry *entry,
 static enum verdict read_log(struct store *store, struct spool_entry *entry, enum spool_place place,
                              struct history *h)
 {
-    struct result r = {.failed = false};
+    struct scan_answer r = {.failed = false};
     buf_init(&r.octets, CAP_SPOOL_LOG + CAP_DISK_CHUNK);
     disk_open(store->disk, store->places[place], store_name(entry->id, ".log"), keep, &r);
     uint64_t size = r.size;
@@ -358,9 +358,9 @@ static void remove_orphans(struct store *store, const struct finds *f)
 
 /* A sync of the directory may have failed before this start. Its names change, so that it is
  * written again with all that it holds. */
-static void sync_anew(struct store *store, struct disk_directory *dir, struct result *r)
+static void sync_anew(struct store *store, struct disk_directory *dir, struct scan_answer *r)
 {
-    struct result made = {.failed = false};
+    struct scan_answer made = {.failed = false};
     disk_create(store->disk, dir, "start.new", keep, &made);
     disk_close(store->disk, &made.file);
     disk_unlink(store->disk, dir, "start.new", NULL, NULL);
@@ -378,7 +378,7 @@ static int list_all(struct finds *f, struct err *err)
     for (size_t i = 0; i < f->n && !f->failed; i++)
         read_found(store, &f->all[i]);
     judge_bounces(store, f);
-    struct result r = {.failed = false};
+    struct scan_answer r = {.failed = false};
     sync_anew(store, store->places[PLACE_QUEUE], &r);
     if (!r.failed)
         sync_anew(store, store->places[PLACE_FAILED], &r);
@@ -402,7 +402,7 @@ static void on_corrupt(void *arg, const struct disk_answer *a)
 }
 
 /* The text of a small file in the top directory; empty where there is none. */
-static void read_small(struct store *store, const char *name, struct result *r)
+static void read_small(struct store *store, const char *name, struct scan_answer *r)
 {
     buf_init(&r->octets, CAP_DISK_CHUNK);
     disk_open(store->disk, store->top, name, keep, r);
@@ -411,7 +411,7 @@ static void read_small(struct store *store, const char *name, struct result *r)
     disk_close(store->disk, &r->file);
 }
 
-static int write_format(struct store *store, struct result *r)
+static int write_format(struct store *store, struct scan_answer *r)
 {
     struct buf b;
     buf_init(&b, 64);
@@ -434,7 +434,7 @@ static int write_format(struct store *store, struct result *r)
 
 static int check_format(struct store *store, struct err *err)
 {
-    struct result r = {.failed = false};
+    struct scan_answer r = {.failed = false};
     read_small(store, "format", &r);
     int result = 0;
     if (r.failed && r.err.kind == ERR_NOT_FOUND) {
@@ -455,7 +455,7 @@ static int check_format(struct store *store, struct err *err)
 int store_scan(struct store *store, struct err *err)
 {
     struct finds f = {.store = store};
-    struct result r = {.failed = false};
+    struct scan_answer r = {.failed = false};
     const struct io *io = store->io;
     disk_lock(store->disk, store->top, "lock", keep, &r);
     if (r.failed) {
@@ -470,7 +470,7 @@ int store_scan(struct store *store, struct err *err)
     free(f.all);
     if (result < 0)
         return -1;
-    struct result clock = {.failed = false};
+    struct scan_answer clock = {.failed = false};
     read_small(store, "clock", &clock);
     spool_clock_start(&store->clock, buf_view(&clock.octets), store->clock.began,
                       loop_now(io->loop), loop_wall_ms(io->loop), store->settings.max_age);

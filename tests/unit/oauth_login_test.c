@@ -37,7 +37,7 @@
 struct world {
     struct sim *sim;
     struct http *http;
-    struct login *login;
+    struct oauth_login *login;
     /* What the authority answers, one after the other; the last again and again. */
     const struct sim_http_reply *replies;
     size_t nreplies, asked;
@@ -74,12 +74,12 @@ static void on_done(void *ctx, const struct secret *token, const struct err *err
         snprintf(w->token, sizeof w->token, "%s", secret_reveal(token).data);
     else
         w->err = *err;
-    login_free(&w->login);
+    oauth_login_free(&w->login);
 }
 
-static const struct login_events events = {.show = on_show, .done = on_done};
+static const struct oauth_login_events events = {.show = on_show, .done = on_done};
 
-static const struct login_settings settings = {
+static const struct oauth_login_settings settings = {
     .client_id = "app",
     .scope = "https://mail.test/ offline_access",
     .token_url = "https://login.test/token",
@@ -100,7 +100,7 @@ static void world_begin(struct world *w, const struct sim_http_reply *replies, s
 
 static void world_end(struct world *w)
 {
-    login_free(&w->login);
+    oauth_login_free(&w->login);
     http_free(&w->http);
     sim_run_for(w->sim, S);
     assert_int_equal(sim_living(w->sim).timers, 0);
@@ -111,7 +111,7 @@ static void world_end(struct world *w)
 static void device(struct world *w, const struct sim_http_reply *replies, size_t n)
 {
     world_begin(w, replies, n);
-    w->login = login_device(sim_io(w->sim), w->http, &settings, &events, w);
+    w->login = oauth_login_device(sim_io(w->sim), w->http, &settings, &events, w);
     sim_run_for(w->sim, S);
 }
 
@@ -253,7 +253,7 @@ static void query_value(const char *url, const char *name, char out[100])
 static void browser(struct world *w, const struct sim_http_reply *reply)
 {
     world_begin(w, reply, 1);
-    w->login = login_browser(sim_io(w->sim), w->http, &settings, &events, w);
+    w->login = oauth_login_browser(sim_io(w->sim), w->http, &settings, &events, w);
     assert_int_equal(w->shown, 0);
     sim_run_for(w->sim, S);
     assert_int_equal(w->shown, 1);
@@ -291,9 +291,9 @@ static void a_browser_and_its_address(void **state)
     query_value(w.url, "state=", mark);
     snprintf(address, sizeof address,
              " http://127.0.0.1:4711/?code=4%%2F0A-b&scope=x&state=%s#frag\n", mark);
-    assert_int_equal(login_take_address(w.login, slice_of(address), &err), 0);
+    assert_int_equal(oauth_login_take_address(w.login, slice_of(address), &err), 0);
     /* twice */
-    assert_int_equal(login_take_address(w.login, slice_of(address), &err), -1);
+    assert_int_equal(oauth_login_take_address(w.login, slice_of(address), &err), -1);
     sim_run_for(w.sim, S);
     assert_string_equal(w.token, "r");
     assert_non_null(strstr(w.last, "client_id=app&grant_type=authorization_code&code=4%2F0A-b&"
@@ -328,7 +328,7 @@ static void addresses_that_do_not_do(void **state)
         const char *at = strstr(rows[i].address, "%s");
         snprintf(address, sizeof address, "%.*s%s", at ? (int)(at - rows[i].address) : 300,
                  rows[i].address, at ? mark : "");
-        assert_int_equal(login_take_address(w.login, slice_of(address), &err), -1);
+        assert_int_equal(oauth_login_take_address(w.login, slice_of(address), &err), -1);
         if (!strstr(err.words, rows[i].words))
             fail_msg("%s: %s", address, err.words);
     }
@@ -352,7 +352,7 @@ static void the_exchange_is_refused(void **state)
     browser(&w, &no);
     query_value(w.url, "state=", mark);
     snprintf(address, sizeof address, "?code=c&state=%s", mark);
-    assert_int_equal(login_take_address(w.login, slice_of(address), &err), 0);
+    assert_int_equal(oauth_login_take_address(w.login, slice_of(address), &err), 0);
     sim_run_for(w.sim, S);
     assert_int_equal(w.done, 1);
     assert_int_equal(w.err.kind, ERR_PERMISSION);
@@ -373,7 +373,7 @@ static void what_is_repeated_is_not_shown(void **state)
     browser(&w, &no);
     query_value(w.url, "state=", mark);
     snprintf(address, sizeof address, "?code=M.C5_0123456789&state=%s", mark);
-    assert_int_equal(login_take_address(w.login, slice_of(address), &err), 0);
+    assert_int_equal(oauth_login_take_address(w.login, slice_of(address), &err), 0);
     sim_run_for(w.sim, S);
     assert_int_equal(w.done, 1);
     if (strstr(w.err.words, "0123") || !strstr(w.err.words, "no_row_knows_it"))
