@@ -237,6 +237,7 @@ tidy: $(TIDY)
 
 lint: format-check
 	@tests/sizes
+	@tests/cites
 	@$(MAKE) -s -j2 tidy
 	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
 	@$(MAKE) -s BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all

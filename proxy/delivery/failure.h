@@ -87,7 +87,7 @@ enum own failure_of_refusal(enum refusal why);
  * message never is. */
 bool failure_is_worth_another_account(enum own which);
 
-/* ---- what is kept for later (PROMISES 6a) ---- */
+/* ---- what is kept for later (tests/PROMISES.md, "What the spool sends") ---- */
 
 /* Which messages; of KEEP_WHEN_NEVER nothing is kept. */
 enum keep_when { KEEP_WHEN_NEVER, KEEP_WHEN_OUTAGE, KEEP_WHEN_TEMPORARY, KEEP_WHEN_ALWAYS };

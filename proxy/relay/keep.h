@@ -1,4 +1,4 @@
-/* Which messages a relay keeps for later, and where (PROMISES 6a). */
+/* Which messages a relay keeps for later, and where (tests/PROMISES.md, "What the spool sends"). */
 #ifndef RELAY_KEEP_H
 #define RELAY_KEEP_H
 
