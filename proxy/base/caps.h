@@ -148,6 +148,11 @@
 #define CAP_TOKEN_RESPONSE (CAP_TOKEN_MESSAGE / 3 * 4 + 4)
 /* Octets that are kept of a server's complaint about a token. */
 #define CAP_TOKEN_COMPLAINT 256
+/* Octets of a form that a token service gets, of the assertion in it, and of the address that a
+ * browser opens for a login. */
+#define CAP_TOKEN_FORM (64 * 1024)
+#define CAP_ASSERTION (16 * 1024)
+#define CAP_LOGIN_URL 4096
 /* Octets of a line that a person pastes into a terminal: the address at which a browser ended. */
 #define CAP_TYPED (8 * 1024)
 /* Octets of the head of a browser's request to `login`, cookies of loopback included, and the
@@ -167,6 +172,8 @@
 #define CAP_CONFIG_TITLE 49
 /* Certificates of a listener: one RSA and one ECDSA, each for the clients that verify it. */
 #define CAP_LISTEN_CERTIFICATES 2
+/* Octets of a certificate and key that are made here, as PEM. */
+#define CAP_PEM (64 * 1024)
 /* Lines and octets of a users_file. */
 #define CAP_USERS 5000
 #define CAP_USERS_FILE (4 * 1024 * 1024)

@@ -3,11 +3,12 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/caps.h"
 #include "base/echo.h"
 #include "base/hex.h"
 
 /* So many octets in a row are no accident. */
-enum { RUN = 8, LONGEST_VALUE = 16 * 1024 };
+enum { RUN = 8 };
 
 static const char *const kept[] = {"client_secret", "refresh_token", "client_assertion",
                                    "assertion",     "code",          "code_verifier",
@@ -28,7 +29,7 @@ static bool decode(struct slice value, struct buf *out)
 static bool repeats(const struct echo *e, struct slice value)
 {
     struct buf raw;
-    buf_init(&raw, LONGEST_VALUE);
+    buf_init(&raw, CAP_TOKEN_FORM);
     bool found =
         !decode(value, &raw) || echo_repeats(e, value, RUN) || echo_repeats(e, buf_view(&raw), RUN);
     buf_wipe(&raw);

@@ -4,8 +4,6 @@
 
 #include "base/caps.h"
 
-enum { LONGEST_FORM = 64 * 1024 };
-
 #define JWT_BEARER "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 /* ---- the form ---- */
@@ -50,7 +48,7 @@ static int add_assertion(const struct oauth_ingredients *in, struct buf *form, s
     const struct oauth_settings *s = in->settings;
     struct buf assertion;
     int result = 0;
-    buf_init(&assertion, LONGEST_FORM);
+    buf_init(&assertion, CAP_TOKEN_FORM);
     if (s->assertion_file)
         result = buf_append_slice(&assertion, input(in, OAUTH_ASSERTION)) ? 0 : -1;
     else
@@ -86,7 +84,7 @@ static int write_service_account(const struct oauth_ingredients *in, struct buf 
 {
     const struct oauth_settings *s = in->settings;
     struct buf assertion;
-    buf_init(&assertion, LONGEST_FORM);
+    buf_init(&assertion, CAP_TOKEN_FORM);
     int result = jwt_service_account(in->inputs->items[OAUTH_SERVICE_ACCOUNT], s->identity,
                                      s->scope, s->token_url, &in->moment, &assertion, err);
     if (result == 0)
@@ -140,9 +138,9 @@ struct secret *oauth_form(const struct oauth_flow *flow, const struct oauth_ingr
 {
     struct buf form;
     struct secret *body = NULL;
-    buf_init(&form, LONGEST_FORM);
+    buf_init(&form, CAP_TOKEN_FORM);
     /* All of it at once: a buffer that grows leaves copies behind. */
-    buf_reserve(&form, 0, LONGEST_FORM);
+    buf_reserve(&form, 0, CAP_TOKEN_FORM);
     if (flow->write(in, &form, err) == 0)
         body = secret_new(buf_view(&form));
     buf_wipe(&form);

@@ -8,7 +8,7 @@
 #include "io/crypto.h"
 
 /* A certificate's assertion lives five minutes from a little before now on. */
-enum { LIFE = 300, SERVICE_LIFE = 600, LONGEST = 16 * 1024 };
+enum { LIFE = 300, SERVICE_LIFE = 600 };
 
 /* Appends the JSON as base64url, and wipes its text. Takes value. */
 static bool append_json(struct buf *out, json_t *value)
@@ -26,8 +26,8 @@ static int sign(const struct signing_key *key, enum signature how, json_t *heade
 {
     struct buf token, signature;
     int result = -1;
-    buf_init(&token, LONGEST);
-    buf_init(&signature, LONGEST);
+    buf_init(&token, CAP_ASSERTION);
+    buf_init(&signature, CAP_ASSERTION);
     bool made = append_json(&token, header);
     made = made && buf_append(&token, ".", 1);
     made = append_json(&token, claims) && made;

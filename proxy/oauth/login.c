@@ -17,7 +17,7 @@
 /* What slow_down adds (RFC 8628 3.5), and the longest pause after an endpoint's trouble. */
 #define SLOWER (5 * USEC_PER_SEC)
 #define SLOWEST (60 * USEC_PER_SEC)
-enum { LONGEST_FORM = 32 * 1024, LONGEST_URL = 4096, VERIFIER = 32, STATE = 16 };
+enum { VERIFIER = 32, STATE = 16 };
 
 struct oauth_login {
     const struct io *io;
@@ -116,8 +116,8 @@ static void post(struct oauth_login *l, const char *url, struct buf *form, http_
 
 static bool form_begin(const struct oauth_login *l, struct buf *form)
 {
-    buf_init(form, LONGEST_FORM);
-    buf_reserve(form, 0, LONGEST_FORM);
+    buf_init(form, CAP_TOKEN_FORM);
+    buf_reserve(form, 0, CAP_TOKEN_FORM);
     return form_add(form, "client_id", slice_of(l->client_id)) &&
            (!l->client_secret || form_add(form, "client_secret", secret_reveal(l->client_secret)));
 }
@@ -260,7 +260,7 @@ static bool add_challenge(const struct oauth_login *l, struct buf *url)
 static char *page_of(const struct oauth_login *l, const struct oauth_login_settings *s)
 {
     struct buf url;
-    buf_init(&url, LONGEST_URL);
+    buf_init(&url, CAP_LOGIN_URL);
     const char *join = strchr(s->authorize_url, '?') ? "&" : "?";
     bool ok =
         buf_append(&url, s->authorize_url, strlen(s->authorize_url)) && buf_append(&url, join, 1) &&
@@ -288,7 +288,7 @@ static struct secret *parameter(struct slice query, const char *name)
         struct slice coded = slice_from(pair, key.len + 1);
         struct buf out;
         bool ok = true;
-        buf_init(&out, LONGEST_URL);
+        buf_init(&out, CAP_LOGIN_URL);
         while (ok && coded.len) {
             /* A form writes a blank as "+". */
             bool blank = coded.data[0] == '+';
@@ -408,7 +408,7 @@ struct oauth_login *oauth_login_device(const struct io *io, struct http *http,
 {
     struct oauth_login *l = login_new(io, http, s, events, ctx);
     struct buf form;
-    buf_init(&form, LONGEST_FORM);
+    buf_init(&form, CAP_TOKEN_FORM);
     if (form_add(&form, "client_id", slice_of(l->client_id)) &&
         form_add(&form, "scope", slice_of(l->scope)))
         post(l, l->device_url, &form, on_device);

@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "io/files.h"
 #include "io/tls_self_signed.h"
-
-enum { PEM_MAX = 64 * 1024 };
 
 /* one listener's */
 struct shown {
@@ -99,7 +98,7 @@ static int make_pem(const char *host, struct buf *pem, struct err *err)
     int result = 0;
     for (int kind = 0; kind < TLS_KINDS && result == 0; kind++) {
         struct buf key;
-        buf_init(&key, PEM_MAX);
+        buf_init(&key, CAP_PEM);
         result = tls_self_signed(host, (enum tls_kind)kind, pem, &key, err);
         if (result == 0 && !buf_append_slice(pem, buf_view(&key))) {
             err_set(err, ERR_LIMIT, "self-signed certificate: it does not fit");
@@ -115,7 +114,7 @@ static int make(struct certificates *f, const struct config *config, const char 
 {
     struct err why = {0};
     struct buf pem;
-    buf_init(&pem, PEM_MAX);
+    buf_init(&pem, CAP_PEM);
     int result = make_pem(config->server.hostname, &pem, err);
     if (result == 0)
         f->self_signed = secret_new(buf_view(&pem));
@@ -145,7 +144,7 @@ static int need_self_signed(struct certificates *f, const struct config *config,
     if (f->self_signed)
         return 0;
     snprintf(path, sizeof path, "%s/self-signed.pem", config->server.state_dir);
-    buf_init(&pem, PEM_MAX);
+    buf_init(&pem, CAP_PEM);
     if (file_read(path, &pem, &why) == 0 && is_usable(buf_view(&pem)))
         f->self_signed = secret_new(buf_view(&pem));
     buf_wipe(&pem);
