@@ -33,7 +33,7 @@ WIDE    := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 ALL_CFLAGS = $(STD) $(WIDE) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
-ROOMS   := base wire mail smtp oauth upstream delivery spool relay admin app
+ROOMS   := base wire mail smtp oauth api upstream delivery spool relay admin app
 # The end of a turn lies below both worlds.
 IO_SHARED := stream stream_finish tunnel password crypto disk
 IO_BELOW := turn
@@ -48,7 +48,7 @@ lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lcrypt -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
-PRODUCT_LIBS := $(foreach r,app admin relay spool delivery upstream oauth smtp mail config wire io world turn base,$(call lib,$(r)))
+PRODUCT_LIBS := $(foreach r,app admin relay spool delivery upstream api oauth smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
 # itself: those two alone need each other.
 in_order = $(if $(SIM_IN),$(SIM_IN) $(filter-out $(BELOW) $(IN_CIRCLE),$(1)) -Wl$(comma)--start-group $(IN_CIRCLE) -Wl$(comma)--end-group \
@@ -96,6 +96,7 @@ needs_config   := config base
 needs_io       := io world turn base
 needs_smtp     := smtp sim wire io turn base
 needs_oauth    := oauth config sim wire io turn base
+needs_api      := api wire base
 needs_upstream := upstream oauth smtp config sim wire io turn base
 needs_mail     := mail config sim wire io turn base
 needs_delivery := delivery upstream oauth smtp mail config sim wire io turn base

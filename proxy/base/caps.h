@@ -139,6 +139,8 @@
 #define CAP_HTTP_HEADER (32 * 1024)
 /* HTTP requests that run at once. Each may have a thread of the resolver. */
 #define CAP_HTTP_REQUESTS 256
+/* Octets around a message that goes to an API: a thousand recipients, each a part of a form. */
+#define CAP_API_FORM ((size_t)2 * 1024 * 1024)
 /* Octets of an access token or a refresh token: Microsoft's have 2 to 8 thousand. */
 #define CAP_TOKEN (12 * 1024)
 /* Octets of a mechanism's message with one: the token, the user's name and the server's, with room
