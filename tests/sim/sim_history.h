@@ -3,18 +3,24 @@
 #ifndef SIM_SIM_HISTORY_H
 #define SIM_SIM_HISTORY_H
 
+#include "delivery/failure.h"
 #include "sim_client.h"
+#include "sim_disk.h"
 #include "sim_service.h"
 #include "sim_upstream.h"
+#include "spool/format.h"
 
 enum {
     SIM_CHANGES = 3,
     SIM_ACCOUNTS = 2,
     SIM_PLACES = 16,
+    SIM_STOPS = 4,
     SIM_CLIENTS = 24,
     SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
-    SIM_FINDINGS = 12
+    SIM_FINDINGS = 12,
+    /* of a play with a spool */
+    SIM_MAX_UNKNOWN = 3
 };
 
 /* one "address:port" of the upstream's side of the network */
@@ -64,6 +70,20 @@ struct sim_account {
     bool falls_back;
 };
 
+/* What is kept for later, and what befalls the machine meanwhile. */
+struct sim_keeps {
+    /* KEEP_WHEN_NEVER: there is no spool */
+    enum keep_when when;
+    /* while the product runs, but for its starts */
+    struct sim_disk_faults faults;
+    /* The machine stops so many half steps of the disk after each start, and begins anew. */
+    uint64_t stops[SIM_STOPS];
+    bool cuts_power[SIM_STOPS];
+    size_t nstops;
+    /* Who is put off stays so, to the end of max_age. */
+    bool stays_later;
+};
+
 struct sim_plan {
     /* of the world */
     uint64_t seed;
@@ -85,6 +105,7 @@ struct sim_plan {
     struct sim_service_script service;
     struct sim_change changes[SIM_CHANGES];
     size_t nchanges;
+    struct sim_keeps keeps;
     bool fix_headers;
     /* what may never go clear or into the log; NULL: none. accounts[0]'s */
     const char *user, *password;
@@ -127,7 +148,7 @@ const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n);
 struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at,
                                  const struct sim_upstream_script *script);
 
-enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL };
+enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL, SIM_KIND_KEEPS };
 /* initialises; sim_generate.c */
 void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 /* sim_generate_clients.c */
@@ -138,10 +159,34 @@ void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind
 void sim_generate_shortage(struct sim_plan *plan, uint64_t seed);
 /* sim_generate_tokens.c */
 void sim_generate_tokens(struct sim_plan *plan, uint64_t seed);
+/* sim_generate_keeps.c */
+void sim_generate_keeps(struct sim_plan *plan, uint64_t seed);
 /* on stderr, for a person */
 void sim_plan_print(const struct sim_plan *plan);
 
 /* ---- the play ---- */
+/* A message that lay in the spool, and whose it is. */
+struct sim_kept {
+    char id[SPOOL_ID_SIZE];
+    size_t client, message;
+    /* when all that was known of it was last on the disk */
+    usec settled;
+    /* it lies in failed/ at the end */
+    bool has_failed;
+};
+
+/* A stop of the machine. */
+struct sim_stop {
+    usec at;
+    /* connections that the servers had accepted by then */
+    size_t sessions;
+    /* lines of the log that a product which is stopped does not write */
+    size_t unsaid, said_again;
+    /* The disk did not know what had become of the message since then; SIM_KNOWN: it did. */
+    usec since[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
+};
+#define SIM_KNOWN INT64_MAX
+
 struct sim_play {
     const struct sim_plan *plan;
     struct sim *sim;
@@ -152,6 +197,14 @@ struct sim_play {
     struct config *config;
     struct accounts *accounts;
     struct relay *relay;
+    /* NULL: nothing is kept */
+    struct spool *spool;
+    struct sim_kept kept[SIM_CLIENTS * SIM_CLIENT_MESSAGES];
+    size_t nkept;
+    struct sim_stop stops[SIM_STOPS];
+    size_t nstops;
+    /* when all became whole; 0: not yet */
+    usec healed;
     struct listener *listener;
     struct netwatch *netwatch;
     bool drained, draining, restarted;
@@ -165,6 +218,28 @@ bool sim_play_run(struct sim_play *play);
 /* frees the product and the servers; ledger, clients and world stay for the oracle */
 void sim_play_close(struct sim_play *play);
 void sim_play_free(struct sim_play *play);
+
+/* ---- the spool of a play; sim_keeps.c ---- */
+
+/* After the product's start; whether it is there now. */
+void sim_keeps_start(struct sim_play *play);
+/* What was seen at each turn: whose messages lie there, and when they were settled. */
+void sim_keeps_watch(struct sim_play *play);
+/* The machine stops: notes whose outcome nobody can know. Before anything is freed. */
+void sim_keeps_stop(struct sim_play *play);
+/* Nothing waits, nothing is under way. */
+bool sim_keeps_is_empty(const struct sim_play *play);
+/* Servers, network and disk are whole from now on. */
+void sim_keeps_heal(struct sim_play *play);
+/* Notes what lies in failed/. */
+void sim_keeps_end(struct sim_play *play);
+/* NULL: it never lay there. */
+const struct sim_kept *sim_keeps_find(const struct sim_play *play, size_t client, size_t message);
+/* Stops of the machine in which the disk could not know that a recipient had been served. */
+unsigned sim_keeps_windows(const struct sim_play *play, size_t client, size_t message,
+                           const char *recipient);
+/* ends of data of it that had no answer */
+unsigned sim_keeps_unknown(const struct sim_play *play, const struct sim_kept *kept);
 
 /* ---- the oracle ---- */
 struct sim_verdict {

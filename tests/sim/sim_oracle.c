@@ -107,7 +107,9 @@ static void check_recipients(const struct case_file *f, const struct sim_mail *m
             if (strcmp(mail->to[i], mail->to[k]) == 0)
                 accuse(f, "it went to one recipient twice");
     }
-    for (size_t i = 0; i < f->m->nto && f->o->final == 250; i++) {
+    /* what is kept may go to some of them first: check_kept */
+    bool keeps = f->play->plan->keeps.when != KEEP_WHEN_NEVER;
+    for (size_t i = 0; i < f->m->nto && f->o->final == 250 && !keeps; i++) {
         bool there = false;
         for (size_t k = 0; k < mail->nto; k++)
             there = there || strcmp(mail->to[k], f->m->to[i]) == 0;
@@ -174,18 +176,49 @@ static bool client_waited(const struct case_file *f)
            !(last && f->script->parts_at != SIM_CLIENT_NEVER);
 }
 
+static unsigned copies_for(const struct case_file *f, const char *recipient)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < f->ncommits && i < 8; i++)
+        for (size_t k = 0; k < f->commits[i]->nto; k++)
+            n += strcmp(f->commits[i]->to[k], recipient) == 0;
+    return n;
+}
+
+/* With a spool a 250 is upstream or lies in failed/, recipient by recipient; a copy more has an
+ * unknown outcome, or a stop of the machine, to show for it. */
+static void check_kept(const struct case_file *f, const struct sim_kept *kept)
+{
+    unsigned unknown = kept ? sim_keeps_unknown(f->play, kept) : 0;
+    for (size_t i = 0; i < f->m->nto; i++) {
+        unsigned copies = copies_for(f, f->m->to[i]);
+        unsigned windows = sim_keeps_windows(f->play, f->client, f->message, f->m->to[i]);
+        if (copies > 1 + unknown + windows)
+            accuse(f, "a recipient was served too often");
+        if (unknown > SIM_MAX_UNKNOWN * (1 + windows))
+            accuse(f, "it was sent too often without an answer");
+        if (f->o->final == 250 && f->o->rcpt[i] / 100 == 2 && copies == 0 &&
+            !(kept && kept->has_failed))
+            accuse(f, "it was acked and is lost");
+    }
+}
+
 static void check_count(const struct case_file *f)
 {
     const struct sim_outcome *o = f->o;
-    if (f->ncommits > 1)
+    const struct sim_kept *kept = sim_keeps_find(f->play, f->client, f->message);
+    bool keeps = f->play->plan->keeps.when != KEEP_WHEN_NEVER;
+    if (keeps)
+        check_kept(f, kept);
+    if (!keeps && f->ncommits > 1)
         accuse(f, "it was committed more than once");
-    if (o->final == 250 && f->ncommits == 0)
+    if (!keeps && o->final == 250 && f->ncommits == 0)
         accuse(f, "it was acked and is lost");
     if (!o->sent_dot && f->ncommits > 0)
         accuse(f, "it was committed although its end of data was never sent");
     if (o->final / 100 == 5 && f->ncommits > 0)
         accuse(f, "it was refused for good and is committed all the same");
-    if (o->final == 250 && f->ncommits == 1 && !f->commits[0]->answered)
+    if (!kept && o->final == 250 && f->ncommits == 1 && !f->commits[0]->answered)
         accuse(f, "it was acked before its upstream had answered");
     if (f->play->plan->calm && client_waited(f) && o->final != 250 && f->ncommits > 0)
         accuse(f, "its upstream said 250 and its client was told otherwise");
@@ -237,6 +270,8 @@ static bool lacks_utf8(const struct sim_plan *plan)
 static void check_told(const struct case_file *f, size_t recipient)
 {
     int told = f->o->rcpt[recipient], due = due_code(f, recipient);
+    if (told == 250 && f->play->plan->keeps.when != KEEP_WHEN_NEVER)
+        return;
     if (told == 0 || told == due || (f->o->used_utf8 && told == 550 && lacks_utf8(f->play->plan)))
         return;
     /* a fault said 250 to a MAIL that the rule refuses */

@@ -147,6 +147,15 @@ static bool answer_was_lost(const struct sim_plan *plan, usec when)
     return false;
 }
 
+/* A rest is forgotten by who starts anew, and ends with a network that changed. */
+static bool stops_between(const struct sim_play *play, usec from, usec to)
+{
+    bool stops = play->healed > from && play->healed <= to;
+    for (size_t i = 0; i < play->nstops; i++)
+        stops = stops || (play->stops[i].at >= from && play->stops[i].at <= to);
+    return stops;
+}
+
 /* PROMISES 5: refused credentials are not tried again before retry_auth. Sessions that were under
  * way at that moment may still end. */
 static void check_refused_logins(const struct sim_play *play, struct sim_verdict *v)
@@ -164,7 +173,8 @@ static void check_refused_logins(const struct sim_play *play, struct sim_verdict
             usec after = l->logins[k].when - l->logins[i].when;
             if (l->logins[k].account != l->logins[i].account ||
                 strcmp(l->logins[k].user, l->logins[i].user) != 0 ||
-                begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when))
+                begins_anew_between(play->plan, l->logins[i].when, l->logins[k].when) ||
+                stops_between(play, l->logins[i].when, l->logins[k].when))
                 continue;
             if (after > UNDER_WAY * USEC_PER_SEC && after < RETRY * USEC_PER_SEC)
                 sim_accuse(

@@ -12,11 +12,12 @@
 #include "sim_config.h"
 #include "sim_history.h"
 #include "sim_world.h"
+#include "spool/spool.h"
 #include "upstream/account.h"
 #include "upstream/contexts.h"
 
 /* seconds of virtual time that a history may take */
-enum { LONGEST = 4 * 3600 };
+enum { LONGEST = 4 * 3600, SIX_DAYS = 6 * 86400 };
 
 void sim_plan_init(struct sim_plan *plan, uint64_t seed)
 {
@@ -113,7 +114,10 @@ static struct certificates *make_certificates(struct sim_play *play, const struc
 
 static void network_changed(void *ctx)
 {
-    accounts_network_changed(((struct sim_play *)ctx)->accounts);
+    struct sim_play *play = ctx;
+    accounts_network_changed(play->accounts);
+    if (play->spool)
+        spool_awake(play->spool, NULL);
 }
 
 /* What the daemon does at its start. */
@@ -136,6 +140,8 @@ static void product_start(struct sim_play *play, const char *ini)
     struct certificates *certificates = make_certificates(play, play->config);
     play->relay = relay_new(io, play->config, play->accounts, certificates);
     certificates_unref(&certificates);
+    if (play->plan->keeps.when != KEEP_WHEN_NEVER)
+        sim_keeps_start(play);
     play->listener = listener_open(io->loop, &at, on_accept, play, &err);
     play->netwatch = netwatch_new(io->loop, network_changed, play);
 }
@@ -165,6 +171,7 @@ static void product_free(struct sim_play *play, bool killed)
     listener_close(&play->listener);
     netwatch_free(&play->netwatch);
     relay_free(&play->relay);
+    spool_free(&play->spool);
     accounts_free(&play->accounts);
     tokens_free(play, killed);
     config_unref(&play->config);
@@ -228,6 +235,50 @@ static bool has_drained(void *ctx)
     return ((const struct sim_play *)ctx)->drained;
 }
 
+/* The relay first: what its last clients gave is on the disk then. */
+static bool spool_has_drained(struct sim_play *play)
+{
+    play->drained = false;
+    spool_drain(play->spool, is_drained, play);
+    return sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC);
+}
+
+/* The machine stops in the midst of it all, and starts again. */
+static void stop(struct sim_play *play, bool cuts_power)
+{
+    sim_keeps_stop(play);
+    product_free(play, true);
+    play->stops[play->nstops - 1].said_again = sim_log_count(play->sim);
+    sim_disk_crash(play->sim, cuts_power);
+    sim_run_for(play->sim, 2 * USEC_PER_SEC);
+    play->restarted = true;
+    product_start(play, play->plan->ini);
+}
+
+static bool is_still_or_stopped(void *ctx)
+{
+    struct sim_play *play = ctx;
+    if (sim_disk_has_halted(play->sim))
+        return true;
+    sim_keeps_watch(play);
+    return all_done(play) && sim_keeps_is_empty(play);
+}
+
+/* Whatever happened, with whole servers every message ends. */
+static bool run_kept(struct sim_play *play)
+{
+    const struct sim_keeps *keeps = &play->plan->keeps;
+    for (size_t i = 0; i <= keeps->nstops; i++) {
+        sim_disk_halt_after(play->sim, i < keeps->nstops ? keeps->stops[i] : SIM_NEVER);
+        (void)sim_run_until(play->sim, is_still_or_stopped, play, 7200 * USEC_PER_SEC);
+        if (sim_disk_has_halted(play->sim))
+            stop(play, keeps->cuts_power[i]);
+    }
+    sim_disk_halt_after(play->sim, SIM_NEVER);
+    sim_keeps_heal(play);
+    return sim_run_until(play->sim, is_still_or_stopped, play, SIX_DAYS * USEC_PER_SEC);
+}
+
 static void cut_upstreams(struct sim_play *play)
 {
     struct addr listener;
@@ -283,11 +334,18 @@ bool sim_play_run(struct sim_play *play)
         sim_run_for(play->sim, play->plan->drain_at);
         drain(play);
     }
-    bool done = sim_run_until(play->sim, all_done, play, LONGEST * USEC_PER_SEC);
+    bool keeps = play->plan->keeps.when != KEEP_WHEN_NEVER;
+    bool done =
+        keeps ? run_kept(play) : sim_run_until(play->sim, all_done, play, LONGEST * USEC_PER_SEC);
     play->ended = sim_now(play->sim);
     if (!play->draining)
         drain(play);
-    return sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC) && done;
+    done = sim_run_until(play->sim, has_drained, play, LONGEST * USEC_PER_SEC) && done;
+    if (!keeps || !done)
+        return done;
+    done = spool_has_drained(play);
+    sim_keeps_end(play);
+    return done;
 }
 
 void sim_play_close(struct sim_play *play)
