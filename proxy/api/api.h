@@ -1,5 +1,5 @@
-/* Mail over HTTPS (PROMISES 5b): what is asked of each service, and what its answers mean. A
- * service is a file of this room and a row in services.c. There is no I/O here. */
+/* Mail over HTTPS: what is asked of each service, and what its answers mean. A service is a file of
+ * this room and a row in services.c. There is no I/O here. */
 #ifndef API_API_H
 #define API_API_H
 
