@@ -9,7 +9,7 @@ static void ask_envelope(struct delivery *d)
     if (d->back == BACK_ACQUIRING || d->unanswered || d->phase == PHASE_ENVELOPE)
         return;
     d->back = BACK_GO_AHEAD;
-    smtp_client_begin_body(lease_client(d->lease));
+    carrier_begin_body(lease_carrier(d->lease));
 }
 
 void advance(struct delivery *d)

@@ -18,7 +18,7 @@ static void put(void *ctx, struct slice octets)
 {
     struct delivery *d = ctx;
     if (!d->copy.whole && d->back == BACK_BODY && !copy_next(&d->copy).len)
-        octets = slice_from(octets, smtp_client_body(lease_client(d->lease), octets));
+        octets = slice_from(octets, carrier_body(lease_carrier(d->lease), octets));
     if (octets.len)
         copy_put(&d->copy, octets);
 }
@@ -122,15 +122,15 @@ static bool may_end(struct delivery *d)
 
 void body_pump(struct delivery *d)
 {
-    struct smtp_client *c = lease_client(d->lease);
+    struct carrier *c = lease_carrier(d->lease);
     struct slice next = copy_next(&d->copy);
     if (next.len)
-        copy_fed(&d->copy, smtp_client_body(c, next));
+        copy_fed(&d->copy, carrier_body(c, next));
     if (!pull(d))
         return;
     if (!copy_next(&d->copy).len && d->phase == PHASE_END && may_end(d)) {
         d->back = BACK_END;
-        smtp_client_end_body(c);
+        carrier_end_body(c);
     }
     state_tell_flow(d);
 }

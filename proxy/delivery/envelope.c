@@ -15,20 +15,20 @@ static bool any_waiting_has_utf8(const struct delivery *d)
     return false;
 }
 
-static void send_mail(struct delivery *d, struct smtp_client *c)
+static void send_mail(struct delivery *d, struct carrier *c)
 {
-    d->mail_utf8 = d->wants_utf8 || (smtp_client_ehlo(c)->smtputf8 && any_waiting_has_utf8(d));
+    d->mail_utf8 = d->wants_utf8 || (carrier_ehlo(c)->smtputf8 && any_waiting_has_utf8(d));
     struct smtp_client_mail mail = {
         .from = slice_of(d->sender),
         .has_size = d->has_size,
         .size = rewrite_size(d->upstream, d->size,
-                             smtp_client_ehlo(c)->has_size ? smtp_client_ehlo(c)->size : 0),
+                             carrier_ehlo(c)->has_size ? carrier_ehlo(c)->size : 0),
         .eightbit = d->eightbit,
         .smtputf8 = d->mail_utf8,
         .ret = slice_of(d->ret),
         .envid = slice_of(d->envid),
     };
-    smtp_client_mail(c, &mail);
+    carrier_mail(c, &mail);
     d->back = BACK_ENVELOPE;
     d->unanswered++;
 }
@@ -42,7 +42,7 @@ void envelope_refuse(struct delivery *d, struct recipient *r, enum own own)
 
 void envelope_send(struct delivery *d)
 {
-    struct smtp_client *c = lease_client(d->lease);
+    struct carrier *c = lease_carrier(d->lease);
     if (d->back == BACK_READY && recipients_any_to_ask(&d->recipients))
         send_mail(d, c);
     for (struct recipient *r = recipients_next(&d->recipients); r;
@@ -50,14 +50,14 @@ void envelope_send(struct delivery *d)
         /* RFC 6531 3.1: not without the parameter on MAIL. Where the upstream has it, such a
          * recipient is taken, wherever it stands. */
         if (r->has_utf8 && !d->mail_utf8 && r->told == TOLD_NOTHING) {
-            if (smtp_client_ehlo(c)->smtputf8) {
+            if (carrier_ehlo(c)->smtputf8) {
                 replay_with_utf8(d);
                 return;
             }
             envelope_refuse(d, r, OWN_RECIPIENT_UTF8);
             continue;
         }
-        smtp_client_rcpt(c, slice_of(r->to), slice_of(r->notify), slice_of(r->orcpt));
+        carrier_rcpt(c, slice_of(r->to), slice_of(r->notify), slice_of(r->orcpt));
         recipients_asked(&d->recipients, r);
         d->unanswered++;
     }

@@ -76,9 +76,9 @@ static void walk_again(struct delivery *d, uint16_t avoid)
 /* The session is well, and its transaction must begin anew. */
 static void start_over(struct delivery *d)
 {
-    struct smtp_client *c = lease_client(d->lease);
-    d->message->rtts += smtp_client_flights(c);
-    if (smtp_client_abort(c))
+    struct carrier *c = lease_carrier(d->lease);
+    d->message->rtts += carrier_flights(c);
+    if (carrier_abort(c))
         lease_return(&d->lease, false);
     else
         lease_drop(&d->lease, false, NULL);
@@ -118,7 +118,7 @@ static bool is_crowded(struct delivery *d, const struct smtp_client_failure *fai
 
 bool replay_crowded(struct delivery *d, const struct reply *reply)
 {
-    struct smtp_client *c = lease_client(d->lease);
+    struct carrier *c = lease_carrier(d->lease);
     struct smtp_client_failure failure = {.stage = SMTP_CLIENT_MAIL,
                                           .fault = SMTP_CLIENT_FAULT_REPLY,
                                           .reply = reply,
@@ -127,9 +127,9 @@ bool replay_crowded(struct delivery *d, const struct reply *reply)
         return false;
     err_set(&failure.err, ERR_CLOSED, "%d to MAIL", reply->code);
     log_loss(d, &failure, &(struct decision){.cure = CURE_WAIT});
-    d->message->rtts += smtp_client_flights(c);
+    d->message->rtts += carrier_flights(c);
     lease_drop(&d->lease, false, &failure);
-    smtp_client_quit(&c);
+    carrier_quit(&c);
     d->back = BACK_NONE;
     d->unanswered = 0;
     walk_again(d, 0);
@@ -155,7 +155,7 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
     struct decision decision = failure_judge(&loss);
     uint16_t avoid =
         decision.other_port && !lease_completed_any(d->lease) ? lease_port(d->lease)->number : 0;
-    d->message->rtts += smtp_client_flights(lease_client(d->lease));
+    d->message->rtts += carrier_flights(lease_carrier(d->lease));
     lease_drop(&d->lease, failure->end_of_data_sent, failure);
     d->back = BACK_NONE;
     d->unanswered = 0;

@@ -78,11 +78,11 @@ void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
 /* The upstream spoke of our login, which the account must know, unless the same login has
  * delivered this very message. An account without a login has none to lose: only MAIL, which
  * every message needs, says that nothing goes without one. */
-static void drop_unfit(struct delivery *d, struct smtp_client *c, bool judged)
+static void drop_unfit(struct delivery *d, struct carrier *c, bool judged)
 {
     bool delivered = judged && d->outcome.result == RESULT_DELIVERED;
     bool revoked = d->unfit_at_mail || (state_logs_in(d) && !delivered);
-    smtp_client_quit(&c);
+    carrier_quit(&c);
     if (revoked)
         lease_revoked(&d->lease, judged, &d->unfit);
     else
@@ -91,7 +91,7 @@ static void drop_unfit(struct delivery *d, struct smtp_client *c, bool judged)
 
 void state_leave_upstream(struct delivery *d, bool judged)
 {
-    struct smtp_client *c;
+    struct carrier *c;
     switch (d->back) {
     case BACK_NONE:
     case BACK_SETTLED: return;
@@ -102,11 +102,11 @@ void state_leave_upstream(struct delivery *d, bool judged)
     case BACK_BODY:
     case BACK_END: break;
     }
-    c = lease_client(d->lease);
-    d->message->rtts += smtp_client_flights(c);
+    c = lease_carrier(d->lease);
+    d->message->rtts += carrier_flights(c);
     if (d->unfit.code) {
         drop_unfit(d, c, judged);
-    } else if ((judged && d->outcome.result == RESULT_DELIVERED) || smtp_client_abort(c)) {
+    } else if ((judged && d->outcome.result == RESULT_DELIVERED) || carrier_abort(c)) {
         lease_return(&d->lease, judged);
     } else {
         lease_drop(&d->lease, judged, NULL);

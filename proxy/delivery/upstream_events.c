@@ -28,8 +28,8 @@ static enum own shortcoming(const struct delivery *d, const struct ehlo *ehlo)
 static void on_acquired(void *ctx, struct lease *lease)
 {
     struct delivery *d = ctx;
-    struct smtp_client *c = lease_client(lease);
-    const struct tls_facts *tls = smtp_client_tls_facts(c);
+    struct carrier *c = lease_carrier(lease);
+    const struct tls_facts *tls = carrier_tls_facts(c);
     d->lease = lease;
     d->back = BACK_READY;
     d->unanswered = 0;
@@ -37,10 +37,10 @@ static void on_acquired(void *ctx, struct lease *lease)
     d->unfit.code = 0;
     d->waits_since = 0;
     recipients_restart(&d->recipients);
-    smtp_client_set_owner(c, &client_events, d);
+    carrier_set_owner(c, &client_events, d);
     d->message->port = lease_port(lease)->number;
     snprintf(d->message->tls, sizeof d->message->tls, "%s", tls ? tls->version : "");
-    enum own lacks = shortcoming(d, smtp_client_ehlo(c));
+    enum own lacks = shortcoming(d, carrier_ehlo(c));
     if (lacks == OWN_NOTHING)
         advance(d);
     else
@@ -113,8 +113,8 @@ static void begin_body(struct delivery *d)
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct delivery *d = ctx;
-    const struct smtp_client *c = lease_client(d->lease);
-    if (refusal && smtp_client_uses_bdat(c) && smtp_client_chunking(c) != CHUNKING_UNPROVEN &&
+    const struct carrier *c = lease_carrier(d->lease);
+    if (refusal && carrier_uses_bdat(c) && carrier_chunking(c) != CHUNKING_UNPROVEN &&
         d->probes < PROBES_MAX) {
         replay_after_bdat(d);
         return;
@@ -137,9 +137,9 @@ static void on_low(void *ctx)
 static void on_verdict(void *ctx, const struct reply *reply)
 {
     struct delivery *d = ctx;
-    const struct smtp_client *c = lease_client(d->lease);
+    const struct carrier *c = lease_carrier(d->lease);
     /* A denial of BDAT itself says nothing about the message. */
-    bool denies_bdat = smtp_client_uses_bdat(c) && smtp_client_chunking(c) == CHUNKING_BROKEN;
+    bool denies_bdat = carrier_uses_bdat(c) && carrier_chunking(c) == CHUNKING_BROKEN;
     if (!denies_bdat)
         outcome_reply(d, reply);
     else if (state_is_replayable(d) && d->probes < PROBES_MAX)

@@ -185,6 +185,7 @@ struct smtp_client *smtp_client_new(const struct io *io, struct stream *s,
                                     const struct smtp_client_events *events, void *ctx)
 {
     struct smtp_client *c = NEW(struct smtp_client);
+    c->carrier.kind = &smtp_client_kind;
     c->io = *io;
     c->stream = s;
     c->settings = settings;

@@ -25,6 +25,7 @@
 #include "wire/reply.h"
 
 struct smtp_client;
+struct carrier;
 struct io;
 
 enum smtp_client_tls {
@@ -193,6 +194,8 @@ struct smtp_client_events {
 struct smtp_client *smtp_client_new(const struct io *io, struct stream *s,
                                     const struct smtp_client_settings *settings,
                                     const struct smtp_client_events *events, void *ctx);
+/* Borrows the session as what carries messages (carrier.h). NULL: NULL. */
+struct carrier *smtp_client_carrier(struct smtp_client *c);
 /* race, then pool, then transaction */
 void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_events *events,
                            void *ctx);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "io/io.h"
 #include "io/loop.h"
+#include "smtp/carrier.h"
 #include "smtp/client.h"
 #include "wire/dot.h"
 
@@ -162,6 +163,7 @@ struct smtp_client_login {
 };
 
 struct smtp_client {
+    struct carrier carrier;
     struct io io;
     struct stream *stream;
     const struct smtp_client_settings *settings;
@@ -325,6 +327,9 @@ smtp_client_judge client_arrive_body, client_arrive_refused, client_arrive_accep
 /* there is room, or a reply came */
 void smtp_client_pump_body(struct smtp_client *c);
 bool smtp_client_end_is_sent(const struct smtp_client *c);
+
+/* ---- client_carrier.c ---- */
+extern const struct carrier_kind smtp_client_kind;
 
 /* ---- client.c ---- */
 smtp_client_judge client_judge_unasked;

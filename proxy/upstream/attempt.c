@@ -468,11 +468,11 @@ void attempt_auth(struct attempt *a)
 
 /* ---- questions ---- */
 
-struct smtp_client *attempt_take(struct attempt *a)
+struct carrier *attempt_take(struct attempt *a)
 {
     struct smtp_client *c = a->client;
     a->client = NULL;
-    return c;
+    return smtp_client_carrier(c);
 }
 
 const struct attempt_result *attempt_result(const struct attempt *a)

@@ -29,7 +29,7 @@ struct attempt *attempt_new(const struct upstream_env *env, const struct rung *r
 /* Call this when the gate is open for the attempt. */
 void attempt_auth(struct attempt *a);
 /* Gives the session. Call this after `ready`. */
-struct smtp_client *attempt_take(struct attempt *a);
+struct carrier *attempt_take(struct attempt *a);
 const struct attempt_result *attempt_result(const struct attempt *a);
 /* Writes the finding that the attempt would have if it were given up now. It is for a loser that
  * made no progress: "587 does not answer". */

@@ -31,7 +31,7 @@ struct examined {
     struct smtp_client_listener listener;
     struct race *race;
     /* Set while MAIL and RCPT are tried. */
-    struct smtp_client *client;
+    struct carrier *carrier;
     bool over;
     /* An offer begins when it is wanted. */
     bool begun;
@@ -96,8 +96,8 @@ static void end(struct examined *x)
         judge_offer(x);
     if (x->race)
         race_free(&x->race);
-    if (x->client)
-        smtp_client_quit(&x->client);
+    if (x->carrier)
+        carrier_quit(&x->carrier);
     if (--x->checkup->left == 0)
         loop_defer(x->env->io->loop, &x->checkup->finished);
 }
@@ -219,15 +219,15 @@ static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
     if (!x->port->mail_words[0] && !reply_is(reply, 2))
         keep_refusal(x, reply);
     x->port->mail_accepted = x->port->mail_words[0] == 0;
-    if (!smtp_client_abort(x->client))
-        x->client = NULL;
+    if (!carrier_abort(x->carrier))
+        x->carrier = NULL;
     end(x);
 }
 
 static void on_lost(void *ctx, const struct smtp_client_failure *failure)
 {
     struct examined *x = ctx;
-    x->client = NULL;
+    x->carrier = NULL;
     snprintf(x->port->mail_words, sizeof x->port->mail_words, "%.200s", failure->err.words);
     end(x);
 }
@@ -244,18 +244,18 @@ static void try_mail(struct examined *x)
 {
     struct slice own = slice_of(checkup_own_address(x->checkup));
     x->port->mail_tried = true;
-    smtp_client_set_owner(x->client, &mail_events, x);
-    smtp_client_mail(x->client, &(struct smtp_client_mail){.from = own});
-    smtp_client_rcpt(x->client, own, slice_of(""), slice_of(""));
+    carrier_set_owner(x->carrier, &mail_events, x);
+    carrier_mail(x->carrier, &(struct smtp_client_mail){.from = own});
+    carrier_rcpt(x->carrier, own, slice_of(""), slice_of(""));
 }
 
 /* ---- the race of one port ---- */
 
-static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
+static void on_won(void *ctx, struct carrier *carrier, struct rung *rung)
 {
     struct examined *x = ctx;
     (void)rung;
-    x->client = client;
+    x->carrier = carrier;
     /* This opens the gate for the next port. */
     race_free(&x->race);
     if (x->port->role != CHECKUP_CONFIGURED || !checkup_own_address(x->checkup))

@@ -160,16 +160,16 @@ static void adopt_winner(struct dial *d, struct rung *rung)
         end_stalled(l);
 }
 
-static void on_won(void *ctx, struct smtp_client *client, struct rung *rung)
+static void on_won(void *ctx, struct carrier *carrier, struct rung *rung)
 {
     struct dial *d = ctx;
     struct ladder *l = d->ladder;
     size_t n;
     const struct addr *addresses = race_addresses(d->race, &n);
     share_login_accepted(l->env->share, d->identity);
-    ladder_learn(l, client, addresses, n);
+    ladder_learn(l, carrier, addresses, n);
     adopt_winner(d, rung);
-    l->events->session(l->ctx, client, rung, d->identity);
+    l->events->session(l->ctx, carrier, rung, d->identity);
     dial_end(d);
     arm_reprobe(l);
     l->events->changed(l->ctx);

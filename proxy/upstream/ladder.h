@@ -22,7 +22,7 @@ struct ladder;
 
 struct ladder_events {
     /* Gives an idle authenticated session. */
-    void (*session)(void *ctx, struct smtp_client *client, struct rung *rung, const char *identity);
+    void (*session)(void *ctx, struct carrier *carrier, struct rung *rung, const char *identity);
     /* A dial or a wait has ended. The pool shall look again at what it wants. */
     void (*changed)(void *ctx);
     /* No port other than this one works at the moment. */

@@ -61,7 +61,7 @@ struct ladder {
 /* ---- ladder_state.c ---- */
 /* Reads the memory. Called at the start. */
 void ladder_recall(struct ladder *l);
-void ladder_learn(struct ladder *l, const struct smtp_client *client, const struct addr *addresses,
+void ladder_learn(struct ladder *l, const struct carrier *carrier, const struct addr *addresses,
                   size_t n);
 /* The rung may be NULL. */
 void ladder_set_best(struct ladder *l, struct rung *rung);

@@ -86,11 +86,11 @@ static bool learn_addresses(struct ladder *l, const struct addr *worked,
     return changed;
 }
 
-void ladder_learn(struct ladder *l, const struct smtp_client *client, const struct addr *addresses,
+void ladder_learn(struct ladder *l, const struct carrier *carrier, const struct addr *addresses,
                   size_t n)
 {
-    bool changed = learn_facts(l, smtp_client_ehlo(client));
-    changed = learn_addresses(l, smtp_client_peer(client), addresses, n) || changed;
+    bool changed = learn_facts(l, carrier_ehlo(carrier));
+    changed = learn_addresses(l, carrier_peer(carrier), addresses, n) || changed;
     if (changed)
         store(l);
 }

@@ -371,9 +371,9 @@ void pool_warm(struct pool *p, const char *identity)
     ladder_supply(p->ladder, key, 1, pool_room(p));
 }
 
-struct smtp_client *lease_client(const struct lease *lease)
+struct carrier *lease_carrier(const struct lease *lease)
 {
-    return lease->session ? lease->session->client : NULL;
+    return lease->session ? lease->session->carrier : NULL;
 }
 
 const struct port *lease_port(const struct lease *lease)
@@ -434,7 +434,7 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
     warm_learn(s);
     turns_count_held(l, false);
     /* The holder closed it in this turn, or it has ended. */
-    s->client = NULL;
+    s->carrier = NULL;
     if (!completed)
         give_back_place(l);
     if (why && why->stage == SMTP_CLIENT_MAIL && why->reply && !why->first_use &&

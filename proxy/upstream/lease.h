@@ -5,13 +5,13 @@
 
 #include "base/addr.h"
 #include "config/config.h"
-#include "smtp/client.h"
+#include "smtp/carrier.h"
 #include "upstream/facts.h"
 
 struct lease;
 
 struct lease_events {
-    /* The session is idle and belongs to the caller, which calls smtp_client_set_owner now. */
+    /* The session is idle and belongs to the caller, which calls carrier_set_owner now. */
     void (*acquired)(void *ctx, struct lease *lease);
     /* words: the list of findings, or a sentence. The lease has been freed. */
     void (*refused)(void *ctx, enum refusal why, const char *words);
@@ -47,9 +47,9 @@ void lease_rest(struct lease *lease, bool rests, usec since);
 void lease_hurry(struct lease *lease, usec patience);
 
 /* Borrows. Call this after acquired. */
-struct smtp_client *lease_client(const struct lease *lease);
+struct carrier *lease_carrier(const struct lease *lease);
 const struct port *lease_port(const struct lease *lease);
-/* The session has rested in the pool: smtp_client_mark_pooled was called. */
+/* The session has rested in the pool: carrier_mark_pooled was called. */
 bool lease_is_pooled(const struct lease *lease);
 /* The session has completed a transaction before. */
 bool lease_completed_any(const struct lease *lease);

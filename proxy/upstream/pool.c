@@ -59,8 +59,8 @@ void warm_end(struct warm *s)
         link_remove(&s->link);
         p->sessions[s->state].n--;
     }
-    if (s->client)
-        smtp_client_quit(&s->client);
+    if (s->carrier)
+        carrier_quit(&s->carrier);
     loop_free_later(p->env->io->loop, s, warm_destroy);
     /* A slot has become free. */
     pool_serve_later(p);
@@ -108,15 +108,15 @@ bool warm_is_worn(const struct warm *s)
 void warm_learn(struct warm *s)
 {
     struct pool *p = s->pool;
-    uint64_t text = smtp_client_ehlo(s->client)->fingerprint;
-    ladder_learn_chunking(p->ladder, s->rung, text, smtp_client_chunking(s->client));
-    if (smtp_client_chunking(s->client) != CHUNKING_BROKEN)
+    uint64_t text = carrier_ehlo(s->carrier)->fingerprint;
+    ladder_learn_chunking(p->ladder, s->rung, text, carrier_chunking(s->carrier));
+    if (carrier_chunking(s->carrier) != CHUNKING_BROKEN)
         return;
     LIST_EACH (&p->sessions[SESSION_LEASED].list, it) {
         struct warm *other = CONTAINER(it, struct warm, link);
-        if (other->client && other->rung == s->rung &&
-            smtp_client_ehlo(other->client)->fingerprint == text)
-            smtp_client_set_chunking(other->client, CHUNKING_BROKEN);
+        if (other->carrier && other->rung == s->rung &&
+            carrier_ehlo(other->carrier)->fingerprint == text)
+            carrier_set_chunking(other->carrier, CHUNKING_BROKEN);
     }
 }
 
@@ -128,7 +128,7 @@ static void on_idle_lost(void *ctx, const struct smtp_client_failure *failure)
     const struct pool *p = s->pool;
     warm_learn(s);
     /* The SMTP client frees itself. */
-    s->client = NULL;
+    s->carrier = NULL;
     log_event(p->env->io->log, LOG_DEBUG, "a resting session ended",
               log_str("account", p->env->cfg->name), log_num("port", s->rung->report->port.number),
               log_str("why", failure->err.words));
@@ -147,9 +147,9 @@ static const struct smtp_client_events idle_events = {.ready = on_idle_ready, .l
 void pool_settle(struct warm *s)
 {
     struct pool *p = s->pool;
-    smtp_client_set_owner(s->client, &idle_events, s);
+    carrier_set_owner(s->carrier, &idle_events, s);
     warm_learn(s);
-    if (!smtp_client_is_idle(s->client)) {
+    if (!carrier_is_idle(s->carrier)) {
         warm_move(s, SESSION_SETTLING);
         return;
     }
@@ -177,17 +177,16 @@ struct warm *pool_take(struct pool *p, const char *identity, uint16_t avoid)
             continue;
         s->rested = s->last_used < now_of(p);
         /* A fresh session is good whatever the limits are. Otherwise dialling would never end. */
-        if (s->rested && (warm_is_worn(s) || !smtp_client_is_idle(s->client))) {
+        if (s->rested && (warm_is_worn(s) || !carrier_is_idle(s->carrier))) {
             warm_end(s);
             continue;
         }
         warm_move(s, SESSION_LEASED);
         count_lease(p, s->rested || s->completed > 0);
         if (s->rested)
-            smtp_client_mark_pooled(s->client);
-        smtp_client_set_chunking(
-            s->client,
-            ladder_chunking(p->ladder, s->rung, smtp_client_ehlo(s->client)->fingerprint));
+            carrier_mark_pooled(s->carrier);
+        carrier_set_chunking(
+            s->carrier, ladder_chunking(p->ladder, s->rung, carrier_ehlo(s->carrier)->fingerprint));
         return s;
     }
     return NULL;
@@ -280,18 +279,17 @@ static void arm_upkeep(struct pool *p)
 
 /* ---- what the ladder delivers ---- */
 
-static void on_session(void *ctx, struct smtp_client *client, struct rung *rung,
-                       const char *identity)
+static void on_session(void *ctx, struct carrier *carrier, struct rung *rung, const char *identity)
 {
     struct pool *p = ctx;
     struct warm *s = NEW(struct warm);
     s->pool = p;
-    s->client = client;
+    s->carrier = carrier;
     s->rung = rung;
     s->identity = mem_string(identity);
     s->opened = now_of(p);
     link_init(&s->link);
-    smtp_client_set_owner(client, &idle_events, s);
+    carrier_set_owner(carrier, &idle_events, s);
     if (p->env->tally)
         p->env->tally->sessions++;
     warm_move(s, SESSION_IDLE);

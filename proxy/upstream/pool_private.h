@@ -21,7 +21,7 @@ struct warm {
     enum warm_state state;
     struct pool *pool;
     /* NULL once the session is dead. */
-    struct smtp_client *client;
+    struct carrier *carrier;
     struct rung *rung;
     char *identity;
     /* Set in SESSION_LEASED. */

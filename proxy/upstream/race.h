@@ -14,7 +14,7 @@ struct race;
 struct race_events {
     /* Gives the session. The losers have been closed, and those that made no progress have their
      * findings. */
-    void (*won)(void *ctx, struct smtp_client *client, struct rung *rung);
+    void (*won)(void *ctx, struct carrier *carrier, struct rung *rung);
     /* Every port has its finding. */
     void (*failed)(void *ctx);
     /* One more session was refused with these words. Returns true if other sessions are

@@ -2,7 +2,7 @@
 #ifndef UPSTREAM_RUNG_H
 #define UPSTREAM_RUNG_H
 
-#include "smtp/client.h"
+#include "smtp/carrier.h"
 #include "upstream/env.h"
 #include "upstream/finding.h"
 

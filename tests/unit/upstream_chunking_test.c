@@ -5,15 +5,15 @@ static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
 {
     struct wish *x = ctx;
     (void)index, (void)reply;
-    smtp_client_begin_body(lease_client(x->lease));
+    carrier_begin_body(lease_carrier(x->lease));
 }
 
 static void on_go_ahead(void *ctx, const struct reply *refusal)
 {
     struct wish *x = ctx;
     assert_null(refusal);
-    smtp_client_body(lease_client(x->lease), slice_of("Subject: x\r\n\r\nhello\r\n"));
-    smtp_client_end_body(lease_client(x->lease));
+    carrier_body(lease_carrier(x->lease), slice_of("Subject: x\r\n\r\nhello\r\n"));
+    carrier_end_body(lease_carrier(x->lease));
 }
 
 static void on_verdict(void *ctx, const struct reply *reply)
@@ -43,10 +43,10 @@ static const struct smtp_client_events message_events = {.ready = ignore,
 
 static void send_one(struct wish *x, const struct smtp_client_events *events)
 {
-    struct smtp_client *c = lease_client(x->lease);
-    smtp_client_set_owner(c, events, x);
-    smtp_client_mail(c, &(struct smtp_client_mail){.from = slice_of("a@example.com")});
-    smtp_client_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
+    struct carrier *c = lease_carrier(x->lease);
+    carrier_set_owner(c, events, x);
+    carrier_mail(c, &(struct smtp_client_mail){.from = slice_of("a@example.com")});
+    carrier_rcpt(c, slice_of("b@example.com"), slice_of(""), slice_of(""));
 }
 
 static void what_bdat_is_worth_is_kept(void **state)
@@ -69,7 +69,7 @@ static void what_bdat_is_worth_is_kept(void **state)
         /* another session knows it from the start */
         wish_hold(&x, &w);
         assert_int_equal(w.ledger->sessions, 2);
-        assert_int_equal(smtp_client_chunking(lease_client(x.lease)),
+        assert_int_equal(carrier_chunking(lease_carrier(x.lease)),
                          unknown ? CHUNKING_BROKEN : CHUNKING_PROVEN);
         wish_return(&x);
         world_end(&w);
@@ -79,9 +79,9 @@ static void what_bdat_is_worth_is_kept(void **state)
 static void on_denial(void *ctx, const struct reply *reply)
 {
     struct wish *x = ctx;
-    struct smtp_client *c = lease_client(x->lease);
+    struct carrier *c = lease_carrier(x->lease);
     assert_int_equal(reply->code, 502);
-    smtp_client_close(&c);
+    carrier_quit(&c);
     lease_drop(&x->lease, false, NULL);
 }
 
@@ -101,14 +101,14 @@ static void a_denial_of_bdat_outlives_its_session(void **state)
     assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " proven\n"));
     wish_hold(&x, &w);
     wish_hold(&other, &w);
-    assert_int_equal(smtp_client_chunking(lease_client(other.lease)), CHUNKING_PROVEN);
+    assert_int_equal(carrier_chunking(lease_carrier(other.lease)), CHUNKING_PROVEN);
     send_one(&x, &denied);
     sim_run_for(w.sim, 5 * S);
     assert_null(x.lease);
     assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " broken\n"));
-    assert_int_equal(smtp_client_chunking(lease_client(other.lease)), CHUNKING_BROKEN);
+    assert_int_equal(carrier_chunking(lease_carrier(other.lease)), CHUNKING_BROKEN);
     /* As a session that had begun before the denial. */
-    smtp_client_set_chunking(lease_client(other.lease), CHUNKING_PROVEN);
+    carrier_set_chunking(lease_carrier(other.lease), CHUNKING_PROVEN);
     wish_return(&other);
     sim_run_for(w.sim, 5 * S);
     assert_non_null(strstr(sim_file_text(w.sim, "/state/upstreams"), " broken\n"));

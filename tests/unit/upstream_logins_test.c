@@ -263,8 +263,8 @@ static void a_login_revoked_later_is_its_own(void **state)
     wish_wait(&x);
     reply_init(&reply);
     reply.code = 530;
-    struct smtp_client *client = lease_client(x.lease);
-    smtp_client_close(&client);
+    struct carrier *client = lease_carrier(x.lease);
+    carrier_quit(&client);
     lease_revoked(&x.lease, false, &reply);
     reply_free(&reply);
     refuse(&w, "later@x.test");

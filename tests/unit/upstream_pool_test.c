@@ -15,14 +15,14 @@ static void the_last_used_comes_first(void **state)
     world_begin_with(&w, BASIC);
     wish_hold(&a, &w);
     wish_hold(&b, &w);
-    struct smtp_client *second = lease_client(b.lease);
+    struct carrier *second = lease_carrier(b.lease);
     assert_false(lease_is_pooled(a.lease));
     wish_return(&a);
     sim_run_for(w.sim, 1 * S);
     wish_return(&b);
     sim_run_for(w.sim, 1 * S);
     wish_hold(&c, &w);
-    assert_ptr_equal(lease_client(c.lease), second);
+    assert_ptr_equal(lease_carrier(c.lease), second);
     assert_true(lease_is_pooled(c.lease));
     assert_true(lease_completed_any(c.lease));
     assert_int_equal(logins_at(&w, 0), 2);
@@ -249,8 +249,8 @@ static void a_rested_session_dead_on_first_use_takes_its_peers_along(void **stat
                                           .fault = SMTP_CLIENT_FAULT_TIMEOUT,
                                           .first_use = true,
                                           .err = {.kind = ERR_TIMEOUT}};
-    struct smtp_client *client = lease_client(c.lease);
-    smtp_client_close(&client);
+    struct carrier *client = lease_carrier(c.lease);
+    carrier_quit(&client);
     lease_drop(&c.lease, false, &failure);
     assert_int_equal(counts(&w).idle, 0);
     assert_int_equal(report_of(&w, 587)->finding, FINDING_WORKS);
@@ -269,8 +269,8 @@ static void a_session_that_ends_frees_its_slot(void **state)
     wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
-    struct smtp_client *client = lease_client(a.lease);
-    smtp_client_close(&client);
+    struct carrier *client = lease_carrier(a.lease);
+    carrier_quit(&client);
     lease_drop(&a.lease, false, NULL);
     wish_wait(&b);
     assert_true(b.acquired);
@@ -287,8 +287,8 @@ static void whoever_lost_a_session_is_served_before_those_who_came_later(void **
     wish_hold(&a, &w);
     wish_ask(&b, &w);
     sim_run_for(w.sim, 1 * S);
-    struct smtp_client *client = lease_client(a.lease);
-    smtp_client_close(&client);
+    struct carrier *client = lease_carrier(a.lease);
+    carrier_quit(&client);
     lease_drop(&a.lease, false, NULL);
     a = (struct wish){.w = &w, .asked = sim_now(w.sim)};
     /* another port is wanted, and there is none */
@@ -343,7 +343,7 @@ static void a_reload_keeps_what_did_not_change(void **state)
     assert_int_equal(counts(&w).idle, 0);
     sim_run_for(w.sim, 5 * S);
     assert_int_equal(sim_upstream_sessions(w.up[0]), 1);
-    assert_non_null(lease_client(held.lease));
+    assert_non_null(lease_carrier(held.lease));
     wish_return(&held);
     sim_run_for(w.sim, 5 * S);
     assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
@@ -404,7 +404,7 @@ static void shutting_down_answers_everybody(void **state)
     assert_int_equal(waiting.why, REFUSAL_GONE);
     assert_true(waiting.refused);
     /* it may finish its message */
-    assert_non_null(lease_client(held.lease));
+    assert_non_null(lease_carrier(held.lease));
     wish_return(&held);
     sim_run_for(w.sim, 5 * S);
     assert_int_equal(sim_upstream_sessions(w.up[0]), 0);
@@ -433,7 +433,7 @@ static void an_upstream_that_has_enough_of_us_is_waited_for(void **state)
 
 static void reset_and_return(struct wish *x)
 {
-    smtp_client_rset(lease_client(x->lease));
+    assert_true(carrier_abort(lease_carrier(x->lease)));
     lease_return(&x->lease, true);
 }
 

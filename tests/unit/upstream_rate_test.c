@@ -51,8 +51,8 @@ static void a_lost_session_keeps_a_place_only_for_what_may_have_been_sent(void *
     world_begin_with(&w, BASIC "rate = 1/m\nacquire_timeout = 7s\n");
     for (int sent = 0; sent < 2; sent++) {
         wish_hold(&x, &w);
-        struct smtp_client *client = lease_client(x.lease);
-        smtp_client_close(&client);
+        struct carrier *client = lease_carrier(x.lease);
+        carrier_quit(&client);
         lease_drop(&x.lease, sent, NULL);
     }
     wish_ask(&y, &w);

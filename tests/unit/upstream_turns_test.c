@@ -248,7 +248,7 @@ static void the_place_of_one_that_ended_is_taken_at_once(void **state)
     wish_ask(&c, &w);
     sim_run_for(w.sim, 16 * S);
     assert_false(c.acquired);
-    smtp_client_quit(&(struct smtp_client *){lease_client(a.lease)});
+    carrier_quit(&(struct carrier *){lease_carrier(a.lease)});
     lease_drop(&a.lease, true, NULL);
     usec from = sim_now(w.sim);
     wish_wait(&c);
@@ -270,7 +270,7 @@ static void one_that_gets_in_at_the_same_time_counts(void **state)
         (struct sim_fault_rule){.step = SIM_AT_GREETING, .fault = SIM_FAULT_STALL};
     world_load(&w, BASIC "ports = 587 2525\n");
     wish_hold(&a, &w);
-    smtp_client_quit(&(struct smtp_client *){lease_client(a.lease)});
+    carrier_quit(&(struct carrier *){lease_carrier(a.lease)});
     lease_drop(&a.lease, true, NULL);
     sim_run_for(w.sim, 1 * S);
     script->cap = 1;

@@ -127,7 +127,7 @@ static inline void wish_acquired(void *ctx, struct lease *lease)
     x->answered = sim_now(x->w->sim);
     x->lease = lease;
     x->port = lease_port(lease)->number;
-    smtp_client_set_owner(lease_client(lease), &wish_client_events, x);
+    carrier_set_owner(lease_carrier(lease), &wish_client_events, x);
 }
 
 static inline void wish_refused(void *ctx, enum refusal why, const char *words)
