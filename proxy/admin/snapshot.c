@@ -177,6 +177,7 @@ bool snapshot_is_accepting(const struct snapshot *s, usec now, char *why, size_t
 {
     const char *what = s->draining                  ? "shutting down"
                        : !s->listening              ? "no socket takes clients"
+                       : s->spool.is_drained        ? "the spool is drained"
                        : !snapshot_is_alive(s, now) ? "the event loop stands still"
                        : is_full_and_cut_off(s)     ? "no port works and the spool is full"
                                                     : NULL;

@@ -40,6 +40,8 @@ struct spool_shown {
     bool is_on;
     /* It would take a message now. */
     bool takes;
+    /* `spool drain`: it takes nothing new, and somebody is about to end this instance. */
+    bool is_drained;
     /* It should, and has no room. */
     bool is_full;
     size_t waiting, held, failed, corrupt;

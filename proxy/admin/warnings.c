@@ -146,6 +146,10 @@ static void collect(struct snapshot *s)
     char whose[100], span[SPAN_TEXT];
     if (s->draining)
         warn(s, GRAVITY_NOTE, "Shutting down: no new clients, running messages finish.");
+    if (s->spool.is_drained)
+        warn(s, GRAVITY_WARNING,
+             "The spool is drained: nothing new is kept until this server starts again, and "
+             "balancers are told to send no more clients.");
     for (size_t i = 0; i < s->naccounts; i++)
         warn_of_account(s, &s->accounts[i]);
     for (size_t i = 0; i < s->nlisteners; i++) {

@@ -105,8 +105,8 @@ static const struct subcommand subcommands[] = {
      login_main},
     {"spool",
      "[-c FILE] list [--json] [--account A] | show [--raw] ID | retry [ID | [--failed] [--account "
-     "A]] | remove ID",
-     "what is kept until it can be sent: list it, show a message, try it now, remove it",
+     "A]] | remove ID | drain [--timeout 5m]",
+     "what is kept until it can be sent: list it, show a message, try it now, remove it, empty it",
      "list shows each message: ID, state (waiting, sending, held: no account takes it, failed: it "
      "was given up), age, size, tries, next\n"
      "try, account, sender, the recipients that are left, and why it waits. --json: an array of "
@@ -116,11 +116,16 @@ static const struct subcommand subcommands[] = {
      "retry ID tries one now, whatever it waits for; one that failed counts as new. Without an ID "
      "all that wait are tried, with --failed\n"
      "all that failed; the rest after refused credentials is not ended by it.\n"
+     "drain keeps nothing new, tries all that waits now and then by its own waits, and ends when "
+     "nothing waits: a server takes no more into\n"
+     "its spool after that until it starts again (/acceptz 503, mail still goes directly). With "
+     "mail left at the timeout, or broken off, it\n"
+     "keeps mail as before. Without a server this command sends, and writes the server's log.\n"
      "A running server is asked through its socket in the spool's directory. Without one the files "
      "are changed, and what is to be tried\n"
      "is tried when the server starts. Root and the server's user may do this.\n"
      "Exit status: 0 done, 1 there is no such message, 71 the system says no, 75 it is being sent "
-     "just now, or the server does not answer,\n"
+     "just now, mail is left, or the server does not\nanswer,\n"
      "77 no right to it, 78 the configuration is wrong.\n",
      spool_command_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",

@@ -21,6 +21,7 @@
 struct control {
     const struct io *io;
     struct spool *spool;
+    struct control_host host;
     char *path;
     struct listener *listener;
     struct link visits;
@@ -35,6 +36,8 @@ struct control_visit {
     struct deferred later;
     /* NULL until the request is there */
     struct control_task *task;
+    /* Who hangs up no longer wants it. */
+    bool ends_with_peer;
 };
 
 static void visit_free(struct control_visit *v)
@@ -91,7 +94,7 @@ static void on_turn(void *arg)
     if (step == CONTROL_GOES_ON)
         loop_defer(v->control->io->loop, &v->later);
     else
-        /* The disk may take its time, and it is not the peer's fault. */
+        /* The disk or a drain may take its time, and it is not the peer's fault. */
         timer_stop(v->deadline);
 }
 
@@ -120,7 +123,8 @@ static void read_request(struct control_visit *v)
         log_event(v->control->io->log, LOG_INFO, "an administrator's command",
                   log_str("command", control_verb_name(request.verb)), log_str("id", request.id),
                   log_str("account", request.account ? request.account : ""));
-    v->task = control_task_new(v->control->spool, &request, true, on_more, v);
+    v->ends_with_peer = request.verb == CONTROL_DRAIN;
+    v->task = control_task_new(v->control->spool, &request, &v->control->host, on_more, v);
     loop_defer(v->control->io->loop, &v->later);
 }
 
@@ -138,7 +142,7 @@ static void on_event(void *ctx, struct stream *s, enum stream_event event)
             loop_defer(v->control->io->loop, &v->later);
         break;
     case STREAM_EOF:
-        if (!v->task)
+        if (!v->task || v->ends_with_peer)
             visit_free(v);
         break;
     case STREAM_FAILED: visit_free(v); break;
@@ -181,12 +185,13 @@ char *control_path(const char *directory)
     return path;
 }
 
-struct control *control_new(const struct io *io, struct spool *spool, const char *directory,
-                            struct err *err)
+struct control *control_new(const struct io *io, struct spool *spool,
+                            const struct control_host *host, const char *directory, struct err *err)
 {
     struct control *c = NEW(struct control);
     c->io = io;
     c->spool = spool;
+    c->host = *host;
     c->path = control_path(directory);
     link_init(&c->visits);
     c->listener = local_listen(io->loop, c->path, on_accept, c, err);

@@ -9,13 +9,14 @@
 
 static const struct {
     const char *name;
-    bool takes_id;
+    enum { TAKES_ID, TAKES_ACCOUNT, TAKES_SECONDS } takes;
 } verbs[] = {
-    [CONTROL_LIST] = {"list", false},
-    [CONTROL_RETRY] = {"retry", true},
-    [CONTROL_RETRY_WAITING] = {"retry-waiting", false},
-    [CONTROL_RETRY_FAILED] = {"retry-failed", false},
-    [CONTROL_REMOVE] = {"remove", true},
+    [CONTROL_LIST] = {"list", TAKES_ACCOUNT},
+    [CONTROL_RETRY] = {"retry", TAKES_ID},
+    [CONTROL_RETRY_WAITING] = {"retry-waiting", TAKES_ACCOUNT},
+    [CONTROL_RETRY_FAILED] = {"retry-failed", TAKES_ACCOUNT},
+    [CONTROL_REMOVE] = {"remove", TAKES_ID},
+    [CONTROL_DRAIN] = {"drain", TAKES_SECONDS},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -40,6 +41,18 @@ static bool read_id(struct slice *line, char id[SPOOL_ID_SIZE])
     return spool_id_is_valid(id);
 }
 
+static bool read_argument(struct slice *line, size_t verb, struct control_request *r)
+{
+    if (verbs[verb].takes == TAKES_ID)
+        return read_id(line, r->id);
+    if (verbs[verb].takes == TAKES_SECONDS)
+        return words_number(words_next(line), &r->seconds) && r->seconds <= CONTROL_DRAIN_SECONDS;
+    if (line->len == 0)
+        return true;
+    r->account = words_value(words_next(line));
+    return r->account != NULL;
+}
+
 bool control_request_read(struct slice line, struct control_request *r_r)
 {
     struct slice verb = words_next(&line);
@@ -50,15 +63,7 @@ bool control_request_read(struct slice line, struct control_request *r_r)
     if (i == VERBS)
         return false;
     r.verb = (enum control_verb)i;
-    if (verbs[i].takes_id) {
-        if (!read_id(&line, r.id))
-            return false;
-    } else if (line.len) {
-        r.account = words_value(words_next(&line));
-        if (!r.account)
-            return false;
-    }
-    if (line.len) {
+    if (!read_argument(&line, i, &r) || line.len) {
         control_request_free(&r);
         return false;
     }
@@ -69,7 +74,8 @@ bool control_request_read(struct slice line, struct control_request *r_r)
 bool control_request_write(struct buf *out, const struct control_request *r)
 {
     return buf_printf(out, "%s", verbs[r->verb].name) &&
-           (!verbs[r->verb].takes_id || words_add(out, r->id)) &&
+           (verbs[r->verb].takes != TAKES_ID || words_add(out, r->id)) &&
+           (verbs[r->verb].takes != TAKES_SECONDS || buf_printf(out, " %" PRIu64, r->seconds)) &&
            (!r->account || words_add(out, r->account)) && buf_append(out, "\n", 1);
 }
 

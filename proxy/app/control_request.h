@@ -2,6 +2,7 @@
  * spool's files (spool/words.h). Bytes in, values out.
  *
  *   list [ACCOUNT]   retry ID   retry-waiting [ACCOUNT]   retry-failed [ACCOUNT]   remove ID
+ *   drain SECONDS                                         who hangs up ends it
  *
  *   entry ID STATE AGE SIZE TRIES NEXT ACCOUNT REASON     one for each message of `list`
  *   end STATUS WORDS                                      the last line: an exit status */
@@ -19,15 +20,21 @@ enum control_verb {
     CONTROL_RETRY_WAITING,
     CONTROL_RETRY_FAILED,
     CONTROL_REMOVE,
+    CONTROL_DRAIN,
 };
 
 struct control_request {
     enum control_verb verb;
     /* with CONTROL_RETRY and CONTROL_REMOVE */
     char id[SPOOL_ID_SIZE];
-    /* with the others; NULL: all of them */
+    /* with the others of these; NULL: all of them */
     char *account;
+    /* with CONTROL_DRAIN */
+    uint64_t seconds;
 };
+
+/* The longest drain. */
+#define CONTROL_DRAIN_SECONDS (7 * 86400)
 
 /* "list" ... */
 const char *control_verb_name(enum control_verb verb);

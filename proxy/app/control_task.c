@@ -17,13 +17,15 @@ _Static_assert(STEP_MESSAGES *(3 * (REASON_SHOWN + 64) + 200) <= CONTROL_STEP_RO
 struct control_task {
     struct spool *spool;
     struct control_request request;
-    bool is_served;
+    const struct control_host *host;
     void (*more)(void *ctx);
     void *ctx;
     /* Where a walk through the lists goes on: behind this message of this list. */
     enum spool_place place;
     uint64_t behind;
     size_t done, busy;
+    /* NULL: none yet */
+    struct control_drain *drain;
     /* A call to the spool has not come back; it came back before it returned. */
     bool is_waiting, is_calling, is_left;
     /* Its result. */
@@ -32,13 +34,14 @@ struct control_task {
 };
 
 struct control_task *control_task_new(struct spool *spool, struct control_request *request,
-                                      bool is_served, void (*more)(void *ctx), void *ctx)
+                                      const struct control_host *host, void (*more)(void *ctx),
+                                      void *ctx)
 {
     struct control_task *t = NEW(struct control_task);
     t->spool = spool;
     t->request = *request;
     *request = (struct control_request){0};
-    t->is_served = is_served;
+    t->host = host;
     t->more = more;
     t->ctx = ctx;
     t->place = t->request.verb == CONTROL_RETRY_FAILED ? PLACE_FAILED : PLACE_QUEUE;
@@ -58,6 +61,7 @@ void control_task_leave(struct control_task **task)
     if (!t)
         return;
     t->is_left = true;
+    control_drain_free(&t->drain);
     if (!t->is_waiting)
         task_free(t);
 }
@@ -124,7 +128,7 @@ static bool tell(const struct control_task *t, const struct spool_entry *entry,
         .size = entry->size,
         .tries = entry->tries,
     };
-    if (t->is_served && view->state == SPOOL_WAITING)
+    if (t->host->is_served && view->state == SPOOL_WAITING)
         e.next = view->next > now ? (view->next - now) / USEC_PER_SEC : 0;
     snprintf(e.id, sizeof e.id, "%s", entry->id);
     return control_entry_write(out, &e);
@@ -198,16 +202,16 @@ static enum control_step one(struct control_task *t, struct buf *out)
     if (t->failed)
         return end(out, status_of(&t->err), t->err.words);
     snprintf(words, sizeof words, "%s %s", t->request.id,
-             removes        ? "is removed"
-             : t->is_served ? "is tried now"
-                            : "is tried when the server starts");
+             removes              ? "is removed"
+             : t->host->is_served ? "is tried now"
+                                  : "is tried when the server starts");
     return end(out, EXIT_FINE, words);
 }
 
 static void say_how_many(const struct control_task *t, size_t n, char *words, size_t size)
 {
     snprintf(words, size, "%zu message%s %s", n, n == 1 ? "" : "s",
-             t->is_served ? "tried now" : "tried when the server starts");
+             t->host->is_served ? "tried now" : "tried when the server starts");
 }
 
 static enum control_step retry_waiting(struct control_task *t, struct buf *out)
@@ -245,6 +249,27 @@ static enum control_step retry_failed(struct control_task *t, struct buf *out)
     return end(out, EXIT_TRY_LATER, words);
 }
 
+/* ---- drain ---- */
+
+static void on_drained(void *ctx)
+{
+    struct control_task *t = ctx;
+    t->done++;
+    t->more(t->ctx);
+}
+
+static enum control_step drain(struct control_task *t, struct buf *out)
+{
+    if (!t->drain)
+        t->drain = control_drain_new(t->spool, t->host, (usec)t->request.seconds * USEC_PER_SEC,
+                                     on_drained, t);
+    if (!t->done)
+        return CONTROL_WAITS;
+    if (!control_drain_end(t->drain, out))
+        abort();
+    return CONTROL_ENDED;
+}
+
 enum control_step control_task_step(struct control_task *t, struct buf *out)
 {
     switch (t->request.verb) {
@@ -253,6 +278,7 @@ enum control_step control_task_step(struct control_task *t, struct buf *out)
     case CONTROL_REMOVE: return one(t, out);
     case CONTROL_RETRY_WAITING: return retry_waiting(t, out);
     case CONTROL_RETRY_FAILED: return retry_failed(t, out);
+    case CONTROL_DRAIN: return drain(t, out);
     }
     abort();
 }

@@ -3,6 +3,7 @@
 #ifndef APP_CONTROL_TASK_H
 #define APP_CONTROL_TASK_H
 
+#include "app/control_drain.h"
 #include "app/control_request.h"
 #include "spool/spool.h"
 
@@ -11,7 +12,7 @@ struct control_task;
 enum control_step {
     /* Some of the answer was given; ask again, in another turn. */
     CONTROL_GOES_ON,
-    /* The disk is at work: `more` will be called. */
+    /* The disk is at work, or a drain goes on: `more` will be called. */
     CONTROL_WAITS,
     /* The last line was given. */
     CONTROL_ENDED,
@@ -20,14 +21,15 @@ enum control_step {
 /* Room that the answer to one step needs. */
 #define CONTROL_STEP_ROOM (16 * 1024)
 
-/* Gives. Takes the request; keeps the spool. is_served: messages are sent by this process. */
+/* Gives. Takes the request; keeps spool and host. */
 struct control_task *control_task_new(struct spool *spool, struct control_request *request,
-                                      bool is_served, void (*more)(void *ctx), void *ctx);
+                                      const struct control_host *host, void (*more)(void *ctx),
+                                      void *ctx);
 /* Appends whole lines to `out`, which has CONTROL_STEP_ROOM left. A step does a bounded amount of
  * work. */
 enum control_step control_task_step(struct control_task *task, struct buf *out);
-/* `more` is called no longer. What is under way on the disk ends by itself, and frees the task
- * then. *task may be NULL. */
+/* `more` is called no longer, and a drain ends. What is under way on the disk ends by itself, and
+ * frees the task then. *task may be NULL. */
 void control_task_leave(struct control_task **task);
 
 #endif

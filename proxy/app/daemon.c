@@ -45,6 +45,8 @@ struct daemon {
     struct spool *spool;
     /* the spool's commands; NULL without one */
     struct control *control;
+    /* drains under way, and those that emptied the spool: nothing new is kept */
+    unsigned closed;
     /* the admin page's ears */
     struct message_watch page;
     struct watched watched;
@@ -95,12 +97,20 @@ static void on_message(void *ctx, const struct message *m)
         spool_awake(d->spool, m->upstream);
 }
 
+/* Clients that begin a message from now on. */
+static void rule_keeping(struct daemon *d)
+{
+    struct relay_keep keep = {0};
+    if (!d->closed)
+        keep = kept_rule(d->spool, d->config);
+    relay_set_keep(d->relay, &keep);
+}
+
 /* By the configuration in force; without [spool] the rest is sent by what was. */
 static void rule_spool(struct daemon *d)
 {
     struct spool_options options;
-    struct relay_keep keep = kept_rule(d->spool, d->config);
-    relay_set_keep(d->relay, &keep);
+    rule_keeping(d);
     if (!d->spool)
         return;
     if (d->config->spool.is_on)
@@ -185,11 +195,34 @@ static const char *what_is_wrong(const struct reread_result *r)
                            : "has errors";
 }
 
+/* A drain. Mail goes directly, or is answered as without a spool. */
+static void close_spool(void *ctx, bool is_closed)
+{
+    struct daemon *d = ctx;
+    d->closed += is_closed ? 1 : -1U;
+    rule_keeping(d);
+    if (is_closed)
+        log_say(d->io.log, LOG_INFO, "the spool is drained: nothing new is kept");
+    else if (!d->closed && !d->draining)
+        log_say(d->io.log, LOG_INFO, "the spool is not drained any more: mail is kept again");
+}
+
+static bool may_keep(void *ctx)
+{
+    const struct daemon *d = ctx;
+    return relay_may_keep(d->relay);
+}
+
 /* Without it mail is kept and sent all the same; the commands say that the spool is in use. */
 static void open_control(struct daemon *d, const char *directory)
 {
     struct err err;
-    d->control = control_new(&d->io, d->spool, directory, &err);
+    const struct control_host host = {.loop = d->io.loop,
+                                      .is_served = true,
+                                      .close = close_spool,
+                                      .may_keep = may_keep,
+                                      .ctx = d};
+    d->control = control_new(&d->io, d->spool, &host, directory, &err);
     if (!d->control)
         log_say(d->io.log, LOG_WARN,
                 "the commands of `smtp-detour spool` can't reach this server: %s", err.words);
@@ -403,6 +436,7 @@ static int start(struct daemon *d)
                                   .relay = &d->relay,
                                   .spool = &d->spool,
                                   .listeners = &d->listeners,
+                                  .closed = &d->closed,
                                   .draining = &d->draining};
     d->admin = watch_begin(&d->io, &d->watched);
     if (listeners_apply(d->listeners, d->config, &err) != 0)

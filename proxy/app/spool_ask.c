@@ -11,6 +11,7 @@
 #include "app/control_task.h"
 #include "app/kept.h"
 #include "app/quiet.h"
+#include "app/spool_drain.h"
 #include "app/status.h"
 #include "base/caps.h"
 #include "base/mem.h"
@@ -23,7 +24,7 @@
 enum { TRIES = 50, PAUSE_MS = 100 };
 
 struct asking {
-    const struct config *config;
+    struct config *config;
     struct control_request *request;
     spool_told *told;
     void *ctx;
@@ -123,7 +124,9 @@ static void nothing_more(void *ctx)
 
 static void work_on(struct asking *a, struct spool *spool)
 {
-    struct control_task *task = control_task_new(spool, a->request, false, nothing_more, NULL);
+    static const struct control_host nobody_sends = {.is_served = false};
+    struct control_task *task =
+        control_task_new(spool, a->request, &nobody_sends, nothing_more, NULL);
     enum control_step step;
     struct buf out;
     buf_init(&out, CONTROL_STEP_ROOM);
@@ -133,6 +136,26 @@ static void work_on(struct asking *a, struct spool *spool)
     while (!read_lines(a, &out) && step == CONTROL_GOES_ON);
     buf_free(&out);
     control_task_leave(&task);
+}
+
+static int status_of(const struct err *err)
+{
+    return err->kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM;
+}
+
+/* Returns false if another process has it. */
+static bool drain_files(struct asking *a)
+{
+    struct buf out;
+    struct err err = {0};
+    buf_init(&out, 2 * CONTROL_STEP_ROOM);
+    int status = spool_drain_files(a->config, a->request, &out, &err);
+    if (status == 0)
+        read_lines(a, &out);
+    else if (err.kind != ERR_IN_USE)
+        end(a, status_of(&err), err.words);
+    buf_free(&out);
+    return status == 0 || err.kind != ERR_IN_USE;
 }
 
 /* Returns false if another process has it. */
@@ -154,31 +177,32 @@ static bool ask_files(struct asking *a)
     else if (err.kind == ERR_IN_USE)
         is_ours = false;
     else
-        end(a, err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, err.words);
+        end(a, status_of(&err), err.words);
     spool_free(&spool);
     loop_free(&io.loop);
     log_free(&io.log);
     return is_ours;
 }
 
-int spool_ask(const struct config *config, struct control_request *request, spool_told *told,
-              void *ctx, char **words_r)
+int spool_ask(struct config *config, struct control_request *request, spool_told *told, void *ctx,
+              char **words_r)
 {
     struct asking a = {.config = config, .request = request, .told = told, .ctx = ctx};
     char *path = control_path(config->spool.directory);
     struct err err = {0};
+    usec patience = PATIENCE + (usec)request->seconds * USEC_PER_SEC;
     end(&a, EXIT_TRY_LATER, "another process has the spool, and does not answer; try again");
     for (int i = 0; i < TRIES; i++) {
-        int fd = local_connect(path, PATIENCE, &err);
+        int fd = local_connect(path, patience, &err);
         if (fd >= 0) {
             ask_server(&a, fd);
             break;
         }
         if (err.kind != ERR_NOT_FOUND && err.kind != ERR_REFUSED) {
-            end(&a, err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, err.words);
+            end(&a, status_of(&err), err.words);
             break;
         }
-        if (ask_files(&a))
+        if (request->verb == CONTROL_DRAIN ? drain_files(&a) : ask_files(&a))
             break;
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
     }

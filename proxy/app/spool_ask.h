@@ -11,7 +11,7 @@ typedef void spool_told(void *ctx, const struct control_entry *entry);
 
 /* Takes the request. Calls `told` for each message of the answer. Returns the exit status; `words_r`
  * gives the last words of the answer, or what went wrong. */
-int spool_ask(const struct config *config, struct control_request *request, spool_told *told,
-              void *ctx, char **words_r);
+int spool_ask(struct config *config, struct control_request *request, spool_told *told, void *ctx,
+              char **words_r);
 
 #endif

@@ -14,14 +14,13 @@
 #include "app/spool_print.h"
 #include "app/status.h"
 #include "base/mem.h"
+#include "config/table.h"
 
-enum deed { DEED_LIST, DEED_SHOW, DEED_RETRY, DEED_REMOVE };
+enum deed { DEED_LIST, DEED_SHOW, DEED_RETRY, DEED_REMOVE, DEED_DRAIN };
 
 static const char *const deeds[] = {
-    [DEED_LIST] = "list",
-    [DEED_SHOW] = "show",
-    [DEED_RETRY] = "retry",
-    [DEED_REMOVE] = "remove",
+    [DEED_LIST] = "list",     [DEED_SHOW] = "show",   [DEED_RETRY] = "retry",
+    [DEED_REMOVE] = "remove", [DEED_DRAIN] = "drain",
 };
 enum { DEEDS = sizeof deeds / sizeof deeds[0] };
 
@@ -29,7 +28,10 @@ struct wish {
     enum deed deed;
     bool json, raw, failed, quiet;
     const char *account, *id;
+    usec timeout;
 };
+
+#define DRAIN_TIMEOUT (5 * 60 * USEC_PER_SEC)
 
 static int complain(int status, const char *words)
 {
@@ -38,6 +40,17 @@ static int complain(int status, const char *words)
 }
 
 /* ---- the command line ---- */
+
+static bool take_timeout(struct wish *w, const char *text)
+{
+    static const struct key key = {.min = USEC_PER_SEC,
+                                   .max = CONTROL_DRAIN_SECONDS * USEC_PER_SEC};
+    struct err err;
+    if (type_duration.parse(&key, slice_of(text), &w->timeout, &err) == 0)
+        return true;
+    complain(EXIT_USAGE, err.words);
+    return false;
+}
 
 static bool take(struct wish *w, int argc, char **argv, int *i)
 {
@@ -54,7 +67,9 @@ static bool take(struct wish *w, int argc, char **argv, int *i)
         w->account = argv[++*i];
         return true;
     }
-    if (word[0] == '-' || w->id || w->deed == DEED_LIST)
+    if (strcmp(word, "--timeout") == 0 && w->deed == DEED_DRAIN)
+        return *i + 1 < argc && take_timeout(w, argv[++*i]);
+    if (word[0] == '-' || w->id || w->deed == DEED_LIST || w->deed == DEED_DRAIN)
         return false;
     w->id = word;
     return true;
@@ -70,12 +85,13 @@ static bool parse(struct wish *w, int argc, char **argv)
     if (deed == DEEDS)
         return false;
     w->deed = (enum deed)deed;
+    w->timeout = DRAIN_TIMEOUT;
     for (int i = 1; i < argc; i++)
         if (!take(w, argc, argv, &i))
             return false;
     if (w->deed == DEED_RETRY)
         return !w->id || (!w->account && !w->failed);
-    return w->deed == DEED_LIST || w->id;
+    return w->deed == DEED_LIST || w->deed == DEED_DRAIN || w->id;
 }
 
 /* ---- what is done ---- */
@@ -85,10 +101,12 @@ static void on_entry(void *ctx, const struct control_entry *entry)
     spool_listing_add(ctx, entry);
 }
 
-static int ask(const struct config *config, const struct wish *w)
+static int ask(struct config *config, const struct wish *w)
 {
-    static const enum control_verb verbs[] = {
-        [DEED_LIST] = CONTROL_LIST, [DEED_RETRY] = CONTROL_RETRY, [DEED_REMOVE] = CONTROL_REMOVE};
+    static const enum control_verb verbs[] = {[DEED_LIST] = CONTROL_LIST,
+                                              [DEED_RETRY] = CONTROL_RETRY,
+                                              [DEED_REMOVE] = CONTROL_REMOVE,
+                                              [DEED_DRAIN] = CONTROL_DRAIN};
     struct control_request request = {.verb = verbs[w->deed]};
     struct spool_listing listing = {0};
     char *words;
@@ -96,6 +114,8 @@ static int ask(const struct config *config, const struct wish *w)
         request.verb = w->failed ? CONTROL_RETRY_FAILED : CONTROL_RETRY_WAITING;
     if (w->id)
         snprintf(request.id, sizeof request.id, "%s", w->id);
+    if (w->deed == DEED_DRAIN)
+        request.seconds = (uint64_t)((w->timeout + USEC_PER_SEC - 1) / USEC_PER_SEC);
     if (w->account)
         request.account = mem_string(w->account);
     int status = spool_ask(config, &request, on_entry, &listing, &words);
@@ -135,9 +155,11 @@ static int answer_empty(const struct wish *w)
 {
     if (w->deed == DEED_LIST)
         puts(w->json ? "[]" : "Mail queue is empty");
+    else if (w->deed == DEED_DRAIN)
+        puts("nothing waits: nothing is kept");
     else if (w->deed == DEED_RETRY && !w->id && !w->quiet)
         puts("0 messages: nothing is kept");
-    if (w->deed == DEED_LIST || (w->deed == DEED_RETRY && !w->id))
+    if (w->deed == DEED_LIST || w->deed == DEED_DRAIN || (w->deed == DEED_RETRY && !w->id))
         return EXIT_FINE;
     return complain(EXIT_ANSWER_BAD, "there is no such message: nothing is kept");
 }
@@ -158,7 +180,7 @@ static int become_owner(const struct stat *spool, struct err *err)
     return identity_assume(&owner, err);
 }
 
-static int act(const struct config *config, const struct wish *w)
+static int act(struct config *config, const struct wish *w)
 {
     struct stat spool;
     struct err err = {0};
@@ -198,7 +220,8 @@ int spool_command_main(const char *config_file, int argc, char **argv)
     struct wish w = {0};
     if (!parse(&w, argc, argv)) {
         fprintf(stderr, "usage: smtp-detour spool [-c FILE] list [--json] [--account A] | show "
-                        "[--raw] ID | retry [ID | [--failed] [--account A]] | remove ID\n");
+                        "[--raw] ID | retry [ID | [--failed] [--account A]] | remove ID | drain "
+                        "[--timeout 5m]\n");
         return EXIT_USAGE;
     }
     return run(config_file, &w);

@@ -53,7 +53,8 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
         return;
     spool_count(s, account, &counts);
     out->is_on = true;
-    bool is_wanted = (*watched->config)->spool.is_on;
+    out->is_drained = *watched->closed > 0;
+    bool is_wanted = (*watched->config)->spool.is_on && !out->is_drained;
     out->takes = is_wanted && store_would_take(spool_store(s), 0, false) == STORE_TAKES;
     out->is_full = is_wanted && !out->takes;
     out->waiting = counts.waiting + counts.sending;

@@ -23,6 +23,8 @@ struct watched {
     struct spool *const *spool;
     /* NULL while the server drains. */
     struct listeners *const *listeners;
+    /* The spool takes nothing new, because it is drained. */
+    const unsigned *closed;
     const bool *draining;
     /* Of watch_begin, borrowed. */
     struct admin *admin;

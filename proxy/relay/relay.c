@@ -200,6 +200,11 @@ void relay_set_keep(struct relay *relay, const struct relay_keep *keep)
     relay->keep = *keep;
 }
 
+bool relay_may_keep(const struct relay *relay)
+{
+    return transactions_may_keep(relay);
+}
+
 /* ------------------------------------------------------------------ drain */
 
 void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx)

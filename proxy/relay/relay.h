@@ -40,6 +40,8 @@ void relay_watch(struct relay *relay, struct message_watch watch);
 const struct names *relay_names(const struct relay *relay);
 /* What is kept for later, for messages that begin from now on. Copies. */
 void relay_set_keep(struct relay *relay, const struct relay_keep *keep);
+/* A message under way may still come to be kept: it began before relay_set_keep said no. */
+bool relay_may_keep(const struct relay *relay);
 /* closes what is left */
 void relay_free(struct relay **relay);
 

@@ -506,6 +506,14 @@ static void report_abandoned(struct transaction *t)
     reply_free(&reply);
 }
 
+bool transactions_may_keep(const struct relay *relay)
+{
+    LIST_EACH (&relay->transactions, it)
+        if (CONTAINER(it, struct transaction, link)->keeping)
+            return true;
+    return false;
+}
+
 void transactions_abandon(struct relay *relay)
 {
     LIST_EACH (&relay->transactions, it) {

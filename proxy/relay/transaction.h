@@ -25,6 +25,8 @@ void transaction_reset(struct transaction *t, enum smtp_server_end why);
 /* The server half has answered something by itself. */
 void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye);
 void transaction_client_gone(struct transaction *t, const char *why);
+/* One that began where messages are kept has not ended. */
+bool transactions_may_keep(const struct relay *relay);
 /* The relay is being freed: all of its transactions end. */
 void transactions_abandon(struct relay *relay);
 

@@ -462,6 +462,11 @@ usec store_now(const struct store *store)
     return spool_clock_now(&store->clock, loop_now(store->io->loop));
 }
 
+size_t store_receiving(const struct store *store)
+{
+    return store->receiving;
+}
+
 size_t store_corrupt(const struct store *store)
 {
     return store->ncorrupt;

@@ -58,6 +58,8 @@ const struct spool_index *store_index(const struct store *store);
 struct spool_entry *store_find(const struct store *store, const char *id);
 /* the virtual clock */
 usec store_now(const struct store *store);
+/* messages that are being written and were not taken yet */
+size_t store_receiving(const struct store *store);
 /* files in corrupt/ */
 size_t store_corrupt(const struct store *store);
 

@@ -25,22 +25,19 @@ static void requests_are_read(void **state)
     assert_true(control_request_read(slice_of("remove 1k2l.b1"), &r));
     assert_int_equal(r.verb, CONTROL_REMOVE);
     assert_string_equal(r.id, "1k2l.b1");
+    assert_true(control_request_read(slice_of("drain 300"), &r));
+    assert_int_equal(r.verb, CONTROL_DRAIN);
+    assert_int_equal(r.seconds, 300);
 }
 
 static void others_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "",
-        "lists",
-        " list",
-        "list a b",
-        "list %zz",
-        "retry",
-        "retry ",
-        "retry ../x",
-        "retry a/b",
-        "retry a b",
-        "remove 01234567890123456789012345678901234567890123456789",
+        "",          "lists",        " list",
+        "list a b",  "list %zz",     "retry",
+        "retry ",    "retry ../x",   "retry a/b",
+        "retry a b", "drain",        "drain soon",
+        "drain 1 2", "drain 604801", "remove 01234567890123456789012345678901234567890123456789",
     };
     struct control_request r;
     (void)state;

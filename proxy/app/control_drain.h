@@ -1,0 +1,33 @@
+/* `spool drain`: nothing new is kept, all that waits is tried now, an account without a session
+ * again every few seconds, until nothing waits any more or the time is over. */
+#ifndef APP_CONTROL_DRAIN_H
+#define APP_CONTROL_DRAIN_H
+
+#include "base/buf.h"
+#include "io/loop.h"
+#include "spool/spool.h"
+
+struct control_drain;
+
+/* What the process does beside the spool's files. */
+struct control_host {
+    struct loop *loop;
+    /* Messages are sent by this process. */
+    bool is_served;
+    /* From here on, or no longer, nothing new is kept; NULL: nobody keeps anything here. */
+    void (*close)(void *ctx, bool is_closed);
+    /* A message that began before that may still come to be kept. NULL: none. */
+    bool (*may_keep)(void *ctx);
+    void *ctx;
+};
+
+/* Gives. Keeps spool and host. `over` is called once, in a later turn. */
+struct control_drain *control_drain_new(struct spool *spool, const struct control_host *host,
+                                        usec patience, void (*over)(void *ctx), void *ctx);
+/* Appends the answer's last line: 0 if nothing waits, else 75, what is left and why. */
+bool control_drain_end(const struct control_drain *drain, struct buf *out) MUST_USE;
+/* Where mail was left, or the drain was not over, new messages are kept again. *drain may be
+ * NULL. */
+void control_drain_free(struct control_drain **drain);
+
+#endif
