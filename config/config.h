@@ -222,6 +222,8 @@ struct upstream_config {
     /* Addresses that replace the sender's, or NULL. */
     char *envelope_from, *header_from;
     bool fix_headers, received;
+    /* One more recipient of every message, or NULL. */
+    char *journal;
     /* The domain for addresses without one, or NULL. */
     char *qualify;
     struct outbound_proxy proxy;

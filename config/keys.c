@@ -247,6 +247,10 @@ static const struct key keys[] = {
     {UPSTREAM("received", received), .type = &type_bool, .def = "no",
      .help = "yes: a Received: line goes first, which tells the recipient the client's name and "
              "address."},
+    {UPSTREAM("journal", journal), .type = &type_mail_address, .sample = "archive@example.com",
+     .help = "One more recipient of every message that has an accepted one (NOTIFY=NEVER where the "
+             "provider knows it). What the provider says to it is logged and counted, and never "
+             "changes what the client hears."},
 
     {UPSTREAM("proxy", proxy), .type = &type_proxy, .connection = true,
      .sample = "socks5://192.168.1.9:1080", .group = "The way there",

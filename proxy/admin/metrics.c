@@ -353,6 +353,16 @@ static void upstream_counters(const struct snapshot *s, struct out *o)
     }
 }
 
+static void journals(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_journal_refused_total";
+    family(o, name, "counter",
+           "Messages that went without the copy for the account's journal, which was refused.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        whole(o, name, LABELS({"account", s->accounts[i].name}),
+              s->accounts[i].tally.journal_refused);
+}
+
 /* ---- clients and the process ---- */
 
 static void listeners(const struct snapshot *s, struct out *o)
@@ -409,6 +419,7 @@ void metrics_write(const struct snapshot *s, usec now, struct out *o)
     sessions(s, o);
     spool(s, o);
     upstream_counters(s, o);
+    journals(s, o);
     listeners(s, o);
     process(s, o);
 }

@@ -1,4 +1,4 @@
-/* A message for a service that knows no envelope (PROMISES 5b): it sends to those whom To, Cc and
+/* A message for a service that knows no envelope: it sends to those whom To, Cc and
  * Bcc name. So the header's recipients are compared with those of the envelope. Nobody may get the
  * message who is not in the envelope, and nobody in it may miss it. */
 #ifndef API_RECIPIENTS_H

@@ -64,6 +64,12 @@ static void print_fit(const struct config *config, const struct listen_config *l
             printf("    when it does not work: [upstream %s]\n", u->fallback);
 }
 
+static void print_journal(const struct upstream_config *u)
+{
+    if (u->journal)
+        printf("    one more recipient: %s (journal)\n", u->journal);
+}
+
 static void print_recipients(const struct config *config, const struct upstream_config *u)
 {
     const struct aliases *aliases = &config->server.aliases;
@@ -104,6 +110,7 @@ static bool print_addresses(const struct config *config, const struct upstream_c
                "X-Original-From\n",
                u->header_from);
     print_recipients(config, u);
+    print_journal(u);
     free(sender);
     return true;
 }

@@ -70,6 +70,8 @@ struct delivery *delivery_begin(const struct delivery_order *order,
     d->yields = order->yields;
     d->date = order->date;
     d->message_id = order->message_id;
+    d->journal = order->no_journal ? JOURNAL_OVER : JOURNAL_DUE;
+    d->journal_place = JOURNAL_NOWHERE;
     if (d->source)
         copy_give_up(&d->copy);
     d->keep = order->keep;

@@ -1,6 +1,7 @@
 #include "delivery/envelope.h"
 
 #include "base/log.h"
+#include "delivery/journal.h"
 #include "delivery/outcome.h"
 #include "delivery/replay.h"
 #include "io/loop.h"
@@ -61,6 +62,7 @@ void envelope_send(struct delivery *d)
         recipients_asked(&d->recipients, r);
         d->unanswered++;
     }
+    journal_send(d);
 }
 
 static void log_change(struct delivery *d, const char *to, const struct reply *reply)
@@ -136,6 +138,8 @@ static bool tell_first(struct delivery *d, struct recipient *r, const struct rep
 
 bool envelope_rcpt_reply(struct delivery *d, size_t index, const struct reply *reply)
 {
+    if (journal_takes_reply(d, &index, reply))
+        return true;
     struct recipient *r = recipients_of_answer(&d->recipients, index);
     d->unanswered--;
     switch (recipients_compare(r, reply)) {

@@ -136,6 +136,8 @@ struct loss {
     bool replaced;
     /* the upstream spoke of how many sessions we have, and there are others */
     bool one_too_many;
+    /* nothing but the recipient that `journal` adds was unanswered */
+    bool only_journal;
     /* what the client has sent of the body is still here, whole */
     bool replayable;
     /* the client was told that a recipient is accepted */
@@ -151,6 +153,8 @@ enum cure {
     CURE_REPLACE_SILENTLY,
     /* for another session; nothing was lost */
     CURE_WAIT,
+    /* a fresh session, not counted, which is not asked for the journal */
+    CURE_WITHOUT_JOURNAL,
     /* nothing is owed: a fresh session when the client asks for something again */
     CURE_LATER,
     /* `say` answers what the client waits for */

@@ -1,6 +1,7 @@
 #include "delivery/replay.h"
 
 #include "base/log.h"
+#include "delivery/journal.h"
 #include "delivery/outcome.h"
 #include "io/loop.h"
 
@@ -25,6 +26,7 @@ static const char *cure_words(enum cure cure)
     switch (cure) {
     case CURE_REPLACE: return "the message is replayed on another session";
     case CURE_REPLACE_SILENTLY: return "it had died in the pool, another is taken";
+    case CURE_WITHOUT_JOURNAL: return "the message is replayed without its journal";
     case CURE_WAIT: return "the upstream has enough of our sessions: the message waits for another";
     case CURE_LATER: return "nothing was under way";
     case CURE_ANSWER: return "the client is told to try again";
@@ -148,6 +150,7 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
         .first_uses = d->first_uses,
         .replaced = d->replaced,
         .one_too_many = is_crowded(d, failure),
+        .only_journal = stage_of(d, failure) == STAGE_ENVELOPE && journal_is_alone(d),
         .replayable = state_is_replayable(d),
         .promised = state_has_promised(d),
         .awaited = state_is_awaited(d),
@@ -163,6 +166,10 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
     d->lost = decision.cure != CURE_WAIT;
     switch (decision.cure) {
     case CURE_WAIT: walk_again(d, 0); break;
+    case CURE_WITHOUT_JOURNAL:
+        journal_give_up(d, failure->err.words);
+        walk_again(d, 0);
+        break;
     case CURE_REPLACE:
         d->replaced = true;
         walk_again(d, avoid);

@@ -39,6 +39,16 @@ enum back {
     BACK_END,
 };
 
+/* The recipient that the account's `journal` adds, on the session at hand. */
+enum journal_state {
+    JOURNAL_DUE,
+    JOURNAL_ASKED,
+    JOURNAL_TAKEN,
+    /* refused, or not wanted: no session is asked any more */
+    JOURNAL_OVER,
+};
+#define JOURNAL_NOWHERE SIZE_MAX
+
 struct delivery {
     const struct delivery_env *env;
     struct account *account;
@@ -95,8 +105,11 @@ struct delivery {
     struct reply unfit;
     /* ... to MAIL, which every message needs */
     bool unfit_at_mail;
-    /* MAIL and RCPTs */
+    /* MAIL and RCPTs, the journal's included */
     unsigned unanswered;
+    enum journal_state journal;
+    /* how many recipients the session was asked for before it; JOURNAL_NOWHERE: it was not */
+    size_t journal_place;
 
     struct delivery_origin origin;
     /* NULL: octets are pushed, and kept in `copy` for a replay */

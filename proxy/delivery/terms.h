@@ -55,6 +55,8 @@ struct delivery_order {
     /* Kept until delivery_free. The values of Date and Message-ID that a message without them gets,
      * the same at each try. NULL or "": made when it is sent. */
     const char *date, *message_id;
+    /* The account's `journal` gets no copy: it has one, or the message is our own. */
+    bool no_journal;
 };
 
 /* How the message came, for the trace line. */

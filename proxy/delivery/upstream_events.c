@@ -7,6 +7,7 @@
 #include "delivery/body.h"
 #include "delivery/envelope.h"
 #include "delivery/fallback.h"
+#include "delivery/journal.h"
 #include "delivery/outcome.h"
 #include "delivery/replay.h"
 
@@ -37,6 +38,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     d->unfit.code = 0;
     d->waits_since = 0;
     recipients_restart(&d->recipients);
+    journal_restart(d);
     carrier_set_owner(c, &client_events, d);
     d->message->port = lease_port(lease)->number;
     snprintf(d->message->tls, sizeof d->message->tls, "%s", tls ? tls->version : "");

@@ -361,6 +361,12 @@ static void add_recipients(struct trial *t)
     advance_to_data(t);
 }
 
+/* Whoever was served had the journal's copy beside; and a bounce is no client's message. */
+static bool has_its_journal(const struct trial *t, const struct spool_envelope *e)
+{
+    return e->bounce != SPOOL_MAIL || history_count(store_message_history(t->message)).served > 0;
+}
+
 static void deliver(struct trial *t, size_t upstream)
 {
     const struct spool_envelope *e = store_message_envelope(t->message);
@@ -383,7 +389,8 @@ static void deliver(struct trial *t, size_t upstream)
                                    .source = &t->body.source,
                                    .yields = true,
                                    .date = e->date,
-                                   .message_id = e->message_id};
+                                   .message_id = e->message_id,
+                                   .no_journal = has_its_journal(t, e)};
     message_begin(&t->record, e->id, slice_of(e->sender), &t->client, e->listener,
                   loop_now(t->spool->io->loop));
     t->record.upstream = mem_string(u->name);

@@ -170,6 +170,11 @@ const struct upstream_tally *account_tally(const struct account *a)
     return &a->tally;
 }
 
+void account_note_journal_refused(struct account *a)
+{
+    a->tally.journal_refused++;
+}
+
 void account_prove(struct account *a)
 {
     pool_prove(a->pool);

@@ -59,6 +59,8 @@ int64_t account_certificate_expires(const struct account *a);
 bool account_token(const struct account *a, struct token_view *view_r);
 /* tally.h */
 const struct upstream_tally *account_tally(const struct account *a);
+/* A message went without the copy for its `journal`. */
+void account_note_journal_refused(struct account *a);
 /* Dials a fresh session beside the existing ones, so that what is known of the ports is up to date.
  * Does nothing while a race or a dial for the account's user is in progress, while no slot is free,
  * or while there is a standing reason not to dial. */

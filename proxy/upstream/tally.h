@@ -14,6 +14,8 @@ struct upstream_tally {
     uint64_t handshakes, resumptions;
     /* AUTH commands by their end. Failed ones were temporary, lost or given up. */
     uint64_t auth_accepted, auth_refused, auth_failed;
+    /* Messages whose journal was refused. */
+    uint64_t journal_refused;
 };
 
 #endif

@@ -381,6 +381,7 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind)
             some_cut(&plan->places[i], &rng);
     }
     sim_generate_clients(plan, &rng);
+    sim_generate_journal(plan, seed);
     sim_generate_turns(plan, seed, kind);
     sim_generate_shortage(plan, seed);
     if (kind != SIM_KIND_KEEPS)

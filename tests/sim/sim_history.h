@@ -107,6 +107,8 @@ struct sim_plan {
     size_t nchanges;
     struct sim_keeps keeps;
     bool fix_headers;
+    /* the first account's; NULL: none */
+    const char *journal;
     /* what may never go clear or into the log; NULL: none. accounts[0]'s */
     const char *user, *password;
     /* identity = sender: each sender logs in by its own name, with the same password */
@@ -153,6 +155,8 @@ enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL, SIM_KIND_KEEPS };
 void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 /* sim_generate_clients.c */
 void sim_generate_clients(struct sim_plan *plan, struct sim_rng *rng);
+/* sim_generate_journal.c */
+void sim_generate_journal(struct sim_plan *plan, uint64_t seed);
 /* what goes beyond one account and plain clients; sim_generate_turns.c */
 void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 /* sim_generate_shortage.c */

@@ -29,6 +29,8 @@ struct party {
     struct body_source source;
     /* leaves in the outcome's event */
     bool leaves;
+    /* its account's journal gets no copy */
+    bool no_journal;
 
     /* by index; 0: no answer */
     int codes[PARTY_RECIPIENTS];
@@ -178,7 +180,8 @@ static inline void party_begin(struct party *p, const char *body, size_t len, bo
                                    .message = &p->message,
                                    .sender = "a@example.net",
                                    .params = &(struct mail_params){0},
-                                   .source = reads ? &p->source : NULL};
+                                   .source = reads ? &p->source : NULL,
+                                   .no_journal = p->no_journal};
     p->d = delivery_begin(&order, reads ? &party_is_read : &party_pushes, p);
     party_add(p, "b@example.org");
 }

@@ -135,6 +135,29 @@ static void a_refusal_is_bounced_and_kept(void **state)
     depot_end(&d);
 }
 
+/* The copy goes with the first try that serves anybody, and with no bounce. */
+static void the_journal_gets_one_copy(void **state)
+{
+    struct depot d;
+    (void)state;
+    struct sim_upstream_script *script = depot_init(&d, ONE "journal = keep@example.org\n");
+    script->rcpt[0] = (struct sim_address_rule){"bad@", "550 5.1.1 no such user"};
+    depot_put(&d, "m1", "a@example.net", "good@example.org bad@example.org", BODY, NULL);
+    run_until_empty(&d, 600 * S);
+    assert_int_equal(d.w.ledger->nmails, 2);
+    assert_int_equal(depot_mail(&d, 0)->nto, 2);
+    assert_string_equal(depot_mail(&d, 0)->to[1], "keep@example.org");
+    assert_int_equal(depot_mail(&d, 1)->nto, 1);
+    assert_string_equal(depot_mail(&d, 1)->to[0], "a@example.net");
+    script->rcpt[0] = (struct sim_address_rule){0};
+    spool_retry(d.spool, depot_find(&d, "m1"), depot_done, &d);
+    run_until_empty(&d, 60 * S);
+    assert_int_equal(d.w.ledger->nmails, 3);
+    assert_int_equal(depot_mail(&d, 2)->nto, 1);
+    assert_string_equal(depot_mail(&d, 2)->to[0], "bad@example.org");
+    depot_end(&d);
+}
+
 static void a_refused_null_sender_goes_once_more(void **state)
 {
     struct depot d;
@@ -505,6 +528,7 @@ int main(void)
         cmocka_unit_test(an_outage_rests_the_account),
         cmocka_unit_test(the_log_says_hourly_what_waits_too_long),
         cmocka_unit_test(a_refusal_is_bounced_and_kept),
+        cmocka_unit_test(the_journal_gets_one_copy),
         cmocka_unit_test(a_refused_null_sender_goes_once_more),
         cmocka_unit_test(no_answer_is_believed_three_times),
         cmocka_unit_test(the_clients_own_try_counts),
