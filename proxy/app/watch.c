@@ -55,7 +55,7 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
     out->is_on = true;
     out->is_drained = *watched->closed > 0;
     bool is_wanted = (*watched->config)->spool.is_on && !out->is_drained;
-    out->takes = is_wanted && store_would_take(spool_store(s), 0, false) == STORE_TAKES;
+    out->takes = is_wanted && store_is_full(spool_store(s)) == STORE_TAKES;
     out->is_full = is_wanted && !out->takes;
     out->waiting = counts.waiting + counts.sending;
     out->held = counts.held;

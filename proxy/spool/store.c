@@ -1,4 +1,4 @@
-/* The store as a whole: its directory, its room, its trust in the disk, its clock and its tick. */
+/* The store as a whole: its directory, its trust in the disk, its clock and its tick. */
 #include "spool/store.h"
 
 #include <stdio.h>
@@ -59,91 +59,6 @@ void store_quarantine(struct store *store, struct spool_entry *entry, const char
     disk_sync_directory(disk, store->places[PLACE_FAILED], store_sync_ended, store);
     store->ncorrupt++;
     store_forget(store, entry);
-}
-
-/* ---- room ---- */
-
-static void room_is_known(void *arg, const struct disk_answer *a)
-{
-    struct store *store = arg;
-    if (a->err)
-        return;
-    store->room = a->room;
-    store->room_is_known = true;
-    store->written_since = 0;
-}
-
-void store_ask_room(struct store *store)
-{
-    usec now = loop_now(store->io->loop);
-    if (store->room_asked && now - store->room_asked < USEC_PER_SEC)
-        return;
-    store->room_asked = now;
-    disk_room(store->disk, store->places[PLACE_QUEUE], room_is_known, store);
-}
-
-static bool disk_is_short(const struct store *store, uint64_t octets)
-{
-    const struct disk_room *room = &store->room;
-    if (!store->room_is_known)
-        return false;
-    uint64_t needs = room->octets_total / 100 * store->settings.min_free + store->written_since +
-                     store->receiving_octets + octets;
-    return room->octets < needs ||
-           (room->files_total &&
-            room->files < room->files_total / 100 * store->settings.min_free + 2);
-}
-
-/* Said once when it becomes short, once when it no longer is. */
-static void say_short(struct store *store, bool is_short)
-{
-    if (store->room_was_short == is_short)
-        return;
-    store->room_was_short = is_short;
-    if (is_short)
-        log_say(store->io->log, LOG_ERROR,
-                "the spool takes nothing: less than min_free = %u%% of its file system is free",
-                store->settings.min_free);
-    else
-        log_say(store->io->log, LOG_INFO, "the spool's file system has room again");
-}
-
-enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bounce)
-{
-    const struct spool_index *index = &store->index;
-    uint64_t max = store->settings.max_size;
-    size_t messages = store->settings.max_messages;
-    uint64_t used = index->octets[0] + index->octets[1] + store->receiving_octets;
-    if (is_bounce) {
-        max += max / 20;
-        messages += messages / 20 + 1;
-    }
-    if (store->is_broken)
-        return STORE_NO_TRUST;
-    bool is_short = disk_is_short(store, octets);
-    say_short(store, is_short);
-    if (is_short)
-        return STORE_NO_DISK;
-    if (index->counts[0] + index->counts[1] + store->receiving >= messages)
-        return STORE_NO_MESSAGES;
-    return used + octets > max || octets > max ? STORE_NO_SIZE : STORE_TAKES;
-}
-
-void store_note_refusal(struct store *store, enum store_no why, uint64_t octets)
-{
-    (void)octets;
-    store->refusals[why]++;
-}
-
-uint64_t store_refusals(const struct store *store, enum store_no why)
-{
-    return store->refusals[why];
-}
-
-const char *store_no_name(enum store_no no)
-{
-    static const char *const names[] = {"", "size", "messages", "disk", "trust", "message"};
-    return names[no];
 }
 
 /* ---- trust ---- */

@@ -81,6 +81,10 @@ enum store_no {
 const char *store_no_name(enum store_no no);
 /* Whether a message of so many octets would be taken now. */
 enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bounce);
+/* Whether it is full, and of what: its disk, its number of messages, or its octets. Of those it is
+ * full once nothing at all has place, or the last message that was refused for its size would be
+ * refused again, unless that is larger than those that are kept. STORE_TAKES: it is not. */
+enum store_no store_is_full(struct store *store);
 /* Notes that a message of a client, of so many octets as far as it is known, was not taken. */
 void store_note_refusal(struct store *store, enum store_no why, uint64_t octets);
 /* How many were, since the start. */

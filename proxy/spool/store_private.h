@@ -45,6 +45,8 @@ struct store {
     bool room_is_known, room_was_short;
     /* messages of clients that were not taken, by enum store_no */
     uint64_t refusals[STORE_NO_COUNT];
+    /* of the last that was not taken for its size; 0: none */
+    uint64_t refused_octets;
     /* Calls that failed. What began before one and ended after it is not believed: a sync says that
      * all is well though the one before it lost what it was asked for. */
     uint64_t troubles;

@@ -42,6 +42,20 @@ def test_an_outage_on_the_page_and_in_numbers(stage):
     upstream.wait_for(2, 30)
 
 
+def test_full_by_size_is_said(stage):
+    """A balancer sends clients elsewhere, and an alert is raised, once the mail that comes has no place any more."""
+    proxy = with_admin(stage, stage.account([closed_port()]) + spool(stage, max_size="1M", retry="1m 1h"))
+    large = b"Subject: x\r\n\r\n" + b"x" * 300 * 1024 + b"\r\n"
+    for _ in range(3):
+        assert submit(proxy, large)[1].startswith("250 ")
+    assert eventually(lambda: get(proxy.admin, "/acceptz")[0] == 200 and value(metrics(proxy), "smtp_detour_spool_takes") == 1)
+    answers = submit(proxy, large)
+    assert (answers[1] or answers[0]).startswith("452 4.3.1 ")
+    eventually(lambda: get(proxy.admin, "/acceptz")[:2] == (503, "no port works and the spool is full\n"))
+    assert eventually(lambda: value(metrics(proxy), "smtp_detour_spool_takes") == 0)
+    assert "answered 452, because the spool is full" in page(proxy)[1]
+
+
 def test_given_up_with_the_reason_and_nothing_hostile(stage):
     port = closed_port()
     proxy = with_admin(stage, stage.account([port]) + spool(stage))

@@ -92,59 +92,6 @@ static void syncs_are_shared(void **state)
     assert_true(sim_disk_directory_syncs(sim) - directories <= 3);
 }
 
-static void room_is_counted(void **state)
-{
-    enum store_no no;
-    struct store_writer *w, *second;
-    (void)state;
-    assert_null(begin("big", 100001, &no));
-    assert_int_equal(no, STORE_NO_SIZE);
-    w = begin("half", 60000, &no);
-    assert_non_null(w);
-    /* what is being received counts */
-    assert_null(begin("other", 60000, &no));
-    assert_int_equal(no, STORE_NO_SIZE);
-    /* a body larger than was said */
-    second = begin("liar", 0, &no);
-    assert_non_null(second);
-    char *octets = mem_alloc(50000);
-    store_write(second, slice_make(octets, 50000));
-    free(octets);
-    store_end(second);
-    settle();
-    assert_true(got.failed == 1 && got.why == STORE_NO_SIZE && got.kind == ERR_FULL);
-    store_abort(&w);
-    settle();
-    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
-    assert_int_equal(store_would_take(store, 90000, false), STORE_TAKES);
-    /* our bounces may go five percent over */
-    assert_int_equal(store_would_take(store, 104000, false), STORE_NO_SIZE);
-    assert_int_equal(store_would_take(store, 104000, true), STORE_TAKES);
-    for (int i = 0; i < 20; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "n%d", i);
-        take(id, "x");
-    }
-    assert_null(begin("more", 0, &no));
-    assert_int_equal(no, STORE_NO_MESSAGES);
-    assert_int_equal(store_would_take(store, 0, true), STORE_TAKES);
-}
-
-static void min_free(void **state)
-{
-    (void)state;
-    sim_disk_set_room(sim, (struct disk_room){4000, 100000, 100, 100});
-    sim_run_for(sim, 11 * USEC_PER_SEC);
-    assert_int_equal(store_would_take(store, 1, false), STORE_NO_DISK);
-    assert_true(sim_log_has(sim, "min_free = 5%"));
-    sim_disk_set_room(sim, (struct disk_room){50000, 100000, 3, 100});
-    sim_run_for(sim, 11 * USEC_PER_SEC);
-    assert_int_equal(store_would_take(store, 1, false), STORE_NO_DISK);
-    sim_disk_set_room(sim, (struct disk_room){50000, 100000, 50, 100});
-    sim_run_for(sim, 11 * USEC_PER_SEC);
-    assert_int_equal(store_would_take(store, 1, false), STORE_TAKES);
-}
-
 static void a_full_disk(void **state)
 {
     enum store_no no;
@@ -385,12 +332,11 @@ static void without_a_loop(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(a_whole_life),          TEST(syncs_are_shared),
-                                       TEST(room_is_counted),       TEST(min_free),
-                                       TEST(a_full_disk),           TEST(a_sync_that_failed),
-                                       TEST(failed_and_back),       TEST(old_failures_go),
-                                       TEST(one_process_at_a_time), TEST(the_log_never_goes_first),
-                                       TEST(without_a_loop),        TEST(time_goes_on),
-                                       TEST(a_large_body)};
+    const struct CMUnitTest tests[] = {
+        TEST(a_whole_life),    TEST(syncs_are_shared),
+
+        TEST(a_full_disk),     TEST(a_sync_that_failed),    TEST(failed_and_back),
+        TEST(old_failures_go), TEST(one_process_at_a_time), TEST(the_log_never_goes_first),
+        TEST(without_a_loop),  TEST(time_goes_on),          TEST(a_large_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,13 +143,14 @@ static void on_opened(void *arg, struct store_message *m, const struct err *err)
     got.kind = err ? err->kind : ERR_NONE;
 }
 
-static void open_message(struct spool_entry *entry)
+static __attribute__((unused)) void open_message(struct spool_entry *entry)
 {
     store_message_open(store, entry, on_opened, NULL);
     settle();
 }
 
-static void on_octets(void *arg, enum store_read what, struct slice octets, const struct err *err)
+static __attribute__((unused)) void on_octets(void *arg, enum store_read what, struct slice octets,
+                                              const struct err *err)
 {
     (void)arg;
     (void)err;
