@@ -164,6 +164,13 @@
 #define CAP_REDIRECT_REQUEST (16 * 1024)
 #define CAP_REDIRECT_VISITS 16
 
+/* ---- the shared engine ---- */
+
+/* Octets of one reply: a sealed refresh token and a sealed access token, in base64 or not. */
+#define CAP_ENGINE_REPLY (64 * 1024)
+/* Values of one reply: a few for each instance. */
+#define CAP_ENGINE_ITEMS 4096
+
 /* ---- the configuration ---- */
 
 /* Octets of one line of proxy.ini, of a key in it, and of a secret there. */
