@@ -156,9 +156,13 @@ static bool start_thread(struct http *h)
 
 static void request_free(struct http_request *r)
 {
+    void (*release)(void *ctx) = r->release;
+    void *ctx = r->release_ctx;
     r->http->living--;
     http_transfer_clear(r);
     free(r);
+    if (release)
+        release(ctx);
 }
 
 static void tell(struct http_request *r)
@@ -255,6 +259,8 @@ struct http_request *http_send(struct http *h, const struct http_ask *ask, http_
     r->http = h;
     r->fn = fn;
     r->ctx = ctx;
+    r->release = ask->release;
+    r->release_ctx = ask->release_ctx;
     buf_init(&r->received, ask->cap ? ask->cap : CAP_HTTP_ANSWER);
     if (h->living++ >= CAP_HTTP_REQUESTS)
         err_set(&r->err, ERR_LIMIT, "%d requests are under way", CAP_HTTP_REQUESTS);
@@ -271,6 +277,11 @@ struct http_request *http_send(struct http *h, const struct http_ask *ask, http_
     pthread_mutex_unlock(&h->lock);
     curl_multi_wakeup(h->multi);
     return r;
+}
+
+bool http_was_sent(const struct http_request *r)
+{
+    return r->sent_whole;
 }
 
 void http_cancel(struct http_request **request)

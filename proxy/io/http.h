@@ -1,4 +1,4 @@
-/* Requests over HTTPS: tokens today, mail over an API later. One thread runs all of them side by
+/* Requests over HTTPS: tokens, and mail over an API. One thread runs all of them side by
  * side (libcurl's multi interface), so that a hundred dead endpoints delay neither each other nor a
  * lookup. Only the callback runs on the loop.
  *
@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/octets.h"
 #include "base/secret.h"
 #include "base/slice.h"
 #include "io/loop.h"
@@ -50,11 +51,21 @@ struct http_ask {
     const char *const *headers;
     /* The body of a POST. NULL makes it a GET. */
     const struct secret *body;
+    /* Or a body of any length, which is read while it is sent, on the thread. NULL: there is none.
+     * It is sent once: where a connection of before turns out to be dead when all of it was handed
+     * over, the request fails instead of being sent anew. */
+    const struct octets *stream;
+    /* Is called on the loop, once, when `stream` is not read any more: after the callback, and some
+     * time after http_cancel. May be NULL. */
+    void (*release)(void *ctx);
+    void *release_ctx;
     struct http_route route;
     /* 0 means CAP_HTTP_ANSWER. */
     size_t cap;
     /* 0 means 10 s. */
     usec deadline;
+    /* Of that, until the connection stands. 0 means all of it. */
+    usec connect_deadline;
 };
 
 struct http_answer {
@@ -77,6 +88,9 @@ typedef void http_fn(void *ctx, const struct http_answer *answer, const struct e
 /* Copies everything. Never returns NULL: an invalid request is reported later, too. */
 struct http_request *http_send(struct http *http, const struct http_ask *ask, http_fn *fn,
                                void *ctx);
+/* Whether the last octet of the `stream` was handed over: then the server may have all of it. For
+ * the callback, which may ask it until it returns. */
+bool http_was_sent(const struct http_request *request);
 /* The callback is not called any more. *request may be NULL. */
 void http_cancel(struct http_request **request);
 

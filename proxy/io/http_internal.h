@@ -17,8 +17,14 @@ struct http_request {
     /* NULL if it could not be made; err says why. */
     CURL *easy;
     struct curl_slist *headers;
+    /* One of both is sent. stream.read NULL: it is the body. */
     struct secret *body;
-    size_t body_sent;
+    struct octets stream;
+    uint64_t body_sent;
+    /* All of the stream was read once, whatever was rewound since. */
+    bool sent_whole;
+    void (*release)(void *ctx);
+    void *release_ctx;
     char *host, *ca_file;
     char why[CURL_ERROR_SIZE];
     /* The octets of the header lines so far. */

@@ -21,23 +21,34 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return buf_append(&r->received, data, size * n) ? size * n : 0;
 }
 
+static uint64_t body_size(const struct http_request *r)
+{
+    return r->stream.read ? r->stream.size : secret_reveal(r->body).len;
+}
+
 static size_t on_wanted(char *out, size_t size, size_t n, void *arg)
 {
     struct http_request *r = arg;
-    struct slice left = slice_from(secret_reveal(r->body), r->body_sent);
-    struct slice now = slice_head(left, size * n);
-    memcpy(out, now.data, now.len);
-    r->body_sent += now.len;
-    return now.len;
+    uint64_t left = body_size(r) - r->body_sent;
+    size_t now = left < size * n ? (size_t)left : size * n;
+    if (!r->stream.read)
+        memcpy(out, secret_reveal(r->body).data + r->body_sent, now);
+    else if (now && !r->stream.read(r->stream.ctx, r->body_sent, out, now))
+        return CURL_READFUNC_ABORT;
+    r->body_sent += now;
+    r->sent_whole = r->sent_whole || (r->stream.read && r->body_sent == r->stream.size);
+    return now;
 }
 
-/* libcurl asks for the beginning again if a pooled connection was dead. */
+/* libcurl asks for the beginning again if a pooled connection was dead. That may have come to
+ * light only when the server had all of it and did what it was asked for: who asked decides whether
+ * to ask again. */
 static int on_rewind(void *arg, curl_off_t offset, int origin)
 {
     struct http_request *r = arg;
-    if (origin != SEEK_SET || offset < 0 || (size_t)offset > secret_reveal(r->body).len)
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > body_size(r) || r->sent_whole)
         return CURL_SEEKFUNC_FAIL;
-    r->body_sent = (size_t)offset;
+    r->body_sent = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
 }
 
@@ -189,21 +200,27 @@ static bool set_headers(struct http_request *r, const struct http_ask *ask)
 
 static bool set_body(struct http_request *r, const struct http_ask *ask)
 {
-    if (!ask->body)
+    if (!ask->body && !ask->stream)
         return true;
-    r->body = secret_copy(ask->body);
+    if (ask->stream)
+        r->stream = *ask->stream;
+    else
+        r->body = secret_copy(ask->body);
     return SET(r->easy, CURLOPT_POST, 1L) && SET(r->easy, CURLOPT_READFUNCTION, on_wanted) &&
            SET(r->easy, CURLOPT_READDATA, r) && SET(r->easy, CURLOPT_SEEKFUNCTION, on_rewind) &&
            SET(r->easy, CURLOPT_SEEKDATA, r) &&
-           SET(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)secret_reveal(r->body).len);
+           SET(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_size(r));
 }
 
 static bool set_exchange(struct http_request *r, const struct http_ask *ask)
 {
     CURL *easy = r->easy;
     usec deadline = ask->deadline ? ask->deadline : DEADLINE;
+    usec connect = ask->connect_deadline ? ask->connect_deadline : deadline;
     return SET(easy, CURLOPT_URL, ask->url) &&
            SET(easy, CURLOPT_TIMEOUT_MS, (long)(deadline / USEC_PER_MS)) &&
+           SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect / USEC_PER_MS)) &&
+           SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
            SET(easy, CURLOPT_PRIVATE, r) && SET(easy, CURLOPT_ERRORBUFFER, r->why) &&
            SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_WRITEDATA, r) &&
            SET(easy, CURLOPT_HEADERFUNCTION, on_header) && SET(easy, CURLOPT_HEADERDATA, r) &&
@@ -286,7 +303,9 @@ static enum err_kind kind_of(CURLcode code, long number)
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR: return ERR_RESET;
     case CURLE_GOT_NOTHING:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_PARTIAL_FILE: return ERR_CLOSED;
+    case CURLE_ABORTED_BY_CALLBACK: return ERR_SYSTEM;
     case CURLE_WRITE_ERROR: return ERR_LIMIT;
     case CURLE_SSL_CACERT_BADFILE: return ERR_PERMISSION;
     default: return ERR_PROTOCOL;
@@ -321,6 +340,10 @@ static void explain(struct http_request *r, CURLcode code)
         words = certificate_words(r);
     else if (kind == ERR_LIMIT)
         words = limit_words(r);
+    else if (code == CURLE_SEND_FAIL_REWIND)
+        words = "the connection ended before there was an answer";
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        words = "what is to be sent can not be read";
     else if (code == CURLE_SSL_CACERT_BADFILE)
         words = r->ca_file ? "the file of its authorities (tls_ca) cannot be used"
                            : "the system's authorities cannot be read";

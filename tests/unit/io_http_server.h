@@ -19,6 +19,10 @@ struct seen {
     int n;
     char requests[SEEN][4096];
     char peers[SEEN][64];
+    /* Of the bodies under /stream: their octets, and their sum. */
+    uint64_t octets, sum;
+    /* The protocols that a client offered for the connection. */
+    char protocols[64];
 };
 
 struct smtp_server {
@@ -97,6 +101,48 @@ static void behave(SSL *ssl, int fd, const char *request)
         put_text(ssl, fd, "HTTP/1.1 200 OK\r\nRetry-After: 60\r\nContent-Length: 5\r\n\r\nhello");
 }
 
+/* ---- bodies of any length ---- */
+
+/* Reads so many octets of the body, of which the request has the first. */
+static bool sink(SSL *ssl, struct seen *seen, const char *first, size_t had, uint64_t octets)
+{
+    char chunk[16384];
+    for (size_t i = 0; i < had; i++)
+        seen->sum += (unsigned char)first[i];
+    seen->octets += had;
+    while (had < octets) {
+        int n = SSL_read(ssl, chunk, sizeof chunk);
+        if (n <= 0)
+            return false;
+        for (int i = 0; i < n; i++)
+            seen->sum += (unsigned char)chunk[i];
+        seen->octets += (uint64_t)n;
+        had += (size_t)n;
+    }
+    return true;
+}
+
+/* The path says how far the body is read, and what comes then. */
+static void behave_to_stream(SSL *ssl, struct seen *seen, char *request, size_t n)
+{
+    const char *body = strstr(request, "\r\n\r\n") + 4;
+    uint64_t size = strtoull(strcasestr(request, "content-length:") + 15, NULL, 10);
+    size_t had = n - (size_t)(body - request);
+    if (says(request, "/stream-early")) {
+        put_text(ssl, -1, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+        sink(ssl, seen, body, had, size);
+        return;
+    }
+    if (!sink(ssl, seen, body, had, says(request, "/stream-cut") ? size / 2 : size))
+        return;
+    if (says(request, "/stream-kept"))
+        put_text(ssl, -1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    else if (says(request, "/stream-whole"))
+        put_text(ssl, -1,
+                 "HTTP/1.1 202 Accepted\r\nrequest-id: 4711\r\nContent-Length: 0\r\n"
+                 "Connection: close\r\n\r\n");
+}
+
 /* True: the head and the body that it announces are there. */
 static bool is_whole(const char *request)
 {
@@ -104,29 +150,47 @@ static bool is_whole(const char *request)
     return end && strlen(end + 4) >= (length ? strtoul(length + 15, NULL, 10) : 0);
 }
 
-static void converse(struct seen *seen, SSL_CTX *ctx, int fd, const char *peer)
+static bool is_stream(const char *request)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    SSL *ssl = ctx ? SSL_new(ctx) : NULL;
-    char request[4096] = "";
+    return says(request, "/stream") && strstr(request, "\r\n\r\n");
+}
+
+/* Reads one request, or as much of it as comes before a body of any length. Returns its octets. */
+static size_t read_request(SSL *ssl, int fd, char *request, size_t size)
+{
     size_t n = 0;
-    if (ssl && (SSL_set_fd(ssl, fd) != 1 || SSL_accept(ssl) != 1))
-        _exit(0);
-    while (!is_whole(request)) {
-        size_t room = sizeof request - n - 1;
-        ssize_t got = ssl ? SSL_read(ssl, request + n, (int)room) : read(fd, request + n, room);
+    request[0] = 0;
+    while (!is_whole(request) && !is_stream(request)) {
+        ssize_t got = ssl ? SSL_read(ssl, request + n, (int)(size - n - 1))
+                          : read(fd, request + n, size - n - 1);
         if (got <= 0)
             _exit(0);
         n += (size_t)got;
         request[n] = 0;
     }
-    int i = __atomic_fetch_add(&seen->n, 1, __ATOMIC_SEQ_CST);
-    if (i < SEEN) {
-        strcpy(seen->requests[i], request);
-        strcpy(seen->peers[i], peer);
-    }
-    behave(ssl, fd, request);
-    if (ssl)
+    return n;
+}
+
+static void converse(struct seen *seen, SSL_CTX *ctx, int fd, const char *peer)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    SSL *ssl = ctx ? SSL_new(ctx) : NULL;
+    char request[4096];
+    if (ssl && (SSL_set_fd(ssl, fd) != 1 || SSL_accept(ssl) != 1))
+        _exit(0);
+    do {
+        size_t n = read_request(ssl, fd, request, sizeof request);
+        int i = __atomic_fetch_add(&seen->n, 1, __ATOMIC_SEQ_CST);
+        if (i < SEEN) {
+            strcpy(seen->requests[i], request);
+            strcpy(seen->peers[i], peer);
+        }
+        if (is_stream(request))
+            behave_to_stream(ssl, seen, request, n);
+        else
+            behave(ssl, fd, request);
+    } while (says(request, "/stream-kept"));
+    if (ssl && !is_stream(request))
         SSL_shutdown(ssl);
     _exit(0);
 }
@@ -149,7 +213,19 @@ static void serve(struct seen *seen, SSL_CTX *ctx, int listening)
     }
 }
 
-static SSL_CTX *server_context(const struct certificate *c)
+/* Takes none of them. */
+static int note_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                          const unsigned char *in, unsigned in_len, void *arg)
+{
+    struct seen *seen = arg;
+    (void)ssl;
+    (void)out;
+    (void)out_len;
+    memcpy(seen->protocols, in, in_len < 63 ? in_len : 63);
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+static SSL_CTX *server_context(const struct certificate *c, struct seen *seen)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -157,6 +233,7 @@ static SSL_CTX *server_context(const struct certificate *c)
     assert_true(SSL_CTX_use_certificate(ctx, x) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1);
     X509_free(x);
     EVP_PKEY_free(key);
+    SSL_CTX_set_alpn_select_cb(ctx, note_protocols, seen);
     return ctx;
 }
 
@@ -173,7 +250,7 @@ static void server_start(struct smtp_server *s, const struct certificate *c)
     assert_int_equal(listen(fd, 256), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
     s->port = ntohs(at.sin_port);
-    SSL_CTX *ctx = c ? server_context(c) : NULL;
+    SSL_CTX *ctx = c ? server_context(c, s->seen) : NULL;
     fflush(NULL);
     s->pid = fork();
     if (s->pid == 0) {
