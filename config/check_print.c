@@ -51,7 +51,9 @@ static void print_key(const struct loading *l, const struct section *s, const st
     if (!text)
         return;
     fprintf(l->print, "%*s  ; ", n < SOURCE_COLUMN ? SOURCE_COLUMN - n : 0, "");
-    if (g->line)
+    if (g->line && l->findings.variables)
+        fprintf(l->print, "%s\n", l->findings.variables->items[g->line - 1]);
+    else if (g->line)
         fprintf(l->print, "line %d\n", g->line);
     else
         fprintf(l->print, "%s\n", !g->text ? "found" : g->preset ? "provider" : "default");
@@ -63,7 +65,7 @@ void print_in_force(const struct loading *l)
     for (size_t i = 0; i < l->nsections; i++) {
         const struct section *s = &l->sections[i];
         fprintf(l->print, "%s%s", i ? "\n" : "", s->title);
-        if (s->line)
+        if (s->line && !l->findings.variables)
             fprintf(l->print, "%*s  ; line %d\n",
                     SOURCE_COLUMN - (int)strlen(s->title) > 0
                         ? SOURCE_COLUMN - (int)strlen(s->title)

@@ -297,6 +297,9 @@ struct spool_config {
 struct config {
     unsigned refs;
     char *file;
+    /* The environment variables that are the configuration because there is no such file. Then a
+     * line is the place of a variable in this list, counted from 1. */
+    struct strings variables;
     struct listen_config *listens;
     size_t nlistens;
     struct upstream_config *upstreams;
@@ -324,7 +327,11 @@ struct strings strings_copy(const struct strings *list);
 /* of a struct strings: frees what it holds */
 void strings_clear(void *field);
 
-/* Gives a config with one reference, secrets read; NULL if there is any error. The report is always
+/* Returns whether there is something to load: the file, or variables of the environment in its
+ * place. */
+bool config_is_there(const char *file);
+/* The file, or where there is none the variables SMTP_DETOUR_… of the environment.
+ * Gives a config with one reference, secrets read; NULL if there is any error. The report is always
  * filled; config_report_free it. */
 struct config *config_load(const char *file, struct config_report *report);
 /* The same, and writes what is in force where nothing is wrong: each key with its value and where
@@ -348,6 +355,10 @@ bool config_same_trust(const struct upstream_config *a, const struct upstream_co
 /* Returns whether the process lacks the right to read this file. NULL is no such file. On a reload
  * the process has given up root, and what was made of such a file stays as it is. */
 bool config_is_out_of_reach(const char *file);
+/* Where a line stands, for messages: "FILE:LINE", without a line "FILE"; in a configuration from the
+ * environment the variable's name, without one "environment". Returns out. */
+#define CONFIG_PLACE 4160
+const char *config_place(const struct config *c, int line, char *out, size_t size);
 /* Returns the line on which an account gives a key, or 0 if it does not. */
 int config_line_of(const struct upstream_config *u, const char *key);
 /* Returns whether a host's name may be used in EHLO (RFC 5321 section 2.3.5): it has a dot, is no

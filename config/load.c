@@ -167,9 +167,9 @@ const struct upstream_config *old_upstream(const struct loading *l, const char *
     return NULL;
 }
 
-static void load_text(struct loading *l, struct slice text)
+/* After the sections and keys were read. */
+static void finish(struct loading *l)
 {
-    reader_run(text, &section_events, l);
     complete(l);
     check_rules(l);
     check_routing(l);
@@ -217,6 +217,21 @@ static void give(struct loading *l, struct config_report *report)
     findings_give(&l->findings, report);
 }
 
+static void load_text(struct loading *l, struct slice text)
+{
+    reader_run(text, &section_events, l);
+    finish(l);
+}
+
+/* The two are never mixed: whoever reads the file knows what is in force. */
+static void warn_of_unused(struct loading *l, const char *variable)
+{
+    findings_add(&l->findings, 0, true, NULL,
+                 "%.*s in the environment is not used, nor is any other variable, because this "
+                 "file exists",
+                 (int)slice_find(slice_of(variable), '='), variable);
+}
+
 static struct config *load(struct loading *l, const char *file, struct config_report *report)
 {
     char *bytes = mem_alloc(CAP_CONFIG_FILE + 1);
@@ -225,10 +240,17 @@ static struct config *load(struct loading *l, const char *file, struct config_re
     l->config = NEW(struct config);
     l->config->refs = 1;
     l->config->file = mem_string(file);
-    if (read_file(l, file, bytes, &len) != 0)
+    const char *variable = environment_first();
+    if (read_file(l, file, bytes, &len) == 0) {
+        if (variable)
+            warn_of_unused(l, variable);
+        if (!l->findings.errors)
+            load_text(l, slice_make(bytes, len));
+    } else if (errno == ENOENT && variable) {
+        environment_read(l);
+        finish(l);
+    } else
         complain_unreadable(l, errno);
-    else if (!l->findings.errors)
-        load_text(l, slice_make(bytes, len));
     secret_erase(bytes, len);
     free(bytes);
     give(l, report);
@@ -239,6 +261,11 @@ struct config *config_reload(const char *file, const struct config *old,
                              struct config_report *report)
 {
     return load(&(struct loading){.old = old}, file, report);
+}
+
+bool config_is_there(const char *file)
+{
+    return access(file, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) || environment_first();
 }
 
 struct config *config_load(const char *file, struct config_report *report)
@@ -315,6 +342,7 @@ void config_unref(struct config **config)
     keys_clear(SECTION_SPOOL, &c->spool);
     free(c->listens);
     free(c->upstreams);
+    strings_clear(&c->variables);
     free(c->file);
     free(c);
 }

@@ -77,6 +77,12 @@ struct section *section_add(struct loading *l, enum section_id id, struct slice 
                             const char *title, int line);
 int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text,
               struct err *err) MUST_USE;
+/* A key with its value, which check_text judges, too; and one whose value is not to be had, for
+ * these reasons. The key was not given before. */
+void take_value(struct loading *l, struct section *s, const struct key *key, int line,
+                struct slice text);
+void refuse_value(struct loading *l, struct section *s, const struct key *key, int line,
+                  const char *words);
 /* Their ctx is struct loading. */
 extern const struct reader_events section_events;
 
@@ -89,6 +95,16 @@ const char *token_key(const struct section *s);
 /* tokens_check.c: rules of an account's login by token, and of its files */
 void check_tokens(struct loading *l, const struct section *s);
 void check_token_files(struct loading *l, const struct section *s);
+
+/* environment.c: the configuration of a container that has no file. SMTP_DETOUR_SECTION_KEY is a
+ * key, and SMTP_DETOUR_SECTION_KEY_FILE names a file with its value. What names a file in proxy.ini,
+ * like password_file, is a key of its own and does so here, too. There is one listener and one
+ * account; more of them need a file. environment_first returns the name of the first variable that
+ * is a key, or NULL; borrowed from the environment, with its value behind a "=". environment_read
+ * reads the sections and keys; a line of the messages is then the place of a variable in
+ * config->variables. Empty variables count as not set. */
+const char *environment_first(void);
+void environment_read(struct loading *l);
 
 /* check_print.c: what is in force, and where each value comes from. keep_text is told every value
  * that was taken. */

@@ -38,23 +38,38 @@ static char *format_args(const char *fmt, ...)
     return text;
 }
 
+/* Gives "FILE:LINE", without a line "FILE"; the variable's name, without one "environment". */
+static char *place_text(const char *file, const struct strings *variables, int line)
+{
+    if (variables && variables->n)
+        return mem_string(line > 0 && (size_t)line <= variables->n ? variables->items[line - 1]
+                                                                   : "environment");
+    return line > 0 ? format_args("%s:%d", file, line) : mem_string(file);
+}
+
+const char *config_place(const struct config *c, int line, char *out, size_t size)
+{
+    char *text = place_text(c->file, &c->variables, line);
+    snprintf(out, size, "%s", text);
+    free(text);
+    return out;
+}
+
 void findings_addv(struct findings *f, int line, bool warning, const char *where, const char *fmt,
                    va_list args)
 {
-    char place[16] = "";
-    char *words = format(fmt, args);
-    if (line > 0)
-        snprintf(place, sizeof place, "%d:", line);
+    char *words = format(fmt, args), *place = place_text(f->file, f->variables, line);
     f->items = mem_resize(f->items, (f->n + 1) * sizeof *f->items);
     f->items[f->n] = (struct finding_line){
         .line = line,
         .warning = warning,
         .order = f->n,
-        .text = format_args("%s:%s %s%s%s%s", f->file, place, warning ? "warning: " : "",
-                            where ? where : "", where ? ": " : "", words),
+        .text = format_args("%s: %s%s%s%s", place, warning ? "warning: " : "", where ? where : "",
+                            where ? ": " : "", words),
     };
     f->n++;
     f->errors += !warning;
+    free(place);
     free(words);
 }
 

@@ -13,6 +13,8 @@ struct finding_line;
 struct findings {
     /* Borrowed. */
     const char *file;
+    /* Borrowed. NULL, or the lines are places in this list of environment variables. */
+    const struct strings *variables;
     struct finding_line *items;
     size_t n;
     size_t errors;

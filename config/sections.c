@@ -267,11 +267,28 @@ int set_value(struct loading *l, const struct section *s, const struct key *key,
     return rc;
 }
 
+void refuse_value(struct loading *l, struct section *s, const struct key *key, int line,
+                  const char *words)
+{
+    s->given[keys_row(s->id, key->name)] = (struct given){.line = line, .bad = true};
+    complain(l, s, key->name, "%s", words);
+}
+
+void take_value(struct loading *l, struct section *s, const struct key *key, int line,
+                struct slice text)
+{
+    struct err err;
+    s->given[keys_row(s->id, key->name)].line = line;
+    if (set_value(l, s, key, text, &err) != 0)
+        refuse_value(l, s, key, line, err.words);
+    else
+        check_text(l, s, key, text);
+}
+
 static void on_pair(void *ctx, int line, const char *name, const char *value)
 {
     struct loading *l = ctx;
     struct section *s = current(l);
-    struct err err;
     if (l->ignoring)
         return;
     if (!s) {
@@ -285,24 +302,17 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
         refuse_unknown_key(l, s, line, slice_of(name));
         return;
     }
-    struct given *g = &s->given[keys_row(s->id, name)];
+    const struct given *g = given(s, name);
     if (g->line) {
         char where[CAP_CONFIG_TITLE + 64];
         snprintf(where, sizeof where, "%s %s", s->title, key->name);
         findings_add(&l->findings, line, false, where, "given twice; it is already on line %d",
                      g->line);
-        return;
-    }
-    g->line = line;
-    if (!*value) {
-        g->bad = true;
-        complain(l, s, key->name, "no value after the \"=\"; leave the line out for the default");
-    } else if (set_value(l, s, key, slice_of(value), &err) != 0) {
-        g->bad = true;
-        complain(l, s, key->name, "%s", err.words);
-    } else {
-        check_text(l, s, key, slice_of(value));
-    }
+    } else if (!*value)
+        refuse_value(l, s, key, line,
+                     "no value after the \"=\"; leave the line out for the default");
+    else
+        take_value(l, s, key, line, slice_of(value));
 }
 
 const struct reader_events section_events = {

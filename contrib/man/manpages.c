@@ -95,6 +95,16 @@ static void page_5(void)
     _Static_assert(sizeof order / sizeof order[0] == SECTION_COUNT, "every section has its place");
     for (size_t i = 0; i < SECTION_COUNT; i++)
         put_section(order[i]);
+    puts(
+        ".SH ENVIRONMENT\nOnly where the file does not exist, and for containers: "
+        "SMTP_DETOUR_SECTION_KEY is a key, as in SMTP_DETOUR_UPSTREAM_HOST, and "
+        "SMTP_DETOUR_SECTION_KEY_FILE names a file whose first line is the value (of a list: all "
+        "its lines). Keys that name files, like\n.BR password_file ,\nare keys here, too: "
+        "SMTP_DETOUR_UPSTREAM_PASSWORD_FILE. There is one account and one listener; more need a "
+        "file. Empty variables count as not set, any key of a section switches it on, and what is "
+        "no key is an error, except for what Kubernetes sets beside a Service. SIGHUP reads the "
+        "files again. No program that the server runs sees these variables. A secret in a variable "
+        "is shown by the container's own tools: a file is better.");
     puts(".SH \"SEE ALSO\"\n.BR smtp\\-detour (8)");
 }
 

@@ -29,8 +29,9 @@ const struct upstream_config *find_account_or_complain(const struct config *conf
     for (size_t i = 0; i < config->nupstreams; i++)
         if (strcmp(config->upstreams[i].name, name) == 0)
             return &config->upstreams[i];
-    fprintf(stderr, "smtp-detour %s: %s has no account %s. There is:", subcommand, config->file,
-            name);
+    char place[CONFIG_PLACE];
+    fprintf(stderr, "smtp-detour %s: %s has no account %s. There is:", subcommand,
+            config_place(config, 0, place, sizeof place), name);
     for (size_t i = 0; i < config->nupstreams; i++)
         fprintf(stderr, " %s", config->upstreams[i].name);
     fprintf(stderr, "\n");
@@ -50,8 +51,10 @@ static bool accounts_are_usable(const struct config *config)
         const struct upstream_config *u = &config->upstreams[i];
         struct tls_context *tls = NULL;
         struct err err = {0};
+        char place[CONFIG_PLACE];
         if ((u->tls_ca || u->tls_cert) && settings_tls(u, NULL, &tls, &err) != 0) {
-            fprintf(stderr, "%s:%d: %s\n", config->file, u->line, err.words);
+            fprintf(stderr, "%s: %s\n", config_place(config, u->line, place, sizeof place),
+                    err.words);
             usable = false;
         }
         tls_context_unref(&tls);
@@ -65,9 +68,10 @@ static bool listeners_are_usable(const struct config *config)
     for (size_t i = 0; i < config->nlistens; i++) {
         const struct listen_config *l = &config->listens[i];
         struct err err = {0};
+        char place[CONFIG_PLACE];
         if (certificates_try(l, &err) != 0) {
-            fprintf(stderr, "%s:%d: [listen %s] tls_cert: %s\n", config->file, l->line, l->name,
-                    err.words);
+            fprintf(stderr, "%s: [listen %s] tls_cert: %s\n",
+                    config_place(config, l->line, place, sizeof place), l->name, err.words);
             usable = false;
         }
     }
@@ -78,11 +82,13 @@ static void warn_about_identity(const struct config *config)
 {
     struct identity identity;
     struct err err;
+    char place[CONFIG_PLACE];
     const char *words = identity_find(&config->server, &identity, &err) == 0
                             ? identity_warning(&config->server, &identity)
                             : NULL;
     if (words)
-        fprintf(stderr, "%s: warning: [server] user: %s\n", config->file, words);
+        fprintf(stderr, "%s: warning: [server] user: %s\n",
+                config_place(config, 0, place, sizeof place), words);
 }
 
 struct route_case {

@@ -45,13 +45,14 @@ static void print_cure(const struct file_reader *r, const char *path, const char
 static void check_file(const struct file_reader *r, int line, const char *section, const char *name,
                        const char *key, const char *path)
 {
-    char where[PATH_MAX];
+    char where[PATH_MAX], place[CONFIG_PLACE];
     if (!path || reader_may_read(&r->rights, path, where, sizeof where))
         return;
     fprintf(stderr,
-            "%s:%d: warning: [%s %s] %s: the server's user %s cannot read %s (a start as root can, "
+            "%s: warning: [%s %s] %s: the server's user %s cannot read %s (a start as root can, "
             "a service started as that user and a reload cannot)",
-            r->config->file, line, section, name, key, r->identity.name, path);
+            config_place(r->config, line, place, sizeof place), section, name, key,
+            r->identity.name, path);
     print_cure(r, path, where);
 }
 
@@ -81,7 +82,7 @@ static void check_files(const struct config *config)
     if (r.identity.is_nobody && !config->server.user)
         return;
     reader_rights_of(r.identity.name, r.identity.uid, r.identity.gid, &r.rights);
-    if (!reader_may_read(&r.rights, config->file, where, sizeof where)) {
+    if (!config->variables.n && !reader_may_read(&r.rights, config->file, where, sizeof where)) {
         fprintf(stderr,
                 "%s: warning: the server's user %s cannot read it (a start as root can, a service "
                 "started as that user and a reload cannot)",
@@ -116,13 +117,13 @@ static bool is_ourselves(const struct port_holder *h)
 static void check_port(const struct config *config, int line, const char *title,
                        const struct addr *at)
 {
-    char address[ADDR_TEXT], words[64];
+    char address[ADDR_TEXT], words[64], place[CONFIG_PLACE];
     struct port_holder holder;
     if (!port_holder_find(at, &holder) || is_ourselves(&holder))
         return;
-    fprintf(stderr, "%s:%d: warning: [%s] address: %s is held by %s; the server will not start\n",
-            config->file, line, title, addr_text_with_port(at, address),
-            port_holder_words(&holder, words));
+    fprintf(stderr, "%s: warning: [%s] address: %s is held by %s; the server will not start\n",
+            config_place(config, line, place, sizeof place), title,
+            addr_text_with_port(at, address), port_holder_words(&holder, words));
 }
 
 void check_machine(const struct config *config)

@@ -16,7 +16,6 @@
 
 struct doctor {
     /* NULL with a host */
-    const char *config_file;
     const char *account, *host;
     bool json, verbose;
     struct config *config;
@@ -54,6 +53,7 @@ static bool parse_arguments(struct doctor *d, int argc, char **argv)
 static int begin(struct doctor *d)
 {
     struct err err = {0};
+    char place[CONFIG_PLACE];
     if (d->account && !find_account_or_complain(d->config, "doctor", d->account))
         return EXIT_USAGE;
     d->checkups = mem_alloc(d->config->nupstreams * sizeof *d->checkups);
@@ -63,8 +63,9 @@ static int begin(struct doctor *d)
             continue;
         struct checkup *c = checkup_new(&d->io, d->config, cfg, on_done, d, &err);
         if (!c) {
-            if (d->config_file)
-                fprintf(stderr, "%s:%d: [upstream %s]: ", d->config_file, cfg->line, cfg->name);
+            if (!d->host)
+                fprintf(stderr, "%s: [upstream %s]: ",
+                        config_place(d->config, cfg->line, place, sizeof place), cfg->name);
             fprintf(stderr, "%s\n", err.words);
             return EXIT_BAD_CONFIG;
         }
@@ -77,7 +78,7 @@ static int begin(struct doctor *d)
 static int tell(struct doctor *d)
 {
     int status = EXIT_FINE;
-    struct doctor_screen screen = {.config_file = d->config_file,
+    struct doctor_screen screen = {.config = d->host ? NULL : d->config,
                                    .now_s = loop_wall_ms(d->io.loop) / 1000,
                                    .verbose = d->verbose};
     for (size_t i = 0; i < d->n; i++) {
@@ -87,13 +88,13 @@ static int tell(struct doctor *d)
             status = EXIT_ANSWER_BAD;
     }
     if (d->json)
-        doctor_print_json(d->checkups, d->n, d->config_file);
+        doctor_print_json(d->checkups, d->n, screen.config);
     return status;
 }
 
 int doctor_main(const char *config_file, int argc, char **argv)
 {
-    struct doctor d = {.config_file = config_file};
+    struct doctor d = {0};
     struct err err = {0};
     if (!parse_arguments(&d, argc, argv)) {
         fprintf(stderr, "usage: smtp-detour doctor [-c FILE] [-v | --json] "
@@ -105,8 +106,6 @@ int doctor_main(const char *config_file, int argc, char **argv)
         fprintf(stderr, "smtp-detour doctor: \"%s\" is no host name, nor an address.\n", d.host);
     if (!d.config)
         return d.host ? EXIT_USAGE : EXIT_BAD_CONFIG;
-    if (d.host)
-        d.config_file = NULL;
     if (world_open(&d.io, LOG_ERROR, false, quiet_sink(), &err) != 0) {
         fprintf(stderr, "smtp-detour: %s\n", err.words);
         config_unref(&d.config);

@@ -117,19 +117,21 @@ static void add(struct opinion *o, const char *fmt, ...)
 }
 
 /* At the line of the first of the keys that the account gives. */
-static void add_at(struct opinion *o, const struct checkup *c, const char *config_file,
+static void add_at(struct opinion *o, const struct checkup *c, const struct config *config,
                    const char *const *keys, const char *words)
 {
     const struct upstream_config *cfg = checkup_config(c);
+    char place[CONFIG_PLACE];
     size_t given = 0;
-    if (!config_file || !keys[0]) {
+    if (!config || !keys[0]) {
         add(o, "%s", words);
         return;
     }
     while (keys[given] && !config_line_of(cfg, keys[given]))
         given++;
-    add(o, "%s:%d: [upstream %s] %s", config_file,
-        keys[given] ? config_line_of(cfg, keys[given]) : cfg->line, cfg->name, words);
+    config_place(config, keys[given] ? config_line_of(cfg, keys[given]) : cfg->line, place,
+                 sizeof place);
+    add(o, "%s: [upstream %s] %s", place, cfg->name, words);
 }
 
 /* The last piece of advice ends in a line of proxy.ini, unless it was cut. */
@@ -143,7 +145,7 @@ static void mark_ports(struct opinion *o, const char *ports)
         o->line_at[o->nadvice - 1] = len - n;
 }
 
-static bool add_ports(struct opinion *o, const struct checkup *c, const char *config_file)
+static bool add_ports(struct opinion *o, const struct checkup *c, const struct config *config)
 {
     char line[200], words[300];
     doctor_ports_line(c, line, sizeof line);
@@ -151,7 +153,7 @@ static bool add_ports(struct opinion *o, const struct checkup *c, const char *co
         return false;
     snprintf(words, sizeof words, "write%s: ports = %s",
              doctor_works(c) ? ", so that there is a second way" : "", line);
-    add_at(o, c, config_file, other_ports.keys, words);
+    add_at(o, c, config, other_ports.keys, words);
     mark_ports(o, line);
     return true;
 }
@@ -181,13 +183,13 @@ static bool is_about_login(enum finding finding)
     return finding == FINDING_AUTH_REFUSED || finding == FINDING_TOKEN;
 }
 
-void doctor_advise(const struct checkup *c, const char *config_file, struct opinion *o)
+void doctor_advise(const struct checkup *c, const struct config *config, struct opinion *o)
 {
     size_t n;
     const struct checkup_port *ports = checkup_ports(c, &n);
     if (doctor_works(c)) {
-        if (config_file)
-            add_ports(o, c, config_file);
+        if (config)
+            add_ports(o, c, config);
         else
             add_section(o, c);
         return;
@@ -195,16 +197,16 @@ void doctor_advise(const struct checkup *c, const char *config_file, struct opin
     for (size_t i = 0; i < n; i++)
         if (is_about_login(ports[i].report.finding)) {
             const struct advice *a = advice(&ports[i]);
-            add_at(o, c, config_file, a->keys, a->words);
+            add_at(o, c, config, a->keys, a->words);
             return;
         }
-    bool has_ports = add_ports(o, c, config_file);
+    bool has_ports = add_ports(o, c, config);
     for (size_t i = 0; i < n; i++) {
         const struct advice *a = advice(&ports[i]);
         bool again = ports[i].role != CHECKUP_CONFIGURED || !a || (has_ports && a == &other_ports);
         for (size_t k = 0; k < i; k++)
             again = again || advice(&ports[k]) == a;
         if (!again)
-            add_at(o, c, config_file, a->keys, a->words);
+            add_at(o, c, config, a->keys, a->words);
     }
 }

@@ -188,10 +188,10 @@ static void print_advice(const char *advice, size_t line_at)
 static void print_opinion(const struct checkup *c, const struct doctor_screen *screen)
 {
     struct opinion o = {0};
-    doctor_judge(c, screen->config_file, &o);
+    doctor_judge(c, screen->config, &o);
     printf("\n");
     print_folded(0, o.verdict);
-    if (doctor_works(c) && screen->config_file)
+    if (doctor_works(c) && screen->config)
         printf("Nothing has to be changed.%s\n", o.nadvice ? " It would be better to:" : "");
     else
         printf("To change:\n");
@@ -239,7 +239,7 @@ void doctor_print(const struct checkup *c, const struct doctor_screen *screen)
     const struct upstream_config *cfg = checkup_config(c);
     const struct checkup_port *ports = checkup_ports(c, &n);
     char title[900];
-    if (screen->config_file)
+    if (screen->config)
         snprintf(title, sizeof title, "account %s: %s%s%s", cfg->name, cfg->host,
                  cfg->username ? ", user " : "", cfg->username ? cfg->username : "");
     else
@@ -269,14 +269,14 @@ static json_t *opinion_json(const struct opinion *o)
     return advice;
 }
 
-static json_t *account_json(const struct checkup *c, const char *config_file)
+static json_t *account_json(const struct checkup *c, const struct config *config)
 {
     size_t nports;
     struct opinion o = {0};
     const struct checkup_port *ports = checkup_ports(c, &nports);
     const struct upstream_config *cfg = checkup_config(c);
     json_t *list = json_array();
-    doctor_judge(c, config_file, &o);
+    doctor_judge(c, config, &o);
     for (size_t k = 0; k < nports; k++)
         if (ports[k].role == CHECKUP_CONFIGURED)
             json_array_append_new(list, port_report_json(&ports[k].report));
@@ -286,11 +286,11 @@ static json_t *account_json(const struct checkup *c, const char *config_file)
                      "ports", list);
 }
 
-void doctor_print_json(struct checkup *const *checkups, size_t n, const char *config_file)
+void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config)
 {
     json_t *accounts = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(accounts, account_json(checkups[i], config_file));
+        json_array_append_new(accounts, account_json(checkups[i], config));
     json_t *all = json_pack("{s:o}", "accounts", accounts);
     json_dumpf(all, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
     printf("\n");

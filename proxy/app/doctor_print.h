@@ -10,7 +10,7 @@
 
 struct doctor_screen {
     /* NULL: a host without a configuration */
-    const char *config_file;
+    const struct config *config;
     int64_t now_s;
     /* the dialog, the cipher and the certificate of every port */
     bool verbose;
@@ -20,6 +20,6 @@ struct doctor_screen {
 
 void doctor_print(const struct checkup *c, const struct doctor_screen *screen);
 /* {"accounts":[{"name","host","works","verdict","advice":[…],"ports":[{…}]}]} on one line. */
-void doctor_print_json(struct checkup *const *checkups, size_t n, const char *config_file);
+void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config);
 
 #endif

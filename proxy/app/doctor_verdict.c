@@ -195,7 +195,7 @@ static void say_of_kind(const struct checkup *c, bool network, char *text, size_
     }
 }
 
-void doctor_judge(const struct checkup *c, const char *config_file, struct opinion *o)
+void doctor_judge(const struct checkup *c, const struct config *config, struct opinion *o)
 {
     const struct finding_row *refused = finding_row(FINDING_AUTH_REFUSED);
     const size_t size = sizeof o->verdict;
@@ -204,13 +204,12 @@ void doctor_judge(const struct checkup *c, const char *config_file, struct opini
     say_list(c, (struct chosen){has_finding, FINDING_AUTH_REFUSED}, refused->one, refused->many,
              text, size);
     if (!doctor_works(c) && !text[0])
-        append(text, size,
-               config_file ? "No configured port of %s works. " : "No port of %s works. ",
+        append(text, size, config ? "No configured port of %s works. " : "No port of %s works. ",
                checkup_config(c)->host);
     say_list(c, (struct chosen){is_local, 0}, "This machine itself rejects %s. ",
              "This machine itself rejects %s. ", text, size);
     say_of_kind(c, true, text, size);
-    if (!checkup_config(c)->username && !config_file)
+    if (!checkup_config(c)->username && !config)
         say_reachable(c, text, size);
     else
         say_used(c, text, size);
@@ -219,5 +218,5 @@ void doctor_judge(const struct checkup *c, const char *config_file, struct opini
     size_t len = strlen(text);
     if (len && text[len - 1] == ' ')
         text[len - 1] = 0;
-    doctor_advise(c, config_file, o);
+    doctor_advise(c, config, o);
 }

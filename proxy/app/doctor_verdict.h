@@ -24,8 +24,8 @@ struct opinion {
  * login. */
 bool doctor_works(const struct checkup *c);
 
-/* config_file: NULL for a host without a configuration. Borrows both. */
-void doctor_judge(const struct checkup *c, const char *config_file, struct opinion *o_r);
+/* config: NULL for a host without a configuration. Borrows both. */
+void doctor_judge(const struct checkup *c, const struct config *config, struct opinion *o_r);
 
 /* "587 2525 465/implicit": what `ports` should say; "" where the present line is as good as any.
  * Working ports that are configured keep their place. */
@@ -35,6 +35,6 @@ void doctor_ports_line(const struct checkup *c, char *out, size_t size);
 void doctor_port_text(const struct port *port, char out[24]);
 
 /* doctor_advice.c */
-void doctor_advise(const struct checkup *c, const char *config_file, struct opinion *o);
+void doctor_advise(const struct checkup *c, const struct config *config, struct opinion *o);
 
 #endif

@@ -48,17 +48,17 @@ static struct checkup *examine(struct setup *s, const struct config *config, int
     return c;
 }
 
-static void show_findings(struct setup *s, const struct checkup *c)
+static void show_findings(struct setup *s, const struct checkup *c, const struct config *config)
 {
-    doctor_print(c, &(struct doctor_screen){.config_file = checkup_config(c)->username ? "" : NULL,
+    doctor_print(c, &(struct doctor_screen){.config = config,
                                             .now_s = loop_wall_ms(s->io.loop) / 1000,
                                             .findings_only = true});
 }
 
-static void show_verdict(const struct checkup *c, const char *config_file)
+static void show_verdict(const struct checkup *c, const struct config *config)
 {
     struct opinion o = {0};
-    doctor_judge(c, config_file, &o);
+    doctor_judge(c, config, &o);
     printf("%s\n", o.verdict);
 }
 
@@ -166,7 +166,7 @@ int setup_try_ports(struct setup *s)
     fflush(stdout);
     struct checkup *c = examine(s, config, &status);
     if (c) {
-        show_findings(s, c);
+        show_findings(s, c, NULL);
         status = choose_ports(s, c);
         checkup_free(&c);
     }
@@ -260,8 +260,8 @@ static int try_login(struct setup *s, bool *again_r)
     else if (c) {
         *again_r = is_refused(c);
         status = EXIT_ANSWER_BAD;
-        show_findings(s, c);
-        show_verdict(c, s->config_file);
+        show_findings(s, c, config);
+        show_verdict(c, config);
     }
     if (c)
         checkup_free(&c);

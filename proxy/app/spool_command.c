@@ -230,7 +230,7 @@ int spool_command_main(const char *config_file, int argc, char **argv)
 /* The names of sendmail are called where smtp-detour is installed but not set up. */
 static int run_if_configured(const char *config_file, const struct wish *w)
 {
-    if (access(config_file, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+    if (!config_is_there(config_file))
         return answer_empty(w);
     return run(config_file, w);
 }

@@ -51,11 +51,12 @@ static usec monotonic(void)
 }
 
 /* These variables are between our service manager and us. A child that inherited them could act in
- * our name. */
+ * our name. SMTP_DETOUR_… is a configuration, perhaps with secrets. */
 static bool is_private(const char *variable)
 {
-    static const char *const names[] = {"NOTIFY_SOCKET=",  "LISTEN_PID=",    "LISTEN_FDS=",
-                                        "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID="};
+    static const char *const names[] = {
+        "NOTIFY_SOCKET=", "LISTEN_PID=",   "LISTEN_FDS=", "LISTEN_FDNAMES=",
+        "WATCHDOG_USEC=", "WATCHDOG_PID=", "SMTP_DETOUR_"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
             return true;
