@@ -66,6 +66,7 @@ static void read_log(struct spool_file *f, const char *directory, const char *id
 {
     static const char *const places[] = {"queue", "failed"};
     history_init(&f->history, f->envelope.nrecipients);
+    f->history.unknown = f->envelope.unknown;
     for (int i = 0; i < 2; i++) {
         struct buf log;
         struct err err;

@@ -182,7 +182,7 @@ void spool_print_file(const struct spool_file *f)
     print_line("message-id", e->message_id);
     print_line("kept because", e->reason);
     printf("octets: %" PRIu64 "\ntries: %u, without an answer: %u, bounces: %u\n", f->body,
-           f->history.tries, e->unknown + history_unknown(&f->history), f->history.bounces);
+           f->history.tries, history_unknown(&f->history), f->history.bounces);
     printf("from: <%s>\n", clean(e->sender, words));
     for (size_t i = 0; i < e->nrecipients; i++) {
         const struct history_recipient *r = &f->history.recipients[i];

@@ -282,6 +282,8 @@ const char *keeping_open(struct keeping *k, const char *words, bool unknown)
         enum store_no no = begin(k, words, unknown);
         if (no != STORE_TAKES)
             return refused(k, no);
+    } else if (unknown) {
+        store_lost(k->writer);
     }
     k->is_open = true;
     pump(k);
@@ -290,11 +292,11 @@ const char *keeping_open(struct keeping *k, const char *words, bool unknown)
 
 /* ------------------------------------------------------------------ the body */
 
-/* The head is written before anybody knows what will become of the sending, so that it says what is
- * safe: the upstream may have the message. */
+/* The head is written before anybody knows what will become of the sending: whether the upstream
+ * may have the message is said to the store when it is known. */
 static void spill(struct keeping *k)
 {
-    enum store_no no = begin(k, "it was being sent when that failed", true);
+    enum store_no no = begin(k, "it was being sent when that failed", false);
     if (no == STORE_TAKES)
         pump(k);
     else

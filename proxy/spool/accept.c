@@ -1,5 +1,6 @@
 /* Taking a message: made under a name that the start removes, written as it comes, its tail last,
- * synced, renamed, the rename synced. Only then does anybody hear of it. */
+ * synced, renamed, the rename synced. Only then does anybody hear of it. Where its client's own try
+ * was lost after the head was written, its log says so, and is on the disk before the rename. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,18 @@ enum step {
     CREATING,
     WRITING,
     SYNCING,
+    /* the log, where the client's own try had no answer */
+    LOG_CREATING,
+    LOG_WRITING,
+    LOG_SYNCING,
+    LOG_SYNCING_NAME,
     RENAMING,
     SYNCING_NAME,
     /* after an error, or an end that was not wished for */
     CLEARING,
     CLEARING_NAME,
     CLEARING_SYNC,
+    CLEARING_LOG,
 };
 
 struct store_writer {
@@ -29,11 +36,13 @@ struct store_writer {
     struct buf gathered;
     uint64_t head, body, reserved;
     uint32_t crc;
-    /* the store's count before the rename */
+    /* the store's count before the first name that must last */
     uint64_t troubles;
     /* calls without an answer */
     unsigned flying;
     bool has_ended, was_aborted, wants_low, may_be_renamed, is_bounce;
+    /* The client's own try had no answer; the file that says so is made. */
+    bool is_lost, has_log;
     /* A call of the caller's runs; it ended within, as a disk in blocking mode has it: the call
      * frees it. */
     bool is_within, is_dead;
@@ -74,6 +83,8 @@ static void take(struct store_writer *w)
     struct spool_entry *entry = w->entry;
     bool was_aborted = w->was_aborted;
     w->entry = NULL;
+    entry->has_log = entry->log_is_durable = w->has_log;
+    entry->unknown += w->is_lost;
     store->written_since += entry->size;
     spool_index_add(&store->index, entry);
     leave(w);
@@ -115,6 +126,11 @@ static void clear(struct store_writer *w)
         w->step = CLEARING_SYNC;
         w->flying++;
         disk_sync_directory(store->disk, queue, go, w);
+    } else if (w->step == CLEARING_SYNC && w->has_log) {
+        /* Last: a message that came back without its log would be tried once too often. */
+        w->step = CLEARING_LOG;
+        w->flying++;
+        disk_unlink(store->disk, queue, store_name(w->entry->id, ".log"), go, w);
     } else {
         fail(w);
     }
@@ -150,6 +166,53 @@ static void finish_writing(struct store_writer *w)
     hand_over(w);
 }
 
+static void rename_it(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    struct disk_directory *queue = store->places[PLACE_QUEUE];
+    w->step = RENAMING;
+    w->flying++;
+    w->may_be_renamed = true;
+    disk_close(store->disk, &w->work.file);
+    disk_rename(store->disk, queue, store_name(w->entry->id, ".new"), queue, w->entry->id, go, w);
+}
+
+static void append_lost(struct store_writer *w)
+{
+    struct buf lines;
+    buf_init(&lines, 256);
+    if (!history_add_lost(&lines, w->entry->id, 0))
+        abort();
+    w->entry->log_size = lines.len;
+    disk_append(w->work.store->disk, w->work.file, &lines, go, w);
+}
+
+static void begin_log(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    w->step = LOG_CREATING;
+    w->flying++;
+    disk_close(store->disk, &w->work.file);
+    disk_create(store->disk, store->places[PLACE_QUEUE], store_name(w->entry->id, ".log"), go, w);
+}
+
+static void log_goes_on(struct store_writer *w)
+{
+    struct store *store = w->work.store;
+    w->flying++;
+    if (w->step == LOG_CREATING) {
+        w->step = LOG_WRITING;
+        w->has_log = true;
+        append_lost(w);
+    } else if (w->step == LOG_WRITING) {
+        w->step = LOG_SYNCING;
+        disk_sync(store->disk, w->work.file, go, w);
+    } else {
+        w->step = LOG_SYNCING_NAME;
+        disk_sync_directory(store->disk, store->places[PLACE_QUEUE], go, w);
+    }
+}
+
 static void advance(struct store_writer *w)
 {
     struct store *store = w->work.store;
@@ -172,14 +235,16 @@ static void advance(struct store_writer *w)
         disk_sync(store->disk, w->work.file, go, w);
         return;
     case SYNCING:
-        w->step = RENAMING;
-        w->flying++;
-        w->may_be_renamed = true;
         w->troubles = store->troubles;
-        disk_close(store->disk, &w->work.file);
-        disk_rename(store->disk, queue, store_name(w->entry->id, ".new"), queue, w->entry->id, go,
-                    w);
+        if (w->is_lost)
+            begin_log(w);
+        else
+            rename_it(w);
         return;
+    case LOG_CREATING:
+    case LOG_WRITING:
+    case LOG_SYNCING: log_goes_on(w); return;
+    case LOG_SYNCING_NAME: rename_it(w); return;
     case RENAMING:
         w->step = SYNCING_NAME;
         w->flying++;
@@ -187,6 +252,11 @@ static void advance(struct store_writer *w)
         return;
     default: take(w); return;
     }
+}
+
+static bool is_directory_sync(enum step step)
+{
+    return step == LOG_SYNCING_NAME || step == SYNCING_NAME || step == CLEARING_SYNC;
 }
 
 static void go(void *arg, const struct disk_answer *a)
@@ -197,7 +267,7 @@ static void go(void *arg, const struct disk_answer *a)
     if (a->file)
         w->work.file = a->file;
     if (a->err)
-        store_trouble(store, a->err, w->step == SYNCING_NAME || w->step == CLEARING_SYNC);
+        store_trouble(store, a->err, is_directory_sync(w->step));
     if (a->err && w->step < CLEARING) {
         set_failed(w, a->err->kind == ERR_FULL ? STORE_NO_DISK : STORE_NO_TRUST, a->err);
         /* a name that was taken is not ours to remove */
@@ -336,6 +406,11 @@ bool store_write(struct store_writer *w, struct slice octets)
         return true;
     w->wants_low = disk_is_busy(w->work.store->disk) || w->gathered.len >= 2 * CAP_DISK_CHUNK;
     return !w->wants_low;
+}
+
+void store_lost(struct store_writer *w)
+{
+    w->is_lost = true;
 }
 
 void store_end(struct store_writer *w)

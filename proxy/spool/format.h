@@ -57,7 +57,8 @@ struct spool_envelope {
     enum body_type body;
     bool smtputf8;
     char *ret, *envid;
-    /* how often the client's own try went out without an answer */
+    /* How often the client's own try went out without an answer, where that was known before the
+     * head was written; else the log begins with "lost 0". */
     unsigned unknown;
     struct spool_recipient *recipients;
     size_t nrecipients;

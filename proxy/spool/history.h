@@ -4,7 +4,8 @@
  *
  *   try 3 dot                    the end of data of the third try is about to go out
  *   tried 3                      the third try has ended, with an answer or before the end of data
- *   lost 3                       no answer came to the third try's end of data
+ *   lost 3                       no answer came to the third try's end of data; "lost 0": to that of
+ *                                the client's own try, where the head does not say so
  *   served 0                     the first recipient; so is this: it is never served again
  *   putoff 1 450 words
  *   refused 1 550 words          for good; not yet given up

@@ -111,6 +111,9 @@ struct store_writer *store_begin(struct store *store, struct spool_envelope *env
                                  enum store_no *no_r) MUST_USE;
 /* Octets of the body; false: the disk is behind, wait for `low`. */
 bool store_write(struct store_writer *writer, struct slice octets);
+/* Before store_end: the client's own try went out whole and had no answer, which the head does not
+ * say. The message's log begins with it. */
+void store_lost(struct store_writer *writer);
 void store_end(struct store_writer *writer);
 /* No call comes any more. */
 void store_abort(struct store_writer **writer);
