@@ -97,14 +97,14 @@ needs_io       := io world turn base
 needs_smtp     := smtp sim wire io turn base
 needs_oauth    := oauth config sim wire io turn base
 needs_api      := api wire base
-needs_upstream := upstream oauth smtp config sim wire io turn base
+needs_upstream := upstream api oauth smtp mail config sim wire io turn base
 needs_mail     := mail config sim wire io turn base
-needs_delivery := delivery upstream oauth smtp mail config sim wire io turn base
-needs_spool    := spool delivery upstream oauth smtp mail config sim wire io turn base
-needs_relay    := relay spool delivery upstream oauth smtp mail config sim wire io turn base
+needs_delivery := delivery upstream api oauth smtp mail config sim wire io turn base
+needs_spool    := spool delivery upstream api oauth smtp mail config sim wire io turn base
+needs_relay    := relay spool delivery upstream api oauth smtp mail config sim wire io turn base
 needs_sim      := $(needs_relay)
-needs_admin    := admin upstream oauth smtp mail config wire io world turn base
-needs_app      := app admin relay spool delivery upstream oauth smtp mail config wire io world turn base
+needs_admin    := admin upstream api oauth smtp mail config wire io world turn base
+needs_app      := app admin relay spool delivery upstream api oauth smtp mail config wire io world turn base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "base/api_choice.h"
 #include "base/mechanism.h"
 #include "base/secret.h"
 #include "base/units.h"
@@ -18,7 +19,8 @@
 #define DEFAULT_CONFIG_FILE "/etc/smtp-detour/proxy.ini"
 
 enum tls_policy { TLS_VERIFY, TLS_ENCRYPT, TLS_MAY, TLS_OFF };
-enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN };
+/* PORT_API is no SMTP: messages go to a service over HTTPS, as `api` and `api_url` say. */
+enum port_mode { PORT_STARTTLS, PORT_IMPLICIT, PORT_PLAIN, PORT_API };
 enum identity_choice { IDENTITY_USERNAME, IDENTITY_SENDER };
 enum proxy_kind { PROXY_NONE, PROXY_SOCKS5, PROXY_HTTP };
 
@@ -159,6 +161,9 @@ enum token_flow {
 struct oauth_config {
     enum token_flow flow;
     char *tenant, *client_id, *scope;
+    /* What the API's token is for. NULL: the account has no such rung, or it takes no token that is
+     * asked for. */
+    char *api_scope;
     /* TENANT is filled in already. */
     char *token_url, *device_url, *authorize_url;
     /* NULL, too, once the account has taken it (config_forget_passwords). */
@@ -204,6 +209,13 @@ struct upstream_config {
     char *password_file;
     /* The program and its arguments. n is 0 if there is none. */
     struct strings password_command;
+    /* Of the rung `443/api`: API_NONE where there is none. The others may be NULL. */
+    enum api_choice api;
+    char *api_url, *api_user;
+    /* As password and password_file, and as password_kept. */
+    char *api_secret_file;
+    struct secret *api_secret;
+    bool api_secret_kept;
     enum auth_choice auth;
     bool plaintext_auth;
     /* The choice of the name that goes into AUTH. */
@@ -387,7 +399,10 @@ void config_print_example(FILE *out);
 /* Small words for messages. */
 /* "application access"; "password" of TOKEN_NONE */
 const char *token_flow_name(enum token_flow flow);
-/* "starttls", "implicit", "plain" */
+/* "starttls", "implicit", "plain", "api" */
 const char *port_mode_name(enum port_mode mode);
+/* Whether one of the account's ports is a rung of this kind: `443/api`, or any that speaks SMTP. */
+bool ports_have_api(const struct ports *ports);
+bool ports_have_smtp(const struct ports *ports);
 
 #endif

@@ -312,6 +312,7 @@ void config_forget_passwords(struct config *c)
 {
     for (size_t i = 0; i < c->nupstreams; i++) {
         secret_free(&c->upstreams[i].password);
+        secret_free(&c->upstreams[i].api_secret);
         secret_free(&c->upstreams[i].oauth.client_secret);
     }
 }
@@ -333,6 +334,8 @@ void config_unref(struct config **config)
         listen_clear(&c->listens[i]);
     for (size_t i = 0; i < c->nupstreams; i++) {
         keys_clear(SECTION_UPSTREAM, &c->upstreams[i]);
+        secret_free(&c->upstreams[i].api_secret);
+        free(c->upstreams[i].oauth.api_scope);
         free(c->upstreams[i].name);
         free(c->upstreams[i].key_lines);
     }

@@ -224,8 +224,27 @@ const char *port_mode_name(enum port_mode mode)
     case PORT_STARTTLS: return "starttls";
     case PORT_IMPLICIT: return "implicit";
     case PORT_PLAIN: return "plain";
+    case PORT_API: return "api";
     }
     return "?";
+}
+
+static size_t count_api(const struct ports *ports)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ports->n; i++)
+        n += ports->items[i].mode == PORT_API;
+    return n;
+}
+
+bool ports_have_api(const struct ports *ports)
+{
+    return count_api(ports) > 0;
+}
+
+bool ports_have_smtp(const struct ports *ports)
+{
+    return count_api(ports) < ports->n;
 }
 
 static bool parse_mode(struct slice text, enum port_mode *mode_r)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/api_choice.h"
 #include "base/buf.h"
 #include "base/octets.h"
 #include "base/secret.h"
@@ -16,6 +17,8 @@ struct api_service;
 
 /* Gives NULL if the name is none. The names are those of the key `api`. */
 const struct api_service *api_service_named(struct slice name);
+/* NULL for API_NONE. */
+const struct api_service *api_service_chosen(enum api_choice choice);
 /* The number of services, and each of them in order. */
 size_t api_service_count(void);
 const struct api_service *api_service_at(size_t index);

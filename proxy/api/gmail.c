@@ -58,9 +58,7 @@ static const struct api_meaning meanings[] = {
 
 /* The upload of messages.send takes 35 MiB; a message has 500 recipients. */
 const struct api_service api_gmail = {
-    .name = "gmail",
-    .title = "Gmail",
-    .url = "https://gmail.googleapis.com",
+    .choice = API_GMAIL,
     .recipients = 500,
     .size = (uint64_t)35 * 1024 * 1024,
     .reads_header = true,

@@ -56,9 +56,7 @@ static const struct api_meaning meanings[] = {
 
 /* A request has at most 4 MiB: 3 MiB before base64. Exchange Online takes 500 recipients. */
 const struct api_service api_graph = {
-    .name = "graph",
-    .title = "Microsoft Graph",
-    .url = "https://graph.microsoft.com/v1.0",
+    .choice = API_GRAPH,
     .recipients = 500,
     .size = (uint64_t)3 * 1024 * 1024,
     .reads_header = true,

@@ -114,7 +114,7 @@ static void decide(struct api_verdict *v, const struct api_service *s, int statu
         snprintf(v->reply.enhanced, sizeof v->reply.enhanced, "%s", m->enhanced);
     }
     /* A key cannot be fetched anew. */
-    if (v->end == API_UNAUTHORIZED && s->takes_key)
+    if (v->end == API_UNAUTHORIZED && api_service_takes_key(s))
         v->end = API_RESTS;
 }
 
@@ -140,7 +140,7 @@ void api_judge(struct api_verdict *v, const struct api_service *s, const struct 
     copy_line(words, sizeof words, body ? said.words : plain_words(a->body));
     json_decref(body);
     decide(v, s, a->status, words);
-    say(v, s->title, words, a->status);
+    say(v, api_choice_row(s->choice)->title, words, a->status);
 }
 
 void api_judge_lost(struct api_verdict *v, const struct api_service *s, bool sent, struct slice why)
@@ -150,7 +150,7 @@ void api_judge_lost(struct api_verdict *v, const struct api_service *s, bool sen
     reply_init(&v->reply);
     snprintf(text, sizeof text, "%.*s", (int)slice_head(why, sizeof text - 1).len, why.data);
     copy_line(words, sizeof words, text);
-    say(v, s->title, words, 0);
+    say(v, api_choice_row(s->choice)->title, words, 0);
 }
 
 void api_verdict_clear(struct api_verdict *v)

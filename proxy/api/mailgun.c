@@ -25,7 +25,7 @@ static int choose_url(struct api_request *r, const struct api_order *order, stru
         return -1;
     }
     char *domain = api_request_segment(at + 1);
-    const char *url = order->url ? order->url : api_mailgun.url;
+    const char *url = order->url ? order->url : api_service_url(order->service);
     size_t n = strlen(url);
     bool has_version =
         n >= 3 && (strcmp(url + n - 3, "/v3") == 0 || (n >= 4 && strcmp(url + n - 4, "/v3/") == 0));
@@ -88,12 +88,9 @@ static const struct api_meaning meanings[] = {
 
 /* Its pages say 25 MB and 1,000 recipients. */
 const struct api_service api_mailgun = {
-    .name = "mailgun",
-    .title = "Mailgun",
-    .url = "https://api.mailgun.net",
+    .choice = API_MAILGUN,
     .recipients = 1000,
     .size = (uint64_t)25 * 1000 * 1000,
-    .takes_key = true,
     .make = make,
     .read = read_answer,
     .meanings = meanings,

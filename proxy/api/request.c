@@ -151,16 +151,16 @@ int api_request_make(struct api_request *r, const struct api_order *order, struc
     *r = (struct api_request){.message = order->message};
     buf_init(&r->before, CAP_API_FORM);
     buf_init(&r->behind, CAP_API_FORM);
-    if (!(s->takes_key ? put_key(r, order->user ? order->user : "api", secret)
-                       : put_token(r, secret))) {
-        err_set(err, ERR_LIMIT, "the %s for %s is too long", s->takes_key ? "key" : "token",
-                s->title);
+    if (!(api_service_takes_key(s) ? put_key(r, order->user ? order->user : "api", secret)
+                                   : put_token(r, secret))) {
+        err_set(err, ERR_LIMIT, "the %s for %s is too long",
+                api_service_takes_key(s) ? "key" : "token", api_choice_row(s->choice)->title);
         return -1;
     }
     if (s->make(r, order, err) < 0)
         return -1;
     if (!r->url) {
-        err_set(err, ERR_LIMIT, "the URL for %s is too long", s->title);
+        err_set(err, ERR_LIMIT, "the URL for %s is too long", api_choice_row(s->choice)->title);
         return -1;
     }
     choose_body(r, s);

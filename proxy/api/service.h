@@ -27,13 +27,11 @@ struct api_meaning {
 };
 
 struct api_service {
-    const char *name;
-    /* As people know it. */
-    const char *title;
-    const char *url;
+    /* Its row in base/api_choice.h has its name and its URL. */
+    enum api_choice choice;
     size_t recipients;
     uint64_t size;
-    bool reads_header, takes_key;
+    bool reads_header;
     /* Whether the message is sent in base64. */
     bool base64;
     /* Gives the URL, adds the service's headers but Authorization, and the octets around the

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void oauth_route_of(const struct upstream_config *account, struct oauth_route *route_r)
+static void find_way(const struct upstream_config *account, const struct endpoint_way *way,
+                     struct oauth_route *route_r)
 {
-    const struct endpoint_way *way = &account->oauth.way;
     const struct outbound_proxy *proxy =
         way->proxy.kind != PROXY_NONE ? &way->proxy : &account->proxy;
     *route_r = (struct oauth_route){.route = {.source = account->source,
@@ -22,4 +22,14 @@ void oauth_route_of(const struct upstream_config *account, struct oauth_route *r
         route_r->route.proxy_user = proxy->user;
         route_r->route.proxy_password = proxy->password;
     }
+}
+
+void oauth_route_of(const struct upstream_config *account, struct oauth_route *route_r)
+{
+    find_way(account, &account->oauth.way, route_r);
+}
+
+void api_route_of(const struct upstream_config *account, struct oauth_route *route_r)
+{
+    find_way(account, &(const struct endpoint_way){0}, route_r);
 }

@@ -1,4 +1,4 @@
-/* How the endpoints of an account's tokens are reached. */
+/* How the endpoints of an account's tokens are reached, and its API. */
 #ifndef OAUTH_ROUTE_H
 #define OAUTH_ROUTE_H
 
@@ -13,5 +13,7 @@ struct oauth_route {
 
 /* Borrows from the account, and the route from *route_r. */
 void oauth_route_of(const struct upstream_config *account, struct oauth_route *route_r);
+/* The same for the rung `443/api`: oauth_proxy is not for it. */
+void api_route_of(const struct upstream_config *account, struct oauth_route *route_r);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "io/io.h"
+#include "upstream/api_account.h"
 #include "upstream/contexts.h"
 #include "upstream/credential.h"
 #include "upstream/ladder.h"
@@ -53,6 +54,7 @@ static void on_ended(struct upstream_env *env)
     pool_free(&a->pool);
     ladder_free(&a->ladder);
     share_free(&a->share);
+    api_account_free(&a->env.api);
     credential_free(&a->credential);
     tls_context_unref(&a->tls);
     free(a->env.own);
@@ -77,6 +79,7 @@ static struct account *account_new(const struct io *io, struct config *config,
     a->share = share_alone(io, cfg, a->credential);
     a->env = (struct upstream_env){
         .io = io, .cfg = cfg, .credential = a->credential, .share = a->share, .tally = &a->tally};
+    a->env.api = api_account_new(io, cfg);
     a->env.refs = 1;
     a->env.ended = on_ended;
     a->pool = pool_new(&a->env);
@@ -125,7 +128,10 @@ static void account_renew(struct account *a, struct config *config,
     tls_context_unref(&a->tls);
     a->tls = tls;
     logins_update(a->share->logins, cfg);
-    ladder_credentials_doubted(a->ladder, credential_update(a->credential, cfg));
+    bool changed = credential_update(a->credential, cfg);
+    if (a->env.api)
+        changed = api_account_update(a->env.api, cfg) || changed;
+    ladder_credentials_doubted(a->ladder, changed);
 }
 
 const struct upstream_config *account_config(const struct account *a)
@@ -348,11 +354,14 @@ static void carry_over(struct account *a, const struct accounts *old)
         const struct account *before = old->items[k];
         if (!before || strcmp(before->current->name, a->current->name) != 0)
             continue;
+        bool same_host = strcmp(before->current->host, a->current->host) == 0;
         a->tally = before->tally;
         if (a->current->password_kept)
             credential_take_over(a->credential, before->credential);
-        if (strcmp(before->current->host, a->current->host) == 0)
+        if (same_host)
             credential_inherit(a->credential, before->credential);
+        if (a->env.api && before->env.api)
+            api_account_carry_over(a->env.api, before->env.api, same_host);
     }
 }
 

@@ -18,6 +18,8 @@ struct credential {
     /* Whose login it is; NULL: user's. */
     char *identity;
     const struct source_kind *kind;
+    /* The key of its file. NULL: as the kind says. */
+    const char *file_key;
     struct source *source;
     /* The last answer of the source, or the configured secret. NULL if there is none yet. */
     struct secret *secret;
@@ -175,7 +177,7 @@ static void remember_failure(struct credential *c, const struct err *err)
         return;
     snprintf(words, sizeof words,
              c->kind->outlives_failure ? "%s: the secret stays the same" : "%s failed",
-             c->kind->key);
+             credential_key(c));
     log_event(c->io->log, c->kind->outlives_failure ? LOG_WARN : LOG_ERROR, words,
               log_str("account", c->account), log_str("why", err->words));
 }
@@ -301,7 +303,7 @@ static void answer(void *arg)
     /* A token that was given before is no answer to a question that failed. */
     usable = usable && !(c->kind->gives_tokens && err.kind != ERR_NONE);
     if (!usable && err.kind == ERR_NONE)
-        err_set(&err, ERR_NOT_FOUND, "no password is configured");
+        err_set(&err, ERR_NOT_FOUND, "no %s is configured", c->file_key ? "key" : "password");
     r->answer(r->ctx, usable ? c->secret : NULL, usable ? NULL : &err);
 }
 
@@ -343,16 +345,21 @@ const char *credential_user(const struct credential *c)
     return c->user;
 }
 
+void credential_set_file_key(struct credential *c, const char *key)
+{
+    c->file_key = key;
+}
+
 const char *credential_key(const struct credential *c)
 {
-    return c->kind->key;
+    return c->kind == &credential_file && c->file_key ? c->file_key : c->kind->key;
 }
 
 /* ---- what the upstream thinks of it ---- */
 
 /* The one more AUTH that a rotated password gets belongs to the same refusal, so its wait is not
  * doubled. */
-void credential_refused(struct credential *c)
+static void begin_wait(struct credential *c)
 {
     if (!c->second_chance || !c->wait)
         c->wait = c->refused && c->wait ? c->wait * 2 : c->first;
@@ -362,6 +369,17 @@ void credential_refused(struct credential *c)
     c->until = now_of(c) + c->wait;
     if (c->kind->watched)
         timer_arm(c->watch, c->kind->watched);
+}
+
+void credential_rest(struct credential *c)
+{
+    c->second_chance = false;
+    begin_wait(c);
+}
+
+void credential_refused(struct credential *c)
+{
+    begin_wait(c);
     if (!c->kind->refused(c->source))
         return;
     if (c->second_chance) {

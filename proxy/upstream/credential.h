@@ -60,12 +60,16 @@ void credential_prepare(struct credential *c);
 
 /* Borrows the configured username, "" if there is none. */
 const char *credential_user(const struct credential *c);
+/* The key that names the secret's file, where it is not password_file. Borrows it. */
+void credential_set_file_key(struct credential *c, const char *key);
 /* Borrows the key of the configuration that says where the secret comes from. */
 const char *credential_key(const struct credential *c);
 
 /* Call this for 535, 534 and 530. The wait begins; it doubles from the first value to the longest.
  * The source is asked again. */
 void credential_refused(struct credential *c);
+/* The same, where the source was asked again already: it is not asked once more. */
+void credential_rest(struct credential *c);
 /* One identity's login was refused, not the account's: the source is asked whether there is another
  * secret by now, and the listener told. false: there is nothing to ask. */
 bool credential_ask_again(struct credential *c) MUST_USE;

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "io/io.h"
 
+struct api_account;
 struct credential;
 struct share;
 struct upstream_tally;
@@ -20,6 +21,8 @@ struct upstream_env {
     const struct upstream_config *cfg;
     struct credential *credential;
     struct share *share;
+    /* The login of the rung `443/api`. NULL if no port is one. */
+    struct api_account *api;
     /* NULL if nothing is counted. */
     struct upstream_tally *tally;
     /* The addresses of our own listeners: an upstream there is this proxy itself. Owned. */

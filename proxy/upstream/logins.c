@@ -257,6 +257,19 @@ bool logins_refused(struct logins *l, const char *identity)
     return true;
 }
 
+bool logins_rest(struct logins *l, const char *identity)
+{
+    struct login *login = get(l, identity);
+    if (!is_the_accounts(l, login)) {
+        rest(l, login, false);
+        return false;
+    }
+    credential_rest(l->credential);
+    if (!l->one)
+        rest(l, login, false);
+    return true;
+}
+
 /* Who rested before goes on resting: a command may print another token each time. */
 bool logins_secret_fetched(struct logins *l, bool differs)
 {

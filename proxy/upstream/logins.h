@@ -65,6 +65,8 @@ void logins_accepted(struct logins *l, const char *identity);
 /* The next AUTH goes alone. true: the account is refused, and its credential was told so; false:
  * this identity alone. */
 bool logins_refused(struct logins *l, const char *identity);
+/* The same, where the source was asked again already: it is not asked once more. */
+bool logins_rest(struct logins *l, const char *identity);
 /* The source was asked again, and has answered; differs: with another secret. true: somebody waited
  * for that. */
 bool logins_secret_fetched(struct logins *l, bool differs);

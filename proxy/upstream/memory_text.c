@@ -16,8 +16,10 @@
 
 static const char *const chunking_names[] = {
     [CHUNKING_UNPROVEN] = "unproven", [CHUNKING_PROVEN] = "proven", [CHUNKING_BROKEN] = "broken"};
-static const char *const mode_names[] = {
-    [PORT_STARTTLS] = "starttls", [PORT_IMPLICIT] = "implicit", [PORT_PLAIN] = "plain"};
+static const char *const mode_names[] = {[PORT_STARTTLS] = "starttls",
+                                         [PORT_IMPLICIT] = "implicit",
+                                         [PORT_PLAIN] = "plain",
+                                         [PORT_API] = "api"};
 
 void memory_entry_free(struct memory_entry *e)
 {
