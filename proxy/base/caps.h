@@ -143,6 +143,12 @@
 #define CAP_API_HEADER ((size_t)256 * 1024)
 /* Octets around a message that goes to an API: a thousand recipients, each a part of a form. */
 #define CAP_API_FORM ((size_t)2 * 1024 * 1024)
+/* Octets of a gathered message that stay in memory: whole below this, */
+#define CAP_GATHER ((size_t)1024 * 1024)
+/* and of a longer one its beginning, which holds any header that is read. */
+#define CAP_GATHER_HEAD (CAP_API_HEADER + 64 * 1024)
+/* Octets of it that one call gives to the disk. */
+#define CAP_GATHER_WRITE ((size_t)256 * 1024)
 /* Octets of an access token or a refresh token: Microsoft's have 2 to 8 thousand. */
 #define CAP_TOKEN (12 * 1024)
 /* Octets of a mechanism's message with one: the token, the user's name and the server's, with room

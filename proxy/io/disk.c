@@ -184,6 +184,11 @@ void disk_create(struct disk *disk, struct disk_directory *dir, const char *name
     make(disk, call_new(DISK_CREATE, dir, name, NULL, fn, arg));
 }
 
+void disk_create_unnamed(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg)
+{
+    make(disk, call_new(DISK_CREATE_UNNAMED, dir, NULL, NULL, fn, arg));
+}
+
 void disk_open(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
                void *arg)
 {

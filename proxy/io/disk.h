@@ -79,6 +79,8 @@ void disk_directory_close(struct disk_directory **dir);
 /* Makes a file that must not exist, mode 0600, for appending. */
 void disk_create(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
                  void *arg);
+/* Makes a file without a name, for appending: it is gone when it is closed, and with the process. */
+void disk_create_unnamed(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg);
 /* Opens a file for reading, and for appending too. */
 void disk_open(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
                void *arg);
@@ -94,6 +96,9 @@ void disk_sync(struct disk *disk, struct disk_file *file, disk_fn *fn, void *arg
 /* Up to CAP_DISK_CHUNK octets. */
 void disk_read(struct disk *disk, struct disk_file *file, uint64_t offset, size_t len, disk_fn *fn,
                void *arg);
+/* Reads all n octets at once, on the caller's thread, which may be any. Nobody closes the file
+ * meanwhile. Returns false if they can not be read. */
+bool disk_read_now(const struct disk_file *file, uint64_t offset, char *out, size_t n);
 /* Cuts a file down to `size` octets. */
 void disk_cut(struct disk *disk, struct disk_file *file, uint64_t size, disk_fn *fn, void *arg);
 /* Takes; there is no answer. NULL is fine. */

@@ -2,10 +2,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -68,6 +70,12 @@ static void fail(struct disk_call *call, int number, const char *verb)
     err_set_errno(&call->err, number, doing);
 }
 
+static void take_file(struct disk_call *call, int fd)
+{
+    call->answer.file = NEW(struct disk_file);
+    call->answer.file->fd = fd;
+}
+
 static void open_file(struct disk_call *call, int flags)
 {
     struct stat st;
@@ -82,8 +90,37 @@ static void open_file(struct disk_call *call, int flags)
         return;
     }
     call->answer.size = (uint64_t)st.st_size;
-    call->answer.file = NEW(struct disk_file);
-    call->answer.file->fd = fd;
+    take_file(call, fd);
+}
+
+/* Where the file system has no files without a name (NFS, overlays of old kernels): a name that
+ * nobody can guess, and that is taken away at once. */
+static int open_and_unlink(int dir)
+{
+    char name[48];
+    uint64_t random[2];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return -1;
+    snprintf(name, sizeof name, ".unnamed-%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+    int fd = openat(dir, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 && unlinkat(dir, name, 0) < 0) {
+        int number = errno;
+        close(fd);
+        errno = number;
+        return -1;
+    }
+    return fd;
+}
+
+static void create_unnamed(struct disk_call *call)
+{
+    int fd = openat(call->dir->fd, ".", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        fd = open_and_unlink(call->dir->fd);
+    if (fd < 0)
+        fail(call, errno, "make a file in");
+    else
+        take_file(call, fd);
 }
 
 static void append(struct disk_call *call)
@@ -116,6 +153,19 @@ static void read_some(struct disk_call *call)
             return;
         buf_commit(&call->octets, (size_t)n);
     }
+}
+
+bool disk_read_now(const struct disk_file *file, uint64_t offset, char *out, size_t n)
+{
+    while (n) {
+        ssize_t got = pread(file->fd, out, n, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        offset += (uint64_t)got, out += got, n -= (size_t)got;
+    }
+    return true;
 }
 
 static void add_name(struct disk_call *call, const char *name, uint64_t size)
@@ -195,6 +245,7 @@ void disk_perform(struct disk_call *call)
         return;
     switch (call->what) {
     case DISK_CREATE: open_file(call, O_RDWR | O_APPEND | O_CREAT | O_EXCL); break;
+    case DISK_CREATE_UNNAMED: create_unnamed(call); break;
     case DISK_OPEN: open_file(call, O_RDWR | O_APPEND); break;
     case DISK_OPEN_LOG: open_file(call, O_RDWR | O_APPEND | O_CREAT); break;
     case DISK_APPEND: append(call); break;

@@ -8,6 +8,7 @@
 
 enum disk_what {
     DISK_CREATE,
+    DISK_CREATE_UNNAMED,
     DISK_OPEN,
     DISK_OPEN_LOG,
     DISK_APPEND,

@@ -82,6 +82,18 @@ static void open_file(struct disk_call *call)
     }
 }
 
+/* On no folder's list. */
+static void create_unnamed(struct disk_call *call)
+{
+    struct sim_medium *m = call->dir->m;
+    if (m->faults.full)
+        fail(call, ERR_FULL, "no space left on device");
+    else if (is_hit(m, m->faults.reads))
+        fail(call, ERR_SYSTEM, "input/output error");
+    else
+        open_inode(call, sim_inode_new(m));
+}
+
 static void append(struct disk_call *call)
 {
     struct sim_medium *m = call->file->m;
@@ -152,6 +164,14 @@ static void read_some(struct disk_call *call)
         abort();
 }
 
+bool disk_read_now(const struct disk_file *file, uint64_t offset, char *out, size_t n)
+{
+    if (is_hit(file->m, file->m->faults.reads) || offset + n > file->inode->len)
+        return false;
+    memcpy(out, file->inode->data + offset, n);
+    return true;
+}
+
 static void list(struct disk_call *call)
 {
     size_t n = 0;
@@ -189,9 +209,9 @@ static void perform(struct disk_call *call);
 
 void disk_perform(struct disk_call *call)
 {
-    static const char *const names[] = {"create",         "open", "open log", "append", "sync",
-                                        "read",           "cut",  "close",    "rename", "unlink",
-                                        "sync directory", "list", "room",     "lock"};
+    static const char *const names[] = {"create", "create unnamed", "open", "open log", "append",
+                                        "sync",   "read",           "cut",  "close",    "rename",
+                                        "unlink", "sync directory", "list", "room",     "lock"};
     perform(call);
     struct sim_medium *m = call->dir ? call->dir->m : NULL;
     if (m && sim_is_verbose(m->sim))
@@ -208,6 +228,7 @@ static void perform(struct disk_call *call)
     case DISK_CREATE:
     case DISK_OPEN:
     case DISK_OPEN_LOG: open_file(call); break;
+    case DISK_CREATE_UNNAMED: create_unnamed(call); break;
     case DISK_APPEND: append(call); break;
     case DISK_SYNC: sync_file(call); break;
     case DISK_READ: read_some(call); break;

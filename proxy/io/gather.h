@@ -1,0 +1,49 @@
+/* A message that is gathered before it is sent: a service over HTTPS wants its length first, and
+ * all of it within one request. Up to CAP_GATHER octets stay in memory; of a longer one the
+ * beginning does, and the rest goes to a file without a name, on the disk's thread. */
+#ifndef IO_GATHER_H
+#define IO_GATHER_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/octets.h"
+#include "base/slice.h"
+#include "io/loop.h"
+
+struct gather;
+struct gather_place;
+
+/* ---- where the files are ---- */
+
+/* A directory that is there, with a thread that begins with the first file. Copies the path. Gives
+ * one reference. Each gather holds another. */
+struct gather_place *gather_place_new(struct loop *loop, const char *path);
+/* *place may be NULL. */
+void gather_place_unref(struct gather_place **place);
+
+/* ---- one message ---- */
+
+/* All of them come on the loop, none from inside a call. */
+struct gather_events {
+    /* After gather_put returned less than all: there is room again. */
+    void (*low)(void *ctx);
+    /* It cannot be kept: ERR_FULL where there is no room. The words say where. What else is put is
+     * taken and forgotten; no other event comes. */
+    void (*failed)(void *ctx, const struct err *err);
+    /* After gather_end: gather_octets has all of it. */
+    void (*whole)(void *ctx);
+};
+
+/* place: NULL where there is none; then a message beyond CAP_GATHER fails. Gives. */
+struct gather *gather_new(struct loop *loop, struct gather_place *place,
+                          const struct gather_events *events, void *ctx);
+/* Copies. Returns how many octets were taken. */
+size_t gather_put(struct gather *g, struct slice octets) MUST_USE;
+uint64_t gather_size(const struct gather *g);
+void gather_end(struct gather *g);
+/* After `whole`. They may be read by any thread, until gather_free. */
+struct octets gather_octets(struct gather *g);
+/* No event any more. *gather may be NULL. */
+void gather_free(struct gather **gather);
+
+#endif
