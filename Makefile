@@ -80,12 +80,33 @@ $(call lib,$(1)): $(call obj,$(2))
 	@rm -f $$@
 	$$(AR) rcs $$@ $$^
 endef
-$(foreach r,$(ROOMS),$(eval $(call archive,$(r),$(call src,$(r)))))
+$(foreach r,$(filter-out upstream,$(ROOMS)),$(eval $(call archive,$(r),$(call src,$(r)))))
+$(eval $(call archive,upstream,$(call src,upstream) scripts.c))
 $(eval $(call archive,config,$(sort $(wildcard config/*.c))))
 $(eval $(call archive,io,$(SHARED_SRC)))
 $(eval $(call archive,world,$(WORLD_SRC)))
 $(eval $(call archive,turn,$(BELOW_SRC)))
 $(eval $(call archive,sim,$(filter-out %_main.c,$(SIM_SRC))))
+
+# The scripts of a cluster, each behind its heads, as C strings with their SHA-1.
+SCRIPTS := take hold give rate auth token members
+SCRIPT_DIR := proxy/upstream/scripts
+SCRIPT_FILES := $(sort $(wildcard $(SCRIPT_DIR)/*.lua))
+heads   = $(SCRIPT_DIR)/head.lua $(if $(filter take hold give,$(1)),$(SCRIPT_DIR)/slots_head.lua)
+define script_in_c
+	@printf 'const struct engine_script script_%s = {"%s",\n' $(1) $(1) >>$@.new
+	@cat $(call heads,$(1)) $(SCRIPT_DIR)/$(1).lua | sed 's/[\\"]/\\&/g; s/^/    "/; s/$$/\\n"/' >>$@.new
+	@printf '    , "%s"};\n' "$$(cat $(call heads,$(1)) $(SCRIPT_DIR)/$(1).lua | sha1sum | cut -c1-40)" >>$@.new
+
+endef
+$(BUILD)/scripts.c: $(SCRIPT_FILES) Makefile
+	@mkdir -p $(@D)
+	@printf '#include "upstream/scripts.h"\n' >$@.new
+	$(foreach s,$(SCRIPTS),$(call script_in_c,$(s)))
+	@mv $@.new $@
+$(BUILD)/obj/scripts.o: $(BUILD)/scripts.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Unit tests: tests/unit/ROOM_WHAT_test.c links the rooms that ROOM may use. smtp, upstream, delivery and relay run in the simulated world.
 UNIT_SRC := $(wildcard tests/unit/*_test.c)

@@ -1,0 +1,12 @@
+/* A script that a shared engine (Valkey or Redis) runs as a whole, compiled in. */
+#ifndef IO_ENGINE_SCRIPT_H
+#define IO_ENGINE_SCRIPT_H
+
+struct engine_script {
+    const char *name;
+    const char *text;
+    /* Of the text, 40 hexadecimal digits in lower case: the name by which an engine knows it. */
+    const char *sha1;
+};
+
+#endif
