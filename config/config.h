@@ -289,7 +289,8 @@ struct bounce_to {
 };
 
 struct spool_config {
-    /* There is a [spool]; without one nothing is ever stored, and the rest is zero. */
+    /* There is a [spool]; without one nothing is ever stored, and the rest are the defaults: for
+     * mail that was left there. */
     bool is_on;
     char *directory;
     enum spool_choice when;

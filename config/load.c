@@ -67,11 +67,24 @@ static bool has_section(const struct loading *l, enum section_id id)
     return false;
 }
 
+static void section_free(struct section *s)
+{
+    free(s->title);
+    for (size_t row = 0; row < keys_count(); row++)
+        free(s->given[row].text);
+    free(s->given);
+}
+
+/* Mail may be left of a time when there was a [spool], and the commands send it and show it. */
 static void complete_spool(struct loading *l)
 {
     struct spool_config *spool = &l->config->spool;
     spool->is_on = has_section(l, SECTION_SPOOL);
-    if (!spool->is_on || spool->directory)
+    if (!spool->is_on) {
+        fill_defaults(l, section_add(l, SECTION_SPOOL, slice_of(""), "[spool]", 0));
+        section_free(&l->sections[--l->nsections]);
+    }
+    if (spool->directory)
         return;
     size_t size = strlen(l->config->server.state_dir) + sizeof "/spool";
     spool->directory = mem_alloc(size);
@@ -206,10 +219,7 @@ static void give(struct loading *l, struct config_report *report)
         print_in_force(l);
     for (size_t i = 0; i < l->nsections; i++) {
         keep_lines(l, &l->sections[i]);
-        free(l->sections[i].title);
-        for (size_t row = 0; row < keys_count(); row++)
-            free(l->sections[i].given[row].text);
-        free(l->sections[i].given);
+        section_free(&l->sections[i]);
     }
     free(l->sections);
     if (l->findings.errors)

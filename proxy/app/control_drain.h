@@ -4,6 +4,7 @@
 #define APP_CONTROL_DRAIN_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "io/loop.h"
 #include "spool/spool.h"
 
@@ -19,6 +20,9 @@ struct control_host {
     /* A message that began before that may still come to be kept. NULL: none. */
     bool (*may_keep)(void *ctx);
     void *ctx;
+    /* Tasks that were left while the disk works for them: control_tasks_forget frees those that it
+     * never answered. NULL: the disk answers at once. */
+    struct link *left;
 };
 
 /* Gives. Keeps spool and host. `over` is called once, in a later turn. */

@@ -15,6 +15,8 @@ _Static_assert(STEP_MESSAGES *(3 * (REASON_SHOWN + 64) + 200) <= CONTROL_STEP_RO
                "a step's answer fits");
 
 struct control_task {
+    /* in the host's list, once it was left */
+    struct link link;
     struct spool *spool;
     struct control_request request;
     const struct control_host *host;
@@ -38,6 +40,7 @@ struct control_task *control_task_new(struct spool *spool, struct control_reques
                                       void *ctx)
 {
     struct control_task *t = NEW(struct control_task);
+    link_init(&t->link);
     t->spool = spool;
     t->request = *request;
     *request = (struct control_request){0};
@@ -50,6 +53,7 @@ struct control_task *control_task_new(struct spool *spool, struct control_reques
 
 static void task_free(struct control_task *t)
 {
+    link_remove(&t->link);
     control_request_free(&t->request);
     free(t);
 }
@@ -64,6 +68,14 @@ void control_task_leave(struct control_task **task)
     control_drain_free(&t->drain);
     if (!t->is_waiting)
         task_free(t);
+    else if (t->host->left)
+        list_push_back(t->host->left, &t->link);
+}
+
+void control_tasks_forget(struct link *left)
+{
+    while (!link_is_alone(left))
+        task_free(CONTAINER(left->next, struct control_task, link));
 }
 
 static enum control_step end(struct buf *out, enum exit_status status, const char *words)

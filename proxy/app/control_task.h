@@ -31,5 +31,7 @@ enum control_step control_task_step(struct control_task *task, struct buf *out);
 /* `more` is called no longer, and a drain ends. What is under way on the disk ends by itself, and
  * frees the task then. *task may be NULL. */
 void control_task_leave(struct control_task **task);
+/* What was left and waits still is freed: the spool is gone, and answers no more. */
+void control_tasks_forget(struct link *left);
 
 #endif

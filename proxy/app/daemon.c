@@ -8,6 +8,7 @@
 
 #include "app/check.h"
 #include "app/control.h"
+#include "app/control_task.h"
 #include "app/kept.h"
 #include "app/listeners.h"
 #include "app/log_target.h"
@@ -47,6 +48,8 @@ struct daemon {
     struct control *control;
     /* drains under way, and those that emptied the spool: nothing new is kept */
     unsigned closed;
+    /* commands whose caller went away while the disk was at work for them */
+    struct link tasks;
     /* the admin page's ears */
     struct message_watch page;
     struct watched watched;
@@ -220,6 +223,7 @@ static void open_control(struct daemon *d, const char *directory)
     const struct control_host host = {.loop = d->io.loop,
                                       .is_served = true,
                                       .close = close_spool,
+                                      .left = &d->tasks,
                                       .may_keep = may_keep,
                                       .ctx = d};
     d->control = control_new(&d->io, d->spool, &host, directory, &err);
@@ -248,6 +252,7 @@ static bool open_spool(struct daemon *d, const struct config *config, usec patie
         return false;
     }
     d->spool = spool;
+    kept_note(config);
     open_control(d, config->spool.directory);
     return true;
 }
@@ -424,6 +429,16 @@ static void raise_descriptors(struct daemon *d)
                 there, wanted);
 }
 
+/* Who is told to end while it waits for the spool has done nothing wrong. */
+static int start_failed(struct daemon *d, const struct err *err)
+{
+    d->draining = err->kind == ERR_CLOSED;
+    if (!d->draining)
+        return complain(err->kind == ERR_IN_USE ? EXIT_TRY_LATER : EXIT_SYSTEM, err);
+    log_say(d->io.log, LOG_INFO, "smtp-detour has ended before it began: %s", err->words);
+    return EXIT_FINE;
+}
+
 /* Does everything that needs root, then gives root up. */
 static int start(struct daemon *d)
 {
@@ -461,7 +476,7 @@ static int start(struct daemon *d)
     relay_watch(d->relay, (struct message_watch){.ended = on_message, .ctx = d});
     listeners_set_relay(d->listeners, d->relay);
     if (!open_spool(d, d->config, d->config->server.drain_timeout, &err))
-        return complain(err.kind == ERR_IN_USE ? EXIT_TRY_LATER : EXIT_SYSTEM, &err);
+        return start_failed(d, &err);
     rule_spool(d);
     tell_own_addresses(d);
     admin_serve(d->admin);
@@ -471,7 +486,7 @@ static int start(struct daemon *d)
 static int serve(struct daemon *d)
 {
     int status = start(d);
-    if (status != EXIT_FINE)
+    if (status != EXIT_FINE || d->draining)
         return status;
     d->drain_timer = timer_new(d->io.loop, drain_expired, d);
     d->supervision = supervision_new(d->io.loop, tell_status, d);
@@ -501,6 +516,7 @@ static bool close_all(struct daemon *d)
     /* The messages that did not finish have their log lines now. */
     relay_free(&d->relay);
     spool_free(&d->spool);
+    control_tasks_forget(&d->tasks);
     if (d->served)
         log_say(d->io.log, LOG_INFO, "smtp-detour has ended");
     certificates_unref(&d->certificates);
@@ -533,6 +549,7 @@ int daemon_main(const char *config_file)
     struct daemon d = {.config_file = config_file};
     struct err err = {0};
     signals_hold();
+    link_init(&d.tasks);
     d.config = load_config_or_complain(config_file);
     if (!d.config)
         return EXIT_BAD_CONFIG;

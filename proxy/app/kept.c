@@ -1,9 +1,16 @@
 #include "app/kept.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/caps.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "io/signals.h"
 
 void kept_options(const struct config *config, struct spool_options *out)
 {
@@ -53,9 +60,81 @@ struct spool *kept_open(const struct io *io, const struct config *config, usec p
             log_say(io->log, LOG_WARN, "waiting for the spool %s: another process has it",
                     config->spool.directory);
         said = true;
-        nanosleep(&(struct timespec){.tv_nsec = 1000000000L / TRIES_PER_SECOND}, NULL);
+        if (signals_end_within(USEC_PER_SEC / TRIES_PER_SECOND)) {
+            err_set(err, ERR_CLOSED, "ended by a signal while another process has the spool %s",
+                    config->spool.directory);
+            return NULL;
+        }
     }
 }
+
+/* ---- where mail was left ---- */
+
+static char *path_in(const char *directory, const char *name)
+{
+    size_t size = strlen(directory) + strlen(name) + 2;
+    char *path = mem_alloc(size);
+    snprintf(path, size, "%s/%s", directory, name);
+    return path;
+}
+
+static char *note_path(const struct config *config)
+{
+    return path_in(config->server.state_dir, "spool-directory");
+}
+
+/* Where state_dir can't be written that is said elsewhere, and mail does not depend on it. */
+void kept_note(const struct config *config)
+{
+    char *usual = path_in(config->server.state_dir, "spool"), *note = note_path(config);
+    struct err err;
+    if (strcmp(config->spool.directory, usual) == 0)
+        unlink(note);
+    else
+        (void)!file_replace(note, slice_of(config->spool.directory), 0600, &err);
+    free(usual);
+    free(note);
+}
+
+/* Only whose directory it is may point there: otherwise root could be sent anywhere. */
+static bool is_theirs(const char *note, const char *directory)
+{
+    struct stat of_note, of_directory;
+    return directory[0] == '/' && lstat(note, &of_note) == 0 && S_ISREG(of_note.st_mode) &&
+           stat(directory, &of_directory) == 0 && of_note.st_uid == of_directory.st_uid;
+}
+
+static void follow_note(struct config *config)
+{
+    struct buf in;
+    struct err err;
+    char *note = note_path(config);
+    buf_init(&in, CAP_CONFIG_FILE);
+    if (file_read(note, &in, &err) == 0) {
+        char *directory = slice_string(buf_view(&in));
+        if (is_theirs(note, directory)) {
+            free(config->spool.directory);
+            config->spool.directory = directory;
+        } else {
+            free(directory);
+        }
+    }
+    buf_free(&in);
+    free(note);
+}
+
+bool kept_find(struct config *config)
+{
+    if (config->spool.is_on)
+        return true;
+    follow_note(config);
+    char *format = path_in(config->spool.directory, "format");
+    bool is_spool = access(format, F_OK) == 0 || errno == EACCES;
+    free(format);
+    return is_spool;
+}
+
+/* ---- the relay ---- */
 
 struct relay_keep kept_rule(struct spool *spool, const struct config *config)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/check.h"
+#include "app/kept.h"
 #include "app/privileges.h"
 #include "app/spool_ask.h"
 #include "app/spool_file.h"
@@ -184,7 +185,7 @@ static int act(struct config *config, const struct wish *w)
 {
     struct stat spool;
     struct err err = {0};
-    if (!config->spool.is_on)
+    if (!kept_find(config))
         return answer_empty(w);
     if (stat(config->spool.directory, &spool) != 0) {
         if (errno == ENOENT)

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <time.h>
+
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
@@ -29,6 +31,17 @@ void signals_hold(void)
     sigaddset(&held, SIGTERM);
     sigaddset(&held, SIGINT);
     sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+bool signals_end_within(usec patience)
+{
+    sigset_t ends;
+    struct timespec time = {.tv_sec = patience / USEC_PER_SEC,
+                            .tv_nsec = patience % USEC_PER_SEC * 1000};
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    return sigtimedwait(&ends, NULL, &time) > 0;
 }
 
 static void let_through(int number)

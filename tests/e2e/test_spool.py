@@ -136,6 +136,16 @@ def test_a_second_process_waits_for_the_lock(stage):
     assert second.process.wait(30) == 75
 
 
+def test_who_waits_for_the_lock_hears_a_signal(stage):
+    config = stage.account([closed_port()]) + spool(stage)
+    stage.proxy(config)
+    second = stage.proxy(config, wait=False)
+    second.wait_for_log("waiting for the spool .*: another process has it")
+    second.process.terminate()
+    assert second.process.wait(15) == 0
+    assert "ended before it began" in second.log
+
+
 def test_what_monitoring_sees(stage):
     port = closed_port()
     proxy = with_admin(stage, stage.account([port]) + spool(stage))

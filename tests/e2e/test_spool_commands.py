@@ -3,10 +3,11 @@ import json
 import os
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from proxy import BINARY
+from proxy import BINARY, Proxy
 from submission_server import closed_port
 from test_spool import BODY, eventually, files, spool, submit
 
@@ -158,6 +159,47 @@ def test_the_socket_is_for_few(stage):
         assert stranger.stdout.startswith(b"end 77 "), stranger.stderr
     proxy.stop()
     assert not os.path.exists(path)
+
+
+def without_spool(proxy):
+    text = open(proxy.config_file).read()
+    return text[:text.index("[spool]")]
+
+
+@pytest.mark.parametrize("ends", ["reloaded", "stopped", "restarted"])
+@pytest.mark.parametrize("place", ["usual", "own"])
+def test_what_was_left_is_seen_without_the_section(stage, place, ends):
+    """Whatever became of the server since: mail that [spool] has left behind is neither hidden nor out of reach."""
+    config = stage.account([closed_port()]) + spool(stage, retry="1h 2h")
+    if place == "usual":
+        config = "".join(line + "\n" for line in config.splitlines() if not line.startswith("directory"))
+    proxy = stage.proxy(config)
+    assert submit(proxy)[1].startswith("250 ")
+    eventually(lambda: listed(proxy)[0]["state"] == "waiting")
+    rest = without_spool(proxy)
+    proxy.write_config(rest)
+    if ends == "reloaded":
+        proxy.reload()
+    else:
+        assert proxy.stop() == 0
+    if ends == "restarted":
+        proxy = Proxy(proxy.folder, rest)
+        stage.things.append(proxy)
+    # The reload has tried it once more.
+    eventually(lambda: listed(proxy)[0]["state"] == "waiting")
+    entry, = listed(proxy)
+    assert entry["recipients"] == ["b@example.test"]
+    assert "b@example.test" in command(proxy, "show", entry["id"])[1]
+    assert command(proxy, "remove", entry["id"])[0] == 0
+    assert listed(proxy) == []
+
+
+def test_without_a_spool_nothing_is_made(stage):
+    proxy = stage.proxy(stage.account([closed_port()]))
+    os.mkdir(stage.folder / "not-a-spool")
+    (Path(proxy.state) / "spool-directory").write_text(str(stage.folder / "not-a-spool"))
+    assert command(proxy, "list")[:2] == (0, "Mail queue is empty\n")
+    assert os.listdir(stage.folder / "not-a-spool") == [] and not (Path(proxy.state) / "spool").exists()
 
 
 def test_mailq(kept, stage):
