@@ -242,6 +242,41 @@ static bool is_settling(const struct model_run *r, const struct slots *s)
     return age < model_number(r, 4) && !(all_have_spoken && age >= model_number(r, 7));
 }
 
+static void tell(const struct model_run *r, const char *prefix, const char *instance,
+                 const char *message)
+{
+    char channel[300];
+    snprintf(channel, sizeof channel, "%s%s", prefix, instance);
+    if (r->m->publish)
+        r->m->publish(r->m->ctx, channel, message);
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct held *x = a, *y = b;
+    return x->when != y->when ? (x->when > y->when ? 1 : -1) : strcmp(x->name, y->name);
+}
+
+/* Each instance with a session hears once that somebody waits, that one left aside. */
+static void tell_holders(struct model_run *r, struct slots *s, const char *me)
+{
+    char *prefix = model_text(r, 8), *message = model_text(r, 9);
+    if (s->held.n)
+        qsort(s->held.at, s->held.n, sizeof(struct held), by_end);
+    for (size_t i = 0; i < s->held.n; i++) {
+        const char *name = held_at(s, i)->name;
+        size_t len = strcspn(name, ":"), k = 0;
+        while (k < i && strncmp(held_at(s, k)->name, name, len + 1) != 0)
+            k++;
+        char *holder = mem_copy(name, len);
+        if (k == i && strcmp(holder, me) != 0)
+            tell(r, prefix, holder, message);
+        free(holder);
+    }
+    free(prefix);
+    free(message);
+}
+
 static int decide(struct model_run *r, struct slots *s, const char *me, const char *name)
 {
     bool has_it = find_held(s, name) != SIZE_MAX;
@@ -260,6 +295,7 @@ static int decide(struct model_run *r, struct slots *s, const char *me, const ch
         struct waiter *w = rows_add(&s->waiters, sizeof *w);
         *w = (struct waiter){.instance = mem_string(me), .since = r->now};
         i = s->waiters.n - 1;
+        tell_holders(r, s, me);
     }
     waiter_at(s, i)->till = r->now + model_number(r, 5);
     return 0;
@@ -342,11 +378,8 @@ static void model_give(struct model_run *r)
     for (size_t k = 1; k < s->waiters.n; k++)
         if (waits_before(waiter_at(s, k), first))
             first = waiter_at(s, k);
-    if (first && r->m->publish) {
-        char channel[300];
-        snprintf(channel, sizeof channel, "%s%s", prefix, first->instance);
-        r->m->publish(r->m->ctx, channel, message);
-    }
+    if (first)
+        tell(r, prefix, first->instance, message);
     model_say_number(r, others_waiting(s, me));
     free(me);
     free(name);

@@ -1,6 +1,7 @@
 -- Asks for a slot. Asked again for the same member, the answer is the same.
 -- ARGV: 1 instance 2 member 3 cap 4 ttl 5 settle 6 patience: how long a place in the queue lasts 7 expected: so many
--- instances are known 8 timeout: of one question; times in ms
+-- instances are known 8 timeout: of one question 9 prefix of the channels 10 what is said there; times in ms
+-- Who begins to wait is made known to the instances that hold a slot: an idle session of theirs goes at once.
 -- Returns {1 granted, 0 not yet, -1 settling; others that wait; epoch; slots held; cap in force}
 local me, member, ttl = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local epoch = epoch_of(KEYS[4])
@@ -26,7 +27,14 @@ if room > ahead then
   leave_queue(me)
   return answer(1)
 end
-redis.call('ZADD', KEYS[2], 'NX', now, me)
+if redis.call('ZADD', KEYS[2], 'NX', now, me) == 1 then
+  local told = {}
+  for _, m in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    local holder = string.match(m, '^([^:]*)')
+    if holder ~= me and not told[holder] then redis.call('PUBLISH', ARGV[9] .. holder, ARGV[10]) end
+    told[holder] = true
+  end
+end
 redis.call('HSET', KEYS[3], me, string.format('%.0f', now + ARGV[6]))
 redis.call('PEXPIRE', KEYS[2], KEPT)
 redis.call('PEXPIRE', KEYS[3], KEPT)
