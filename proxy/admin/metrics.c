@@ -255,6 +255,9 @@ static void spool_states(const struct snapshot *s, struct out *o)
     for (size_t i = 0; i < s->naccounts; i++)
         decimal(o, name, LABELS({"account", s->accounts[i].name}),
                 (double)s->accounts[i].spool.oldest / USEC_PER_SEC);
+    name = "smtp_detour_spool_alert_age_seconds";
+    family(o, name, "gauge", "How long a message may wait before it is an alert (alert_age).");
+    decimal(o, name, NULL, (double)s->spool.alert_age / USEC_PER_SEC);
 }
 
 static void spool_taken(const struct snapshot *s, struct out *o)

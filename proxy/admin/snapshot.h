@@ -48,6 +48,8 @@ struct spool_shown {
     uint64_t bytes;
     /* How long the oldest was under way; 0: none. */
     usec oldest;
+    /* Above this somebody is called. */
+    usec alert_age;
     /* In how long the next try is; 0: none is set. */
     usec next_in;
     /* delivered, deferred, refused, unknown, no_session */

@@ -63,6 +63,7 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
     out->corrupt = store_corrupt(spool_store(s));
     out->bytes = counts.bytes;
     out->oldest = counts.oldest;
+    out->alert_age = spool_options_of(s)->alert_age;
     out->next_in = counts.next ? counts.next - store_now(spool_store(s)) : 0;
     out->full[0] = store_refusals(spool_store(s), STORE_NO_SIZE);
     out->full[1] = store_refusals(spool_store(s), STORE_NO_MESSAGES);

@@ -1,8 +1,39 @@
 /* The store's room: what it would take now, and whether it is full. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "io/disk.h"
 #include "io/loop.h"
 #include "spool/store_private.h"
+
+void store_full_words(const struct store *store, enum store_no why, char *out, size_t size)
+{
+    const struct spool_settings *s = &store->settings;
+    switch (why) {
+    case STORE_NO_SIZE:
+        snprintf(out, size,
+                 "the spool takes no more mail: what it keeps has come to max_size = %" PRIu64
+                 " octets; raise max_size, or see what waits (`smtp-detour spool list`)",
+                 s->max_size);
+        return;
+    case STORE_NO_MESSAGES:
+        snprintf(out, size,
+                 "the spool takes no more mail: it keeps max_messages = %zu messages; raise "
+                 "max_messages, or see what waits (`smtp-detour spool list`)",
+                 s->max_messages);
+        return;
+    case STORE_NO_DISK:
+        snprintf(out, size,
+                 "the spool takes nothing: less than min_free = %u%% of its file system is free; "
+                 "make room in the file system of %.200s",
+                 s->min_free, store->directory);
+        return;
+    default:
+        snprintf(out, size, "the spool takes nothing until its disk can be written again: %s",
+                 store->broken_by.words);
+    }
+}
 
 static void room_is_known(void *arg, const struct disk_answer *a)
 {
@@ -38,13 +69,13 @@ static bool disk_is_short(const struct store *store, uint64_t octets)
 /* Said once when it becomes short, once when it no longer is. */
 static void say_short(struct store *store, bool is_short)
 {
+    char words[STORE_FULL_WORDS];
     if (store->room_was_short == is_short)
         return;
     store->room_was_short = is_short;
+    store_full_words(store, STORE_NO_DISK, words, sizeof words);
     if (is_short)
-        log_say(store->io->log, LOG_ERROR,
-                "the spool takes nothing: less than min_free = %u%% of its file system is free",
-                store->settings.min_free);
+        log_say(store->io->log, LOG_ERROR, "%s", words);
     else
         log_say(store->io->log, LOG_INFO, "the spool's file system has room again");
 }

@@ -391,14 +391,41 @@ static int list_all(struct finds *f, struct err *err)
     return 0;
 }
 
+/* The messages; neither their logs nor files that are being written. */
+static size_t count_messages(const struct disk_answer *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->nnames; i++)
+        n += !ends_in(a->names[i].name, ".log") && !ends_in(a->names[i].name, ".new");
+    return n;
+}
+
+/* Before anything runs: what a stop left of the file that the disk is tried with goes. */
 static void on_corrupt(void *arg, const struct disk_answer *a)
 {
     struct store *store = arg;
+    store->ncorrupt = count_messages(a);
     for (size_t i = 0; i < a->nnames; i++)
         if (ends_in(a->names[i].name, ".new"))
             disk_unlink(store->disk, store->corrupt, a->names[i].name, NULL, NULL);
-        else
-            store->ncorrupt += !ends_in(a->names[i].name, ".log");
+}
+
+/* A message that went there meanwhile may not have been seen: the next count will. */
+static void on_recount(void *arg, const struct disk_answer *a)
+{
+    struct store *store = arg;
+    store->is_recounting = false;
+    if (!a->err && store->recount_began == store->nquarantined)
+        store->ncorrupt = count_messages(a);
+}
+
+void store_recount_corrupt(struct store *store)
+{
+    if (store->is_recounting || !store->ncorrupt)
+        return;
+    store->is_recounting = true;
+    store->recount_began = store->nquarantined;
+    disk_list(store->disk, store->corrupt, on_recount, store);
 }
 
 /* The text of a small file in the top directory; empty where there is none. */

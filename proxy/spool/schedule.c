@@ -15,7 +15,6 @@ enum { ROUTINGS_MAX = 4 };
 
 /* how often ages are looked at; ... and whether a resting account's ports work again */
 #define LOOK_EVERY (60 * USEC_PER_SEC)
-#define ALERT_EVERY (3600 * USEC_PER_SEC)
 #define LOOK_AT_RESTING (2 * USEC_PER_SEC)
 
 static usec now_of(const struct spool *spool)
@@ -179,6 +178,12 @@ struct errand *schedule_job(struct spool *spool, struct spool_entry *entry)
     return job;
 }
 
+const char *schedule_account_of(const struct spool_entry *entry)
+{
+    const struct errand *job = entry->user;
+    return job && job->lane ? job->lane->name : entry->account;
+}
+
 void schedule_forget(struct spool_entry *entry)
 {
     struct errand *job = entry->user;
@@ -289,27 +294,6 @@ static bool look_at_resting(struct spool *spool, usec now)
     return any;
 }
 
-/* An hour after the last time, or never before. */
-static void warn_of_the_oldest(struct spool *spool, usec now)
-{
-    const struct link *queue = &store_index(spool->store)->lists[PLACE_QUEUE];
-    usec limit = spool->options.alert_age;
-    if (link_is_alone(queue) || !limit)
-        return;
-    const struct spool_entry *oldest = CONTAINER(queue->next, struct spool_entry, link);
-    struct spool_view view;
-    usec age = store_now(spool->store) - oldest->since;
-    if (age < limit || (spool->alerted && now - spool->alerted < ALERT_EVERY))
-        return;
-    spool->alerted = now;
-    spool_view_of(spool, oldest, &view);
-    log_event(spool->io->log, LOG_ERROR, "a kept message waits for longer than alert_age",
-              log_str("id", oldest->id), log_str("account", oldest->account),
-              log_num("queued", age / USEC_PER_SEC),
-              log_num("waiting", (int64_t)store_index(spool->store)->counts[PLACE_QUEUE]),
-              log_str("why", view.reason));
-}
-
 static void check_drained(struct spool *spool)
 {
     void (*drained)(void *ctx) = spool->drained;
@@ -331,7 +315,6 @@ static void look(void *arg)
     }
     if (!spool->is_started || !spool->rules)
         return;
-    warn_of_the_oldest(spool, now);
     usec next = now + (look_at_resting(spool, now) ? LOOK_AT_RESTING : LOOK_EVERY);
     LIST_EACH (&store_index(spool->store)->lists[PLACE_QUEUE], it)
         consider(spool, CONTAINER(it, struct spool_entry, link), now, &next);

@@ -59,6 +59,7 @@ struct spool *spool_new(const struct io *io, const struct spool_options *options
     link_init(&spool->trials);
     keep_options(spool, options);
     schedule_init(spool);
+    trouble_init(spool);
     store_set_watch(store, &(struct store_watch){.ready = on_ready, .gone = on_gone, .ctx = spool});
     return spool;
 }
@@ -80,12 +81,14 @@ int spool_start(struct spool *spool, struct err *err)
         return -1;
     spool->is_started = true;
     schedule_later(spool);
+    trouble_start(spool);
     return 0;
 }
 
 void spool_drain(struct spool *spool, void (*drained)(void *ctx), void *ctx)
 {
     spool->is_draining = true;
+    trouble_stop(spool);
     spool->drained = drained;
     spool->ctx = ctx;
     LIST_EACH (&spool->trials, it)
@@ -102,6 +105,7 @@ void spool_free(struct spool **spool_p)
     LIST_EACH (&spool->trials, it)
         trial_abandon(CONTAINER(it, struct trial, link));
     schedule_free(spool);
+    trouble_free(spool);
     store_set_watch(spool->store, &(struct store_watch){0});
     store_close(&spool->store);
     rules_unref(&spool->rules);
@@ -175,9 +179,7 @@ void spool_view_of(const struct spool *spool, const struct spool_entry *entry,
 
 static bool is_of(const struct spool_entry *entry, const char *account)
 {
-    const struct errand *job = entry->user;
-    const char *name = job && job->lane ? job->lane->name : entry->account;
-    return !account || strcmp(name, account) == 0;
+    return !account || strcmp(schedule_account_of(entry), account) == 0;
 }
 
 static void count_one(const struct spool *spool, const struct spool_entry *entry,

@@ -58,8 +58,9 @@ struct spool {
     struct timer *timer;
     struct deferred later;
     uint64_t bounces;
-    /* when the log was last told that a message waits for too long; 0: never */
-    usec alerted;
+    /* trouble.c */
+    struct link troubles;
+    struct timer *trouble_timer;
     bool is_started, is_draining;
     void (*drained)(void *ctx);
     void *ctx;
@@ -125,6 +126,8 @@ void schedule_reload(struct spool *spool);
 void schedule_awake(struct spool *spool, const char *account);
 struct errand *schedule_job(struct spool *spool, struct spool_entry *entry);
 void schedule_forget(struct spool_entry *entry);
+/* the account whose turn it is, else the one that it was kept for */
+const char *schedule_account_of(const struct spool_entry *entry);
 struct lane *schedule_lane(const struct spool *spool, const char *name);
 /* NULL: there is no such account by the configuration in force. */
 struct lane *schedule_open_lane(const struct spool *spool, const char *account);
@@ -146,6 +149,12 @@ void trial_forget(struct spool *spool, const struct spool_entry *entry);
 void trial_drain(struct trial *t);
 /* As a crash would. */
 void trial_abandon(struct trial *t);
+
+/* ---- trouble.c ---- */
+void trouble_init(struct spool *spool);
+void trouble_start(struct spool *spool);
+void trouble_stop(struct spool *spool);
+void trouble_free(struct spool *spool);
 
 /* ---- report.c ---- */
 /* Gives up the recipients in `given_up`, with a bounce where one is due; ends the trial. */

@@ -58,6 +58,7 @@ void store_quarantine(struct store *store, struct spool_entry *entry, const char
     disk_sync_directory(disk, store->places[PLACE_QUEUE], store_sync_ended, store);
     disk_sync_directory(disk, store->places[PLACE_FAILED], store_sync_ended, store);
     store->ncorrupt++;
+    store->nquarantined++;
     store_forget(store, entry);
 }
 
@@ -164,8 +165,10 @@ void store_trouble(struct store *store, const struct err *err, bool was_director
     if (store->is_broken)
         return;
     store->is_broken = true;
-    log_say(store->io->log, LOG_ERROR,
-            "the spool takes nothing until its disk can be written again: %s", err->words);
+    store->broken_by = *err;
+    char words[STORE_FULL_WORDS];
+    store_full_words(store, STORE_NO_TRUST, words, sizeof words);
+    log_say(store->io->log, LOG_ERROR, "%s", words);
 }
 
 /* ---- the clock's file ---- */
@@ -385,4 +388,9 @@ size_t store_receiving(const struct store *store)
 size_t store_corrupt(const struct store *store)
 {
     return store->ncorrupt;
+}
+
+const char *store_directory(const struct store *store)
+{
+    return store->directory;
 }

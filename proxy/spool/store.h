@@ -60,8 +60,12 @@ struct spool_entry *store_find(const struct store *store, const char *id);
 usec store_now(const struct store *store);
 /* messages that are being written and were not taken yet */
 size_t store_receiving(const struct store *store);
-/* files in corrupt/ */
+/* Messages in corrupt/, as it was counted last. */
 size_t store_corrupt(const struct store *store);
+/* Counts them anew, on the disk's thread, if there were any: somebody may have removed them. */
+void store_recount_corrupt(struct store *store);
+/* Lends. */
+const char *store_directory(const struct store *store);
 
 /* ---- taking a message ---- */
 
@@ -85,6 +89,8 @@ enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bou
  * full once nothing at all has place, or the last message that was refused for its size would be
  * refused again, unless that is larger than those that are kept. STORE_TAKES: it is not. */
 enum store_no store_is_full(struct store *store);
+/* A sentence for the log, which says what to do; `why` is of store_is_full, not STORE_TAKES. */
+void store_full_words(const struct store *store, enum store_no why, char *out, size_t size);
 /* Notes that a message of a client, of so many octets as far as it is known, was not taken. */
 void store_note_refusal(struct store *store, enum store_no why, uint64_t octets);
 /* How many were, since the start. */

@@ -10,6 +10,8 @@
 
 /* how often what failed is tried again, and how often the clock is written */
 #define STORE_TICK (10 * USEC_PER_SEC)
+/* of store_full_words */
+enum { STORE_FULL_WORDS = 400 };
 #define STORE_CLOCK_EVERY (600 * USEC_PER_SEC)
 
 /* Something under way; the first member of what it is. */
@@ -32,7 +34,11 @@ struct store {
     struct spool_clock clock;
     struct store_watch watch;
     uint64_t sequence;
-    size_t ncorrupt;
+    /* messages in corrupt/; and how many were put there since the start */
+    size_t ncorrupt, nquarantined;
+    /* nquarantined when the count under way was asked for */
+    size_t recount_began;
+    bool is_recounting;
     struct link works;
     struct timer *tick;
     usec clock_written;
@@ -52,6 +58,8 @@ struct store {
     uint64_t troubles;
     /* nothing is taken, and nothing settled, until test files were written and synced */
     bool is_broken, is_probing, writes_clock;
+    /* why, as the disk said it */
+    struct err broken_by;
     /* entries whose disk lags behind */
     bool has_unsettled;
 };

@@ -413,3 +413,11 @@ bool sim_disk_get(const struct sim *sim, const char *path, const char *name, str
         *out_r = slice_make(e->inode->data, e->inode->len);
     return e != NULL;
 }
+
+void sim_disk_remove(struct sim *sim, const char *path, const char *name)
+{
+    struct sim_medium *m = sim_medium(sim);
+    struct sim_folder *f = sim_folder_make(m, path);
+    sim_folder_remove(m, f, name, 0);
+    sim_folder_sync(m, f);
+}

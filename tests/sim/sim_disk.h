@@ -39,6 +39,8 @@ unsigned sim_disk_directory_syncs(const struct sim *sim);
 size_t sim_disk_count(const struct sim *sim, const char *path);
 /* Puts a file there, durable; replaces. */
 void sim_disk_put(struct sim *sim, const char *path, const char *name, struct slice octets);
+/* Removes one, for good. */
+void sim_disk_remove(struct sim *sim, const char *path, const char *name);
 /* The octets that a reader sees; false: no such file. */
 bool sim_disk_get(const struct sim *sim, const char *path, const char *name, struct slice *out_r);
 

@@ -77,32 +77,6 @@ static void an_outage_rests_the_account(void **state)
     depot_end(&d);
 }
 
-static size_t count_lines(const struct depot *d, const char *text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < sim_log_count(d->w.sim); i++)
-        n += strstr(sim_log_line(d->w.sim, i), text) != NULL;
-    return n;
-}
-
-static void the_log_says_hourly_what_waits_too_long(void **state)
-{
-    struct depot d;
-    (void)state;
-    struct sim_upstream_script *script = depot_init(&d, ONE);
-    d.options.alert_age = 3600 * S;
-    depot_reload(&d, ONE);
-    script->greeting = "554 go away";
-    depot_put(&d, "m1", "a@example.net", "b@example.org", BODY, NULL);
-    sim_run_for(d.w.sim, 3500 * S);
-    assert_int_equal(count_lines(&d, "longer than alert_age"), 0);
-    sim_run_for(d.w.sim, 200 * S);
-    assert_int_equal(count_lines(&d, "longer than alert_age"), 1);
-    sim_run_for(d.w.sim, 3 * 3600 * S);
-    assert_int_equal(count_lines(&d, "longer than alert_age"), 4);
-    depot_end(&d);
-}
-
 static void a_refusal_is_bounced_and_kept(void **state)
 {
     struct depot d;
@@ -526,7 +500,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_there_is_sent),
         cmocka_unit_test(an_outage_rests_the_account),
-        cmocka_unit_test(the_log_says_hourly_what_waits_too_long),
         cmocka_unit_test(a_refusal_is_bounced_and_kept),
         cmocka_unit_test(the_journal_gets_one_copy),
         cmocka_unit_test(a_refused_null_sender_goes_once_more),

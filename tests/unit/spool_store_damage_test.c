@@ -71,9 +71,37 @@ static void strangers_are_left_alone(void **state)
     assert_true(sim_disk_get(sim, "s/queue", "README-please", &octets));
 }
 
+/* A count that was under way when a message went there knows nothing of it. */
+static void a_count_never_forgets(void **state)
+{
+    (void)state;
+    char names[8][8];
+    for (int i = 0; i < 8; i++) {
+        snprintf(names[i], sizeof names[i], "m%d", i);
+        take(names[i], "y");
+        rot(names[i], SPOOL_TAIL_SIZE + 30);
+    }
+    size_t before = 0;
+    for (int i = 0; i < 8; i++) {
+        store_message_open(store, store_find(store, names[i]), on_opened, NULL);
+        for (int k = 0; k < 1000; k++) {
+            store_recount_corrupt(store);
+            sim_run_for(sim, 10);
+            assert_true(store_corrupt(store) >= before);
+            before = store_corrupt(store);
+        }
+        settle();
+        assert_int_equal(store_corrupt(store), i + 1);
+    }
+    sim_disk_remove(sim, "s/corrupt", "m3");
+    store_recount_corrupt(store);
+    settle();
+    assert_int_equal(store_corrupt(store), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(damage_goes_to_corrupt), TEST(another_version),
-                                       TEST(strangers_are_left_alone)};
+                                       TEST(strangers_are_left_alone), TEST(a_count_never_forgets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

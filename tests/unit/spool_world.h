@@ -162,6 +162,15 @@ static inline bool depot_holds(const struct sim_mail *mail, const char *text)
     return memmem(body.data, body.len, text, strlen(text)) != NULL;
 }
 
+/* Lines of the log that have this text. */
+static inline size_t depot_lines(const struct depot *d, const char *text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < sim_log_count(d->w.sim); i++)
+        n += strstr(sim_log_line(d->w.sim, i), text) != NULL;
+    return n;
+}
+
 /* As at the end of the process: what was performed is there. */
 static inline void depot_stop(struct depot *d, bool power_cut)
 {
