@@ -7,6 +7,7 @@
 #include "app/check.h"
 #include "app/doctor_print.h"
 #include "app/doctor_verdict.h"
+#include "app/mail_trial.h"
 #include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/status.h"
@@ -61,7 +62,7 @@ static int begin(struct doctor *d)
         const struct upstream_config *cfg = &d->config->upstreams[i];
         if (d->account && strcmp(cfg->name, d->account) != 0)
             continue;
-        struct checkup *c = checkup_new(&d->io, d->config, cfg, on_done, d, &err);
+        struct checkup *c = checkup_new(&d->io, d->config, cfg, &mail_trial, on_done, d, &err);
         if (!c) {
             if (!d->host)
                 fprintf(stderr, "%s: [upstream %s]: ",

@@ -8,6 +8,7 @@
 
 #include "app/doctor_print.h"
 #include "app/doctor_verdict.h"
+#include "app/mail_trial.h"
 #include "app/setup_files.h"
 #include "app/setup_state.h"
 #include "app/status.h"
@@ -27,7 +28,7 @@ static void on_done(void *ctx)
 }
 
 /* Runs it to its end. NULL: *status_r says why. */
-static struct checkup *examine(struct setup *s, const struct config *config, int *status_r)
+static struct checkup *examine(struct setup *s, struct config *config, int *status_r)
 {
     struct err err = {0};
     struct checkup *c = NULL;
@@ -35,7 +36,7 @@ static struct checkup *examine(struct setup *s, const struct config *config, int
         *status_r = setup_ended();
         return NULL;
     }
-    c = checkup_new(&s->io, config, &config->upstreams[0], on_done, s, &err);
+    c = checkup_new(&s->io, config, &config->upstreams[0], &mail_trial, on_done, s, &err);
     if (!c) {
         *status_r = setup_fail(EXIT_BAD_CONFIG, "%s", err.words);
         return NULL;

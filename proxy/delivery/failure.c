@@ -135,7 +135,7 @@ void failure_say(struct reply *out, enum own which, const char *id, const struct
         fits = fits && append(&out->text, words->host) && append(&out->text, row->after);
     if (row->detail)
         fits = fits && append(&out->text, words->detail);
-    if (id)
+    if (id && id[0])
         fits = fits && buf_printf(&out->text, " [%s]", id);
     /* CAP_REPLY_TEXT holds any of them */
     (void)fits;

@@ -73,7 +73,7 @@ struct own_words {
 };
 
 /* Fills `out` (initialised) with the reply. id: the message's log id, which ends the text in
- * brackets; NULL for the replies at connect. */
+ * brackets. It is NULL for the replies at connect, and "" for a message of which no line tells. */
 void failure_say(struct reply *out, enum own which, const char *id, const struct own_words *words);
 enum result failure_result(enum own which);
 /* Just the code, the enhanced code and the fixed words, for replies that name nothing. */

@@ -46,6 +46,7 @@ void outcome_keep_unasked(struct delivery *d)
     failure_say(&d->outcome.reply, OWN_KEPT, d->message->id,
                 &(struct own_words){.detail = "as configured"});
     d->outcome.why = OWN_KEPT;
+    d->outcome.behind = "";
     d->outcome.result = RESULT_SPOOLED;
     d->outcome.keep = KEEP_ALWAYS;
     d->back = BACK_SETTLED;
@@ -56,14 +57,17 @@ void outcome_own(struct delivery *d, enum own own, const char *detail)
     failure_say(&d->outcome.reply, own, d->message->id,
                 &(struct own_words){.host = d->upstream->host, .detail = detail ? detail : ""});
     d->outcome.why = own;
+    d->outcome.behind = detail ? detail : "";
     d->outcome.result = failure_result(own);
     d->outcome.keep = failure_keep(d->keep, own, NULL);
     d->outcome.may_be_taken = own == OWN_LOST_SENT;
     settle(d, false);
+    d->outcome.behind = "";
 }
 
 void outcome_reply(struct delivery *d, const struct reply *reply)
 {
+    char said[240];
     bool judged = d->back == BACK_GO_AHEAD || d->back == BACK_BODY || d->back == BACK_END;
     if (reply_revokes_login(reply)) {
         outcome_note_unfit(d, reply);
@@ -75,12 +79,13 @@ void outcome_reply(struct delivery *d, const struct reply *reply)
             if (fallback_follow(d, OWN_CREDENTIALS, NULL))
                 return;
         }
-        outcome_own(d, OWN_CREDENTIALS, NULL);
+        outcome_own(d, OWN_CREDENTIALS, reply_words(reply, said, sizeof said));
         return;
     }
     outcome_explain(d, reply);
     reply_copy(&d->outcome.reply, reply);
     d->outcome.why = OWN_NOTHING;
+    d->outcome.behind = "";
     d->outcome.keep = failure_keep(d->keep, OWN_NOTHING, reply);
     d->outcome.result = reply_is(reply, 2)   ? RESULT_DELIVERED
                         : reply_is(reply, 5) ? RESULT_REFUSED

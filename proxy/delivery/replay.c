@@ -179,6 +179,6 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
         walk_again(d, avoid);
         break;
     case CURE_LATER: break;
-    case CURE_ANSWER: outcome_own(d, decision.say, NULL); break;
+    case CURE_ANSWER: outcome_own(d, decision.say, failure->err.words); break;
     }
 }

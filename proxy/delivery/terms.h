@@ -72,6 +72,9 @@ struct outcome {
     enum result result;
     /* OWN_NOTHING: the reply is the upstream's. */
     enum own why;
+    /* What stands behind a reply of ours: the upstream's own words, or how its session was lost.
+     * "": nothing more is known. Borrowed until the event returns. */
+    const char *behind;
     /* Why it is to be kept for later, by the order's `keep`. */
     enum keep keep;
     /* The end of the data was sent and has no answer: the upstream may have the message. */

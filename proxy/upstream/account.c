@@ -88,6 +88,17 @@ static struct account *account_new(const struct io *io, struct config *config,
     return a;
 }
 
+struct account *account_of_session(const struct io *io, struct config *config,
+                                   const struct upstream_config *cfg, struct carrier *carrier,
+                                   struct rung *rung, const char *identity)
+{
+    struct memory *memory = memory_open(io, NULL);
+    struct account *a = account_new(io, config, cfg, memory, NULL);
+    memory_unref(&memory);
+    pool_hold_one(a->pool, carrier, rung, identity);
+    return a;
+}
+
 struct account *account_ref(struct account *a)
 {
     env_hold(&a->env);

@@ -12,7 +12,9 @@
 struct io;
 struct account;
 struct accounts;
+struct carrier;
 struct contexts;
+struct rung;
 struct sight;
 struct token_view;
 struct upstream_tally;
@@ -39,6 +41,13 @@ void accounts_network_changed(struct accounts *accounts);
 size_t accounts_count(const struct accounts *accounts);
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 struct account *accounts_find(const struct accounts *accounts, const char *name);
+
+/* An account of one session, which was dialled elsewhere and is idle: a trial's. No port is dialled
+ * for it: once the session is lost, leases are refused with the words of the loss. identity: as in
+ * the lease's wish. Takes the carrier. Borrows the rung. Gives a reference. */
+struct account *account_of_session(const struct io *io, struct config *config,
+                                   const struct upstream_config *cfg, struct carrier *carrier,
+                                   struct rung *rung, const char *identity);
 
 /* Borrows, until the next reload. */
 const struct upstream_config *account_config(const struct account *a);

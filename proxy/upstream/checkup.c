@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
+#include "upstream/account.h"
 #include "upstream/credential.h"
 #include "upstream/race.h"
 #include "upstream/settings.h"
@@ -30,15 +31,19 @@ struct examined {
     struct rung rung;
     struct smtp_client_listener listener;
     struct race *race;
-    /* Set while MAIL and RCPT are tried. */
+    /* The session, until a trial has it. */
     struct carrier *carrier;
+    /* NULL: none runs. */
+    void *trial;
     bool over;
     /* An offer begins when it is wanted. */
     bool begun;
 };
 
 struct checkup {
+    struct config *config;
     const struct upstream_config *cfg;
+    const struct checkup_trial *trial;
     /* the account, but for the ports that nobody configured, and without a login; borrows all else
      * from cfg */
     struct upstream_config cfg_bare;
@@ -96,6 +101,9 @@ static void end(struct examined *x)
         judge_offer(x);
     if (x->race)
         race_free(&x->race);
+    if (x->trial)
+        x->checkup->trial->end(x->trial);
+    x->trial = NULL;
     if (x->carrier)
         carrier_quit(&x->carrier);
     if (--x->checkup->left == 0)
@@ -197,56 +205,28 @@ static void on_watch(void *arg)
     timer_arm(c->watch, WATCH_EVERY);
 }
 
-/* ---- MAIL and RCPT with the account's own address ---- */
+/* ---- the trial of one port ---- */
 
-static void keep_refusal(struct examined *x, const struct reply *reply)
+struct account *checkup_account(struct checkup *c, size_t port, const char *identity)
 {
-    reply_words(reply, x->port->mail_words, sizeof x->port->mail_words);
-}
-
-static void on_mail(void *ctx, const struct reply *reply)
-{
-    struct examined *x = ctx;
-    if (!reply_is(reply, 2))
-        keep_refusal(x, reply);
-}
-
-/* Nothing was sent. Closing the session resets the transaction. */
-static void on_rcpt(void *ctx, size_t index, const struct reply *reply)
-{
-    struct examined *x = ctx;
-    (void)index;
-    if (!x->port->mail_words[0] && !reply_is(reply, 2))
-        keep_refusal(x, reply);
-    x->port->mail_accepted = x->port->mail_words[0] == 0;
-    if (!carrier_abort(x->carrier))
-        x->carrier = NULL;
-    end(x);
-}
-
-static void on_lost(void *ctx, const struct smtp_client_failure *failure)
-{
-    struct examined *x = ctx;
+    struct examined *x = &c->examined[port];
+    struct carrier *carrier = x->carrier;
     x->carrier = NULL;
-    snprintf(x->port->mail_words, sizeof x->port->mail_words, "%.200s", failure->err.words);
+    return account_of_session(c->env.io, c->config, c->cfg, carrier, &x->rung, identity);
+}
+
+void checkup_tried(struct checkup *c, size_t port, const char *words)
+{
+    struct examined *x = &c->examined[port];
+    snprintf(x->port->mail_words, sizeof x->port->mail_words, "%s", words);
+    x->port->mail_accepted = words[0] == 0;
     end(x);
 }
-
-static void on_ready(void *ctx)
-{
-    (void)ctx;
-}
-
-static const struct smtp_client_events mail_events = {
-    .ready = on_ready, .mail_reply = on_mail, .rcpt_reply = on_rcpt, .lost = on_lost};
 
 static void try_mail(struct examined *x)
 {
-    struct slice own = slice_of(checkup_own_address(x->checkup));
     x->port->mail_tried = true;
-    carrier_set_owner(x->carrier, &mail_events, x);
-    carrier_mail(x->carrier, &(struct smtp_client_mail){.from = own});
-    carrier_rcpt(x->carrier, own, slice_of(""), slice_of(""));
+    x->trial = x->checkup->trial->begin(x->checkup, x->rung.index);
 }
 
 /* ---- the race of one port ---- */
@@ -362,15 +342,17 @@ static void begin_offers(struct checkup *c)
             examine(c, &c->examined[i]);
 }
 
-struct checkup *checkup_new(const struct io *io, const struct config *config,
-                            const struct upstream_config *cfg, void (*done)(void *ctx), void *ctx,
-                            struct err *err)
+struct checkup *checkup_new(const struct io *io, struct config *config,
+                            const struct upstream_config *cfg, const struct checkup_trial *trial,
+                            void (*done)(void *ctx), void *ctx, struct err *err)
 {
     struct tls_context *tls;
     if (settings_tls(cfg, NULL, &tls, err) < 0)
         return NULL;
     struct checkup *c = NEW(struct checkup);
+    c->config = config;
     c->cfg = cfg;
+    c->trial = trial;
     c->tls = tls;
     c->done = done;
     c->ctx = ctx;
@@ -431,6 +413,16 @@ const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r)
 {
     *n_r = c->shown;
     return c->ports;
+}
+
+const struct io *checkup_io(const struct checkup *c)
+{
+    return c->env.io;
+}
+
+struct config *checkup_whole_config(const struct checkup *c)
+{
+    return c->config;
 }
 
 const struct upstream_config *checkup_config(const struct checkup *c)

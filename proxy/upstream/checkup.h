@@ -2,13 +2,14 @@
  * `doctor`. Beside the configured ports, outbound port 25 is tried without credentials, for
  * comparison; and where the first configured port fails, or is slower than port_patience, so are
  * the usual submission ports that nobody configured. One AUTH at a time, in the order of the ports
- * as far as they are quick enough; a refusal ends all of them. On a port that works, the account's
- * own address is offered as sender and recipient, and the transaction is reset. */
+ * as far as they are quick enough; a refusal ends all of them. On a configured port that works, its
+ * user tries whether mail is taken. */
 #ifndef UPSTREAM_CHECKUP_H
 #define UPSTREAM_CHECKUP_H
 
 #include "upstream/rung.h"
 
+struct account;
 struct checkup;
 struct token_view;
 
@@ -34,18 +35,36 @@ struct checkup_port {
     char mail_words[240];
 };
 
+/* How mail is offered on a port that works. This room knows nothing of messages. */
+struct checkup_trial {
+    /* The port of this index has an idle session: checkup_account gives it. Returns what `end`
+     * gets. The trial calls checkup_tried once, later, on the loop. */
+    void *(*begin)(struct checkup *c, size_t port);
+    /* Frees it. It may still be under way: then it was too late. */
+    void (*end)(void *trial);
+};
+
 /* Begins. Calls done(ctx) on the loop when every port has its finding, within connect_timeout + 2
- * s. Keeps io. Borrows config and cfg for its life. Gives, or returns NULL with err if the
- * account's TLS settings cannot be used. */
-struct checkup *checkup_new(const struct io *io, const struct config *config,
-                            const struct upstream_config *cfg, void (*done)(void *ctx), void *ctx,
-                            struct err *err) MUST_USE;
+ * s. Keeps io and trial, which is not asked where the account has no own address. Borrows config
+ * and cfg for its life. Gives, or returns NULL with err if the account's TLS settings cannot be
+ * used. */
+struct checkup *checkup_new(const struct io *io, struct config *config,
+                            const struct upstream_config *cfg, const struct checkup_trial *trial,
+                            void (*done)(void *ctx), void *ctx, struct err *err) MUST_USE;
 void checkup_free(struct checkup **checkup);
+
+/* For a trial, once: the account over the session of that port (account_of_session). Gives. */
+struct account *checkup_account(struct checkup *c, size_t port, const char *identity);
+/* The trial is over, and `end` follows inside this call. words: who refused what, or how the
+ * session was lost; "": mail is taken. */
+void checkup_tried(struct checkup *c, size_t port, const char *words);
 
 /* The configured ports in their order, then 25 where it is not among them, then the offers: none
  * where the first configured port works, where the credentials were refused, or where the name or
  * the way to it is to blame. Complete after `done`. */
 const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r);
+const struct io *checkup_io(const struct checkup *c);
+struct config *checkup_whole_config(const struct checkup *c);
 const struct upstream_config *checkup_config(const struct checkup *c);
 /* The access token that was fetched for it (oauth/token.h); false: the account logs in without. */
 bool checkup_token(const struct checkup *c, struct token_view *view_r);

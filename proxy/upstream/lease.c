@@ -259,6 +259,8 @@ void pool_serve(void *arg)
         continue;
     if (p->gone)
         refuse_waiting(p, INT64_MAX, REFUSAL_GONE, "shutting down");
+    else if (p->holds_one)
+        refuse_waiting(p, INT64_MAX, REFUSAL_NO_PORT, p->lost);
     else if (p->nwaiting)
         ask_ladder(p);
     if (p->nwaiting && ceiling_wait(&p->ceiling, loop_now(p->env->io->loop)) > 0)
@@ -424,21 +426,15 @@ bool lease_is_one_too_many(const struct lease *lease, const struct reply *reply)
     return lease->session && is_one_too_many(lease->pool, reply->code);
 }
 
-/* revoking: the reply that revoked our login, or NULL. */
-static void drop(struct lease *l, bool completed, const struct smtp_client_failure *why,
-                 const struct reply *revoking)
+/* What the end of this session says of its port, of the login, and of the sessions beside it. */
+static void note_end(struct pool *p, const struct warm *s, const struct smtp_client_failure *why,
+                     const struct reply *revoking)
 {
-    struct warm *s = l->session;
-    struct pool *p = l->pool;
     char words[160];
-    warm_learn(s);
-    turns_count_held(l, false);
-    /* The holder closed it in this turn, or it has ended. */
-    s->carrier = NULL;
-    if (!completed)
-        give_back_place(l);
-    if (why && why->stage == SMTP_CLIENT_MAIL && why->reply && !why->first_use &&
-        is_one_too_many(p, why->reply->code))
+    if (p->holds_one)
+        snprintf(p->lost, sizeof p->lost, "%s", why ? why->err.words : "");
+    else if (why && why->stage == SMTP_CLIENT_MAIL && why->reply && !why->first_use &&
+             is_one_too_many(p, why->reply->code))
         pool_note_full(p, pool_sessions(p) - 1, reply_words(why->reply, words, sizeof words));
     else if (revoking)
         ladder_login_revoked(p->ladder, s->rung, s->identity, revoking);
@@ -446,6 +442,20 @@ static void drop(struct lease *l, bool completed, const struct smtp_client_failu
         pool_forget_rested(p, s->last_used);
     else if (why && s->completed == 0)
         ladder_blame(p->ladder, s->rung, why);
+}
+
+/* revoking: the reply that revoked our login, or NULL. */
+static void drop(struct lease *l, bool completed, const struct smtp_client_failure *why,
+                 const struct reply *revoking)
+{
+    struct warm *s = l->session;
+    warm_learn(s);
+    turns_count_held(l, false);
+    /* The holder closed it in this turn, or it has ended. */
+    s->carrier = NULL;
+    if (!completed)
+        give_back_place(l);
+    note_end(l->pool, s, why, revoking);
     warm_end(s);
     lease_free(l);
 }

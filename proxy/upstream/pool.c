@@ -296,6 +296,12 @@ static void on_session(void *ctx, struct carrier *carrier, struct rung *rung, co
     pool_serve_later(p);
 }
 
+void pool_hold_one(struct pool *p, struct carrier *carrier, struct rung *rung, const char *identity)
+{
+    p->holds_one = true;
+    on_session(p, carrier, rung, pool_key(p->env, identity));
+}
+
 static bool on_full(void *ctx, const char *words)
 {
     struct pool *p = ctx;

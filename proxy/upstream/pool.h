@@ -30,6 +30,10 @@ const char *pool_key(const struct upstream_env *env, const char *identity);
 struct lease *pool_acquire(struct pool *p, const struct lease_wish *wish,
                            const struct lease_events *events, void *ctx);
 void pool_warm(struct pool *p, const char *identity);
+/* The pool of one session, which is idle and was dialled elsewhere. It dials none: once this one is
+ * lost, leases are refused with the words of the loss. Takes the carrier. Borrows the rung. */
+void pool_hold_one(struct pool *p, struct carrier *carrier, struct rung *rung,
+                   const char *identity);
 /* Wants one fresh session, whatever sessions there are. */
 void pool_prove(struct pool *p);
 struct pool_counts pool_counts(const struct pool *p);

@@ -104,6 +104,9 @@ struct pool {
     struct timer *again;
     struct ceiling ceiling;
     bool retired, gone;
+    /* pool_hold_one, and how the session was lost. */
+    bool holds_one;
+    char lost[sizeof((struct err *)0)->words];
 };
 
 /* ---- pool.c ---- */

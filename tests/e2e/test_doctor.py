@@ -151,3 +151,32 @@ def test_name_that_does_not_resolve(stage):
     done = doctor(stage, stage.account([587], host="no-such-host.invalid", connect_timeout="2s"), "--json")
     assert done.returncode == 1 and findings(done) == [(587, "dns")]
     assert NAME not in done.stderr
+
+
+def breaks_off(session, argument):
+    raise ConnectionError("the session is lost")
+
+
+@pytest.mark.parametrize("verb,hook,words", [
+    ("MAIL", lambda s, a: b"550 5.7.60 you may not send as this\r\n", "550 5.7.60 you may not send as this"),
+    ("MAIL", lambda s, a: b"530 5.7.0 log in first\r\n", "530 5.7.0 log in first"),
+    ("RCPT", lambda s, a: b"550 5.1.1 no such mailbox\r\n", "550 5.1.1 no such mailbox"),
+    ("RCPT", lambda s, a: b"452 4.2.2 mailbox full\r\n", "452 4.2.2 mailbox full"),
+    ("RCPT", breaks_off, "naming the recipients: the peer cut the TLS connection")])
+def test_who_takes_no_mail_and_in_which_words(stage, verb, hook, words):
+    refuses = stage.upstream(hooks={verb: hook})
+    other = stage.upstream(users={USER: PASSWORD})
+    done = doctor(stage, stage.account([refuses], name="first", fallback="other") + stage.account([other], name="other"), "first")
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 0 and "does not take mail from and to %s: %s" % (USER, words) in text, text
+    assert "[" not in text.partition("does not take mail")[2].partition("Verdict")[0], "no log line tells of this mail: its id is of no use"
+    assert refuses.connections == 1 and len(refuses.auth_attempts) == 1, "one session serves the login and the mail"
+    assert other.connections == 0, "no fallback is asked what this port takes"
+
+
+def test_a_port_that_takes_mail_is_left_without_a_message(stage):
+    upstream = stage.upstream()
+    assert "takes mail from and to %s (reset: nothing was sent)" % USER in " ".join(doctor(stage, stage.account([upstream])).stdout.split())
+    said = [line.partition(b" ")[0].upper() for line in upstream.commands()]
+    assert said[-2:] == [b"RSET", b"QUIT"] and not {b"DATA", b"BDAT"} & set(said), said
+    assert len(upstream.auth_attempts) == 1 and upstream.connections == 1
