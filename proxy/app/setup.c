@@ -10,7 +10,6 @@
 #include "app/quiet.h"
 #include "app/send.h"
 #include "app/setup_files.h"
-#include "app/setup_service.h"
 #include "app/setup_state.h"
 #include "app/status.h"
 #include "app/world.h"
@@ -92,45 +91,6 @@ static int find_address(struct setup *s)
         }
     }
     return EXIT_FINE;
-}
-
-static int use_preset(struct setup *s, const char *name, const char *from)
-{
-    struct err err = {0};
-    if (preset_choose(slice_of(name), false, &s->choice, &err) != 0)
-        return setup_fail(EXIT_USAGE, "--provider: %s", err.words);
-    const struct preset *p = s->choice.preset;
-    s->provider = mem_string(name);
-    s->host = mem_string(s->choice.host);
-    printf("%s belongs to %s (%s): %s.\n", s->address, p->title, from, s->host);
-    if (p->password != PASSWORD_GONE)
-        return EXIT_FINE;
-    return setup_fail(EXIT_ANSWER_BAD,
-                      "%s takes no passwords any more, only a login by token. What to write is "
-                      "printed by `smtp-detour providers %s`; then `smtp-detour login` logs in. "
-                      "Nothing was written",
-                      p->title, name);
-}
-
-static int find_service(struct setup *s)
-{
-    const char *domain = strrchr(s->address, '@') + 1;
-    const char *known = service_of_domain(slice_of(domain));
-    if (s->given_host) {
-        s->host = mem_string(s->given_host);
-        return EXIT_FINE;
-    }
-    if (s->given_provider)
-        return use_preset(s, s->given_provider, "as given");
-    if (known)
-        return use_preset(s, known, "a built-in domain");
-    if (!setup_may_ask(s, "--host or --provider (the service of this domain is not built in)"))
-        return EXIT_USAGE;
-    printf("The service of %s is not built in. Its submission server is in the provider's help "
-           "pages\n(\"SMTP server\", \"outgoing mail\").\n",
-           domain);
-    s->host = ask_line(s->ask, "Host to send through (smtp.example.com)", NULL);
-    return s->host ? EXIT_FINE : setup_ended();
 }
 
 static bool has_own_name(const struct setup *s)
@@ -280,8 +240,8 @@ static int check_arguments(const struct setup *s)
 static int run(struct setup *s)
 {
     static int (*const steps[])(struct setup *) = {
-        look_at_place, find_address,         find_service,     find_username, setup_try_ports,
-        setup_log_in,  setup_choose_clients, choose_recipient, write_files};
+        look_at_place, find_address,         setup_find_service, find_username, setup_try_ports,
+        setup_log_in,  setup_choose_clients, choose_recipient,   write_files};
     int status = EXIT_FINE;
     for (size_t i = 0; status == EXIT_FINE && i < sizeof steps / sizeof *steps; i++)
         status = steps[i](s);

@@ -73,32 +73,46 @@ static void add_port(char *text, const struct port *port)
     snprintf(text + len, PORTS_TEXT - len, "%s%s", len ? " " : "", one);
 }
 
-static bool has_number(const struct preset_port *ports, uint16_t number)
+static bool has_number(const struct ports *list, uint16_t number)
 {
-    for (; ports->number; ports++)
-        if (ports->number == number && !ports->spare)
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].number == number)
             return true;
     return false;
 }
 
-/* Gives a configuration of the host alone: the ports of its preset first, then the usual ones. */
+/* The ports of the preset's ladder, or what the DNS names. The first is its standard port. */
+static struct ports known_ports(const struct setup *s, struct port items[PRESET_PORTS])
+{
+    struct ports list = {.items = items};
+    if (s->provider) {
+        for (const struct preset_port *p = s->choice.preset->ports; p->number; p++)
+            if (!p->spare)
+                items[list.n++] = (struct port){p->number, p->mode};
+    } else
+        for (; list.n < s->nservice_ports; list.n++)
+            items[list.n] = s->service_ports[list.n];
+    return list;
+}
+
+/* Gives a configuration of the host alone: the ports that are known first, then the usual ones. */
 static struct config *without_login(const struct setup *s)
 {
     struct config *usual = config_for_host(s->host);
-    if (!usual || !s->provider)
-        return usual;
+    struct port items[PRESET_PORTS];
+    struct ports known = known_ports(s, items);
     char ports[PORTS_TEXT] = "", text[600];
-    const struct preset_port *known = s->choice.preset->ports;
-    for (const struct preset_port *p = known; p->number; p++)
-        if (!p->spare)
-            add_port(ports, &(struct port){p->number, p->mode});
+    if (!usual || !known.n)
+        return usual;
+    for (size_t i = 0; i < known.n; i++)
+        add_port(ports, &known.items[i]);
     for (size_t i = 0; i < usual->upstreams[0].ports.n; i++)
-        if (!has_number(known, usual->upstreams[0].ports.items[i].number))
+        if (!has_number(&known, usual->upstreams[0].ports.items[i].number))
             add_port(ports, &usual->upstreams[0].ports.items[i]);
     config_unref(&usual);
     snprintf(text, sizeof text, "[upstream]\nhost = %s\nports = %s\n", s->host, ports);
     struct config_report report = {0};
-    struct config *config = config_from_text("--provider", slice_of(text), &report);
+    struct config *config = config_from_text("setup", slice_of(text), &report);
     config_report_free(&report);
     return config;
 }
@@ -113,13 +127,12 @@ static bool leads_to_login(const struct checkup_port *p)
  * where the standard one leads there already. */
 static size_t propose(const struct setup *s, const struct checkup *c, char text[PORTS_TEXT])
 {
-    struct port standard = {587, PORT_STARTTLS};
+    struct port items[PRESET_PORTS];
+    struct ports known = known_ports(s, items);
+    struct port standard = known.n ? known.items[0] : (struct port){587, PORT_STARTTLS};
     size_t n, good = 0;
     const struct checkup_port *ports = checkup_ports(c, &n);
     bool standard_works = false;
-    if (s->provider)
-        standard =
-            (struct port){s->choice.preset->ports[0].number, s->choice.preset->ports[0].mode};
     text[0] = 0;
     for (size_t i = 0; i < n; i++)
         if (leads_to_login(&ports[i])) {

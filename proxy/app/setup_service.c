@@ -1,5 +1,6 @@
 #include "app/setup_service.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,14 +31,47 @@ static const struct known domains[] = {
     {"infomaniak", "ik.me ikmail.com"},
 };
 
+/* Hosts, or domains of hosts, that take the mail of customers' own domains. Left out are those whose
+ * customers send through different servers. */
+static const struct known exchangers[] = {
+    {"gmail", "l.google.com smtp.google.com googlemail.com"},
+    {"outlook", "olc.protection.outlook.com"},
+    {"office365", "mail.protection.outlook.com mx.microsoft"},
+    {"fastmail", "messagingengine.com"},
+    {"icloud", "mail.icloud.com"},
+    {"zoho", "zoho.com"},
+    {"zoho:eu", "zoho.eu"},
+    {"zoho:in", "zoho.in"},
+    {"proton-bridge", "protonmail.ch"},
+    {"yandex", "mx.yandex.net mx.yandex.ru"},
+    {"infomaniak", "infomaniak.ch"},
+};
+
+/* Returns whether one of the words is the name, or, with `below`, a domain that it lies in. */
+static bool has_word(const char *words, struct slice name, bool below)
+{
+    while (*words) {
+        size_t len = strcspn(words, " ");
+        bool fits = name.len >= len && strncasecmp(name.data + name.len - len, words, len) == 0;
+        if (fits && (name.len == len || (below && name.data[name.len - len - 1] == '.')))
+            return true;
+        words += len + strspn(words + len, " ");
+    }
+    return false;
+}
+
 const char *service_of_domain(struct slice domain)
 {
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
-        for (const char *word = domains[i].names; *word;) {
-            size_t len = strcspn(word, " ");
-            if (domain.len == len && strncasecmp(domain.data, word, len) == 0)
-                return domains[i].preset;
-            word += len + strspn(word + len, " ");
-        }
+        if (has_word(domains[i].names, domain, false))
+            return domains[i].preset;
+    return NULL;
+}
+
+const char *service_of_mx(const char *host)
+{
+    for (size_t i = 0; i < sizeof exchangers / sizeof *exchangers; i++)
+        if (has_word(exchangers[i].names, slice_of(host), true))
+            return exchangers[i].preset;
     return NULL;
 }

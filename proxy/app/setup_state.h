@@ -20,6 +20,9 @@ struct setup {
     char *address, *provider, *host, *ports, *username, *listen, *allow, *to;
     /* The preset, if provider is not NULL. */
     struct preset_choice choice;
+    /* Which ports its domain names in the DNS. */
+    struct port service_ports[2];
+    size_t nservice_ports;
     struct secret *secret;
     /* Where the secret is, or will be. */
     char *secret_path;
@@ -33,6 +36,8 @@ int setup_ended(void);
 /* Whether the question that no option answers may be asked; else complains of the option. */
 bool setup_may_ask(const struct setup *s, const char *option);
 
+/* setup_find.c: which service the address belongs to, and where that is known from. */
+int setup_find_service(struct setup *s);
 /* setup_network.c: tries every port without a login, shows what the network does to each, and
  * proposes `ports`. */
 int setup_try_ports(struct setup *s);
