@@ -31,7 +31,7 @@ struct inquiry;
 struct answers {
     struct inquiry *inquiry;
     struct records_query *query;
-    struct record records[CAP_RECORDS];
+    struct mail_record records[CAP_RECORDS];
     size_t n;
 };
 
@@ -41,7 +41,8 @@ struct inquiry {
     struct answers asked[QUESTIONS];
 };
 
-static void on_records(void *ctx, const struct record *records, size_t n, const struct err *err)
+static void on_records(void *ctx, const struct mail_record *records, size_t n,
+                       const struct err *err)
 {
     struct answers *a = ctx;
     (void)err;
@@ -124,14 +125,14 @@ static char *host_of_srv(struct setup *s, const struct inquiry *inquiry)
 {
     const struct answers *submissions = &inquiry->asked[QUESTION_SUBMISSIONS],
                          *submission = &inquiry->asked[QUESTION_SUBMISSION];
-    const struct record *implicit = submissions->n ? &submissions->records[0] : NULL,
-                        *starttls = submission->n ? &submission->records[0] : NULL;
+    const struct mail_record *implicit = submissions->n ? &submissions->records[0] : NULL,
+                             *starttls = submission->n ? &submission->records[0] : NULL;
     /* "." says that there is no such service. */
     implicit = implicit && implicit->name[0] && implicit->port ? implicit : NULL;
     starttls = starttls && starttls->name[0] && starttls->port ? starttls : NULL;
     if (!implicit && !starttls)
         return NULL;
-    const struct record *best =
+    const struct mail_record *best =
         !implicit || (starttls && starttls->priority < implicit->priority) ? starttls : implicit;
     if (starttls && strcmp(starttls->name, best->name) == 0)
         add_port(s, starttls->port, PORT_STARTTLS);

@@ -20,7 +20,7 @@ struct records_query {
     /* NULL: nobody waits for it any more. */
     records_fn *fn;
     void *ctx;
-    struct record records[CAP_RECORDS];
+    struct mail_record records[CAP_RECORDS];
     size_t n;
     struct err err;
 };
@@ -31,7 +31,7 @@ struct records_query {
  * load. */
 static int better(const void *left, const void *right)
 {
-    const struct record *a = left, *b = right;
+    const struct mail_record *a = left, *b = right;
     if (a->priority != b->priority)
         return a->priority < b->priority ? -1 : 1;
     if (a->weight != b->weight)
@@ -50,7 +50,7 @@ static bool is_host_name(const char *name)
 
 /* `fixed` octets of numbers stand before the name. */
 static bool record_parse(const ns_msg *message, const ns_rr *rr, enum record_kind kind,
-                         struct record *r)
+                         struct mail_record *r)
 {
     const unsigned char *data = ns_rr_rdata(*rr);
     size_t fixed = kind == RECORD_MX ? 2 : 6;
@@ -72,11 +72,11 @@ static bool record_parse(const ns_msg *message, const ns_rr *rr, enum record_kin
 }
 
 size_t records_parse(enum record_kind kind, const unsigned char *answer, size_t len,
-                     struct record out[CAP_RECORDS])
+                     struct mail_record out[CAP_RECORDS])
 {
     ns_msg message;
     ns_rr rr;
-    struct record r;
+    struct mail_record r;
     size_t n = 0;
     unsigned wanted = kind == RECORD_MX ? ns_t_mx : ns_t_srv;
     if (len > ANSWER_SIZE || ns_initparse(answer, (int)len, &message) != 0)

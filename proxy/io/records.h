@@ -15,7 +15,7 @@
 
 enum record_kind { RECORD_MX, RECORD_SRV };
 
-struct record {
+struct mail_record {
     /* An MX has no weight and no port. */
     uint16_t priority, weight, port;
     char name[256];
@@ -26,7 +26,8 @@ struct records_query;
 /* Is called on the loop, later. Borrows n records, the best first, until it returns. With n = 0, err
  * says why: ERR_NOT_FOUND means that there are none; anything else that the resolver did not
  * answer. */
-typedef void records_fn(void *ctx, const struct record *records, size_t n, const struct err *err);
+typedef void records_fn(void *ctx, const struct mail_record *records, size_t n,
+                        const struct err *err);
 
 /* Copies the name. Gives a query that ends with the callback or with records_cancel. It has no
  * deadline of its own. */
@@ -38,6 +39,6 @@ void records_cancel(struct records_query **query);
 /* Reads the records out of an answer as it came over the net; those of other kinds are passed over.
  * Returns their number, 0 for an answer that breaks off or is none. */
 size_t records_parse(enum record_kind kind, const unsigned char *answer, size_t len,
-                     struct record out[CAP_RECORDS]);
+                     struct mail_record out[CAP_RECORDS]);
 
 #endif

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "io/records.h"
 
-static void check(const struct record *r, size_t n)
+static void check(const struct mail_record *r, size_t n)
 {
     CHECK(n <= CAP_RECORDS);
     for (size_t i = 0; i < n; i++) {
@@ -19,7 +19,7 @@ static void check(const struct record *r, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     check(r, records_parse(RECORD_MX, data, size, r));
     check(r, records_parse(RECORD_SRV, data, size, r));
     return 0;

@@ -76,7 +76,7 @@ static void put_record(struct packet *p, unsigned type, unsigned priority, unsig
 static void test_mx(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     (void)state;
     begin(&p, 3);
     put_record(&p, 15, 20, 0, 0, "b.mx.test");
@@ -91,7 +91,7 @@ static void test_mx(void **state)
 static void test_srv(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     (void)state;
     begin(&p, 4);
     put_record(&p, 33, 5, 0, 465, "light.test");
@@ -110,7 +110,7 @@ static void test_srv(void **state)
 static void test_odd_names(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     (void)state;
     begin(&p, 3);
     put_record(&p, 15, 1, 0, 0, "a\x1b[31m.test");
@@ -123,7 +123,7 @@ static void test_odd_names(void **state)
 static void test_the_best_of_many(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     char name[20];
     (void)state;
     begin(&p, 40);
@@ -140,7 +140,7 @@ static void test_the_best_of_many(void **state)
 static void test_broken_off(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     (void)state;
     begin(&p, 2);
     put_record(&p, 33, 1, 2, 465, "one.test");
@@ -160,7 +160,7 @@ static void test_broken_off(void **state)
 static void test_hostile(void **state)
 {
     struct packet p;
-    struct record r[CAP_RECORDS];
+    struct mail_record r[CAP_RECORDS];
     (void)state;
     begin(&p, 1);
     put_record(&p, 15, 1, 0, 0, "x");
