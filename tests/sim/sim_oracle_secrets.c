@@ -147,12 +147,14 @@ static bool answer_was_lost(const struct sim_plan *plan, usec when)
     return false;
 }
 
-/* A rest is forgotten by who starts anew, and ends with a network that changed. */
+/* A rest is forgotten by who starts anew, and ends with a network that changed. Who stopped just
+ * before the answer came has not heard it. */
 static bool stops_between(const struct sim_play *play, usec from, usec to)
 {
+    usec heard = from - USEC_PER_SEC;
     bool stops = play->healed > from && play->healed <= to;
     for (size_t i = 0; i < play->nstops; i++)
-        stops = stops || (play->stops[i].at >= from && play->stops[i].at <= to);
+        stops = stops || (play->stops[i].at >= heard && play->stops[i].at <= to);
     return stops;
 }
 
