@@ -5,31 +5,47 @@
 #include "spool/crc32c.h"
 #include "spool/words.h"
 
-static bool read_text(struct slice text, uint64_t *time_r, uint64_t *wall_r)
+/* 2024-01-01. A wall clock before that was never set: how long ago it showed that nobody knows. */
+#define WALL_WAS_SET INT64_C(1704067200000)
+
+static bool is_moment(uint64_t time, uint64_t wall)
+{
+    return time <= INT64_MAX / 2 && wall <= INT64_MAX / 2;
+}
+
+static bool read_text(struct slice text, struct spool_moment *m_r)
 {
     uint32_t crc;
+    uint64_t time, wall;
     struct slice line = slice_head(text, slice_find(text, '\n'));
     if (line.len + 1 != text.len || !words_hex(words_next(&line), &crc) || crc != crc32c(0, line))
         return false;
-    return words_number(words_next(&line), time_r) && words_number(words_next(&line), wall_r) &&
-           line.len == 0 && *time_r <= INT64_MAX / 2 && *wall_r <= INT64_MAX / 2;
+    if (!words_number(words_next(&line), &time) || !words_number(words_next(&line), &wall) ||
+        line.len || !is_moment(time, wall))
+        return false;
+    *m_r = (struct spool_moment){(usec)time, (int64_t)wall};
+    return true;
 }
 
-void spool_clock_start(struct spool_clock *c, struct slice text, usec newest, usec now,
-                       int64_t wall_ms, usec cap)
+static usec off_time(int64_t then_ms, int64_t now_ms, usec cap)
 {
-    uint64_t time, wall;
+    if (then_ms < WALL_WAS_SET || now_ms <= then_ms)
+        return 0;
+    int64_t off_ms = now_ms - then_ms;
+    return off_ms < cap / USEC_PER_MS ? off_ms * USEC_PER_MS : cap;
+}
+
+void spool_clock_start(struct spool_clock *c, struct slice text, struct spool_moment head,
+                       usec newest, usec now, int64_t wall_ms, usec cap)
+{
+    struct spool_moment last = {0}, written;
+    if (is_moment((uint64_t)head.time, (uint64_t)head.wall_ms))
+        last = head;
+    if (read_text(text, &written) && written.time >= last.time)
+        last = written;
+    usec time = last.time + off_time(last.wall_ms, wall_ms, cap);
     c->started = now;
-    c->began = newest;
-    if (!read_text(text, &time, &wall))
-        return;
-    usec off = 0;
-    if (wall_ms > (int64_t)wall) {
-        int64_t off_ms = wall_ms - (int64_t)wall;
-        off = off_ms < cap / USEC_PER_MS ? off_ms * USEC_PER_MS : cap;
-    }
-    if ((usec)time + off > c->began)
-        c->began = (usec)time + off;
+    c->began = time > newest ? time : newest;
 }
 
 usec spool_clock_now(const struct spool_clock *c, usec now)

@@ -251,6 +251,8 @@ static void take_in(struct store *store, const struct found *found, struct spool
     choose_place(store, found, entry);
     if (e->sequence > store->sequence && e->sequence != UINT64_MAX)
         store->sequence = e->sequence;
+    if (e->queued >= store->head_moment.time)
+        store->head_moment = (struct spool_moment){e->queued, e->written_ms};
     usec newest = entry->since > entry->failed_at ? entry->since : entry->failed_at;
     if (newest > store->clock.began)
         store->clock.began = newest;
@@ -499,8 +501,9 @@ int store_scan(struct store *store, struct err *err)
         return -1;
     struct scan_answer clock = {.failed = false};
     read_small(store, "clock", &clock);
-    spool_clock_start(&store->clock, buf_view(&clock.octets), store->clock.began,
-                      loop_now(io->loop), loop_wall_ms(io->loop), store->settings.max_age);
+    spool_clock_start(&store->clock, buf_view(&clock.octets), store->head_moment,
+                      store->clock.began, loop_now(io->loop), loop_wall_ms(io->loop),
+                      store->settings.max_age);
     buf_free(&clock.octets);
     return 0;
 }

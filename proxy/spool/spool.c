@@ -93,6 +93,7 @@ void spool_drain(struct spool *spool, void (*drained)(void *ctx), void *ctx)
     spool->ctx = ctx;
     LIST_EACH (&spool->trials, it)
         trial_drain(CONTAINER(it, struct trial, link));
+    store_note_clock(spool->store);
     schedule_later(spool);
 }
 

@@ -183,7 +183,7 @@ static void clock_destroy(struct work *work)
     free(CONTAINER(work, struct clock_write, work));
 }
 
-/* An error is no harm: the next time comes. */
+/* After an error the next tick tries again: the wall clock may have jumped. */
 static void clock_goes_on(void *arg, const struct disk_answer *a)
 {
     struct clock_write *c = arg;
@@ -193,6 +193,8 @@ static void clock_goes_on(void *arg, const struct disk_answer *a)
         c->work.file = a->file;
     if (c->step == C_SYNC_NAME || (a->err && c->step != C_CLEAR)) {
         store->writes_clock = false;
+        if (a->err)
+            store->clock_written = 0;
         work_end(&c->work);
         return;
     }
@@ -213,9 +215,22 @@ static void clock_goes_on(void *arg, const struct disk_answer *a)
     }
 }
 
+/* A wall clock that was set must be written down at once: after a start its jump would count as
+ * time switched off. */
+static void watch_wall_clock(struct store *store)
+{
+    const struct loop *loop = store->io->loop;
+    usec ahead = loop_wall_ms(loop) * USEC_PER_MS - loop_now(loop);
+    usec by = ahead - store->wall_ahead;
+    store->wall_ahead = ahead;
+    if (by > STORE_CLOCK_JUMP || by < -STORE_CLOCK_JUMP)
+        store->clock_written = 0;
+}
+
 static void write_clock(struct store *store)
 {
     usec now = loop_now(store->io->loop);
+    watch_wall_clock(store);
     if (store->writes_clock || store->index.counts[PLACE_QUEUE] == 0 ||
         (store->clock_written && now - store->clock_written < STORE_CLOCK_EVERY))
         return;
@@ -224,6 +239,12 @@ static void write_clock(struct store *store)
     store->writes_clock = true;
     work_begin(store, &c->work, clock_destroy);
     disk_unlink(store->disk, store->top, "clock.new", clock_goes_on, c);
+}
+
+void store_note_clock(struct store *store)
+{
+    store->clock_written = 0;
+    write_clock(store);
 }
 
 /* ---- every ten seconds ---- */

@@ -58,6 +58,9 @@ const struct spool_index *store_index(const struct store *store);
 struct spool_entry *store_find(const struct store *store, const char *id);
 /* the virtual clock */
 usec store_now(const struct store *store);
+/* Before an orderly end: where something waits, writes down what the clocks say. It is under way
+ * until the store is idle. */
+void store_note_clock(struct store *store);
 /* messages that are being written and were not taken yet */
 size_t store_receiving(const struct store *store);
 /* Messages in corrupt/, as it was counted last. */

@@ -13,6 +13,8 @@
 /* of store_full_words */
 enum { STORE_FULL_WORDS = 400 };
 #define STORE_CLOCK_EVERY (600 * USEC_PER_SEC)
+/* between two ticks the wall clock went this much faster or slower: it was set */
+#define STORE_CLOCK_JUMP (2 * USEC_PER_SEC)
 
 /* Something under way; the first member of what it is. */
 struct work {
@@ -41,7 +43,12 @@ struct store {
     bool is_recounting;
     struct link works;
     struct timer *tick;
+    /* 0: to be written at the next tick */
     usec clock_written;
+    /* by which a jump of the wall clock is seen: what it was ahead of the monotonic one */
+    usec wall_ahead;
+    /* of the scan: the latest that a message's head knows */
+    struct spool_moment head_moment;
     /* what is being received */
     size_t receiving;
     uint64_t receiving_octets;

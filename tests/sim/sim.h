@@ -27,6 +27,8 @@ struct io *sim_io(struct sim *sim);
 
 /* The clock starts at 1 s (monotonic) and 2026-01-01T00:00:00Z (wall). */
 usec sim_now(const struct sim *sim);
+/* The wall clock is set anew, so many milliseconds later or earlier. */
+void sim_wall_jump(struct sim *sim, int64_t ms);
 /* runs everything due within the span; the clock then stands at its end */
 void sim_run_for(struct sim *sim, usec span);
 /* until nothing is left to happen (true) or `limit` has passed (false) */

@@ -193,7 +193,13 @@ usec loop_now(const struct loop *loop)
 
 int64_t loop_wall_ms(const struct loop *loop)
 {
-    return INT64_C(1767225600000) + loop->now / USEC_PER_MS;
+    return INT64_C(1767225600000) + loop->now / USEC_PER_MS + loop->wall_ahead;
+}
+
+void sim_wall_jump(struct sim *sim, int64_t ms)
+{
+    sim->loop->wall_ahead += ms;
+    sim_say(sim, "the wall clock jumps by %lld s", (long long)(ms / 1000));
 }
 
 void loop_random(struct loop *loop, void *out, size_t n)

@@ -31,6 +31,8 @@ struct loop {
     struct turn turn;
     /* all calls so far, by the budgets' clock; one call */
     usec worked, work_takes;
+    /* of the wall clock, in milliseconds: how far it was set ahead */
+    int64_t wall_ahead;
     /* all of them */
     struct link timers;
     bool stopped;

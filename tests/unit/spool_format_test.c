@@ -220,26 +220,38 @@ static void the_clock(void **state)
 {
     struct spool_clock c;
     struct buf b;
+    const struct spool_moment none = {0};
     const int64_t wall = 1767225600000;
     (void)state;
     buf_init(&b, 100);
-    spool_clock_start(&c, slice_of(""), 5 * HOUR, 1000, 0, 24 * HOUR);
+    spool_clock_start(&c, slice_of(""), none, 5 * HOUR, 1000, 0, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 1000 + HOUR), 6 * HOUR);
     assert_true(spool_clock_write(&c, &b, 1000 + HOUR, wall));
     /* off for an hour */
-    spool_clock_start(&c, buf_view(&b), 0, 7, wall + 3600000, 24 * HOUR);
+    spool_clock_start(&c, buf_view(&b), none, 0, 7, wall + 3600000, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 7), 7 * HOUR);
     /* woke in 1970: no time has passed, and 2026 comes while it runs: not seen */
-    spool_clock_start(&c, buf_view(&b), 0, 7, 5000, 24 * HOUR);
+    spool_clock_start(&c, buf_view(&b), none, 0, 7, 5000, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 7 + HOUR), 7 * HOUR);
     /* sixty years later: never more than the cap */
-    spool_clock_start(&c, buf_view(&b), 0, 7, wall * 2, 24 * HOUR);
+    spool_clock_start(&c, buf_view(&b), none, 0, 7, wall * 2, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 7), 30 * HOUR);
     /* torn, or behind what a message knows */
-    spool_clock_start(&c, slice_head(buf_view(&b), b.len - 1), 3 * HOUR, 7, wall, 24 * HOUR);
+    spool_clock_start(&c, slice_head(buf_view(&b), b.len - 1), none, 3 * HOUR, 7, wall, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 7), 3 * HOUR);
-    spool_clock_start(&c, buf_view(&b), 9 * HOUR, 7, wall, 24 * HOUR);
+    spool_clock_start(&c, buf_view(&b), none, 9 * HOUR, 7, wall, 24 * HOUR);
     assert_int_equal(spool_clock_now(&c, 7), 9 * HOUR);
+    /* a message was accepted after the last line, and the wall clock had been set between them */
+    spool_clock_start(&c, buf_view(&b), (struct spool_moment){7 * HOUR, wall * 2}, 7 * HOUR, 7,
+                      wall * 2 + 3600000, 24 * HOUR);
+    assert_int_equal(spool_clock_now(&c, 7), 8 * HOUR);
+    /* the last wall clock had never been set; or is nonsense */
+    spool_clock_start(&c, slice_of(""), (struct spool_moment){7 * HOUR, 5000}, 7 * HOUR, 7, wall,
+                      24 * HOUR);
+    assert_int_equal(spool_clock_now(&c, 7), 7 * HOUR);
+    spool_clock_start(&c, buf_view(&b), (struct spool_moment){INT64_MAX, INT64_MIN}, 0, 7, wall,
+                      24 * HOUR);
+    assert_int_equal(spool_clock_now(&c, 7), 6 * HOUR);
     buf_free(&b);
 }
 
