@@ -114,12 +114,10 @@ static void publish(struct admin *a)
     make_nonce(a->io->loop, s->nonce);
     for (size_t i = 0; i < accounts_count(accounts); i++) {
         snapshot_add_account(s, accounts_at(accounts, i), s->made);
-        a->source.spool(a->source.ctx, account_config(accounts_at(accounts, i))->name,
-                        &s->accounts[i].spool);
         /* Counters exist before the first message, because a rate needs two values. */
         tally_account(&a->tally, s->accounts[i].name);
     }
-    a->source.spool(a->source.ctx, NULL, &s->spool);
+    a->source.spool(a->source.ctx, s);
     add_listeners(a, s, config);
     copy_allow(s, &config->admin.allow);
     copy_hosts(s, &config->admin);

@@ -16,7 +16,7 @@
 
 struct accounts;
 struct admin;
-struct spool_shown;
+struct snapshot;
 
 /* The admin page's view of other rooms. It is asked from the loop when a snapshot is made.
  * Everything returned is borrowed for that moment. */
@@ -28,8 +28,8 @@ struct admin_source {
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
-    /* of what is kept; account NULL: of all */
-    void (*spool)(void *ctx, const char *account, struct spool_shown *out);
+    /* What is kept, into the snapshot, which has its accounts, in the order of `accounts`. */
+    void (*spool)(void *ctx, struct snapshot *s);
     void *ctx;
 };
 

@@ -235,16 +235,22 @@ static void standing(const struct snapshot *s, usec now, struct out *o)
 
 /* ---- what is kept for later ---- */
 
+static void spool_state(const char *name, const char *account, const struct spool_shown *spool,
+                        struct out *o)
+{
+    whole(o, name, LABELS({"account", account}, {"state", "waiting"}), spool->waiting);
+    whole(o, name, LABELS({"account", account}, {"state", "held"}), spool->held);
+    whole(o, name, LABELS({"account", account}, {"state", "failed"}), spool->failed);
+}
+
 static void spool_states(const struct snapshot *s, struct out *o)
 {
     const char *name = "smtp_detour_spool_messages";
     family(o, name, "gauge", "Messages in the spool by state; corrupt ones belong to no account.");
-    for (size_t i = 0; i < s->naccounts; i++) {
-        const struct account_view *a = &s->accounts[i];
-        whole(o, name, LABELS({"account", a->name}, {"state", "waiting"}), a->spool.waiting);
-        whole(o, name, LABELS({"account", a->name}, {"state", "held"}), a->spool.held);
-        whole(o, name, LABELS({"account", a->name}, {"state", "failed"}), a->spool.failed);
-    }
+    for (size_t i = 0; i < s->naccounts; i++)
+        spool_state(name, s->accounts[i].name, &s->accounts[i].spool, o);
+    for (size_t i = 0; i < s->ngone; i++)
+        spool_state(name, s->gone[i].name, &s->gone[i].spool, o);
     whole(o, name, LABELS({"account", ""}, {"state", "corrupt"}), s->spool.corrupt);
     family(o, "smtp_detour_spool_bytes", "gauge", "Octets of all messages in the spool.");
     whole(o, "smtp_detour_spool_bytes", NULL, s->spool.bytes);
@@ -255,6 +261,9 @@ static void spool_states(const struct snapshot *s, struct out *o)
     for (size_t i = 0; i < s->naccounts; i++)
         decimal(o, name, LABELS({"account", s->accounts[i].name}),
                 (double)s->accounts[i].spool.oldest / USEC_PER_SEC);
+    for (size_t i = 0; i < s->ngone; i++)
+        decimal(o, name, LABELS({"account", s->gone[i].name}),
+                (double)s->gone[i].spool.oldest / USEC_PER_SEC);
     name = "smtp_detour_spool_alert_age_seconds";
     family(o, name, "gauge", "How long a message may wait before it is an alert (alert_age).");
     decimal(o, name, NULL, (double)s->spool.alert_age / USEC_PER_SEC);

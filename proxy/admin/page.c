@@ -218,7 +218,7 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
         put_port(s, &a->ports[i], a->works, o);
     out_add(o, "</ol>");
     put_counts(s, a, o);
-    page_spool_account(s, a, o);
+    page_spool_account(s, &a->spool, o);
     put_token(&a->token, o);
     put_notes(a, o);
     out_add(o, "</section>");
@@ -348,6 +348,7 @@ void page_write(const struct snapshot *s, struct out *o)
     put_warnings(s, o);
     for (size_t i = 0; i < s->naccounts; i++)
         put_account(s, &s->accounts[i], o);
+    page_spool_gone(s, o);
     out_add(o, "<div class=\"charts\">");
     chart_messages(s, o);
     chart_sessions(s, o);

@@ -22,7 +22,9 @@ void page_time(int64_t wall_ms, const char *format, char out[PAGE_TIME]);
 
 /* page_spool.c: what is kept for later, of all and of one account. */
 void page_spool_banner(const struct snapshot *s, struct out *o);
-void page_spool_account(const struct snapshot *s, const struct account_view *a, struct out *o);
+void page_spool_account(const struct snapshot *s, const struct spool_shown *spool, struct out *o);
+/* Accounts that are gone from the configuration, but not from the spool. */
+void page_spool_gone(const struct snapshot *s, struct out *o);
 
 /* chart.c: the last hour, one bar per minute. */
 void chart_messages(const struct snapshot *s, struct out *o);

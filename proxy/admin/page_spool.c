@@ -74,9 +74,8 @@ static void put_failed(const struct spool_shown *spool, struct out *o)
     out_add(o, " sends one again.</p>");
 }
 
-void page_spool_account(const struct snapshot *s, const struct account_view *a, struct out *o)
+void page_spool_account(const struct snapshot *s, const struct spool_shown *spool, struct out *o)
 {
-    const struct spool_shown *spool = &a->spool;
     char span[SPAN_TEXT];
     if (!spool->is_on || !(spool->waiting || spool->held || spool->failed))
         return;
@@ -97,4 +96,15 @@ void page_spool_account(const struct snapshot *s, const struct account_view *a, 
     if (spool->failed)
         put_failed(spool, o);
     out_add(o, "</div>");
+}
+
+void page_spool_gone(const struct snapshot *s, struct out *o)
+{
+    for (size_t i = 0; i < s->ngone; i++) {
+        out_add(o, "<section><div class=\"head\"><h2>");
+        out_html(o, s->gone[i].name);
+        out_add(o, "</h2><span class=\"pill idle\">not in the configuration</span></div>");
+        page_spool_account(s, &s->gone[i].spool, o);
+        out_add(o, "</section>");
+    }
 }

@@ -20,6 +20,7 @@ void snapshot_free(void *snapshot)
     for (size_t i = 0; i < s->naccounts; i++)
         free(s->accounts[i].ports);
     free(s->accounts);
+    free(s->gone);
     free(s->listeners);
     free(s->allow.items);
     for (size_t i = 0; i < s->hosts.n; i++)
@@ -114,6 +115,15 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     add_ports(v, a, s->wall_ms, now);
     add_notes(v, cfg);
     add_token(v, a, s->wall_ms);
+}
+
+struct spool_shown *snapshot_add_gone(struct snapshot *s, const char *name)
+{
+    s->gone = mem_resize(s->gone, (s->ngone + 1) * sizeof *s->gone);
+    struct gone_account *g = &s->gone[s->ngone++];
+    *g = (struct gone_account){.name = ""};
+    text_clean(g->name, sizeof g->name, slice_of(name));
+    return &g->spool;
 }
 
 bool snapshot_is_alive(const struct snapshot *s, usec now)

@@ -88,6 +88,12 @@ struct account_view {
     struct spool_shown spool;
 };
 
+/* An account that the configuration has no longer, and for which mail is kept. */
+struct gone_account {
+    char name[64];
+    struct spool_shown spool;
+};
+
 struct listener_shown {
     char name[64], address[256];
     unsigned clients, max_clients;
@@ -125,6 +131,8 @@ struct snapshot {
     struct reloads reloads;
     struct account_view *accounts;
     size_t naccounts;
+    struct gone_account *gone;
+    size_t ngone;
     struct listener_shown *listeners;
     size_t nlisteners;
     struct spool_shown spool;
@@ -138,6 +146,8 @@ struct snapshot {
 };
 
 void snapshot_free(void *snapshot);
+/* Lent until the next one is added. */
+struct spool_shown *snapshot_add_gone(struct snapshot *s, const char *name);
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now);
 /* Fills the warnings from the rest of the snapshot. */
 void snapshot_warn(struct snapshot *s);

@@ -69,6 +69,15 @@ static json_t *accounts_json(const struct snapshot *s)
     return list;
 }
 
+static json_t *gone_json(const struct snapshot *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->ngone; i++)
+        json_array_append_new(list, json_pack("{s:s, s:o}", "name", s->gone[i].name, "spool",
+                                              spool_json(&s->gone[i].spool, s->wall_ms)));
+    return list;
+}
+
 static json_t *listeners_json(const struct snapshot *s)
 {
     json_t *list = json_array();
@@ -123,7 +132,8 @@ char *status_json(const struct snapshot *s, usec now)
     char why[400];
     bool ready = snapshot_is_ready(s, NULL, now, why, sizeof why);
     json_t *all = json_pack(
-        "{s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f}", "accounts", accounts_json(s),
+        "{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f}", "accounts",
+        accounts_json(s), "gone", gone_json(s),
         "version", VERSION, "time", (json_int_t)(s->wall_ms / 1000), "started",
         (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining", (int)s->draining,
         "warnings", warnings_json(s), "listeners", listeners_json(s), "messages",

@@ -151,11 +151,7 @@ int spool_file_copy(const struct spool_file *f, FILE *out, struct err *err)
     return status;
 }
 
-const char *spool_file_reason(const struct spool_file *f)
+const char *spool_file_reason(const struct spool_file *f, char room[HISTORY_REASON])
 {
-    for (size_t i = 0; i < f->history.n; i++)
-        if (f->history.recipients[i].fate != FATE_SERVED && f->history.recipients[i].words &&
-            f->history.recipients[i].words[0])
-            return f->history.recipients[i].words;
-    return f->envelope.reason;
+    return history_reason(&f->history, room) ? room : f->envelope.reason;
 }

@@ -74,16 +74,17 @@ static bool is_left(const struct spool_file *f, size_t i)
 }
 
 /* Of the last try where the server knows it, else as it was written down. */
-static const char *reason_of(const struct control_entry *e, const struct spool_file *f)
+static const char *reason_of(const struct control_entry *e, const struct spool_file *f,
+                             char room[HISTORY_REASON])
 {
-    return e->reason[0] ? e->reason : spool_file_reason(f);
+    return e->reason[0] ? e->reason : spool_file_reason(f, room);
 }
 
 /* ---- list ---- */
 
 static void print_one(const struct control_entry *e, const struct spool_file *f)
 {
-    char words[CLEAN_SIZE], age[SPAN_SIZE], next[SPAN_SIZE];
+    char words[CLEAN_SIZE], age[SPAN_SIZE], next[SPAN_SIZE], room[HISTORY_REASON];
     printf("%s  %s  %s  %" PRIu64 " octets  %" PRIu64 " %s  ", e->id, e->state, span(e->age, age),
            e->size, e->tries, e->tries == 1 ? "try" : "tries");
     if (e->next > 0)
@@ -93,8 +94,8 @@ static void print_one(const struct control_entry *e, const struct spool_file *f)
     for (size_t i = 0; i < f->envelope.nrecipients; i++)
         if (is_left(f, i))
             printf("    to <%s>\n", clean(f->envelope.recipients[i].address, words));
-    if (reason_of(e, f)[0])
-        printf("    %s\n", clean(reason_of(e, f), words));
+    if (reason_of(e, f, room)[0])
+        printf("    %s\n", clean(reason_of(e, f, room), words));
 }
 
 static json_t *text_json(const char *text)
@@ -105,6 +106,7 @@ static json_t *text_json(const char *text)
 
 static void print_json(const struct control_entry *e, const struct spool_file *f)
 {
+    char room[HISTORY_REASON];
     json_t *to = json_array();
     for (size_t i = 0; i < f->envelope.nrecipients; i++)
         if (is_left(f, i))
@@ -114,7 +116,7 @@ static void print_json(const struct control_entry *e, const struct spool_file *f
                   (json_int_t)e->age, "size", (json_int_t)e->size, "tries", (json_int_t)e->tries,
                   "next", e->next == CONTROL_NO_NEXT ? json_null() : json_integer(e->next),
                   "account", text_json(e->account), "sender", text_json(f->envelope.sender),
-                  "recipients", to, "state", e->state, "reason", text_json(reason_of(e, f)));
+                  "recipients", to, "state", e->state, "reason", text_json(reason_of(e, f, room)));
     json_dumpf(o, stdout, JSON_COMPACT);
     json_decref(o);
 }

@@ -42,16 +42,12 @@ static bool listening(void *ctx)
     return l && listeners_count(l) > 0;
 }
 
-static void spool(void *ctx, const char *account, struct spool_shown *out)
+static void show_share(const struct watched *watched, struct spool *s,
+                       const struct spool_counts *found, struct spool_shown *out)
 {
-    const struct watched *watched = ctx;
-    struct spool *s = *watched->spool;
-    struct spool_counts counts;
+    static const struct spool_counts nothing = {.reason = "", .failed_reason = ""};
+    const struct spool_counts counts = found ? *found : nothing;
     _Static_assert((int)SPOOL_TRIES == (int)SPOOL_TRY_COUNT, "a result that nobody shows");
-    *out = (struct spool_shown){0};
-    if (!s)
-        return;
-    spool_count(s, account, &counts);
     out->is_on = true;
     out->is_drained = *watched->closed > 0;
     bool is_wanted = (*watched->config)->spool.is_on && !out->is_drained;
@@ -75,6 +71,42 @@ static void spool(void *ctx, const char *account, struct spool_shown *out)
     text_clean(out->failed_reason, sizeof out->failed_reason, slice_of(counts.failed_reason));
 }
 
+/* Accounts for which mail is kept though no page of theirs would show it. */
+static void show_gone(const struct watched *watched, struct spool *spool,
+                      const struct spool_census *census, struct snapshot *s)
+{
+    const struct accounts *all = *watched->accounts;
+    for (size_t i = 0; i < census->n; i++) {
+        const struct spool_share *share = &census->shares[i];
+        const struct spool_counts *c = &share->counts;
+        size_t k = 0;
+        if (!(c->waiting || c->sending || c->held || c->failed))
+            continue;
+        while (k < accounts_count(all) &&
+               strcmp(account_config(accounts_at(all, k))->name, share->account) != 0)
+            k++;
+        if (k == accounts_count(all))
+            show_share(watched, spool, c, snapshot_add_gone(s, share->account));
+    }
+}
+
+static void show_spool(void *ctx, struct snapshot *s)
+{
+    const struct watched *watched = ctx;
+    struct spool *spool = *watched->spool;
+    struct spool_census census;
+    if (!spool)
+        return;
+    spool_census_take(spool, &census);
+    show_share(watched, spool, &census.all, &s->spool);
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const char *name = account_config(accounts_at(*watched->accounts, i))->name;
+        show_share(watched, spool, spool_census_find(&census, name), &s->accounts[i].spool);
+    }
+    show_gone(watched, spool, &census, s);
+    spool_census_free(&census);
+}
+
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
     return watched->admin = admin_new(io, &(struct admin_source){.config = config,
@@ -83,7 +115,7 @@ struct admin *watch_begin(const struct io *io, struct watched *watched)
                                                                  .expires = expires,
                                                                  .draining = draining,
                                                                  .listening = listening,
-                                                                 .spool = spool,
+                                                                 .spool = show_spool,
                                                                  .ctx = watched});
 }
 

@@ -46,6 +46,22 @@ struct history_count history_count(const struct history *h)
     return c;
 }
 
+bool history_reason(const struct history *h, char out[HISTORY_REASON])
+{
+    for (size_t i = 0; i < h->n; i++) {
+        const struct history_recipient *r = &h->recipients[i];
+        if (r->fate == FATE_SERVED || !r->words || !r->words[0])
+            continue;
+        /* What we said ourselves has no code: no server said so. */
+        if (r->code)
+            snprintf(out, HISTORY_REASON, "%u %.*s", r->code, WORDS_KEPT, r->words);
+        else
+            snprintf(out, HISTORY_REASON, "%.*s", WORDS_KEPT, r->words);
+        return true;
+    }
+    return false;
+}
+
 /* ---- reading ---- */
 
 static bool read_unsigned(struct slice *line, unsigned max, unsigned *out_r)

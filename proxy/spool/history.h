@@ -59,6 +59,10 @@ struct history_count {
 };
 struct history_count history_count(const struct history *h);
 
+/* What was said last of a recipient that was not served, "550 5.1.1 words". false: nothing. */
+#define HISTORY_REASON 216
+bool history_reason(const struct history *h, char out[HISTORY_REASON]);
+
 /* Appending lines; false beyond the buffer's cap. */
 bool history_add_dot(struct buf *out, const char *id, unsigned number) MUST_USE;
 bool history_add_tried(struct buf *out, const char *id, unsigned number) MUST_USE;

@@ -27,6 +27,7 @@ static void entry_free(struct spool_entry *entry)
     if (entry->owed)
         buf_free(entry->owed);
     free(entry->owed);
+    free(entry->reason);
     free(entry);
 }
 

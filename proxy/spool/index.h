@@ -29,6 +29,8 @@ struct spool_entry {
     uint32_t tries, unknown, bounces;
     /* Lines of the log that are not on the disk yet; NULL: none. */
     struct buf *owed;
+    /* Why it was given up, where that was read at the start; NULL: see its errand. */
+    char *reason;
     /* for the sender */
     void *user;
     enum spool_bounce bounce;

@@ -169,6 +169,9 @@ void spool_view_of(const struct spool *spool, const struct spool_entry *entry,
         view_r->reason = "its account is gone, and no other takes it";
     else if (job && job->reason)
         view_r->reason = job->reason;
+    /* Why its account rests today is not why it failed. */
+    else if (view_r->state == SPOOL_FAILED)
+        view_r->reason = entry->reason ? entry->reason : "";
     else if (lane)
         view_r->reason = lane->reason;
     if (view_r->state == SPOOL_WAITING && job) {
@@ -176,50 +179,6 @@ void spool_view_of(const struct spool *spool, const struct spool_entry *entry,
             lane && lane->rests_until > job->waits_until ? lane->rests_until : job->waits_until;
         view_r->next = virtual_time(spool, at);
     }
-}
-
-static bool is_of(const struct spool_entry *entry, const char *account)
-{
-    return !account || strcmp(schedule_account_of(entry), account) == 0;
-}
-
-static void count_one(const struct spool *spool, const struct spool_entry *entry,
-                      struct spool_counts *c)
-{
-    struct spool_view view;
-    spool_view_of(spool, entry, &view);
-    c->bytes += entry->size + entry->log_size;
-    switch (view.state) {
-    case SPOOL_FAILED:
-        c->failed++;
-        if (view.reason[0])
-            c->failed_reason = view.reason;
-        return;
-    case SPOOL_SENDING: c->sending++; break;
-    case SPOOL_HELD: c->held++; break;
-    case SPOOL_WAITING: c->waiting++; break;
-    }
-    usec age = store_now(spool->store) - entry->since;
-    c->oldest = age > c->oldest ? age : c->oldest;
-    if (view.next && (!c->next || view.next < c->next))
-        c->next = view.next;
-    if (!c->reason[0])
-        c->reason = view.reason;
-}
-
-void spool_count(const struct spool *spool, const char *account, struct spool_counts *counts_r)
-{
-    *counts_r = (struct spool_counts){.reason = "", .failed_reason = "", .bounces = spool->bounces};
-    for (int place = 0; place < 2; place++)
-        LIST_EACH (&store_index(spool->store)->lists[place], it) {
-            const struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
-            if (is_of(entry, account))
-                count_one(spool, entry, counts_r);
-        }
-    for (const struct lane *lane = spool->lanes; lane; lane = lane->next)
-        if (!account || strcmp(lane->name, account) == 0)
-            for (int i = 0; i < SPOOL_TRY_COUNT; i++)
-                counts_r->tries[i] += lane->tries[i];
 }
 
 /* ------------------------------------------------------------------ what an administrator does */
@@ -260,7 +219,7 @@ size_t spool_retry_all(struct spool *spool, const char *account)
     LIST_EACH (&store_index(spool->store)->lists[PLACE_QUEUE], it) {
         struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
         struct errand *job = schedule_job(spool, entry);
-        if (!is_of(entry, account))
+        if (account && strcmp(schedule_account_of(entry), account) != 0)
             continue;
         job->is_held = false;
         job->waits_until = 0;

@@ -116,9 +116,27 @@ struct spool_counts {
     uint64_t tries[SPOOL_TRY_COUNT];
     uint64_t bounces;
 };
-/* account NULL: of all. Walks all messages: for the page and the metrics, not for each of many
- * clients. */
+/* account NULL: of all. Walks all messages. */
 void spool_count(const struct spool *spool, const char *account, struct spool_counts *counts_r);
+
+/* Of every account that messages or tries are counted for, whether it is configured or gone, in one
+ * walk: for the page and the metrics. */
+struct spool_share {
+    const char *account;
+    struct spool_counts counts;
+};
+struct spool_census {
+    struct spool_counts all;
+    /* by name */
+    struct spool_share *shares;
+    size_t n;
+};
+/* Gives what spool_census_free frees; the names and reasons are lent until the next turn. */
+void spool_census_take(const struct spool *spool, struct spool_census *census_r);
+void spool_census_free(struct spool_census *census);
+/* NULL: nothing is counted for it. */
+const struct spool_counts *spool_census_find(const struct spool_census *census,
+                                             const char *account);
 
 /* ---- what an administrator does ---- */
 

@@ -146,6 +146,20 @@ def test_who_waits_for_the_lock_hears_a_signal(stage):
     assert "ended before it began" in second.log
 
 
+def test_logins_that_are_put_off(stage):
+    """A 4xx to AUTH says nothing about the message: it is kept, and goes when the login is accepted again."""
+    put_off = [True]
+    upstream = stage.upstream(hooks={"AUTH": lambda session, argument: b"454 4.7.0 Temporary authentication failure\r\n" if put_off else None})
+    proxy = stage.proxy(stage.account([upstream]) + spool(stage))
+    rcpt, end = submit(proxy)
+    assert rcpt.startswith("250 2.1.5 will be kept and sent later: authentication with 127.0.0.1 is not possible now [")
+    assert end.startswith("250 2.0.0 queued: authentication with 127.0.0.1 is not possible now")
+    proxy.wait_for_log("msg=spooled .*reason=credentials words=\"authentication with")
+    put_off.clear()
+    upstream.wait_for(1)
+    eventually(lambda: not files(stage))
+
+
 def test_what_monitoring_sees(stage):
     port = closed_port()
     proxy = with_admin(stage, stage.account([port]) + spool(stage))

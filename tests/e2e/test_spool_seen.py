@@ -4,6 +4,7 @@ import time
 from submission_server import closed_port
 from test_admin import Page, eventually, get, metrics, status, value, with_admin
 from test_spool import spool, submit
+from test_spool_commands import command, listed
 
 
 def account(proxy, name="default"):
@@ -67,3 +68,23 @@ def test_given_up_with_the_reason_and_nothing_hostile(stage):
     assert "img" not in seen.tags
     assert "1 failed given up: " in words and "<img src=x onerror=alert(2)> unknown" in words
     assert "smtp-detour spool retry ID" in words and "to be sent later" not in words
+
+
+def test_why_it_failed_is_said_after_a_restart_and_without_its_account(stage):
+    """The process that gave it up has ended, and the account has another name now."""
+    port = closed_port()
+    proxy = with_admin(stage, stage.account([port], name="old") + spool(stage))
+    assert submit(proxy)[1].startswith("250 ")
+    stage.upstream(port=port, hooks={"RCPT": lambda session, argument: b"550 5.1.1 no such person\r\n"})
+    eventually(lambda: account(proxy, "old")["failed"] == 1)
+    assert proxy.stop() == 0
+    proxy = with_admin(stage, stage.account([port], name="fresh") + spool(stage))
+    _, words = page(proxy)
+    assert "not in the configuration" in words and "1 failed given up: 550 5.1.1 no such person" in words
+    assert status(proxy)["gone"][0]["name"] == "old" and status(proxy)["gone"][0]["spool"]["failed"] == 1
+    assert value(metrics(proxy), "smtp_detour_spool_messages", account="old", state="failed") == 1
+    entry, = listed(proxy)
+    assert (entry["state"], entry["reason"]) == ("failed", "550 5.1.1 no such person")
+    assert "given up 550 5.1.1 no such person" in command(proxy, "show", entry["id"])[1]
+    assert proxy.stop() == 0
+    assert listed(proxy)[0]["reason"] == "550 5.1.1 no such person"

@@ -150,6 +150,8 @@ static void keep_mail(struct snapshot *s)
                                     .takes = true,
                                     .failed = 2,
                                     .failed_reason = "550 5.7.1 no such user" HOSTILE};
+    *snapshot_add_gone(s, "old") = (struct spool_shown){
+        .is_on = true, .failed = 1, .failed_reason = "550 5.7.1 too late" HOSTILE};
     s->spool = s->accounts[0].spool;
     s->spool.held = 1;
     s->spool.failed = 2;
@@ -177,6 +179,7 @@ static void kept_mail_is_counted(void **state)
     assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"work\",reason=\"no-port\"} 2\n");
     assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"work\",reason=\"token\"} 1\n");
     assert_has(text, "\nsmtp_detour_spool_taken_total{account=\"home\",reason=\"token\"} 1\n");
+    assert_has(text, "\nsmtp_detour_spool_messages{account=\"old\",state=\"failed\"} 1\n");
     assert_has(text, "\nsmtp_detour_spool_full_total{why=\"size\"} 0\n");
     assert_has(text, "\nsmtp_detour_spool_full_total{why=\"messages\"} 4\n");
     assert_has(text, "\nsmtp_detour_spool_full_total{why=\"disk\"} 5\n");
@@ -186,6 +189,8 @@ static void kept_mail_is_counted(void **state)
                      "\"oldest_seconds\":10800.0,\"next\":1800000150,\"takes\":true,\"reason\":"
                      "\"no port of smtp.work.example works");
     assert_has(text, "\"failed\":2,\"bytes\":0,\"oldest_seconds\":0.0,\"next\":null,");
+    assert_has(text,
+               "\"gone\":[{\"name\":\"old\",\"spool\":{\"waiting\":0,\"held\":0,\"failed\":1,");
     free(text);
     snapshot_free(s);
 }
@@ -216,6 +221,8 @@ static void kept_mail_is_shown(void **state)
     assert_has(text, "<code>smtp-detour spool retry ID</code>");
     assert_has(text, "! 12 waiting</span>");
     assert_has(text, "✕ 2 failed</span> given up: 550 5.7.1 no such user&lt;script&gt;");
+    assert_has(text, "<h2>old</h2><span class=\"pill idle\">not in the configuration</span>");
+    assert_has(text, "✕ 1 failed</span> given up: 550 5.7.1 too late&lt;script&gt;");
     assert_null(strstr(text, "<script"));
     if (getenv("PAGE_KEPT")) {
         FILE *f = fopen(getenv("PAGE_KEPT"), "w");
