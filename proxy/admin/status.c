@@ -131,13 +131,13 @@ char *status_json(const struct snapshot *s, usec now)
 {
     char why[400];
     bool ready = snapshot_is_ready(s, NULL, now, why, sizeof why);
-    json_t *all = json_pack(
-        "{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f}", "accounts",
-        accounts_json(s), "gone", gone_json(s),
-        "version", VERSION, "time", (json_int_t)(s->wall_ms / 1000), "started",
-        (json_int_t)(s->started_ms / 1000), "ready", (int)ready, "draining", (int)s->draining,
-        "warnings", warnings_json(s), "listeners", listeners_json(s), "messages",
-        messages_json(&s->tally), "recent", recent_json(&s->tally), "busy", s->busy);
+    json_t *all =
+        json_pack("{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f}", "accounts",
+                  accounts_json(s), "gone", gone_json(s), "version", VERSION, "time",
+                  (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000),
+                  "ready", (int)ready, "draining", (int)s->draining, "warnings", warnings_json(s),
+                  "listeners", listeners_json(s), "messages", messages_json(&s->tally), "recent",
+                  recent_json(&s->tally), "busy", s->busy);
     char *text =
         all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);
