@@ -79,7 +79,8 @@ static const struct subcommand subcommands[] = {
      "and the `ports` line that would help is printed. Done within connect_timeout + 2 s.\n"
      "--host HOST needs no configuration and no login: what gets through to that host from here. "
      "-v shows the dialog with each port\n"
-     "(secrets left out), the cipher and the certificate.\n"
+     "(secrets left out), the cipher and the certificate. Last, how many messages the spool keeps, "
+     "and for how long the oldest.\n"
      "Exit status: 0 every account has a port that works, 1 one has not, 78 the configuration is "
      "wrong.\n",
      doctor_main},

@@ -79,6 +79,7 @@ static int begin(struct doctor *d)
 static int tell(struct doctor *d)
 {
     int status = EXIT_FINE;
+    struct doctor_spool spool = {.is_on = false};
     struct doctor_screen screen = {.config = d->host ? NULL : d->config,
                                    .now_s = loop_wall_ms(d->io.loop) / 1000,
                                    .verbose = d->verbose};
@@ -88,8 +89,12 @@ static int tell(struct doctor *d)
         if (!doctor_works(d->checkups[i]))
             status = EXIT_ANSWER_BAD;
     }
+    if (!d->host)
+        doctor_spool_look(d->config, loop_wall_ms(d->io.loop), &spool);
     if (d->json)
-        doctor_print_json(d->checkups, d->n, screen.config);
+        doctor_print_json(d->checkups, d->n, screen.config, &spool);
+    else
+        doctor_print_spool(&spool);
     return status;
 }
 

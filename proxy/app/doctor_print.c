@@ -286,12 +286,32 @@ static json_t *account_json(const struct checkup *c, const struct config *config
                      "ports", list);
 }
 
-void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config)
+void doctor_print_spool(const struct doctor_spool *spool)
+{
+    char words[DOCTOR_SPOOL_WORDS];
+    if (!spool->is_on)
+        return;
+    doctor_spool_words(spool, words);
+    print_folded(0, words);
+}
+
+static json_t *spool_json(const struct doctor_spool *s)
+{
+    if (!s->is_on)
+        return json_null();
+    return json_pack("{s:o, s:I, s:I, s:I, s:s}", "directory",
+                     json_stringn_nocheck(s->directory, strlen(s->directory)), "waiting",
+                     (json_int_t)s->waiting, "failed", (json_int_t)s->failed, "oldest_seconds",
+                     (json_int_t)s->oldest_seconds, "problem", s->problem);
+}
+
+void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config,
+                       const struct doctor_spool *spool)
 {
     json_t *accounts = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(accounts, account_json(checkups[i], config));
-    json_t *all = json_pack("{s:o}", "accounts", accounts);
+    json_t *all = json_pack("{s:o, s:o}", "accounts", accounts, "spool", spool_json(spool));
     json_dumpf(all, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
     printf("\n");
     json_decref(all);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/doctor_spool.h"
 #include "upstream/checkup.h"
 
 struct doctor_screen {
@@ -19,7 +20,11 @@ struct doctor_screen {
 };
 
 void doctor_print(const struct checkup *c, const struct doctor_screen *screen);
-/* {"accounts":[{"name","host","works","verdict","advice":[…],"ports":[{…}]}]} on one line. */
-void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config);
+void doctor_print_spool(const struct doctor_spool *spool);
+/* {"accounts":[{"name","host","works","verdict","advice":[…],"ports":[{…}]}],
+ *  "spool":{"directory","waiting","failed","oldest_seconds","problem"}} on one line; without a spool
+ * it is null. */
+void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config,
+                       const struct doctor_spool *spool);
 
 #endif

@@ -1,6 +1,5 @@
 #include "app/kept.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +128,7 @@ bool kept_find(struct config *config)
         return true;
     follow_note(config);
     char *format = path_in(config->spool.directory, "format");
-    bool is_spool = access(format, F_OK) == 0 || errno == EACCES;
+    bool is_spool = access(format, F_OK) == 0;
     free(format);
     return is_spool;
 }

@@ -161,6 +161,25 @@ def test_the_socket_is_for_few(stage):
     assert not os.path.exists(path)
 
 
+def doctor(proxy, *args):
+    done = subprocess.run([BINARY, "doctor", "-c", proxy.config_file, *args], capture_output=True, timeout=60)
+    return " ".join(done.stdout.decode().split())
+
+
+def test_doctor_tells_how_much_waits_and_since_when(kept, stage):
+    proxy, _, _ = kept
+    shown = json.loads(doctor(proxy, "--json"))["spool"]
+    assert (shown["directory"], shown["waiting"], shown["failed"], shown["problem"]) == (str(stage.folder / "spool"), 1, 0, "")
+    assert 0 <= shown["oldest_seconds"] < 60
+    assert "spool %s: 1 message waits, the oldest for " % (stage.folder / "spool") in doctor(proxy)
+    name = listed(proxy)[0]["id"]
+    if not kept[2]:
+        give_up(stage.folder / "spool", name)
+        assert "nothing waits; 1 failed (`smtp-detour spool list` names it, and why)" in doctor(proxy)
+    assert command(proxy, "remove", name)[0] == 0
+    assert doctor(proxy).endswith("spool %s: nothing waits" % (stage.folder / "spool"))
+
+
 def without_spool(proxy):
     text = open(proxy.config_file).read()
     return text[:text.index("[spool]")]
@@ -190,6 +209,7 @@ def test_what_was_left_is_seen_without_the_section(stage, place, ends):
     entry, = listed(proxy)
     assert entry["recipients"] == ["b@example.test"]
     assert "b@example.test" in command(proxy, "show", entry["id"])[1]
+    assert ": 1 message waits, the oldest for " in doctor(proxy)
     assert command(proxy, "remove", entry["id"])[0] == 0
     assert listed(proxy) == []
 
