@@ -46,7 +46,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 lib      = $(BUILD)/lib/$(1).a
 
-LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lmicrohttpd -lhiredis -lcrypt -lresolv -lpthread
+LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lexpat -lmicrohttpd -lhiredis -lcrypt -lresolv -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
 PRODUCT_LIBS := $(foreach r,app admin relay spool delivery upstream api oauth smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
@@ -151,7 +151,7 @@ sim: $(BUILD)/detour-sim $(BUILD)/spool-sim
 # One program that needs nothing but a kernel: musl, and the libraries as archives (contrib/deps/musl). musl gives a thread 128 KiB of stack unless the
 # program asks for more.
 MUSL := $(CURDIR)/$(BUILD)/musl
-STATIC_LIBS := -lcurl -lssl -lcrypto -lev -linih -lgsasl -lidn -ljansson -lmicrohttpd -lhiredis -lcrypt -lresolv -lpthread
+STATIC_LIBS := -lcurl -lssl -lcrypto -lev -linih -lgsasl -lidn -ljansson -lexpat -lmicrohttpd -lhiredis -lcrypt -lresolv -lpthread
 STATIC = BUILD=$(BUILD)/static CC=musl-gcc CFLAGS='-O2 -g -idirafter $(MUSL)/include' HARDEN='-fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero' \
     HARDEN_LD='-static -Wl,-z,relro,-z,now,-z,stack-size=1048576 -L$(MUSL)/lib' LIBS='$(STATIC_LIBS)'
 .PHONY: static static-check

@@ -103,6 +103,8 @@ static int find_username(struct setup *s)
 {
     if (s->given_user)
         s->username = mem_string(s->given_user);
+    else if (s->service_username)
+        s->username = mem_string(s->service_username);
     else if (has_own_name(s))
         s->username = mem_string(s->address);
     else if (s->choice.preset->user == USER_EXACT)
@@ -250,8 +252,8 @@ static int run(struct setup *s)
 
 static void clear(struct setup *s)
 {
-    char *texts[] = {s->address, s->provider, s->host, s->ports,      s->username,
-                     s->listen,  s->allow,    s->to,   s->secret_path};
+    char *texts[] = {s->address, s->provider, s->host, s->ports,       s->username,
+                     s->listen,  s->allow,    s->to,   s->secret_path, s->service_username};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     secret_free(&s->secret);

@@ -4,14 +4,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "app/setup_autoconfig.h"
 #include "app/setup_service.h"
 #include "app/setup_state.h"
 #include "app/status.h"
 #include "base/mem.h"
+#include "io/http.h"
 #include "io/records.h"
 
 /* Longer than a working resolver takes, and short for a person who waits. */
 #define DNS_PATIENCE (5 * USEC_PER_SEC)
+#define WEB_PATIENCE (5 * USEC_PER_SEC)
 
 enum dns_question { QUESTION_MX, QUESTION_SUBMISSIONS, QUESTION_SUBMISSION, QUESTIONS };
 
@@ -55,14 +58,23 @@ static void on_records(void *ctx, const struct mail_record *records, size_t n,
 
 static void on_patience(void *ctx)
 {
-    struct inquiry *inquiry = ctx;
-    loop_stop(inquiry->loop);
+    struct loop *loop = ctx;
+    loop_stop(loop);
+}
+
+/* Runs the loop until everything was answered, the person ends it, or patience does. */
+static void wait_for_answers(struct setup *s, usec patience)
+{
+    struct timer *timer = timer_new(s->io.loop, on_patience, s->io.loop);
+    timer_arm(timer, patience);
+    if (!ask_is_over(s->ask))
+        loop_run(s->io.loop);
+    timer_free(&timer);
 }
 
 /* Asks all at once. What has no answer in time counts as not there. */
 static void inquire(struct setup *s, const char *domain, struct inquiry *inquiry)
 {
-    struct timer *patience = timer_new(s->io.loop, on_patience, inquiry);
     *inquiry = (struct inquiry){.loop = s->io.loop, .left = QUESTIONS};
     printf("Asking the DNS which service %s has ...\n", domain);
     fflush(stdout);
@@ -73,12 +85,65 @@ static void inquire(struct setup *s, const char *domain, struct inquiry *inquiry
         a->inquiry = inquiry;
         a->query = records_lookup(s->io.offload, questions[i].kind, name, on_records, a);
     }
-    timer_arm(patience, DNS_PATIENCE);
-    if (!ask_is_over(s->ask))
-        loop_run(s->io.loop);
-    timer_free(&patience);
+    wait_for_answers(s, DNS_PATIENCE);
     for (size_t i = 0; i < QUESTIONS; i++)
         records_cancel(&inquiry->asked[i].query);
+}
+
+/* ---- its own web server ---- */
+
+enum { AUTOCONFIG_PLACES = 2 };
+
+struct fetched {
+    struct fetches *all;
+    struct http_request *request;
+    bool found;
+    struct autoconfig config;
+};
+
+struct fetches {
+    struct loop *loop;
+    const char *address;
+    unsigned left;
+    struct fetched places[AUTOCONFIG_PLACES];
+};
+
+static void on_autoconfig(void *ctx, const struct http_answer *answer, const struct err *err)
+{
+    struct fetched *f = ctx;
+    (void)err;
+    f->request = NULL;
+    f->found = answer && answer->status == 200 &&
+               autoconfig_read(answer->body, f->all->address, &f->config);
+    if (--f->all->left == 0)
+        loop_stop(f->all->loop);
+}
+
+/* Only over https: what comes over http anybody on the way could have written. The address is not
+ * told. */
+static bool fetch_autoconfig(struct setup *s, const char *domain, struct autoconfig *out)
+{
+    static const char *const patterns[AUTOCONFIG_PLACES] = {
+        "https://autoconfig.%s/mail/config-v1.1.xml",
+        "https://%s/.well-known/autoconfig/mail/config-v1.1.xml"};
+    struct fetches all = {.loop = s->io.loop, .address = s->address, .left = AUTOCONFIG_PLACES};
+    for (size_t i = 0; i < AUTOCONFIG_PLACES; i++) {
+        struct fetched *f = &all.places[i];
+        char url[400];
+        snprintf(url, sizeof url, patterns[i], domain);
+        f->all = &all;
+        f->request = http_send(s->io.http, &(struct http_ask){.url = url, .deadline = WEB_PATIENCE},
+                               on_autoconfig, f);
+    }
+    wait_for_answers(s, WEB_PATIENCE + USEC_PER_SEC);
+    for (size_t i = 0; i < AUTOCONFIG_PLACES; i++)
+        http_cancel(&all.places[i].request);
+    for (size_t i = 0; i < AUTOCONFIG_PLACES; i++)
+        if (all.places[i].found) {
+            *out = all.places[i].config;
+            return true;
+        }
+    return false;
 }
 
 /* ---- what follows from it ---- */
@@ -147,11 +212,11 @@ static bool lies_in(const char *host, const char *domain)
     return n >= m && strcasecmp(host + n - m, domain) == 0 && (n == m || host[n - m - 1] == '.');
 }
 
-/* The DNS may be forged: a host of the domain itself is proven by its certificate, another one only
- * by the person who knows it. */
-static int use_srv(struct setup *s, const char *domain, char *host)
+/* What says it may be forged: a host of the domain itself is proven by its certificate, another one
+ * only by the person who knows it. Takes the host. */
+static int use_host(struct setup *s, const char *source, const char *domain, char *host)
 {
-    printf("The DNS says that %s sends through %s.\n", domain, host);
+    printf("%s says that %s sends through %s.\n", source, domain, host);
     s->host = host;
     if (lies_in(host, domain))
         return EXIT_FINE;
@@ -164,14 +229,23 @@ static int use_srv(struct setup *s, const char *domain, char *host)
     return s->host ? EXIT_FINE : setup_ended();
 }
 
+static int use_autoconfig(struct setup *s, const char *domain, const struct autoconfig *config)
+{
+    for (size_t i = 0; i < config->nports; i++)
+        add_port(s, config->ports[i].number, config->ports[i].mode);
+    if (config->username[0])
+        s->service_username = mem_string(config->username);
+    return use_host(s, "Its autoconfiguration", domain, mem_string(config->host));
+}
+
 static int ask_for_host(struct setup *s, const char *domain)
 {
     if (!setup_may_ask(s, "--host or --provider (which service this domain has is not known)"))
         return EXIT_USAGE;
-    printf(
-        "Neither the built-in list nor the DNS knows the service of %s. Its submission server is "
-        "in the provider's help pages (\"SMTP server\", \"outgoing mail\").\n",
-        domain);
+    printf("Neither the built-in list nor the domain itself knows the service of %s. Its "
+           "submission server is "
+           "in the provider's help pages (\"SMTP server\", \"outgoing mail\").\n",
+           domain);
     s->host = ask_line(s->ask, "Host to send through (smtp.example.com)", NULL);
     return s->host ? EXIT_FINE : setup_ended();
 }
@@ -181,6 +255,7 @@ int setup_find_service(struct setup *s)
     const char *domain = strrchr(s->address, '@') + 1;
     const char *known = service_of_domain(slice_of(domain));
     struct inquiry inquiry;
+    struct autoconfig autoconfig;
     char from[300], *host;
     if (s->given_host) {
         s->host = mem_string(s->given_host);
@@ -196,6 +271,12 @@ int setup_find_service(struct setup *s)
     if ((known = preset_of_mx(&inquiry.asked[QUESTION_MX], from, sizeof from)))
         return use_preset(s, known, from);
     if ((host = host_of_srv(s, &inquiry)))
-        return use_srv(s, domain, host);
+        return use_host(s, "The DNS", domain, host);
+    /* A resolver that told nothing would not find its web server either. */
+    bool is_told = inquiry.left < QUESTIONS && fetch_autoconfig(s, domain, &autoconfig);
+    if (ask_is_over(s->ask))
+        return setup_ended();
+    if (is_told)
+        return use_autoconfig(s, domain, &autoconfig);
     return ask_for_host(s, domain);
 }

@@ -20,9 +20,10 @@ struct setup {
     char *address, *provider, *host, *ports, *username, *listen, *allow, *to;
     /* The preset, if provider is not NULL. */
     struct preset_choice choice;
-    /* Which ports its domain names in the DNS. */
+    /* Which ports its domain names, and the name to log in with; owned. */
     struct port service_ports[2];
     size_t nservice_ports;
+    char *service_username;
     struct secret *secret;
     /* Where the secret is, or will be. */
     char *secret_path;
