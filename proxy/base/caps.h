@@ -139,6 +139,8 @@
 #define CAP_HTTP_HEADER (32 * 1024)
 /* HTTP requests that run at once. Each may have a thread of the resolver. */
 #define CAP_HTTP_REQUESTS 256
+/* Requests with a message that one account sends at once to its service over HTTPS. */
+#define CAP_API_REQUESTS 4
 /* Octets of the header of a message whose recipients an API reads there. */
 #define CAP_API_HEADER ((size_t)256 * 1024)
 /* Octets around a message that goes to an API: a thousand recipients, each a part of a form. */

@@ -255,6 +255,9 @@ static enum kind kind_of(enum smtp_client_fault fault)
     case SMTP_CLIENT_FAULT_TLS:
     case SMTP_CLIENT_FAULT_CERTIFICATE:
     case SMTP_CLIENT_FAULT_NO_MECHANISM: return KIND_LINK;
+    case SMTP_CLIENT_FAULT_SERVICE:
+    case SMTP_CLIENT_FAULT_BARRED:
+    case SMTP_CLIENT_FAULT_STRANGE: return KIND_LINK;
     }
     return KIND_LINK;
 }

@@ -21,9 +21,12 @@ struct gather_place {
 struct gather {
     struct loop *loop;
     struct gather_place *place;
-    /* NULL: nobody listens, and it is freed with the last answer of the disk. */
     const struct gather_events *events;
     void *ctx;
+    /* Nobody listens. */
+    bool left;
+    /* It goes with the last answer of the disk. */
+    bool freed;
     /* What stays in memory, then what is on its way to the file. */
     struct buf head, waiting;
     /* NULL: there is none yet. */
@@ -111,7 +114,7 @@ static void on_tell(void *arg)
 
 static void tell_later(struct gather *g)
 {
-    if (g->events)
+    if (!g->left)
         loop_defer(g->loop, &g->tell);
 }
 
@@ -142,7 +145,7 @@ static bool take_answer(struct gather *g, const struct disk_answer *answer)
     g->busy = false;
     if (answer->file)
         g->file = answer->file;
-    if (!g->events) {
+    if (g->freed) {
         destroy(g);
         return false;
     }
@@ -261,14 +264,20 @@ struct octets gather_octets(struct gather *g)
     return (struct octets){.size = g->size, .read = read_some, .ctx = g};
 }
 
+void gather_leave(struct gather *g)
+{
+    deferred_cancel(&g->tell);
+    g->left = true;
+}
+
 void gather_free(struct gather **gather)
 {
     struct gather *g = *gather;
     *gather = NULL;
     if (!g)
         return;
-    deferred_cancel(&g->tell);
-    g->events = NULL;
+    gather_leave(g);
+    g->freed = true;
     if (!g->busy)
         destroy(g);
 }

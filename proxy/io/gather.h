@@ -43,6 +43,8 @@ uint64_t gather_size(const struct gather *g);
 void gather_end(struct gather *g);
 /* After `whole`. They may be read by any thread, until gather_free. */
 struct octets gather_octets(struct gather *g);
+/* No event any more; it stays as it is. */
+void gather_leave(struct gather *g);
 /* No event any more. *gather may be NULL. */
 void gather_free(struct gather **gather);
 

@@ -9,6 +9,7 @@ struct dns;
 struct log;
 struct http;
 struct oauth;
+struct gather_place;
 
 struct io {
     struct loop *loop;
@@ -22,6 +23,9 @@ struct io {
      * account is to log in by token. */
     struct http *http;
     struct oauth *oauth;
+    /* Where a message waits that is gathered and too large for memory (io/gather.h); NULL:
+     * nowhere. */
+    struct gather_place *gather;
 };
 
 #endif

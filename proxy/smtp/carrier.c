@@ -80,6 +80,11 @@ bool carrier_is_idle(const struct carrier *c)
     return c->kind->is_idle(c);
 }
 
+int64_t carrier_wait(const struct carrier *c)
+{
+    return c->kind->wait(c);
+}
+
 void carrier_quit(struct carrier **carrier)
 {
     struct carrier *c = *carrier;

@@ -28,6 +28,7 @@ struct carrier_kind {
     bool (*abort)(struct carrier *c);
     unsigned (*flights)(const struct carrier *c);
     bool (*is_idle)(const struct carrier *c);
+    int64_t (*wait)(const struct carrier *c);
     /* Takes. */
     void (*quit)(struct carrier *c);
 };
@@ -48,6 +49,9 @@ void carrier_end_body(struct carrier *c);
 bool carrier_abort(struct carrier *c) MUST_USE;
 unsigned carrier_flights(const struct carrier *c);
 bool carrier_is_idle(const struct carrier *c);
+/* Whether the verdict speaks of how much we send, and not of the message: then for how many seconds
+ * the upstream asks not to be tried, 0 if it does not say; else -1. SMTP never does. */
+int64_t carrier_wait(const struct carrier *c);
 void carrier_quit(struct carrier **c);
 
 #endif

@@ -113,6 +113,27 @@ enum smtp_client_fault {
     /* AUTH not offered, or no mechanism of ours, or the connection has not earned it, or 504 to the
      * last one (reply holds it) */
     SMTP_CLIENT_FAULT_NO_MECHANISM,
+    /* The three below are told by what carries messages without SMTP (carrier.h); reply holds what
+     * a client hears, with the service's own words. It does not work just now: */
+    SMTP_CLIENT_FAULT_SERVICE,
+    /* it refuses us, whatever the message; */
+    SMTP_CLIENT_FAULT_BARRED,
+    /* or it gave an answer that it does not have. */
+    SMTP_CLIENT_FAULT_STRANGE,
+};
+
+/* Why what carries messages does not take one that another session might. */
+enum smtp_client_decline {
+    /* the null sender */
+    SMTP_CLIENT_DECLINES_SENDER,
+    /* the header names others than the envelope: their addresses */
+    SMTP_CLIENT_DECLINES_OTHERS,
+    /* the header's recipients can not be read with certainty: what is wrong */
+    SMTP_CLIENT_DECLINES_HEADER,
+    /* the message is too large */
+    SMTP_CLIENT_DECLINES_SIZE,
+    /* we have no room for it ourselves: why */
+    SMTP_CLIENT_DECLINES_ROOM,
 };
 
 /* What a refused login was about. */
@@ -184,6 +205,11 @@ struct smtp_client_events {
     /* the answer to the message; before smtp_client_end_body: early (only 4xx/5xx). An early 2xx is
      * `lost` with SMTP_CLIENT_FAULT_PROTOCOL */
     void (*verdict)(void *ctx, const struct reply *reply);
+    /* Never by SMTP: nothing was sent, and nothing is said about the message but that it is not for
+     * this session, which is sound: smtp_client_abort. May come at any time between MAIL and the
+     * verdict, instead of all other answers. NULL where no such session comes. words: one printable
+     * line, or "" */
+    void (*declined)(void *ctx, enum smtp_client_decline why, const char *words);
     /* the session is dead. Last event. The client frees itself at the end of the turn; until `lost`
      * returns it may be asked (facts, ehlo, flights). A peer that merely refused is told QUIT */
     void (*lost)(void *ctx, const struct smtp_client_failure *failure);

@@ -92,6 +92,12 @@ static bool is_idle(const struct carrier *c)
     return smtp_client_is_idle(of_const(c));
 }
 
+static int64_t no_wait(const struct carrier *c)
+{
+    (void)c;
+    return -1;
+}
+
 static void quit(struct carrier *c)
 {
     struct smtp_client *client = of(c);
@@ -115,6 +121,7 @@ const struct carrier_kind smtp_client_kind = {
     .abort = give_up,
     .flights = flights,
     .is_idle = is_idle,
+    .wait = no_wait,
     .quit = quit,
 };
 

@@ -80,6 +80,10 @@ enum finding finding_of_failure(const struct smtp_client_failure *failure, enum 
     case SMTP_CLIENT_FAULT_TLS: return FINDING_TLS_HANDSHAKE;
     case SMTP_CLIENT_FAULT_CERTIFICATE: return FINDING_CERTIFICATE;
     case SMTP_CLIENT_FAULT_NO_MECHANISM: return FINDING_AUTH_UNAVAILABLE;
+    /* These are told by a service over HTTPS, of which the rung itself knows more. */
+    case SMTP_CLIENT_FAULT_SERVICE:
+    case SMTP_CLIENT_FAULT_BARRED:
+    case SMTP_CLIENT_FAULT_STRANGE: return FINDING_RESET;
     }
     return FINDING_RESET;
 }

@@ -55,6 +55,8 @@ struct sim {
     bool files_refuse_writes, files_hang;
     unsigned secret_reads, tokens_held;
     bool tokens_locked;
+    sim_mail_endpoint *mail_endpoint;
+    void *mail_endpoint_ctx;
     sim_endpoint *endpoint;
     void *endpoint_ctx;
     /* made with the first disk */
