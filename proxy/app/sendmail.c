@@ -268,8 +268,12 @@ static int hand_over(struct request *r, const char *sender, const char *hostname
     for (size_t i = 0; status == EXIT_FINE && i < r->recipients.n_bad; i++)
         fprintf(stderr, "sendmail: \"%s\" is not a mail address\n", r->recipients.bad[i]);
     if (status == EXIT_FINE && r->recipients.n) {
-        const struct submission s = {sender,   &r->recipients, buf_view(&message),
-                                     hostname, r->dsn,         tell};
+        const struct submission s = {.sender = sender,
+                                     .recipients = &r->recipients,
+                                     .message = buf_view(&message),
+                                     .hostname = hostname,
+                                     .dsn = r->dsn,
+                                     .complain = tell};
         status = submission_send(&s, err);
     }
     if (status == EXIT_FINE && r->recipients.n_bad)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/status.h"
+#include "io/transport_fd.h"
 
 enum {
     SMTP_PORT = 25,
@@ -51,6 +52,17 @@ int link_open(struct err *err)
         err_set_errno(
             err, why,
             "no server accepts mail on 127.0.0.1:25 or [::1]:25 (is smtp-detour running?)");
+    return fd;
+}
+
+int link_open_at(const struct addr *at, struct err *err)
+{
+    struct sockaddr_storage to;
+    char words[ADDR_TEXT];
+    socklen_t len = sockaddr_from(at, &to);
+    int fd = open_socket((const struct sockaddr *)&to, len);
+    if (fd < 0)
+        err_set_errno(err, errno, addr_text_with_port(at, words));
     return fd;
 }
 

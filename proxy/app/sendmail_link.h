@@ -3,11 +3,14 @@
 #ifndef APP_SENDMAIL_LINK_H
 #define APP_SENDMAIL_LINK_H
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/slice.h"
 
 /* Gives a connected, blocking socket, or returns -1. */
 int link_open(struct err *err) MUST_USE;
+/* The same to another address. */
+int link_open_at(const struct addr *at, struct err *err) MUST_USE;
 /* Writes all of it. Returns -1 if the link is lost. */
 int link_send(int fd, struct slice bytes) MUST_USE;
 

@@ -219,7 +219,12 @@ static int say_message(struct dialogue *d, const struct submission *s, struct bu
     if (sent)
         (void)!link_send(d->fd, slice_of(DOT_END));
     status = read_reply(d, FINAL_SECONDS);
-    return status != EXIT_FINE ? status : judge(d, "", 2);
+    status = status != EXIT_FINE ? status : judge(d, "", 2);
+    if (status == EXIT_FINE && s->accepted) {
+        char words[256];
+        s->accepted(reply_words(&d->parser.reply, words, sizeof words));
+    }
+    return status;
 }
 
 int submission_send(const struct submission *s, struct err *err)
@@ -227,7 +232,7 @@ int submission_send(const struct submission *s, struct err *err)
     struct dialogue d = {.err = err};
     struct refusals refusals = {0};
     struct buf out;
-    d.fd = link_open(err);
+    d.fd = s->at ? link_open_at(s->at, err) : link_open(err);
     if (d.fd < 0)
         return EXIT_TRY_LATER;
     buf_init(&out, CAP_CHUNK);

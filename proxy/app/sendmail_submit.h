@@ -1,10 +1,11 @@
 /* Submits one message to the SMTP server on this machine's port 25 (127.0.0.1, else ::1), which is
- * usually smtp-detour. It blocks, with a deadline on every wait. It runs in the `sendmail` program,
- * never in the server. */
+ * usually smtp-detour. It blocks, with a deadline on every wait. It runs in the `sendmail` program
+ * and in `setup`, never in the server. */
 #ifndef APP_SENDMAIL_SUBMIT_H
 #define APP_SENDMAIL_SUBMIT_H
 
 #include "app/sendmail_addresses.h"
+#include "base/addr.h"
 
 /* The reports that the sender wants from the server (RFC 3461). A field is NULL if it was not asked
  * for. It is passed on to a server that supports it. */
@@ -25,6 +26,10 @@ struct submission {
     struct slice message;
     const char *hostname;
     struct delivery_notes dsn;
+    /* NULL: port 25 of this machine. */
+    const struct addr *at;
+    /* Is called with the reply to the end of data if that was 2xx; may be NULL. */
+    void (*accepted)(const char *words);
     /* Is called for each refused recipient. */
     void (*complain)(const char *words);
 };

@@ -8,7 +8,6 @@
 
 #include "app/privileges.h"
 #include "app/quiet.h"
-#include "app/send.h"
 #include "app/setup_files.h"
 #include "app/setup_state.h"
 #include "app/status.h"
@@ -159,22 +158,6 @@ static int write_files(struct setup *s)
 
 /* ---- after it ---- */
 
-static int send_test(const struct setup *s)
-{
-    if (strcmp(s->to, "none") == 0)
-        return EXIT_FINE;
-    char *argv[] = {mem_string("--from"), mem_string(s->address), mem_string("--to"),
-                    mem_string(s->to)};
-    printf("\nTest mail:\n");
-    fflush(stdout);
-    int status = send_main(s->config_file, sizeof argv / sizeof *argv, argv);
-    for (size_t i = 0; i < sizeof argv / sizeof *argv; i++)
-        free(argv[i]);
-    if (status == EXIT_FINE)
-        return EXIT_FINE;
-    return setup_fail(EXIT_ANSWER_BAD, "the test mail was not taken; the configuration stays");
-}
-
 static void tell_start(const struct setup *s, bool is_default)
 {
     static const char *const units[] = {"/etc/systemd/system/smtp-detour.service",
@@ -284,7 +267,8 @@ int setup_main(const char *config_file, int argc, char **argv)
     ask_close(&s.ask);
     world_close(&s.io);
     if (status == EXIT_FINE) {
-        status = send_test(&s);
+        signals_let_go();
+        status = setup_send_test(&s);
         tell_start(&s, strcmp(config_file, DEFAULT_CONFIG_FILE) == 0);
     }
     clear(&s);

@@ -242,9 +242,9 @@ static int ask_for_host(struct setup *s, const char *domain)
 {
     if (!setup_may_ask(s, "--host or --provider (which service this domain has is not known)"))
         return EXIT_USAGE;
-    printf("Neither the built-in list nor the domain itself knows the service of %s. Its "
-           "submission server is "
-           "in the provider's help pages (\"SMTP server\", \"outgoing mail\").\n",
+    printf("Neither the built-in list nor the domain itself knows the service of %s.\n"
+           "Its submission server is in the provider's help pages (\"SMTP server\", \"outgoing "
+           "mail\").\n",
            domain);
     s->host = ask_line(s->ask, "Host to send through (smtp.example.com)", NULL);
     return s->host ? EXIT_FINE : setup_ended();

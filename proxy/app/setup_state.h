@@ -46,5 +46,7 @@ int setup_try_ports(struct setup *s);
 int setup_log_in(struct setup *s);
 /* setup_listen.c: who may send, and where this machine listens for them. */
 int setup_choose_clients(struct setup *s);
+/* setup_trial.c: the test mail, through a server of the new configuration. */
+int setup_send_test(const struct setup *s);
 
 #endif

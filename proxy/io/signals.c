@@ -23,14 +23,24 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     w->fn(w->arg);
 }
 
-void signals_hold(void)
+static void mask(int how)
 {
     sigset_t held;
     sigemptyset(&held);
     sigaddset(&held, SIGHUP);
     sigaddset(&held, SIGTERM);
     sigaddset(&held, SIGINT);
-    sigprocmask(SIG_BLOCK, &held, NULL);
+    sigprocmask(how, &held, NULL);
+}
+
+void signals_hold(void)
+{
+    mask(SIG_BLOCK);
+}
+
+void signals_let_go(void)
+{
+    mask(SIG_UNBLOCK);
 }
 
 bool signals_end_within(usec patience)

@@ -10,6 +10,8 @@ struct signal_watch;
 /* From now on SIGHUP, SIGTERM and SIGINT wait until their watches are made. Otherwise one that
  * comes during the start would end the process. */
 void signals_hold(void);
+/* They end the process again. */
+void signals_let_go(void);
 /* Sleeps that long, without the loop; true at once if SIGTERM or SIGINT came, which must be held. */
 bool signals_end_within(usec patience);
 /* Gives. Calls fn(arg) from the loop when `number` came in, once for one or for several signals.

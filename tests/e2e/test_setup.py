@@ -4,11 +4,13 @@ import pwd
 import re
 import stat
 import subprocess
+import threading
 
 import pytest
 
 from conftest import NAME, PASSWORD, USER
 from person import Terminal
+from postfix import wait_until
 from proxy import BINARY, TOP
 
 HOST = "127.0.0.9"  # of its own, so that the ports of the trade are free on it
@@ -21,7 +23,10 @@ class Place:
         self.stage = stage
         self.folder = stage.folder / "etc"
         self.config = self.folder / "proxy.ini"
-        self.env = dict(os.environ, SSL_CERT_FILE=ca.cert)
+        self.state = stage.folder / "state"
+        self.state.mkdir()
+        self.state.chmod(0o777)
+        self.env = dict(os.environ, SSL_CERT_FILE=ca.cert, STATE_DIRECTORY=str(self.state))
         certificate = ca.issue("setup", names=[NAME], addresses=[HOST])
         self.servers = [stage.upstream(host=HOST, port=port, certificate=certificate, tls="implicit" if port == 465 else "starttls", **options)
                         for port in ports]
@@ -68,6 +73,11 @@ def is_for_the_server(path):
     return (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == wanted
 
 
+def no_server_of(place):
+    """Nothing runs with this configuration any more."""
+    return subprocess.run(["pgrep", "-f", re.escape("run -c %s" % place.config)], stdout=subprocess.DEVNULL).returncode == 1
+
+
 QUESTIONS = [("Which mail address", USER + "\n"), ("Host to send through", HOST + "\n"), ("Ports to use, in this order", "\n"),
              ("not shown", PASSWORD + "\n"), ("A number, or networks", "\n"), ("Send a test mail to", "\n")]
 
@@ -87,7 +97,7 @@ def test_the_whole_dialog_where_587_does_not_get_through(stage, ca):
     assert person.end() == 0, person.text
     text = " ".join(person.text.split())
     for words in ("587 starttls 127.0.0.9 refused", "there is a way around it", "Ports to use, in this order [465 2525 587]:", "Logged in at %s, port 465, as %s." % (HOST, USER),
-                  "recipient %s: 250" % USER, "smtp-detour run -c %s" % place.config):
+                  "To 127.0.0.1:", "as a scanner or a script would send it: 250 2.0.0 queued as", "smtp-detour run -c %s" % place.config):
         assert words in text, person.text
     assert PASSWORD not in person.text
     assert place.files() == ["password", "proxy.ini"] and (place.folder / "password").read_text() == PASSWORD + "\n"
@@ -95,6 +105,7 @@ def test_the_whole_dialog_where_587_does_not_get_through(stage, ca):
     for line in ("host = " + HOST, "ports = 465 2525 587", "username = " + USER, "password_file = %s/password" % place.folder):
         assert line in place.config.read_text().split("\n")
     assert len(place.messages()) == 1 and b"Subject: Test from smtp-detour" in place.messages()[0].body
+    assert no_server_of(place)
     check = subprocess.run([BINARY, "check", "-c", str(place.config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert check.returncode == 0 and "fine, 1 account" in check.stdout, check.stdout
 
@@ -258,3 +269,31 @@ def test_where_nothing_can_be_written(stage, ca):
     place.config = stage.folder / "nowhere" / "deep" / "proxy.ini"
     done = place.run("--yes", "--host", HOST, "--password-file", place.secret(), USER)
     assert done.returncode == 77 and "cannot be written" in done.flat and place.logins() == 0
+
+
+def test_ended_while_the_test_mail_is_sent(stage, ca):
+    """Neither setup nor the server it started for the mail is left; the configuration stays."""
+    reached, released = threading.Event(), threading.Event()
+
+    def never(session, argument):
+        reached.set()
+        released.wait(60)
+    place = Place(stage, ca, 587, hooks={"DATA": never})
+    person = place.dialog()
+    answer(person, [q for q in QUESTIONS if "Ports to use" not in q[0]])
+    person.wait_for("as a scanner or a script would send it")
+    assert reached.wait(20) and not no_server_of(place)
+    person.type("\x03")
+    assert person.end() != 0
+    wait_until(lambda: no_server_of(place), lambda: "a server is left")
+    released.set()
+    assert place.files() == ["password", "proxy.ini"]
+
+
+def test_where_no_server_can_be_started(stage, ca):
+    """An address that this machine does not have; the mail goes by the same delivery, and the words of the server are shown."""
+    place = Place(stage, ca, 587)
+    done = place.run("--yes", "--host", HOST, "--password-file", place.secret(), "--listen", "192.0.2.7:2526", "--to", "other@example.test", USER)
+    assert done.returncode == 0, done.flat
+    assert "192.0.2.7:2526" in done.flat and "the mail goes the same way without it" in done.flat
+    assert [m.recipients for m in place.messages()] == [["other@example.test"]] and no_server_of(place)

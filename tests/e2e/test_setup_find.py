@@ -32,7 +32,10 @@ class Office:
         self.network = Network()
         stage.things.append(self)
         name_in(self.network.office, host)
-        self.env = dict(os.environ, SSL_CERT_FILE=ca.cert)
+        state = stage.folder / "state"
+        state.mkdir()
+        state.chmod(0o777)
+        self.env = dict(os.environ, SSL_CERT_FILE=ca.cert, STATE_DIRECTORY=str(state))
         self.names = NameServer(self.network, records, silent)
         certificate = ca.issue(host.split()[-1], names=host.split())
         self.servers = [self.serve(certificate, port) for port in ports]
