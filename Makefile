@@ -35,7 +35,7 @@ ALL_CFLAGS = $(STD) $(WIDE) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
 ROOMS   := base wire mail smtp oauth api upstream delivery spool relay admin app
 # The end of a turn lies below both worlds.
-IO_SHARED := stream stream_finish tunnel password crypto disk gather resp
+IO_SHARED := stream stream_finish tunnel password crypto disk gather resp engine engine_ask engine_hear engine_link
 IO_BELOW := turn
 src      = $(sort $(wildcard proxy/$(1)/*.c))
 IO_SRC  := $(sort $(wildcard proxy/io/*.c))

@@ -178,6 +178,13 @@
 #define CAP_ENGINE_REPLY (64 * 1024)
 /* Values of one reply: a few for each instance. */
 #define CAP_ENGINE_ITEMS 4096
+/* Octets of it that were read but not consumed, and of questions that wait for it. */
+#define CAP_ENGINE_INPUT (16 * 1024)
+#define CAP_ENGINE_OUTPUT (1024 * 1024)
+/* Questions that are not answered. Further ones are answered as if it were away. */
+#define CAP_ENGINE_QUESTIONS 4096
+/* Octets of what an engine says when it refuses, in our words about it. */
+#define CAP_ENGINE_WORDS 300
 
 /* ---- the configuration ---- */
 

@@ -88,6 +88,23 @@ bool local_peer(const struct transport *t, uid_t *uid_r)
     return true;
 }
 
+struct transport *local_transport(struct loop *loop, const char *path, struct err *err)
+{
+    const struct addr nowhere = {.family = ADDR_NONE};
+    struct sockaddr_un at;
+    int dir;
+    if (address_of(path, &at, &dir, err) != 0)
+        return NULL;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+        failed(fd, dir, path, err);
+        return NULL;
+    }
+    if (dir >= 0)
+        close(dir);
+    return transport_accepted(loop, fd, &nowhere);
+}
+
 int local_connect(const char *path, usec patience, struct err *err)
 {
     struct timeval most = {.tv_sec = patience / USEC_PER_SEC, .tv_usec = patience % USEC_PER_SEC};

@@ -7,6 +7,7 @@
 
 #include "base/caps.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 struct resp {
     redisReader *reader;
@@ -195,6 +196,9 @@ bool resp_command(struct buf *out, const struct slice *words, size_t n)
     }
     long long len = redisFormatCommandArgv(&text, (int)n, argv, lengths);
     bool ok = len >= 0 && buf_append(out, text, (size_t)len);
+    /* A password may be among the words. */
+    if (len > 0)
+        secret_erase(text, (size_t)len);
     redisFreeCommand(text);
     free(argv);
     free(lengths);
