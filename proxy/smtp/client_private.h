@@ -1,11 +1,12 @@
-/* What the files of the client half share, and nobody else sees.
+/* Shared by the files of the client half. No other file includes this.
  *
- * The session is a queue of commands whose replies are awaited (`struct asked`, oldest first) and a
- * state of rest that holds when the queue is empty. The oldest command's state, else the state of
- * rest, is where the session stands: smtp_client_now. Each state has a row in client_state.c; its
- * judge gets the reply, and returns the state to go on with; the row of a state of rest has what
- * happens when a judge sends the session there (`arrive`), which is where the owner is told. An
- * event may make the owner do anything, even close: what follows an event must look at
+ * The session is a queue of commands whose replies are awaited (`struct asked`, oldest first), and
+ * a state of rest that holds when the queue is empty. The session stands where its oldest command
+ * stands, or in the state of rest if there is none: smtp_client_now. Each state has a row in
+ * client_state.c. The judge of the row gets the reply and returns the next state. When a judge
+ * sends the session to a state of rest, that row's `arrive` is called, which tells the owner.
+ *
+ * The owner may do anything in an event, even close the session. Code behind an event must call
  * smtp_client_now again. */
 #ifndef SMTP_CLIENT_PRIVATE_H
 #define SMTP_CLIENT_PRIVATE_H
@@ -21,144 +22,147 @@
 #include "wire/dot.h"
 
 enum smtp_client_state {
-    /* A command was asked, and its reply is due. */
+    /* A command was sent or waits to be sent. Its reply is due. */
     CS_GREETING,
     CS_EHLO,
-    /* where EHLO is not known, and nothing is wanted that only EHLO could offer */
+    /* The upstream does not know EHLO, and nothing is wanted that only EHLO could offer. */
     CS_HELO,
     CS_STARTTLS,
-    /* under TLS */
+    /* Under TLS. */
     CS_EHLO_AGAIN,
     CS_AUTH,
     CS_MAIL,
     CS_RCPT,
     CS_DATA,
-    /* the empty first BDAT */
+    /* The empty first BDAT. */
     CS_PROBE,
-    /* a BDAT that is not the last */
+    /* A BDAT that is not the last. */
     CS_CHUNK,
-    /* the final dot, or the LAST chunk */
+    /* The final dot, or the LAST chunk. */
     CS_END,
     CS_RSET,
-    /* At rest: no reply is due. */
-    /* between two steps of the connection machine */
+    /* These are the states of rest: no reply is due. */
+    /* Between two steps of the connection machine. */
     CS_CONNECTING,
     CS_HANDSHAKE,
-    /* the owner's move: smtp_client_auth */
+    /* The owner shall call smtp_client_auth. */
     CS_AUTH_WANTED,
-    /* a helper thread derives a key */
+    /* A helper thread derives a key. */
     CS_AUTH_WORKING,
     CS_IDLE,
-    /* the owner's move: more RCPT, or the body */
+    /* The owner shall ask one more RCPT, or begin the body. */
     CS_ENVELOPE,
-    /* between 354 and the dot */
+    /* Between 354 and the dot. */
     CS_BODY,
-    /* between two BDATs */
+    /* Between two BDATs. */
     CS_CHUNKS,
-    /* DATA or the probe was refused; the owner's move: smtp_client_rset */
+    /* DATA or the probe was refused. The owner shall call smtp_client_rset. */
     CS_REFUSED,
     /* The message was taken: CS_IDLE follows, unless the owner does something else. */
     CS_ACCEPTED,
-    /* the transaction has its verdict, or was given up; the owner's move: smtp_client_rset */
+    /* The transaction has its verdict, or was given up. The owner shall call smtp_client_rset. */
     CS_JUDGED,
-    /* It has its verdict, and the upstream may not read the rest as we mean it. */
+    /* The transaction has its verdict, but the upstream may take what we send next for something
+     * else. */
     CS_SPOILT,
     CS_GONE,
     CS_COUNT
 };
 
 enum smtp_client_clock {
-    /* no deadline of ours */
+    /* The session has no deadline of its own. */
     CLOCK_OWNER,
-    /* reply_timeout since the last reply (or since the question) */
+    /* reply_timeout since the last reply, or since the command if it is later. */
     CLOCK_REPLY,
-    /* the same, but bytes that leave count too */
+    /* The same, but bytes that leave count, too. */
     CLOCK_PROGRESS,
-    /* final_timeout since the last byte left */
+    /* final_timeout since the last byte left. */
     CLOCK_FINAL,
 };
 
-/* What the upstream takes octets for that we send behind all that was asked so far. */
+/* How the upstream would read octets if we sent them now, behind everything that was asked. */
 enum smtp_client_hears {
     HEARS_COMMANDS,
-    /* the message, or its end: anything else would become a part of it, or come too early */
+    /* As the message or its end. Anything else would become a part of it, or come too early. */
     HEARS_BODY,
-    /* it cannot be known */
+    /* This cannot be known. */
     HEARS_NOTHING,
 };
 
-/* How far the transaction is; each stage follows those above it. */
+/* How far the transaction is. Each stage follows those above it. */
 enum smtp_client_transaction {
     TRANSACTION_NONE,
-    /* MAIL was asked, more RCPT may be */
+    /* MAIL was asked. More RCPT may follow. */
     TRANSACTION_ENVELOPE,
-    /* smtp_client_begin_body was called */
+    /* smtp_client_begin_body was called. */
     TRANSACTION_BODY,
-    /* smtp_client_end_body was called; `end_at` tells whether the end is queued */
+    /* smtp_client_end_body was called. `end_at` tells whether the end is queued. */
     TRANSACTION_ENDING,
-    /* given up before it had a verdict: replies to what was asked before are read and dropped */
+    /* It was given up before it had a verdict. Replies to earlier commands are read and dropped. */
     TRANSACTION_ABANDONED,
-    /* the verdict was told, or the body refused; a RSET changes nothing in that */
+    /* The verdict was told, or the body was refused. RSET does not change that. */
     TRANSACTION_JUDGED,
 };
 
 typedef enum smtp_client_state smtp_client_judge(struct smtp_client *c, const struct reply *reply);
 
 struct smtp_client_row {
-    /* in the debug log */
+    /* For the debug log. */
     const char *name;
-    /* what we are doing, for the owner: smtp_client_stage_words */
+    /* What we are doing, for the owner (smtp_client_stage_words). */
     enum smtp_client_stage stage;
     enum smtp_client_clock clock;
     enum smtp_client_hears hears;
     smtp_client_judge *judge;
-    /* A judge has sent the session here with this reply: tells the owner, and returns the state to
-     * go on with. NULL: nothing happens. */
+    /* Is called when a judge has sent the session here with this reply. Tells the owner and returns
+     * the next state. NULL means that nothing happens. */
     smtp_client_judge *arrive;
 };
 
 extern const struct smtp_client_row smtp_client_rows[CS_COUNT];
 
 struct asked {
-    /* position behind the command's last byte: no honest reply comes before the transport has taken
-     * that; valid once sent */
+    /* The position behind the command's last byte, valid once it was sent. No honest reply comes
+     * before the transport has taken that byte. */
     uint64_t end;
-    /* its octets in `lines`, not sent yet; 0: sent */
+    /* The number of its octets in `lines` that were not sent yet. 0 means that it was sent. */
     uint16_t waiting;
     uint8_t state;
 };
 
 enum {
-    /* commands under way before the queue moves to the heap: power of two */
+    /* The number of commands in the queue before it moves to the heap. A power of two. */
     ASKED_INLINE = 16,
-    /* room for "BDAT 16352 LAST\r\n" */
+    /* Room for "BDAT 16352 LAST\r\n". */
     CHUNK_COMMAND = 32,
-    /* BDATs whose replies may be due at once: few, so that a dying upstream is noticed before the
-     * last one is sent, while a replay is possible; */
+    /* The number of BDATs whose replies may be due at once. It is small, so that a dying upstream
+     * is noticed before the last one is sent, while a replay is possible. */
     CHUNKS_OUTSTANDING = 16,
-    /* ... and of a message that is too large for one */
+    /* The same number for a message that is too large for a replay. */
     CHUNKS_BEYOND_REPLAY = 64,
-    /* looks at the output queue per timeout */
+    /* How often the output queue is looked at within one timeout. */
     PROGRESS_CHECKS = 8,
-    /* the longest MAIL or RCPT: address, ENVID or ORCPT, keywords */
+    /* The longest MAIL or RCPT: address, ENVID or ORCPT, keywords. */
     LINE_ROOM = 4096,
 };
 
 struct auth_job;
 
-/* the AUTH machine; empty outside of AUTH */
+/* The AUTH machine. It is empty outside of AUTH. */
 struct smtp_client_login {
     struct sasl *sasl;
     enum mechanism mechanism;
-    /* bits of mechanisms that got 504 */
+    /* The bits of the mechanisms that got 504. */
     unsigned tried;
-    /* 334s answered with this mechanism */
+    /* How many 334s were answered with this mechanism. */
     unsigned rounds;
-    /* The initial response stood behind AUTH; it shall not, because it was refused there. */
-    bool said_at_once, in_two_steps;
+    /* The initial response stood behind AUTH. */
+    bool said_at_once;
+    /* It was refused there, and is given after a 334. */
+    bool in_two_steps;
     char *user;
     struct secret *password;
-    /* on a helper thread; it owns `sasl` meanwhile */
+    /* Runs on a helper thread, which owns `sasl` meanwhile. */
     struct auth_job *job;
 };
 
@@ -170,42 +174,43 @@ struct smtp_client {
     const struct smtp_client_events *events;
     void *ctx;
     enum smtp_client_state rest;
-    /* A reply is being judged, and the state that it answers. */
+    /* A reply is being judged. It answers judged_in. */
     bool is_judging;
     enum smtp_client_state judged_in;
     struct reply_parser parser;
     struct timer *timer;
-    /* the last sign of life that the row's clock counts */
+    /* The loop time of the last sign of life that the row's clock counts. */
     usec active_at;
     uint64_t handed_seen;
-    /* events must come from the loop: go_ahead, a failure found inside a call */
+    /* Events must come from the loop. A go_ahead, or a failure that was found inside a call, waits
+     * for this. */
     struct deferred later;
     bool go_ahead_due, failure_due;
     enum smtp_client_fault late_fault;
     struct err err;
-    /* where in its words the stage ends */
+    /* Where the words for the stage end in err.words. */
     size_t cause_at;
 
-    /* ring */
+    /* A ring of asked_size commands. Of them nasked are awaited, and nsent of these were sent. */
     struct asked *asked;
     struct asked asked_inline[ASKED_INLINE];
     size_t asked_size, asked_head, nasked, nsent;
-    /* unsent commands */
+    /* The commands that were not sent yet. */
     struct buf lines;
 
     bool saw_bytes;
-    /* bytes that nobody asked for: nothing is sent any more, the session ends with the next whole
-     * reply */
+    /* Bytes came that nobody asked for. Nothing is sent any more, and the session ends with the
+     * next whole reply. */
     bool excess;
-    /* the reply being judged came before its command had left whole */
+    /* The reply that is being judged came before its whole command had left. */
     bool answered_early;
-    /* no reply since smtp_client_mark_pooled */
+    /* No reply came since smtp_client_mark_pooled. */
     bool fresh_from_pool;
-    /* of the EHLO that counts */
+    /* From the last EHLO. */
     bool pipelining;
-    /* the greeting began like SMTP */
+    /* The greeting began like one of SMTP. */
     bool knows_peer;
-    /* else: how it began */
+    /* How the greeting began, as far as it was read. */
     char first[8];
     size_t nfirst;
     bool speaks_tls;
@@ -215,20 +220,21 @@ struct smtp_client {
     bool used_auth;
     const char *mechanism;
 
-    /* The transaction. */
+    /* The transaction. flights: how often we waited for the upstream. */
     unsigned flights;
     size_t rcpts_answered;
     enum smtp_client_transaction transaction;
     bool uses_bdat;
     bool wants_low;
-    /* position of the first byte that makes the message *sent*; 0: it is not queued yet */
+    /* The position of the first byte that makes the message *sent* (PROMISES 6), or 0 if that byte
+     * is not queued yet. */
     uint64_t end_at;
     uint64_t body_octets;
-    /* CS_CHUNK in the queue */
+    /* The number of CS_CHUNK in the queue. */
     unsigned chunks_out;
     enum smtp_client_chunking chunking;
     struct dot_encoder dots;
-    /* a chunk being filled */
+    /* The chunk that is being filled. */
     struct buf stage;
 };
 
@@ -237,35 +243,35 @@ enum smtp_client_state smtp_client_now(const struct smtp_client *c);
 /* The one setter. Takes a state of rest, or what a judge returned (a state that was just asked
  * changes nothing). Nothing leads out of CS_GONE. */
 enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next);
-/* For a judge whose reply changes nothing but the queue. */
+/* A judge returns this if its reply changes nothing but the queue. */
 enum smtp_client_state smtp_client_stay(const struct smtp_client *c);
-/* nothing may be sent any more */
+/* Returns whether nothing may be sent any more. */
 bool smtp_client_is_mute(const struct smtp_client *c);
-/* The one look-up behind smtp_client_can_reset and QUIT. */
+/* Returns what the upstream hears now. smtp_client_can_reset and QUIT ask it. */
 enum smtp_client_hears smtp_client_hears(const struct smtp_client *c);
-/* the clock of where we stand, and what it allows */
+/* Returns the clock of the state where the session stands, and the time that a clock allows. */
 enum smtp_client_clock smtp_client_clock_now(const struct smtp_client *c);
 usec smtp_client_allowed(const struct smtp_client *c, enum smtp_client_clock clock);
-/* starts the clock of where we stand anew */
+/* Starts the clock of the present state again. */
 void smtp_client_watch(struct smtp_client *c);
 
 /* ---- client_end.c ---- */
-/* The session is dead: tells `lost`, closes, frees at the end of the turn. From the loop only.
- * Returns CS_GONE. */
+/* Ends a session that is dead: calls `lost`, closes the stream, and frees at the end of the turn.
+ * Is called from the loop only. Returns CS_GONE. */
 enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_fault fault,
                                         const struct reply *reply, enum err_kind kind,
                                         const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* SMTP_CLIENT_FAULT_REPLY */
+/* The same with SMTP_CLIENT_FAULT_REPLY. */
 enum smtp_client_state smtp_client_lose_to_reply(struct smtp_client *c, const struct reply *reply);
-/* A code that no server may answer here (354 to RCPT, 250 to DATA): the replies are out of step
- * (RFC 2920 3.1), and ending is all that is safe. */
+/* The same for a code that no server may answer here (354 to RCPT, 250 to DATA). The replies are
+ * out of step with the commands (RFC 2920 3.1), so it is only safe to end. */
 enum smtp_client_state smtp_client_lose_out_of_step(struct smtp_client *c,
                                                     const struct reply *reply);
-/* The same out of a call of the owner's: at the end of the turn. */
+/* The same from inside a call of the owner's. It happens at the end of the turn. */
 void smtp_client_fail_later(struct smtp_client *c, enum smtp_client_fault fault, enum err_kind kind,
                             const char *words);
 void smtp_client_go_ahead_later(struct smtp_client *c);
-/* the deferred part of these two */
+/* The deferred part of smtp_client_fail_later and smtp_client_go_ahead_later. */
 void smtp_client_late(void *arg);
 
 /* ---- client_ask.c ---- */
@@ -274,18 +280,19 @@ void smtp_client_late(void *arg);
 enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_state state,
                                        struct slice line);
 void smtp_client_expect_greeting(struct smtp_client *c);
-/* only that: the bytes were written, or none are needed */
+/* Expects a reply without sending anything: the bytes were written, or none are needed. */
 void smtp_client_expect(struct smtp_client *c, enum smtp_client_state state);
-/* false: mute, or bytes lie there that would be taken for the answer */
+/* Returns false if the session is mute, or if unread bytes would be taken for the answer. */
 bool smtp_client_may_speak(struct smtp_client *c);
-/* takes the oldest question off */
+/* Removes the oldest command from the queue. */
 void smtp_client_answered(struct smtp_client *c);
 void smtp_client_send_waiting(struct smtp_client *c);
-/* no control octet: it can't end a line and begin another (RFC 5321 2.3.8) */
+/* Returns whether the value holds no control octet, so that it cannot end a line and begin another
+ * (RFC 5321 2.3.8). */
 bool smtp_client_is_safe(struct slice value);
-/* commands that were not sent yet */
+/* Forgets the commands that were not sent yet. */
 void smtp_client_drop_waiting(struct smtp_client *c);
-/* NULL: none */
+/* Return NULL if no reply is awaited. */
 const struct asked *smtp_client_oldest(const struct smtp_client *c);
 const struct asked *smtp_client_newest(const struct smtp_client *c);
 
@@ -294,23 +301,24 @@ smtp_client_judge client_judge_greeting, client_judge_ehlo, client_judge_helo;
 smtp_client_judge client_judge_starttls, client_judge_ehlo_again;
 void smtp_client_start(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);
-/* false: more bytes are needed, or the peer is not SMTP and the session gone */
+/* Returns false if more bytes are needed, or if the peer does not speak SMTP and the session has
+ * ended. */
 bool smtp_client_knows_peer(struct smtp_client *c, struct slice view, size_t *used_r);
 smtp_client_judge client_arrive_handshake, client_arrive_idle;
 
 /* ---- client_auth.c ---- */
 smtp_client_judge client_judge_auth, client_arrive_auth_wanted;
 enum smtp_client_state smtp_client_want_auth(struct smtp_client *c);
-/* wipes */
+/* Wipes the password and frees the AUTH machine. */
 void smtp_client_forget_login(struct smtp_client *c);
-/* These words repeat the credentials of the login under way. */
+/* Returns whether these words repeat the credentials of the login in progress. */
 bool smtp_client_echoes(const struct smtp_client *c, struct slice words);
-/* What the login under way was refused for, and the server's words on it ("" none). */
+/* Returns why the login in progress was refused. words_r gets the server's words on it, or "". */
 enum smtp_client_login_refusal smtp_client_login_refusal(const struct smtp_client *c,
                                                          const struct reply *reply,
                                                          char words_r[CAP_TOKEN_COMPLAINT]);
 
-/* ---- client_dialog.c: for the settings' listener ---- */
+/* ---- client_dialog.c: what the settings' listener is told ---- */
 void smtp_client_tell_sent(const struct smtp_client *c, enum smtp_client_state state,
                            struct slice line);
 void smtp_client_tell_heard(const struct smtp_client *c, enum smtp_client_state state,
@@ -324,7 +332,7 @@ smtp_client_judge client_judge_data, client_judge_probe, client_judge_chunk, cli
     client_judge_body;
 smtp_client_judge client_arrive_body, client_arrive_refused, client_arrive_accepted,
     client_arrive_judged;
-/* there is room, or a reply came */
+/* Call this when the stream has room again, or when a reply came. */
 void smtp_client_pump_body(struct smtp_client *c);
 bool smtp_client_end_is_sent(const struct smtp_client *c);
 
