@@ -84,33 +84,30 @@ static struct tally_minute *this_minute(struct tally *t, int64_t wall_ms)
     return m;
 }
 
-static char *cleaned(const char *text, size_t size)
+/* Takes the room of an earlier text, or NULL, and gives it with this text. */
+static char *clean(char *room, size_t size, const char *text)
 {
-    char *out = mem_alloc(size);
+    char *out = room ? room : mem_alloc(size);
     text_clean(out, size, slice_of(text));
     return out;
 }
 
-/* Replaces the previous text. */
-static void clean(char **text, size_t size)
-{
-    char *out = cleaned(*text, size);
-    free(*text);
-    *text = out;
-}
-
+/* The texts have the same room from the first message of this place to the last, so that a message
+ * allocates nothing. */
 static void keep(struct message *place, const struct message *m)
 {
-    message_free(place);
-    message_copy(place, m);
-    clean(&place->from, 160);
-    clean(&place->sent_as, 160);
-    clean(&place->to, 160);
-    clean(&place->listener, 64);
-    clean(&place->user, 64);
-    clean(&place->original, ADDR_TEXT);
-    clean(&place->upstream, sizeof((struct tally_account *)0)->name);
-    clean(&place->reply, 320);
+    struct message before = *place;
+    *place = *m;
+    place->from = clean(before.from, 160, m->from);
+    place->sent_as = clean(before.sent_as, 160, m->sent_as);
+    place->to = clean(before.to, 160, m->to);
+    place->listener = clean(before.listener, 64, m->listener);
+    place->user = clean(before.user, 64, m->user);
+    place->original = clean(before.original, ADDR_TEXT, m->original);
+    place->upstream = clean(before.upstream, sizeof((struct tally_account *)0)->name, m->upstream);
+    place->reply = clean(before.reply, 320, m->reply);
+    /* No answer shows them. */
+    place->kept_words = NULL;
     text_clean(place->client, sizeof place->client, slice_of(m->client));
 }
 

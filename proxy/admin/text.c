@@ -46,6 +46,10 @@ void text_clean(char *out, size_t size, struct slice in)
     size_t used = 0;
     for (size_t i = 0; i < in.len;) {
         uint32_t point = 0;
+        if (in.data[i] >= ' ' && in.data[i] <= '~' && used + 1 < size) {
+            out[used++] = in.data[i++];
+            continue;
+        }
         const char *from = in.data + i;
         size_t len = decode((const unsigned char *)from, in.len - i, &point), put = len;
         if (len == 0 || deceives(point)) {
