@@ -51,12 +51,11 @@ static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
 {
     struct loop *loop = CONTAINER(watcher, struct loop, end_of_turn);
     (void)events;
-    turn_end(&loop->turn);
+    usec took = turn_end(&loop->turn) - loop->turn_began;
     if (turn_has_work(&loop->turn))
         ev_idle_start(ev, &loop->no_sleep);
     else
         ev_idle_stop(ev, &loop->no_sleep);
-    usec took = monotonic(NULL) - loop->turn_began;
     loop->worked += took;
     if (took > loop->longest)
         loop->longest = took;

@@ -85,14 +85,16 @@ static void move_all(struct link *from, struct link *to)
     }
 }
 
-/* Runs the list until it is empty or the budget is spent. */
-static bool run(const struct turn *t, struct link *list, usec began)
+/* Runs the list until it is empty or the budget is spent. *now is the time, which is read after
+ * each call and at no other moment. */
+static bool run(const struct turn *t, struct link *list, usec began, usec *now)
 {
     while (!link_is_alone(list)) {
         struct deferred *d = CONTAINER(list->next, struct deferred, link);
         link_remove(&d->link);
         d->fn(d->arg);
-        if (turn_is_spent(t, began))
+        *now = t->clock(t->arg);
+        if (*now - began > BUDGET)
             break;
     }
     return link_is_alone(list);
@@ -100,41 +102,47 @@ static bool run(const struct turn *t, struct link *list, usec began)
 
 /* Runs the work that is deferred now. Work that these calls defer is left for the next round.
  * Returns false if the budget is spent. Then the rest is first in the list again. */
-static bool run_round(struct turn *t, usec began)
+static bool run_round(struct turn *t, usec began, usec *now)
 {
     struct link round;
     link_init(&round);
     move_all(&t->deferred, &round);
-    bool all = run(t, &round, began);
+    bool all = run(t, &round, began, now);
     move_all(&t->deferred, &round);
     move_all(&round, &t->deferred);
     return all;
 }
 
-static void free_doomed(struct turn *t)
+static void free_doomed(struct turn *t, usec *now)
 {
+    if (link_is_alone(&t->doomed))
+        return;
     while (!link_is_alone(&t->doomed)) {
         struct doomed *d = CONTAINER(t->doomed.next, struct doomed, link);
         link_remove(&d->link);
         d->destroy(d->block);
         free(d);
     }
+    *now = t->clock(t->arg);
 }
 
-void turn_end(struct turn *t)
+usec turn_end(struct turn *t)
 {
-    (void)run(t, &t->due, t->clock(t->arg));
-    (void)run(t, &t->ready, t->clock(t->arg));
-    usec began = t->clock(t->arg);
+    usec now = t->clock(t->arg);
+    (void)run(t, &t->due, now, &now);
+    (void)run(t, &t->ready, now, &now);
+    usec began = now;
     for (int round = 0; round < ROUNDS && !link_is_alone(&t->deferred); round++)
-        if (!run_round(t, began))
+        if (!run_round(t, began, &now))
             break;
-    free_doomed(t);
+    free_doomed(t, &now);
+    return now;
 }
 
 void turn_run_out(struct turn *t)
 {
+    usec now = t->clock(t->arg);
     while (!link_is_alone(&t->deferred))
-        (void)run_round(t, t->clock(t->arg));
-    free_doomed(t);
+        (void)run_round(t, now, &now);
+    free_doomed(t, &now);
 }

@@ -29,7 +29,8 @@ void turn_free_later(struct turn *t, void *p, void (*destroy)(void *p));
 bool turn_is_spent(const struct turn *t, usec began);
 /* The next turn must not wait. */
 bool turn_has_work(const struct turn *t);
-void turn_end(struct turn *t);
+/* Returns the time at its end. */
+usec turn_end(struct turn *t);
 /* Call this when the loop itself ends. Runs all deferred work, however long it takes, and frees.
  * Timers and descriptors stay their owners' business. */
 void turn_run_out(struct turn *t);
