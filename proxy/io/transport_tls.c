@@ -294,13 +294,27 @@ static void prepare_client(struct tls_session *s)
         SSL_set_session(s->ssl, session);
 }
 
+/* One BIO for each direction, so that tls_records.c hears of reads alone: it is called before and
+ * after every operation of the one that it watches. */
+static bool set_socket(SSL *ssl, int fd)
+{
+    BIO *in = BIO_new_socket(fd, BIO_NOCLOSE), *out = BIO_new_socket(fd, BIO_NOCLOSE);
+    if (in && out) {
+        SSL_set_bio(ssl, in, out);
+        return true;
+    }
+    BIO_free(in);
+    BIO_free(out);
+    return false;
+}
+
 int fd_transport_start_tls(struct transport *base, struct tls_context *ctx, bool as_server,
                            const char *resume_key, struct err *err)
 {
     struct fd_transport *t = fd_transport(base);
     ERR_clear_error();
     SSL *ssl = as_server == ctx->is_server ? SSL_new(ctx->ssl) : NULL;
-    if (!ssl || SSL_set_fd(ssl, t->fd) != 1) {
+    if (!ssl || !set_socket(ssl, t->fd)) {
         tls_error(err, ERR_TLS, "TLS");
         SSL_free(ssl);
         return -1;
