@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
 #include "base/caps.h"
+#include "base/decimal.h"
 #include "base/mem.h"
 
 /* Octets that most lines have. */
@@ -186,18 +188,12 @@ static bool put_word(struct buf *line, const char *text)
     return buf_append_slice(line, slice_of(text));
 }
 
-/* Writes a number with leading zeros up to `width`. It does without printf, because every message
- * has a line of many fields. */
 static bool put_number(struct buf *line, int64_t number, size_t width)
 {
-    char digits[24];
-    size_t at = sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    for (; rest || at > sizeof digits - width; rest /= 10)
-        digits[--at] = (char)('0' + rest % 10);
-    if (number < 0)
-        digits[--at] = '-';
-    return buf_append(line, digits + at, sizeof digits - at);
+    char text[1 + DECIMAL_ROOM] = "-";
+    size_t sign = number < 0;
+    size_t n = decimal_put(text + sign, sign ? 0 - (uint64_t)number : (uint64_t)number, width);
+    return buf_append(line, text, sign + n);
 }
 
 static bool put_field(const struct log *log, struct buf *line, const struct log_field *f)
@@ -229,7 +225,12 @@ static void format_time(struct log *log, char out[40])
         strftime(log->second_text, sizeof log->second_text, "%Y-%m-%dT%H:%M:%S", &parts);
         log->second = seconds;
     }
-    snprintf(out, 40, "%s.%03dZ", log->second_text, (int)(ms % 1000));
+    size_t len = strlen(log->second_text);
+    memcpy(out, log->second_text, len);
+    out[len++] = '.';
+    len += decimal_put(out + len, (uint64_t)(ms % 1000), 3);
+    out[len++] = 'Z';
+    out[len] = 0;
 }
 
 void log_write(struct log *log, enum log_level level, const char *msg,

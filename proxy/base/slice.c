@@ -63,6 +63,14 @@ char *slice_string(struct slice s)
     return mem_copy(s.data, s.len);
 }
 
+char *slice_write(struct slice s, char *out, size_t size)
+{
+    size_t n = s.len < size ? s.len : size - 1;
+    memcpy(out, s.data, n);
+    out[n] = 0;
+    return out;
+}
+
 char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;

@@ -43,6 +43,8 @@ bool slice_starts(struct slice s, const char *prefix);
 size_t slice_find(struct slice s, char c);
 /* Gives a C string. */
 char *slice_string(struct slice s);
+/* Writes a C string, cut to size - 1 bytes. Returns out. */
+char *slice_write(struct slice s, char *out, size_t size);
 
 /* Knows ASCII only, whatever the locale is: peers do not speak our locale. */
 char ascii_lower(char c);

@@ -75,10 +75,10 @@ static void log_left_out(struct delivery *d)
 {
     char fields[32];
     const struct rewrite *r = &d->rewrite;
+    if (d->left_out_said || !(r->left_date || r->left_message_id || r->left_from))
+        return;
     snprintf(fields, sizeof fields, "%s%s%s", r->left_date ? ",Date" : "",
              r->left_message_id ? ",Message-ID" : "", r->left_from ? ",From" : "");
-    if (!fields[0] || d->left_out_said)
-        return;
     d->left_out_said = true;
     log_event(d->env->io->log, LOG_INFO,
               "missing header fields were not added: a DKIM-Signature covers their absence, "

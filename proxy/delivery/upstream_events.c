@@ -41,7 +41,7 @@ static void on_acquired(void *ctx, struct lease *lease)
     journal_restart(d);
     carrier_set_owner(c, &client_events, d);
     d->message->port = lease_port(lease)->number;
-    snprintf(d->message->tls, sizeof d->message->tls, "%s", tls ? tls->version : "");
+    slice_write(slice_of(tls ? tls->version : ""), d->message->tls, sizeof d->message->tls);
     enum own lacks = shortcoming(d, carrier_ehlo(c));
     if (lacks == OWN_NOTHING)
         advance(d);

@@ -37,7 +37,7 @@ void message_begin(struct message *m, const char *id, struct slice from, const s
                    const char *listener, usec now)
 {
     *m = (struct message){.began = now};
-    snprintf(m->id, sizeof m->id, "%s", id);
+    slice_write(slice_of(id), m->id, sizeof m->id);
     m->from = slice_string(from);
     m->listener = mem_string(listener);
     addr_text(client, m->client);

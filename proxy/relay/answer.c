@@ -2,13 +2,14 @@
 
 #include <stdio.h>
 
+#include "base/slice.h"
+
 static struct answer answer_of(const struct reply *reply, bool from_upstream,
                                char enhanced[ENHANCED_MAX])
 {
-    if (reply->enhanced[0])
-        snprintf(enhanced, ENHANCED_MAX, "%s", reply->enhanced);
-    else
-        snprintf(enhanced, ENHANCED_MAX, "%c.0.0", (char)('0' + reply->code / 100));
+    char class[] = "4.0.0";
+    class[0] = (char)('0' + reply->code / 100);
+    slice_write(slice_of(reply->enhanced[0] ? reply->enhanced : class), enhanced, ENHANCED_MAX);
     return (struct answer){.code = reply->code,
                            .enhanced = enhanced,
                            .text = buf_view(&reply->text),

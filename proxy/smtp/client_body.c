@@ -3,7 +3,7 @@
  * earlier leaves the upstream without a dot and without LAST. */
 #include "smtp/client_private.h"
 
-#include <stdio.h>
+#include "base/decimal.h"
 
 /* A body under way was begun with what was known then, and its replies teach. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known)
@@ -142,9 +142,14 @@ static bool chunk_may_go(struct smtp_client *c)
 static bool send_chunk(struct smtp_client *c, bool last)
 {
     char command[CHUNK_COMMAND];
-    int n = snprintf(command, sizeof command, "BDAT %zu%s\r\n", c->stage.len, last ? " LAST" : "");
-    if (c->stage.len + (size_t)n > stream_room(c->stream) ||
-        !buf_prepend(&c->stage, command, (size_t)n) || !stream_write_buf(c->stream, &c->stage))
+    const char *end = last ? " LAST\r\n" : "\r\n";
+    size_t n = sizeof "BDAT " - 1;
+    memcpy(command, "BDAT ", n);
+    n += decimal_put(command + n, c->stage.len, 1);
+    memcpy(command + n, end, strlen(end));
+    n += strlen(end);
+    if (c->stage.len + n > stream_room(c->stream) || !buf_prepend(&c->stage, command, n) ||
+        !stream_write_buf(c->stream, &c->stage))
         return false;
     if (last) {
         c->end_at = stream_position(c->stream) - 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/caps.h"
+#include "base/decimal.h"
 #include "wire/utf8.h"
 
 void reply_init(struct reply *r)
@@ -38,6 +39,23 @@ bool reply_is(const struct reply *r, int hundred)
     return r->code / 100 == hundred;
 }
 
+/* Each message has a reply in the log, so this does without printf. */
+static size_t write_head(const struct reply *r, char *out, size_t size)
+{
+    char head[DECIMAL_ROOM + sizeof r->enhanced + 3];
+    struct slice enhanced = slice_of(r->enhanced);
+    size_t n = decimal_put(head, (uint64_t)r->code, 1);
+    if (enhanced.len) {
+        head[n++] = ' ';
+        memcpy(head + n, enhanced.data, enhanced.len);
+        n += enhanced.len;
+    }
+    if (r->text.len)
+        head[n++] = ' ';
+    slice_write(slice_make(head, n), out, size);
+    return n < size ? n : size - 1;
+}
+
 const char *reply_words(const struct reply *r, char *out, size_t size)
 {
     struct slice text = buf_view(&r->text);
@@ -47,9 +65,7 @@ const char *reply_words(const struct reply *r, char *out, size_t size)
         snprintf(out, size, "no reply");
         return out;
     }
-    int head = snprintf(out, size, "%d%s%s%s", r->code, r->enhanced[0] ? " " : "", r->enhanced,
-                        text.len ? " " : "");
-    size_t n = head > 0 && (size_t)head < size ? (size_t)head : size - 1;
+    size_t n = write_head(r, out, size);
     for (size_t i = 0; i < text.len && n < size - 1; i++) {
         bool joint = text.data[i] == '\n';
         if (joint && size - 1 - n < 3)
