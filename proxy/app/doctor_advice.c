@@ -45,6 +45,9 @@ static const struct advice
     proxy = {{"proxy"},
              "proxy: is it the right one, and up? If it refuses, ask whoever runs it to allow "
              "these ports"},
+    api = {{"api_url", "api", "ports"},
+           "api, api_url: is it the service's own address? A proxy or a filter on the way may "
+           "answer in its place"},
     helo = {{"helo"}, "helo: give a real host name"},
     slow = {{"connect_timeout"},
             "connect_timeout: a longer one helps if the server is only slow to log us in"},
@@ -74,6 +77,7 @@ static const struct advice *advice_words(enum finding_advice which)
     case FINDING_ADVICE_FIREWALL: return &firewall;
     case FINDING_ADVICE_HOST: return &host;
     case FINDING_ADVICE_PROXY: return &proxy;
+    case FINDING_ADVICE_API: return &api;
     case FINDING_ADVICE_HELO: return &helo;
     case FINDING_ADVICE_TIMEOUT: return &slow;
     case FINDING_ADVICE_STRANGER: return &stranger;
@@ -176,6 +180,33 @@ static void add_section(struct opinion *o, const struct checkup *c)
     mark_ports(o, line);
 }
 
+/* No SMTP port works: the provider's API over HTTPS may. */
+static void add_api(struct opinion *o, const struct checkup *c, const struct config *config)
+{
+    const struct upstream_config *cfg = checkup_config(c);
+    char line[120] = "", words[ADVICE_LENGTH];
+    size_t len = 0;
+    if (!config || cfg->api == API_NONE || ports_have_api(&cfg->ports))
+        return;
+    for (size_t i = 0; i < cfg->ports.n && len < sizeof line; i++)
+        len += (size_t)snprintf(
+            line + len, sizeof line - len, "%u%s%s ", (unsigned)cfg->ports.items[i].number,
+            cfg->ports.items[i].mode == PORT_STARTTLS ? "" : "/",
+            cfg->ports.items[i].mode == PORT_STARTTLS ? ""
+                                                      : port_mode_name(cfg->ports.items[i].mode));
+    if (len >= sizeof line)
+        return;
+    snprintf(
+        words, sizeof words,
+        "%s also takes mail by its API over HTTPS, with %s (the manual, \"No SMTP port is open "
+        "at all\"). Write: ports = %s443/api",
+        api_choice_row(cfg->api)->title,
+        api_choice_row(cfg->api)->takes_key ? "api_secret_file" : "a login by token", line);
+    add_at(o, c, config, other_ports.keys, words);
+    len += (size_t)snprintf(line + len, sizeof line - len, "443/api");
+    mark_ports(o, line);
+}
+
 /* With refused credentials all else is beside the point. */
 /* Of what no other port cures. */
 static bool is_about_login(enum finding finding)
@@ -201,6 +232,8 @@ void doctor_advise(const struct checkup *c, const struct config *config, struct 
             return;
         }
     bool has_ports = add_ports(o, c, config);
+    if (!has_ports)
+        add_api(o, c, config);
     for (size_t i = 0; i < n; i++) {
         const struct advice *a = advice(&ports[i]);
         bool again = ports[i].role != CHECKUP_CONFIGURED || !a || (has_ports && a == &other_ports);

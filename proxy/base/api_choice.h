@@ -5,16 +5,19 @@
 
 #include <stdbool.h>
 
-enum api_choice { API_NONE, API_GRAPH, API_GMAIL, API_MAILGUN, API_CHOICES };
+/* X(id, word of the key `api`, as people know it, the base URL where `api_url` is not set, it wants
+ * a key of its own (`api_secret_file`) instead of a token) */
+#define API_SERVICES(X)                                                                            \
+    X(GRAPH, "graph", "Microsoft Graph", "https://graph.microsoft.com/v1.0", false)                \
+    X(GMAIL, "gmail", "Gmail", "https://gmail.googleapis.com", false)                              \
+    X(MAILGUN, "mailgun", "Mailgun", "https://api.mailgun.net", true)
+
+#define API_ID(id, ...) API_##id,
+enum api_choice { API_NONE, API_SERVICES(API_ID) API_CHOICES };
+#undef API_ID
 
 struct api_choice_row {
-    /* The word of the key `api`. */
-    const char *word;
-    /* As people know it. */
-    const char *title;
-    /* The base URL where `api_url` is not set. */
-    const char *url;
-    /* It wants a key of its own (`api_secret_file`) instead of a token. */
+    const char *word, *title, *url;
     bool takes_key;
 };
 

@@ -79,7 +79,7 @@ static struct account *account_new(const struct io *io, struct config *config,
     a->share = share_alone(io, cfg, a->credential);
     a->env = (struct upstream_env){
         .io = io, .cfg = cfg, .credential = a->credential, .share = a->share, .tally = &a->tally};
-    a->env.api = api_account_new(io, cfg);
+    a->env.api = api_account_new(io, cfg, &config->server.aliases);
     a->env.refs = 1;
     a->env.ended = on_ended;
     a->pool = pool_new(&a->env);
@@ -141,7 +141,7 @@ static void account_renew(struct account *a, struct config *config,
     logins_update(a->share->logins, cfg);
     bool changed = credential_update(a->credential, cfg);
     if (a->env.api)
-        changed = api_account_update(a->env.api, cfg) || changed;
+        changed = api_account_update(a->env.api, cfg, &config->server.aliases) || changed;
     ladder_credentials_doubted(a->ladder, changed);
 }
 
@@ -179,7 +179,8 @@ int64_t account_certificate_expires(const struct account *a)
 
 bool account_token(const struct account *a, struct token_view *view_r)
 {
-    return credential_token_view(a->credential, view_r);
+    bool api = a->env.api && !ports_have_smtp(&a->env.cfg->ports);
+    return credential_token_view(api ? a->env.api->credential : a->credential, view_r);
 }
 
 const struct upstream_tally *account_tally(const struct account *a)

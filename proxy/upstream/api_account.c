@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mail/rewrite_envelope.h"
+#include "upstream/api_session.h"
 
 /* ---- what it logs in with ---- */
 
@@ -44,12 +46,15 @@ static char *host_of(const char *url)
 
 /* ---- life ---- */
 
-struct api_account *api_account_new(const struct io *io, const struct upstream_config *cfg)
+struct api_account *api_account_new(const struct io *io, const struct upstream_config *cfg,
+                                    const struct aliases *aliases)
 {
     if (!ports_have_api(&cfg->ports) || cfg->api == API_NONE)
         return NULL;
     struct api_account *a = NEW(struct api_account);
     a->service = api_service_chosen(cfg->api);
+    a->aliases = aliases;
+    a->desk = api_desk_new(io);
     see(&a->cfg, cfg);
     a->credential = credential_new(io, &a->cfg, NULL);
     credential_set_file_key(a->credential, "api_secret_file");
@@ -65,14 +70,17 @@ void api_account_free(struct api_account **account)
     *account = NULL;
     if (!a)
         return;
+    api_desk_free(&a->desk);
     logins_free(&a->logins);
     credential_free(&a->credential);
     free(a->host);
     free(a);
 }
 
-bool api_account_update(struct api_account *a, const struct upstream_config *cfg)
+bool api_account_update(struct api_account *a, const struct upstream_config *cfg,
+                        const struct aliases *aliases)
 {
+    a->aliases = aliases;
     see(&a->cfg, cfg);
     logins_update(a->logins, &a->cfg);
     bool changed = credential_update(a->credential, &a->cfg);
@@ -90,6 +98,12 @@ void api_account_carry_over(struct api_account *a, const struct api_account *bef
 }
 
 /* ---- questions ---- */
+
+char *api_account_complete(void *api_account, const struct address *address)
+{
+    const struct api_account *a = api_account;
+    return rewrite_recipient(a->aliases, &a->cfg, address);
+}
 
 bool api_account_rests(const struct api_account *a, const char *identity)
 {

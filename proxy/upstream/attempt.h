@@ -1,6 +1,9 @@
 /* ONE attempt at one address of one port: connect (through the tunnel if `proxy` is set), greeting,
  * EHLO, TLS, and everything up to the AUTH gate. It owns its connection until it wins, has one
- * clock for all of it, and knows its finding. Events come from the loop. */
+ * clock for all of it, and knows its finding. Events come from the loop.
+ *
+ * A rung `443/api` has one attempt (attempt_api.c): it has no address, because libcurl looks the
+ * name up, and no gate, because the first message proves the login. */
 #ifndef UPSTREAM_ATTEMPT_H
 #define UPSTREAM_ATTEMPT_H
 
@@ -20,10 +23,11 @@ struct attempt_events {
     void (*failed)(void *ctx);
 };
 
-/* `to` is the address of the upstream or of the outbound proxy, without port. `identity` is the
+/* `to` is the address of the upstream or of the outbound proxy, without port; NULL for a rung that
+ * has none. `identity` is the
  * name for AUTH. It is borrowed for the attempt's life. `clock` covers everything but the wait at
  * the gate. Gives. An attempt that cannot even begin calls `failed` from the loop, too. */
-struct attempt *attempt_new(const struct upstream_env *env, const struct rung *rung,
+struct attempt *attempt_new(const struct upstream_env *env, struct rung *rung,
                             const struct addr *to, const char *identity, usec clock,
                             const struct attempt_events *events, void *ctx);
 /* Call this when the gate is open for the attempt. */
@@ -37,8 +41,6 @@ void attempt_result_so_far(const struct attempt *a, struct attempt_result *resul
 
 /* The round trip that the connect took. 0 means that it is not connected. */
 usec attempt_rtt(const struct attempt *a);
-/* The loop time of the last step, or of the start before the first step. */
-usec attempt_last_step(const struct attempt *a);
 /* It waits at the gate, or its AUTH is unanswered. No step is expected from it. */
 bool attempt_is_logging_in(const struct attempt *a);
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "upstream/account.h"
+#include "upstream/api_account.h"
 #include "upstream/credential.h"
 #include "upstream/race.h"
 #include "upstream/settings.h"
@@ -238,7 +239,9 @@ static void on_won(void *ctx, struct carrier *carrier, struct rung *rung)
     x->carrier = carrier;
     /* This opens the gate for the next port. */
     race_free(&x->race);
-    if (x->port->role != CHECKUP_CONFIGURED || !checkup_own_address(x->checkup))
+    /* The API says nothing about an address before it has a message. */
+    if (x->port->role != CHECKUP_CONFIGURED || !checkup_own_address(x->checkup) ||
+        rung_is_api(&x->rung))
         end(x);
     else
         try_mail(x);
@@ -361,6 +364,7 @@ struct checkup *checkup_new(const struct io *io, struct config *config,
     c->login = logins_hold(c->share->logins, credential_user(c->credential));
     c->env =
         (struct upstream_env){.io = io, .cfg = cfg, .credential = c->credential, .share = c->share};
+    c->env.api = api_account_new(io, cfg, &config->server.aliases);
     c->env.nown = settings_listeners(config, &c->env.own);
     c->helo = settings_helo(config, cfg);
     prepare_bare(c);
@@ -401,6 +405,7 @@ void checkup_free(struct checkup **checkup)
     timer_free(&c->watch);
     logins_release(c->login);
     share_free(&c->share);
+    api_account_free(&c->env.api);
     credential_free(&c->credential);
     free(c->env.own);
     tls_context_unref(&c->tls);
@@ -441,5 +446,6 @@ const char *checkup_own_address(const struct checkup *c)
 
 bool checkup_token(const struct checkup *c, struct token_view *view_r)
 {
-    return credential_token_view(c->credential, view_r);
+    bool api = c->env.api && !ports_have_smtp(&c->cfg->ports);
+    return credential_token_view(api ? c->env.api->credential : c->credential, view_r);
 }

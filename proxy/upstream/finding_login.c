@@ -47,6 +47,12 @@ void finding_says_auth_refused(struct sentence *s, const struct finding_detail *
 {
     const char *cure = cure_of(d);
     bool token = d->login != SMTP_CLIENT_LOGIN_BY_CODE;
+    if (d->port.mode == PORT_API) {
+        finding_say(s, "%u/api: %s refuses us (%s): it rests, and the other ports go on",
+                    (unsigned)d->port.number, d->host ? d->host : "the API",
+                    d->err && d->err->words[0] ? d->err->words : "no reason given");
+        return;
+    }
     finding_say(s, "%u refuses the %s", (unsigned)d->port.number,
                 token ? "access token" : "configured credentials");
     finding_say_reply(s, d);
@@ -63,6 +69,7 @@ void finding_says_auth_refused(struct sentence *s, const struct finding_detail *
 
 void finding_says_token(struct sentence *s, const struct finding_detail *d)
 {
-    finding_say(s, "%u got as far as the login, and there is no access token: %s",
-                (unsigned)d->port.number, d->err && d->err->words[0] ? d->err->words : "unknown");
+    finding_say(s, "%u%s got as far as the login, and there is no access token: %s",
+                (unsigned)d->port.number, d->port.mode == PORT_API ? "/api" : "",
+                d->err && d->err->words[0] ? d->err->words : "unknown");
 }

@@ -23,6 +23,6 @@ finding_sentence finding_says_no_starttls, finding_says_starttls_refused;
 finding_sentence finding_says_timeout_tls, finding_says_tls_handshake, finding_says_certificate;
 finding_sentence finding_says_auth_unavailable, finding_says_auth_temporary;
 finding_sentence finding_says_timeout_auth, finding_says_auth_refused, finding_says_proxy;
-finding_sentence finding_says_token;
+finding_sentence finding_says_token, finding_says_api;
 
 #endif

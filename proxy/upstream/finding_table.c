@@ -52,6 +52,8 @@ static const struct finding_row rows[] = {
         "There is no access token to log in with (%s). ", TOKEN),
     ROW(PROXY, "proxy", KIND_OTHER, proxy, "The outbound proxy is no way out to %s. ",
         "The outbound proxy is no way out to %s. ", PROXY),
+    ROW(API, "api", KIND_OTHER, api, "Something else than its API answers on %s. ",
+        "Something else than their API answers on %s. ", API),
 };
 
 _Static_assert(sizeof rows / sizeof rows[0] == FINDING_COUNT, "a finding has no row");

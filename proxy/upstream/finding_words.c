@@ -64,8 +64,25 @@ static void say_other_mode(struct sentence *s, const struct finding_detail *d)
                     (unsigned)d->port.number);
 }
 
+void finding_says_api(struct sentence *s, const struct finding_detail *d)
+{
+    finding_say(
+        s,
+        "%u/api: %s gives an answer that its API does not give (%s): check api and api_url, "
+        "or something on the way answers in its place",
+        (unsigned)d->port.number, d->host ? d->host : "the host", err_words(d, "no reason given"));
+}
+
 void finding_says_works(struct sentence *s, const struct finding_detail *d)
 {
+    if (d->port.mode == PORT_API) {
+        finding_say(
+            s,
+            "%u/api: %s answers over HTTPS with a verified certificate; the login is proven "
+            "by the first message",
+            (unsigned)d->port.number, d->host ? d->host : "the API");
+        return;
+    }
     say_where(s, d);
     finding_say(s, " works");
     if (d->facts && d->facts->version[0])
@@ -93,6 +110,13 @@ void finding_says_dns(struct sentence *s, const struct finding_detail *d)
 
 void finding_says_timeout_connect(struct sentence *s, const struct finding_detail *d)
 {
+    if (d->port.mode == PORT_API) {
+        finding_say(s,
+                    "%u/api: %s does not answer in time (%s): a firewall, or a proxy that is "
+                    "missing",
+                    (unsigned)d->port.number, d->host, err_words(d, "silence"));
+        return;
+    }
     say_where(s, d);
     finding_say(s, " does not answer at all: a firewall is probably dropping the connection");
 }

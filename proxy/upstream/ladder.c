@@ -108,6 +108,15 @@ static void end_stalled(struct ladder *l)
 
 /* ---- better ports, in the background ---- */
 
+/* A login that was refused is not tried again unless somebody needs it. Where mail goes by
+ * `443/api` all of it does. */
+static bool may_probe(const struct ladder *l, const struct rung *r, const char *identity)
+{
+    if (ladder_rung_rests(l, r, identity))
+        return false;
+    return rung_is_api(r) || rung_is_api(l->best) || share_may_prove(l->env->share, identity);
+}
+
 static void arm_reprobe(struct ladder *l)
 {
     usec due = INT64_MAX;
@@ -131,18 +140,21 @@ static void on_reprobe(void *arg)
     if (l->retired || l->probe || !l->best)
         return;
     const char *identity = credential_user(l->env->credential);
-    if (!share_may_prove(l->env->share, identity) || !l->events->has_room(l->ctx)) {
-        timer_arm(l->reprobe, PROBE_POSTPONED);
-        return;
-    }
+    bool has_room = l->events->has_room(l->ctx), postponed = false;
     for (size_t i = 0; i < l->best->index; i++) {
         struct rung *r = &l->rungs[i];
         if (r->tried > due)
             continue;
-        l->probe = dial_start(l, DIAL_PROBE, identity, &r, 1);
-        return;
+        if (has_room && may_probe(l, r, identity)) {
+            l->probe = dial_start(l, DIAL_PROBE, identity, &r, 1);
+            return;
+        }
+        postponed = true;
     }
-    arm_reprobe(l);
+    if (postponed)
+        timer_arm(l->reprobe, PROBE_POSTPONED);
+    else
+        arm_reprobe(l);
 }
 
 /* ---- how dials end ---- */
@@ -166,8 +178,12 @@ static void on_won(void *ctx, struct carrier *carrier, struct rung *rung)
     struct ladder *l = d->ladder;
     size_t n;
     const struct addr *addresses = race_addresses(d->race, &n);
-    share_login_accepted(l->env->share, d->identity);
-    ladder_learn(l, carrier, addresses, n);
+    /* The first message proves the login of `443/api`. What its sessions say in the place of EHLO
+     * counts where there is no other. */
+    if (!rung_is_api(rung))
+        share_login_accepted(l->env->share, d->identity);
+    if (!rung_is_api(rung) || !ladder_has_smtp(l))
+        ladder_learn(l, carrier, addresses, n);
     adopt_winner(d, rung);
     l->events->session(l->ctx, carrier, rung, d->identity);
     dial_end(d);
@@ -245,7 +261,7 @@ static void account_refused(struct ladder *l)
     if (ladder_awaits_secret(l, NULL))
         say_asked_again(l, "the login");
     else
-        ladder_set_standing(l, STANDING_AUTH_REFUSED);
+        ladder_say_resting(l, STANDING_AUTH_REFUSED);
 }
 
 /* Borrows an identity that may go with its dial. */
@@ -275,7 +291,7 @@ static void on_denied(void *ctx)
     if (logins_denied_for(l->env->share->logins, NULL) > 0 ||
         l->env->cfg->identity == IDENTITY_USERNAME) {
         end_all(l);
-        ladder_set_standing(l, STANDING_NO_TOKEN);
+        ladder_say_resting(l, STANDING_NO_TOKEN);
     } else {
         end_identity(l, d->identity);
     }
@@ -289,7 +305,7 @@ static void grow_into_race(struct dial *d)
 {
     struct ladder *l = d->ladder;
     struct rung **others = mem_alloc(l->n * sizeof *others);
-    size_t n = ladder_order(l, d->rung, others);
+    size_t n = ladder_order(l, d->identity, d->rung, others);
     d->kind = DIAL_RACE;
     l->race = d;
     ladder_race_begins(l);
@@ -331,22 +347,31 @@ static unsigned count_dials(const struct ladder *l, const char *identity)
     return n;
 }
 
+static void start_race(struct ladder *l, const char *identity)
+{
+    struct rung **order = mem_alloc(l->n * sizeof *order);
+    size_t n = ladder_order(l, identity, NULL, order);
+    if (n > 0) {
+        ladder_race_begins(l);
+        l->race = dial_start(l, DIAL_RACE, identity, order, n);
+    }
+    free(order);
+}
+
 void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsigned room)
 {
     enum refusal why;
     char words[8];
-    bool proven = logins_is_proven(l->env->share->logins, identity);
+    bool api = l->best && rung_is_api(l->best);
+    bool proven = api || logins_is_proven(l->env->share->logins, identity);
     bool is_one = l->env->cfg->identity == IDENTITY_USERNAME;
     if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l, identity) ||
         ladder_is_closed(l, identity, &why, words, sizeof words))
         return;
-    credential_prepare(logins_credential(l->env->share->logins, identity));
-    if (!l->best || (is_one && !proven)) {
-        struct rung **order = mem_alloc(l->n * sizeof *order);
-        size_t n = ladder_order(l, NULL, order);
-        ladder_race_begins(l);
-        l->race = dial_start(l, DIAL_RACE, identity, order, n);
-        free(order);
+    if (!api && ladder_has_smtp(l))
+        credential_prepare(logins_credential(l->env->share->logins, identity));
+    if (!l->best || (is_one && !proven) || ladder_rung_rests(l, l->best, identity)) {
+        start_race(l, identity);
         return;
     }
     /* The port is known, this sender is not: one login finds out. */
@@ -366,7 +391,7 @@ void ladder_detour(struct ladder *l, const char *identity, uint16_t avoid)
         if (l->reports[i].port.number == avoid)
             avoided = &l->rungs[i];
     order = mem_alloc(l->n * sizeof *order);
-    n = ladder_order(l, avoided, order);
+    n = ladder_order(l, identity, avoided, order);
     if (n && avoided) {
         l->detour = dial_start(l, DIAL_DETOUR, identity, order, n);
         l->detour->avoid = avoid;
@@ -411,12 +436,18 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_
 {
     struct attempt_result result = {
         .finding = FINDING_RESET, .saw_bytes = true, .address = rung->report->address};
-    if (!failure || failure->fault == SMTP_CLIENT_FAULT_REPLY)
+    /* What the API refuses, or answers in its place, was told by its session. */
+    if (!failure || failure->fault == SMTP_CLIENT_FAULT_REPLY ||
+        failure->fault == SMTP_CLIENT_FAULT_BARRED || failure->fault == SMTP_CLIENT_FAULT_STRANGE)
         return;
-    snprintf(result.words, sizeof result.words,
-             "%u logs us in and then loses the session (%.200s): something on the way, or the "
-             "server itself, breaks it off",
-             (unsigned)rung->report->port.number, failure->err.words);
+    snprintf(
+        result.words, sizeof result.words,
+        rung_is_api(rung)
+            ? "%u/api answers, and does not take a message (%.200s): the service does not work "
+              "just now, or something on the way breaks it off"
+            : "%u logs us in and then loses the session (%.200s): something on the way, or the "
+              "server itself, breaks it off",
+        (unsigned)rung->report->port.number, failure->err.words);
     rung_report(rung, l->env, &result);
     rung->blamed = true;
     if (l->best == rung)
@@ -443,7 +474,7 @@ void ladder_login_revoked(struct ladder *l, struct rung *rung, const char *ident
     credentials_refused(l, identity);
 }
 
-static void another_secret(struct ladder *l)
+void ladder_another_secret(struct ladder *l)
 {
     ladder_forget_failure(l);
     if (l->standing == STANDING_AUTH_REFUSED || l->standing == STANDING_NO_TOKEN)
@@ -455,7 +486,7 @@ void ladder_credentials_doubted(struct ladder *l, bool changed)
 {
     logins_doubted(l->env->share->logins, changed);
     if (changed)
-        another_secret(l);
+        ladder_another_secret(l);
 }
 
 /* The source of the secret was asked again, and has answered. What a source answers of itself ends
@@ -465,13 +496,13 @@ static void on_fetched(void *ctx, bool differs)
     struct ladder *l = ctx;
     bool awaited = logins_secret_fetched(l->env->share->logins, differs);
     if (credential_wait_left(l->env->credential) > 0)
-        ladder_set_standing(l, STANDING_AUTH_REFUSED);
+        ladder_say_resting(l, STANDING_AUTH_REFUSED);
     if (!differs) {
         l->events->changed(l->ctx);
         return;
     }
     logins_doubted(l->env->share->logins, !awaited);
-    another_secret(l);
+    ladder_another_secret(l);
 }
 
 void ladder_network_changed(struct ladder *l)
@@ -519,6 +550,7 @@ struct ladder *ladder_new(struct upstream_env *env, struct memory *memory, const
     l->reopen = timer_new(env->io->loop, on_reopen, l);
     ladder_recall(l);
     logins_set_listener(env->share->logins, on_fetched, l);
+    ladder_listen_to_api(l);
     return l;
 }
 
@@ -538,6 +570,7 @@ void ladder_free(struct ladder **ladder)
         return;
     end_all(l);
     logins_set_listener(l->env->share->logins, NULL, NULL);
+    ladder_leave_api(l);
     timer_free(&l->reprobe);
     timer_free(&l->reopen);
     for (size_t i = 0; i < l->n; i++)

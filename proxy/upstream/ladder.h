@@ -62,6 +62,10 @@ usec ladder_answers_until(const struct ladder *l);
 /* The secret was refused and its source is asked again, so the ladder is neither closed nor open
  * for a moment. */
 bool ladder_awaits_secret(const struct ladder *l, const char *identity);
+/* Every rung rests for this identity: its login was refused a while ago, or there is no token. */
+bool ladder_rests(const struct ladder *l, const char *identity);
+/* The number of sessions that the best port takes, whatever max_connections says. */
+unsigned ladder_limit(const struct ladder *l);
 /* The upstream answered the last race with 4xx: it works and has enough of us. */
 bool ladder_is_full(const struct ladder *l);
 /* Reports what a race in progress has found. */

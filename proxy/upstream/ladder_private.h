@@ -74,7 +74,26 @@ void ladder_close(struct ladder *l);
 void ladder_reopen(struct ladder *l);
 /* Does what ladder_reopen does, and the next race is a first one. */
 void ladder_forget_failure(struct ladder *l);
-/* Writes the rungs in the order in which a race tries them. Returns their number. */
-size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out);
+/* Writes the rungs in the order in which a race tries them, but for those that rest. Returns their
+ * number. */
+size_t ladder_order(struct ladder *l, const char *identity, const struct rung *without,
+                    struct rung **out);
+
+/* ---- ladder.c ---- */
+void ladder_another_secret(struct ladder *l);
+
+/* ---- ladder_api.c ---- */
+/* It was refused for this identity a while ago, or there is no token for it. NULL: for all. */
+bool ladder_rung_rests(const struct ladder *l, const struct rung *r, const char *identity);
+/* How long the login rests: of SMTP, where there is such a port. */
+usec ladder_wait_left(const struct ladder *l);
+bool ladder_has_smtp(const struct ladder *l);
+/* Why `443/api`, which is the only rung, rests. */
+enum refusal ladder_api_reason(const struct ladder *l, const char *identity, char *words,
+                               size_t size);
+/* The rungs of SMTP rest. That is the account's standing, unless `443/api` goes on. */
+void ladder_say_resting(struct ladder *l, enum standing standing);
+void ladder_listen_to_api(struct ladder *l);
+void ladder_leave_api(struct ladder *l);
 
 #endif

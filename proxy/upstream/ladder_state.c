@@ -70,7 +70,7 @@ static bool learn_addresses(struct ladder *l, const struct addr *worked,
     struct addr list[CAP_DNS_ADDRESSES];
     size_t count = 0;
     bool changed;
-    if (l->env->cfg->proxy.kind != PROXY_NONE)
+    if (l->env->cfg->proxy.kind != PROXY_NONE || !worked || worked->family == ADDR_NONE)
         return false;
     list[count++] = *worked;
     list[0].port = 0;
@@ -172,9 +172,10 @@ static void say_standing(const struct ladder *l, enum standing before)
                  rungs_summary(l->rungs, l->n, list, sizeof list));
         break;
     case STANDING_AUTH_REFUSED:
+        (void)ladder_reason(l, NULL, list, sizeof list);
         snprintf(words, sizeof words,
-                 "%s %s; the next try is in %" PRId64 " s, or after a reload with others", host,
-                 refusal_words(l), credential_wait_left(l->env->credential) / USEC_PER_SEC);
+                 "%s; the next try is in %" PRId64 " s, or after a reload with others", list,
+                 ladder_wait_left(l) / USEC_PER_SEC);
         break;
     case STANDING_WORKS:
         /* The port's own line has said it. */
@@ -217,10 +218,11 @@ static bool only_tls_is_wrong(const struct ladder *l)
     return some;
 }
 
+/* Of SMTP, where there is such a port: the login of `443/api` is another. */
 static bool some_port_is(const struct ladder *l, enum finding finding)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (l->reports[i].finding == finding)
+        if (l->reports[i].finding == finding && (!rung_is_api(&l->rungs[i]) || !ladder_has_smtp(l)))
             return true;
     return false;
 }
@@ -233,6 +235,8 @@ static bool is_denied(const struct ladder *l, const char *identity)
 
 enum refusal ladder_reason(const struct ladder *l, const char *identity, char *words, size_t size)
 {
+    if (!ladder_has_smtp(l) && (ladder_rests(l, identity) || some_port_is(l, FINDING_TOKEN)))
+        return ladder_api_reason(l, identity, words, size);
     if (credential_wait_left(l->env->credential) > 0) {
         snprintf(words, size, "%s %s", l->env->cfg->host, refusal_words(l));
         return REFUSAL_CREDENTIALS;
@@ -261,7 +265,7 @@ enum refusal ladder_reason(const struct ladder *l, const char *identity, char *w
 static bool all_came_at_once(const struct ladder *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (!l->rungs[i].at_once)
+        if (!l->rungs[i].at_once && !ladder_rung_rests(l, &l->rungs[i], NULL))
             return false;
     return true;
 }
@@ -310,9 +314,7 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
 {
     if (ladder_awaits_secret(l, identity))
         return false;
-    if (credential_wait_left(l->env->credential) > 0 ||
-        (identity && logins_wait_left(l->env->share->logins, identity) > 0) ||
-        is_denied(l, identity)) {
+    if (ladder_rests(l, identity)) {
         *why_r = ladder_reason(l, identity, words, size);
         return true;
     }
@@ -325,8 +327,7 @@ bool ladder_is_closed(const struct ladder *l, const char *identity, enum refusal
 
 usec ladder_answers_until(const struct ladder *l)
 {
-    bool rests = credential_wait_left(l->env->credential) > 0 || is_denied(l, NULL);
-    return rests ? INT64_MAX : l->answers_until;
+    return ladder_rests(l, NULL) ? INT64_MAX : l->answers_until;
 }
 
 bool ladder_is_full(const struct ladder *l)
@@ -336,23 +337,24 @@ bool ladder_is_full(const struct ladder *l)
 
 /* ---- the order of a race ---- */
 
-static bool belongs(const struct ladder *l, const struct rung *r, const struct rung *without,
-                    bool blamed)
+/* A rung is the best one, or one that is not blamed, or one that is. */
+enum rung_place { PLACE_BEST, PLACE_OTHER, PLACE_BLAMED, PLACES };
+
+static enum rung_place place_of(const struct ladder *l, const struct rung *r)
 {
-    return r != without && r != l->best && r->blamed == blamed;
+    return r == l->best ? PLACE_BEST : r->blamed ? PLACE_BLAMED : PLACE_OTHER;
 }
 
-size_t ladder_order(struct ladder *l, const struct rung *without, struct rung **out)
+size_t ladder_order(struct ladder *l, const char *identity, const struct rung *without,
+                    struct rung **out)
 {
     size_t n = 0;
-    if (l->best && l->best != without)
-        out[n++] = l->best;
-    for (size_t i = 0; i < l->n; i++)
-        if (belongs(l, &l->rungs[i], without, false))
-            out[n++] = &l->rungs[i];
-    for (size_t i = 0; i < l->n; i++)
-        if (belongs(l, &l->rungs[i], without, true))
-            out[n++] = &l->rungs[i];
+    for (int place = PLACE_BEST; place < PLACES; place++)
+        for (size_t i = 0; i < l->n; i++) {
+            struct rung *r = &l->rungs[i];
+            if (r != without && (int)place_of(l, r) == place && !ladder_rung_rests(l, r, identity))
+                out[n++] = r;
+        }
     return n;
 }
 

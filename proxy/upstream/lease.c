@@ -199,8 +199,7 @@ static struct lease *first_resting(struct pool *p)
 {
     LIST_EACH (&p->crowds, it) {
         const struct crowd *crowd = CONTAINER(it, struct crowd, link);
-        if (logins_wait_left(p->env->share->logins, crowd->identity) == 0 &&
-            logins_denied_for(p->env->share->logins, crowd->identity) == 0)
+        if (!ladder_rests(p->ladder, crowd->identity))
             continue;
         LIST_EACH (&p->waiting, at) {
             struct lease *lease = CONTAINER(at, struct lease, link);
@@ -303,6 +302,10 @@ static void on_late(void *arg)
             if (p->ceiling.sessions && pool_sessions(p) >= p->ceiling.sessions)
                 snprintf(words, sizeof words, "all %u that it lets us have are busy",
                          pool_sessions(p));
+            else if (pool_sessions(p) >= ladder_limit(p->ladder))
+                snprintf(words, sizeof words,
+                         "all %u requests that its API is sent at a time are busy",
+                         ladder_limit(p->ladder));
             else if (pool_sessions(p) < p->env->cfg->max_connections)
                 snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
             else

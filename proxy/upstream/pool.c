@@ -76,7 +76,8 @@ unsigned pool_sessions(const struct pool *p)
 
 unsigned pool_limit(const struct pool *p)
 {
-    return ceiling_limit(&p->ceiling, p->env->cfg->max_connections, now_of(p));
+    unsigned most = p->env->cfg->max_connections, limit = ladder_limit(p->ladder);
+    return ceiling_limit(&p->ceiling, most < limit ? most : limit, now_of(p));
 }
 
 unsigned pool_room(const struct pool *p)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/list.h"
 #include "base/mem.h"
@@ -25,6 +26,8 @@ struct race_port {
     size_t live;
     bool has_result;
     bool reported;
+    /* It was started before those in front of it, because it waits for no address. */
+    bool early;
     /* The result of the attempt that got furthest. */
     struct attempt_result result;
 };
@@ -45,6 +48,7 @@ struct race {
     const struct race_events *events;
     void *ctx;
     struct resolve *resolve;
+    usec began;
     struct timer *timer;
     struct race_port *ports;
     size_t nports, nstarted;
@@ -74,6 +78,12 @@ static void keep_furthest(struct race_port *p, const struct attempt_result *resu
     p->result.loops = loops;
     p->result.at_once = at_once;
     p->has_result = true;
+}
+
+static const struct addr *addresses_of(const struct race *r, size_t *n_r)
+{
+    *n_r = 0;
+    return r->resolve ? resolve_addresses(r->resolve, n_r) : NULL;
 }
 
 static void report(struct race *r, struct race_port *p)
@@ -198,7 +208,9 @@ static void on_failed(void *ctx)
     struct runner *x = ctx;
     struct race *r = x->race;
     struct race_port *p = &r->ports[x->port];
-    bool refused = attempt_result(x->attempt)->finding == FINDING_AUTH_REFUSED;
+    enum finding finding = attempt_result(x->attempt)->finding;
+    /* What `443/api` lacks is no loss of the others, whose login is another. */
+    bool api = rung_is_api(p->rung), refused = finding == FINDING_AUTH_REFUSED && !api;
     if (r->over)
         return;
     if (attempt_result(x->attempt)->full[0]) {
@@ -215,7 +227,7 @@ static void on_failed(void *ctx)
         r->events->refused(r->ctx);
         return;
     }
-    if (attempt_result(x->attempt)->finding == FINDING_TOKEN && r->events->denied) {
+    if (finding == FINDING_TOKEN && !api && r->events->denied) {
         r->over = true;
         timer_stop(r->timer);
         p->result = *attempt_result(x->attempt);
@@ -248,20 +260,27 @@ static void start_attempt(struct race *r, struct race_port *p, const struct addr
 
 /* ---- the staggering ---- */
 
+/* A rung without addresses has one attempt. */
+static size_t attempts_of(const struct race_port *p, size_t naddresses)
+{
+    return rung_is_api(p->rung) ? 1 : naddresses;
+}
+
 static bool is_exhausted(const struct race_port *p, size_t naddresses)
 {
-    return p->live == 0 && p->next_address >= naddresses;
+    return p->live == 0 && p->next_address >= attempts_of(p, naddresses);
 }
 
 static void feed(struct race *r, struct race_port *p, const struct addr *addresses, size_t n)
 {
     usec now = now_of(r);
     bool in_time = now < p->started + r->env->cfg->connect_timeout;
-    while (p->next_address < n && (p->live == 0 || now >= p->last_start + ADDRESS_DELAY)) {
+    size_t most = attempts_of(p, n);
+    while (p->next_address < most && (p->live == 0 || now >= p->last_start + ADDRESS_DELAY)) {
         if (in_time)
-            start_attempt(r, p, &addresses[p->next_address]);
+            start_attempt(r, p, rung_is_api(p->rung) ? NULL : &addresses[p->next_address]);
         else
-            p->next_address = n;
+            p->next_address = most;
     }
     if (is_exhausted(p, n) && p->has_result && !p->reported)
         report(r, p);
@@ -279,7 +298,7 @@ static void arm(struct race *r, size_t n)
     usec now = now_of(r), next = INT64_MAX;
     for (size_t i = 0; i < r->nstarted; i++) {
         const struct race_port *p = &r->ports[i];
-        if (p->next_address < n && p->last_start + ADDRESS_DELAY < next)
+        if (p->next_address < attempts_of(p, n) && p->last_start + ADDRESS_DELAY < next)
             next = p->last_start + ADDRESS_DELAY;
     }
     if (r->nstarted && !r->told_stalled && r->ports[r->nstarted - 1].patience_until < next)
@@ -298,7 +317,7 @@ static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
         for (size_t i = 0; i < r->nstarted; i++)
             feed(r, &r->ports[i], addresses, n);
         struct race_port *last = r->nstarted ? &r->ports[r->nstarted - 1] : NULL;
-        if (last && !is_exhausted(last, n) && now_of(r) < last->patience_until)
+        if (last && !last->early && !is_exhausted(last, n) && now_of(r) < last->patience_until)
             return true;
         if (r->nstarted < r->nports) {
             start_port(r);
@@ -313,9 +332,47 @@ static bool start_ports(struct race *r, const struct addr *addresses, size_t n)
     }
 }
 
+/* ---- a rung without addresses ---- */
+
+/* The one that is to be started while the name of the others is looked up: it need not wait for
+ * that, but lets those in front of it have their patience. Returns when, and its place. */
+static usec early_start(const struct race *r, size_t *place_r)
+{
+    for (size_t i = r->nstarted; i < r->nports; i++) {
+        if (!rung_is_api(r->ports[i].rung))
+            continue;
+        *place_r = i;
+        return i == 0 ? r->began : r->began + r->env->cfg->port_patience;
+    }
+    return INT64_MAX;
+}
+
+static void start_early(struct race *r)
+{
+    size_t place = 0;
+    usec when = early_start(r, &place), now = now_of(r);
+    if (when > now) {
+        if (when == INT64_MAX)
+            timer_stop(r->timer);
+        else
+            timer_arm(r->timer, when - now);
+        return;
+    }
+    struct race_port p = r->ports[place];
+    memmove(&r->ports[r->nstarted + 1], &r->ports[r->nstarted],
+            (place - r->nstarted) * sizeof *r->ports);
+    r->ports[r->nstarted] = p;
+    start_port(r);
+    r->ports[r->nstarted - 1].early = place > 0;
+    feed(r, &r->ports[r->nstarted - 1], NULL, 0);
+    start_early(r);
+}
+
+/* ---- the whole ---- */
+
 static bool is_lost(const struct race *r, size_t n)
 {
-    if (!resolve_is_enough(r->resolve) || r->nstarted < r->nports)
+    if ((r->resolve && !resolve_is_enough(r->resolve)) || r->nstarted < r->nports)
         return false;
     for (size_t i = 0; i < r->nports; i++)
         if (!is_exhausted(&r->ports[i], n))
@@ -326,9 +383,13 @@ static bool is_lost(const struct race *r, size_t n)
 static void pump(struct race *r)
 {
     size_t n;
-    const struct addr *addresses = resolve_addresses(r->resolve, &n);
-    if (r->over || (n == 0 && !resolve_is_done(r->resolve)))
+    const struct addr *addresses = addresses_of(r, &n);
+    if (r->over)
         return;
+    if (n == 0 && r->resolve && !resolve_is_done(r->resolve)) {
+        start_early(r);
+        return;
+    }
     if (!start_ports(r, addresses, n))
         return;
     if (!is_lost(r, n)) {
@@ -353,28 +414,40 @@ static void on_pump(void *ctx)
 
 /* ---- life ---- */
 
+static void look_up(struct race *r)
+{
+    const struct upstream_config *cfg = r->env->cfg;
+    enum addr_family family = cfg->source.family != ADDR_NONE ? cfg->source.family : cfg->family;
+    r->resolve = resolve_new(r->env, cfg->proxy.kind == PROXY_NONE ? cfg->host : cfg->proxy.host,
+                             family, on_pump, r);
+}
+
+/* The name is looked up if one of the ports needs its addresses. One that does not is started by
+ * the loop, whatever becomes of that. */
 static void append_ports(struct race *r, struct rung *const *rungs, size_t n)
 {
     if (!n)
         return;
     r->ports = mem_resize(r->ports, (r->nports + n) * sizeof *r->ports);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         r->ports[r->nports++] = (struct race_port){.rung = rungs[i]};
+        if (rung_is_api(rungs[i]))
+            timer_arm(r->timer, 0);
+        else if (!r->resolve)
+            look_up(r);
+    }
 }
 
 struct race *race_new(const struct upstream_env *env, struct rung *const *rungs, size_t n,
                       const char *identity, const struct race_events *events, void *ctx)
 {
     struct race *r = NEW(struct race);
-    const struct upstream_config *cfg = env->cfg;
-    enum addr_family family = cfg->source.family != ADDR_NONE ? cfg->source.family : cfg->family;
     *r = (struct race){.env = env, .identity = mem_string(identity), .events = events, .ctx = ctx};
+    r->began = loop_now(env->io->loop);
     r->login = logins_hold(env->share->logins, identity);
     link_init(&r->runners);
-    append_ports(r, rungs, n);
     r->timer = timer_new(env->io->loop, on_pump, r);
-    r->resolve = resolve_new(env, cfg->proxy.kind == PROXY_NONE ? cfg->host : cfg->proxy.host,
-                             family, on_pump, r);
+    append_ports(r, rungs, n);
     return r;
 }
 
@@ -402,7 +475,8 @@ void race_free(struct race **race)
     close_losers(r, NULL);
     logins_release(r->login);
     timer_free(&r->timer);
-    resolve_free(&r->resolve);
+    if (r->resolve)
+        resolve_free(&r->resolve);
     loop_free_later(r->env->io->loop, r, destroy);
 }
 
@@ -430,7 +504,7 @@ bool race_keep_login(struct race *r)
 
 const struct addr *race_addresses(const struct race *r, size_t *n_r)
 {
-    return resolve_addresses(r->resolve, n_r);
+    return addresses_of(r, n_r);
 }
 
 bool race_waits_for_gate(const struct race *r)

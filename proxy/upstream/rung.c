@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
+#include "upstream/api_account.h"
 
 /* proxy.ini reply_timeout: if a session that rested does not answer for longer than this, a NAT has
  * forgotten it. */
@@ -14,6 +15,8 @@
 
 static enum smtp_client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)
 {
+    if (mode == PORT_API)
+        return SMTP_CLIENT_TLS_NONE;
     if (mode == PORT_IMPLICIT)
         return SMTP_CLIENT_TLS_IMPLICIT;
     if (mode == PORT_PLAIN || cfg->tls == TLS_OFF)
@@ -52,6 +55,23 @@ void rung_init(struct rung *r, size_t index, struct port_report *report,
                   r->report->words, sizeof r->report->words);
 }
 
+bool rung_is_api(const struct rung *r)
+{
+    return r->report->port.mode == PORT_API;
+}
+
+void rung_api_refused(struct rung *r, const char *identity, const char *words)
+{
+    if (r->events)
+        r->events->refused(r->ctx, r, identity, words);
+}
+
+void rung_api_strange(struct rung *r, const char *words)
+{
+    if (r->events)
+        r->events->strange(r->ctx, r, words);
+}
+
 void rung_free(struct rung *r)
 {
     free(r->resume_key);
@@ -66,8 +86,8 @@ static void log_change(const struct rung *r, const struct upstream_env *env, enu
     if (p->address.family != ADDR_NONE)
         addr_text(&p->address, address);
     log_event(env->io->log, level, p->words, log_str("account", env->cfg->name),
-              log_str("host", env->cfg->host), log_num("port", p->port.number),
-              log_str("mode", port_mode_name(p->port.mode)),
+              log_str("host", rung_is_api(r) && env->api ? env->api->host : env->cfg->host),
+              log_num("port", p->port.number), log_str("mode", port_mode_name(p->port.mode)),
               log_str("address", address[0] ? address : NULL),
               log_str("finding", finding_name(p->finding)), log_str("before", finding_name(before)),
               log_usec("took", p->took));
@@ -103,8 +123,9 @@ const char *rungs_summary(const struct rung *rungs, size_t n, char *out, size_t 
         out[0] = 0;
     for (size_t i = 0; i < n && len + 1 < size; i++) {
         const struct port_report *p = rungs[i].report;
-        int wrote = snprintf(out + len, size - len, "%s%u %s", i ? ", " : "",
-                             (unsigned)p->port.number, finding_name(p->finding));
+        int wrote =
+            snprintf(out + len, size - len, "%s%u%s %s", i ? ", " : "", (unsigned)p->port.number,
+                     rung_is_api(&rungs[i]) ? "/api" : "", finding_name(p->finding));
         len += wrote > 0 ? (size_t)wrote : 0;
     }
     return out;

@@ -6,6 +6,8 @@
 #include "upstream/env.h"
 #include "upstream/finding.h"
 
+struct rung;
+
 /* The facts that the beginning of a session showed, for doctor and the status page. */
 struct sight {
     bool has_tls;
@@ -15,6 +17,14 @@ struct sight {
     char offered[200];
     /* The mechanism that was used, or "". */
     char mechanism[24];
+};
+
+/* What the sessions of a rung `443/api` learn of it, while they send. */
+struct rung_events {
+    /* It refuses us, whatever the message. */
+    void (*refused)(void *ctx, struct rung *rung, const char *identity, const char *words);
+    /* It gave an answer that its API does not give. */
+    void (*strange)(void *ctx, struct rung *rung, const char *words);
 };
 
 struct rung {
@@ -35,12 +45,21 @@ struct rung {
     bool at_once;
     /* From the last attempt that got furthest. */
     struct sight sight;
+    const struct rung_events *events;
+    void *ctx;
 };
 
 /* Keeps report, where its findings are written. Borrows helo and tls. */
 void rung_init(struct rung *r, size_t index, struct port_report *report,
                const struct upstream_env *env, const char *helo, struct tls_context *tls);
 void rung_free(struct rung *r);
+
+/* It is `443/api`. */
+bool rung_is_api(const struct rung *r);
+/* For the sessions of a rung `443/api`. `words` are for people: one line, printable. After the
+ * first the rung is not asked for this identity until retry_auth is over. */
+void rung_api_refused(struct rung *r, const char *identity, const char *words);
+void rung_api_strange(struct rung *r, const char *words);
 
 /* The result of one attempt, or of all attempts of a port. */
 struct attempt_result {

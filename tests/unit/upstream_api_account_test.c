@@ -62,9 +62,10 @@ static void two_tokens_come_of_one_refresh_token(void **state)
     struct answer a, b;
     (void)state;
     world_begin(&w);
-    api_begin(&w, serve, &v);
+    api_begin(&w, serve, NULL, &v);
     struct config *config = api_config(PERSON, API_GRAPH, "graph");
-    struct api_account *api = api_account_new(sim_io(w.sim), &config->upstreams[0]);
+    struct api_account *api =
+        api_account_new(sim_io(w.sim), &config->upstreams[0], &config->server.aliases);
     struct credential *smtp = credential_new(sim_io(w.sim), &config->upstreams[0], NULL);
     assert_string_equal(api->host, "graph.microsoft.com");
     ask(&w, api->credential, &a);
@@ -95,9 +96,10 @@ static void a_refusal_rests_one_of_them(void **state)
     struct service v = {0};
     (void)state;
     world_begin(&w);
-    api_begin(&w, serve, &v);
+    api_begin(&w, serve, NULL, &v);
     struct config *config = api_config(PERSON, API_GRAPH, "graph");
-    struct api_account *api = api_account_new(sim_io(w.sim), &config->upstreams[0]);
+    struct api_account *api =
+        api_account_new(sim_io(w.sim), &config->upstreams[0], &config->server.aliases);
     struct credential *smtp = credential_new(sim_io(w.sim), &config->upstreams[0], NULL);
     assert_false(api_account_rests(api, NULL));
     (void)logins_rest(api->logins, "user");
@@ -130,12 +132,12 @@ static void a_key_is_no_password_of_smtp(void **state)
     struct answer a;
     (void)state;
     world_begin(&w);
-    api_begin(&w, serve, &v);
+    api_begin(&w, serve, NULL, &v);
     struct config *config = api_config(PASSWORD, API_MAILGUN, NULL);
     struct upstream_config *u = &config->upstreams[0];
     u->api_url = mem_string("https://[2001:db8::7]:8443/v3/mg.example.com");
     u->api_secret = secret_new(slice_of("key-1"));
-    struct api_account *api = api_account_new(sim_io(w.sim), u);
+    struct api_account *api = api_account_new(sim_io(w.sim), u, &config->server.aliases);
     struct credential *smtp = credential_new(sim_io(w.sim), u, NULL);
     assert_string_equal(api->host, "2001:db8::7");
     ask(&w, api->credential, &a);
@@ -144,11 +146,11 @@ static void a_key_is_no_password_of_smtp(void **state)
     assert_string_equal(a.secret, "right");
     /* A reload with another key ends the rest. */
     (void)logins_rest(api->logins, "user");
-    assert_false(api_account_update(api, u));
+    assert_false(api_account_update(api, u, &config->server.aliases));
     assert_true(api_account_rests(api, "user"));
     secret_free(&u->api_secret);
     u->api_secret = secret_new(slice_of("key-2"));
-    assert_true(api_account_update(api, u));
+    assert_true(api_account_update(api, u, &config->server.aliases));
     assert_false(api_account_rests(api, "user"));
     ask(&w, api->credential, &a);
     assert_string_equal(a.secret, "key-2");

@@ -15,14 +15,17 @@
 #define MINUTE (60 * S)
 #define TOKEN_FILE "/state/default.token"
 
-static inline void api_begin(struct world *w, sim_endpoint *serve, void *ctx)
+/* tokens, messages: who answers; NULL: nobody. */
+static inline void api_begin(struct world *w, sim_endpoint *tokens, sim_mail_endpoint *messages,
+                             void *ctx)
 {
     struct err err = {0};
     struct io *io = sim_io(w->sim);
     oauth_prepare();
     io->http = http_new(io->loop, &err);
     io->oauth = oauth_new(io, io->http);
-    sim_http_serve(w->sim, serve, ctx);
+    sim_http_serve(w->sim, tokens, ctx);
+    sim_http_serve_mail(w->sim, messages, ctx);
     sim_file(w->sim, TOKEN_FILE, "r0\n");
 }
 

@@ -319,9 +319,12 @@ static void check(const struct stimulus *t)
 
 static void every_finding_has_a_stimulus(void **state)
 {
-    /* upstream_proxy_test has the second, upstream_oauth_test the third */
-    bool seen[FINDING_COUNT] = {
-        [FINDING_UNTRIED] = true, [FINDING_PROXY] = true, [FINDING_TOKEN] = true};
+    /* upstream_proxy_test has the second, upstream_oauth_test the third, upstream_api_ladder_test
+     * the fourth */
+    bool seen[FINDING_COUNT] = {[FINDING_UNTRIED] = true,
+                                [FINDING_PROXY] = true,
+                                [FINDING_TOKEN] = true,
+                                [FINDING_API] = true};
     (void)state;
     for (size_t i = 0; i < sizeof stimuli / sizeof *stimuli; i++) {
         check(&stimuli[i]);
