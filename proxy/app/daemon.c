@@ -164,6 +164,7 @@ static void adopt(struct daemon *d, struct reread_result *r)
     d->config = r->config;
     r->config = NULL;
     rule_spool(d);
+    world_gather(&d->io, d->config);
     config_unref(&old);
     reloaded(d, true);
     admin_serve(d->admin);
@@ -478,6 +479,7 @@ static int start(struct daemon *d)
     if (!open_spool(d, d->config, d->config->server.drain_timeout, &err))
         return start_failed(d, &err);
     rule_spool(d);
+    world_gather(&d->io, d->config);
     tell_own_addresses(d);
     admin_serve(d->admin);
     return EXIT_FINE;

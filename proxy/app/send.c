@@ -202,6 +202,7 @@ static int open_all(struct sending *s)
     s->accounts = accounts_new(&s->io, s->config, &err);
     if (!s->accounts)
         return complain(EXIT_BAD_CONFIG, &err);
+    world_gather(&s->io, s->config);
     accounts_set_own_listeners(s->accounts, s->own, s->nown);
     s->env = (struct delivery_env){.io = &s->io, .config = s->config, .budget = &s->budget};
     s->env.accounts = mem_alloc((s->config->nupstreams + 1) * sizeof(struct account *));

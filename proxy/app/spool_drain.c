@@ -82,6 +82,7 @@ static int open_all(struct emptying *e, struct err *err)
     e->accounts = accounts_new(&e->io, e->config, err);
     if (!e->accounts)
         return -1;
+    world_gather(&e->io, e->config);
     size_t nown = settings_listeners(e->config, &own);
     accounts_set_own_listeners(e->accounts, own, nown);
     free(own);

@@ -1,6 +1,7 @@
 #include "app/world.h"
 
 #include "io/dns.h"
+#include "io/gather.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/offload.h"
@@ -42,6 +43,22 @@ int world_open(struct io *io_r, enum log_level level, bool json, struct log_sink
     return 0;
 }
 
+static bool sends_over_https(const struct config *config)
+{
+    for (size_t i = 0; i < config->nupstreams; i++)
+        if (ports_have_api(&config->upstreams[i].ports))
+            return true;
+    return false;
+}
+
+void world_gather(struct io *io, const struct config *config)
+{
+    const char *path = config->spool.is_on ? config->spool.directory : config->server.state_dir;
+    gather_place_unref(&io->gather);
+    if (path && path[0] && sends_over_https(config))
+        io->gather = gather_place_new(io->loop, path);
+}
+
 static void on_look(void *arg)
 {
     struct world_settling *s = arg;
@@ -70,6 +87,7 @@ void world_close(struct io *io)
     settle(io);
     oauth_free(&io->oauth);
     http_free(&io->http);
+    gather_place_unref(&io->gather);
     dns_free(&io->dns);
     offload_free(&io->disk);
     offload_free(&io->offload);

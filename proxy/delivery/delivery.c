@@ -59,6 +59,7 @@ struct delivery *delivery_begin(const struct delivery_order *order,
     reply_init(&d->outcome.reply);
     reply_init(&d->own);
     reply_init(&d->unfit);
+    reply_init(&d->said);
     d->eightbit = params->body == BODY_8BITMIME;
     d->has_size = params->has_size;
     d->size = params->size;
@@ -91,6 +92,7 @@ static void destroy(void *arg)
     reply_free(&d->outcome.reply);
     reply_free(&d->own);
     reply_free(&d->unfit);
+    reply_free(&d->said);
     recipients_free(&d->recipients);
     rewrite_free(&d->rewrite);
     free(d->sender);

@@ -77,6 +77,24 @@ static const struct own_row {
                        RESULT_LOST_LINK},
     [OWN_NOT_TAKEN] = {451, "4.4.2", "", " closed the session instead of taking the message", false,
                        RESULT_DEFERRED},
+    [OWN_SERVICE] = {451, "4.4.1", "the API of ", " does not work just now", false,
+                     RESULT_DEFERRED},
+    [OWN_BARRED] = {451, "4.3.5", "the API of ", " refuses to send for this account", false,
+                    RESULT_DEFERRED},
+    [OWN_THROTTLED] = {451, "4.3.2", "the API of ", " takes no more messages for now", false,
+                       RESULT_DEFERRED},
+    [OWN_NULL_SENDER] = {550, "5.7.1", "the API of ", " takes no null sender", false,
+                         RESULT_REFUSED},
+    [OWN_OTHERS] = {554, "5.6.0", "the API of ",
+                    " sends to all whom the header names, and these are not in the envelope: ",
+                    true, RESULT_REFUSED},
+    [OWN_HEADER] = {554, "5.6.0", "the API of ",
+                    " sends to whom the header names, and that can not be read with certainty: ",
+                    true, RESULT_REFUSED},
+    [OWN_NO_ROOM] = {452, "4.3.1", "there is no room to gather the message before it is sent: ",
+                     NULL, true, RESULT_DEFERRED},
+    [OWN_OTHER_PORT] = {451, "4.4.1", "no SMTP port of ",
+                        " works, and its API does not take this message: ", true, RESULT_DEFERRED},
     [OWN_OVERRUN] = {552, "5.3.4", "the message is larger than this server takes", NULL, false,
                      RESULT_REFUSED},
     [OWN_LONG_FROM] = {554, "5.6.0",
@@ -142,6 +160,17 @@ void failure_say(struct reply *out, enum own which, const char *id, const struct
     out->lines = 1;
 }
 
+void failure_pass_on(struct reply *out, const struct reply *said, const char *id)
+{
+    out->code = said->code;
+    snprintf(out->enhanced, sizeof out->enhanced, "%s", said->enhanced);
+    buf_clear(&out->text);
+    bool fits = buf_append_slice(&out->text, slice_head(buf_view(&said->text), WORDS_MAX)) &&
+                buf_printf(&out->text, " [%s]", id);
+    (void)fits;
+    out->lines = 1;
+}
+
 /* ------------------------------------------------------------------ no session */
 
 enum own failure_of_refusal(enum refusal why)
@@ -196,12 +225,16 @@ enum keep failure_keep(enum keep_when when, enum own own, const struct reply *re
     switch (own) {
     case OWN_NOTHING: return keep_of_reply(when, reply);
     case OWN_CREDENTIALS:
+    case OWN_BARRED:
     case OWN_AUTH_TEMPORARY: return KEEP_CREDENTIALS;
     case OWN_TLS:
     case OWN_NO_PORT:
+    case OWN_SERVICE:
+    case OWN_OTHER_PORT:
     case OWN_LOOP: return KEEP_NO_PORT;
     case OWN_TOKEN: return KEEP_TOKEN;
     case OWN_BUSY: return KEEP_BUSY;
+    case OWN_THROTTLED:
     case OWN_ACCOUNT_RATE: return KEEP_RATE;
     case OWN_MALFORMED:
     case OWN_LOST_TWICE:
@@ -226,6 +259,10 @@ enum keep failure_keep(enum keep_when when, enum own own, const struct reply *re
     case OWN_BAD_RECIPIENT:
     case OWN_RECIPIENT_UTF8:
     case OWN_SHUTDOWN:
+    case OWN_NULL_SENDER:
+    case OWN_OTHERS:
+    case OWN_HEADER:
+    case OWN_NO_ROOM:
     case OWN_OVERRUN:
     case OWN_HOPS:
     case OWN_LONG_FROM:
@@ -240,7 +277,15 @@ enum keep failure_keep(enum keep_when when, enum own own, const struct reply *re
 
 /* ------------------------------------------------------------------ a session lost */
 
-enum kind { KIND_LINK, KIND_TIMEOUT, KIND_CLOSING /* 421 */, KIND_PROTOCOL, KIND_COUNT };
+enum kind {
+    KIND_LINK,
+    KIND_TIMEOUT,
+    KIND_CLOSING /* 421 */,
+    KIND_PROTOCOL,
+    KIND_SERVICE,
+    KIND_BARRED,
+    KIND_COUNT
+};
 
 static enum kind kind_of(enum smtp_client_fault fault)
 {
@@ -255,9 +300,10 @@ static enum kind kind_of(enum smtp_client_fault fault)
     case SMTP_CLIENT_FAULT_TLS:
     case SMTP_CLIENT_FAULT_CERTIFICATE:
     case SMTP_CLIENT_FAULT_NO_MECHANISM: return KIND_LINK;
+    /* What a service says that its API does not have is no word on the message. */
     case SMTP_CLIENT_FAULT_SERVICE:
-    case SMTP_CLIENT_FAULT_BARRED:
-    case SMTP_CLIENT_FAULT_STRANGE: return KIND_LINK;
+    case SMTP_CLIENT_FAULT_STRANGE: return KIND_SERVICE;
+    case SMTP_CLIENT_FAULT_BARRED: return KIND_BARRED;
     }
     return KIND_LINK;
 }
@@ -274,23 +320,33 @@ static const struct loss_row {
     [STAGE_REST] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
                     [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
                     [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
-                    [KIND_PROTOCOL] = {ONCE, OWN_LOST_TWICE}},
+                    [KIND_PROTOCOL] = {ONCE, OWN_LOST_TWICE},
+                    [KIND_SERVICE] = {ONCE, OWN_SERVICE},
+                    [KIND_BARRED] = {NEVER, OWN_BARRED}},
     [STAGE_ENVELOPE] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
                         [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
                         [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
-                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED},
+                        [KIND_SERVICE] = {ONCE, OWN_SERVICE},
+                        [KIND_BARRED] = {NEVER, OWN_BARRED}},
     [STAGE_GO_AHEAD] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
                         [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
                         [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
-                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+                        [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED},
+                        [KIND_SERVICE] = {ONCE, OWN_SERVICE},
+                        [KIND_BARRED] = {NEVER, OWN_BARRED}},
     [STAGE_BODY] = {[KIND_LINK] = {ONCE, OWN_LOST_TWICE},
                     [KIND_TIMEOUT] = {ONCE, OWN_LOST_TWICE},
                     [KIND_CLOSING] = {ONCE, OWN_LOST_TWICE},
-                    [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED}},
+                    [KIND_PROTOCOL] = {NEVER, OWN_MALFORMED},
+                    [KIND_SERVICE] = {ONCE, OWN_SERVICE},
+                    [KIND_BARRED] = {NEVER, OWN_BARRED}},
     [STAGE_SENT] = {[KIND_LINK] = {NEVER, OWN_LOST_SENT},
                     [KIND_TIMEOUT] = {NEVER, OWN_LOST_SENT},
                     [KIND_CLOSING] = {NEVER, OWN_NOT_TAKEN},
-                    [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT}},
+                    [KIND_PROTOCOL] = {NEVER, OWN_LOST_SENT},
+                    [KIND_SERVICE] = {NEVER, OWN_LOST_SENT},
+                    [KIND_BARRED] = {NEVER, OWN_LOST_SENT}},
 };
 
 /* Sessions of the pool that were dead when taken do not count, but neither may they be taken for
@@ -310,7 +366,8 @@ struct decision failure_judge(const struct loss *loss)
     if (loss->one_too_many && loss->replayable)
         return (struct decision){.cure = CURE_WAIT};
     if (!loss->replayable) {
-        if (row->replaced != NEVER)
+        /* A service says more than that. */
+        if (row->replaced != NEVER && row->say != OWN_SERVICE)
             answer.say = OWN_NOT_REPLAYABLE;
         return answer;
     }

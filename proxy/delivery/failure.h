@@ -50,6 +50,17 @@ enum own {
     OWN_LOST_SENT,
     /* 421 to the end of data: it was not taken, and the session is over */
     OWN_NOT_TAKEN,
+    /* over HTTPS: the three below pass on what the service said */
+    OWN_SERVICE,
+    OWN_BARRED,
+    OWN_THROTTLED,
+    /* this port does not take the message */
+    OWN_NULL_SENDER,
+    OWN_OTHERS,
+    OWN_HEADER,
+    OWN_NO_ROOM,
+    /* ... and another one might */
+    OWN_OTHER_PORT,
     /* in the body */
     OWN_OVERRUN,
     OWN_HOPS,
@@ -75,6 +86,8 @@ struct own_words {
 /* Fills `out` (initialised) with the reply. id: the message's log id, which ends the text in
  * brackets. It is NULL for the replies at connect, and "" for a message of which no line tells. */
 void failure_say(struct reply *out, enum own which, const char *id, const struct own_words *words);
+/* The same, in the words of a service: `said` is copied, and cut where the id would not fit. */
+void failure_pass_on(struct reply *out, const struct reply *said, const char *id);
 enum result failure_result(enum own which);
 /* Just the code, the enhanced code and the fixed words, for replies that name nothing. */
 int failure_code(enum own which);

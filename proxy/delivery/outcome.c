@@ -52,17 +52,33 @@ void outcome_keep_unasked(struct delivery *d)
     d->back = BACK_SETTLED;
 }
 
-void outcome_own(struct delivery *d, enum own own, const char *detail)
+static void end_by_own(struct delivery *d, enum own own, const char *behind)
 {
-    failure_say(&d->outcome.reply, own, d->message->id,
-                &(struct own_words){.host = d->upstream->host, .detail = detail ? detail : ""});
     d->outcome.why = own;
-    d->outcome.behind = detail ? detail : "";
+    d->outcome.behind = behind;
     d->outcome.result = failure_result(own);
     d->outcome.keep = failure_keep(d->keep, own, NULL);
     d->outcome.may_be_taken = own == OWN_LOST_SENT;
     settle(d, false);
     d->outcome.behind = "";
+}
+
+void outcome_own(struct delivery *d, enum own own, const char *detail)
+{
+    failure_say(&d->outcome.reply, own, d->message->id,
+                &(struct own_words){.host = d->upstream->host, .detail = detail ? detail : ""});
+    end_by_own(d, own, detail ? detail : "");
+}
+
+void outcome_said(struct delivery *d, enum own own, const char *detail)
+{
+    char said[240];
+    if (!d->said.code) {
+        outcome_own(d, own, detail);
+        return;
+    }
+    failure_pass_on(&d->outcome.reply, &d->said, d->message->id);
+    end_by_own(d, own, reply_words(&d->said, said, sizeof said));
 }
 
 void outcome_reply(struct delivery *d, const struct reply *reply)

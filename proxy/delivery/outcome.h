@@ -8,6 +8,8 @@
 void outcome_keep_unasked(struct delivery *d);
 /* A reply of ours ends it. detail: for failure_say; NULL: none. */
 void outcome_own(struct delivery *d, enum own own, const char *detail);
+/* The same in the words of a service (d->said), where it said something. */
+void outcome_said(struct delivery *d, enum own own, const char *detail);
 /* What the upstream said about the message, or about its sender, ends it; where it speaks of our
  * login, a reply of ours does, or the account's fallback is asked. Copies. */
 void outcome_reply(struct delivery *d, const struct reply *reply);

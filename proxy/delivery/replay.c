@@ -138,6 +138,18 @@ bool replay_crowded(struct delivery *d, const struct reply *reply)
     return true;
 }
 
+/* The service's own words, for the case that no other session is to be had; an SMTP session that
+ * ends has none to pass on. */
+static void note_said(struct delivery *d, const struct smtp_client_failure *failure)
+{
+    bool by_service = failure->fault == SMTP_CLIENT_FAULT_SERVICE ||
+                      failure->fault == SMTP_CLIENT_FAULT_BARRED ||
+                      failure->fault == SMTP_CLIENT_FAULT_STRANGE;
+    d->said.code = 0;
+    if (by_service && failure->reply)
+        reply_copy(&d->said, failure->reply);
+}
+
 void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
 {
     struct loss loss = {
@@ -159,6 +171,7 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
     uint16_t avoid =
         decision.other_port && !lease_completed_any(d->lease) ? lease_port(d->lease)->number : 0;
     d->message->rtts += carrier_flights(lease_carrier(d->lease));
+    note_said(d, failure);
     lease_drop(&d->lease, failure->end_of_data_sent, failure);
     d->back = BACK_NONE;
     d->unanswered = 0;
@@ -179,6 +192,6 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
         walk_again(d, avoid);
         break;
     case CURE_LATER: break;
-    case CURE_ANSWER: outcome_own(d, decision.say, failure->err.words); break;
+    case CURE_ANSWER: outcome_said(d, decision.say, failure->err.words); break;
     }
 }

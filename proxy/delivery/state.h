@@ -100,6 +100,8 @@ struct delivery {
     usec crowded_since;
     /* MAIL went with SMTPUTF8 */
     bool mail_utf8;
+    /* What a service over HTTPS said when its session ended; code 0: nothing. */
+    struct reply said;
     /* by which the session said that we are not logged in: then it does not go back to the pool;
      * code 0: it did not */
     struct reply unfit;

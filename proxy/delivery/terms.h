@@ -79,6 +79,8 @@ struct outcome {
     enum keep keep;
     /* The end of the data was sent and has no answer: the upstream may have the message. */
     bool may_be_taken;
+    /* The upstream asked not to be tried for so many seconds; 0: it did not. */
+    int64_t wait;
 };
 
 /* All of them come on the loop, some from within the call that caused them (delivery.h); none

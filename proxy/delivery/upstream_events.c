@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "delivery/advance.h"
 #include "delivery/body.h"
+#include "delivery/decline.h"
 #include "delivery/envelope.h"
 #include "delivery/fallback.h"
 #include "delivery/journal.h"
@@ -43,10 +44,13 @@ static void on_acquired(void *ctx, struct lease *lease)
     d->message->port = lease_port(lease)->number;
     slice_write(slice_of(tls ? tls->version : ""), d->message->tls, sizeof d->message->tls);
     enum own lacks = shortcoming(d, carrier_ehlo(c));
-    if (lacks == OWN_NOTHING)
+    if (lacks == OWN_NOTHING) {
         advance(d);
-    else
-        outcome_own(d, state_has_promised(d) ? OWN_CHANGED : lacks, NULL);
+        return;
+    }
+    const char *words;
+    enum own say = decline_shortcoming(d, lacks, &words);
+    outcome_own(d, state_has_promised(d) && say == lacks ? OWN_CHANGED : say, words);
 }
 
 static void on_refused(void *ctx, enum refusal why, const char *words)
@@ -69,7 +73,10 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
         return;
     /* What the client was told of its recipients cannot be taken back: this is then about the lost
      * session, not about the ports. */
-    outcome_own(d, state_has_promised(d) && d->lost ? OWN_NO_REPLACEMENT : own, words);
+    if (state_has_promised(d) && d->lost)
+        outcome_said(d, d->said.code ? OWN_SERVICE : OWN_NO_REPLACEMENT, words);
+    else
+        outcome_own(d, own, words);
 }
 
 static void on_recalled(void *ctx)
@@ -142,12 +149,21 @@ static void on_verdict(void *ctx, const struct reply *reply)
     const struct carrier *c = lease_carrier(d->lease);
     /* A denial of BDAT itself says nothing about the message. */
     bool denies_bdat = carrier_uses_bdat(c) && carrier_chunking(c) == CHUNKING_BROKEN;
-    if (!denies_bdat)
+    if (carrier_wait(c) >= 0) {
+        reply_copy(&d->said, reply);
+        d->outcome.wait = carrier_wait(c);
+        outcome_said(d, OWN_THROTTLED, "");
+    } else if (!denies_bdat)
         outcome_reply(d, reply);
     else if (state_is_replayable(d) && d->probes < PROBES_MAX)
         replay_after_bdat(d);
     else
         outcome_own(d, state_is_replayable(d) ? OWN_MALFORMED : OWN_NOT_REPLAYABLE, NULL);
+}
+
+static void on_declined(void *ctx, enum smtp_client_decline why, const char *words)
+{
+    decline_message(ctx, why, words);
 }
 
 static void on_lost(void *ctx, const struct smtp_client_failure *failure)
@@ -162,5 +178,6 @@ static const struct smtp_client_events client_events = {
     .go_ahead = on_go_ahead,
     .low = on_low,
     .verdict = on_verdict,
+    .declined = on_declined,
     .lost = on_lost,
 };

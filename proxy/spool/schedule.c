@@ -47,10 +47,12 @@ static enum standing standing_of(const struct spool *spool, const struct lane *l
                                   : account_standing(spool->rules->delivery.accounts[upstream]);
 }
 
-static void rest(struct spool *spool, struct lane *lane, const char *reason)
+/* at_least: what the upstream has asked for. */
+static void rest(struct spool *spool, struct lane *lane, const char *reason, usec at_least)
 {
     lane->wait = longer(spool, lane->wait);
-    lane->rests_until = now_of(spool) + scattered(spool, lane->wait);
+    usec wait = scattered(spool, lane->wait);
+    lane->rests_until = now_of(spool) + (wait > at_least ? wait : at_least);
     lane->width = 1;
     lane->nput_off = 0;
     lane->standing = standing_of(spool, lane);
@@ -83,7 +85,7 @@ static void note_put_off(struct spool *spool, struct lane *lane, const struct sp
             return;
     lane->put_off[lane->nput_off++] = entry->sequence;
     if (lane->nput_off == LANE_PUT_OFFS)
-        rest(spool, lane, reason);
+        rest(spool, lane, reason, 0);
 }
 
 static void set_reason(struct errand *job, const char *reason)
@@ -118,8 +120,8 @@ void schedule_note(struct trial *t, const struct trial_end *end)
     }
     job->was_tried = true;
     lane->was_tried = lane->was_tried || end->result == SPOOL_TRY_NO_SESSION;
-    if (end->rests_account) {
-        rest(spool, lane, end->reason);
+    if (end->rests_account || end->wait) {
+        rest(spool, lane, end->reason, end->wait);
         return;
     }
     switch (end->result) {

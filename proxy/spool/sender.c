@@ -259,6 +259,7 @@ static void settle(struct trial *t)
     if (!t->reason[0] || is_no_session(t) || t->outcome.may_be_taken)
         set_reason(t, &t->outcome.reply);
     end.reason = t->reason;
+    end.wait = t->outcome.wait * USEC_PER_SEC;
     end.is_ours = t->outcome.why == OWN_SHUTDOWN;
     tell(t, end.result);
     schedule_note(t, &end);
@@ -309,6 +310,7 @@ static void on_outcome(void *ctx, const struct outcome *outcome)
     t->outcome.result = outcome->result;
     t->outcome.why = outcome->why;
     t->outcome.may_be_taken = outcome->may_be_taken;
+    t->outcome.wait = outcome->wait;
     over(t);
 }
 

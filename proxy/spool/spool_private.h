@@ -71,6 +71,8 @@ struct trial_end {
     enum spool_try result;
     /* it says something about the account, not about the message: the account rests */
     bool rests_account;
+    /* The account is not to be tried for so long. 0: nobody asked for that. */
+    usec wait;
     /* a reload or our own end: nothing is to be learnt of it */
     bool is_ours;
     const char *reason;

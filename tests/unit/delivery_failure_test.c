@@ -110,6 +110,53 @@ static void one_too_many_is_waited_for(void **state)
     assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
 }
 
+/* The next port, once; and whatever becomes of it, in the service's words. One that refuses us is
+ * not asked again, nor anybody else for it. */
+static void a_service_that_does_not_work(void **state)
+{
+    static const enum smtp_client_fault both[] = {SMTP_CLIENT_FAULT_SERVICE,
+                                                  SMTP_CLIENT_FAULT_STRANGE};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct loss l = loss(STAGE_BODY, both[i]);
+        assert_int_equal(failure_judge(&l).cure, CURE_REPLACE);
+        assert_true(failure_judge(&l).other_port);
+        l.replaced = true;
+        assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
+        assert_int_equal(failure_judge(&l).say, OWN_SERVICE);
+        l.replaced = l.replayable = false;
+        assert_int_equal(failure_judge(&l).say, OWN_SERVICE);
+        l = loss(STAGE_SENT, both[i]);
+        assert_int_equal(failure_judge(&l).cure, CURE_ANSWER);
+        assert_int_equal(failure_judge(&l).say, OWN_LOST_SENT);
+    }
+    struct loss barred = loss(STAGE_BODY, SMTP_CLIENT_FAULT_BARRED);
+    assert_int_equal(failure_judge(&barred).cure, CURE_ANSWER);
+    assert_int_equal(failure_judge(&barred).say, OWN_BARRED);
+}
+
+static void a_services_words_are_passed_on(void **state)
+{
+    struct reply said, r;
+    char words[1024];
+    (void)state;
+    reply_init(&said);
+    reply_init(&r);
+    said.code = 451;
+    strcpy(said.enhanced, "4.3.2");
+    assert_true(buf_printf(&said.text, "Gmail takes no more"));
+    failure_pass_on(&r, &said, "abc");
+    assert_string_equal(reply_words(&r, words, sizeof words),
+                        "451 4.3.2 Gmail takes no more [abc]");
+    for (int i = 0; i < 100; i++)
+        assert_true(buf_printf(&said.text, " and more"));
+    failure_pass_on(&r, &said, "abc");
+    assert_true(slice_is(slice_from(buf_view(&r.text), r.text.len - 6), " [abc]"));
+    assert_in_range(r.text.len, 400, 480);
+    reply_free(&said);
+    reply_free(&r);
+}
+
 static void replies(void **state)
 {
     (void)state;
@@ -169,6 +216,12 @@ static void what_is_kept(void **state)
         {OWN_LOST_SENT, KEEP_LOST_LINK, KEEP_LOST_LINK},
         {OWN_NOT_TAKEN, KEEP_LOST_LINK, KEEP_LOST_LINK},
         {OWN_NOT_REPLAYABLE, KEEP_LOST_LINK, KEEP_LOST_LINK},
+        {OWN_SERVICE, KEEP_NO_PORT, KEEP_NO_PORT},
+        {OWN_OTHER_PORT, KEEP_NO_PORT, KEEP_NO_PORT},
+        {OWN_BARRED, KEEP_CREDENTIALS, KEEP_CREDENTIALS},
+        {OWN_THROTTLED, KEEP_RATE, KEEP_RATE},
+        {OWN_OTHERS, KEEP_NOT, KEEP_NOT},
+        {OWN_NO_ROOM, KEEP_NOT, KEEP_NOT},
         {OWN_CHANGED, KEEP_NOT, KEEP_TEMPORARY},
         {OWN_HOPS, KEEP_NOT, KEEP_NOT},
         {OWN_TOO_BIG, KEEP_NOT, KEEP_NOT},
@@ -234,6 +287,8 @@ int main(void)
         cmocka_unit_test(dead_on_first_use_does_not_count_but_ends),
         cmocka_unit_test(nothing_owed_nothing_done),
         cmocka_unit_test(one_too_many_is_waited_for),
+        cmocka_unit_test(a_service_that_does_not_work),
+        cmocka_unit_test(a_services_words_are_passed_on),
         cmocka_unit_test(replies),
         cmocka_unit_test(what_is_kept),
         cmocka_unit_test(the_id_survives_long_words),

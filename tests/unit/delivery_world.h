@@ -13,6 +13,9 @@ enum { PARTY_RECIPIENTS = 8 };
 struct party {
     struct world w;
     struct config *config;
+    /* NULL: a@example.net */
+    const char *sender;
+    enum keep_when keep;
     struct account *accounts[4];
     struct delivery_env env;
     struct copy_budget budget;
@@ -41,6 +44,8 @@ struct party {
     enum own why;
     enum result result;
     bool may_be_taken;
+    enum keep kept;
+    int64_t wait;
     char words[1024];
 };
 
@@ -90,6 +95,8 @@ static inline void party_outcome(struct party *p, const struct outcome *outcome)
     p->why = outcome->why;
     p->result = outcome->result;
     p->may_be_taken = outcome->may_be_taken;
+    p->kept = outcome->keep;
+    p->wait = outcome->wait;
     reply_words(&outcome->reply, p->words, sizeof p->words);
     if (p->leaves)
         delivery_free(&p->d);
@@ -137,16 +144,21 @@ static inline enum source_state party_next(void *ctx, uint64_t offset, struct sl
 }
 
 /* A world with the accounts of `ini`. Servers are added by world_server before. */
-static inline void party_load(struct party *p, const char *ini)
+static inline void party_load_config(struct party *p, struct config *config)
 {
     struct err err = {0};
-    p->config = sim_config(ini);
+    p->config = config;
     p->w.accounts = accounts_new(sim_io(p->w.sim), p->config, &err);
     assert_non_null(p->w.accounts);
     for (size_t i = 0; i < p->config->nupstreams; i++)
         p->accounts[i] = accounts_find(p->w.accounts, p->config->upstreams[i].name);
     p->env = (struct delivery_env){
         .io = sim_io(p->w.sim), .config = p->config, .accounts = p->accounts, .budget = &p->budget};
+}
+
+static inline void party_load(struct party *p, const char *ini)
+{
+    party_load_config(p, sim_config(ini));
 }
 
 /* One account and one server, which works; its script is given. */
@@ -174,11 +186,12 @@ static inline void party_begin(struct party *p, const char *body, size_t len, bo
     struct addr none = {0};
     p->body = slice_make(body, len);
     p->source = (struct body_source){.next = party_next, .ctx = p};
-    message_begin(&p->message, "abcdefghijk", slice_of("a@example.net"), &none, "test",
-                  sim_now(p->w.sim));
+    const char *sender = p->sender ? p->sender : "a@example.net";
+    message_begin(&p->message, "abcdefghijk", slice_of(sender), &none, "test", sim_now(p->w.sim));
     struct delivery_order order = {.env = &p->env,
                                    .message = &p->message,
-                                   .sender = "a@example.net",
+                                   .sender = sender,
+                                   .keep = p->keep,
                                    .params = &(struct mail_params){0},
                                    .source = reads ? &p->source : NULL,
                                    .no_journal = p->no_journal};
