@@ -22,7 +22,7 @@ void advance(struct delivery *d)
     case BACK_READY:
     case BACK_ENVELOPE: ask_envelope(d); break;
     case BACK_BODY: body_pump(d); break;
-    /* an event of the upstream's comes next */
+    /* The next step is an event of the upstream's. */
     case BACK_SETTLED:
     case BACK_ACQUIRING:
     case BACK_GO_AHEAD:

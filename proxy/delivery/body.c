@@ -12,8 +12,8 @@ enum { RECEIVED_MAX = 50 };
 
 /* ------------------------------------------------------------------ into the rewriting */
 
-/* The last stage, behind the rewriting: a replay gives the upstream the same octets again. What is
- * not kept for one goes straight on. */
+/* The last stage, behind the rewriting, so that a replay gives the upstream the same octets again.
+ * Octets that are not kept for a replay go straight to the session. */
 static void put(void *ctx, struct slice octets)
 {
     struct delivery *d = ctx;
@@ -63,7 +63,7 @@ bool body_feed(struct delivery *d, struct slice octets)
 {
     d->message->size += octets.len;
     rewrite_feed(&d->rewrite, octets);
-    /* Passed on as it is, it would go out under an address that header_from says not to use. */
+    /* Unchanged it would be sent with an address that header_from forbids. */
     bool long_from = d->rewrite.too_long;
     if (d->rewrite.scan.received <= RECEIVED_MAX && !long_from)
         return true;
@@ -95,7 +95,7 @@ void body_end(struct delivery *d)
 
 /* ------------------------------------------------------------------ to the session */
 
-/* What the session has no room for is not read yet. false: the delivery has ended. */
+/* Reads only octets for which the session has room. Returns false if the delivery has ended. */
 static bool pull(struct delivery *d)
 {
     while (d->source && d->phase == PHASE_BODY && !copy_next(&d->copy).len) {

@@ -10,7 +10,7 @@ void copy_init(struct copy *c, struct copy_budget *budget)
     buf_init(&c->octets, CAP_REPLAY);
 }
 
-/* Only what the session has yet to take stays, and it counts no longer. */
+/* Keeps only the octets that the session has not taken yet. The budget does not count them. */
 void copy_give_up(struct copy *c)
 {
     if (!c->whole)

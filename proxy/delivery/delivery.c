@@ -15,7 +15,7 @@
 #include "mail/route.h"
 #include "wire/utf8.h"
 
-/* What is not known of the upstream yet is checked when a session is there. */
+/* Limits of the upstream that are not known yet are checked when there is a session. */
 enum own delivery_fault(const struct delivery_env *env, size_t upstream, const struct address *from,
                         const char *sender, const struct mail_params *params)
 {
@@ -117,7 +117,7 @@ void delivery_abandon(struct delivery **delivery)
 {
     struct delivery *d = *delivery;
     delivery_free(delivery);
-    /* not at the end of the turn: the accounts may be freed before */
+    /* This cannot wait for the end of the turn, because the accounts may be freed before. */
     if (d)
         account_unref(&d->account);
 }

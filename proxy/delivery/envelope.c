@@ -48,8 +48,8 @@ void envelope_send(struct delivery *d)
         send_mail(d, c);
     for (struct recipient *r = recipients_next(&d->recipients); r;
          r = recipients_next(&d->recipients)) {
-        /* RFC 6531 3.1: not without the parameter on MAIL. Where the upstream has it, such a
-         * recipient is taken, wherever it stands. */
+        /* RFC 6531 3.1: such a recipient needs the parameter on MAIL. If the upstream has it, MAIL
+         * is sent again with it. */
         if (r->has_utf8 && !d->mail_utf8 && r->told == TOLD_NOTHING) {
             if (carrier_ehlo(c)->smtputf8) {
                 replay_with_utf8(d);
@@ -92,7 +92,7 @@ bool envelope_mail_reply(struct delivery *d, const struct reply *reply)
     return false;
 }
 
-/* The message's own line names one recipient: who asks after another must find him too. */
+/* The line of the message names only one recipient. The others must be found in the log, too. */
 static void log_refusal(const struct delivery *d, const struct recipient *r,
                         const struct reply *reply)
 {
@@ -103,7 +103,7 @@ static void log_refusal(const struct delivery *d, const struct recipient *r,
               log_str("reply", reply_words(reply, words, sizeof words)));
 }
 
-/* false: the delivery has ended. */
+/* Returns false if the delivery has ended. */
 static bool tell_first(struct delivery *d, struct recipient *r, const struct reply *reply)
 {
     bool accepted = reply_is(reply, 2);
@@ -116,7 +116,7 @@ static bool tell_first(struct delivery *d, struct recipient *r, const struct rep
         envelope_refuse(d, r, OWN_CREDENTIALS);
         return true;
     }
-    /* One fate per message: where this recipient waits for later, all do. */
+    /* If this recipient is kept for later, the whole message is. */
     if (failure_keep(d->keep, OWN_NOTHING, reply) != KEEP_NOT) {
         outcome_reply(d, reply);
         return false;
@@ -127,7 +127,7 @@ static bool tell_first(struct delivery *d, struct recipient *r, const struct rep
     if (!accepted) {
         log_refusal(d, r, reply);
     } else if (d->recipients.accepted == 0 && d->recipients.refused > 0) {
-        /* the first one was refused: the line must not say that it went to him */
+        /* The first recipient was refused, so the line of the message must name another. */
         message_set_to(d->message, slice_of(r->to));
     }
     recipients_tell(&d->recipients, r, accepted);

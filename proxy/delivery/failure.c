@@ -10,11 +10,11 @@
 static const struct own_row {
     int code;
     const char *enhanced;
-    /* the words, or those before the host's name */
+    /* The words, or those before the host's name. */
     const char *before;
-    /* NULL: no host is named */
+    /* The words behind the host's name, or NULL if no host is named. */
     const char *after;
-    /* the detail ends it */
+    /* The detail follows at the end. */
     bool detail;
     enum result result;
 } own_rows[OWN_COUNT] = {
@@ -131,7 +131,7 @@ enum result failure_result(enum own which)
     return own_rows[which].result;
 }
 
-/* A line of a reply is cut at 500 octets (wire/reply.h): the words end before, so that the id
+/* A line of a reply is cut at 500 octets (wire/reply.h). The words end before that, so that the id
  * always fits behind them. */
 enum { WORDS_MAX = 460 };
 
@@ -155,7 +155,7 @@ void failure_say(struct reply *out, enum own which, const char *id, const struct
         fits = fits && append(&out->text, words->detail);
     if (id && id[0])
         fits = fits && buf_printf(&out->text, " [%s]", id);
-    /* CAP_REPLY_TEXT holds any of them */
+    /* CAP_REPLY_TEXT has room for any of them. */
     (void)fits;
     out->lines = 1;
 }
@@ -207,8 +207,8 @@ const char *failure_keep_name(enum keep keep)
     return names[keep];
 }
 
-/* What speaks of the account is no verdict on the message, whatever its code; the rest of an
- * upstream's 4xx is one, and kept where the configuration says so. */
+/* A reply about the account is no verdict on the message, whatever its code is. Any other 4xx of
+ * the upstream's is a verdict, and such a message is kept if the configuration says so. */
 static enum keep keep_of_reply(enum keep_when when, const struct reply *reply)
 {
     if (reply_revokes_login(reply))
@@ -242,7 +242,8 @@ enum keep failure_keep(enum keep_when when, enum own own, const struct reply *re
     case OWN_NO_REPLACEMENT:
     case OWN_LOST_SENT:
     case OWN_NOT_TAKEN: return KEEP_LOST_LINK;
-    /* The upstream has refused on one session what it took on another: its word on the message. */
+    /* The upstream refused on one session what it took on another. This is its verdict on the
+     * message. */
     case OWN_CHANGED: return when == KEEP_WHEN_OUTAGE ? KEEP_NOT : KEEP_TEMPORARY;
     case OWN_NOT_ALLOWED:
     case OWN_TOO_MANY_CLIENTS:
@@ -294,8 +295,8 @@ static enum kind kind_of(enum smtp_client_fault fault)
     case SMTP_CLIENT_FAULT_TIMEOUT: return KIND_TIMEOUT;
     case SMTP_CLIENT_FAULT_REPLY: return KIND_CLOSING;
     case SMTP_CLIENT_FAULT_PROTOCOL: return KIND_PROTOCOL;
-    /* These belong to the time before a session is ready, which is the account's business; of a
-     * leased session they could only mean a link that broke. */
+    /* These happen before a session is ready, when it belongs to the account. On a leased session
+     * they can only mean that the link broke. */
     case SMTP_CLIENT_FAULT_NO_STARTTLS:
     case SMTP_CLIENT_FAULT_TLS:
     case SMTP_CLIENT_FAULT_CERTIFICATE:
@@ -310,9 +311,10 @@ static enum kind kind_of(enum smtp_client_fault fault)
 
 enum { NEVER = 0, ONCE = 1 };
 
-/* How often a session lost like this is replaced, and what is said when it is not (any more). A
- * malformed reply would only be malformed again; stray bytes at rest (STAGE_REST) are the session's
- * own trouble. After *sent* nothing is resent blindly (RFC 1047); but a 421 then is an answer. */
+/* How often a session that was lost like this is replaced, and the reply when it is not. After a
+ * malformed reply another session would get the same reply. Stray bytes at rest (STAGE_REST)
+ * concern the session alone. After *sent* nothing is sent again blindly (RFC 1047). A 421 at that
+ * time is an answer. */
 static const struct loss_row {
     int replaced;
     enum own say;
@@ -349,8 +351,8 @@ static const struct loss_row {
                     [KIND_BARRED] = {NEVER, OWN_LOST_SENT}},
 };
 
-/* Sessions of the pool that were dead when taken do not count, but neither may they be taken for
- * ever. */
+/* Sessions that were dead when they came from the pool do not count as replaced. A message meets
+ * only a limited number of them. */
 enum { FIRST_USES_MAX = 20 };
 
 struct decision failure_judge(const struct loss *loss)

@@ -1,6 +1,6 @@
-/* ALL failure policy, and all replies that the relay makes itself (PROMISES 7): what went wrong at
- * which stage -> the reply, whether a fresh session is tried, whether from another port. Values in,
- * values out: nothing here touches a session. */
+/* ALL failure policy, and all replies of our own (PROMISES 7). What went wrong at which stage
+ * decides the reply, whether another session is tried, and whether it shall be on another port. It
+ * only computes. */
 #ifndef DELIVERY_FAILURE_H
 #define DELIVERY_FAILURE_H
 
@@ -11,26 +11,26 @@
 
 /* Replies of ours. */
 enum own {
-    /* Nothing is wrong: nothing of ours is to be said. */
+    /* Nothing is wrong. There is no reply of ours. */
     OWN_NOTHING = 0,
-    /* at connect: these concern no message */
+    /* At connect. These concern no message. */
     OWN_NOT_ALLOWED,
     OWN_TOO_MANY_CLIENTS,
     OWN_TOO_MANY_OF_ONE,
     OWN_TURNED_BACK,
     OWN_CLOSING,
-    /* at MAIL */
+    /* At MAIL. */
     OWN_RATE,
     OWN_NO_ROUTE,
     OWN_NO_ROUTE_YET,
     OWN_BAD_SENDER,
     OWN_SENDER_UTF8,
-    /* at MAIL where the upstream's limit is known, else at RCPT */
+    /* At MAIL if the upstream's limit is known, otherwise at RCPT. */
     OWN_TOO_BIG,
     OWN_NO_UTF8,
     OWN_BAD_RECIPIENT,
     OWN_RECIPIENT_UTF8,
-    /* no session: the first rows of PROMISES 7 */
+    /* There is no session. */
     OWN_CREDENTIALS,
     OWN_AUTH_TEMPORARY,
     OWN_TOKEN,
@@ -40,15 +40,15 @@ enum own {
     OWN_ACCOUNT_RATE,
     OWN_LOOP,
     OWN_SHUTDOWN,
-    /* a session lost */
+    /* A session was lost. */
     OWN_MALFORMED,
     OWN_LOST_TWICE,
     OWN_NOT_REPLAYABLE,
-    /* accepted before, refused on the session that replaced the lost one */
+    /* It was accepted before, and is refused on the session that replaced the lost one. */
     OWN_CHANGED,
     OWN_NO_REPLACEMENT,
     OWN_LOST_SENT,
-    /* 421 to the end of data: it was not taken, and the session is over */
+    /* 421 answered the end of data. The message was not taken, and the session is over. */
     OWN_NOT_TAKEN,
     /* over HTTPS: the three below pass on what the service said */
     OWN_SERVICE,
@@ -61,25 +61,25 @@ enum own {
     OWN_NO_ROOM,
     /* ... and another one might */
     OWN_OTHER_PORT,
-    /* in the body */
+    /* In the body. */
     OWN_OVERRUN,
     OWN_HOPS,
     /* header_from is set, and a From or Sender is too long to be seen whole. */
     OWN_LONG_FROM,
-    /* the body's source is damaged, or can't be read on */
+    /* The source of the body is damaged or cannot be read. */
     OWN_TORN,
-    /* the message goes to the spool: to a recipient, to the end of data */
+    /* The message goes to the spool. The first answers a recipient, the second the end of data. */
     OWN_WILL_BE_KEPT,
     OWN_KEPT,
-    /* it should have, and could not */
+    /* It should have gone to the spool, but could not. */
     OWN_NOT_KEPT,
     OWN_COUNT
 };
 
-/* what a reply may name; NULL for what it does not */
+/* The values that a reply may name. NULL for those that it does not. */
 struct own_words {
     const char *host;
-    /* the list of ports, or what all sessions do, or why a message is kept or can't be */
+    /* The list of ports, or why no session is free, or why a message is kept or cannot be. */
     const char *detail;
 };
 
@@ -89,23 +89,23 @@ void failure_say(struct reply *out, enum own which, const char *id, const struct
 /* The same, in the words of a service: `said` is copied, and cut where the id would not fit. */
 void failure_pass_on(struct reply *out, const struct reply *said, const char *id);
 enum result failure_result(enum own which);
-/* Just the code, the enhanced code and the fixed words, for replies that name nothing. */
+/* Return the code, the enhanced code and the fixed words of a reply that names nothing. */
 int failure_code(enum own which);
 const char *failure_enhanced(enum own which);
 const char *failure_text(enum own which);
 
-/* Why there is no session -> what to say. */
+/* Returns the reply for this reason why there is no session. */
 enum own failure_of_refusal(enum refusal why);
-/* The account itself does not work, whatever the message: its fallback may. A refusal of the
- * message never is. */
+/* Returns whether the account itself does not work, whatever the message is, so that its fallback
+ * may. This is never so when the message was refused. */
 bool failure_is_worth_another_account(enum own which);
 
-/* ---- what is kept for later (tests/PROMISES.md, "What the spool sends") ---- */
+/* ---- which messages are kept for later (tests/PROMISES.md, "What the spool sends") ---- */
 
-/* Which messages; of KEEP_WHEN_NEVER nothing is kept. */
+/* Which messages are kept. With KEEP_WHEN_NEVER none is. */
 enum keep_when { KEEP_WHEN_NEVER, KEEP_WHEN_OUTAGE, KEEP_WHEN_TEMPORARY, KEEP_WHEN_ALWAYS };
 
-/* Why a message is kept; KEEP_NOT: it is not. */
+/* Why a message is kept. With KEEP_NOT it is not. */
 enum keep {
     KEEP_NOT,
     KEEP_NO_PORT,
@@ -118,22 +118,23 @@ enum keep {
     KEEP_ALWAYS,
     KEEP_COUNT
 };
-/* "no-port" ..., for the log and the metric; NULL: KEEP_NOT */
+/* Returns "no-port" and so on for the log and the metric, or NULL for KEEP_NOT. */
 const char *failure_keep_name(enum keep keep);
-/* What becomes of a message that met this. reply: the upstream's, where own is OWN_NOTHING. */
+/* Returns why such a message is kept, or KEEP_NOT. `reply` is the upstream's if own is
+ * OWN_NOTHING. */
 enum keep failure_keep(enum keep_when when, enum own own, const struct reply *reply);
 
-/* Where the transaction stood when its session died. */
+/* How far the transaction was when its session was lost. */
 enum loss_stage {
-    /* nothing asked of the upstream is unanswered */
+    /* Everything that the upstream was asked has its answer. */
     STAGE_REST,
-    /* MAIL or RCPT is unanswered */
+    /* MAIL or RCPT is unanswered. */
     STAGE_ENVELOPE,
-    /* DATA or the probing BDAT is */
+    /* DATA or the probing BDAT is unanswered. */
     STAGE_GO_AHEAD,
-    /* the body is on its way, its end not *sent* */
+    /* The body is being sent, and its end was not *sent*. */
     STAGE_BODY,
-    /* PROMISES 6 *sent*: the upstream may have the message */
+    /* The end was *sent* (PROMISES 6), so the upstream may have the message. */
     STAGE_SENT,
     STAGE_COUNT
 };
@@ -141,44 +142,44 @@ enum loss_stage {
 struct loss {
     enum loss_stage stage;
     enum smtp_client_fault fault;
-    /* a pooled session, dead before its first reply */
+    /* The session came from the pool and was lost before its first reply. */
     bool first_use;
-    /* how often that happened to this transaction before */
+    /* How often that happened to this transaction before. */
     unsigned first_uses;
-    /* a session of this transaction was replaced already */
+    /* A session of this transaction was already replaced. */
     bool replaced;
-    /* the upstream spoke of how many sessions we have, and there are others */
+    /* The upstream's reply was about the number of our sessions, and there are others. */
     bool one_too_many;
-    /* nothing but the recipient that `journal` adds was unanswered */
+    /* Nothing was unanswered but the recipient that `journal` adds. */
     bool only_journal;
-    /* what the client has sent of the body is still here, whole */
+    /* Everything that the client has sent of the body is still here. */
     bool replayable;
-    /* the client was told that a recipient is accepted */
+    /* The client was told that a recipient is accepted. */
     bool promised;
-    /* a command of the client, or its body, waits */
+    /* A command of the client, or its body, waits. */
     bool awaited;
 };
 
 enum cure {
-    /* a fresh session, and this was the one time */
+    /* The session is replaced, and this was the one time. */
     CURE_REPLACE,
-    /* the same, not counted */
+    /* The session is replaced, and this is not counted. */
     CURE_REPLACE_SILENTLY,
-    /* for another session; nothing was lost */
+    /* The message waits for another session. Nothing was lost. */
     CURE_WAIT,
-    /* a fresh session, not counted, which is not asked for the journal */
+    /* The session is replaced, which is not counted. The new one is not asked for the journal. */
     CURE_WITHOUT_JOURNAL,
-    /* nothing is owed: a fresh session when the client asks for something again */
+    /* No answer is due. The session is replaced when the client asks for something again. */
     CURE_LATER,
-    /* `say` answers what the client waits for */
+    /* `say` is the answer that the client waits for. */
     CURE_ANSWER,
 };
 
 struct decision {
     enum cure cure;
-    /* if the session had never completed a transaction */
+    /* Another port is preferred if the session had never completed a transaction. */
     bool other_port;
-    /* with CURE_ANSWER */
+    /* Valid with CURE_ANSWER. */
     enum own say;
 };
 

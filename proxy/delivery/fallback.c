@@ -20,8 +20,8 @@ static struct account *find(const struct delivery *d, const char *name,
     return NULL;
 }
 
-/* The fallback's own rewriting, from what the client said; a bare name that it does not complete
- * stays as the first account completed it. */
+/* Rewrites what the client said as the fallback is configured. If the fallback does not complete a
+ * bare name, it stays as the first account completed it. */
 static void rewrite_anew(struct delivery *d)
 {
     struct address from = {0};

@@ -1,11 +1,12 @@
-/* Whose name goes into AUTH: with the account, the key of its pool. Pure. */
+/* The name that goes into AUTH. Together with the account it is the key of the pool. It only
+ * computes. */
 #ifndef DELIVERY_IDENTITY_H
 #define DELIVERY_IDENTITY_H
 
 #include "config/config.h"
 
-/* sender: as the upstream hears it; NULL: not known yet. Lends one of its arguments' names; NULL:
- * the sender decides, and it is not known. */
+/* `sender` is the address that the upstream gets, or NULL if it is not known yet. Borrows a name
+ * from one of the arguments. Returns NULL if the sender decides and is not known. */
 const char *delivery_identity(const struct upstream_config *u, const char *sender);
 
 #endif

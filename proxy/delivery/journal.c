@@ -11,7 +11,7 @@ void journal_restart(struct delivery *d)
     d->journal_place = JOURNAL_NOWHERE;
 }
 
-/* Its address gets the message anyway. */
+/* Returns whether its address is a recipient already. */
 static bool is_recipient(const struct delivery *d, const char *address)
 {
     for (size_t i = 0; i < d->recipients.n; i++)

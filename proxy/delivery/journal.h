@@ -1,22 +1,23 @@
-/* One recipient more, of the account's `journal`: asked on each session once somebody was accepted,
- * and heard by nobody. A refusal, or a session that dies of it, ends the asking for this message,
- * is logged and counted, and changes nothing else. */
+/* The recipient that the account's `journal` adds. Each session is asked for it once another
+ * recipient was accepted, and the client is not told. After a refusal, or after a session that was
+ * lost because of it, this message goes without it: that is logged and counted, and changes nothing
+ * else. */
 #ifndef DELIVERY_JOURNAL_H
 #define DELIVERY_JOURNAL_H
 
 #include "delivery/state.h"
 
-/* A session came that was asked nothing yet. */
+/* Call this when there is a new session. */
 void journal_restart(struct delivery *d);
-/* Asks the session, where it is time and it was not asked before. Nothing was left unasked of the
- * recipients that there are. */
+/* Asks the session for it if it is time and it was not asked before. Call this when every other
+ * recipient was asked for. */
 void journal_send(struct delivery *d);
-/* Takes an answer to a RCPT: true where the journal was asked. Else *index_r becomes its place
+/* Returns true if this answer to a RCPT is about the journal. Otherwise *index_r becomes the place
  * among the other recipients. */
 bool journal_takes_reply(struct delivery *d, size_t *index_r, const struct reply *reply) MUST_USE;
-/* Of what is unanswered the journal is all. */
+/* Returns whether nothing is unanswered but the journal. */
 bool journal_is_alone(const struct delivery *d);
-/* Its session died of being asked: it is not asked again. */
+/* The session was lost because of it, so it is not asked for again. */
 void journal_give_up(struct delivery *d, const char *why);
 
 #endif

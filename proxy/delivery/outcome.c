@@ -87,7 +87,7 @@ void outcome_reply(struct delivery *d, const struct reply *reply)
     bool judged = d->back == BACK_GO_AHEAD || d->back == BACK_BODY || d->back == BACK_END;
     if (reply_revokes_login(reply)) {
         outcome_note_unfit(d, reply);
-        /* a refused RCPT does not come here */
+        /* A refused RCPT does not come here. */
         d->unfit_at_mail = d->back == BACK_ENVELOPE;
         if (d->unfit_at_mail && !state_has_promised(d)) {
             state_leave_upstream(d, false);

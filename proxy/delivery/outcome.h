@@ -1,21 +1,23 @@
-/* The end of a delivery: everything is said about its message. */
+/* The end of a delivery: its message has its answer. */
 #ifndef DELIVERY_OUTCOME_H
 #define DELIVERY_OUTCOME_H
 
 #include "delivery/state.h"
 
-/* KEEP_WHEN_ALWAYS: it ends before any upstream was asked. */
+/* Ends a delivery with KEEP_WHEN_ALWAYS before any upstream was asked. */
 void outcome_keep_unasked(struct delivery *d);
-/* A reply of ours ends it. detail: for failure_say; NULL: none. */
+/* Ends it with a reply of ours. `detail` is as in failure_say, or NULL. */
 void outcome_own(struct delivery *d, enum own own, const char *detail);
 /* The same in the words of a service (d->said), where it said something. */
 void outcome_said(struct delivery *d, enum own own, const char *detail);
-/* What the upstream said about the message, or about its sender, ends it; where it speaks of our
- * login, a reply of ours does, or the account's fallback is asked. Copies. */
+/* Ends it with the upstream's reply about the message or its sender. If the reply is about our
+ * login, a reply of ours ends it, or the account's fallback is asked. Copies. */
 void outcome_reply(struct delivery *d, const struct reply *reply);
-/* An upstream's refusal, for the log: what in the configuration may cure it. Once per message. */
+/* Writes to the log which key of the configuration may cure this refusal of the upstream's. Does so
+ * once for each message. */
 void outcome_explain(struct delivery *d, const struct reply *reply);
-/* 530 and its like: what the upstream said goes into the log, the client is not told. Copies. */
+/* Notes a reply that is about our login, such as 530. It goes into the log and not to the client.
+ * Copies. */
 void outcome_note_unfit(struct delivery *d, const struct reply *reply);
 
 #endif

@@ -22,8 +22,7 @@ void recipients_free(struct recipients *rs)
 
 enum { WORTH_LOOKING = 64 };
 
-/* Leaves out those who were told no, but for those whom the session may still say something
- * about. */
+/* Drops refused recipients, except those whose reply on this session is still due. */
 static void forget_refused(struct recipients *rs)
 {
     size_t *place = mem_alloc(rs->n * sizeof *place), kept = 0, cursor = rs->cursor,
@@ -55,7 +54,8 @@ struct recipient *recipients_add(struct recipients *rs, const struct address *to
     bool is_full = rs->n == rs->room;
     if (is_full && rs->n >= WORTH_LOOKING)
         forget_refused(rs);
-    /* where few were left out: or a list full of accepted ones would be looked through each time */
+    /* If few were dropped, the list grows. Otherwise a list full of accepted ones would be searched
+     * each time. */
     if (is_full && rs->n * 2 >= rs->room) {
         rs->room = rs->room ? rs->room * 2 : 4;
         rs->items = mem_resize(rs->items, rs->room * sizeof *rs->items);

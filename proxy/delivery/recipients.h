@@ -1,6 +1,6 @@
-/* The recipients of one message: what was told of each, and what the session at hand
- * was asked and has answered. A session that replaces a lost one is asked again for those that were
- * accepted; its answers are compared with what was told (PROMISES 6, replay). */
+/* The recipients of one message: what the client was told of each, and what the present session was
+ * asked and has answered. A session that replaces a lost one is asked again for the recipients that
+ * were accepted, and its answers are compared with those that were told (PROMISES 6, replay). */
 #ifndef DELIVERY_RECIPIENTS_H
 #define DELIVERY_RECIPIENTS_H
 
@@ -12,59 +12,62 @@ enum told { TOLD_NOTHING, TOLD_ACCEPTED, TOLD_REFUSED };
 
 struct recipient {
     char *to;
-    /* NULL for none, as most have: nothing is allocated for what is not there. */
+    /* NULL if there are none, as with most recipients. */
     char *notify, *orcpt;
-    /* in the order in which they were added, from 0 on */
+    /* The order in which they were added, from 0 on. */
     size_t index;
     bool has_utf8;
     enum told told;
 };
 
 struct recipients {
-    /* in the order of the client; refused ones are left out sooner or later, or a client could name
-     * them without end */
+    /* In the order of the client. Refused ones are removed sooner or later; otherwise a client
+     * could fill the memory with them. */
     struct recipient *items;
     size_t n, room;
-    /* ever */
+    /* How many ever were. */
     size_t accepted, refused;
-    /* who were told nothing yet */
+    /* How many were told nothing yet. */
     size_t waiting;
-    /* those before were considered for the session at hand */
+    /* The recipients before this index were considered for the present session. */
     size_t cursor;
-    /* indexes in `items`, in the order in which the session was asked, from the dropped-th on */
+    /* Indexes in `items`, in the order in which the session was asked. The first `dropped` are gone
+     * from it. */
     size_t *asked;
     size_t nasked, asked_room;
-    /* of those asked: how many have their answer, how many of these left the list */
+    /* How many of those that were asked for have their answer, and how many of these have left the
+     * list. */
     size_t answered, dropped;
 };
 
-/* zero-initialised is empty */
+/* A zero-initialised list is empty. */
 void recipients_free(struct recipients *rs);
 /* Copies address and parameters. Lends the new one until the next is added. */
 struct recipient *recipients_add(struct recipients *rs, const struct address *to,
                                  const struct rcpt_params *params);
-/* a new session: nobody was asked */
+/* A new session was asked for no recipient yet. */
 void recipients_restart(struct recipients *rs);
 bool recipients_any_to_ask(const struct recipients *rs);
-/* the next to ask the session for, or NULL: refused ones are left out */
+/* Returns the next recipient that the session shall be asked for, or NULL. Refused ones are
+ * skipped. */
 struct recipient *recipients_next(struct recipients *rs);
 void recipients_asked(struct recipients *rs, const struct recipient *r);
-/* the index-th that this session was asked for; NULL beyond */
+/* Returns the recipient that this session was asked for at this place, or NULL behind the last. */
 struct recipient *recipients_of_answer(struct recipients *rs, size_t index);
 
 enum comparison {
-    /* nothing was told yet: tell */
+    /* The client was told nothing yet. It gets this answer. */
     COMPARE_FIRST,
-    /* accepted before, accepted now */
+    /* It was accepted before and is accepted now. */
     COMPARE_SAME,
-    /* accepted before, not now: nothing may be sent */
+    /* It was accepted before and is refused now, so nothing may be sent. */
     COMPARE_CHANGED,
 };
 enum comparison recipients_compare(const struct recipient *r, const struct reply *reply);
 
-/* The recipient gets its answer now. */
+/* Notes that the client was told this answer. */
 void recipients_tell(struct recipients *rs, struct recipient *r, bool accepted);
-/* one who is not ASCII was accepted */
+/* Returns whether an accepted recipient is not ASCII. */
 bool recipients_promised_utf8(const struct recipients *rs);
 
 #endif

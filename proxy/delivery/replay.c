@@ -8,7 +8,7 @@
 static enum loss_stage stage_of(const struct delivery *d, const struct smtp_client_failure *failure)
 {
     switch (d->back) {
-    /* there is no session that could be lost */
+    /* There is no session that could be lost. */
     case BACK_NONE:
     case BACK_SETTLED:
     case BACK_ACQUIRING:
@@ -55,7 +55,7 @@ static void log_loss(const struct delivery *d, const struct smtp_client_failure 
                   log_num("port", d->message->port));
 }
 
-/* What was pushed is fed anew from its copy; a source is read again from the go-ahead on. */
+/* A body that was pushed is fed again from its copy. A source is read again after the go-ahead. */
 static void rewind_body(struct delivery *d)
 {
     if (!d->source) {
@@ -67,7 +67,7 @@ static void rewind_body(struct delivery *d)
         d->phase = PHASE_DATA;
 }
 
-/* From MAIL on again. */
+/* Begins again with MAIL. */
 static void walk_again(struct delivery *d, uint16_t avoid)
 {
     rewind_body(d);
@@ -75,7 +75,7 @@ static void walk_again(struct delivery *d, uint16_t avoid)
     state_tell_flow(d);
 }
 
-/* The session is well, and its transaction must begin anew. */
+/* The session is sound, but its transaction must begin again. */
 static void start_over(struct delivery *d)
 {
     struct carrier *c = lease_carrier(d->lease);
@@ -99,8 +99,8 @@ void replay_with_utf8(struct delivery *d)
     start_over(d);
 }
 
-/* The patience bounds all waits of one message for this reason together: an upstream may say so
- * on one session after another. */
+/* The patience limits all waits of one message for this reason together, because an upstream may
+ * say so on one session after another. */
 static bool is_one_too_many(struct delivery *d, const struct reply *reply)
 {
     usec now = loop_now(d->env->io->loop);

@@ -38,7 +38,7 @@ usec state_patience(const struct delivery *d)
     return d->wait && d->wait < longest ? d->wait : longest;
 }
 
-/* 0: none. */
+/* Returns 0 if no time is left. */
 static usec left_of(const struct delivery *d, usec since)
 {
     usec left = since + state_patience(d) - loop_now(d->env->io->loop);
@@ -66,7 +66,7 @@ void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
         wish.patience = left_of(d, d->crowded_since);
     if (d->waits_since) {
         usec left = left_of(d, d->waits_since);
-        /* 0 would be no wish */
+        /* 0 would mean acquire_timeout. */
         if (!wish.patience || left < wish.patience)
             wish.patience = left > 0 ? left : 1;
     }
@@ -75,9 +75,9 @@ void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn)
     state_note_pause(d);
 }
 
-/* The upstream spoke of our login, which the account must know, unless the same login has
- * delivered this very message. An account without a login has none to lose: only MAIL, which
- * every message needs, says that nothing goes without one. */
+/* The reply was about our login, so the account must know it, unless the same login has delivered
+ * this very message. An account without a login has none that could be revoked. There only a
+ * refused MAIL, which every message needs, says that nothing can be sent without one. */
 static void drop_unfit(struct delivery *d, struct carrier *c, bool judged)
 {
     bool delivered = judged && d->outcome.result == RESULT_DELIVERED;
@@ -115,7 +115,8 @@ void state_leave_upstream(struct delivery *d, bool judged)
 
 void state_give_back(struct delivery *d)
 {
-    log_event(d->env->io->log, LOG_DEBUG, "the client pauses: its session goes to one who waits",
+    log_event(d->env->io->log, LOG_DEBUG,
+              "the client pauses: its session goes to a message that waits",
               log_str("id", d->message->id), log_str("upstream", d->upstream->name));
     state_leave_upstream(d, false);
     d->back = BACK_NONE;

@@ -6,45 +6,45 @@
 #include "delivery/terms.h"
 #include "mail/rewrite.h"
 
-/* Two phases tell where a message stands. The first: what its user has given. */
+/* Two values tell how far a message is. This one tells what its user has given. */
 enum phase {
-    /* recipients come, or nothing for the moment */
+    /* Recipients come, or nothing for the moment. */
     PHASE_ENVELOPE,
-    /* the body is next, and its first octets were not asked for yet */
+    /* The body is next. Its first octets were not asked for yet. */
     PHASE_DATA,
-    /* octets come */
+    /* Octets come. */
     PHASE_BODY,
-    /* all octets came */
+    /* All octets have come. */
     PHASE_END,
 };
 
-/* The second: what the upstream was asked. A session that replaces a lost one walks from
- * BACK_ACQUIRING on again, with the first phase further along: that is all there is to a replay. */
+/* This one tells what the upstream was asked. A session that replaces a lost one begins again with
+ * BACK_ACQUIRING, while the phase stays as it is. A replay is nothing else. */
 enum back {
-    /* none, and none is asked for: the next RCPT does */
+    /* There is no session, and none is asked for. The next RCPT asks for one. */
     BACK_NONE,
-    /* `outcome` answers everything more */
+    /* The delivery has ended. `outcome` answers everything else. */
     BACK_SETTLED,
-    /* a session is asked for */
+    /* A session is asked for. */
     BACK_ACQUIRING,
-    /* a session is ours, nothing was said on it */
+    /* We have a session and have sent nothing on it. */
     BACK_READY,
-    /* MAIL went, and the RCPTs there were */
+    /* MAIL was sent, and RCPT for the recipients so far. */
     BACK_ENVELOPE,
-    /* DATA or the probing BDAT went */
+    /* DATA or the probing BDAT was sent. */
     BACK_GO_AHEAD,
-    /* the body flows */
+    /* The body is being sent. */
     BACK_BODY,
-    /* the end of data was given to the session; the verdict is awaited */
+    /* The end of data was given to the session. The verdict is awaited. */
     BACK_END,
 };
 
-/* The recipient that the account's `journal` adds, on the session at hand. */
+/* The recipient that the account's `journal` adds, on the present session. */
 enum journal_state {
     JOURNAL_DUE,
     JOURNAL_ASKED,
     JOURNAL_TAKEN,
-    /* refused, or not wanted: no session is asked any more */
+    /* It was refused or is not wanted. No session is asked for it any more. */
     JOURNAL_OVER,
 };
 #define JOURNAL_NOWHERE SIZE_MAX
@@ -61,103 +61,104 @@ struct delivery {
 
     enum phase phase;
     enum back back;
-    /* from BACK_SETTLED on */
+    /* Valid in BACK_SETTLED. */
     struct outcome outcome;
 
     bool yields;
-    /* of the order */
+    /* From the order. */
     const char *date, *message_id;
 
-    /* the envelope */
+    /* The envelope. */
     bool eightbit, has_size;
-    /* SMTPUTF8 was asked for */
+    /* SMTPUTF8 was asked for. */
     bool wants_utf8;
     uint64_t size;
     char *ret, *envid;
-    /* as the upstream hears it; message->from is what the client said */
+    /* The address that the upstream gets. message->from is what the client said. */
     char *sender;
     struct recipients recipients;
-    /* a reply of ours to one recipient */
+    /* A reply of ours to one recipient. */
     struct reply own;
 
-    /* BACK_ACQUIRING and beyond */
+    /* Set from BACK_ACQUIRING on. */
     struct lease *lease;
-    /* Of the user: the beginning, or the last recipient that was accepted. What is refused takes
-     * it nowhere. */
+    /* The loop time of the beginning, or of the last recipient that was accepted. A refused
+     * recipient is no progress. */
     usec progressed;
-    /* The order's. */
+    /* From the order. */
     enum keep_when keep;
     usec wait;
-    /* Since when somebody waits for the session that is asked for; 0: nobody does, or it came.
-     * Only with `wait`. */
+    /* The loop time since which the user waits for the session that is asked for, or 0. It is used
+     * only with `wait`. */
     usec waits_since;
-    /* Wall clock at the beginning: of the lines that are added. */
+    /* The Unix time of the beginning. The lines that are added have it. */
     int64_t seconds;
-    /* Its last session died, and there is no other yet. It may also have been given back, or was
-     * one too many. */
+    /* The last session was lost, and there is no other yet. */
     bool lost;
-    /* Since when the upstream has said that its sessions are too many; 0: it has not. */
+    /* The loop time since which the upstream says that our sessions are too many, or 0. */
     usec crowded_since;
-    /* MAIL went with SMTPUTF8 */
+    /* MAIL was sent with SMTPUTF8. */
     bool mail_utf8;
     /* What a service over HTTPS said when its session ended; code 0: nothing. */
     struct reply said;
-    /* by which the session said that we are not logged in: then it does not go back to the pool;
-     * code 0: it did not */
+    /* The reply that revoked our login on this session, or code 0. Such a session does not go back
+     * to the pool. */
     struct reply unfit;
-    /* ... to MAIL, which every message needs */
+    /* That reply answered MAIL, which every message needs. */
     bool unfit_at_mail;
-    /* MAIL and RCPTs, the journal's included */
+    /* The number of MAIL and RCPT without an answer, the journal's included. */
     unsigned unanswered;
     enum journal_state journal;
-    /* how many recipients the session was asked for before it; JOURNAL_NOWHERE: it was not */
+    /* The number of recipients that the session was asked for before the journal, or
+     * JOURNAL_NOWHERE. */
     size_t journal_place;
 
     struct delivery_origin origin;
-    /* NULL: octets are pushed, and kept in `copy` for a replay */
+    /* NULL if octets are pushed. They are kept in `copy` for a replay. */
     const struct body_source *source;
-    /* of the source, so many octets were read for the session at hand */
+    /* The number of octets that were read from the source for the present session. */
     uint64_t offset;
     struct copy copy;
-    /* from the go-ahead on */
+    /* Valid from the go-ahead on. */
     struct rewrite rewrite;
     bool explained;
-    /* the log was told of the fields that a signature left out */
+    /* The log was told which fields were not added because of a signature. */
     bool left_out_said;
 
-    /* to its account's fallback */
+    /* Its account's fallback has the message. */
     bool fell_back;
-    /* a session was replaced, and that counted */
+    /* A session was replaced, and this was the one time. */
     bool replaced;
-    /* dead sessions of the pool */
+    /* The number of sessions that were dead when they came from the pool. */
     unsigned first_uses;
-    /* how often BDAT was refused for this message, for itself */
+    /* How often BDAT itself was refused for this message. */
     unsigned probes;
 };
 
-/* A recipient was told that it is accepted. */
+/* Returns whether any recipient was told that it is accepted. */
 bool state_has_promised(const struct delivery *d);
-/* The body can be given again from its first octet on. */
+/* Returns whether the body can be sent again from its first octet on. */
 bool state_is_replayable(const struct delivery *d);
-/* Its user waits for an answer, or will not ask for anything more. */
+/* Returns whether the user waits for an answer, or will not ask for anything more. */
 bool state_is_awaited(const struct delivery *d);
-/* The account has a login to lose. */
+/* Returns whether the account logs in. */
 bool state_logs_in(const struct delivery *d);
 
-/* The session, or the place in the queue for one, serves nobody while the client thinks. */
+/* Tells the lease whether the client pauses. During a pause the session, or the place in the queue
+ * for one, may go to another message. */
 void state_note_pause(struct delivery *d);
-/* How long a session may take. */
+/* Returns how long a session may take. */
 usec state_patience(const struct delivery *d);
-/* Somebody waits from now on for the session that was asked for before. */
+/* From now on the user waits for the session that was asked for before. */
 void state_note_wait(struct delivery *d);
-/* Asks for a session. avoid, had_turn: lease.h. */
+/* Asks for a session. For avoid and had_turn see lease.h. */
 void state_acquire(struct delivery *d, uint16_t avoid, bool had_turn);
-/* The session is given up or given back: RSET where that is clean, never a dot, never LAST.
- * judged: the upstream has answered for the message. */
+/* Gives the session up or back: by RSET where that is clean, never by a dot or LAST. judged: the
+ * upstream has answered for the message. */
 void state_leave_upstream(struct delivery *d, bool judged);
-/* Its session, in a pause of the client's: what comes next asks for another. */
+/* Gives the session back in a pause of the client. The next command asks for another. */
 void state_give_back(struct delivery *d);
-/* delivery_is_full may answer otherwise. */
+/* Tells the user that the answer of delivery_is_full may have changed. */
 void state_tell_flow(const struct delivery *d);
 
 #endif

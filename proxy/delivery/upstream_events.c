@@ -16,8 +16,8 @@ static const struct smtp_client_events client_events;
 
 /* ------------------------------------------------------------------ the lease */
 
-/* What this session lacks that the client asked for at MAIL, when the upstream was not known yet;
- * OWN_NOTHING: nothing. A missing DSN is dropped by the client half. */
+/* Returns what this session lacks that the client asked for at MAIL, when the upstream was not
+ * known yet, or OWN_NOTHING. The client half drops DSN if the upstream has none. */
 static enum own shortcoming(const struct delivery *d, const struct ehlo *ehlo)
 {
     if (d->has_size && ehlo->has_size && ehlo->size && d->size > ehlo->size)
@@ -67,12 +67,12 @@ static void on_refused(void *ctx, enum refusal why, const char *words)
             log_str("host", d->upstream->host));
     if (fallback_follow(d, own, words))
         return;
-    /* What comes next asks anew, or a client that thinks between two commands would hear of an
-     * outage that is long over. */
+    /* The next command asks again. Otherwise a client that pauses between two commands would be
+     * told of an outage that is over. */
     if (!state_is_awaited(d))
         return;
-    /* What the client was told of its recipients cannot be taken back: this is then about the lost
-     * session, not about the ports. */
+    /* Accepted recipients cannot be taken back, so the reply is about the lost session and not
+     * about the ports. */
     if (state_has_promised(d) && d->lost)
         outcome_said(d, d->said.code ? OWN_SERVICE : OWN_NO_REPLACEMENT, words);
     else
@@ -89,7 +89,7 @@ const struct lease_events delivery_lease_events = {
 
 /* ------------------------------------------------------------------ the session */
 
-/* After a verdict the lease is given back at once, so the pool hears this, not we. */
+/* After a verdict the lease is returned at once, so the pool gets this event. */
 static void on_ready(void *ctx)
 {
     (void)ctx;
@@ -107,8 +107,8 @@ static void on_rcpt_reply(void *ctx, size_t index, const struct reply *reply)
         advance(ctx);
 }
 
-/* A message can meet several ports, each of which refuses its first empty chunk, or forgot BDAT;
- * one that does so for ever is believed in the end. */
+/* A message can meet several ports, each of which refuses its first empty chunk or has forgotten
+ * BDAT. After so many of them the refusal is believed. */
 enum { PROBES_MAX = 3 };
 
 static void begin_body(struct delivery *d)

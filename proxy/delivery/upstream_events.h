@@ -1,5 +1,5 @@
-/* The client half's event table, and the lease's: what the upstream does, told to the delivery
- * that is their ctx. */
+/* The event tables of the client half and of the lease. Their ctx is the delivery, which learns
+ * from them what the upstream does. */
 #ifndef DELIVERY_UPSTREAM_EVENTS_H
 #define DELIVERY_UPSTREAM_EVENTS_H
 
