@@ -70,7 +70,16 @@ $(BUILD)/obj/tests/%.o: STD = -std=c11 -D_GNU_SOURCE
 $(BUILD)/obj/tests/%.o: ALL_CFLAGS += -Itests
 $(BUILD)/obj/tests/fuzz/%.o: ALL_CFLAGS += -Itests/fuzz
 
-$(BUILD)/obj/%.o: %.c
+# A header that is missing is named before the compiler stumbles over it, with the command that brings it.
+HEADERS := ev.h openssl/ssl.h ini.h gsasl.h curl/curl.h jansson.h expat.h microhttpd.h hiredis/hiredis.h crypt.h
+$(BUILD)/headers: Makefile
+	@mkdir -p $(@D)
+	@for header in $(HEADERS); do \
+	    printf '#include <stdio.h>\n#include <%s>\n' $$header | $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
+	    { echo "<$$header> is missing: \`make deps\` installs what building needs." >&2; exit 1; }; done
+	@touch $@
+
+$(BUILD)/obj/%.o: %.c | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -197,7 +206,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 cross-check:
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cross $(MACHINES)
 
-.PHONY: cross-check systemd tidy help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install dist deb clean
+.PHONY: cross-check systemd tidy help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install uninstall dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -205,7 +214,8 @@ help:
 ## make demo       install what is missing, build, show the main job on this machine
 ## make check      install what is missing, build, run every test
 ## make deps       install what building needs, nothing else
-## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc     make dist      the source as one file     make deb       a Debian package
+## make install    PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc     make uninstall    takes it away again
+## make dist       the source as one file                         make deb          a Debian package
 ## make unit       unit tests and text dialogs        make e2e       end-to-end tests (PYTEST_ARGS=...)
 ## make sim        the simulator, $(BUILD)/detour-sim  make fuzz      every fuzz target, FUZZ_SECONDS each
 ## make bench      install the peers, measure them and smtp-detour side by side, under 10 minutes (bench-quick: one)
@@ -296,19 +306,34 @@ $(BUILD)/man/%: $(BUILD)/manpages
 	$(BUILD)/manpages $* >$@.new && mv $@.new $@
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+DOCDIR  ?= $(PREFIX)/share/doc/smtp-detour
 D = $(DESTDIR)
+# For reading: file, and the folder below DOCDIR where it goes.
+DOCS := contrib/manual/*.md:manual tests/e2e/FINDINGS.md:manual contrib/nftables/*.nft:nftables contrib/prometheus/*.yml:prometheus \
+    contrib/grafana/*.json:grafana proxy.ini.example:.
 install: all $(MANPAGES)
 	install -d $(D)$(PREFIX)/sbin $(D)$(SYSCONFDIR)/smtp-detour $(D)$(PREFIX)/share/man/man8 $(D)$(PREFIX)/share/man/man5 $(D)$(UNITDIR) \
-	    $(D)$(PREFIX)/share/bash-completion/completions
+	    $(D)$(PREFIX)/share/bash-completion/completions $(D)$(PREFIX)/share/zsh/site-functions $(D)$(DOCDIR)
 	install -m 0755 $(BUILD)/smtp-detour $(D)$(PREFIX)/sbin/smtp-detour
 	install -m 0644 $(BUILD)/man/smtp-detour.8 $(D)$(PREFIX)/share/man/man8/smtp-detour.8
 	install -m 0644 $(BUILD)/man/proxy.ini.5 $(D)$(PREFIX)/share/man/man5/proxy.ini.5
 	install -m 0644 contrib/completion/smtp-detour.bash $(D)$(PREFIX)/share/bash-completion/completions/smtp-detour
+	install -m 0644 contrib/completion/_smtp-detour $(D)$(PREFIX)/share/zsh/site-functions/_smtp-detour
+	@for doc in $(foreach d,$(DOCS),'$(d)'); do \
+	    install -d $(D)$(DOCDIR)/$${doc##*:} && install -m 0644 $${doc%:*} $(D)$(DOCDIR)/$${doc##*:} || exit 1; done
 	@for unit in smtp-detour.service smtp-detour.socket; do \
 	    sed 's|@SBINDIR@|$(PREFIX)/sbin|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' contrib/systemd/$$unit >$(BUILD)/$$unit && \
 	    install -m 0644 $(BUILD)/$$unit $(D)$(UNITDIR)/$$unit || exit 1; done
 	@if [ -e $(D)$(SYSCONFDIR)/smtp-detour/proxy.ini ]; then echo "$(D)$(SYSCONFDIR)/smtp-detour/proxy.ini is kept"; \
 	else install -m 0640 proxy.ini.example $(D)$(SYSCONFDIR)/smtp-detour/proxy.ini; fi
+
+# What `install` with the same PREFIX put there. Configuration, secrets and state are the administrator's and stay.
+uninstall:
+	rm -f $(D)$(PREFIX)/sbin/smtp-detour $(D)$(PREFIX)/share/man/man8/smtp-detour.8 $(D)$(PREFIX)/share/man/man5/proxy.ini.5 \
+	    $(D)$(PREFIX)/share/bash-completion/completions/smtp-detour $(D)$(PREFIX)/share/zsh/site-functions/_smtp-detour \
+	    $(D)$(UNITDIR)/smtp-detour.service $(D)$(UNITDIR)/smtp-detour.socket
+	rm -rf $(D)$(DOCDIR)
+	@for kept in $(SYSCONFDIR)/smtp-detour /var/lib/smtp-detour; do [ ! -e $(D)$$kept ] || echo "$(D)$$kept is kept"; done
 
 # What is committed, as of HEAD.
 dist:

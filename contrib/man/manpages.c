@@ -6,6 +6,7 @@
 #include "app/cli.h"
 #include "config/config.h"
 #include "config/table.h"
+#include "upstream/finding.h"
 
 /* Text for roff: no line begins with a control character, backslashes and minus signs are
  * themselves. */
@@ -105,10 +106,69 @@ static void page_5(void)
         "no key is an error, except for what Kubernetes sets beside a Service. SIGHUP reads the "
         "files again. No program that the server runs sees these variables. A secret in a variable "
         "is shown by the container's own tools: a file is better.");
+    puts(".SH EXAMPLES\nTwo accounts, chosen by the sender, and a network that may "
+         "send:\n.PP\n.nf\n.RS\n[listen]\naddress = 127.0.0.1:25 192.168.1.10:25\nallow = "
+         "127.0.0.0/8 "
+         "192.168.1.0/24\n\n[upstream work]\nprovider = office365\nusername = "
+         "scanner@example.com\npassword_file = /etc/smtp\\-detour/work\nsenders = "
+         "@example.com\n\n[upstream rest]\nprovider = gmail\nusername = "
+         "me@gmail.com\npassword_file = /etc/smtp\\-detour/password\n.RE\n.fi");
     puts(".SH \"SEE ALSO\"\n.BR smtp\\-detour (8)");
 }
 
 /* ---- smtp-detour(8) ---- */
+
+/* Each with its sentence, as the log and doctor say it of a port. */
+static void put_findings(void)
+{
+    struct addr address;
+    struct finding_detail d = {.host = "smtp.example.com", .port = {587, PORT_STARTTLS}};
+    char words[sizeof((struct port_report *)0)->words];
+    if (addr_parse(slice_of("192.0.2.7"), &address))
+        d.address = &address;
+    puts(
+        ".SH FINDINGS\nWhat the network or the server does to a port has one of these names, in "
+        "the "
+        "log, in metrics, on the status page and in doctor's table. Here is what each says of port "
+        "587 of smtp.example.com; where the server said something, its words are in the sentence.");
+    for (int f = 0; f < FINDING_COUNT; f++) {
+        d.finding = (enum finding)f;
+        finding_words(&d, words, sizeof words);
+        printf(".TP\n.B ");
+        put(finding_name(d.finding));
+        putchar('\n');
+        put(words);
+        puts(".");
+    }
+}
+
+static void put_examples(void)
+{
+    static const struct {
+        const char *command, *meaning;
+    } examples[] = {
+        {"smtp-detour setup me@example.com", "From nothing to a configuration that has delivered a "
+                                             "test mail."},
+        {"smtp-detour doctor --host smtp.example.com",
+         "Which ports this network lets through to that host; without a configuration."},
+        {"smtp-detour doctor -v work", "What happens on each port of the account work, word by "
+                                       "word."},
+        {"smtp-detour check --route scanner@example.com 192.168.1.50",
+         "Which account takes a mail of this sender from this client."},
+        {"smtp-detour send --from me@example.com --to you@example.com", "A test mail."},
+        {"smtp-detour spool list; smtp-detour spool retry",
+         "What waits for an outage to end, and: try it now."},
+        {"smtp-detour login work", "Log the account work in by token, in a browser or by a code."},
+    };
+    puts(".SH EXAMPLES");
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        printf(".TP\n.B ");
+        put(examples[i].command);
+        putchar('\n');
+        put(examples[i].meaning);
+        putchar('\n');
+    }
+}
 
 static void page_8(void)
 {
@@ -165,7 +225,11 @@ static void page_8(void)
          ".SH FILES\n.TP\n.B /etc/smtp\\-detour/proxy.ini\nthe configuration, see\n.BR proxy.ini "
          "(5)\n.TP\n.B /var/lib/smtp\\-detour\nwhat "
          "was learnt about ports; the self\\-signed "
-         "certificate\n.SH \"SEE ALSO\"\n.BR proxy.ini (5)");
+         "certificate");
+    put_findings();
+    put_examples();
+    puts(".SH \"SEE ALSO\"\n.BR proxy.ini (5); the manual by task in smtp\\-detour's documentation "
+         "folder");
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,34 @@ def test_what_lands_where(root):
     assert "ExecStart=/usr/sbin/smtp-detour run -c /etc/smtp-detour/proxy.ini\n" in service and not re.search(r"@[A-Z]+@", service)
 
 
+def files(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_can_be_read_there(root):
+    docs = root / "usr/share/doc/smtp-detour"
+    for name in ("manual/README.md", "manual/oauth2.md", "manual/spool.md", "manual/FINDINGS.md", "nftables/local.nft", "prometheus/alerts.yml", "grafana/smtp-detour.json",
+                 "proxy.ini.example"):
+        assert (docs / name).is_file() and mode(docs / name) == 0o644, name
+
+
+def test_uninstalled(tmp_path):
+    """All that was installed goes; what the administrator wrote, and what the server keeps, stay."""
+    where = ("DESTDIR=%s" % tmp_path, "PREFIX=/usr")
+    make("install", *where)
+    (tmp_path / "etc/smtp-detour/password").write_text("secret\n")
+    (tmp_path / "var/lib/smtp-detour").mkdir(parents=True)
+    told = make("uninstall", *where)
+    assert files(tmp_path) == {"etc/smtp-detour/proxy.ini", "etc/smtp-detour/password"}
+    assert "etc/smtp-detour is kept" in told and "var/lib/smtp-detour is kept" in told
+
+
+def test_a_missing_header_is_named_with_its_cure(tmp_path):
+    done = subprocess.run(["make", "-s", "-C", TOP, "BUILD=%s" % (tmp_path / "build"), "CC=gcc -nostdinc", str(tmp_path / "build" / "headers")], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    assert done.returncode != 0 and re.search(r"<ev\.h> is missing: `make deps` installs", done.stdout), done.stdout
+
+
 def test_a_configuration_is_never_overwritten(root):
     config = root / "etc/smtp-detour/proxy.ini"
     config.write_text("# mine\n")
@@ -77,6 +105,32 @@ def test_completion(root):
     config = root / "c.ini"
     config.write_text("[upstream work]\n[upstream home]\n")
     assert set(complete(root, BINARY, "doctor", "-c", str(config), "")) >= {"work", "home", "--json"}
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+def test_completion_of_zsh(root):
+    """The function itself, with zsh's own helpers replaced by ones that print what they are told."""
+    script = r"""compadd() { [[ $1 == -a ]] && print -rl -- ${(P)2} || { shift; print -rl -- $@ } }
+_arguments() { print -rl -- "$@" }
+words=("$@"); CURRENT=$#
+smtp-detour() { "$words_program" "$@" }
+source "$file" """
+    env = dict(os.environ, file=str(root / "usr/share/zsh/site-functions/_smtp-detour"), words_program=BINARY)
+
+    def offers(*words):
+        done = subprocess.run(["zsh", "-fc", script, "zsh", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        assert done.stderr == "", done.stderr
+        return done.stdout.split("\n")
+    assert set(subcommands()) <= set(offers("smtp-detour", ""))
+    for command in subcommands():
+        if command != "run":
+            assert len(offers("smtp-detour", command, "")) > 1, command
+    # Each option that the program's help names is offered, and no other.
+    help_of = {c: subprocess.run([BINARY, c, "--help"], stdout=subprocess.PIPE, text=True).stdout for c in subcommands()}
+    for command in ("setup", "check", "doctor", "login", "send", "spool"):
+        offered = {re.match(r"(--[a-z-]+)", line).group(1) for line in offers("smtp-detour", command, "") if line.startswith("--")}
+        known = set(re.findall(r"--[a-z][a-z-]+", help_of[command].split("\n\n")[0]))
+        assert offered <= known | set(re.findall(r"--[a-z][a-z-]+", help_of[command])), (command, offered - known)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
