@@ -36,7 +36,8 @@ static bool is_own_listener(const struct config *config, const struct addr *a,
     return false;
 }
 
-/* Our own connection to an upstream, turned back by a filter that does not except our user. */
+/* Returns whether this is our own connection to an upstream, which a packet filter has sent back to
+ * us because it makes no exception for our user. */
 static bool is_own_upstream(const struct config *config, const struct names *names,
                             const struct addr *a)
 {
@@ -72,10 +73,10 @@ enum own admission_judge(const struct relay *relay, const struct listener_view *
 
 /* ------------------------------------------------------------------ what is told */
 
-/* of one listener: a flood of connections is no flood of lines */
+/* The log lines of one listener in a second. A flood of connections must not flood the log. */
 enum { LINES_PER_SECOND = 20 };
 
-/* Which key of the configuration decided so; NULL: none. */
+/* Writes which key of the configuration decided so. Returns NULL if none did. */
 static const char *hint(const struct listen_config *l, enum own why, char *out, size_t size)
 {
     *out = '\0';
@@ -116,11 +117,11 @@ void admission_tell_refused(struct relay *relay, const struct listen_config *l,
     count->silent = 0;
 }
 
-/* so many, all from one address */
+/* After so many clients from one address the log is told. */
 enum { GATEWAY_CLIENTS = 20 };
 
-/* Once per listener. In a container whose ports are published through NAT everybody comes from the
- * gateway, and what is decided by address is decided wrongly. */
+/* Warns once for each listener. If a container's ports are published through NAT, every client
+ * comes from the gateway's address, and rules about addresses decide wrongly. */
 void admission_watch_gateway(struct relay *relay, struct listener_count *count,
                              const struct arrival *a)
 {

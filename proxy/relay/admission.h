@@ -1,4 +1,5 @@
-/* Who is let in: networks, numbers, loops. And what an operator should know about who comes. */
+/* Decides which connections are let in, by networks, numbers and loops, and tells the log what an
+ * operator should know about those that are not. */
 #ifndef RELAY_ADMISSION_H
 #define RELAY_ADMISSION_H
 
@@ -6,9 +7,9 @@
 #include "relay/arrival.h"
 #include "relay/relay_state.h"
 
-/* Its connections begin with a PROXY header. */
+/* Returns whether connections from this peer begin with a PROXY header. */
 bool admission_is_balancer(const struct listen_config *l, const struct addr *peer);
-/* OWN_NOTHING: it may come in. */
+/* Returns OWN_NOTHING if it may come in, or why not. */
 enum own admission_judge(const struct relay *relay, const struct listener_view *view,
                          const struct listener_count *count, const struct arrival *a);
 void admission_tell_refused(struct relay *relay, const struct listen_config *l,

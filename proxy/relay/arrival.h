@@ -1,4 +1,4 @@
-/* A connection that has come in, and who it is. */
+/* A connection that was accepted, and its addresses. */
 #ifndef RELAY_ARRIVAL_H
 #define RELAY_ARRIVAL_H
 
@@ -8,12 +8,12 @@ struct stream;
 struct transport;
 
 struct arrival {
-    /* either this */
+    /* Set if nothing was read yet. Otherwise `stream` is set. */
     struct transport *transport;
-    /* ... or this: it was read from before */
     struct stream *stream;
     struct addr peer, local;
-    /* where it meant to go; family ADDR_NONE: here */
+    /* The destination that the client meant before it was intercepted. Family ADDR_NONE if it was
+     * not. */
     struct addr original;
 };
 

@@ -11,12 +11,12 @@
 #include "io/files.h"
 #include "io/tls_self_signed.h"
 
-/* one listener's */
+/* The certificate of one listener. */
 struct shown {
     char *name;
-    /* empty: self-signed; or the keys are in cert_files */
+    /* Empty if it is self-signed, or if the keys are in cert_files. */
     struct strings cert_files, key_files;
-    /* NULL: tls = off */
+    /* NULL for tls = off. */
     struct tls_context *tls;
 };
 
@@ -24,9 +24,10 @@ struct certificates {
     unsigned refs;
     struct shown *listeners;
     size_t n;
-    /* certificates and keys; NULL: not needed so far */
+    /* Certificates and keys, or NULL if they were not needed so far. */
     struct secret *self_signed;
-    /* Of the self-signed one's file; NULL: ours. Only while certificates_new_for runs. */
+    /* The owner of the self-signed one's file, or NULL for us. Set only while certificates_new_for
+     * runs. */
     const struct file_owner *owner;
 };
 
@@ -92,7 +93,7 @@ static bool is_usable(struct slice pem)
     return usable;
 }
 
-/* RSA first, each followed by its key. */
+/* RSA comes first. Each certificate is followed by its key. */
 static int make_pem(const char *host, struct buf *pem, struct err *err)
 {
     int result = 0;
@@ -129,9 +130,10 @@ static int make(struct certificates *f, const struct config *config, const char 
     return result;
 }
 
-/* From the old ones, else from state_dir, else made. Devices may have pinned what is there: so it
- * stays, whatever the host is called by now, and a file that holds only the RSA one, as the first
- * versions made it, gets no second one, which would be another fingerprint to them. */
+/* Takes it from the old ones, or from state_dir, or makes it. Devices may have pinned the one that
+ * is there, so it stays even if the host has another name now. A file that holds only the RSA
+ * certificate, as the first versions made it, gets no second one, whose fingerprint they would not
+ * know. */
 static int need_self_signed(struct certificates *f, const struct config *config,
                             const struct certificates *old, struct log *log, struct err *err)
 {

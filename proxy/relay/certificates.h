@@ -1,5 +1,5 @@
-/* The certificates that the listeners of one configuration show to their clients. Made apart from
- * the relay, so that what fails fails before anything is swapped. */
+/* The certificates that the listeners of one configuration show to their clients. They are made
+ * apart from the relay, so that an error shows before a reload changes anything. */
 #ifndef RELAY_CERTIFICATES_H
 #define RELAY_CERTIFICATES_H
 
@@ -11,15 +11,15 @@ struct certificates;
 struct file_owner;
 struct log;
 
-/* Reads every tls_cert and tls_key; a listener with TLS and without a certificate gets the
- * self-signed one of state_dir, which is made if it is not there (100 ms), or kept in memory where
- * nothing can be written. old: of the configuration before this one, or NULL: what may no longer be
- * read (root is gone) is taken from there, with a warning. Gives one reference; NULL with words
- * that name the section. */
+/* Reads every tls_cert and tls_key. A listener with TLS and without a certificate gets the
+ * self-signed one of state_dir. That is made if it is not there, which takes 100 ms. If it cannot
+ * be written, it is kept in memory. `old` is NULL, or belongs to the configuration before this one:
+ * a file that may no longer be read, because we are not root any more, is taken from there with a
+ * warning. Gives one reference, or returns NULL with words that name the section. */
 struct certificates *certificates_new(const struct config *config, const struct certificates *old,
                                       struct log *log, struct err *err) MUST_USE;
-/* The same at the start as root: the file of a self-signed certificate that is made belongs to this
- * owner (NULL: to us). */
+/* The same at the start as root. If the file of the self-signed certificate is made, it belongs to
+ * this owner, or to us if it is NULL. */
 struct certificates *certificates_new_for(const struct config *config,
                                           const struct certificates *old,
                                           const struct file_owner *owner, struct log *log,
@@ -27,10 +27,10 @@ struct certificates *certificates_new_for(const struct config *config,
 struct certificates *certificates_ref(struct certificates *f);
 void certificates_unref(struct certificates **f);
 
-/* borrows; NULL: tls = off */
+/* Borrows the context, or returns NULL for tls = off. */
 struct tls_context *certificates_tls(const struct certificates *f, size_t listener);
 
-/* Whether a listener's own certificate and key can be used; for `check`. */
+/* For `check`: returns -1 if a listener's own certificate and key cannot be used. */
 int certificates_try(const struct listen_config *listener, struct err *err) MUST_USE;
 
 #endif

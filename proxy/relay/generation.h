@@ -1,5 +1,5 @@
-/* One configuration with its accounts, as clients meet it. It lives as long as a session or a
- * message that began with it. */
+/* One configuration with its accounts and certificates. It lives as long as any session or message
+ * that began with it. */
 #ifndef RELAY_GENERATION_H
 #define RELAY_GENERATION_H
 
@@ -16,24 +16,24 @@ struct listener_view {
 struct generation {
     unsigned refs;
     struct config *config;
-    /* what messages are delivered with; its accounts are references of ours */
+    /* Messages are delivered with this. Its accounts are our references. */
     struct delivery_env delivery;
     struct listener_view *listeners;
     struct certificates *certificates;
 };
 
-/* Keeps references to config, certificates and each account; borrows io and the budget. Gives one
+/* Keeps references to config, certificates and each account. Borrows io and the budget. Gives one
  * reference. */
 struct generation *generation_new(const struct io *io, struct copy_budget *budget,
                                   struct config *config, struct accounts *accounts,
                                   struct certificates *certificates);
 struct generation *generation_ref(struct generation *g);
-/* Nulls *g. */
+/* Sets *g to NULL. */
 void generation_unref(struct generation **g);
-/* The accounts' owner frees them in this turn: they do not outlive it, even where a session does
- * for a moment. */
+/* Releases the accounts at once, because their owner frees them in this turn. A session may live a
+ * moment longer. */
 void generation_let_accounts_go(struct generation *g);
-/* NULL: there is no listener of that name (any more). Lends. */
+/* Lends the listener of that name, or returns NULL if there is none any more. */
 const struct listener_view *generation_listener(const struct generation *g, const char *name);
 
 #endif

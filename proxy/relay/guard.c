@@ -7,11 +7,11 @@
 #include "base/mem.h"
 
 struct entry {
-    /* the newest first */
+    /* The most recently used is first. */
     struct link link;
     struct addr from;
     unsigned under_way;
-    /* failures in `at`, the oldest first */
+    /* The number of failures in `at`. The oldest is first. */
     unsigned n;
     usec at[GUARD_FAILURES];
 };
@@ -72,7 +72,7 @@ static struct entry *need(struct guard *g, const struct addr *key)
     return e;
 }
 
-/* Forgets what lies behind the window. */
+/* Forgets failures that are older than the window. */
 static void age(struct entry *e, usec now)
 {
     unsigned gone = 0;

@@ -1,5 +1,5 @@
-/* Failed logins by client address: ten in ten minutes, and the address may not try for a while.
- * Pure: addresses and times in, a verdict out. */
+/* Counts failed logins by client address. After ten in ten minutes the address may not try for a
+ * while. It only computes. */
 #ifndef RELAY_GUARD_H
 #define RELAY_GUARD_H
 
@@ -10,7 +10,8 @@
 #define GUARD_FAILURES 10
 #define GUARD_WINDOW (600 * USEC_PER_SEC)
 
-/* at most CAP_LOGIN_FAILURES addresses; the one heard of longest ago goes first */
+/* Holds at most CAP_LOGIN_FAILURES addresses. The one that was used longest ago is dropped
+ * first. */
 struct guard {
     struct link entries;
     size_t n;
@@ -18,18 +19,18 @@ struct guard {
 
 enum guard_word {
     GUARD_GO,
-    /* so many of its logins are being checked that the limit may be reached by them: not now */
+    /* So many of its logins are being checked that they may reach the limit. It may try later. */
     GUARD_WAIT,
-    /* the limit is reached */
+    /* The limit is reached. */
     GUARD_SHUT,
 };
 
 void guard_init(struct guard *g);
 void guard_free(struct guard *g);
-/* May this address try a login now? GUARD_GO counts one as under way, until guard_end. Of IPv6 the
- * first 64 bits count: one host has them all. */
+/* Returns whether this address may try a login now. With GUARD_GO one login is counted as in
+ * progress until guard_end. An IPv6 /64 counts as one address, because one host has all of it. */
 enum guard_word guard_begin(struct guard *g, const struct addr *from, usec now);
-/* true: this failure was the one that shuts the address out. */
+/* Returns true if this failure is the one that shuts the address out. */
 bool guard_end(struct guard *g, const struct addr *from, bool failed, usec now);
 
 #endif

@@ -11,7 +11,7 @@
 #define PATIENCE (3 * USEC_PER_SEC)
 
 struct introduction {
-    /* in relay.introductions */
+    /* In relay.introductions. */
     struct link link;
     struct relay *relay;
     struct listener_count *count;
@@ -20,7 +20,7 @@ struct introduction {
     void (*admit)(struct relay *relay, const char *listener, const struct arrival *a);
 };
 
-/* Leaves the stream to whoever has taken it. */
+/* Frees all but the stream, which has another owner now. */
 static void over(struct introduction *i)
 {
     i->count->introductions--;
@@ -30,8 +30,8 @@ static void over(struct introduction *i)
     loop_free_later(i->relay->io->loop, i, free);
 }
 
-/* Without a word: it did not speak to a mail server yet. A balancer that only looks whether the
- * port is open is no news, whether it then closes or resets the connection. */
+/* Closes without a reply, because no mail session has begun. A balancer that only tests whether the
+ * port is open is not worth a log line, whether it closes or resets the connection. */
 static void refuse(struct introduction *i, const char *why)
 {
     char balancer[ADDR_TEXT];

@@ -7,7 +7,7 @@
 
 struct store;
 
-/* Zeroed: none. */
+/* Zeroed, nothing is kept. */
 struct relay_keep {
     /* Borrowed until relay_free. */
     struct store *store;

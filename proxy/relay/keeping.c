@@ -8,10 +8,11 @@
 #include "mail/rewrite_lines.h"
 #include "wire/date.h"
 
-/* What is kept in memory, and what comes before its client heard to wait. */
+/* Room for the octets that stay in memory, and for those that come before the client has
+ * stopped. */
 enum { OCTETS_CAP = CAP_REPLAY + 2 * CAP_CHUNK };
 
-/* a recipient that was accepted or waits for its answer */
+/* A recipient that was accepted or waits for its answer. */
 struct keeping_recipient {
     size_t index;
     bool accepted;
@@ -23,22 +24,22 @@ struct keeping {
     const struct keeping_events *events;
     void *ctx;
     char *account;
-    /* of MAIL; its slices point to ret and envid */
+    /* The parameters of MAIL. Their slices point to ret and envid. */
     struct mail_params params;
     char *ret, *envid;
-    /* by index */
+    /* In the order of their indexes. */
     struct keeping_recipient *recipients;
     size_t n, room, added, accepted;
 
     uint64_t size;
-    /* of the body, what is not in the file yet; all of it while there is no writer */
+    /* The octets of the body that are not in the file yet. Without a writer these are all. */
     struct buf octets;
-    /* of the budget */
+    /* How much of the budget is in use. */
     size_t counted;
     struct store_writer *writer;
-    /* It is kept, or fails. */
+    /* keeping_open was called. */
     bool is_open;
-    /* All octets came; the store has all. */
+    /* All octets have come, and the store has them. */
     bool has_ended, was_ended;
     bool is_behind;
     /* The body is neither in memory nor in a file. */
@@ -161,7 +162,7 @@ static uint64_t declared(const struct keeping *k)
     return k->params.has_size ? k->params.size : 0;
 }
 
-/* A message counts once, however many of its recipients hear it. */
+/* A message counts once, even if several of its recipients are refused. */
 static const char *refused(struct keeping *k, enum store_no why)
 {
     if (!k->was_refused)
@@ -222,7 +223,7 @@ static void on_failed(void *ctx, enum store_no why, const struct err *err)
         k->events->flow(k->ctx);
 }
 
-/* Lends what it points to until the next call; recipients_r is given. */
+/* Lends what it points to until the next call. Gives *recipients_r. */
 static enum store_no begin(struct keeping *k, const char *words, bool unknown)
 {
     const struct message *m = k->order.message;
@@ -292,8 +293,8 @@ const char *keeping_open(struct keeping *k, const char *words, bool unknown)
 
 /* ------------------------------------------------------------------ the body */
 
-/* The head is written before anybody knows what will become of the sending: whether the upstream
- * may have the message is said to the store when it is known. */
+/* The head is written before the result of the sending is known. The store is told later whether
+ * the upstream may have the message. */
 static void spill(struct keeping *k)
 {
     enum store_no no = begin(k, "it was being sent when that failed", false);
@@ -322,7 +323,7 @@ void keeping_body(struct keeping *k, struct slice octets)
     }
     if (k->is_lost)
         return;
-    /* What is_behind held back is less than a chunk. */
+    /* The octets that is_behind held back are less than a chunk. */
     if (buf_append_slice(&k->octets, octets)) {
         pump(k);
         return;

@@ -9,13 +9,13 @@
 
 #define FAILURE_DELAY USEC_PER_SEC
 
-/* one AUTH, until it is answered */
+/* One AUTH, until it is answered. */
 struct client_login {
     struct session *session;
     struct smtp_server_command *cmd;
-    /* NULL: nobody of that name may log in. Lives as long as the session's configuration */
+    /* NULL if no user of that name may log in. Lives as long as the session's configuration. */
     const struct user *user;
-    /* NULL once it has ended */
+    /* NULL once it has ended. */
     struct password_check *check;
     struct timer *delay;
 };
@@ -36,7 +36,7 @@ void login_abandon(struct client_login **login)
     *login = NULL;
     if (!l)
         return;
-    /* nobody learns of its result: it counts for nothing */
+    /* The client is gone and does not get the result, so it does not count. */
     if (l->check) {
         password_cancel(l->check);
         guard_end(&l->session->relay->guard, client_of(l), false, loop_now(loop_of(l)));
@@ -57,7 +57,7 @@ static void delay_over(void *arg)
     answer(arg, SMTP_SERVER_LOGIN_WRONG);
 }
 
-/* An unknown name may be a password in the wrong field: it is not shown. */
+/* An unknown name is not shown, because it may be a password in the wrong field. */
 static void log_login(const struct client_login *l, enum log_level level, const char *what)
 {
     char client[ADDR_TEXT];
@@ -109,11 +109,11 @@ static const struct user *find(const struct users *users, struct slice name)
     return NULL;
 }
 
-/* Whose hash an unknown name is checked against: always the same one's for one name, so that its
- * kind tells nothing. NULL: all are locked. */
+/* Returns the user whose hash an unknown name is checked against. It is always the same for one
+ * name, so that the kind of the hash tells nothing. Returns NULL if all are locked. */
 static const struct user *stand_in(const struct users *users, struct slice name)
 {
-    /* FNV-1a */
+    /* This is FNV-1a. */
     uint32_t sum = 2166136261u;
     for (size_t i = 0; i < name.len; i++)
         sum = (sum ^ (unsigned char)name.data[i]) * 16777619u;

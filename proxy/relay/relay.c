@@ -1,4 +1,5 @@
-/* All clients of a process: who is let in, under which configuration, and when the last is gone. */
+/* All clients of a process: they are let in, get a configuration, and are counted until a drain has
+ * ended. */
 #include "relay/relay.h"
 
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 
 /* ------------------------------------------------------------------ life */
 
-/* What destinations and the guard against loops ask about; nothing where nobody intercepts. */
+/* Collects the names that `destinations` and the guard against loops need. There are none without
+ * an intercepting listener. */
 static void watch_names(struct relay *relay)
 {
     const struct config *c = relay->current->config;
@@ -87,7 +89,7 @@ void relay_free(struct relay **relay)
     LIST_EACH (&r->sessions, it) {
         struct session *s = CONTAINER(it, struct session, link);
         session_abandon(s);
-        /* they do not outlive us, even where the server halves do for a moment */
+        /* Sessions are told now. Their server halves may live a moment longer than the relay. */
         generation_let_accounts_go(s->generation);
     }
     passwords_free(&r->passwords);
@@ -114,7 +116,7 @@ static struct listener_count *count_of(struct relay *relay, const char *name)
     return count;
 }
 
-/* A connection that came through a listener which the newest configuration no longer has. */
+/* This connection came through a listener that the newest configuration no longer has. */
 static void hear_nothing(void *ctx, struct stream *s, enum stream_event event)
 {
     (void)ctx, (void)s, (void)event;
@@ -141,8 +143,8 @@ static void let_in_or_refuse(struct relay *relay, const struct listener_view *vi
     session_begin(relay, view, count, a, OWN_NOTHING);
 }
 
-/* Takes the connection: a session of the listener, or a refusal, whatever the newest configuration
- * says. */
+/* Takes the connection. It becomes a session of the listener, or is refused, as the newest
+ * configuration says. */
 static void admit(struct relay *relay, const char *listener, const struct arrival *a)
 {
     const struct listener_view *view = generation_listener(relay->current, listener);
@@ -162,7 +164,7 @@ void relay_accept(struct relay *relay, const char *listener, struct transport *t
         admit(relay, listener, &a);
         return;
     }
-    /* Bounded apart from the clients, so that neither keeps the other out. */
+    /* They have a limit of their own, so that they and the clients cannot keep each other out. */
     struct listener_count *count = count_of(relay, listener);
     if (count->introductions < view->config->max_clients)
         introduction_begin(relay, count, t, admit);

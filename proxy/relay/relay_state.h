@@ -1,4 +1,4 @@
-/* What the files of the relay share: all clients and all messages of a process. Nobody else
+/* Shared by the files of the relay: all clients and all messages of a process. No other room
  * includes this. */
 #ifndef RELAY_RELAY_STATE_H
 #define RELAY_RELAY_STATE_H
@@ -16,58 +16,58 @@
 #include "relay/visitors.h"
 #include "smtp/server.h"
 
-/* by name, so that clients are counted across a reload */
+/* One for each listener's name, so that clients are counted across a reload. */
 struct listener_count {
     struct link link;
     char *name;
     unsigned clients;
-    /* connections of load balancers that have not said yet who the client is */
+    /* The number of load balancers' connections that have not said yet which client they carry. */
     unsigned introductions;
     struct visitors *visitors;
-    /* of the lines about refused clients */
+    /* For the log lines about refused clients. */
     usec second_began;
     unsigned lines, silent;
-    /* all clients so far came from there */
+    /* All clients so far came from this address. */
     struct addr one;
     unsigned from_one;
 };
 
 struct relay {
-    /* the owner's and one per session */
+    /* The owner has one, and each session. */
     unsigned refs;
     const struct io *io;
     struct generation *current;
     struct link sessions;
-    /* also those whose client is gone */
+    /* Those whose client is gone are in it, too. */
     struct link transactions;
     struct link counts;
     struct link introductions;
     /* Connections whose session is over already. Strangers never push out clients. */
     struct lingering refused, left;
-    /* of `destinations`, and of the upstreams where a listener intercepts */
+    /* The names in `destinations`, and those of the upstreams if a listener intercepts. */
     struct names *names;
     size_t clients;
     struct copy_budget budget;
-    /* logins of clients */
+    /* Checks the passwords of clients. */
     struct passwords *passwords;
     struct guard guard;
-    /* where messages are kept for later; no store: nowhere */
+    /* Where messages are kept for later. Without a store they are not. */
     struct relay_keep keep;
     struct message_watch watch;
     unsigned ids;
-    /* drawn at once for as many ids */
+    /* Random numbers for the next ids, drawn together. */
     uint16_t chances[64];
     bool draining;
-    /* by its owner: sessions only wait for their closed() */
+    /* The owner has freed it. Sessions only wait for their closed(). */
     bool freed;
     void (*drained)(void *ctx);
     void *drained_ctx;
     struct deferred tell_drained;
 };
 
-/* Nulls nothing: the last reference frees what is left. */
+/* Releases a reference. The last one frees what is left. */
 void relay_state_unref(struct relay *relay);
-/* Something ended: was it the last that a drain waits for? */
+/* Call this when a session or a transaction has ended. Ends the drain if it was the last. */
 void relay_state_ended(struct relay *relay);
 
 #endif

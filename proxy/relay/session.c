@@ -27,7 +27,8 @@ static struct route_question question(const struct session *s)
 
 /* ------------------------------------------------------------------ EHLO */
 
-/* Not before a client has shown who it is, where it must: a stranger's EHLO starts no session. */
+/* If clients must log in, no upstream session is started before they have. A stranger's EHLO must
+ * not cause one. */
 static bool may_send(const struct session *s)
 {
     const struct smtp_server_client *c = smtp_server_client(s->server);
@@ -36,8 +37,9 @@ static bool may_send(const struct session *s)
            (l->tls != LISTEN_TLS_REQUIRED || c->tls);
 }
 
-/* SIZE: the largest that some account of this client takes, before its first EHLO what its provider
- * documents; DSN, SMTPUTF8: only what all of them have. What is unknown promises nothing. */
+/* SIZE is the largest size that any account of this client takes. Before the account's first EHLO
+ * it is the size that its provider documents. DSN and SMTPUTF8 are offered if all accounts have
+ * them. An account of which nothing is known has none of them. */
 static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
 {
     struct session *s = ctx;
@@ -76,9 +78,9 @@ static void on_hello(void *ctx, struct smtp_server_offer *offer_r)
 
 /* ------------------------------------------------------------------ MAIL */
 
-/* The local checks of MAIL; sender: what the upstream is to hear, NULL: an address without a
- * domain, or nobody to send it to. OWN_NOTHING: nothing is wrong. What is not known of the upstream
- * yet is checked when a session is there. */
+/* The local checks of MAIL. `sender` is the address that the upstream gets, or NULL if it has no
+ * domain or if no account takes it. Returns OWN_NOTHING if nothing is wrong. Limits of the upstream
+ * that are not known yet are checked when there is a session. */
 static enum own fault_of_mail(struct session *s, size_t upstream, const char *sender,
                               const struct address *from, const struct mail_params *params)
 {
@@ -129,8 +131,8 @@ static void begin_message(struct session *s, struct message *m, struct slice fro
     smtp_server_set_message_id(s->server, id);
 }
 
-/* The server half has refused it, for its syntax or its size, or because TLS or a login comes
- * first. */
+/* The server half has refused MAIL because of its syntax or its size, or because TLS or a login
+ * must come first. */
 static void on_mail_refused(void *ctx, struct slice from, const struct answer *answer)
 {
     struct session *s = ctx;
@@ -144,8 +146,8 @@ static void on_mail_refused(void *ctx, struct slice from, const struct answer *a
     message_free(&m);
 }
 
-/* Where every message is kept, its sender hears whether there is room; else a full spool keeps no
- * message from going directly. NULL: there is. */
+/* Returns why there is no room, or NULL. If every message is kept, MAIL is refused for lack of
+ * room. Otherwise a message can be delivered directly even if the spool is full. */
 static const char *obstacle_of_keeping(const struct session *s, const struct mail_params *params)
 {
     const struct relay_keep *keep = &s->relay->keep;
@@ -311,7 +313,7 @@ static void close_for_shutdown(struct session *s)
 
 void session_send_away(struct session *s)
 {
-    /* the server half does not tell what it was told to say */
+    /* The server half does not report answers that came from us. */
     if (s->transaction)
         transaction_told(s->transaction,
                          &(struct answer){.code = failure_code(OWN_CLOSING),

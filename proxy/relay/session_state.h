@@ -1,4 +1,4 @@
-/* One client. */
+/* The state of one client. */
 #ifndef RELAY_SESSION_STATE_H
 #define RELAY_SESSION_STATE_H
 
@@ -12,16 +12,16 @@ struct session {
     struct relay *relay;
     struct generation *generation;
     const struct listener_view *listener;
-    /* NULL: refused at connect, counted nowhere */
+    /* NULL if it was refused at connect. Then it is not counted. */
     struct listener_count *count;
-    /* its address among the listener's; with count */
+    /* Its address among those of the listener. Set with count. */
     struct visitor *visitor;
-    /* where it meant to go */
+    /* The destination that it meant (arrival.h). */
     struct addr original;
     struct smtp_server *server;
-    /* or NULL */
+    /* May be NULL. */
     struct transaction *transaction;
-    /* an AUTH that is being checked, or NULL */
+    /* The AUTH that is being checked, or NULL. */
     struct client_login *login;
 };
 

@@ -12,8 +12,8 @@ void tickets_free(struct tickets *ts)
     *ts = (struct tickets){0};
 }
 
-/* Those at the front that have their answer leave: one that waits long among many that do not is
- * no reason to grow. */
+/* Drops tickets at the front that have their answer, so that the list does not grow while one of
+ * many waits long. */
 static void close_up(struct tickets *ts)
 {
     size_t answered = 0;

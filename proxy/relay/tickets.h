@@ -1,4 +1,4 @@
-/* The RCPT commands of one message that wait for their answers, by the index of their recipient. */
+/* The RCPT commands of one message that wait for their answers, by the index of the recipient. */
 #ifndef RELAY_TICKETS_H
 #define RELAY_TICKETS_H
 
@@ -7,21 +7,21 @@
 
 struct smtp_server_command;
 
-/* Zero-initialised is empty. */
+/* A zero-initialised value is empty. */
 struct tickets {
-    /* of the recipients from `first` on; NULL: it has its answer */
+    /* For the recipients from `first` on. NULL if the recipient has its answer. */
     struct smtp_server_command **items;
     size_t first, n, room;
 };
 
 void tickets_free(struct tickets *ts);
-/* Keeps the ticket of the next recipient: the first has index 0. */
+/* Keeps the ticket of the next recipient. The first has index 0. */
 void tickets_add(struct tickets *ts, struct smtp_server_command *cmd);
-/* Gives back the ticket of this recipient, to be answered now. */
+/* Gives the ticket of this recipient, to be answered now. */
 struct smtp_server_command *tickets_take(struct tickets *ts, size_t index);
-/* Gives back the first that waits; NULL: none does. */
+/* Gives the first ticket that waits, or returns NULL. */
 struct smtp_server_command *tickets_take_any(struct tickets *ts);
-/* The index of the first that waits; there is one. */
+/* Returns the index of the first one that waits. There must be one. */
 size_t tickets_first(struct tickets *ts);
 bool tickets_wait(const struct tickets *ts);
 

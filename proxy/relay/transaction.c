@@ -1,5 +1,5 @@
-/* Every function here is a switch over the front without a default, so that a fault that nobody
- * thought of does not compile. */
+/* Every function here is a switch over the front without a default, so that a forgotten case does
+ * not compile. */
 #include "relay/transaction.h"
 
 #include <stdio.h>
@@ -13,49 +13,50 @@
 #include "relay/keeping.h"
 #include "relay/tickets.h"
 
-/* What the client has said and was told. */
+/* How far the client is with this message. */
 enum front {
-    /* MAIL was answered 250; RCPTs come, or nothing for the moment */
+    /* MAIL was answered 250. RCPTs come, or nothing for the moment. */
     FRONT_ENVELOPE,
-    /* DATA waits for its answer */
+    /* DATA waits for its answer. */
     FRONT_DATA,
-    /* 354 was said; octets come */
+    /* 354 was sent. Octets come. */
     FRONT_BODY,
-    /* the end of data came and waits for its answer */
+    /* The end of data came and waits for its answer. */
     FRONT_END,
-    /* the same, but nobody is there any more to hear it */
+    /* The same, but the client is gone. */
     FRONT_GONE,
-    /* the verdict came early: the server half discards the rest */
+    /* The verdict came early. The server half discards the rest of the body. */
     FRONT_REFUSING,
 };
 
 struct transaction {
-    /* in relay.transactions */
+    /* In relay.transactions. */
     struct link link;
     struct relay *relay;
     struct generation *generation;
-    /* NULL once the client is gone */
+    /* NULL once the client is gone. */
     struct session *session;
     struct message message;
     struct delivery *delivery;
 
     enum front front;
-    /* DATA (FRONT_DATA) or the end of data (FRONT_END) */
+    /* The ticket of DATA (FRONT_DATA) or of the end of data (FRONT_END). */
     struct smtp_server_command *cmd;
     struct tickets rcpts;
-    /* the last of a recipient, for the line of a message that nobody gets; code 0: none */
+    /* The last reply to a recipient, for the line of a message without an accepted one. Code 0 if
+     * there was none. */
     struct reply refusal;
-    /* by the server half: its first refusal, or its goodbye */
+    /* The first refusal that the server half sent itself, or its goodbye. */
     struct reply told;
-    /* ... it was that */
+    /* That reply was the goodbye. */
     bool said_goodbye;
-    /* the server half was told to hold the body */
+    /* The server half was told to hold the body. */
     bool held;
-    /* NULL: no message is kept for later */
+    /* NULL if no message is kept for later. */
     struct keeping *keeping;
-    /* It goes to the spool, for that; KEEP_NOT: to the upstream. */
+    /* Why it goes to the spool. With KEEP_NOT it goes to the upstream. */
     enum keep turned;
-    /* ... and its end of data may have been taken before */
+    /* It goes to the spool although the upstream may have taken its end of data. */
     bool unknown;
 };
 
@@ -106,8 +107,8 @@ static void report_refusal(struct transaction *t, const struct reply *reply)
     report(t, reply->code >= 500 ? RESULT_REFUSED : RESULT_DEFERRED, reply);
 }
 
-/* A message that ends without a verdict does not end without its line where every recipient was
- * refused, or where its client was told the id. */
+/* A message that ends without a verdict gets its line, too, if every recipient was refused or if
+ * the client was told the id. */
 static void report_unfinished(struct transaction *t)
 {
     if (!t->message.nrcpt && t->refusal.code)
@@ -145,7 +146,7 @@ static void on_taken(void *ctx)
 
 static void on_flow(void *ctx);
 
-/* Where the upstream may have it, the line says so, whatever the disk says. */
+/* If the upstream may have the message, the line says so, whatever became of the file. */
 static void on_not_kept(void *ctx, const char *why)
 {
     struct transaction *t = ctx;
@@ -176,7 +177,7 @@ static void on_not_kept(void *ctx, const char *why)
 static const struct keeping_events keeping_events = {
     .taken = on_taken, .failed = on_not_kept, .flow = on_flow};
 
-/* Room is asked for at each recipient: what was accepted before stays so. */
+/* Each recipient is accepted only if there is room. Earlier recipients stay accepted. */
 static void answer_kept_recipient(struct transaction *t, size_t index)
 {
     const char *obstacle = keeping_obstacle(t->keeping);
@@ -193,7 +194,7 @@ static void answer_kept_recipient(struct transaction *t, size_t index)
     reply_free(&reply);
 }
 
-/* What the outcome says, without the id that ends it. */
+/* Keeps the words of the outcome, without the id at their end. */
 static void keep_words(struct transaction *t, const struct outcome *outcome)
 {
     char words[1024], mark[sizeof t->message.id + 4];
@@ -210,7 +211,7 @@ static void keep_words(struct transaction *t, const struct outcome *outcome)
     t->message.kept_words = mem_string(t->turned == KEEP_ALWAYS ? "as configured" : words);
 }
 
-/* false: it can't be kept, and whoever waits was told. */
+/* Returns false if it cannot be kept. Then the client has its answer. */
 static bool open_file(struct transaction *t)
 {
     const char *obstacle = keeping_open(t->keeping, t->message.kept_words, t->unknown);
@@ -221,7 +222,7 @@ static bool open_file(struct transaction *t)
 
 static void on_go_ahead(void *ctx);
 
-/* One fate per message: from here on all of it goes to the spool. */
+/* From now on the whole message goes to the spool. */
 static void turn(struct transaction *t, const struct outcome *outcome)
 {
     t->turned = outcome->keep;
@@ -276,7 +277,7 @@ static void on_flow(void *ctx)
     }
 }
 
-/* 354 is ours to say: the upstream's words about it are of no use to the client, and with BDAT
+/* The words of the 354 are ours. Those of the upstream are of no use to the client, and with BDAT
  * there are none. */
 static void on_go_ahead(void *ctx)
 {
@@ -299,7 +300,7 @@ static void answer_rcpts(struct transaction *t, const struct outcome *outcome)
         answer_with(cmd, &outcome->reply, outcome->why == OWN_NOTHING);
 }
 
-/* The outcome is what there is to say: to what the client waits for, or to what it asks next. */
+/* The outcome answers what the client waits for, or its next command. */
 static void settle(void *ctx, const struct outcome *outcome)
 {
     struct transaction *t = ctx;
@@ -312,7 +313,7 @@ static void settle(void *ctx, const struct outcome *outcome)
     switch (t->front) {
     case FRONT_ENVELOPE: answer_rcpts(t, outcome); break;
     case FRONT_DATA:
-        /* after a refused DATA the server half keeps the transaction open */
+        /* After a refused DATA the server half keeps the transaction open. */
         t->front = FRONT_ENVELOPE;
         t->cmd = NULL;
         report_outcome(t, outcome);
@@ -333,7 +334,7 @@ static void settle(void *ctx, const struct outcome *outcome)
         report_outcome(t, outcome);
         end(t);
         break;
-    /* it was settled before */
+    /* The message was settled before. */
     case FRONT_REFUSING: break;
     }
 }
@@ -449,7 +450,7 @@ void transaction_reset(struct transaction *t, enum smtp_server_end why)
         report(t, RESULT_REFUSED, &reply);
         reply_free(&reply);
         break;
-    /* reported when it was */
+    /* The message was reported then. */
     case SMTP_SERVER_REFUSED: break;
     }
     end(t);
@@ -457,7 +458,7 @@ void transaction_reset(struct transaction *t, enum smtp_server_end why)
 
 void transaction_told(struct transaction *t, const struct answer *answer, bool goodbye)
 {
-    /* the first says more: what follows is often its consequence */
+    /* The first one says more. Later ones are often its consequence. */
     if (t->told.code && !goodbye)
         return;
     answer_keep(&t->told, answer, t->message.id);
@@ -481,7 +482,7 @@ void transaction_client_gone(struct transaction *t, const char *why)
                   log_str("why", why));
         break;
     case FRONT_END:
-        /* PROMISES 6: the upstream's answer is awaited and logged */
+        /* PROMISES 6: the upstream's answer is awaited and logged. */
         t->front = FRONT_GONE;
         detach_session(t);
         return;
@@ -492,7 +493,7 @@ void transaction_client_gone(struct transaction *t, const char *why)
 
 /* ------------------------------------------------------------------ the relay is being freed */
 
-/* A client that is still there is told OWN_CLOSING at once. */
+/* A client that is still there gets OWN_CLOSING at once. */
 static void report_abandoned(struct transaction *t)
 {
     bool was_sent = t->unknown || delivery_awaits_verdict(t->delivery);
@@ -521,7 +522,7 @@ void transactions_abandon(struct relay *relay)
         report_abandoned(t);
         delivery_abandon(&t->delivery);
         end(t);
-        /* not at the end of the turn: the accounts may be freed before */
+        /* This cannot wait for the end of the turn, because the accounts may be freed before. */
         generation_unref(&t->generation);
     }
 }

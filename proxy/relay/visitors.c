@@ -11,19 +11,19 @@
 enum { BUCKETS = 1024 };
 
 struct visitor {
-    /* in its bucket */
+    /* In its bucket. */
     struct visitor *next;
-    /* in visitors.idle when it has no connection */
+    /* In visitors.idle while it has no connection. */
     struct link idle;
     struct addr addr;
     unsigned clients;
-    /* NULL: nothing was counted */
+    /* NULL if no message was counted. */
     struct window *window;
 };
 
 struct visitors {
     uint64_t seed;
-    /* who left first stands first */
+    /* The visitor that left first is first. */
     struct link idle;
     size_t nidle;
     struct visitor *buckets[BUCKETS];

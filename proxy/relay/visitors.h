@@ -1,5 +1,5 @@
 /* The client addresses of one listener: how many connections each has now, and how many messages it
- * sent lately. Pure: addresses and times in, answers out. */
+ * sent lately. It only computes. */
 #ifndef RELAY_VISITORS_H
 #define RELAY_VISITORS_H
 
@@ -10,25 +10,26 @@
 #include "base/units.h"
 
 struct visitors;
-/* one client: an IPv4 address, or an IPv6 /64 (addr_client_key) */
+/* One client: an IPv4 address, or an IPv6 /64 (addr_client_key). */
 struct visitor;
 
-/* gives. seed: unpredictable, so that nobody chooses addresses that crowd one place of the table */
+/* Gives. The seed must be unpredictable, so that nobody can choose addresses that fill one place of
+ * the table. */
 struct visitors *visitors_new(uint64_t seed);
-/* whoever is still counted in it is forgotten */
+/* Forgets the visitors that are still counted. */
 void visitors_free(struct visitors **v);
 
-/* connections of this address */
+/* Returns the number of connections of this address. */
 unsigned visitors_clients(const struct visitors *v, const struct addr *a);
 /* Counts one connection. Borrowed until visitors_leave. */
 struct visitor *visitors_enter(struct visitors *v, const struct addr *a);
-/* Nulls *visitor. What an address sent is remembered when its last connection is gone, for
- * CAP_RATE_ADDRESSES addresses: beyond that the one that left first is forgotten, and may send
- * anew. */
+/* Sets *visitor to NULL. When its last connection is gone, the number of messages that an address
+ * sent is still remembered, for CAP_RATE_ADDRESSES addresses. Beyond that the address that left
+ * first is forgotten and may send again. */
 void visitors_leave(struct visitors *v, struct visitor **visitor, usec now);
-/* Counts one message; false: `limit` messages were counted in the last `period` already, and this
- * one is not. Never lets more than `limit` pass in any `period`; a place comes free at most a
- * thirtieth of it late. */
+/* Counts one message. Returns false, and does not count it, if `limit` messages were counted in the
+ * last `period`. No more than `limit` pass in any `period`. A place may become free late, by a
+ * thirtieth of the period at most. */
 bool visitors_may_send(struct visitor *visitor, unsigned limit, usec period, usec now);
 
 #endif
