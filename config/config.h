@@ -245,6 +245,8 @@ struct upstream_config {
     enum addr_family family;
     usec connect_timeout, reply_timeout, final_timeout, port_patience, reprobe;
     unsigned max_connections, max_messages;
+    /* Its limits hold for all instances of a [cluster] together. */
+    bool shared;
     /* Messages to this account. */
     struct rate_limit rate;
     usec idle_timeout, max_age, acquire_timeout;
@@ -307,6 +309,38 @@ struct spool_config {
     usec failed_age, alert_age;
 };
 
+/* A shared engine: host and port, or with port 0 the path of a socket. */
+struct engine_address {
+    char *host;
+    uint16_t port;
+};
+struct engine_addresses {
+    struct engine_address *items;
+    size_t n;
+};
+
+/* How this instance meets the others. */
+struct cluster_config {
+    /* There is a [cluster]; without one this instance is alone, and the rest is zero. */
+    bool is_on;
+    /* In the order in which they are tried. */
+    struct engine_addresses engine;
+    char *key_file;
+    /* 32 octets in base64, as in the file. */
+    struct secret *key;
+    enum tls_policy tls;
+    /* May be NULL. */
+    char *tls_ca, *tls_name, *tls_cert, *tls_key;
+    bool plaintext_auth;
+    char *username, *password_file;
+    /* NULL: no AUTH. */
+    struct secret *password;
+    /* Unique among the instances. */
+    char *instance;
+    unsigned expect;
+    usec timeout, lease;
+};
+
 struct config {
     unsigned refs;
     char *file;
@@ -321,6 +355,7 @@ struct config {
     struct log_config log;
     struct admin_config admin;
     struct spool_config spool;
+    struct cluster_config cluster;
 };
 
 /* All errors and warnings about a file. Lines are "FILE:LINE: [section] key: what is wrong and what
@@ -337,6 +372,7 @@ struct config_report {
 bool strings_same(const struct strings *a, const struct strings *b);
 /* gives a copy, for strings_clear */
 struct strings strings_copy(const struct strings *list);
+bool engine_addresses_same(const struct engine_addresses *a, const struct engine_addresses *b);
 /* of a struct strings: frees what it holds */
 void strings_clear(void *field);
 

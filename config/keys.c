@@ -23,6 +23,9 @@
 #define SPOOL(key_name, member)                                                                    \
     .section = SECTION_SPOOL, .name = (key_name), FIELD(spool_config, member)
 
+#define CLUSTER(key_name, member)                                                                  \
+    .section = SECTION_CLUSTER, .name = (key_name), FIELD(cluster_config, member)
+
 #define MS USEC_PER_MS
 #define SEC USEC_PER_SEC
 #define HOUR (3600 * SEC)
@@ -51,6 +54,9 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
         {"spool", false, true,
          "Mail that nobody takes now is kept on disk, answered 250, and sent later: for devices "
          "that never retry. The header alone switches it on; without it nothing is ever stored."},
+    [SECTION_CLUSTER] = {"cluster", false, true,
+                         "Several instances share the limits of their accounts through Valkey or "
+                         "Redis. Mail never waits for it: while it is away each uses its part."},
 };
 
 static const struct word spool_words[] = {{"outage", SPOOL_KEEPS_OUTAGE},
@@ -62,6 +68,8 @@ static const struct word tls_words[] = {{"verify", TLS_VERIFY},
                                         {"may", TLS_MAY},
                                         {"off", TLS_OFF},
                                         {NULL, 0}};
+static const struct word cluster_tls_words[] = {
+    {"verify", TLS_VERIFY}, {"off", TLS_OFF}, {NULL, 0}};
 /* The numbers of enum tls_version in io/tls_context.h, which this room may not include. */
 static const struct word tls_version_words[] = {
     {"1.0", 0}, {"1.1", 1}, {"1.2", 2}, {"1.3", 3}, {NULL, 0}};
@@ -285,6 +293,8 @@ static const struct key keys[] = {
     {UPSTREAM("max_connections", max_connections), .type = &type_count, .connection = true,
      .def = "20", .min = 1, .max = 10000, .group = "Sessions",
      .help = "Sessions at once; a message waits for a slot."},
+    {UPSTREAM("shared", shared), .type = &type_bool, .connection = true, .def = "yes",
+     .help = "no: with a [cluster], this account's limits hold for each instance by itself."},
     {UPSTREAM("rate", rate), .type = &type_rate, .connection = true, .sample = "30/m", .min = 1,
      .max = 1000000,
      .help =
@@ -428,6 +438,42 @@ static const struct key keys[] = {
      .help = "How long failed/ keeps a message, in at most a tenth of max_size."},
     {SPOOL("alert_age", alert_age), .type = &type_duration, .def = "1h", .min = SEC,
      .max = 365 * DAY, .help = "The oldest message is older: an error in the log, hourly."},
+
+    /* [cluster] */
+    {CLUSTER("engine", engine), .type = &type_engines, .sample = "valkey.example.com:6379",
+     .help = "Valkey or Redis: host:port or the path of a socket; several: in order, and one that "
+             "answers READONLY is passed over."},
+    {CLUSTER("key_file", key_file), .type = &type_secret_file,
+     .sample = "/etc/smtp-detour/cluster-key",
+     .help = "32 octets in base64, the same for all instances (`smtp-detour cluster key` makes "
+             "them): names and tokens are hidden with it."},
+    {CLUSTER("tls", tls), .type = &type_word, .words = cluster_tls_words, .def = "verify",
+     .help = "verify, or off: only to this machine, or with plaintext_auth = yes."},
+    {CLUSTER("tls_ca", tls_ca), .type = &type_path, .sample = "/etc/ssl/valkey-ca.pem",
+     .help = "Authorities to trust; none: the system's."},
+    {CLUSTER("tls_name", tls_name), .type = &type_host, .sample = "valkey.example.com",
+     .help = "Name that the certificate must have; none: the host's."},
+    {CLUSTER("tls_cert", tls_cert), .type = &type_path, .sample = "/etc/smtp-detour/valkey.pem",
+     .help = "Client certificate."},
+    {CLUSTER("tls_key", tls_key), .type = &type_path, .sample = "/etc/smtp-detour/valkey.key",
+     .help = "Its key; none: it is in tls_cert."},
+    {CLUSTER("plaintext_auth", plaintext_auth), .type = &type_bool, .def = "no",
+     .help = "yes: tls = off may be used to another machine, where nobody listens."},
+    {CLUSTER("username", username), .type = &type_text, .sample = "smtp-detour",
+     .help = "User of the engine; none: its default user."},
+    {CLUSTER("password_file", password_file), .type = &type_secret_file,
+     .sample = "/etc/smtp-detour/valkey-password",
+     .help = "File whose first line is the password; none: no login."},
+    {CLUSTER("instance", instance), .type = &type_instance, .sample = "gateway-1",
+     .help = "Name of this instance, which no other has; none: the hostname."},
+    {CLUSTER("expect", expect), .type = &type_count, .def = "2", .min = 1, .max = 1000,
+     .help = "Limits are divided by this until the engine has said how many instances there are."},
+    {CLUSTER("timeout", timeout), .type = &type_duration, .def = "250ms", .min = 10 * MS,
+     .max = 10 * SEC, .help = "How long a question to the engine may take."},
+    {CLUSTER("lease", lease), .type = &type_duration, .def = "30s", .min = 15 * SEC,
+     .max = 600 * SEC,
+     .help = "How long a session counts without a word from its instance, which speaks three times "
+             "as often."},
 };
 
 size_t keys_count(void)

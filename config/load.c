@@ -91,6 +91,14 @@ static void complete_spool(struct loading *l)
     snprintf(spool->directory, size, "%s/spool", l->config->server.state_dir);
 }
 
+static void complete_cluster(struct loading *l)
+{
+    struct cluster_config *cluster = &l->config->cluster;
+    cluster->is_on = has_section(l, SECTION_CLUSTER);
+    if (cluster->is_on && !cluster->instance)
+        cluster->instance = mem_string(l->config->server.hostname);
+}
+
 static void complete(struct loading *l)
 {
     struct server_config *server = &l->config->server;
@@ -113,6 +121,7 @@ static void complete(struct loading *l)
         server->state_dir = default_state_dir();
     complete_tokens(l);
     complete_spool(l);
+    complete_cluster(l);
     struct admin_config *admin = &l->config->admin;
     admin->hosts_are_default = admin->hosts.n == 0;
     if (admin->hosts_are_default)
@@ -188,6 +197,7 @@ static void finish(struct loading *l)
     check_routing(l);
     check_identity(l);
     check_spool(l);
+    check_cluster(l);
     check_files(l);
     check_presets(l);
 }
@@ -353,6 +363,9 @@ void config_unref(struct config **config)
     keys_clear(SECTION_LOG, &c->log);
     keys_clear(SECTION_ADMIN, &c->admin);
     keys_clear(SECTION_SPOOL, &c->spool);
+    keys_clear(SECTION_CLUSTER, &c->cluster);
+    secret_free(&c->cluster.key);
+    secret_free(&c->cluster.password);
     free(c->listens);
     free(c->upstreams);
     strings_clear(&c->variables);

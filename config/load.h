@@ -134,6 +134,8 @@ const char *server_user_name(const struct server_config *server);
 void check_spool(struct loading *l);
 /* What is wrong with a file system of this magic number for it; NULL: nothing is known. */
 const char *spool_place_doubt(uint32_t magic);
+/* cluster.c: rules of [cluster], and its secrets. */
+void check_cluster(struct loading *l);
 /* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
 /* presets_check.c: what is known of a provider. Call it after the secrets were read. */

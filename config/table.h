@@ -19,6 +19,7 @@ enum section_id {
     SECTION_LOG,
     SECTION_ADMIN,
     SECTION_SPOOL,
+    SECTION_CLUSTER,
     SECTION_COUNT
 };
 
@@ -114,6 +115,8 @@ extern const struct value_type type_provider;
 extern const struct value_type type_mail_address, type_domain, type_aliases;
 /* From values_spool.c. */
 extern const struct value_type type_percent, type_bounce_to;
+/* From values_cluster.c. */
+extern const struct value_type type_engines, type_instance;
 /* From values_front.c. */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 

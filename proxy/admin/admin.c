@@ -118,6 +118,7 @@ static void publish(struct admin *a)
         tally_account(&a->tally, s->accounts[i].name);
     }
     a->source.spool(a->source.ctx, s);
+    snapshot_add_cluster(s, accounts_cluster(accounts), s->made);
     add_listeners(a, s, config);
     copy_allow(s, &config->admin.allow);
     copy_hosts(s, &config->admin);

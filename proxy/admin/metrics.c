@@ -325,6 +325,49 @@ static void sessions(const struct snapshot *s, struct out *o)
         whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].pool.waiting);
 }
 
+/* ---- several instances ---- */
+
+static void cluster_slots(const struct snapshot *s, struct out *o)
+{
+    const char *name = "smtp_detour_cluster_slots";
+    family(o, name, "gauge",
+           "Sessions of a shared account: of this instance, of all, and how many there may be.");
+    for (size_t i = 0; i < s->naccounts; i++) {
+        const struct account_view *a = &s->accounts[i];
+        if (!a->is_shared)
+            continue;
+        whole(o, name, LABELS({"account", a->name}, {"whose", "mine"}), a->slots.mine);
+        whole(o, name, LABELS({"account", a->name}, {"whose", "all"}), a->slots.all);
+        whole(o, name, LABELS({"account", a->name}, {"whose", "cap"}), a->slots.cap);
+    }
+    name = "smtp_detour_cluster_waiting";
+    family(o, name, "gauge", "Other instances that wait for a session of the account.");
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (s->accounts[i].is_shared)
+            whole(o, name, LABELS({"account", s->accounts[i].name}), s->accounts[i].slots.waiting);
+}
+
+static void cluster(const struct snapshot *s, struct out *o)
+{
+    const struct cluster_shown *c = &s->cluster;
+    if (!c->is_on)
+        return;
+    family(o, "smtp_detour_cluster_up", "gauge",
+           "1 while the shared engine does what it is asked.");
+    whole(o, "smtp_detour_cluster_up", NULL, c->up);
+    family(o, "smtp_detour_cluster_instances", "gauge",
+           "Instances that share, as last heard, else as configured (expect).");
+    whole(o, "smtp_detour_cluster_instances", NULL, c->instances);
+    family(o, "smtp_detour_cluster_alone_seconds_total", "counter",
+           "How long this instance has been without the engine.");
+    decimal(o, "smtp_detour_cluster_alone_seconds_total", NULL, (double)c->alone / USEC_PER_SEC);
+    family(o, "smtp_detour_cluster_request_duration_seconds", "gauge",
+           "How long the last question to the engine took.");
+    decimal(o, "smtp_detour_cluster_request_duration_seconds", NULL,
+            (double)c->latency / USEC_PER_SEC);
+    cluster_slots(s, o);
+}
+
 static void upstream_counters(const struct snapshot *s, struct out *o)
 {
     const char *name = "smtp_detour_sessions_opened_total";
@@ -430,6 +473,7 @@ void metrics_write(const struct snapshot *s, usec now, struct out *o)
     tokens(s, o);
     sessions(s, o);
     spool(s, o);
+    cluster(s, o);
     upstream_counters(s, o);
     journals(s, o);
     listeners(s, o);

@@ -218,6 +218,7 @@ static void put_account(const struct snapshot *s, const struct account_view *a, 
         put_port(s, &a->ports[i], a->works, o);
     out_add(o, "</ol>");
     put_counts(s, a, o);
+    page_cluster_account(a, o);
     page_spool_account(s, &a->spool, o);
     put_token(&a->token, o);
     put_notes(a, o);
@@ -355,5 +356,6 @@ void page_write(const struct snapshot *s, struct out *o)
     out_add(o, "</div>");
     put_messages(s, o);
     put_listeners(s, o);
+    page_cluster(s, o);
     put_foot(s, o);
 }

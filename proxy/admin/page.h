@@ -26,6 +26,10 @@ void page_spool_account(const struct snapshot *s, const struct spool_shown *spoo
 /* Accounts that are gone from the configuration, but not from the spool. */
 void page_spool_gone(const struct snapshot *s, struct out *o);
 
+/* page_cluster.c: the other instances, and what an account shares with them. */
+void page_cluster(const struct snapshot *s, struct out *o);
+void page_cluster_account(const struct account_view *a, struct out *o);
+
 /* chart.c: the last hour, one bar per minute. */
 void chart_messages(const struct snapshot *s, struct out *o);
 void chart_sessions(const struct snapshot *s, struct out *o);

@@ -109,6 +109,7 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     text_clean(v->name, sizeof v->name, slice_of(cfg->name));
     text_clean(v->host, sizeof v->host, slice_of(cfg->host));
     v->max_connections = cfg->max_connections;
+    v->is_shared = account_slots(a, &v->slots);
     v->works = v->standing == STANDING_WORKS && proven > 0;
     v->fresh_until = v->works ? proven + snapshot_validity(cfg) : 0;
     v->certificate_expires = account_certificate_expires(a);
@@ -124,6 +125,31 @@ struct spool_shown *snapshot_add_gone(struct snapshot *s, const char *name)
     *g = (struct gone_account){.name = ""};
     text_clean(g->name, sizeof g->name, slice_of(name));
     return &g->spool;
+}
+
+void snapshot_add_cluster(struct snapshot *s, const struct cluster *c, usec now)
+{
+    struct cluster_shown *shown = &s->cluster;
+    struct cluster_view v;
+    if (!c)
+        return;
+    cluster_view(c, &v);
+    *shown = (struct cluster_shown){.is_on = true,
+                                    .up = v.up,
+                                    .instances = v.instances,
+                                    .alone = v.alone,
+                                    .alone_for = v.alone_since ? now - v.alone_since : 0,
+                                    .latency = v.latency,
+                                    .nshown = v.nshown};
+    text_clean(shown->place, sizeof shown->place, slice_of(v.place));
+    text_clean(shown->words, sizeof shown->words, slice_of(v.words));
+    for (size_t i = 0; i < v.nshown; i++) {
+        struct cluster_instance_shown *one = &shown->shown[i];
+        text_clean(one->name, sizeof one->name, slice_of(v.shown[i].name));
+        one->age = v.shown[i].age;
+        one->is_this = v.shown[i].is_this;
+        one->other_key = v.shown[i].other_key;
+    }
 }
 
 bool snapshot_is_alive(const struct snapshot *s, usec now)

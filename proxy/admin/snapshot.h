@@ -6,6 +6,8 @@
 #include "admin/tally.h"
 #include "oauth/token.h"
 #include "upstream/account.h"
+#include "upstream/cluster.h"
+#include "upstream/slots.h"
 #include "upstream/tally.h"
 
 struct port_view {
@@ -63,6 +65,28 @@ struct spool_shown {
     char failed_reason[320];
 };
 
+/* Another instance, or this one. */
+struct cluster_instance_shown {
+    char name[128];
+    usec age;
+    bool is_this, other_key;
+};
+
+/* What is known of the shared engine, and of those who share it. */
+struct cluster_shown {
+    /* There is a [cluster]. */
+    bool is_on;
+    bool up;
+    char place[300], words[320];
+    unsigned instances;
+    /* This instance was by itself, in all; and is now, 0: it is not. */
+    usec alone, alone_for;
+    /* Of the last question. */
+    usec latency;
+    struct cluster_instance_shown shown[CAP_CLUSTER_INSTANCES];
+    size_t nshown;
+};
+
 struct account_view {
     /* title is the provider's, or "". */
     char name[64], host[256], title[64];
@@ -73,6 +97,9 @@ struct account_view {
     usec fresh_until;
     struct pool_counts pool;
     unsigned max_connections;
+    /* Its sessions are shared with other instances. */
+    bool is_shared;
+    struct slots_view slots;
     struct upstream_tally tally;
     struct port_view *ports;
     size_t nports;
@@ -136,6 +163,7 @@ struct snapshot {
     struct listener_shown *listeners;
     size_t nlisteners;
     struct spool_shown spool;
+    struct cluster_shown cluster;
     struct tally tally;
     struct warning warnings[CAP_ADMIN_WARNINGS];
     size_t nwarnings;
@@ -149,6 +177,7 @@ void snapshot_free(void *snapshot);
 /* Lent until the next one is added. */
 struct spool_shown *snapshot_add_gone(struct snapshot *s, const char *name);
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now);
+void snapshot_add_cluster(struct snapshot *s, const struct cluster *c, usec now);
 /* Fills the warnings from the rest of the snapshot. */
 void snapshot_warn(struct snapshot *s);
 

@@ -44,6 +44,37 @@ static json_t *spool_json(const struct spool_shown *s, int64_t wall_ms)
                      "takes", (int)s->takes, "reason", s->reason);
 }
 
+static json_t *slots_json(const struct account_view *a)
+{
+    if (!a->is_shared)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I}", "mine", (json_int_t)a->slots.mine, "all",
+                     (json_int_t)a->slots.all, "cap", (json_int_t)a->slots.cap, "waiting",
+                     (json_int_t)a->slots.waiting);
+}
+
+static json_t *cluster_json(const struct snapshot *s)
+{
+    const struct cluster_shown *c = &s->cluster;
+    json_t *instances = json_array();
+    if (!c->is_on) {
+        json_decref(instances);
+        return json_null();
+    }
+    for (size_t i = 0; i < c->nshown; i++)
+        json_array_append_new(
+            instances, json_pack("{s:s, s:f, s:b, s:b}", "name", c->shown[i].name, "age_seconds",
+                                 (double)c->shown[i].age / USEC_PER_SEC, "this",
+                                 (int)c->shown[i].is_this, "same_key", !c->shown[i].other_key));
+    json_t *accounts = json_object();
+    for (size_t i = 0; i < s->naccounts; i++)
+        if (s->accounts[i].is_shared)
+            json_object_set_new(accounts, s->accounts[i].name, slots_json(&s->accounts[i]));
+    return json_pack("{s:b, s:s, s:s, s:I, s:f, s:o, s:o}", "up", (int)c->up, "engine", c->place,
+                     "words", c->words, "instances", (json_int_t)c->instances, "alone_seconds",
+                     (double)c->alone / USEC_PER_SEC, "members", instances, "slots", accounts);
+}
+
 static json_t *accounts_json(const struct snapshot *s)
 {
     static const char *const standings[] = {[STANDING_UNKNOWN] = "unknown",
@@ -132,12 +163,12 @@ char *status_json(const struct snapshot *s, usec now)
     char why[400];
     bool ready = snapshot_is_ready(s, NULL, now, why, sizeof why);
     json_t *all =
-        json_pack("{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f}", "accounts",
+        json_pack("{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f, s:o}", "accounts",
                   accounts_json(s), "gone", gone_json(s), "version", VERSION, "time",
                   (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000),
                   "ready", (int)ready, "draining", (int)s->draining, "warnings", warnings_json(s),
                   "listeners", listeners_json(s), "messages", messages_json(&s->tally), "recent",
-                  recent_json(&s->tally), "busy", s->busy);
+                  recent_json(&s->tally), "busy", s->busy, "cluster", cluster_json(s));
     char *text =
         all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);

@@ -159,6 +159,10 @@ static void collect(struct snapshot *s)
             warn(s, GRAVITY_WARNING, "Listener %s is full: %u clients (max_clients).",
                  s->listeners[i].name, s->listeners[i].clients);
     }
+    if (s->cluster.is_on && !s->cluster.up)
+        warn(s, GRAVITY_WARNING,
+             "The shared engine is away: this instance uses its part of each limit by itself, and "
+             "mail goes on.");
     if (s->busy >= BUSY_WARNED)
         warn(
             s, GRAVITY_WARNING,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/check.h"
+#include "app/cluster_command.h"
 #include "app/daemon.h"
 #include "app/doctor.h"
 #include "app/login.h"
@@ -129,6 +130,14 @@ static const struct subcommand subcommands[] = {
      "just now, mail is left, or the server does not\nanswer,\n"
      "77 no right to it, 78 the configuration is wrong.\n",
      spool_command_main},
+    {"cluster", "[-c FILE] key | status", "several instances: a new key for them, and who is there",
+     "key prints 32 random octets in base64, for the key_file of [cluster]: one key, and the same "
+     "file on all instances.\n"
+     "status asks the shared engine who is there, and how many sessions of each account are in "
+     "use. It needs no running server.\n"
+     "Exit status: 0 fine, 1 the engine does not answer or there is no [cluster], 78 the "
+     "configuration is wrong.\n",
+     cluster_command_main},
     {"providers", "[NAME]", "the built-in presets: services whose host, ports and limits are known",
      "Without a NAME lists them; with one prints all that is known of it, how sure each fact is, "
      "and a section to paste.\n"

@@ -250,6 +250,16 @@
 /* Messages that the page lists. */
 #define CAP_ADMIN_RECENT 50
 
+/* ---- several instances ---- */
+
+/* The most sessions of a credential that the shared engine is believed to know of. */
+#define CAP_CLUSTER_SESSIONS 1000000
+/* A rate of more messages per period is divided among the instances, for the engine keeps a name of
+ * each message. */
+#define CAP_CLUSTER_RATE 10000
+/* Instances that are told apart, for the page and for the log. */
+#define CAP_CLUSTER_INSTANCES 64
+
 /* ---- the log ---- */
 
 /* Octets of log lines that wait for a log which cannot be written now. One queue of that size fills

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "io/io.h"
 #include "upstream/api_account.h"
+#include "upstream/cluster.h"
 #include "upstream/contexts.h"
 #include "upstream/credential.h"
 #include "upstream/ladder.h"
@@ -17,6 +18,7 @@
 #include "upstream/settings.h"
 #include "upstream/share.h"
 #include "upstream/tally.h"
+#include "upstream/together.h"
 
 struct account {
     /* The config from which env.cfg, and everything made with it, borrows. */
@@ -28,6 +30,8 @@ struct account {
     char *helo;
     struct upstream_env env;
     struct credential *credential;
+    /* NULL: its limits are its own. */
+    struct cluster *cluster;
     struct share *share;
     struct tls_context *tls;
     struct ladder *ladder;
@@ -39,6 +43,8 @@ struct accounts {
     const struct io *io;
     struct config *config;
     struct memory *memory;
+    /* NULL: this instance is alone. */
+    struct cluster *cluster;
     struct account **items;
     size_t n;
     /* The addresses of our own listeners. Owned. */
@@ -55,6 +61,7 @@ static void on_ended(struct upstream_env *env)
     ladder_free(&a->ladder);
     share_free(&a->share);
     api_account_free(&a->env.api);
+    cluster_unref(&a->cluster);
     credential_free(&a->credential);
     tls_context_unref(&a->tls);
     free(a->env.own);
@@ -64,11 +71,18 @@ static void on_ended(struct upstream_env *env)
     loop_free_later(a->env.io->loop, a, free);
 }
 
-/* Takes tls. */
-static struct account *account_new(const struct io *io, struct config *config,
-                                   const struct upstream_config *cfg, struct memory *memory,
+/* Without a login there is nothing that several instances could have in common. */
+static struct cluster *cluster_for(const struct accounts *all, const struct upstream_config *cfg)
+{
+    return cfg->shared ? all->cluster : NULL;
+}
+
+/* The next account of `all`. Takes tls. */
+static struct account *account_new(const struct accounts *all, const struct upstream_config *cfg,
                                    struct tls_context *tls)
 {
+    const struct io *io = all->io;
+    struct config *config = all->config;
     struct account *a = NEW(struct account);
     a->born = config_ref(config);
     a->newest = config_ref(config);
@@ -76,14 +90,16 @@ static struct account *account_new(const struct io *io, struct config *config,
     a->helo = mem_string(settings_helo(config, cfg));
     a->tls = tls;
     a->credential = credential_new(io, cfg, NULL);
-    a->share = share_alone(io, cfg, a->credential);
+    a->cluster = cluster_ref(cluster_for(all, cfg));
+    a->share = a->cluster ? share_together(io, cfg, a->credential, a->cluster)
+                          : share_alone(io, cfg, a->credential);
     a->env = (struct upstream_env){
         .io = io, .cfg = cfg, .credential = a->credential, .share = a->share, .tally = &a->tally};
     a->env.api = api_account_new(io, cfg, &config->server.aliases);
     a->env.refs = 1;
     a->env.ended = on_ended;
     a->pool = pool_new(&a->env);
-    a->ladder = ladder_new(&a->env, memory, a->helo, a->tls, &pool_ladder_events, a->pool);
+    a->ladder = ladder_new(&a->env, all->memory, a->helo, a->tls, &pool_ladder_events, a->pool);
     pool_set_ladder(a->pool, a->ladder);
     return a;
 }
@@ -92,8 +108,10 @@ struct account *account_of_session(const struct io *io, struct config *config,
                                    const struct upstream_config *cfg, struct carrier *carrier,
                                    struct rung *rung, const char *identity)
 {
-    struct memory *memory = memory_open(io, NULL);
-    struct account *a = account_new(io, config, cfg, memory, NULL);
+    /* Its one session is counted by whoever opened it. */
+    const struct accounts of_one = {.io = io, .config = config, .memory = memory_open(io, NULL)};
+    struct memory *memory = of_one.memory;
+    struct account *a = account_new(&of_one, cfg, NULL);
     memory_unref(&memory);
     pool_hold_one(a->pool, carrier, rung, identity);
     return a;
@@ -122,10 +140,12 @@ static void account_retire(struct account *a)
     account_unref(&a);
 }
 
-static bool account_fits(const struct account *a, const struct config *config,
+static bool account_fits(const struct account *a, const struct accounts *all,
                          const struct upstream_config *cfg)
 {
-    return settings_equal(a->env.cfg, cfg) && strcmp(a->helo, settings_helo(config, cfg)) == 0;
+    const struct config *config = all->config;
+    return a->cluster == cluster_for(all, cfg) && settings_equal(a->env.cfg, cfg) &&
+           strcmp(a->helo, settings_helo(config, cfg)) == 0;
 }
 
 /* Takes tls. */
@@ -216,6 +236,16 @@ void account_warm(struct account *a, const char *identity)
     pool_warm(a->pool, identity);
 }
 
+bool account_slots(const struct account *a, struct slots_view *view_r)
+{
+    return share_slots(a->share, view_r);
+}
+
+const struct cluster *accounts_cluster(const struct accounts *all)
+{
+    return all->cluster;
+}
+
 struct pool_counts account_pool_counts(const struct account *a)
 {
     return pool_counts(a->pool);
@@ -249,6 +279,7 @@ static struct accounts *accounts_empty(const struct io *io, struct config *confi
 static void accounts_destroy(struct accounts *all)
 {
     memory_unref(&all->memory);
+    cluster_unref(&all->cluster);
     config_unref(&all->config);
     free(all->own);
     free(all->items);
@@ -300,16 +331,30 @@ static int find_tls(const struct accounts *all, const struct contexts *contexts,
     return *tls_r ? 0 : -1;
 }
 
+/* Joins the other instances, if the config says so. old: whose cluster stays if it is the same. */
+static bool meet(struct accounts *all, const struct accounts *old, struct err *err)
+{
+    if (!all->config->cluster.is_on)
+        return true;
+    if (old && old->cluster && cluster_fits(old->cluster, all->config))
+        all->cluster = cluster_ref(old->cluster);
+    else
+        all->cluster = cluster_new(all->io, all->config, err);
+    return all->cluster != NULL;
+}
+
 struct accounts *accounts_new(const struct io *io, struct config *config, struct err *err)
 {
     struct accounts *all = accounts_empty(io, config);
     struct contexts *contexts = contexts_new(config);
     struct tls_context *tls;
     all->memory = memory_open(io, config->server.state_dir);
-    for (; all->n < config->nupstreams && contexts_get(contexts, all->n, &tls, err) == 0; all->n++)
-        all->items[all->n] = account_new(io, config, &config->upstreams[all->n], all->memory, tls);
+    bool met = meet(all, NULL, err);
+    for (; met && all->n < config->nupstreams && contexts_get(contexts, all->n, &tls, err) == 0;
+         all->n++)
+        all->items[all->n] = account_new(all, &config->upstreams[all->n], tls);
     contexts_free(&contexts);
-    if (all->n == config->nupstreams) {
+    if (met && all->n == config->nupstreams) {
         config_forget_passwords(config);
         return all;
     }
@@ -319,12 +364,12 @@ struct accounts *accounts_new(const struct io *io, struct config *config, struct
 
 /* Finds the account of the old generation that the new config describes, too, and stores it in *r
  * if there is one. Most files keep their order, so the search begins where the last one ended. */
-static void find_equal(const struct accounts *old, const struct config *config,
+static void find_equal(const struct accounts *old, const struct accounts *all,
                        const struct upstream_config *cfg, size_t *next, struct renewal *r)
 {
     for (size_t i = 0; i < old->n; i++) {
         size_t place = (*next + i) % old->n;
-        if (!old->items[place] || !account_fits(old->items[place], config, cfg))
+        if (!old->items[place] || !account_fits(old->items[place], all, cfg))
             continue;
         r->kept = old->items[place];
         r->place = place;
@@ -347,12 +392,12 @@ static int prepare(struct accounts *all, const struct accounts *old,
         if (find_tls(all, contexts, old, &tls, err) < 0)
             return -1;
         if (same_memory)
-            find_equal(old, all->config, cfg, &next, r);
+            find_equal(old, all, cfg, &next, r);
         if (r->kept) {
             r->tls = tls;
             continue;
         }
-        all->items[all->n] = account_new(all->io, all->config, cfg, all->memory, tls);
+        all->items[all->n] = account_new(all, cfg, tls);
         tell_own(all->items[all->n], all);
     }
     return 0;
@@ -401,7 +446,7 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config,
     all->memory =
         stays ? memory_ref(before->memory) : memory_open(before->io, config->server.state_dir);
     set_own(&all->own, &all->nown, before->own, before->nown);
-    if (prepare(all, before, contexts, renewals, err) == 0) {
+    if (meet(all, before, err) && prepare(all, before, contexts, renewals, err) == 0) {
         commit(all, before, renewals);
         config_forget_passwords(config);
         discard(before);

@@ -11,6 +11,8 @@
 
 struct io;
 struct account;
+struct cluster;
+struct slots_view;
 struct accounts;
 struct carrier;
 struct contexts;
@@ -84,6 +86,11 @@ struct lease *account_acquire(struct account *a, const struct lease_wish *wish,
 /* Starts a session if none is ready or on its way. The relay calls this when the client says
  * EHLO. */
 void account_warm(struct account *a, const char *identity);
+
+/* The sessions of all instances, as last heard. Returns false if the account is not shared. */
+bool account_slots(const struct account *a, struct slots_view *view_r);
+/* Borrows. NULL: this instance is alone. */
+const struct cluster *accounts_cluster(const struct accounts *all);
 
 struct pool_counts account_pool_counts(const struct account *a);
 

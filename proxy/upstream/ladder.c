@@ -157,6 +157,11 @@ static void on_reprobe(void *arg)
         arm_reprobe(l);
 }
 
+void ladder_probe_again(struct ladder *l)
+{
+    on_reprobe(l);
+}
+
 /* ---- how dials end ---- */
 
 static void adopt_winner(struct dial *d, struct rung *rung)

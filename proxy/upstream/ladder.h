@@ -79,6 +79,8 @@ void ladder_blame(struct ladder *l, struct rung *rung, const struct smtp_client_
 /* Outside of AUTH: reply_revokes_login. */
 void ladder_login_revoked(struct ladder *l, struct rung *rung, const char *identity,
                           const struct reply *reply);
+/* There is room for the probe that was put off. */
+void ladder_probe_again(struct ladder *l);
 /* Call this on a reload. The next AUTH goes alone. A changed secret ends a wait. */
 void ladder_credentials_doubted(struct ladder *l, bool changed);
 void ladder_network_changed(struct ladder *l);

@@ -185,10 +185,12 @@ static void ask_for(struct pool *p, struct lease *lease)
     unsigned room = pool_room(p);
     if (!lease->avoid || !ladder_works_on(p->ladder, lease->avoid)) {
         ladder_supply(p->ladder, lease->identity, count_missing(p, lease->crowd), room);
+        p->missing += count_missing(p, lease->crowd);
     } else if (room > 0) {
         ladder_detour(p->ladder, lease->identity, lease->avoid);
     } else {
         /* Another port was only preferred, but a session is needed. */
+        p->missing++;
         lease_stop_avoiding(lease);
         pool_serve_later(p);
     }
@@ -248,12 +250,47 @@ static void ask_ladder(struct pool *p)
     }
 }
 
+/* Sessions that nobody waits for: wanted by somebody who has only said hello, or for a proof. */
+static void serve_warming(struct pool *p)
+{
+    if (p->gone || p->retired || p->nwaiting || (!p->warming && !p->probing))
+        return;
+    if (pool_room(p) == 0) {
+        /* Nobody elsewhere shall end a session for it. */
+        if (share_is_stuck(p->env->share)) {
+            pool_warm_later(p, NULL);
+            p->probing = false;
+        } else {
+            p->missing = 1;
+        }
+        return;
+    }
+    char *identity = p->warming;
+    p->warming = NULL;
+    if (identity)
+        ladder_supply(p->ladder, identity, 1, pool_room(p));
+    else if (p->probing)
+        ladder_probe_again(p->ladder);
+    p->probing = p->probing && identity;
+    free(identity);
+}
+
+/* One login finds out whether there can be more; more slots before that would only lie there. */
+static unsigned more_wanted(const struct pool *p)
+{
+    unsigned dialing = ladder_dialing(p->ladder);
+    if (ladder_is_racing(p->ladder))
+        return 0;
+    return p->missing > dialing ? p->missing - dialing : 0;
+}
+
 void pool_serve(void *arg)
 {
     struct pool *p = arg;
     struct upstream_env *env = p->env;
     env_hold(env);
     timer_stop(p->again);
+    p->missing = 0;
     while (!p->gone && serve_one(p))
         continue;
     if (p->gone)
@@ -267,6 +304,10 @@ void pool_serve(void *arg)
     turns_recall(p);
     if (p->retired && !p->nwaiting)
         pool_drop_idle(p);
+    pool_yield(p);
+    serve_warming(p);
+    share_wish(env->share, pool_sessions(p) + ladder_dialing(p->ladder), more_wanted(p),
+               p->gone ? 0 : p->nwaiting);
     /* This comes last: the reference may be the last. */
     env_release(env);
 }
@@ -275,6 +316,24 @@ void pool_serve(void *arg)
 static bool nothing_works(const struct pool *p)
 {
     return ladder_standing(p->ladder) == STANDING_NO_PORT && pool_sessions(p) == 0;
+}
+
+static void say_busy(const struct pool *p, char *words, size_t size)
+{
+    unsigned here = pool_sessions(p), elsewhere = share_elsewhere(p->env->share),
+             most = p->env->cfg->max_connections;
+    if (p->ceiling.sessions && here >= p->ceiling.sessions)
+        snprintf(words, size, "all %u that it lets us have are busy", here);
+    else if (here >= ladder_limit(p->ladder))
+        snprintf(words, size, "all %u requests that its API is sent at a time are busy",
+                 ladder_limit(p->ladder));
+    else if (here + elsewhere < most)
+        snprintf(words, size, "a new one takes longer than acquire_timeout");
+    else if (elsewhere)
+        snprintf(words, size, "all %u that max_connections allows are busy, %u of them elsewhere",
+                 most, elsewhere);
+    else
+        snprintf(words, size, "all %u that max_connections allows are busy", most);
 }
 
 /* acquire_timeout is over. A session on the port that was to be avoided is better than none. */
@@ -290,7 +349,7 @@ static void on_late(void *arg)
         return;
     }
     if (!ladder_is_closed(p->ladder, lease->identity, &why, words, sizeof words)) {
-        if (share_rate_wait(p->env->share) > 0) {
+        if (share_rate_is_used_up(p->env->share)) {
             why = REFUSAL_RATE;
             snprintf(words, sizeof words, "the rate of this account is used up");
         } else if (ladder_is_racing(p->ladder) ||
@@ -299,18 +358,7 @@ static void on_late(void *arg)
             why = ladder_reason(p->ladder, lease->identity, words, sizeof words);
         } else {
             why = REFUSAL_BUSY;
-            if (p->ceiling.sessions && pool_sessions(p) >= p->ceiling.sessions)
-                snprintf(words, sizeof words, "all %u that it lets us have are busy",
-                         pool_sessions(p));
-            else if (pool_sessions(p) >= ladder_limit(p->ladder))
-                snprintf(words, sizeof words,
-                         "all %u requests that its API is sent at a time are busy",
-                         ladder_limit(p->ladder));
-            else if (pool_sessions(p) < p->env->cfg->max_connections)
-                snprintf(words, sizeof words, "a new one takes longer than acquire_timeout");
-            else
-                snprintf(words, sizeof words, "all %u that max_connections allows are busy",
-                         p->env->cfg->max_connections);
+            say_busy(p, words, sizeof words);
         }
     }
     refuse(lease, why, words);
@@ -355,8 +403,13 @@ void lease_hurry(struct lease *lease, usec patience)
 
 void pool_prove(struct pool *p)
 {
-    if (!p->retired && !p->gone)
-        ladder_supply(p->ladder, credential_user(p->env->credential), 1, pool_room(p));
+    const char *user = credential_user(p->env->credential);
+    if (p->retired || p->gone)
+        return;
+    if (pool_room(p) > 0)
+        ladder_supply(p->ladder, user, 1, pool_room(p));
+    else if (!share_is_stuck(p->env->share))
+        pool_warm_later(p, user);
 }
 
 void pool_warm(struct pool *p, const char *identity)
@@ -373,7 +426,10 @@ void pool_warm(struct pool *p, const char *identity)
     if (pool_settling(p, key, loop_now(p->env->io->loop) - p->env->cfg->port_patience))
         return;
     pool_make_room(p, key);
-    ladder_supply(p->ladder, key, 1, pool_room(p));
+    if (pool_room(p) > 0)
+        ladder_supply(p->ladder, key, 1, pool_room(p));
+    else if (!share_is_stuck(p->env->share))
+        pool_warm_later(p, key);
 }
 
 struct carrier *lease_carrier(const struct lease *lease)
@@ -421,7 +477,16 @@ void lease_return(struct lease **lease, bool completed)
 
 static bool is_one_too_many(const struct pool *p, int code)
 {
-    return ceiling_is_meant_by(code) && pool_sessions(p) > 1;
+    return ceiling_is_meant_by(code) &&
+           (pool_sessions(p) > 1 || share_elsewhere(p->env->share) > 0);
+}
+
+static void note_one_too_many(struct pool *p, const char *words)
+{
+    if (pool_sessions(p) > 1)
+        pool_note_full(p, pool_sessions(p) - 1, words);
+    else
+        (void)share_note_full(p->env->share);
 }
 
 bool lease_is_one_too_many(const struct lease *lease, const struct reply *reply)
@@ -438,7 +503,7 @@ static void note_end(struct pool *p, const struct warm *s, const struct smtp_cli
         snprintf(p->lost, sizeof p->lost, "%s", why ? why->err.words : "");
     else if (why && why->stage == SMTP_CLIENT_MAIL && why->reply && !why->first_use &&
              is_one_too_many(p, why->reply->code))
-        pool_note_full(p, pool_sessions(p) - 1, reply_words(why->reply, words, sizeof words));
+        note_one_too_many(p, reply_words(why->reply, words, sizeof words));
     else if (revoking)
         ladder_login_revoked(p->ladder, s->rung, s->identity, revoking);
     else if (why && why->first_use)

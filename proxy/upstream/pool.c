@@ -13,6 +13,9 @@
 /* A session that needs longer to answer RSET does not deserve its slot. */
 #define SETTLING_PATIENCE (10 * USEC_PER_SEC)
 
+/* While others wait, a session is held for so long. A login costs several round trips. */
+#define QUANTUM (10 * USEC_PER_SEC)
+
 static const struct smtp_client_events idle_events;
 
 const char *pool_key(const struct upstream_env *env, const char *identity)
@@ -145,6 +148,25 @@ static void on_idle_ready(void *ctx)
 
 static const struct smtp_client_events idle_events = {.ready = on_idle_ready, .lost = on_idle_lost};
 
+/* It was had for long enough while others wait for one, or there are too many. */
+static bool must_yield(const struct warm *s)
+{
+    const struct pool *p = s->pool;
+    const struct share *share = p->env->share;
+    return (share_is_contended(share) && now_of(p) - s->opened >= QUANTUM) ||
+           share_excess(share, pool_sessions(p)) > 0;
+}
+
+void pool_yield(struct pool *p)
+{
+    const struct share *share = p->env->share;
+    struct link *head = &p->sessions[SESSION_IDLE].list;
+    unsigned many = share_is_contended(share) ? p->sessions[SESSION_IDLE].n
+                                              : share_excess(share, pool_sessions(p));
+    for (; many > 0 && !link_is_alone(head); many--)
+        warm_end(CONTAINER(head->prev, struct warm, link));
+}
+
 void pool_settle(struct warm *s)
 {
     struct pool *p = s->pool;
@@ -154,7 +176,7 @@ void pool_settle(struct warm *s)
         warm_move(s, SESSION_SETTLING);
         return;
     }
-    if (p->retired || warm_is_worn(s)) {
+    if (p->retired || warm_is_worn(s) || must_yield(s)) {
         warm_end(s);
         return;
     }
@@ -211,7 +233,8 @@ void pool_drop_idle(struct pool *p)
 void pool_make_room(struct pool *p, const char *identity)
 {
     struct link *head = &p->sessions[SESSION_IDLE].list;
-    if (pool_room(p) > 0)
+    if (pool_room(p) > 0 || (!share_is_stuck(p->env->share) &&
+                             pool_sessions(p) + ladder_dialing(p->ladder) < pool_limit(p)))
         return;
     /* It is the session that rested longest. */
     for (struct link *it = head->prev; it != head; it = it->prev) {
@@ -307,7 +330,7 @@ static bool on_full(void *ctx, const char *words)
 {
     struct pool *p = ctx;
     if (pool_sessions(p) == 0)
-        return false;
+        return share_note_full(p->env->share);
     pool_note_full(p, pool_sessions(p), words);
     return true;
 }
@@ -330,7 +353,12 @@ static void on_no_detour(void *ctx, uint16_t port)
 
 static bool on_has_room(void *ctx)
 {
-    return pool_room(ctx) > 0;
+    struct pool *p = ctx;
+    bool has_room = pool_room(p) > 0;
+    p->probing = !has_room && !share_is_stuck(p->env->share);
+    if (p->probing)
+        pool_serve_later(p);
+    return has_room;
 }
 
 const struct ladder_events pool_ladder_events = {.session = on_session,
@@ -353,7 +381,16 @@ struct pool *pool_new(struct upstream_env *env)
     deferred_init(&p->later, pool_serve, p);
     p->upkeep = timer_new(env->io->loop, on_upkeep, p);
     p->again = timer_new(env->io->loop, pool_serve, p);
+    share_set_listener(env->share, on_changed, p);
     return p;
+}
+
+void pool_warm_later(struct pool *p, const char *identity)
+{
+    free(p->warming);
+    p->warming = identity ? mem_string(identity) : NULL;
+    if (identity)
+        pool_serve_later(p);
 }
 
 void pool_set_ladder(struct pool *p, struct ladder *l)
@@ -382,7 +419,9 @@ void pool_free(struct pool **pool)
     for (int state = 0; state < SESSION_STATES; state++)
         LIST_EACH (&p->sessions[state].list, it)
             warm_end(CONTAINER(it, struct warm, link));
+    share_set_listener(p->env->share, NULL, NULL);
     deferred_cancel(&p->later);
+    free(p->warming);
     timer_free(&p->upkeep);
     timer_free(&p->again);
     free(p);

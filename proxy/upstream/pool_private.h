@@ -103,6 +103,12 @@ struct pool {
      * have settled. */
     struct timer *again;
     struct ceiling ceiling;
+    /* How many sessions are missing, as far as pool_serve has asked the ladder for them. */
+    unsigned missing;
+    /* A session was wanted that no message waits for, and there was no room: for whom, and whether
+     * the ladder wants to prove a port. It is tried again when there is room. */
+    char *warming;
+    bool probing;
     bool retired, gone;
     /* pool_hold_one, and how the session was lost. */
     bool holds_one;
@@ -133,6 +139,11 @@ unsigned pool_room(const struct pool *p);
 void pool_note_full(struct pool *p, unsigned sessions, const char *words);
 /* Returns how many sessions began to settle after `since` and will be good. */
 unsigned pool_settling(const struct pool *p, const char *identity, usec since);
+/* Ends idle sessions that others wait for, or that are too many. */
+void pool_yield(struct pool *p);
+/* A session that no message waits for was wanted while there was no room. identity NULL: whoever it
+ * was for has one. */
+void pool_warm_later(struct pool *p, const char *identity);
 /* Closes an idle session of another identity when all slots are in use. */
 void pool_make_room(struct pool *p, const char *identity);
 

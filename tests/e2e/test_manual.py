@@ -10,7 +10,7 @@ from proxy import BINARY, TOP
 
 
 def snippets():
-    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md", "contrib/manual/spool.md"):
+    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md", "contrib/manual/spool.md", "contrib/manual/cluster.md"):
         with open(os.path.join(TOP, name)) as page:
             for n, text in enumerate(re.findall(r"```ini\n(.*?)```", page.read(), re.S)):
                 if "[upstream" in text:
@@ -22,7 +22,11 @@ def test_configuration_is_fine(tmp_path, text):
     secret = tmp_path / "secret"
     secret.write_text("abcdabcdabcdabcd\n")
     secret.chmod(0o600)
+    key = tmp_path / "key"
+    key.write_text("A" * 43 + "=\n")
+    key.chmod(0o600)
     config = tmp_path / "proxy.ini"
+    text = re.sub(r"(?m)^ +", "", text).replace("/etc/smtp-detour/cluster-key", str(key)) if "[cluster]" in text else text
     text = re.sub(r"(?:/etc/smtp-detour|/var/run/secrets|/var/lib/smtp-detour)/[\w./-]+", str(secret), text)
     text = text.replace("/usr/local/bin/print-access-token", "/bin/true")
     config.write_text(text + ("" if "[server]" in text else "[server]\nstate_dir = %s\nuser = root\n" % tmp_path))

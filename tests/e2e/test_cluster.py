@@ -1,0 +1,284 @@
+"""Three instances, one account, a provider that lets it have three sessions, and a shared engine that is well, away, slow, empty, full,
+a replica, or speaks with another key: every message is delivered, once, whatever the engine does."""
+import base64
+import http.client
+import json
+import smtplib
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import NAME, PASSWORD, USER
+from limited_server import LimitedServer
+from proxy import BINARY, Proxy, free_port
+from shared_engine import PROGRAM, SharedEngine
+from slow_line import SlowLine
+
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs redis-server or valkey-server")
+INSTANCES, CLIENTS, EACH = 3, 8, 5
+
+
+class Cluster:
+    def __init__(self, stage, sessions=3, pace=0.02, account="", instances=INSTANCES, behind_a_line=False):
+        self.stage = stage
+        self.engine = SharedEngine(stage.folder / "engine")
+        stage.things.append(self.engine)
+        self.engine_port = self.engine.port
+        if behind_a_line:
+            self.line = SlowLine(self.engine.port, delay=0)
+            stage.things.append(self.line)
+            self.engine_port = self.line.port
+        self.provider = LimitedServer(*stage.certificate, users={USER: PASSWORD}, sessions=sessions, pace=pace)
+        stage.things.append(self.provider)
+        self.sessions, self.account = sessions, account
+        self.secret("password", PASSWORD)
+        self.secret("key", base64.b64encode(bytes(range(32))).decode())
+        self.proxies, self.admins = [], []
+        for i in range(instances):
+            self.add("i%d" % i)
+
+    def secret(self, name, text):
+        file = self.stage.folder / name
+        file.write_text(text + "\n")
+        file.chmod(0o600)
+        return file
+
+    def add(self, name, key="key"):
+        folder = self.stage.folder / name
+        folder.mkdir()
+        self.admins.append(free_port())
+        self.proxies.append(Proxy(folder, """[listen]
+address = 127.0.0.1:{port}
+[upstream]
+host = 127.0.0.1
+tls_name = %s
+tls_ca = %s
+ports = %d
+username = %s
+password_file = %s
+max_connections = %d
+%s
+[cluster]
+engine = 127.0.0.1:%d
+key_file = %s
+tls = off
+instance = %s
+[admin]
+address = 127.0.0.1:%d
+""" % (NAME, self.stage.ca.cert, self.provider.port, USER, self.stage.folder / "password", self.sessions, self.account, self.engine_port,
+            self.stage.folder / key, name, self.admins[-1])))
+        self.stage.things.append(self.proxies[-1])
+        return self.proxies[-1]
+
+    def status(self, i=0):
+        page = http.client.HTTPConnection("127.0.0.1", self.admins[i], timeout=10)
+        page.request("GET", "/status.json")
+        return json.loads(page.getresponse().read())["cluster"]
+
+    def metrics(self, i=0):
+        page = http.client.HTTPConnection("127.0.0.1", self.admins[i], timeout=10)
+        page.request("GET", "/metrics")
+        return page.getresponse().read().decode()
+
+    def wait_until(self, what, timeout=30):
+        deadline = time.monotonic() + timeout
+        while not what():
+            assert time.monotonic() < deadline, [self.status(i) for i in range(len(self.proxies))]
+            time.sleep(0.05)
+
+    def together(self, n=INSTANCES):
+        self.wait_until(lambda: all(s["up"] and s["instances"] == n for s in (self.status(i) for i in range(n))))
+
+    def send_all(self, name, during=None, clients=CLIENTS, each=EACH):
+        """Each of so many clients of each instance sends so many messages; returns the replies that were no 250."""
+        bad = []
+
+        def client(proxy, k):
+            try:
+                with proxy.client(timeout=60) as smtp:
+                    for n in range(each):
+                        subject = "%s-%d-%d-%d" % (name, proxy.port, k, n)
+                        smtp.sendmail("a@example.test", ["b@example.test"], "Subject: %s\r\n\r\nx\r\n" % subject)
+                        sent.append(subject)
+            except (OSError, smtplib.SMTPException) as e:
+                bad.append(repr(e))
+        sent = []
+        threads = [threading.Thread(target=client, args=(p, k)) for p in self.proxies for k in range(clients)]
+        for t in threads:
+            t.start()
+        if during:
+            during()
+        for t in threads:
+            t.join()
+        assert not bad, bad[:5]
+        assert len(sent) == len(self.proxies) * clients * each
+        arrived = self.provider.subjects()
+        assert [s for s in sent if arrived[s] != 1] == []
+
+
+def test_together(stage):
+    """120 of 120, where each by itself delivers nothing; and the provider never sees a fourth session."""
+    c = Cluster(stage)
+    c.together()
+    c.send_all("well")
+    assert c.provider.most <= 3 and c.provider.turned_away == 0
+    names = sorted(m["name"] for m in c.status()["members"])
+    assert names == ["i0", "i1", "i2"]
+    for word in ("smtp_detour_cluster_up 1", "smtp_detour_cluster_instances 3", 'smtp_detour_cluster_slots{account="default",whose="cap"} 3'):
+        assert word in c.metrics()
+
+
+def stopped(c):
+    c.engine.freeze()
+    yield
+    c.engine.thaw()
+
+
+def killed(c):
+    c.engine.kill()
+    yield
+    c.engine.start()
+
+
+def slow(c):
+    """Each way takes longer than an answer may."""
+    c.line.delay = 0.4
+    yield
+    c.line.delay = 0
+
+
+def full(c):
+    c.engine.say("CONFIG", "SET", "maxmemory", "1")
+    yield
+    c.engine.say("CONFIG", "SET", "maxmemory", "0")
+
+
+def replica(c):
+    c.engine.say("REPLICAOF", "127.0.0.1", "1")
+    yield
+    c.engine.say("REPLICAOF", "NO", "ONE")
+
+
+def wrong_acl(c):
+    c.engine.say("ACL", "SETUSER", "default", "-@write")
+    yield
+    c.engine.say("ACL", "SETUSER", "default", "+@all")
+
+
+AWAY = "the shared engine does not answer: this instance uses a third of each limit by itself"
+WRONG = "the shared engine answers and can't be used: this instance uses a third of each limit by itself"
+
+
+@pytest.mark.parametrize("trouble,words", [(stopped, AWAY), (killed, AWAY), (slow, AWAY), (full, WRONG), (replica, WRONG), (wrong_acl, WRONG)],
+                         ids=lambda x: getattr(x, "__name__", ""))
+def test_trouble(stage, trouble, words):
+    """It begins and ends under traffic: each instance goes on with its part, one line says so, another when it is over."""
+    c = Cluster(stage, behind_a_line=trouble is slow)
+    c.together()
+    story = trouble(c)
+
+    def begin():
+        time.sleep(0.2)
+        next(story)
+    c.send_all("begins", begin)
+    for p in c.proxies:
+        p.wait_for_log(words)
+    c.send_all("lasts")
+    c.send_all("ends", lambda: next(story, None))
+    c.together()
+    for p in c.proxies:
+        p.wait_for_log('msg="together again"')
+        assert len([line for line in p.lines if words in line]) == 1
+    c.send_all("over")
+
+
+def test_flushed(stage):
+    """Everybody tells again what he has before anybody gets more."""
+    c = Cluster(stage)
+    c.together()
+
+    def flush():
+        for _ in range(3):
+            time.sleep(0.3)
+            assert c.engine.say("FLUSHALL").startswith("+OK")
+    c.send_all("flushed", flush)
+    assert c.provider.most <= 3
+    c.together()
+
+
+def test_never_there(stage):
+    """Mail does not wait for an engine that was never seen: half of each limit, as `expect` has it."""
+    c = Cluster(stage, instances=0)
+    c.engine.kill()
+    p = c.add("i0")
+    c.send_all("alone")
+    p.wait_for_log("this instance uses half of each limit by itself")
+    assert not c.status()["up"]
+    c.engine.start()
+    c.together(1)
+
+
+def test_another_key(stage):
+    """Nothing is shared with an instance of another key, and both say so."""
+    c = Cluster(stage, instances=1)
+    c.secret("other", base64.b64encode(bytes(32)).decode())
+    c.add("i1", key="other")
+    for p in c.proxies:
+        p.wait_for_log("another instance at this engine has another .cluster. key_file")
+
+
+def command(*words):
+    return subprocess.run([BINARY, "cluster", *words], capture_output=True, text=True, timeout=30)
+
+
+def test_command(stage):
+    """A key is another each time; status says who is there, what is in use, and, with 1, that nobody answers."""
+    keys = {command("key").stdout for _ in range(2)}
+    assert len(keys) == 2 and all(len(base64.b64decode(k, validate=False)) == 32 for k in keys)
+    c = Cluster(stage)
+    c.together()
+    c.wait_until(lambda: c.provider.present > 0)
+    told = command("-c", c.proxies[0].config_file, "status")
+    assert told.returncode == 0, told
+    for name in ("i0", "i1", "i2"):
+        assert "instance %s: since" % name in told.stdout
+    assert "account default: " in told.stdout and " of 3 sessions are in use" in told.stdout
+    assert c.status()["instances"] == 3
+    c.engine.kill()
+    told = command("-c", c.proxies[0].config_file, "status")
+    assert told.returncode == 1 and "engine 127.0.0.1:%d: " % c.engine.port in told.stdout
+
+
+def test_busy_elsewhere(stage):
+    """The client of an instance without a session hears where they are."""
+    c = Cluster(stage, instances=2, sessions=2, pace=8, account="acquire_timeout = 2s")
+    c.together(2)
+    threads = []
+
+    def hold():
+        with c.proxies[0].client(timeout=60) as smtp:
+            smtp.sendmail("a@example.test", ["b@example.test"], "Subject: long\r\n\r\nx\r\n")
+    for _ in range(2):
+        threads.append(threading.Thread(target=hold))
+        threads[-1].start()
+    c.wait_until(lambda: c.status()["slots"]["default"]["mine"] == 2 and c.provider.present == 2)
+    with c.proxies[1].client() as smtp:
+        smtp.helo()
+        smtp.mail("a@example.test")
+        code, words = smtp.rcpt("b@example.test")
+    for t in threads:
+        t.join()
+    assert code == 451
+    assert words.decode().startswith("4.4.5 no session with 127.0.0.1 was free in time: all 2 that max_connections allows are busy, "
+                                     "2 of them elsewhere")
+
+
+def test_rate(stage):
+    """Three instances together send what one may."""
+    c = Cluster(stage, account="rate = 12/s")
+    c.together()
+    began = time.monotonic()
+    c.send_all("rate", clients=2, each=10)
+    assert time.monotonic() - began > 4
