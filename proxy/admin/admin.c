@@ -120,6 +120,7 @@ static void publish(struct admin *a)
     a->source.spool(a->source.ctx, s);
     snapshot_add_cluster(s, accounts_cluster(accounts), s->made);
     add_listeners(a, s, config);
+    a->source.refused(a->source.ctx, s);
     copy_allow(s, &config->admin.allow);
     copy_hosts(s, &config->admin);
     tally_copy(&s->tally, &a->tally);

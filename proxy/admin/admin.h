@@ -28,6 +28,8 @@ struct admin_source {
     int64_t (*expires)(void *ctx, size_t listener);
     bool (*draining)(void *ctx);
     bool (*listening)(void *ctx);
+    /* Who was refused, into the snapshot, which has its listeners, in the order of `config`. */
+    void (*refused)(void *ctx, struct snapshot *s);
     /* What is kept, into the snapshot, which has its accounts, in the order of `accounts`. */
     void (*spool)(void *ctx, struct snapshot *s);
     void *ctx;

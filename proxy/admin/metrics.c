@@ -430,6 +430,15 @@ static void listeners(const struct snapshot *s, struct out *o)
     family(o, name, "gauge", "How many clients the listener takes (max_clients).");
     for (size_t i = 0; i < s->nlisteners; i++)
         whole(o, name, LABELS({"listener", s->listeners[i].name}), s->listeners[i].max_clients);
+    name = "smtp_detour_clients_refused_total";
+    family(o, name, "counter",
+           "Connections that were not let in, and logins of clients that were refused, by why.");
+    for (size_t i = 0; i < s->nlisteners; i++)
+        for (int why = 0; why < CLIENT_REFUSALS; why++)
+            whole(o, name,
+                  LABELS({"listener", s->listeners[i].name},
+                         {"reason", refusal_name((enum client_refusal)why)}),
+                  s->listeners[i].refused[why]);
     name = "smtp_detour_listener_certificate_expires_timestamp_seconds";
     family(o, name, "gauge", "When the certificate that the listener shows expires.");
     for (size_t i = 0; i < s->nlisteners; i++)

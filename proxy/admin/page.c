@@ -13,8 +13,7 @@ void page_time(int64_t wall_ms, const char *format, char out[PAGE_TIME])
         strftime(out, PAGE_TIME, format, &tm);
 }
 
-/* Writes "3 minutes ago", with the time under the pointer. */
-static void put_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
+void page_ago(const struct snapshot *s, int64_t wall_ms, struct out *o)
 {
     char at[32], span[SPAN_TEXT];
     page_time(wall_ms, "%Y-%m-%d %H:%M:%S", at);
@@ -317,26 +316,12 @@ static void put_messages(const struct snapshot *s, struct out *o)
 
 /* ---- the rest ---- */
 
-static void put_listeners(const struct snapshot *s, struct out *o)
-{
-    out_add(o, "<section><h3>Listeners</h3><dl class=\"counts\">");
-    for (size_t i = 0; i < s->nlisteners; i++) {
-        const struct listener_shown *l = &s->listeners[i];
-        out_add(o, "<div><dt>");
-        out_html(o, l->name);
-        out_add(o, ", ");
-        out_html(o, l->address);
-        out_printf(o, "</dt><dd>%u client%s</dd></div>", l->clients, l->clients == 1 ? "" : "s");
-    }
-    out_add(o, "</dl></section>");
-}
-
 static void put_foot(const struct snapshot *s, struct out *o)
 {
     out_printf(o, "<footer>smtp-detour %s, started ", VERSION);
-    put_ago(s, s->started_ms, o);
+    page_ago(s, s->started_ms, o);
     out_add(o, ". Current configuration since ");
-    put_ago(s, s->reloads.last_good_ms, o);
+    page_ago(s, s->reloads.last_good_ms, o);
     out_printf(o, ". The loop worked %.0f %% of the last minute", s->busy * 100);
     out_add(o, ". <a href=\"/status.json\">status.json</a> <a "
                "href=\"/metrics\">metrics</a></footer></body></html>\n");
@@ -354,8 +339,9 @@ void page_write(const struct snapshot *s, struct out *o)
     chart_messages(s, o);
     chart_sessions(s, o);
     out_add(o, "</div>");
+    page_refused(s, o);
     put_messages(s, o);
-    put_listeners(s, o);
+    page_listeners(s, o);
     page_cluster(s, o);
     put_foot(s, o);
 }

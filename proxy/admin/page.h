@@ -29,6 +29,11 @@ void page_spool_gone(const struct snapshot *s, struct out *o);
 /* page_cluster.c: the other instances, and what an account shares with them. */
 void page_cluster(const struct snapshot *s, struct out *o);
 void page_cluster_account(const struct account_view *a, struct out *o);
+/* page_clients.c: where clients connect, and who was not let in. */
+void page_refused(const struct snapshot *s, struct out *o);
+void page_listeners(const struct snapshot *s, struct out *o);
+/* Writes "3 minutes ago", with the time under the pointer. */
+void page_ago(const struct snapshot *s, int64_t wall_ms, struct out *o);
 
 /* chart.c: the last hour, one bar per minute. */
 void chart_messages(const struct snapshot *s, struct out *o);

@@ -4,6 +4,7 @@
 #define ADMIN_SNAPSHOT_H
 
 #include "admin/tally.h"
+#include "mail/refusals.h"
 #include "oauth/token.h"
 #include "upstream/account.h"
 #include "upstream/cluster.h"
@@ -121,9 +122,21 @@ struct gone_account {
     struct spool_shown spool;
 };
 
+/* A client that was not let in. */
+struct refused_shown {
+    char client[ADDR_TEXT], listener[64];
+    enum client_refusal why;
+    uint64_t count;
+    int64_t last_ms;
+    /* What to change, as it stands in proxy.ini, or in words. */
+    char cure[512];
+};
+
 struct listener_shown {
     char name[64], address[256];
     unsigned clients, max_clients;
+    /* Since the start, by why. */
+    uint64_t refused[CLIENT_REFUSALS];
     /* The time in Unix seconds at which the listener's certificate expires, or 0 if it shows
      * none. */
     int64_t expires;
@@ -162,6 +175,9 @@ struct snapshot {
     size_t ngone;
     struct listener_shown *listeners;
     size_t nlisteners;
+    /* The newest first. */
+    struct refused_shown refused[CAP_REFUSED_CLIENTS];
+    size_t nrefused;
     struct spool_shown spool;
     struct cluster_shown cluster;
     struct tally tally;

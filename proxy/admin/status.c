@@ -121,6 +121,20 @@ static json_t *listeners_json(const struct snapshot *s)
     return list;
 }
 
+static json_t *refused_json(const struct snapshot *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->nrefused; i++) {
+        const struct refused_shown *r = &s->refused[i];
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "client", r->client,
+                                        "listener", r->listener, "reason", refusal_name(r->why),
+                                        "count", (json_int_t)r->count, "last",
+                                        (json_int_t)(r->last_ms / 1000), "cure", r->cure));
+    }
+    return list;
+}
+
 static json_t *messages_json(const struct tally *t)
 {
     json_t *totals = json_object();
@@ -162,13 +176,13 @@ char *status_json(const struct snapshot *s, usec now)
 {
     char why[400];
     bool ready = snapshot_is_ready(s, NULL, now, why, sizeof why);
-    json_t *all =
-        json_pack("{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:f, s:o}", "accounts",
-                  accounts_json(s), "gone", gone_json(s), "version", VERSION, "time",
-                  (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000),
-                  "ready", (int)ready, "draining", (int)s->draining, "warnings", warnings_json(s),
-                  "listeners", listeners_json(s), "messages", messages_json(&s->tally), "recent",
-                  recent_json(&s->tally), "busy", s->busy, "cluster", cluster_json(s));
+    json_t *all = json_pack(
+        "{s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:f, s:o}", "accounts",
+        accounts_json(s), "gone", gone_json(s), "version", VERSION, "time",
+        (json_int_t)(s->wall_ms / 1000), "started", (json_int_t)(s->started_ms / 1000), "ready",
+        (int)ready, "draining", (int)s->draining, "warnings", warnings_json(s), "listeners",
+        listeners_json(s), "refused", refused_json(s), "messages", messages_json(&s->tally),
+        "recent", recent_json(&s->tally), "busy", s->busy, "cluster", cluster_json(s));
     char *text =
         all ? json_dumps(all, JSON_PRESERVE_ORDER | JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(all);

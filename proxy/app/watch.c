@@ -1,10 +1,12 @@
 #include "app/watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/snapshot.h"
 #include "admin/text.h"
 #include "app/listeners.h"
+#include "app/setup_allow.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
 #include "spool/spool.h"
@@ -107,6 +109,73 @@ static void show_spool(void *ctx, struct snapshot *s)
     spool_census_free(&census);
 }
 
+/* The line that lets the client in, or how to find it where it would be too long. */
+static void say_allow(const struct listen_config *l, const char *client, char *out, size_t size)
+{
+    char one[ADDR_TEXT];
+    size_t len = (size_t)snprintf(out, size, "[listen %s] allow =", l->name);
+    for (size_t i = 0; i < l->allow.n && len < size; i++)
+        len +=
+            (size_t)snprintf(out + len, size - len, " %s", network_text(&l->allow.items[i], one));
+    if (len < size)
+        len += (size_t)snprintf(out + len, size - len, " %s", client);
+    if (len >= size)
+        snprintf(out, size, "[listen %s] allow: add %s", l->name, client);
+}
+
+static bool is_allowed(const struct listen_config *l, const struct addr *client)
+{
+    for (size_t i = 0; i < l->allow.n; i++)
+        if (network_contains(&l->allow.items[i], client))
+            return true;
+    return false;
+}
+
+static void say_cure(const struct listen_config *l, const struct addr *client,
+                     struct refused_shown *r)
+{
+    char text[ADDR_TEXT];
+    if (r->why == CLIENT_NOT_ALLOWED && is_allowed(l, client))
+        snprintf(r->cure, sizeof r->cure, "[listen %s] allow has it now", l->name);
+    else if (r->why == CLIENT_NOT_ALLOWED)
+        say_allow(l, addr_text(client, text), r->cure, sizeof r->cure);
+    else if (r->why == CLIENT_MAX_CLIENTS)
+        snprintf(r->cure, sizeof r->cure, "[listen %s] max_clients = %u is reached", l->name,
+                 l->max_clients);
+    else if (r->why == CLIENT_MAX_CLIENTS_PER_IP)
+        snprintf(r->cure, sizeof r->cure, "[listen %s] max_clients_per_ip = %u is reached", l->name,
+                 l->max_clients_per_ip);
+    else if (r->why == CLIENT_LOGIN_WRONG)
+        snprintf(r->cure, sizeof r->cure,
+                 "[listen %s] users_file does not have the name with this password", l->name);
+    else
+        snprintf(r->cure, sizeof r->cure,
+                 "its mail would have come back here: the packet filter must except our user");
+}
+
+static void show_refused(void *ctx, struct snapshot *s)
+{
+    struct watched *watched = ctx;
+    const struct config *cfg = *watched->config;
+    const struct refused_clients *all = relay_refusals(*watched->relay);
+    for (size_t i = 0; i < cfg->nlistens; i++)
+        for (int why = 0; why < CLIENT_REFUSALS; why++)
+            s->listeners[i].refused[why] =
+                relay_refused(*watched->relay, cfg->listens[i].name, (enum client_refusal)why);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct refused_client *client = &all->list[i];
+        struct refused_shown *r = &s->refused[s->nrefused++];
+        r->why = client->why;
+        r->count = client->count;
+        r->last_ms = client->last_ms;
+        addr_text(&client->client, r->client);
+        text_clean(r->listener, sizeof r->listener, slice_of(client->listener));
+        for (size_t k = 0; k < cfg->nlistens; k++)
+            if (strcmp(cfg->listens[k].name, client->listener) == 0)
+                say_cure(&cfg->listens[k], &client->client, r);
+    }
+}
+
 struct admin *watch_begin(const struct io *io, struct watched *watched)
 {
     return watched->admin = admin_new(io, &(struct admin_source){.config = config,
@@ -115,6 +184,7 @@ struct admin *watch_begin(const struct io *io, struct watched *watched)
                                                                  .expires = expires,
                                                                  .draining = draining,
                                                                  .listening = listening,
+                                                                 .refused = show_refused,
                                                                  .spool = show_spool,
                                                                  .ctx = watched});
 }

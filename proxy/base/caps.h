@@ -247,6 +247,8 @@
 #define CAP_ADMIN_SERIES 1024
 /* Warnings on one page. More would not be read. */
 #define CAP_ADMIN_WARNINGS 40
+/* Clients that were refused lately, for the page. */
+#define CAP_REFUSED_CLIENTS 32
 /* Messages that the page lists. */
 #define CAP_ADMIN_RECENT 50
 

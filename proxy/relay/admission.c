@@ -90,6 +90,25 @@ static const char *hint(const struct listen_config *l, enum own why, char *out, 
     return *out ? out : NULL;
 }
 
+void admission_note_refused(struct relay *relay, struct listener_count *count,
+                            const struct addr *client, enum client_refusal why)
+{
+    count->refused[why]++;
+    refusals_note(&relay->refusals, client, count->name, why, loop_wall_ms(relay->io->loop));
+}
+
+/* CLIENT_REFUSALS: a shutdown is no news of the client. */
+static enum client_refusal refusal_of(enum own why)
+{
+    switch (why) {
+    case OWN_NOT_ALLOWED: return CLIENT_NOT_ALLOWED;
+    case OWN_TOO_MANY_CLIENTS: return CLIENT_MAX_CLIENTS;
+    case OWN_TOO_MANY_OF_ONE: return CLIENT_MAX_CLIENTS_PER_IP;
+    case OWN_TURNED_BACK: return CLIENT_LOOP;
+    default: return CLIENT_REFUSALS;
+    }
+}
+
 void admission_tell_refused(struct relay *relay, const struct listen_config *l,
                             struct listener_count *count, const struct arrival *a, enum own why)
 {
@@ -100,6 +119,8 @@ void admission_tell_refused(struct relay *relay, const struct listen_config *l,
                 addr_text(&a->peer, client), count->name);
         return;
     }
+    if (refusal_of(why) != CLIENT_REFUSALS)
+        admission_note_refused(relay, count, &a->peer, refusal_of(why));
     if (now - count->second_began >= USEC_PER_SEC) {
         count->second_began = now;
         count->lines = 0;

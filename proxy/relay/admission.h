@@ -14,6 +14,9 @@ enum own admission_judge(const struct relay *relay, const struct listener_view *
                          const struct listener_count *count, const struct arrival *a);
 void admission_tell_refused(struct relay *relay, const struct listen_config *l,
                             struct listener_count *count, const struct arrival *a, enum own why);
+/* Notes who was refused, for the page and for monitoring. */
+void admission_note_refused(struct relay *relay, struct listener_count *count,
+                            const struct addr *client, enum client_refusal why);
 void admission_watch_gateway(struct relay *relay, struct listener_count *count,
                              const struct arrival *a);
 

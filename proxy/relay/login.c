@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/password.h"
+#include "relay/admission.h"
 
 #define FAILURE_DELAY USEC_PER_SEC
 
@@ -69,7 +70,10 @@ static void log_login(const struct client_login *l, enum log_level level, const 
 
 static void refuse(struct client_login *l)
 {
+    struct relay *relay = l->session->relay;
     log_login(l, LOG_WARN, "login refused");
+    admission_note_refused(relay, relay_count_of(relay, l->session->listener->config->name),
+                           client_of(l), CLIENT_LOGIN_WRONG);
     if (guard_end(&l->session->relay->guard, client_of(l), true, loop_now(loop_of(l))))
         log_login(
             l, LOG_WARN,

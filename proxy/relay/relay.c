@@ -100,7 +100,7 @@ void relay_free(struct relay **relay)
 
 /* ------------------------------------------------------------------ clients */
 
-static struct listener_count *count_of(struct relay *relay, const char *name)
+struct listener_count *relay_count_of(struct relay *relay, const char *name)
 {
     LIST_EACH (&relay->counts, it) {
         struct listener_count *count = CONTAINER(it, struct listener_count, link);
@@ -133,7 +133,7 @@ static void cut_off(const struct arrival *a)
 static void let_in_or_refuse(struct relay *relay, const struct listener_view *view,
                              const struct arrival *a, enum own refuse)
 {
-    struct listener_count *count = count_of(relay, view->config->name);
+    struct listener_count *count = relay_count_of(relay, view->config->name);
     if (refuse != OWN_NOTHING) {
         admission_tell_refused(relay, view->config, count, a, refuse);
         session_begin(relay, view, NULL, a, refuse);
@@ -150,7 +150,7 @@ static void admit(struct relay *relay, const char *listener, const struct arriva
     const struct listener_view *view = generation_listener(relay->current, listener);
     if (view)
         let_in_or_refuse(relay, view, a,
-                         admission_judge(relay, view, count_of(relay, listener), a));
+                         admission_judge(relay, view, relay_count_of(relay, listener), a));
     else
         cut_off(a);
 }
@@ -165,7 +165,7 @@ void relay_accept(struct relay *relay, const char *listener, struct transport *t
         return;
     }
     /* They have a limit of their own, so that they and the clients cannot keep each other out. */
-    struct listener_count *count = count_of(relay, listener);
+    struct listener_count *count = relay_count_of(relay, listener);
     if (count->introductions < view->config->max_clients)
         introduction_begin(relay, count, t, admit);
     else
@@ -177,14 +177,31 @@ size_t relay_clients(const struct relay *relay)
     return relay->clients;
 }
 
-unsigned relay_listener_clients(const struct relay *relay, const char *listener)
+static const struct listener_count *find_count(const struct relay *relay, const char *listener)
 {
     LIST_EACH (&relay->counts, it) {
         const struct listener_count *count = CONTAINER(it, struct listener_count, link);
         if (strcmp(count->name, listener) == 0)
-            return count->clients;
+            return count;
     }
-    return 0;
+    return NULL;
+}
+
+unsigned relay_listener_clients(const struct relay *relay, const char *listener)
+{
+    const struct listener_count *count = find_count(relay, listener);
+    return count ? count->clients : 0;
+}
+
+const struct refused_clients *relay_refusals(const struct relay *relay)
+{
+    return &relay->refusals;
+}
+
+uint64_t relay_refused(const struct relay *relay, const char *listener, enum client_refusal why)
+{
+    const struct listener_count *count = find_count(relay, listener);
+    return count ? count->refused[why] : 0;
 }
 
 void relay_watch(struct relay *relay, struct message_watch watch)

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "mail/message.h"
+#include "mail/refusals.h"
 #include "relay/keep.h"
 
 struct accounts;
@@ -34,6 +35,10 @@ void relay_drain(struct relay *relay, void (*drained)(void *ctx), void *ctx);
 void relay_send_away(struct relay *relay);
 size_t relay_clients(const struct relay *relay);
 unsigned relay_listener_clients(const struct relay *relay, const char *listener);
+/* Returns who was refused lately, lent until the loop's turn ends; and how many were since the
+ * start. */
+const struct refused_clients *relay_refusals(const struct relay *relay);
+uint64_t relay_refused(const struct relay *relay, const char *listener, enum client_refusal why);
 /* `watch` is told of each message that ends, until relay_free. */
 void relay_watch(struct relay *relay, struct message_watch watch);
 /* Lends what is known of the names of destinations, until relay_free. */

@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "mail/message.h"
 #include "mail/names.h"
+#include "mail/refusals.h"
 #include "relay/generation.h"
 #include "relay/guard.h"
 #include "relay/keep.h"
@@ -27,6 +28,7 @@ struct listener_count {
     /* For the log lines about refused clients. */
     usec second_began;
     unsigned lines, silent;
+    uint64_t refused[CLIENT_REFUSALS];
     /* All clients so far came from this address. */
     struct addr one;
     unsigned from_one;
@@ -47,6 +49,7 @@ struct relay {
     /* The names in `destinations`, and those of the upstreams if a listener intercepts. */
     struct names *names;
     size_t clients;
+    struct refused_clients refusals;
     struct copy_budget budget;
     /* Checks the passwords of clients. */
     struct passwords *passwords;
@@ -67,6 +70,8 @@ struct relay {
 
 /* Releases a reference. The last one frees what is left. */
 void relay_state_unref(struct relay *relay);
+/* Returns the counters of a listener. Makes them if there are none. */
+struct listener_count *relay_count_of(struct relay *relay, const char *listener);
 /* Call this when a session or a transaction has ended. Ends the drain if it was the last. */
 void relay_state_ended(struct relay *relay);
 

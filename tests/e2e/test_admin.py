@@ -39,9 +39,9 @@ def eventually(question, timeout=20):
         time.sleep(0.1)
 
 
-def with_admin(stage, config, keys=""):
+def with_admin(stage, config, keys="", listen=""):
     port = free_port()
-    proxy = stage.proxy(config + "[admin]\naddress = 127.0.0.1:%d\n%s" % (port, keys))
+    proxy = stage.proxy(config + "[admin]\naddress = 127.0.0.1:%d\n%s" % (port, keys), listen=listen)
     proxy.admin = port
     return proxy
 
