@@ -38,7 +38,8 @@ static void log_loss(const struct delivery *d, const struct smtp_client_failure 
                      const struct decision *decision)
 {
     bool is_kept =
-        decision->cure == CURE_ANSWER && failure_keep(d->keep, decision->say, NULL) != KEEP_NOT;
+        decision->cure == CURE_ANSWER &&
+        (d->message->via_spool || failure_keep(d->keep, decision->say, NULL) != KEEP_NOT);
     log_event(
         d->env->io->log, decision->cure == CURE_ANSWER ? LOG_WARN : LOG_INFO,
         "upstream session lost", log_str("id", d->message->id),
@@ -48,7 +49,7 @@ static void log_loss(const struct delivery *d, const struct smtp_client_failure 
     if (decision->say == OWN_LOST_SENT && decision->cure == CURE_ANSWER)
         log_event(d->env->io->log, LOG_WARN,
                   is_kept ? "duplicate possible: the upstream may have taken the message, and it "
-                            "will be sent again (RFC 1047)"
+                            "may be sent again (RFC 1047)"
                           : "duplicate possible: the upstream may have taken the message, and the "
                             "client will send it again (RFC 1047)",
                   log_str("id", d->message->id), log_str("upstream", d->upstream->name),

@@ -245,7 +245,6 @@ static enum store_no begin(struct keeping *k, const char *words, bool unknown)
                      : mem_string("");
     struct spool_envelope e = {
         .id = id,
-        .written_ms = k->order.seconds * 1000,
         .account = k->account,
         .listener = m->listener,
         .client = client,

@@ -323,12 +323,14 @@ struct store_writer *store_begin(struct store *store, struct spool_envelope *env
                                  enum store_no *no_r)
 {
     bool is_bounce = envelope->bounce != SPOOL_MAIL;
+    int64_t wall = loop_wall_ms(store->io->loop);
     *no_r = store_would_take(store, expected, is_bounce);
     store_ask_room(store);
     if (*no_r != STORE_TAKES)
         return NULL;
     envelope->sequence = store->sequence + 1;
     envelope->queued = store_now(store);
+    envelope->written_ms = wall > 0 ? wall : 0;
     struct store_writer *w = NEW(struct store_writer);
     buf_init(&w->gathered, CAP_SPOOL_HEAD + 2 * CAP_DISK_CHUNK);
     if (!spool_id_is_valid(envelope->id) || store_find(store, envelope->id) ||

@@ -43,7 +43,8 @@ struct spool_envelope {
     uint64_t sequence;
     /* when it was accepted, on the virtual clock */
     usec queued;
-    /* for people: the wall clock then, in milliseconds */
+    /* The wall clock then, in milliseconds: for people, and for a start that must tell time
+     * switched off from a clock that was set. */
     int64_t written_ms;
     enum spool_bounce bounce;
     /* What routing needs. */

@@ -234,7 +234,6 @@ static void begin_bounce(struct trial *t, const char *own, const char *date)
     char *when = mem_string(date);
     store_bounce_id(t->entry, id);
     struct spool_envelope e = {.id = id,
-                               .written_ms = loop_wall_ms(t->spool->io->loop),
                                .bounce = again ? SPOOL_BOUNCE_OWN : SPOOL_BOUNCE,
                                .account = account,
                                .listener = parent->listener,

@@ -237,7 +237,6 @@ static void tell(struct trial *t, enum spool_try result)
                                                          [SPOOL_TRY_NO_SESSION] = RESULT_DEFERRED};
     const struct message_watch nobody = {0};
     struct spool *spool = t->spool;
-    t->record.via_spool = true;
     t->record.queued = store_now(spool->store) - t->entry->queued;
     t->record.tries = t->entry->tries + (t->body.has_dot ? 0 : 1);
     message_report(&t->record, spool->io, &nobody, results[result], &t->outcome.reply);
@@ -395,6 +394,7 @@ static void deliver(struct trial *t, size_t upstream)
                                    .no_journal = has_its_journal(t, e)};
     message_begin(&t->record, e->id, slice_of(e->sender), &t->client, e->listener,
                   loop_now(t->spool->io->loop));
+    t->record.via_spool = true;
     t->record.upstream = mem_string(u->name);
     t->upstream = u;
     snprintf(t->host, sizeof t->host, "%s", u->host);

@@ -111,7 +111,7 @@ struct store_taker {
     void *ctx;
 };
 /* Gives; NULL: *no_r says why. `expected` octets of body are reserved (0: unknown). The envelope is
- * borrowed until the call returns; its sequence and time are set here. A message whose ID is
+ * borrowed until the call returns; its sequence and times are set here. A message whose ID is
  * "ID.bK" is the Kth bounce of ID; it is held until store_message_give_up names it. Before
  * store_start the writer may be gone when this, store_write or store_end returns: `failed` was
  * called then, and this one returns NULL. */

@@ -405,6 +405,16 @@ void sim_disk_put(struct sim *sim, const char *path, const char *name, struct sl
     sim_folder_sync(m, f);
 }
 
+bool sim_disk_spoil(struct sim *sim, const char *path, const char *name, uint64_t chance)
+{
+    struct sim_folder *f = sim->medium ? sim_folder_find(sim->medium, path) : NULL;
+    struct sim_entry *e = f ? sim_entry_find(&f->now, name) : NULL;
+    if (!e || e->inode->len == 0)
+        return false;
+    e->inode->data[chance / 8 % e->inode->len] ^= (char)(1 << chance % 8);
+    return true;
+}
+
 bool sim_disk_get(const struct sim *sim, const char *path, const char *name, struct slice *out_r)
 {
     struct sim_folder *f = sim->medium ? sim_folder_find(sim->medium, path) : NULL;

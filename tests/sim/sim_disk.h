@@ -41,6 +41,8 @@ size_t sim_disk_count(const struct sim *sim, const char *path);
 void sim_disk_put(struct sim *sim, const char *path, const char *name, struct slice octets);
 /* Removes one, for good. */
 void sim_disk_remove(struct sim *sim, const char *path, const char *name);
+/* One bit of a file turns over, by chance; false: no such file. */
+bool sim_disk_spoil(struct sim *sim, const char *path, const char *name, uint64_t chance);
 /* The octets that a reader sees; false: no such file. */
 bool sim_disk_get(const struct sim *sim, const char *path, const char *name, struct slice *out_r);
 

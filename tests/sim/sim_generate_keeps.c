@@ -1,6 +1,36 @@
-/* Histories with a spool: when it keeps, how its disk fails, and when the machine stops. A stream
- * of chance of its own, and nothing that ends the product in another way. */
+/* Histories with a spool: when it keeps, how its disk fails, when the machine stops, and what else
+ * befalls it. Streams of chance of their own, and nothing that ends the product in another way. */
 #include "sim_history.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static int64_t some_jump(struct sim_rng *rng)
+{
+    static const int64_t jumps[] = {2 * DAY_MS / 24, -2 * DAY_MS / 24, 30 * DAY_MS,
+                                    -30 * DAY_MS,    20454 * DAY_MS,   -20454 * DAY_MS};
+    return jumps[sim_rng_below(rng, sizeof jumps / sizeof *jumps)];
+}
+
+static void some_turns(struct sim_keeps *k, struct sim_rng *rng)
+{
+    static const uint64_t spans[] = {5000000, 60000000, 900000000};
+    usec at = 0;
+    k->nturns = sim_rng_chance(rng, 50) ? 1 + sim_rng_index(rng, SIM_KEEPS_TURNS) : 0;
+    for (size_t i = 0; i < k->nturns; i++) {
+        struct sim_keeps_change *c = &k->turns[i];
+        at += (usec)sim_rng_below(rng, spans[sim_rng_below(rng, 3)]);
+        c->what = (enum sim_keeps_turn)sim_rng_below(rng, SIM_KEEPS_TURN_COUNT);
+        c->at = at;
+        c->by = c->what == SIM_KEEPS_JUMP ? some_jump(rng) : (int64_t)(sim_rng_next(rng) >> 20);
+    }
+    /* a machine that is off for ten days gives everything up */
+    for (size_t i = 0; i < k->nstops; i++) {
+        k->off[i] = 2 * USEC_PER_SEC;
+        if (sim_rng_chance(rng, 10))
+            k->off[i] = (sim_rng_chance(rng, 70) ? 3600 : 10 * 86400) * USEC_PER_SEC;
+        k->wakes_in_1970[i] = sim_rng_chance(rng, 10);
+    }
+}
 
 void sim_generate_keeps(struct sim_plan *plan, uint64_t seed)
 {
@@ -18,6 +48,8 @@ void sim_generate_keeps(struct sim_plan *plan, uint64_t seed)
         k->cuts_power[i] = sim_rng_chance(&rng, 50);
     }
     k->stays_later = sim_rng_chance(&rng, 5);
+    struct sim_rng more = {seed * UINT64_C(0xc4ceb9fe1a85ec53) + 11};
+    some_turns(k, &more);
     plan->nchanges = 0;
     plan->drain_at = 0;
     plan->calm = plan->must_arrive = plan->must_finish = false;

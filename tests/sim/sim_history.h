@@ -15,6 +15,7 @@ enum {
     SIM_ACCOUNTS = 2,
     SIM_PLACES = 16,
     SIM_STOPS = 4,
+    SIM_KEEPS_TURNS = 6,
     SIM_CLIENTS = 24,
     SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
@@ -22,6 +23,8 @@ enum {
     /* of a play with a spool */
     SIM_MAX_UNKNOWN = 3
 };
+/* ... */
+#define SIM_MAX_AGE (5 * 86400 * USEC_PER_SEC)
 
 /* one "address:port" of the upstream's side of the network */
 struct sim_place {
@@ -70,6 +73,26 @@ struct sim_account {
     bool falls_back;
 };
 
+/* what may befall a spool, beside stops */
+enum sim_keeps_turn {
+    /* of the configuration, with [spool] and without */
+    SIM_KEEPS_RELOAD,
+    SIM_KEEPS_WITHOUT,
+    /* the wall clock is set */
+    SIM_KEEPS_JUMP,
+    /* a bit of a message's file turns over */
+    SIM_KEEPS_SPOIL,
+    SIM_KEEPS_TURN_COUNT
+};
+
+struct sim_keeps_change {
+    enum sim_keeps_turn what;
+    /* of the history; they stand in their order */
+    usec at;
+    /* so many milliseconds later; or which message and bit, by chance */
+    int64_t by;
+};
+
 /* What is kept for later, and what befalls the machine meanwhile. */
 struct sim_keeps {
     /* KEEP_WHEN_NEVER: there is no spool */
@@ -79,7 +102,12 @@ struct sim_keeps {
     /* The machine stops so many half steps of the disk after each start, and begins anew. */
     uint64_t stops[SIM_STOPS];
     bool cuts_power[SIM_STOPS];
+    /* It is off for so long, and wakes in 1970. */
+    usec off[SIM_STOPS];
+    bool wakes_in_1970[SIM_STOPS];
     size_t nstops;
+    struct sim_keeps_change turns[SIM_KEEPS_TURNS];
+    size_t nturns;
     /* Who is put off stays so, to the end of max_age. */
     bool stays_later;
 };
@@ -175,8 +203,11 @@ struct sim_kept {
     size_t client, message;
     /* when all that was known of it was last on the disk */
     usec settled;
+    /* When it was accepted, and was given up as too old; by no clock that jumps. 0: it was not. */
+    usec since, too_old;
     /* it lies in failed/ at the end */
     bool has_failed;
+    bool is_spoiled;
 };
 
 /* A stop of the machine. */
@@ -207,6 +238,14 @@ struct sim_play {
     size_t nkept;
     struct sim_stop stops[SIM_STOPS];
     size_t nstops;
+    size_t turns_done;
+    /* There is no [spool] just now; no message that began since may be kept. */
+    bool is_without, is_barred[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
+    /* when the wall clock was last set while something waited, in this run; 0: it was not */
+    usec was_set;
+    /* ... and the machine stopped before the product could write that down */
+    bool ages_are_unknown;
+    size_t log_seen;
     /* when all became whole; 0: not yet */
     usec healed;
     struct listener *listener;
@@ -217,6 +256,8 @@ struct sim_play {
 };
 
 void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose);
+/* as at SIGHUP */
+void sim_play_reload(struct sim_play *play, const char *ini);
 /* until all clients are done and the relay has drained; false: it never came to that */
 bool sim_play_run(struct sim_play *play);
 /* frees the product and the servers; ledger, clients and world stay for the oracle */
@@ -229,6 +270,14 @@ void sim_play_free(struct sim_play *play);
 void sim_keeps_start(struct sim_play *play);
 /* What was seen at each turn: whose messages lie there, and when they were settled. */
 void sim_keeps_watch(struct sim_play *play);
+/* Behind a reload: with [spool], or without. */
+void sim_keeps_reload(struct sim_play *play);
+/* sim_keeps_turns.c: the next of the plan's turns is due; comes to pass */
+bool sim_keeps_turn_is_due(const struct sim_play *play);
+void sim_keeps_turn(struct sim_play *play);
+/* After a stop: what the disk knows of the wall clock. The machine is off, and perhaps wakes in
+ * 1970. */
+void sim_keeps_off(struct sim_play *play, usec off, bool wakes_in_1970);
 /* The machine stops: notes whose outcome nobody can know. Before anything is freed. */
 void sim_keeps_stop(struct sim_play *play);
 /* Nothing waits, nothing is under way. */
@@ -264,6 +313,9 @@ const char *sim_judge_body(struct slice sent, struct slice got);
 /* sim_oracle_secrets.c */
 void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v);
 
+/* sim_oracle_keeps.c: of one message */
+void sim_judge_kept(const struct sim_play *play, size_t client, size_t message,
+                    struct sim_verdict *v);
 /* sim_oracle_tokens.c */
 void sim_judge_tokens(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_shortage.c */

@@ -20,25 +20,43 @@ static void on_message(void *ctx, const struct message *m)
         spool_awake(play->spool, m->upstream);
 }
 
-void sim_keeps_start(struct sim_play *play)
+static void options_of(const struct sim_play *play, struct spool_options *out)
 {
     static const enum spool_when whens[] = {[KEEP_WHEN_OUTAGE] = SPOOL_OUTAGE,
                                             [KEEP_WHEN_TEMPORARY] = SPOOL_TEMPORARY,
                                             [KEEP_WHEN_ALWAYS] = SPOOL_ALWAYS};
-    struct err err;
     const struct sim_keeps *keeps = &play->plan->keeps;
-    const struct spool_options options = {.store = {.directory = "spool",
-                                                    .max_size = 1 << 30,
-                                                    .max_messages = 1000,
-                                                    .min_free = 5,
-                                                    .max_age = 5 * DAY,
-                                                    .failed_age = 3000 * DAY},
-                                          .when = whens[keeps->when],
-                                          .wait = 5 * USEC_PER_SEC,
-                                          .retry_first = 30 * USEC_PER_SEC,
-                                          .retry_longest = 3600 * USEC_PER_SEC,
-                                          .max_unknown = SIM_MAX_UNKNOWN,
-                                          .bounce_to = SPOOL_BOUNCE_TO_NOBODY};
+    *out = (struct spool_options){.store = {.directory = "spool",
+                                            .max_size = 1 << 30,
+                                            .max_messages = 1000,
+                                            .min_free = 5,
+                                            .max_age = SIM_MAX_AGE,
+                                            .failed_age = 3000 * DAY},
+                                  .when = whens[keeps->when],
+                                  .wait = 5 * USEC_PER_SEC,
+                                  .retry_first = 30 * USEC_PER_SEC,
+                                  .retry_longest = 3600 * USEC_PER_SEC,
+                                  .max_unknown = SIM_MAX_UNKNOWN,
+                                  .bounce_to = SPOOL_BOUNCE_TO_NOBODY};
+}
+
+/* As the daemon does at its start and at SIGHUP. */
+static void rule(struct sim_play *play, const struct spool_options *options)
+{
+    struct relay_keep keep = {0};
+    if (!play->is_without)
+        keep = (struct relay_keep){.store = spool_store(play->spool),
+                                   .when = play->plan->keeps.when,
+                                   .wait = options->wait};
+    relay_set_keep(play->relay, &keep);
+    spool_reload(play->spool, options, play->config, play->accounts, relay_names(play->relay));
+}
+
+void sim_keeps_start(struct sim_play *play)
+{
+    struct err err;
+    struct spool_options options;
+    options_of(play, &options);
     *sim_disk_faults(play->sim) = (struct sim_disk_faults){0};
     play->spool = spool_new(sim_io(play->sim), &options, &err);
     if (!play->spool) {
@@ -46,13 +64,17 @@ void sim_keeps_start(struct sim_play *play)
         abort();
     }
     relay_watch(play->relay, (struct message_watch){.ended = on_message, .ctx = play});
-    relay_set_keep(play->relay, &(struct relay_keep){.store = spool_store(play->spool),
-                                                     .when = keeps->when,
-                                                     .wait = options.wait});
-    spool_reload(play->spool, &options, play->config, play->accounts, relay_names(play->relay));
+    play->is_without = false;
+    rule(play, &options);
     if (spool_start(play->spool, &err) != 0)
         abort();
-    *sim_disk_faults(play->sim) = keeps->faults;
+    *sim_disk_faults(play->sim) = play->plan->keeps.faults;
+}
+
+void sim_keeps_reload(struct sim_play *play)
+{
+    const struct spool_options options = *spool_options_of(play->spool);
+    rule(play, &options);
 }
 
 /* ---- what is seen ---- */
@@ -78,7 +100,8 @@ static void learn(struct sim_play *play, const struct spool_entry *entry)
             if (!is_of(file, &play->plan->clients[c].messages[m]))
                 continue;
             struct sim_kept *k = &play->kept[play->nkept++];
-            *k = (struct sim_kept){.client = c, .message = m};
+            usec age = store_now(spool_store(play->spool)) - entry->since;
+            *k = (struct sim_kept){.client = c, .message = m, .since = sim_now(play->sim) - age};
             snprintf(k->id, sizeof k->id, "%s", entry->id);
             return;
         }
@@ -92,8 +115,25 @@ static struct sim_kept *find_id(struct sim_play *play, const char *id)
     return NULL;
 }
 
+/* Who was given up because of its age, as the log says. */
+static void read_log(struct sim_play *play)
+{
+    for (; play->log_seen < sim_log_count(play->sim); play->log_seen++) {
+        const char *line = sim_log_line(play->sim, play->log_seen);
+        if (!strstr(line, "why=\"older than max_age\""))
+            continue;
+        for (size_t i = 0; i < play->nkept; i++) {
+            char mark[64];
+            snprintf(mark, sizeof mark, " id=%s ", play->kept[i].id);
+            if (strstr(line, mark))
+                play->kept[i].too_old = sim_now(play->sim);
+        }
+    }
+}
+
 void sim_keeps_watch(struct sim_play *play)
 {
+    read_log(play);
     const struct spool_index *index = store_index(spool_store(play->spool));
     for (int place = PLACE_QUEUE; place <= PLACE_FAILED; place++)
         LIST_EACH (&index->lists[place], it) {
@@ -116,17 +156,15 @@ const struct sim_kept *sim_keeps_find(const struct sim_play *play, size_t client
 
 unsigned sim_keeps_unknown(const struct sim_play *play, const struct sim_kept *kept)
 {
-    char lost[64], spooled[64];
+    char mark[64];
     unsigned n = 0;
-    snprintf(lost, sizeof lost, "msg=lost-link id=%s ", kept->id);
-    snprintf(spooled, sizeof spooled, "msg=spooled id=%s ", kept->id);
+    snprintf(mark, sizeof mark, "(RFC 1047)\" id=%s ", kept->id);
     for (size_t i = 0; i < sim_log_count(play->sim); i++) {
         const char *line = sim_log_line(play->sim, i);
         bool was_said = true;
         for (size_t s = 0; s < play->nstops; s++)
             was_said = was_said && (i < play->stops[s].unsaid || i >= play->stops[s].said_again);
-        n += was_said &&
-             (strstr(line, lost) || (strstr(line, spooled) && strstr(line, " reason=lost-link ")));
+        n += was_said && strstr(line, mark) != NULL;
     }
     return n;
 }

@@ -116,7 +116,7 @@ static void check_recipients(const struct case_file *f, const struct sim_mail *m
             if (strcmp(mail->to[i], mail->to[k]) == 0)
                 accuse(f, "it went to one recipient twice");
     }
-    /* what is kept may go to some of them first: check_kept */
+    /* what is kept may go to some of them first: sim_oracle_keeps.c */
     bool keeps = f->play->plan->keeps.when != KEEP_WHEN_NEVER;
     for (size_t i = 0; i < f->m->nto && f->o->final == 250 && !keeps; i++) {
         bool there = false;
@@ -185,40 +185,13 @@ static bool client_waited(const struct case_file *f)
            !(last && f->script->parts_at != SIM_CLIENT_NEVER);
 }
 
-static unsigned copies_for(const struct case_file *f, const char *recipient)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < f->ncommits && i < 8; i++)
-        for (size_t k = 0; k < f->commits[i]->nto; k++)
-            n += strcmp(f->commits[i]->to[k], recipient) == 0;
-    return n;
-}
-
-/* With a spool a 250 is upstream or lies in failed/, recipient by recipient; a copy more has an
- * unknown outcome, or a stop of the machine, to show for it. */
-static void check_kept(const struct case_file *f, const struct sim_kept *kept)
-{
-    unsigned unknown = kept ? sim_keeps_unknown(f->play, kept) : 0;
-    for (size_t i = 0; i < f->m->nto; i++) {
-        unsigned copies = copies_for(f, f->m->to[i]);
-        unsigned windows = sim_keeps_windows(f->play, f->client, f->message, f->m->to[i]);
-        if (copies > 1 + unknown + windows)
-            accuse(f, "a recipient was served too often");
-        if (unknown > SIM_MAX_UNKNOWN * (1 + windows))
-            accuse(f, "it was sent too often without an answer");
-        if (f->o->final == 250 && f->o->rcpt[i] / 100 == 2 && copies == 0 &&
-            !(kept && kept->has_failed))
-            accuse(f, "it was acked and is lost");
-    }
-}
-
 static void check_count(const struct case_file *f)
 {
     const struct sim_outcome *o = f->o;
     const struct sim_kept *kept = sim_keeps_find(f->play, f->client, f->message);
     bool keeps = f->play->plan->keeps.when != KEEP_WHEN_NEVER;
     if (keeps)
-        check_kept(f, kept);
+        sim_judge_kept(f->play, f->client, f->message, f->v);
     if (!keeps && f->ncommits > 1)
         accuse(f, "it was committed more than once");
     if (!keeps && o->final == 250 && f->ncommits == 0)

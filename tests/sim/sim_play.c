@@ -178,7 +178,7 @@ static void product_free(struct sim_play *play, bool killed)
 }
 
 /* ... and at SIGHUP. */
-static void product_reload(struct sim_play *play, const char *ini)
+void sim_play_reload(struct sim_play *play, const char *ini)
 {
     struct err err;
     struct config *fresh = sim_config(ini);
@@ -191,8 +191,11 @@ static void product_reload(struct sim_play *play, const char *ini)
     struct certificates *certificates = make_certificates(play, fresh);
     relay_reload(play->relay, fresh, accounts, certificates);
     certificates_unref(&certificates);
-    config_unref(&play->config);
+    struct config *old = play->config;
     play->config = fresh;
+    if (play->spool)
+        sim_keeps_reload(play);
+    config_unref(&old);
 }
 
 void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose)
@@ -244,13 +247,14 @@ static bool spool_has_drained(struct sim_play *play)
 }
 
 /* The machine stops in the midst of it all, and starts again. */
-static void stop(struct sim_play *play, bool cuts_power)
+static void stop(struct sim_play *play, size_t i)
 {
+    const struct sim_keeps *keeps = &play->plan->keeps;
     sim_keeps_stop(play);
     product_free(play, true);
     play->stops[play->nstops - 1].said_again = sim_log_count(play->sim);
-    sim_disk_crash(play->sim, cuts_power);
-    sim_run_for(play->sim, 2 * USEC_PER_SEC);
+    sim_disk_crash(play->sim, keeps->cuts_power[i]);
+    sim_keeps_off(play, keeps->off[i], keeps->wakes_in_1970[i]);
     play->restarted = true;
     product_start(play, play->plan->ini);
 }
@@ -261,7 +265,18 @@ static bool is_still_or_stopped(void *ctx)
     if (sim_disk_has_halted(play->sim))
         return true;
     sim_keeps_watch(play);
-    return all_done(play) && sim_keeps_is_empty(play);
+    return sim_keeps_turn_is_due(play) || (all_done(play) && sim_keeps_is_empty(play));
+}
+
+/* With all that befalls it; false: the limit came first. */
+static bool run_until_still(struct sim_play *play, usec limit)
+{
+    for (usec end = sim_now(play->sim) + limit;;) {
+        bool ended = sim_run_until(play->sim, is_still_or_stopped, play, end - sim_now(play->sim));
+        if (!ended || sim_disk_has_halted(play->sim) || !sim_keeps_turn_is_due(play))
+            return ended;
+        sim_keeps_turn(play);
+    }
 }
 
 /* Whatever happened, with whole servers every message ends. */
@@ -270,13 +285,16 @@ static bool run_kept(struct sim_play *play)
     const struct sim_keeps *keeps = &play->plan->keeps;
     for (size_t i = 0; i <= keeps->nstops; i++) {
         sim_disk_halt_after(play->sim, i < keeps->nstops ? keeps->stops[i] : SIM_NEVER);
-        (void)sim_run_until(play->sim, is_still_or_stopped, play, 7200 * USEC_PER_SEC);
+        (void)run_until_still(play, 7200 * USEC_PER_SEC);
         if (sim_disk_has_halted(play->sim))
-            stop(play, keeps->cuts_power[i]);
+            stop(play, i);
     }
     sim_disk_halt_after(play->sim, SIM_NEVER);
     sim_keeps_heal(play);
-    return sim_run_until(play->sim, is_still_or_stopped, play, SIX_DAYS * USEC_PER_SEC);
+    bool ended = run_until_still(play, SIX_DAYS * USEC_PER_SEC);
+    /* the disk's calls that nobody waits for */
+    sim_run_for(play->sim, 2 * USEC_PER_SEC);
+    return ended;
 }
 
 static void cut_upstreams(struct sim_play *play)
@@ -297,7 +315,7 @@ static void turn(struct sim_play *play, const struct sim_change *c)
                                         "network change, all links dead", "restart", "kill"};
     sim_say(play->sim, "%s", names[c->what]);
     switch (c->what) {
-    case SIM_TURN_RELOAD: product_reload(play, c->ini); break;
+    case SIM_TURN_RELOAD: sim_play_reload(play, c->ini); break;
     case SIM_TURN_CUT:
         cut_upstreams(play);
         /* fall through */

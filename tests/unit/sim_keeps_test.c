@@ -20,7 +20,7 @@ static void add_up(struct sim_verdict *to, const struct sim_verdict *from)
 static void histories_hold(void **state)
 {
     struct sim_verdict all = {0};
-    unsigned stops = 0;
+    unsigned stops = 0, turns = 0;
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct sim_plan plan;
@@ -31,11 +31,12 @@ static void histories_hold(void **state)
             fail_msg("seed %llu: %s", (unsigned long long)seed, verdict.findings[0]);
         add_up(&all, &verdict);
         stops += (unsigned)plan.keeps.nstops;
+        turns += (unsigned)plan.keeps.nturns;
         sim_verdict_free(&verdict);
         sim_plan_free(&plan);
     }
     /* they did something */
-    assert_true(all.acked > 400 && all.committed > 400 && stops > 300);
+    assert_true(all.acked > 400 && all.committed > 400 && stops > 300 && turns > 300);
 }
 
 /* Every history is drawn again, with that lie. */
@@ -70,10 +71,110 @@ static void directories_that_are_not_synced_are_found(void **state)
     assert_true(is_found(false, true));
 }
 
+/* ---- the oracle must be able to say no ---- */
+
+static void turn_a_bit(struct sim_play *play, struct sim_kept *k)
+{
+    assert_true(sim_disk_spoil(play->sim, "spool/failed", k->id, 8000));
+}
+
+static void other_message(struct sim_play *play, struct sim_kept *k)
+{
+    (void)play;
+    k->message = !k->message;
+}
+
+static void to_corrupt(struct sim_play *play, struct sim_kept *k)
+{
+    sim_disk_put(play->sim, "spool/corrupt", k->id, slice_of("x"));
+}
+
+static void too_early(struct sim_play *play, struct sim_kept *k)
+{
+    (void)play;
+    k->too_old = k->since + SIM_MAX_AGE - 3600 * USEC_PER_SEC;
+}
+
+static void without(struct sim_play *play, struct sim_kept *k)
+{
+    play->is_barred[k->client][k->message] = true;
+}
+
+static void forgotten(struct sim_play *play, struct sim_kept *k)
+{
+    (void)play;
+    k->has_failed = false;
+}
+
+static const struct {
+    void (*lie)(struct sim_play *play, struct sim_kept *k);
+    const char *words;
+} lies[] = {
+    {turn_a_bit, "its file in failed/ is torn"},
+    {other_message, "its body in failed/ is not what its client gave"},
+    {to_corrupt, "it lies in corrupt/, and nobody had spoiled it"},
+    {too_early, "it was given up as too old before its time"},
+    {without, "it was kept though there was no [spool]"},
+    {forgotten, "it was acked and is lost"},
+};
+
+static struct sim_kept *some_failed(struct sim_play *play)
+{
+    for (size_t i = 0; i < play->nkept; i++) {
+        struct sim_kept *k = &play->kept[i];
+        const struct sim_outcome *o = sim_client_outcome(play->clients[k->client], k->message);
+        if (k->has_failed && !k->is_spoiled && o->final == 250 &&
+            play->plan->clients[k->client].n > 1 && k->message < 2 &&
+            play->plan->clients[k->client].messages[k->message].nto == 1)
+            return k;
+    }
+    return NULL;
+}
+
+static bool tell_lies(struct sim_play *play, size_t i)
+{
+    struct sim_verdict verdict;
+    struct sim_kept *k = some_failed(play);
+    if (!k)
+        return false;
+    sim_judge(play, true, &verdict);
+    assert_int_equal(verdict.n, 0);
+    lies[i].lie(play, k);
+    sim_judge(play, true, &verdict);
+    bool found = false;
+    for (size_t n = 0; n < verdict.n && n < SIM_FINDINGS; n++)
+        found = found || strstr(verdict.findings[n], lies[i].words);
+    if (!found)
+        fail_msg("nobody said: %s", lies[i].words);
+    sim_verdict_free(&verdict);
+    return true;
+}
+
+static void lies_are_found(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        bool told = false;
+        for (uint64_t seed = 1; seed <= 300 && !told; seed++) {
+            struct sim_plan plan;
+            struct sim_play play;
+            sim_generate(&plan, seed, SIM_KIND_KEEPS);
+            sim_play_begin(&play, &plan, false);
+            (void)sim_play_run(&play);
+            sim_play_close(&play);
+            told = tell_lies(&play, i);
+            sim_play_free(&play);
+            sim_plan_free(&plan);
+        }
+        assert_true(told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(histories_hold),
                                        cmocka_unit_test(files_that_are_not_synced_are_found),
-                                       cmocka_unit_test(directories_that_are_not_synced_are_found)};
+                                       cmocka_unit_test(directories_that_are_not_synced_are_found),
+                                       cmocka_unit_test(lies_are_found)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,8 @@ static void no_answer_is_believed_three_times(void **state)
     assert_int_equal(d.w.ledger->nmails, 4);
     assert_true(depot_holds(depot_mail(&d, 3), "may have arrived up to 3 times"));
     assert_true(sim_log_has(d.w.sim, "msg=lost-link id=m1"));
+    assert_true(sim_log_has(d.w.sim, "and it may be sent again (RFC 1047)\" id=m1"));
+    assert_false(sim_log_has(d.w.sim, "the client will send it again"));
     assert_int_equal(depot_failures(&d), 1);
     depot_end(&d);
 }

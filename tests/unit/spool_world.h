@@ -111,7 +111,6 @@ static inline void depot_put(struct depot *d, const char *id, const char *sender
     snprintf(list, sizeof list, "%s", recipients);
     snprintf(name, sizeof name, "%s", id);
     struct spool_envelope e = {.id = name,
-                               .written_ms = 1767225600000,
                                .account = account,
                                .listener = listener,
                                .client = client,
