@@ -4,6 +4,7 @@
 #define SIM_SIM_HISTORY_H
 
 #include "delivery/failure.h"
+#include "sim_api.h"
 #include "sim_client.h"
 #include "sim_disk.h"
 #include "sim_service.h"
@@ -131,6 +132,8 @@ struct sim_plan {
     size_t naccounts;
     /* gives accounts[0] its tokens, if it is used; `password` is the client's secret then */
     struct sim_service_script service;
+    /* accounts[0] has the port 443/api behind its others, if there is one */
+    struct sim_api_script api;
     struct sim_change changes[SIM_CHANGES];
     size_t nchanges;
     struct sim_keeps keeps;
@@ -191,6 +194,8 @@ void sim_generate_turns(struct sim_plan *plan, uint64_t seed, enum sim_kind kind
 void sim_generate_shortage(struct sim_plan *plan, uint64_t seed);
 /* sim_generate_tokens.c */
 void sim_generate_tokens(struct sim_plan *plan, uint64_t seed);
+/* sim_generate_api.c */
+void sim_generate_api(struct sim_plan *plan, uint64_t seed);
 /* sim_generate_keeps.c */
 void sim_generate_keeps(struct sim_plan *plan, uint64_t seed);
 /* on stderr, for a person */
@@ -229,6 +234,7 @@ struct sim_play {
     struct sim_upstream *upstreams[SIM_PLACES];
     struct sim_client *clients[SIM_CLIENTS];
     struct sim_service service;
+    struct sim_api api;
     struct config *config;
     struct accounts *accounts;
     struct relay *relay;
@@ -318,6 +324,8 @@ void sim_judge_kept(const struct sim_play *play, size_t client, size_t message,
                     struct sim_verdict *v);
 /* sim_oracle_tokens.c */
 void sim_judge_tokens(const struct sim_play *play, struct sim_verdict *v);
+/* sim_oracle_api.c */
+void sim_judge_api(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_shortage.c */
 void sim_judge_shortage(const struct sim_play *play, struct sim_verdict *v);
 

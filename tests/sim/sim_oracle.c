@@ -102,8 +102,10 @@ static bool is_journal(const struct sim_play *play, const struct sim_mail *mail,
 /* "The client's 250 is the upstream's 250", for each recipient. */
 static void check_recipients(const struct case_file *f, const struct sim_mail *mail)
 {
-    if (strcmp(mail->from, f->m->from) != 0)
+    if (!mail->by_api && strcmp(mail->from, f->m->from) != 0)
         accuse(f, "its sender is another one");
+    if (mail->by_api && !f->m->from[0])
+        accuse(f, "the null sender's went to a service that knows no sender");
     for (size_t i = 0; i < mail->nto; i++) {
         size_t index = 0;
         if (is_journal(f->play, mail, mail->to[i]))
@@ -252,7 +254,8 @@ static bool lacks_utf8(const struct sim_plan *plan)
 static void check_told(const struct case_file *f, size_t recipient)
 {
     int told = f->o->rcpt[recipient], due = due_code(f, recipient);
-    if (told == 250 && f->play->plan->keeps.when != KEEP_WHEN_NEVER)
+    bool by_api = f->play->plan->api.service != API_NONE;
+    if (told == 250 && (by_api || f->play->plan->keeps.when != KEEP_WHEN_NEVER))
         return;
     if (told == 0 || told == due || (f->o->used_utf8 && told == 550 && lacks_utf8(f->play->plan)))
         return;
@@ -269,6 +272,15 @@ static void check_told(const struct case_file *f, size_t recipient)
                    f->client, f->message, recipient, told, f->o->text);
 }
 
+/* For one of its recipients, by the service over HTTPS. */
+static bool api_has_refused(const struct case_file *f)
+{
+    for (size_t i = 0; i < f->m->nto; i++)
+        if (sim_api_has_refused(&f->play->api, f->m->to[i]))
+            return true;
+    return false;
+}
+
 static void check_truth(const struct case_file *f)
 {
     const struct sim_outcome *o = f->o;
@@ -278,7 +290,7 @@ static void check_truth(const struct case_file *f)
         nobody = nobody && o->rcpt[i] / 100 != 2;
     }
     if (o->final / 100 == 5 && !(o->final == 554 && nobody) && o->final != 552 &&
-        !is_scripted(f->play->plan, o->final))
+        !is_scripted(f->play->plan, o->final) && !api_has_refused(f))
         accuse(f, "it was refused for good, and no upstream did");
     if (f->play->plan->must_finish && client_waited(f) && o->data == 354 && o->final / 100 != 2 &&
         o->final != 552)
@@ -421,5 +433,6 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
     judge_leftovers(play, v);
     sim_judge_secrets(play, v);
     sim_judge_tokens(play, v);
+    sim_judge_api(play, v);
     sim_judge_shortage(play, v);
 }

@@ -120,14 +120,33 @@ static void network_changed(void *ctx)
         spool_awake(play->spool, NULL);
 }
 
+static struct config *read_config(const struct sim_play *play, const char *ini)
+{
+    struct config *config = sim_config(ini);
+    const struct sim_api_script *api = &play->plan->api;
+    struct upstream_config *u = &config->upstreams[0];
+    if (api->service == API_NONE)
+        return config;
+    u->ports.items = mem_resize(u->ports.items, (u->ports.n + 1) * sizeof *u->ports.items);
+    u->ports.items[u->ports.n++] = (struct port){443, PORT_API};
+    u->api = api->service;
+    u->api_secret = secret_new(slice_of(api->secret));
+    return config;
+}
+
+static bool speaks_https(const struct sim_play *play)
+{
+    return play->plan->service.used || play->plan->api.service != API_NONE;
+}
+
 /* What the daemon does at its start. */
 static void product_start(struct sim_play *play, const char *ini)
 {
     struct err err;
     struct addr at;
     struct io *io = sim_io(play->sim);
-    play->config = sim_config(ini);
-    if (play->plan->service.used) {
+    play->config = read_config(play, ini);
+    if (speaks_https(play)) {
         oauth_prepare();
         io->http = http_new(io->loop, &err);
         io->oauth = oauth_new(io, io->http);
@@ -181,7 +200,7 @@ static void product_free(struct sim_play *play, bool killed)
 void sim_play_reload(struct sim_play *play, const char *ini)
 {
     struct err err;
-    struct config *fresh = sim_config(ini);
+    struct config *fresh = read_config(play, ini);
     struct accounts *accounts = accounts_reload(&play->accounts, fresh, contexts_new(fresh), &err);
     if (!accounts) {
         fprintf(stderr, "accounts: %s\n", err.words);
@@ -203,6 +222,8 @@ void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool ver
     *play = (struct sim_play){.plan = plan, .sim = sim_new(plan->seed), .ledger = sim_ledger_new()};
     sim_be_verbose(play->sim, verbose);
     play->sim->loop->work_takes = plan->work_takes;
+    if (plan->api.service != API_NONE)
+        sim_api_begin(&play->api, play->sim, play->ledger, &plan->api, plan->seed);
     if (plan->service.used)
         sim_service_begin(&play->service, play->sim, &plan->service, plan->seed, plan->password);
     build_network(play);
@@ -380,6 +401,7 @@ void sim_play_free(struct sim_play *play)
 {
     for (size_t i = 0; i < play->plan->nclients; i++)
         sim_client_free(&play->clients[i]);
+    sim_api_end(&play->api);
     sim_ledger_free(&play->ledger);
     sim_free(&play->sim);
 }

@@ -167,6 +167,8 @@ struct sim_mail {
     uint16_t port;
     size_t session;
     bool sealed, genuine, authenticated, may_be_clear;
+    /* a service over HTTPS took it, which knows no sender */
+    bool by_api;
     /* the 2xx went out (into the socket) */
     bool answered;
 };
