@@ -48,7 +48,6 @@ static void refused(struct delivery *d, int code, const char *words)
 
 bool journal_takes_reply(struct delivery *d, size_t *index_r, const struct reply *reply)
 {
-    char words[1024];
     if (d->journal_place == JOURNAL_NOWHERE || *index_r < d->journal_place)
         return false;
     if (*index_r > d->journal_place) {
@@ -57,8 +56,10 @@ bool journal_takes_reply(struct delivery *d, size_t *index_r, const struct reply
     }
     d->unanswered--;
     d->journal = JOURNAL_TAKEN;
-    if (!reply_is(reply, 2))
+    if (!reply_is(reply, 2)) {
+        char words[1024];
         refused(d, reply->code, reply_words(reply, words, sizeof words));
+    }
     return true;
 }
 

@@ -192,7 +192,7 @@ int stream_fill(struct stream *s, bool *fresh_r)
     *fresh_r = false;
     for (int reads = 0; reads < READS_PER_PUMP && !s->eof && buf_room(&s->in); reads++) {
         size_t room = buf_room(&s->in) < READ_SIZE ? buf_room(&s->in) : READ_SIZE;
-        struct err err;
+        UNINITIALIZED struct err err;
         ssize_t n = read_some(s, room, &err);
         if (n < 0 && err.kind == ERR_CLOSED) {
             s->eof = true;

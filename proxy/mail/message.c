@@ -112,7 +112,7 @@ static void write_line(const struct message *m, struct log *log)
 void message_report(struct message *m, const struct io *io, const struct message_watch *watch,
                     enum result result, const struct reply *reply)
 {
-    char words[1024];
+    UNINITIALIZED char words[1024];
     if (m->reported)
         return;
     m->reported = true;

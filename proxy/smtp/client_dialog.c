@@ -37,7 +37,7 @@ void smtp_client_tell_sent(const struct smtp_client *c, enum smtp_client_state s
 void smtp_client_tell_heard(const struct smtp_client *c, enum smtp_client_state state,
                             const struct reply *r)
 {
-    char shown[CAP_REPLY_LINE + ENHANCED_MAX + 8];
+    UNINITIALIZED char shown[CAP_REPLY_LINE + ENHANCED_MAX + 8];
     struct slice rest = buf_view(&r->text);
     if (!c->settings->listener)
         return;

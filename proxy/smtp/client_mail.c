@@ -1,11 +1,12 @@
 /* The transaction up to its recipients, and RSET. Replies to MAIL and RCPT are matched by count and
  * order; a refused MAIL does not spare the replies to the RCPTs that left with it. */
+#include "base/decimal.h"
 #include "smtp/client_private.h"
 
-/* one command, built without the heap */
+/* One command, which is built without the heap. */
 struct line {
     size_t len;
-    /* everything fitted, and no value could end the line early */
+    /* Everything fitted, and no value can end the line early. */
     bool ok;
     char text[LINE_ROOM];
 };
@@ -33,14 +34,9 @@ static void put_value(struct line *l, const char *keyword, struct slice value)
 
 static void put_number(struct line *l, const char *keyword, uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
+    char digits[DECIMAL_ROOM];
     put_text(l, keyword);
-    put(l, slice_make(digits + at, sizeof digits - at));
+    put(l, slice_make(digits, decimal_put(digits, n, 1)));
 }
 
 static void ask_line(struct smtp_client *c, enum smtp_client_state state, struct line *l)
@@ -71,7 +67,7 @@ static void begin_transaction(struct smtp_client *c)
 
 void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail)
 {
-    struct line l;
+    UNINITIALIZED struct line l;
     l.len = 0;
     l.ok = true;
     if (smtp_client_is_mute(c))
@@ -101,7 +97,7 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail
 void smtp_client_rcpt(struct smtp_client *c, struct slice to, struct slice notify,
                       struct slice orcpt)
 {
-    struct line l;
+    UNINITIALIZED struct line l;
     l.len = 0;
     l.ok = true;
     if (smtp_client_is_mute(c) || c->transaction != TRANSACTION_ENVELOPE)

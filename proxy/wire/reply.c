@@ -90,8 +90,7 @@ const char *reply_words(const struct reply *r, char *out, size_t size)
 /* Every reply of ours passes here, so this does without printf. */
 static size_t write_code(char *line, int code, bool last)
 {
-    for (int i = 2; i >= 0; i--, code /= 10)
-        line[i] = (char)('0' + code % 10);
+    decimal_put(line, (uint64_t)code, 3);
     line[3] = last ? ' ' : '-';
     return 4;
 }
@@ -101,7 +100,7 @@ static size_t write_code(char *line, int code, bool last)
 static bool write_line(struct buf *out, int code, bool last, const char *enhanced,
                        struct slice text)
 {
-    char line[CAP_REPLY_LINE_SENT + 4];
+    UNINITIALIZED char line[CAP_REPLY_LINE_SENT + 4];
     struct slice status = slice_of(enhanced);
     size_t n = write_code(line, code, last);
     if (status.len && status.len < ENHANCED_MAX) {

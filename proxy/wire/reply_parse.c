@@ -86,7 +86,7 @@ static struct slice take_enhanced(struct reply *r, struct slice text)
 /* Adds a line's text without controls, because it goes into logs and to clients. */
 static bool add_text(struct reply *r, struct slice text)
 {
-    char clean[CAP_REPLY_LINE];
+    UNINITIALIZED char clean[CAP_REPLY_LINE];
     size_t n = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i] == '\t' ? ' ' : text.data[i];
