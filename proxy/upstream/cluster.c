@@ -1,4 +1,4 @@
-#include "upstream/cluster.h"
+#include "upstream/cluster_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,42 +14,6 @@
 #define LOOK_EVERY (1 * USEC_PER_SEC)
 /* At the start the engine has this long until its absence is told. */
 #define PATIENCE_AT_START (2 * USEC_PER_SEC)
-/* Our own row is this much younger than it was: the engine was emptied meanwhile. */
-#define YOUNGER (500 * USEC_PER_MS)
-
-/* The answer begins with who else has our name; then come rows of name, age, boot and word. */
-enum { MEMBERS_KEYS = 2, MEMBERS_ARGS = 5, ROWS = 1, ROW = 4 };
-
-struct cluster {
-    unsigned refs;
-    const struct io *io;
-    struct config *config;
-    const struct cluster_line *kind;
-    void *line;
-    struct cluster_key *key;
-    struct link seats;
-    char boot[16], word[CLUSTER_ID], ttl[24];
-    uint64_t newest;
-    /* Of the question who is there. */
-    struct slice keys[MEMBERS_KEYS], args[MEMBERS_ARGS];
-    char channel[CLUSTER_MEMBER];
-    enum engine_state state;
-    char place[300], words[320];
-    bool emptied;
-    /* As last heard; 0: nothing was. */
-    unsigned known;
-    usec own_age;
-    struct cluster_instance shown[CAP_CLUSTER_INSTANCES];
-    size_t nshown;
-    /* By itself since then (0: not), and in all before. */
-    usec alone_since, alone;
-    unsigned clashes;
-    bool told_alone, told_key;
-    struct timer *beat, *start;
-    /* It is none of the instances, and tells only this. */
-    void (*looked)(void *ctx);
-    void *ctx;
-};
 
 /* ---- the line ---- */
 
@@ -114,7 +78,7 @@ void cluster_rise(struct cluster_seat *seat)
     cluster_unref(&seat->cluster);
 }
 
-static void call_state(struct cluster *c, bool emptied)
+void cluster_call_state(struct cluster *c, bool emptied)
 {
     c->emptied = emptied;
     LIST_EACH (&c->seats, it) {
@@ -124,7 +88,7 @@ static void call_state(struct cluster *c, bool emptied)
     c->emptied = false;
 }
 
-static void call_changed(struct cluster *c)
+void cluster_call_changed(struct cluster *c)
 {
     LIST_EACH (&c->seats, it) {
         struct cluster_seat *seat = CONTAINER(it, struct cluster_seat, link);
@@ -137,7 +101,7 @@ static void on_beat(void *arg)
     struct cluster *c = arg;
     timer_arm(c->beat, cluster_config(c)->lease / 3);
     if (cluster_is_up(c))
-        call_state(c, false);
+        cluster_call_state(c, false);
 }
 
 /* ---- coming and going ---- */
@@ -177,9 +141,15 @@ static void on_start(void *arg)
         tell_alone(c);
 }
 
+static void on_opening(void *arg)
+{
+    cluster_call_changed(arg);
+}
+
 static void back(struct cluster *c)
 {
-    usec now = cluster_now(c);
+    usec now = c->back_at = cluster_now(c);
+    timer_stop(c->opening);
     c->alone += now - c->alone_since;
     if (c->told_alone)
         log_event(c->io->log, LOG_INFO, "together again", log_str("engine", c->place),
@@ -188,7 +158,7 @@ static void back(struct cluster *c)
     c->told_alone = false;
     c->alone_since = 0;
     timer_arm(c->beat, cluster_config(c)->lease / 3);
-    call_state(c, true);
+    cluster_call_state(c, true);
 }
 
 static void on_changed(void *ctx, enum engine_state state, const char *place, const char *words)
@@ -209,102 +179,12 @@ static void on_changed(void *ctx, enum engine_state state, const char *place, co
         if (!timer_is_armed(c->start))
             tell_alone(c);
     }
-    call_changed(c);
+    cluster_call_changed(c);
     if (c->looked)
         c->looked(c->ctx);
 }
 
-/* ---- who is there ---- */
-
-static void copy_name(struct slice from, char *out, size_t size)
-{
-    size_t n = from.len < size - 1 ? from.len : size - 1;
-    memcpy(out, from.data, n);
-    out[n] = '\0';
-}
-
-/* The first time it is what this instance was before its start. Two that live write over each
- * other, and each sees the other again and again. */
-static void note_clash(struct cluster *c)
-{
-    if (++c->clashes != 2 || c->looked)
-        return;
-    log_event(c->io->log, LOG_ERROR,
-              "another instance has the name of this one, and they take each other's sessions: "
-              "give each its own [cluster] instance",
-              log_str("instance", cluster_config(c)->instance), log_str("engine", c->place));
-}
-
-static void tell_other_key(struct cluster *c, const char *name)
-{
-    if (c->told_key || c->looked)
-        return;
-    c->told_key = true;
-    log_event(c->io->log, LOG_ERROR,
-              "another instance at this engine has another [cluster] key_file: nothing is shared "
-              "with it, and limits hold for each side by itself",
-              log_str("instance", name), log_str("engine", c->place));
-}
-
-static bool is_table(const struct engine_value *value)
-{
-    if (!value || value->kind != ENGINE_ARRAY || value->n % ROW != ROWS)
-        return false;
-    for (size_t i = 0; i < value->n; i++)
-        if (value->items[i].kind != ENGINE_TEXT)
-            return false;
-    return true;
-}
-
-static int64_t number_of(struct slice text)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < text.len && i < 15 && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-        n = n * 10 + (text.data[i] - '0');
-    return n;
-}
-
-/* Reads one row, and returns whether it shares with us. */
-static bool read_row(struct cluster *c, const struct engine_value *row,
-                     struct cluster_instance *one)
-{
-    copy_name(row[0].text, one->name, sizeof one->name);
-    one->age = number_of(row[1].text) * USEC_PER_MS;
-    one->is_this = slice_is(row[0].text, cluster_config(c)->instance);
-    one->other_key = !slice_is(row[3].text, c->word);
-    if (one->other_key)
-        tell_other_key(c, one->name);
-    return !one->other_key;
-}
-
-static void on_probed(void *ctx, const struct engine_value *value)
-{
-    struct cluster *c = ctx;
-    unsigned n = 0;
-    usec own_age = 0;
-    if (!is_table(value))
-        return;
-    if (value->items[0].text.len)
-        note_clash(c);
-    c->nshown = 0;
-    for (size_t i = ROWS; i < value->n; i += ROW) {
-        struct cluster_instance one;
-        n += read_row(c, &value->items[i], &one);
-        if (one.is_this)
-            own_age = one.age;
-        if (c->nshown < CAP_CLUSTER_INSTANCES)
-            c->shown[c->nshown++] = one;
-    }
-    bool emptied = own_age + YOUNGER < c->own_age, other = n != c->known;
-    c->own_age = own_age;
-    c->known = n ? n : 1;
-    if (cluster_is_up(c) && emptied)
-        call_state(c, true);
-    if (other)
-        call_changed(c);
-    if (c->looked)
-        c->looked(c->ctx);
-}
+/* ---- what is heard ---- */
 
 static void on_heard(void *ctx, struct slice message)
 {
@@ -317,13 +197,18 @@ static void on_heard(void *ctx, struct slice message)
 }
 
 static const struct engine_events engine_events = {
-    .changed = on_changed, .probed = on_probed, .heard = on_heard};
+    .changed = on_changed, .probed = cluster_read_members, .heard = on_heard};
 
 /* ---- what it is asked ---- */
 
 bool cluster_is_up(const struct cluster *c)
 {
     return c->state == ENGINE_UP;
+}
+
+bool cluster_is_starting(const struct cluster *c)
+{
+    return timer_is_armed(c->opening);
 }
 
 unsigned cluster_instances(const struct cluster *c)
@@ -517,6 +402,7 @@ static void cluster_free(struct cluster *c)
         c->kind->close(c->line);
     timer_free(&c->beat);
     timer_free(&c->start);
+    timer_free(&c->opening);
     cluster_key_free(&c->key);
     config_unref(&c->config);
     free(c);
@@ -535,8 +421,10 @@ static struct cluster *begin(struct cluster *c, const struct io *io, struct conf
     c->alone_since = loop_now(io->loop);
     c->beat = timer_new(io->loop, on_beat, c);
     c->start = timer_new(io->loop, on_start, c);
+    c->opening = timer_new(io->loop, on_opening, c);
     fill_probe(c);
     timer_arm(c->start, PATIENCE_AT_START);
+    timer_arm(c->opening, config->cluster.timeout);
     if (open_line(c, err) == 0)
         return c;
     cluster_free(c);

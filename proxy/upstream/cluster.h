@@ -76,6 +76,10 @@ struct cluster_seat *cluster_seat_of(const struct cluster *c, const char *id,
 void cluster_rise(struct cluster_seat *seat);
 
 bool cluster_is_up(const struct cluster *c);
+/* At the very beginning the engine has the time of a question to be there. Until then nothing is
+ * used by oneself: the others, and what this instance was before, have their part. `changed` says
+ * when it is over. */
+bool cluster_is_starting(const struct cluster *c);
 /* How many instances there are: as last heard, else as configured. Never 0. */
 unsigned cluster_instances(const struct cluster *c);
 /* The same, and 1 as long as nothing was heard. */

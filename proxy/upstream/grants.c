@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/window.h"
 #include "io/loop.h"
+#include "upstream/phrase.h"
 #include "upstream/scripts.h"
 
 /* An engine that came back, or was emptied, is found again by all within this time. */
@@ -99,6 +100,8 @@ static bool is_shared(const struct grants *g)
 
 static usec wait_alone(struct grants *g)
 {
+    if (cluster_is_starting(cluster_of(g)))
+        return cluster_config(cluster_of(g))->timeout;
     return window_wait(&g->window, cluster_part(cluster_of(g), g->limit.messages), g->limit.period,
                        now_of(g));
 }
@@ -125,11 +128,6 @@ bool grants_are_used_up(struct grants *g)
 }
 
 /* ---- the question ---- */
-
-static struct slice number_slice(int64_t n, char out[24])
-{
-    return slice_make(out, (size_t)snprintf(out, 24, "%lld", (long long)n));
-}
 
 static void ask(struct grants *g);
 
@@ -166,14 +164,14 @@ static size_t fill(struct grants *g, size_t wanted, struct slice *args, size_t *
     struct cluster *c = cluster_of(g);
     size_t named = 0, told = g->untold < BATCH ? g->untold : BATCH;
     g->nback = g->back.n < BATCH ? g->back.n : BATCH;
-    args[(*n)++] = number_slice((int64_t)g->nback, ages[BATCH]);
-    args[(*n)++] = number_slice((int64_t)told, ages[BATCH + 1]);
+    args[(*n)++] = phrase_number((int64_t)g->nback, ages[BATCH]);
+    args[(*n)++] = phrase_number((int64_t)told, ages[BATCH + 1]);
     for (size_t i = 0; i < g->nback; i++)
         args[(*n)++] = cluster_member(c, g->back.items[i].member, names[named++]);
     for (size_t i = 0; i < told; i++) {
         const struct granted *p = &g->used.items[g->used.n - g->untold + i];
         args[(*n)++] = cluster_member(c, p->member, names[named++]);
-        args[(*n)++] = number_slice((now_of(g) - p->at) / USEC_PER_MS, ages[i]);
+        args[(*n)++] = phrase_number((now_of(g) - p->at) / USEC_PER_MS, ages[i]);
     }
     g->untold -= told;
     for (g->nasked = 0; g->nasked < wanted && g->nasked < BATCH; g->nasked++) {
@@ -195,8 +193,8 @@ static void ask(struct grants *g)
                          (*ages)[24] = mem_alloc((BATCH + 2) * sizeof *ages);
     struct slice key = slice_of(g->key), *args = mem_alloc((4 * BATCH + 4) * sizeof *args);
     size_t n = 0;
-    args[n++] = number_slice(g->limit.messages, numbers[0]);
-    args[n++] = number_slice(g->limit.period / USEC_PER_MS, numbers[1]);
+    args[n++] = phrase_number(g->limit.messages, numbers[0]);
+    args[n++] = phrase_number(g->limit.period / USEC_PER_MS, numbers[1]);
     (void)fill(g, wanted, args, &n, names, ages);
     g->question =
         cluster_ask(cluster_of(g),

@@ -1,12 +1,12 @@
-#include "upstream/slots.h"
+#include "upstream/slots_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/caps.h"
 #include "base/mem.h"
 #include "io/loop.h"
+#include "upstream/phrase.h"
 #include "upstream/scripts.h"
 
 /* A session's goodbye takes a round trip, and the provider counts it until then. */
@@ -19,14 +19,11 @@
 #define PATIENCE (1500 * USEC_PER_MS)
 #define ASK_SETTLING (250 * USEC_PER_MS)
 
-enum slot_key { KEY_SLOTS, KEY_QUEUE, KEY_PLACES, KEY_EPOCH, KEY_CAPS, SLOT_KEYS };
-enum { KEY_TEXT = 48 };
-
 /* All users of one credential in this process. */
 struct slots {
     struct cluster_seat seat;
     struct link users;
-    char keys[SLOT_KEYS][KEY_TEXT];
+    char keys[SLOT_KEYS][SLOT_KEY_TEXT];
     struct engine_question *taking, *holding;
     /* The slot that is asked for, under a name that stays the same until it is had. 0: none. */
     uint64_t asking;
@@ -55,19 +52,6 @@ static struct cluster *cluster_of(const struct slots *s)
 static usec now_of(const struct slots *s)
 {
     return cluster_now(cluster_of(s));
-}
-
-static int64_t number_of(const struct engine_value *value, size_t i)
-{
-    return value->kind == ENGINE_ARRAY && i < value->n && value->items[i].kind == ENGINE_INTEGER
-               ? value->items[i].number
-               : 0;
-}
-
-static unsigned count_of(const struct engine_value *value, size_t i)
-{
-    int64_t n = number_of(value, i);
-    return n <= 0 ? 0 : n > CAP_CLUSTER_SESSIONS ? CAP_CLUSTER_SESSIONS : (unsigned)n;
 }
 
 static void tell(struct slots *s)
@@ -106,7 +90,9 @@ static unsigned cap_of(const struct slot_user *user)
 unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
 {
     const struct slots *s = user->slots;
-    unsigned may = is_together(s) ? user->held : cluster_part(cluster_of(s), cap_of(user));
+    unsigned may = user->held;
+    if (!is_together(s) && !cluster_is_starting(cluster_of(s)))
+        may = cluster_part(cluster_of(s), cap_of(user));
     if (may > limit)
         may = limit;
     return used < may ? may - used : 0;
@@ -121,6 +107,8 @@ bool slots_are_contended(const struct slot_user *user)
 bool slots_are_short(const struct slot_user *user)
 {
     const struct slots *s = user->slots;
+    if (cluster_is_starting(cluster_of(s)))
+        return false;
     return !is_together(s) || s->queued;
 }
 
@@ -144,7 +132,7 @@ static void note_all(struct slots *s, const struct engine_value *value, size_t i
     /* A slot that was just given is not among those that are counted as ours. */
     if (s->all > count_mine(s))
         s->others_seen = now_of(s);
-    s->all = count_of(value, i);
+    s->all = phrase_count(value, i);
     if (s->all > count_mine(s) + (s->asking != 0))
         s->others_seen = now_of(s);
 }
@@ -190,28 +178,11 @@ static bool note_epoch(struct slots *s, const struct engine_value *value, size_t
     return had_one;
 }
 
-static void name_keys(const char *id, char keys[SLOT_KEYS][KEY_TEXT])
-{
-    static const char *const names[SLOT_KEYS] = {"slots", "queue", "places", "epoch", "caps"};
-    for (size_t i = 0; i < SLOT_KEYS; i++)
-        snprintf(keys[i], KEY_TEXT, CLUSTER_PREFIX "{%s}:%s", id, names[i]);
-}
-
 static size_t fill_keys(const struct slots *s, struct slice keys[SLOT_KEYS])
 {
     for (size_t i = 0; i < SLOT_KEYS; i++)
         keys[i] = slice_of(s->keys[i]);
     return SLOT_KEYS;
-}
-
-static struct slice number_slice(int64_t n, char out[24])
-{
-    return slice_make(out, (size_t)snprintf(out, 24, "%lld", (long long)n));
-}
-
-static int64_t ms_of(usec t)
-{
-    return t / USEC_PER_MS;
 }
 
 static unsigned smallest_cap(const struct slots *s)
@@ -245,8 +216,8 @@ static void on_stated(void *ctx, enum engine_state how, const struct engine_valu
         timer_arm(s->fence, s->stated + fence_after(s) - now_of(s));
         unsigned waiting = s->waiting;
         note_all(s, value, 0);
-        s->waiting = count_of(value, 1);
-        s->cap = count_of(value, 3);
+        s->waiting = phrase_count(value, 1);
+        s->cap = phrase_count(value, 3);
         s->again = note_epoch(s, value, 2) || s->again;
         if (!was || s->waiting != waiting)
             tell(s);
@@ -281,10 +252,10 @@ static void state(struct slots *s)
     size_t n = 0, named = 0;
     args[n++] = slice_of(cluster_config(c)->instance);
     args[n++] = slice_of(cluster_boot(c));
-    args[n++] = number_slice((int64_t)cluster_newest(c), numbers[0]);
-    args[n++] = number_slice(ms_of(cluster_config(c)->lease), numbers[1]);
-    args[n++] = number_slice(smallest_cap(s), numbers[2]);
-    args[n++] = number_slice(held, numbers[3]);
+    args[n++] = phrase_number((int64_t)cluster_newest(c), numbers[0]);
+    args[n++] = phrase_ms(cluster_config(c)->lease, numbers[1]);
+    args[n++] = phrase_number(smallest_cap(s), numbers[2]);
+    args[n++] = phrase_number(held, numbers[3]);
     LIST_EACH (&s->users, it) {
         const struct slot_user *user = CONTAINER(it, struct slot_user, link);
         for (unsigned i = 0; i < user->held; i++)
@@ -322,10 +293,10 @@ static void on_taken(void *ctx, enum engine_state how, const struct engine_value
     s->taking = NULL;
     if (how != ENGINE_UP || !value)
         return;
-    int64_t verdict = number_of(value, 0);
-    s->waiting = count_of(value, 1);
+    int64_t verdict = phrase_read(value, 0);
+    s->waiting = phrase_count(value, 1);
     note_all(s, value, 3);
-    s->cap = count_of(value, 4);
+    s->cap = phrase_count(value, 4);
     s->queued = verdict == 0;
     if (note_epoch(s, value, 2))
         state(s);
@@ -362,12 +333,12 @@ static void take(struct slots *s)
     struct slice args[] = {
         slice_of(cfg->instance),
         cluster_member(c, s->asking, name),
-        number_slice(smallest_cap(s), numbers[0]),
-        number_slice(ms_of(cfg->lease), numbers[1]),
-        number_slice(ms_of(cfg->lease) / 3 * 2, numbers[2]),
-        number_slice(ms_of(PATIENCE), numbers[3]),
-        number_slice(cluster_known(c), numbers[4]),
-        number_slice(ms_of(cfg->timeout), numbers[5]),
+        phrase_number(smallest_cap(s), numbers[0]),
+        phrase_ms(cfg->lease, numbers[1]),
+        phrase_ms(cfg->lease / 3 * 2, numbers[2]),
+        phrase_ms(PATIENCE, numbers[3]),
+        phrase_number(cluster_known(c), numbers[4]),
+        phrase_ms(cfg->timeout, numbers[5]),
         slice_of(CLUSTER_CHANNEL),
         slice_of(s->seat.id),
     };
@@ -452,44 +423,6 @@ void slots_wish(struct slot_user *user, unsigned used, unsigned wanted)
         take(s);
 }
 
-/* ---- a look from outside ---- */
-
-static void on_looked(void *ctx, enum engine_state how, const struct engine_value *value)
-{
-    const struct slots_look *look = ctx;
-    struct slots_view view;
-    if (how != ENGINE_UP || !value) {
-        look->answer(look->ctx, NULL);
-        return;
-    }
-    view = (struct slots_view){
-        .all = count_of(value, 0), .waiting = count_of(value, 1), .cap = count_of(value, 3)};
-    look->answer(look->ctx, &view);
-}
-
-/* It states that nothing is held, for a moment, under a limit that none is above. */
-void slots_look(struct cluster *c, const char *id, struct slots_look *look)
-{
-    char texts[SLOT_KEYS][KEY_TEXT], most[24];
-    struct slice keys[SLOT_KEYS];
-    const struct slice args[] = {slice_of(CLUSTER_ONLOOKER),
-                                 slice_of(cluster_boot(c)),
-                                 slice_of("0"),
-                                 slice_of("1"),
-                                 number_slice(CAP_CLUSTER_SESSIONS, most),
-                                 slice_of("0")};
-    name_keys(id, texts);
-    for (size_t i = 0; i < SLOT_KEYS; i++)
-        keys[i] = slice_of(texts[i]);
-    (void)cluster_ask(c,
-                      &(struct engine_call){.script = &script_hold,
-                                            .keys = keys,
-                                            .nkeys = SLOT_KEYS,
-                                            .args = args,
-                                            .nargs = sizeof args / sizeof args[0]},
-                      on_looked, look);
-}
-
 /* ---- what the cluster says ---- */
 
 static void on_state(void *ctx)
@@ -535,7 +468,7 @@ static struct slots *slots_new(struct cluster *c, const char *id)
     struct slots *s = NEW(struct slots);
     struct loop *loop = cluster_loop(c);
     link_init(&s->users);
-    name_keys(id, s->keys);
+    slots_name_keys(id, s->keys);
     s->ask = timer_new(loop, on_ask, s);
     s->give = timer_new(loop, on_give, s);
     s->fence = timer_new(loop, on_fence, s);

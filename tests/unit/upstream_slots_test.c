@@ -185,6 +185,11 @@ static void before_the_engine_was_heard_the_part_is_as_expected(void **state)
     (void)state;
     begin(&g, 6, (struct rate_limit){0});
     want(&g.all[0], 6);
+    assert_int_equal(g.all[0].used, 0);
+    /* Whoever wants a session for a proof does not give up now. */
+    assert_false(slots_are_short(&g.all[0].user));
+    /* It had the time of a question. */
+    sim_run_for(g.sim, 251 * MS);
     assert_int_equal(g.all[0].used, 3);
     /* A part is never nothing. */
     assert_int_equal(cluster_part(g.all[0].cluster, 1), 1);
@@ -220,6 +225,7 @@ static void what_was_begun_alone_is_told(void **state)
     struct stage g;
     (void)state;
     begin(&g, 2, (struct rate_limit){0});
+    sim_run_for(g.sim, 300 * MS);
     for (size_t i = 0; i < 3; i++)
         want(&g.all[i], 1);
     assert_int_equal(used(&g), 3);
@@ -248,6 +254,27 @@ static void an_engine_that_was_emptied_is_told_before_it_grants(void **state)
         assert_true(used(&g) <= 3);
     }
     assert_int_equal(held(&g), 3);
+    end(&g);
+}
+
+/* The list of members begins anew with the engine, and the machines are there all the same. */
+static void an_emptied_engine_makes_nobody_fewer(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 6, (struct rate_limit){0});
+    assert_int_equal(cluster_instances(g.all[0].cluster), 3);
+    for (size_t i = 0; i < 3; i++)
+        engine_comes(g.all[i].line, false);
+    engine_model_flush(g.engine.model);
+    engine_comes(g.all[0].line, true);
+    sim_run_for(g.sim, 3 * S);
+    engine_comes(g.all[0].line, false);
+    assert_int_equal(cluster_part(g.all[0].cluster, 6), 2);
+    /* Who does not come back in the time of a lease is gone. */
+    engine_comes(g.all[0].line, true);
+    sim_run_for(g.sim, 40 * S);
+    assert_int_equal(cluster_instances(g.all[0].cluster), 1);
     end(&g);
 }
 
@@ -341,6 +368,7 @@ int main(void)
         cmocka_unit_test(what_is_above_the_part_is_too_many),
         cmocka_unit_test(what_was_begun_alone_is_told),
         cmocka_unit_test(an_engine_that_was_emptied_is_told_before_it_grants),
+        cmocka_unit_test(an_emptied_engine_makes_nobody_fewer),
         cmocka_unit_test(together_they_send_what_one_may_send),
         cmocka_unit_test(a_place_that_was_not_used_goes_to_another),
         cmocka_unit_test(without_the_engine_each_sends_its_part),
