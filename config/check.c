@@ -44,8 +44,10 @@ static void check_login(struct loading *l, const struct section *s, const struct
 {
     bool username = is_given(s, "username");
     const char *password = password_key(s), *token = token_key(s), *by = token ? token : password;
+    /* `443/api` has rules of its own. */
+    bool smtp = ports_have_smtp(&u->ports);
     check_one_password(l, s);
-    if (username && !by && u->auth != AUTH_NONE && !is_bad(s, "auth"))
+    if (username && !by && smtp && u->auth != AUTH_NONE && !is_bad(s, "auth"))
         complain(l, s, "username",
                  "no password goes with it; needed: password_file (or password, password_command), "
                  "or auth = none");
@@ -97,7 +99,7 @@ static void check_ports(struct loading *l, const struct section *s, struct upstr
         if (p->mode == PORT_PLAIN && u->tls != TLS_MAY && u->tls != TLS_OFF)
             complain(l, s, "ports", "%u/plain has no TLS; it needs tls = may or tls = off",
                      (unsigned)p->number);
-        if (u->tls != TLS_OFF)
+        if (u->tls != TLS_OFF || p->mode == PORT_API)
             continue;
         if (p->mode == PORT_IMPLICIT)
             complain(l, s, "ports",
@@ -186,6 +188,7 @@ static void check_upstream(struct loading *l, const struct section *s)
     check_tokens(l, s);
     check_protection(l, s, u);
     check_ports(l, s, u);
+    check_api(l, s);
     check_idle_tls_keys(l, s, u);
     check_families(l, s, u);
     check_helo(l, s, u);

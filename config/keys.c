@@ -76,6 +76,8 @@ static const struct word tls_version_words[] = {
 #define AUTH_WORD(id, name, word, ...) {word, AUTH_##id},
 static const struct word auth_words[] = {
     {"auto", AUTH_AUTO}, {"none", AUTH_NONE}, MECHANISMS(AUTH_WORD){NULL, 0}};
+#define API_WORD(id, word, ...) {word, API_##id},
+static const struct word api_words[] = {API_SERVICES(API_WORD){NULL, 0}};
 static const struct word identity_words[] = {
     {"username", IDENTITY_USERNAME}, {"sender", IDENTITY_SENDER}, {NULL, 0}};
 static const struct word listen_tls_words[] = {{"off", LISTEN_TLS_OFF},
@@ -124,7 +126,8 @@ static const struct key keys[] = {
      .group = "Ports and TLS",
      .help = "Ports in order of preference: PORT or PORT/MODE, the mode being starttls, implicit "
              "or plain (only with tls = may or off). A "
-             "bare 465, 2465 or 443 means implicit, any other starttls."},
+             "bare 465, 2465 or 443 means implicit, any other starttls. 443/api is no SMTP: the "
+             "service's API over HTTPS, where every SMTP port is shut."},
     {UPSTREAM("tls", tls), .type = &type_word, .connection = true, .trust = true,
      .words = tls_words, .def = "verify",
      .help = "verify: TLS with a certificate that matches the host, or the port does not work; "
@@ -215,7 +218,21 @@ static const struct key keys[] = {
      .sample = "2027-11-30",
      .help = "The day on which the client's secret ends, as the portal shows it: warned of 30, 14, "
              "7, 3 and 1 days ahead. A certificate's own end needs no key."},
-    {UPSTREAM("helo", helo), .type = &type_helo, .sample = "gateway.example.com",
+    {UPSTREAM("api", api), .type = &type_word, .connection = true, .words = api_words,
+     .sample = "graph", .group = "The rung without SMTP (443/api in ports)",
+     .help = "Which API it speaks: graph (Microsoft 365), gmail, mailgun; none: the provider's."},
+    {UPSTREAM("api_url", api_url), .type = &type_url, .connection = true,
+     .sample = "https://api.eu.mailgun.net",
+     .help = "Its base URL, with https; none: the provider's. Host and port are connected to; "
+             "proxy, source and family count, tls and its keys but tls_ca do not."},
+    {UPSTREAM("api_secret_file", api_secret_file), .type = &type_secret_file,
+     .sample = "/etc/smtp-detour/api-key",
+     .help = "File whose first line is the API's own key, by the rules of password_file: mailgun "
+             "wants one. graph and gmail take a token, from the oauth_ keys above."},
+    {UPSTREAM("api_user", api_user), .type = &type_text, .connection = true, .sample = "api",
+     .help = "The name that goes with the key; none: as the API wants it."},
+    {UPSTREAM("helo", helo), .group = "In EHLO", .type = &type_helo,
+     .sample = "gateway.example.com",
      .help = "Name in EHLO; none: [server] hostname if it is a full host name, else the literal of "
              "the local address."},
 

@@ -106,6 +106,9 @@ void check_token_files(struct loading *l, const struct section *s);
 const char *environment_first(void);
 void environment_read(struct loading *l);
 
+/* api_check.c: rules of the rung `443/api` */
+void check_api(struct loading *l, const struct section *s);
+
 /* check_print.c: what is in force, and where each value comes from. keep_text is told every value
  * that was taken. */
 void keep_text(const struct loading *l, const struct section *s, const struct key *key,

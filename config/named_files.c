@@ -41,52 +41,74 @@ static void check_list(struct loading *l, const struct section *s, const char *k
                    before && i < before->n ? before->items[i] : NULL);
 }
 
+/* A file whose first line is a secret: its key, and where that goes. */
+struct secret_slot {
+    const char *key, *name;
+    /* As the current configuration names it on a reload. */
+    const char *before;
+    struct secret **secret;
+    bool *kept;
+};
+
 static void read_secret(struct loading *l, const struct section *s, const char *path,
-                        struct upstream_config *u)
+                        const struct secret_slot *slot)
 {
     struct err err;
     unsigned mode;
     char command[400];
     /* Where both are given, which is an error, the one in the configuration goes. */
-    secret_free(&u->password);
-    u->password = secret_file_read(path, &mode, &err);
-    if (!u->password && err.kind == ERR_NOT_FOUND)
-        complain(l, s, "password_file", "%s; to make it: `%s`, then type the secret, Enter, Ctrl-D",
+    secret_free(slot->secret);
+    *slot->secret = secret_file_read(path, &mode, &err);
+    if (!*slot->secret && err.kind == ERR_NOT_FOUND)
+        complain(l, s, slot->key, "%s; to make it: `%s`, then type the secret, Enter, Ctrl-D",
                  err.words, secret_command(&l->config->server, path, command, sizeof command));
-    else if (!u->password)
-        complain(l, s, "password_file", "%s", err.words);
+    else if (!*slot->secret)
+        complain(l, s, slot->key, "%s", err.words);
     else {
-        check_exposure(l, s, "password_file", path, mode, PASSWORD);
-        check_secret_text(l, s, "password_file", path, secret_reveal(u->password));
+        check_exposure(l, s, slot->key, path, mode, PASSWORD);
+        check_secret_text(l, s, slot->key, path, secret_reveal(*slot->secret));
     }
 }
 
 /* On a reload the process has given up root, and perhaps with it the right to read the file. Then
  * the secret stays as it was. */
 static bool keep_old_secret(struct loading *l, const struct section *s, const char *path,
-                            struct upstream_config *u)
+                            const struct secret_slot *slot)
 {
-    const struct upstream_config *before = old_upstream(l, u->name);
-    struct same_file named = {u->password_file, before ? before->password_file : NULL};
-    if (!stays_as_it_was(l, s, "password_file", path, &named, "the password stays the same"))
+    struct same_file named = {slot->name, slot->before};
+    if (!stays_as_it_was(l, s, slot->key, path, &named, "the password stays the same"))
         return false;
-    u->password_kept = true;
+    *slot->kept = true;
     return true;
 }
 
-static void load_password_file(struct loading *l, const struct section *s,
-                               struct upstream_config *u)
+static void load_secret_file(struct loading *l, const struct section *s,
+                             const struct secret_slot *slot)
 {
-    char *path = secret_file_path(u->password_file);
+    if (!slot->name)
+        return;
+    char *path = secret_file_path(slot->name);
     if (!path) {
-        complain(l, s, "password_file",
+        complain(l, s, slot->key,
                  "$CREDENTIALS_DIRECTORY is not set; credential:NAME needs systemd's "
                  "LoadCredential=NAME:PATH");
         return;
     }
-    if (!keep_old_secret(l, s, path, u))
-        read_secret(l, s, path, u);
+    if (!keep_old_secret(l, s, path, slot))
+        read_secret(l, s, path, slot);
     free(path);
+}
+
+static void load_secret_files(struct loading *l, const struct section *s, struct upstream_config *u)
+{
+    const struct upstream_config *before = old_upstream(l, u->name);
+    const struct secret_slot slots[] = {
+        {"password_file", u->password_file, before ? before->password_file : NULL, &u->password,
+         &u->password_kept},
+        {"api_secret_file", u->api_secret_file, before ? before->api_secret_file : NULL,
+         &u->api_secret, &u->api_secret_kept}};
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
+        load_secret_file(l, s, &slots[i]);
 }
 
 /* A program named by its path must exist. It runs as the server's user, so only that user's rights
@@ -152,8 +174,7 @@ void check_files(struct loading *l)
             continue;
         struct upstream_config *u = section_struct(l, s);
         check_upstream_files(l, s);
-        if (u->password_file)
-            load_password_file(l, s, u);
+        load_secret_files(l, s, u);
         check_command(l, s, &u->password_command);
         check_token_files(l, s);
         if (is_given(s, "password"))

@@ -226,6 +226,15 @@ const char *preset_value(const struct preset_choice *choice, const char *key,
     return token_value(choice->preset->oauth, key);
 }
 
+enum api_choice preset_api(const struct preset *preset)
+{
+    for (const struct preset_setting *s = preset->settings; s->key; s++)
+        for (int api = API_NONE + 1; api < API_CHOICES && strcmp(s->key, "api") == 0; api++)
+            if (strcmp(s->value, api_choice_row((enum api_choice)api)->word) == 0)
+                return (enum api_choice)api;
+    return API_NONE;
+}
+
 static int parse_provider(const struct key *key, struct slice text, void *field, struct err *err)
 {
     struct preset_choice choice;

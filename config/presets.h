@@ -162,6 +162,10 @@ int preset_choose(struct slice text, bool any, struct preset_choice *choice_r,
 /* Writes the names that were most probably meant, the best first. Returns their number. */
 size_t presets_nearest(struct slice name, const char *near_r[PRESET_NEAREST]);
 
+/* The service's API over HTTPS, which is an offer: nothing uses it unless `ports` names 443/api.
+ * API_NONE: none is known. */
+enum api_choice preset_api(const struct preset *preset);
+
 #define PRESET_VALUE 160
 /* Returns what the preset gives to a key of [upstream], or NULL. `out` may hold the text. */
 const char *preset_value(const struct preset_choice *choice, const char *key,

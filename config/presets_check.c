@@ -102,6 +102,8 @@ static void check_own_ports(struct loading *l, const struct section *s,
     for (size_t i = 0; i < u->ports.n; i++) {
         const struct port *given_port = &u->ports.items[i];
         const struct preset_port *known = find_port(p, given_port->number);
+        if (given_port->mode == PORT_API)
+            continue;
         if (!known)
             advise(l, s, "ports",
                    "%u is none of the ports known of %s; leave the line out for those that are",

@@ -93,12 +93,15 @@ static const struct preset_region zoho_regions[] = {
                       "working",                                                                   \
     .password_until = BASIC_AUTH_ENDS
 /* The clouds that are like office365, but for their names. */
-#define OFFICE365_CLOUD                                                                            \
+#define OFFICE365_CLOUD(graph)                                                                     \
     .ports = {STARTTLS(587, U)}, .mechanisms = {UNCONF("XOAUTH2"), UNCONF("LOGIN")},               \
     .user = USER_ADDRESS, .user_words = LIST("the mailbox's address (UPN)"),                       \
     .user_sample = "scanner@example.com",                                                          \
     .secret = "the mailbox's password, while the tenant allows it; OAuth2", BASIC_AUTH,            \
-    .settings = {{"auth", "login"}, {"max_connections", "3"}},                                     \
+    .settings = {{"auth", "login"},                                                                \
+                 {"max_connections", "3"},                                                         \
+                 {"api", "graph"},                                                                 \
+                 {"api_url", "https://" graph "/v1.0"}},                                           \
     .notes = {UNCONF("Limits are taken to be as at office365."),                                   \
               UNCONF("The host is known from reports only; the endpoints for tokens from other "   \
                      "programs' settings.")}
@@ -119,6 +122,7 @@ const struct preset presets_mailbox[] = {
      .size = COMM(35882577),
      .recipients = DOC(100),
      .per_day = COMM(500),
+     .settings = {{"api", "gmail"}},
      .oauth = &google,
      .notes = {COMM("The account's own password: over since 2022-05-30 for personal accounts and "
                     "since 2025 for Workspace."),
@@ -171,7 +175,7 @@ const struct preset presets_mailbox[] = {
      .per_minute = DOC(30),
      .per_day = DOC(10000),
      .day_counts_recipients = true,
-     .settings = {{"auth", "login"}, {"max_connections", "3"}},
+     .settings = {{"auth", "login"}, {"max_connections", "3"}, {"api", "graph"}},
      .oauth = &microsoft,
      .notes =
          {DOC("Tenants made after December 2026 have password login off from the start; its "
@@ -196,19 +200,19 @@ const struct preset presets_mailbox[] = {
      .title = "Microsoft 365 GCC High",
      .also = "gcchigh gcc-high",
      .host = UNCONF("smtp.office365.us"),
-     OFFICE365_CLOUD,
+     OFFICE365_CLOUD("graph.microsoft.us"),
      .oauth = &microsoft_us},
     {.name = "office365-dod",
      .title = "Microsoft 365 DoD",
      .also = "dod",
      .host = UNCONF("outlook-dod.office365.us"),
-     OFFICE365_CLOUD,
+     OFFICE365_CLOUD("dod-graph.microsoft.us"),
      .oauth = &microsoft_us},
     {.name = "office365-china",
      .title = "Microsoft 365 operated by 21Vianet",
      .also = "21vianet china",
      .host = LIST("smtp.partner.outlook.cn"),
-     OFFICE365_CLOUD,
+     OFFICE365_CLOUD("microsoftgraph.chinacloudapi.cn"),
      .oauth = &microsoft_china},
 
     {.name = "office365-hve",
@@ -244,6 +248,7 @@ const struct preset presets_mailbox[] = {
      .password_words = "this service takes no passwords any more, app passwords neither (since "
                        "2024-09-16): it needs a login by token (oauth_client_id, then "
                        "\"smtp-detour login\")",
+     .settings = {{"api", "graph"}},
      .oauth = &microsoft_consumers,
      .notes = {COMM("EHLO and limits are as at office365.")}},
 

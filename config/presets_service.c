@@ -20,12 +20,13 @@ static const struct preset_region smtp2go_regions[] = {
 };
 
 /* Rows that differ only in their host and a note. */
-#define MAILGUN(note)                                                                              \
+#define MAILGUN(note, url)                                                                         \
     .ports = {STARTTLS(587, D), STARTTLS(2525, D), IMPLICIT(465, D), SPARE_STARTTLS(25, D)},       \
     .mechanisms = {DOC("PLAIN"), COMM("LOGIN")}, .user = USER_ADDRESS,                             \
     .user_words = DOC("the login of the sending domain, a full address"),                          \
     .user_sample = "postmaster@mg.example.com", .secret = "that login's SMTP password",            \
     .size = DOC(26214400), .size_ehlo = COMM(52428800), .recipients = DOC(1000),                   \
+    .settings = {{"api", "mailgun"}, {"api_url", url}},                                            \
     .notes = {COMM(note), COMM("Mail before login is refused as 550 5.7.1 Relaying denied: it "    \
                                "means that AUTH did not happen, not that "                         \
                                "an address is wrong.")}
@@ -70,12 +71,14 @@ const struct preset presets_service[] = {
      .also = "mailgun-us",
      .host = DOC("smtp.mailgun.org"),
      MAILGUN("Logins of the US and of the EU region are not interchangeable: EU accounts use "
-             "mailgun-eu.")},
+             "mailgun-eu.",
+             "https://api.mailgun.net")},
     {.name = "mailgun-eu",
      .title = "Mailgun (EU)",
      .host = DOC("smtp.eu.mailgun.org"),
      MAILGUN("Logins of the US and of the EU region are not interchangeable: US accounts use "
-             "mailgun.")},
+             "mailgun.",
+             "https://api.eu.mailgun.net")},
 
     {.name = "ses",
      .title = "Amazon SES",

@@ -88,6 +88,43 @@ static char *default_token_file(const struct loading *l, const struct upstream_c
     return path;
 }
 
+/* "https://graph.microsoft.com" of the base URL that is the provider's, or the service's: a gateway
+ * that api_url names has no scope of its own. */
+static struct slice origin_of(const struct upstream_config *u)
+{
+    struct preset_choice choice;
+    struct err err;
+    char text[PRESET_VALUE];
+    const char *url = NULL;
+    if (u->provider && preset_choose(slice_of(u->provider), false, &choice, &err) == 0)
+        url = preset_value(&choice, "api_url", text);
+    struct slice whole = slice_of(url ? url : api_choice_row(u->api)->url);
+    size_t scheme = strlen("https://");
+    return slice_head(whole, scheme + slice_find(slice_from(whole, scheme), '/'));
+}
+
+/* Gives what the API's token is for. Google's scope for SMTP is good for its API, too; Microsoft has
+ * one for each. */
+static char *api_scope_of(const struct section *s, const struct upstream_config *u)
+{
+    if (!ports_have_api(&u->ports) || u->api == API_NONE || api_choice_row(u->api)->takes_key ||
+        u->oauth.flow <= TOKEN_PRINTED)
+        return NULL;
+    bool smtp = ports_have_smtp(&u->ports);
+    if (is_given(s, "oauth_scope") && (!smtp || u->api == API_GMAIL))
+        return u->oauth.scope ? mem_string(u->oauth.scope) : NULL;
+    if (u->api == API_GMAIL)
+        return mem_string(smtp && u->oauth.scope ? u->oauth.scope
+                                                 : "https://www.googleapis.com/auth/gmail.send");
+    struct slice origin = origin_of(u);
+    const char *what =
+        u->oauth.flow == TOKEN_APPLICATION ? "/.default" : "/Mail.Send offline_access";
+    size_t size = origin.len + strlen(what) + 1;
+    char *scope = mem_alloc(size);
+    snprintf(scope, size, "%.*s%s", (int)origin.len, origin.data, what);
+    return scope;
+}
+
 static void complete_account(const struct loading *l, const struct section *s)
 {
     struct upstream_config *u = section_struct(l, s);
@@ -106,6 +143,7 @@ static void complete_account(const struct loading *l, const struct section *s)
     }
     if (o->flow == TOKEN_REFRESH && !o->token_file && !is_given(s, "oauth_token_file"))
         o->token_file = default_token_file(l, u);
+    o->api_scope = api_scope_of(s, u);
     /* What a preset says is about passwords. */
     if (o->flow != TOKEN_NONE && !is_given(s, "auth"))
         u->auth = AUTH_AUTO;

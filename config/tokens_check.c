@@ -48,6 +48,7 @@ static void check_needs(struct loading *l, const struct section *s, const struct
 {
     const struct oauth_config *o = &u->oauth;
     const struct preset *p = account_preset(u);
+    const char *scope = ports_have_smtp(&u->ports) ? o->scope : o->api_scope;
     if (!o->client_id && o->flow != TOKEN_SERVICE_ACCOUNT && !is_given(s, "oauth_client_id"))
         complain(l, s, token_key(s),
                  "no client goes with it; needed: oauth_client_id, of your own app registration");
@@ -59,7 +60,7 @@ static void check_needs(struct loading *l, const struct section *s, const struct
                  p         ? p->title
                  : u->host ? u->host
                            : "the host");
-    if (!o->scope && o->flow != TOKEN_REFRESH && !is_given(s, "oauth_scope"))
+    if (!scope && o->flow != TOKEN_REFRESH && !is_given(s, "oauth_scope"))
         complain(l, s, token_key(s), "what the token is for is not known; needed: oauth_scope");
     if (o->flow == TOKEN_APPLICATION && p && !is_given(s, "oauth_tenant") &&
         !is_given(s, "oauth_token_url"))

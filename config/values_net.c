@@ -249,7 +249,7 @@ bool ports_have_smtp(const struct ports *ports)
 
 static bool parse_mode(struct slice text, enum port_mode *mode_r)
 {
-    for (enum port_mode mode = PORT_STARTTLS; mode <= PORT_PLAIN; mode++)
+    for (enum port_mode mode = PORT_STARTTLS; mode <= PORT_API; mode++)
         if (slice_is_word(text, port_mode_name(mode))) {
             *mode_r = mode;
             return true;
@@ -293,7 +293,7 @@ static int parse_ports(const struct key *key, struct slice text, void *field, st
         if (!parse_port(item, &port)) {
             err_set(err, ERR_INVALID,
                     "\"%.*s\" is not PORT or PORT/MODE; allowed: 1 to 65535, and starttls, "
-                    "implicit or plain",
+                    "implicit, plain or api",
                     SHOWN(item));
             return -1;
         }

@@ -92,7 +92,7 @@ enum api_end {
     API_REFUSED,
     /* It refuses this message because of its size: 552 5.3.4, unless another rung takes it. */
     API_TOO_LARGE,
-    /* It refuses our token or key. A token is fetched anew, once; then this is API_RESTS. */
+    /* It refuses our token or key. That is fetched, or read, anew, once; then this is API_RESTS. */
     API_UNAUTHORIZED,
     /* It refuses us, whatever the message: this rung rests, no other. */
     API_RESTS,

@@ -113,9 +113,6 @@ static void decide(struct api_verdict *v, const struct api_service *s, int statu
         v->reply.code = m->code;
         snprintf(v->reply.enhanced, sizeof v->reply.enhanced, "%s", m->enhanced);
     }
-    /* A key cannot be fetched anew. */
-    if (v->end == API_UNAUTHORIZED && api_service_takes_key(s))
-        v->end = API_RESTS;
 }
 
 /* A short answer that is not JSON is its words, unless it is a page. */

@@ -48,6 +48,9 @@ struct login_run {
     struct io io;
     struct oauth_login *login;
     struct oauth_login_settings settings;
+    /* What consent is asked for, in turn. The last refresh token serves all of it. */
+    const char *scopes[2];
+    size_t nscopes, consents;
     struct oauth_route route;
     struct secret *client_secret, *token;
     struct redirect *redirect;
@@ -101,6 +104,21 @@ static void on_lock_pause(void *arg)
 /* ---- the login ---- */
 
 static int begin_browser(struct login_run *s);
+static int begin_device(struct login_run *s);
+
+/* Microsoft gives consent for one resource at a time. */
+static bool asks_again(struct login_run *s)
+{
+    if (++s->consents == s->nscopes)
+        return false;
+    s->settings.scope = s->scopes[s->consents];
+    printf("Signed in for SMTP. Once more, for the API that `443/api` in ports needs; nothing is "
+           "written before.\n\n");
+    int status = s->redirect ? begin_browser(s) : begin_device(s);
+    if (status != EXIT_FINE)
+        finish(s, status);
+    return true;
+}
 
 /* What the provider refuses to a device may be open to a browser. */
 static bool goes_on_with_browser(const struct login_run *s, const struct err *err)
@@ -114,7 +132,10 @@ static void on_done(void *ctx, const struct secret *token, const struct err *err
     struct login_run *s = ctx;
     oauth_login_free(&s->login);
     if (token) {
+        secret_free(&s->token);
         s->token = secret_copy(token);
+        if (asks_again(s))
+            return;
         s->lock_until = loop_now(s->io.loop) + LOCK_PATIENCE;
         store(s);
     } else if (goes_on_with_browser(s, err)) {
@@ -194,13 +215,15 @@ static int begin_browser(struct login_run *s)
         base = choice.preset->oauth->redirect;
         s->settings.more = choice.preset->oauth->authorize_more;
     }
-    s->redirect = redirect_open(s->io.loop, on_redirect, s, &err);
+    if (!s->redirect)
+        s->redirect = redirect_open(s->io.loop, on_redirect, s, &err);
     if (!s->redirect)
         return complain(EXIT_SYSTEM, err.words);
     snprintf(s->redirect_url, sizeof s->redirect_url, "%s:%u", base ? base : "http://127.0.0.1",
              (unsigned)redirect_port(s->redirect));
     s->settings.redirect = s->redirect_url;
-    s->typed = typed_new(s->io.loop, STDIN_FILENO, on_line, s);
+    if (!s->typed)
+        s->typed = typed_new(s->io.loop, STDIN_FILENO, on_line, s);
     s->login = oauth_login_browser(&s->io, s->io.http, &s->settings, &events, s);
     return EXIT_FINE;
 }
@@ -269,11 +292,11 @@ static int become_server(struct login_run *s)
 static int look_at_account(const struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
+    const char *scope = ports_have_smtp(&s->account->ports) ? o->scope : o->api_scope;
     char words[256];
     if (o->flow == TOKEN_REFRESH)
-        return o->scope
-                   ? EXIT_FINE
-                   : complain(EXIT_BAD_CONFIG, "what to ask for is not known: set oauth_scope");
+        return scope ? EXIT_FINE
+                     : complain(EXIT_BAD_CONFIG, "what to ask for is not known: set oauth_scope");
     snprintf(words, sizeof words, "the account %.60s logs in by %s: nobody has to log in for it%s",
              s->account->name, token_flow_name(o->flow),
              o->flow == TOKEN_NONE ? " (oauth_client_id makes it a login by token)" : "");
@@ -315,10 +338,15 @@ static void close_all(struct login_run *s)
 static void fill_settings(struct login_run *s)
 {
     const struct oauth_config *o = &s->account->oauth;
+    const char *smtp = ports_have_smtp(&s->account->ports) ? o->scope : NULL;
+    if (smtp)
+        s->scopes[s->nscopes++] = smtp;
+    if (o->api_scope && (!smtp || strcmp(smtp, o->api_scope) != 0))
+        s->scopes[s->nscopes++] = o->api_scope;
     oauth_route_of(s->account, &s->route);
     s->settings = (struct oauth_login_settings){
         .client_id = o->client_id,
-        .scope = o->scope,
+        .scope = s->scopes[0],
         .token_url = o->token_url,
         .client_secret = s->client_secret,
         .device_url = o->device_url,

@@ -106,6 +106,13 @@ static void print_ports(const struct preset *p)
                        mode_words(port->mode), trust_words(port->trust));
             first = false;
         }
+    enum api_choice api = preset_api(p);
+    if (api != API_NONE)
+        print_fact("",
+                   "443/api, the API of %s over HTTPS, where every SMTP port is shut: used "
+                   "only where ports names it, with %s",
+                   api_choice_row(api)->title,
+                   api_choice_row(api)->takes_key ? "api_secret_file" : "a login by token");
     first = true;
     for (const struct preset_port *port = p->ports; port->number; port++)
         if (port->spare) {

@@ -21,9 +21,9 @@ class Bench:
         self.notes, self.closers = [], []
         self.folder = tempfile.mkdtemp(prefix="smtp-detour-bench-")
         os.chmod(self.folder, 0o755)
-        authority = CertificateAuthority(self.new_folder("ca"))
-        self.ca = authority.cert
-        self.certificate = authority.issue("sink", [tools.NAME], ["127.0.0.1"])
+        self.authority = CertificateAuthority(self.new_folder("ca"))
+        self.ca = self.authority.cert
+        self.certificate = self.authority.issue("sink", [tools.NAME], ["127.0.0.1"])
 
     def new_folder(self, label):
         path = os.path.join(self.folder, label)
@@ -99,9 +99,9 @@ def conditions():
 
 SIZES = {  # messages per run; Postfix is slow and its rate needs no more
     "full": {"one": {"*": 4000, "detour": 16000, "detour_data": 16000, "haproxy_plain": 16000, "postfix": 1500}, "many": {"*": 30000, "stunnel": 15000, "postfix": 1500},
-             "large": {"*": 60, "postfix": 12}, "idle": {"detour": 10000, "stunnel": 1000, "haproxy_tls": 2000, "haproxy_plain": 4000, "postfix": 90}},
+             "large": {"*": 60, "postfix": 12}, "https": 1500, "idle": {"detour": 10000, "stunnel": 1000, "haproxy_tls": 2000, "haproxy_plain": 4000, "postfix": 90}},
     "quick": {"one": {"*": 500, "detour": 4000, "detour_data": 4000, "haproxy_plain": 4000, "postfix": 300}, "many": {"*": 10000, "stunnel": 4000, "postfix": 300},
-              "large": {"*": 16, "postfix": 4}, "idle": {"detour": 10000, "stunnel": 200, "haproxy_tls": 500, "haproxy_plain": 1000, "postfix": 20}},
+              "large": {"*": 16, "postfix": 4}, "https": 200, "idle": {"detour": 10000, "stunnel": 200, "haproxy_tls": 500, "haproxy_plain": 1000, "postfix": 20}},
 }
 
 
@@ -126,6 +126,8 @@ def measure(bench, extent):
                                 ("large", "large", {"clients": 4, "per_connection": 100, "size": 25 * scenarios.MIB})):
         bench.say(words.replace("_", " "))
         result[words] = scenarios.throughput(bench, crowd, sizes[key], **options)
+    bench.say("443/api")
+    result["over_https"] = bench.attempt("443/api", scenarios.over_https, bench, sizes["https"])
     bench.say("a port that swallows connections")
     result["black_hole"] = {"detour": bench.attempt("black hole", scenarios.black_hole_detour, bench, chunking)}
     if extent == "full":

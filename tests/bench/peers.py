@@ -25,6 +25,7 @@ class Peer:
     pid = None
     load_options = {"tls": "none"}
     stores = False  # acknowledges before it delivers
+    environment = None
 
     def __init__(self, bench, sink):
         self.bench, self.sink = bench, sink
@@ -40,7 +41,7 @@ class Peer:
     def _run(self, command):
         self.log_file = os.path.join(self.folder, "log")
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         self.pid = self.process.pid
         try:
             tools.wait_until(lambda: self.process.poll() is not None or listens(self.port), self.name)
@@ -94,7 +95,7 @@ class Detour(Peer):
         super().__init__(bench, sink)
         self.folder = bench.new_folder(label)
         self.port = free_port()
-        self.settings = (ports or sink.ports["starttls"], account, listen)
+        self.settings = (ports or getattr(sink, "ports", {}).get("starttls"), account, listen)
         self.admin = free_port() if admin else None
         command = list(wrapper) + [BINARY, "run", "-c", self.configure(accounts)]
         self._run(command)
@@ -116,6 +117,18 @@ class Detour(Peer):
         time.sleep(1.2)  # it is noted each second
         with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.admin) as answer:
             return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith("smtp_detour_loop_longest_turn_seconds "))
+
+
+class DetourApi(Detour):
+    """Its account has no port of SMTP. The test's authority is the system's here: with tls_ca no connection would be used twice."""
+    name, key, words = "smtp-detour, 443/api", "api", "HTTPS upstream, a fake service in Python"
+
+    def configure(self, accounts=1):
+        self.environment = dict(os.environ, SSL_CERT_FILE=self.bench.ca)
+        key = self._write("key", PASSWORD + "\n")
+        return self._write("proxy.ini", "[server]\nstate_dir = %s\nuser = root\n\n[listen]\naddress = 127.0.0.1:%d\n\n"
+                           "[upstream]\nhost = 127.0.0.1\nports = 443/api\napi = mailgun\napi_url = %s\napi_secret_file = %s\nusername = %s\n"
+                           % (self.folder, self.port, self.sink.url, key, USER))
 
 
 class Stunnel(Peer):

@@ -46,6 +46,11 @@ def other_tables(result, names):
     rows = [["idle clients", "clients", "KiB per client", "MiB in all"]]
     rows += [[names[k], str(f["clients"]), "%.1f" % (f["bytes_per_client"] / 1024), "%.1f" % (f["resident"] / 2**20)] for k, f in idle.items() if "error" not in f]
     parts.append(table(rows))
+    f = result.get("over_https")
+    rows = [["443/api, 4 KiB, 4 clients", "msg/s", "CPU ms/msg", "p50 ms", "p99 ms"],
+            ["smtp-detour, to a fake service in Python", cell(f, "rate", "%.0f"), cell(f, "cpu_ms", "%.3f"), cell(f, "p50_ms", "%.1f"), cell(f, "p99_ms", "%.1f")]]
+    if f:
+        parts.append(table(rows))
     hole = result.get("black_hole", {})
     rows = [["first port black-holed", "first mail s", "each later mail ms"]]
     for key, f in hole.items():

@@ -3,6 +3,7 @@ made: Mismatch says what differed."""
 import statistics
 import time
 
+import api_sink
 import peers
 import tools
 from submission_server import BlackHole
@@ -85,6 +86,20 @@ def one(peer, **options):
         tools.wait_until(lambda: peer.sink.counts()["messages"] == 1, "delivery", 60)
         return (peer.sink.counts()["last_ns"] - report["start_ns"]) / 1e9
     return report["seconds"]
+
+
+def over_https(bench, messages):
+    """Messages a second by 443/api, four requests at a time."""
+    sink = api_sink.ApiSink(*bench.authority.issue("api", names=["localhost"]))
+    peer = None
+    try:
+        peer = peers.DetourApi(bench, sink, "api")
+        checked_run(peer, messages=8, clients=4)
+        return median([checked_run(peer, messages=messages, clients=4) for _ in range(bench.rounds)])
+    finally:
+        if peer:
+            peer.stop()
+        sink.stop()
 
 
 def black_hole_detour(bench, sink, later=100):

@@ -10,7 +10,8 @@ from proxy import BINARY, TOP
 
 
 def snippets():
-    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md", "contrib/manual/spool.md", "contrib/manual/cluster.md"):
+    for name in ("README.md", "contrib/manual/README.md", "contrib/manual/oauth2.md", "contrib/manual/spool.md", "contrib/manual/cluster.md",
+                 "contrib/manual/api.md"):
         with open(os.path.join(TOP, name)) as page:
             for n, text in enumerate(re.findall(r"```ini\n(.*?)```", page.read(), re.S)):
                 if "[upstream" in text:

@@ -16,6 +16,12 @@ MAIL_SCOPE = {"entra": "https://outlook.office.com/SMTP.Send", "google": "https:
 APPLICATION_SCOPE = "https://outlook.office365.com/.default"
 
 
+def resources_of(scope):
+    """The resources that a scope of Entra names."""
+    urls = [word for word in scope.split() if word.startswith("https://")]
+    return {urllib.parse.urlsplit(url).netloc for url in urls}
+
+
 class Grant:
     """A grant is what a person consented to."""
 
@@ -40,6 +46,8 @@ class Endpoints:
         self.clients, self.service_accounts, self.delegated = {}, {}, set()
         self.grants, self.codes, self.devices, self.access = {}, {}, {}, {}
         self.consented, self.assertions, self.violations = set(), set(), []
+        # Entra: (user, client, resource)
+        self.consents = set()
         self.lock = threading.RLock()
 
     # ---- refusals ----
@@ -189,6 +197,10 @@ class Endpoints:
 
     def _new_grant(self, user, client_id, scope):
         grant = Grant(user, client_id, scope)
+        resources = resources_of(scope)
+        if self.kind == "entra" and len(resources) > 1:
+            self.violations.append("a scope names more than one resource (AADSTS28000): " + scope)
+        self.consents |= {(user, client_id, resource) for resource in resources}
         self._rotate(grant)
         return grant.current
 
@@ -209,7 +221,11 @@ class Endpoints:
             grant.dead = aadsts(50173) if self.kind == "entra" else google("revoked")
         if grant.dead:
             self.raise_fault(grant.dead, form)
-        answer = self._give(grant.user, grant.scope)
+        scope = form.get("scope", grant.scope) if self.kind == "entra" else grant.scope
+        for resource in resources_of(scope) if self.kind == "entra" else ():
+            if (grant.user, grant.client, resource) not in self.consents:
+                self.refuse_aadsts(65001, form)
+        answer = self._give(grant.user, scope)
         if self.rotates:
             self._rotate(grant)
             answer["refresh_token"] = grant.current

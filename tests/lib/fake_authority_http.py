@@ -10,9 +10,10 @@ import urllib.parse
 from fake_authority_refusals import CUT, CUT_AFTER_ROTATION, SILENT, Refusal
 
 
-def serve(authority, context):
-    """Starts a server on a free port and returns it. context: of TLS, or None."""
-    class Handler(Exchange):
+def serve(authority, context, exchange=None):
+    """Starts a server on a free port and returns it. context: of TLS, or None. exchange: what a request is
+    served by."""
+    class Handler(exchange or Exchange):
         pass
     Handler.authority = authority
 

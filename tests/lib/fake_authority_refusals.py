@@ -25,6 +25,9 @@ AADSTS = {
               "The provided value for scope is not valid. Client credential flows must have a "
               "scope value with /.default suffixed to the resource identifier."),
     700082: (400, "invalid_grant", "The refresh token has expired due to inactivity."),
+    65001: (400, "invalid_grant",
+            "The user or administrator has not consented to use the application with ID "
+            "'{client}'."),
     50173: (400, "invalid_grant",
             "The provided grant has expired due to it being revoked, a fresh auth token is "
             "needed."),

@@ -112,8 +112,8 @@ static const struct {
 
     {"mailgun", 200, "{\"id\":\"<1@mg.test>\",\"message\":\"Queued. Thank you.\"}", API_ACCEPTED,
      "250 2.0.0 Mailgun has taken the message: <1@mg.test>"},
-    {"mailgun", 401, "Forbidden", API_RESTS,
-     "451 4.3.5 Mailgun refuses to send for this account: Forbidden"},
+    {"mailgun", 401, "Forbidden", API_UNAUTHORIZED,
+     "451 4.3.5 Mailgun refuses the configured credentials: Forbidden"},
     {"mailgun", 402, MAILGUN("Payment required"), API_RESTS, "451 4.3.5 "},
     {"mailgun", 403, MAILGUN("Free accounts are for test purposes only."), API_RESTS, "451 4.3.5 "},
     {"mailgun", 404, MAILGUN("Domain not found: mg.test"), API_RESTS,

@@ -132,7 +132,7 @@ static void test_what_a_reload_compares(void **state)
     static const char *const others[] = {
         "provider", "password", "password_file", "password_command", "helo", "senders", "clients",
         "users", "destinations", "fallback", "envelope_from", "header_from", "fix_headers",
-        "qualify", "received", "journal",
+        "qualify", "received", "journal", "api_secret_file",
         /* taken over as a password is; said by `login`; told to people */
         "oauth_client_secret", "oauth_device_url", "oauth_authorize_url", "oauth_rotates",
         "oauth_secret_expires"};
