@@ -23,7 +23,7 @@ _smtp_detour() {
             mapfile -t COMPREPLY < <(compgen -W "-c $options --help $(sed -n 's/^\[upstream \(.*\)\]/\1/p' "$file" 2>/dev/null)" -- "$cur") ;;
         send) mapfile -t COMPREPLY < <(compgen -f -W "-c --from --to --help" -- "$cur") ;;
         cluster) mapfile -t COMPREPLY < <(compgen -W "-c key status --help" -- "$cur") ;;
-        spool) mapfile -t COMPREPLY < <(compgen -W "-c list show retry remove drain --json --raw --account --failed --timeout --help" -- "$cur") ;;
+        spool) mapfile -t COMPREPLY < <(compgen -W "-c list show retry remove adopt drain --json --raw --account --failed --timeout --help" -- "$cur") ;;
         providers) mapfile -t COMPREPLY < <(compgen -W "--help $("$1" providers 2>/dev/null | awk '/^[a-z0-9]/ {print $1}')" -- "$cur") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "-c --help" -- "$cur") ;;
         esac

@@ -107,8 +107,9 @@ static const struct subcommand subcommands[] = {
      login_main},
     {"spool",
      "[-c FILE] list [--json] [--account A] | show [--raw] ID | retry [ID | [--failed] [--account "
-     "A]] | remove ID | drain [--timeout 5m]",
-     "what is kept until it can be sent: list it, show a message, try it now, remove it, empty it",
+     "A]] | remove ID | adopt DIR | drain [--timeout 5m]",
+     "what is kept until it can be sent: list it, show a message, try it now, remove it, take in "
+     "another instance's, empty it",
      "list shows each message: ID, state (waiting, sending, held: no account takes it, failed: it "
      "was given up), age, size, tries, next\n"
      "try, account, sender, the recipients that are left, and why it waits. --json: an array of "
@@ -118,6 +119,12 @@ static const struct subcommand subcommands[] = {
      "retry ID tries one now, whatever it waits for; one that failed counts as new. Without an ID "
      "all that wait are tried, with --failed\n"
      "all that failed; the rest after refused credentials is not ended by it.\n"
+     "adopt takes in the spool of an instance that is gone: each message goes into the spool of "
+     "the "
+     "configuration, under its ID and with its\n"
+     "age and history, and is removed in DIR then. Broken off, it is called again; one copy of one "
+     "message is possible then. What does not fit\n"
+     "stays in DIR.\n"
      "drain keeps nothing new, tries all that waits now and then by its own waits, and ends when "
      "nothing waits: a server takes no more into\n"
      "its spool after that until it starts again (/acceptz 503, mail still goes directly). With "
@@ -126,8 +133,9 @@ static const struct subcommand subcommands[] = {
      "A running server is asked through its socket in the spool's directory. Without one the files "
      "are changed, and what is to be tried\n"
      "is tried when the server starts. Root and the server's user may do this.\n"
-     "Exit status: 0 done, 1 there is no such message, 71 the system says no, 75 it is being sent "
-     "just now, mail is left, or the server does not\nanswer,\n"
+     "Exit status: 0 done, 1 there is no such message, no spool in DIR, or another message of that "
+     "ID here, 71 the system says no,\n"
+     "75 it is being sent just now, mail is left, DIR is in use, or the server does not answer, "
      "77 no right to it, 78 the configuration is wrong.\n",
      spool_command_main},
     {"cluster", "[-c FILE] key | status", "several instances: a new key for them, and who is there",

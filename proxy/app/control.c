@@ -38,6 +38,8 @@ struct control_visit {
     struct control_task *task;
     /* Who hangs up no longer wants it. */
     bool ends_with_peer;
+    /* The peer says more than its request. */
+    bool is_fed;
 };
 
 static void visit_free(struct control_visit *v)
@@ -93,15 +95,25 @@ static void on_turn(void *arg)
     }
     if (step == CONTROL_GOES_ON)
         loop_defer(v->control->io->loop, &v->later);
-    else
+    else if (!control_task_is_hungry(v->task))
         /* The disk or a drain may take its time, and it is not the peer's fault. */
         timer_stop(v->deadline);
+}
+
+/* What the peer says behind its request. */
+static void feed(struct control_visit *v)
+{
+    stream_consume(v->stream, control_task_feed(v->task, stream_view(v->stream)));
+    loop_defer(v->control->io->loop, &v->later);
 }
 
 static void on_more(void *ctx)
 {
     struct control_visit *v = ctx;
     loop_defer(v->control->io->loop, &v->later);
+    /* what is there may go on */
+    if (v->task && v->is_fed)
+        stream_again(v->stream);
 }
 
 static void read_request(struct control_visit *v)
@@ -119,12 +131,18 @@ static void read_request(struct control_visit *v)
         return;
     }
     stream_consume(v->stream, n + 1);
-    if (request.verb != CONTROL_LIST)
+    /* a spool that is taken in has many messages, and each has its own line */
+    if (request.verb != CONTROL_LIST && request.verb != CONTROL_TAKE)
         log_event(v->control->io->log, LOG_INFO, "an administrator's command",
                   log_str("command", control_verb_name(request.verb)), log_str("id", request.id),
                   log_str("account", request.account ? request.account : ""));
-    v->ends_with_peer = request.verb == CONTROL_DRAIN;
+    v->is_fed = request.verb == CONTROL_TAKE;
+    v->ends_with_peer = v->is_fed || request.verb == CONTROL_DRAIN;
+    if (v->is_fed)
+        stream_set_input_cap(v->stream, 2 * CAP_DISK_CHUNK);
     v->task = control_task_new(v->control->spool, &request, &v->control->host, on_more, v);
+    if (v->is_fed)
+        stream_again(v->stream);
     loop_defer(v->control->io->loop, &v->later);
 }
 
@@ -136,6 +154,8 @@ static void on_event(void *ctx, struct stream *s, enum stream_event event)
     case STREAM_INPUT:
         if (!v->task)
             read_request(v);
+        else if (v->is_fed)
+            feed(v);
         break;
     case STREAM_LOW:
         if (v->task)

@@ -19,6 +19,8 @@ struct control_host {
     void (*close)(void *ctx, bool is_closed);
     /* A message that began before that may still come to be kept. NULL: none. */
     bool (*may_keep)(void *ctx);
+    /* Mail of another spool would be kept here. NULL: it would. */
+    bool (*takes)(void *ctx);
     void *ctx;
     /* Tasks that were left while the disk works for them: control_tasks_forget frees those that it
      * never answered. NULL: the disk answers at once. */

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "spool/words.h"
 
 static const struct {
     const char *name;
-    enum { TAKES_ID, TAKES_ACCOUNT, TAKES_SECONDS } takes;
+    enum { TAKES_ID, TAKES_ACCOUNT, TAKES_SECONDS, TAKES_OFFER } takes;
 } verbs[] = {
     [CONTROL_LIST] = {"list", TAKES_ACCOUNT},
     [CONTROL_RETRY] = {"retry", TAKES_ID},
@@ -17,6 +18,7 @@ static const struct {
     [CONTROL_RETRY_FAILED] = {"retry-failed", TAKES_ACCOUNT},
     [CONTROL_REMOVE] = {"remove", TAKES_ID},
     [CONTROL_DRAIN] = {"drain", TAKES_SECONDS},
+    [CONTROL_TAKE] = {"take", TAKES_OFFER},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -41,12 +43,22 @@ static bool read_id(struct slice *line, char id[SPOOL_ID_SIZE])
     return spool_id_is_valid(id);
 }
 
+static bool read_offer(struct slice *line, struct control_offer *o)
+{
+    return words_number(words_next(line), &o->now) && words_number(words_next(line), &o->log) &&
+           words_number(words_next(line), &o->head) && words_number(words_next(line), &o->body) &&
+           o->now <= INT64_MAX && o->log <= CAP_SPOOL_LOG && o->head <= CAP_SPOOL_HEAD &&
+           o->body <= INT64_MAX;
+}
+
 static bool read_argument(struct slice *line, size_t verb, struct control_request *r)
 {
     if (verbs[verb].takes == TAKES_ID)
         return read_id(line, r->id);
     if (verbs[verb].takes == TAKES_SECONDS)
         return words_number(words_next(line), &r->seconds) && r->seconds <= CONTROL_DRAIN_SECONDS;
+    if (verbs[verb].takes == TAKES_OFFER)
+        return read_offer(line, &r->offer);
     if (line->len == 0)
         return true;
     r->account = words_value(words_next(line));
@@ -76,6 +88,9 @@ bool control_request_write(struct buf *out, const struct control_request *r)
     return buf_printf(out, "%s", verbs[r->verb].name) &&
            (verbs[r->verb].takes != TAKES_ID || words_add(out, r->id)) &&
            (verbs[r->verb].takes != TAKES_SECONDS || buf_printf(out, " %" PRIu64, r->seconds)) &&
+           (verbs[r->verb].takes != TAKES_OFFER ||
+            buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, r->offer.now,
+                       r->offer.log, r->offer.head, r->offer.body)) &&
            (!r->account || words_add(out, r->account)) && buf_append(out, "\n", 1);
 }
 

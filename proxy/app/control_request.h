@@ -3,6 +3,10 @@
  *
  *   list [ACCOUNT]   retry ID   retry-waiting [ACCOUNT]   retry-failed [ACCOUNT]   remove ID
  *   drain SECONDS                                         who hangs up ends it
+ *   take NOW LOG HEAD BODY                                a message of another spool, whose virtual
+ *                                                         clock it is; then so many octets of its
+ *                                                         log, its head and its body, and the line
+ *   commit                                                who hangs up before the answer keeps it
  *
  *   entry ID STATE AGE SIZE TRIES NEXT ACCOUNT REASON     one for each message of `list`
  *   end STATUS WORDS                                      the last line: an exit status */
@@ -21,6 +25,7 @@ enum control_verb {
     CONTROL_RETRY_FAILED,
     CONTROL_REMOVE,
     CONTROL_DRAIN,
+    CONTROL_TAKE,
 };
 
 struct control_request {
@@ -31,7 +36,13 @@ struct control_request {
     char *account;
     /* with CONTROL_DRAIN */
     uint64_t seconds;
+    /* with CONTROL_TAKE */
+    struct control_offer {
+        uint64_t now, log, head, body;
+    } offer;
 };
+
+#define CONTROL_COMMIT "commit\n"
 
 /* The longest drain. */
 #define CONTROL_DRAIN_SECONDS (7 * 86400)

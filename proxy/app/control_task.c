@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/control_take.h"
 #include "app/status.h"
 #include "base/mem.h"
 
@@ -28,12 +29,23 @@ struct control_task {
     size_t done, busy;
     /* NULL: none yet */
     struct control_drain *drain;
+    struct control_take *take;
     /* A call to the spool has not come back; it came back before it returned. */
     bool is_waiting, is_calling, is_left;
     /* Its result. */
     struct err err;
     bool failed;
 };
+
+/* Told at the next step. */
+static void begin_take(struct control_task *t)
+{
+    t->take = control_take_new(spool_store(t->spool), &t->request.offer, t->more, t->ctx);
+    if (t->host->takes && !t->host->takes(t->host->ctx))
+        control_take_refuse(t->take, EXIT_TRY_LATER,
+                            "nothing new is kept here: the server ends, the spool is drained, or "
+                            "[spool] has gone from its configuration");
+}
 
 struct control_task *control_task_new(struct spool *spool, struct control_request *request,
                                       const struct control_host *host, void (*more)(void *ctx),
@@ -47,6 +59,8 @@ struct control_task *control_task_new(struct spool *spool, struct control_reques
     t->host = host;
     t->more = more;
     t->ctx = ctx;
+    if (t->request.verb == CONTROL_TAKE)
+        begin_take(t);
     t->place = t->request.verb == CONTROL_RETRY_FAILED ? PLACE_FAILED : PLACE_QUEUE;
     return t;
 }
@@ -66,6 +80,7 @@ void control_task_leave(struct control_task **task)
         return;
     t->is_left = true;
     control_drain_free(&t->drain);
+    control_take_free(&t->take);
     if (!t->is_waiting)
         task_free(t);
     else if (t->host->left)
@@ -282,6 +297,25 @@ static enum control_step drain(struct control_task *t, struct buf *out)
     return CONTROL_ENDED;
 }
 
+/* ---- take ---- */
+
+static enum control_step take(struct control_task *t, struct buf *out)
+{
+    unsigned status;
+    const char *words;
+    return control_take_answer(t->take, &status, &words) ? end(out, status, words) : CONTROL_WAITS;
+}
+
+size_t control_task_feed(struct control_task *t, struct slice octets)
+{
+    return t->take ? control_take_feed(t->take, octets) : 0;
+}
+
+bool control_task_is_hungry(const struct control_task *t)
+{
+    return t->take && control_take_is_hungry(t->take);
+}
+
 enum control_step control_task_step(struct control_task *t, struct buf *out)
 {
     switch (t->request.verb) {
@@ -291,6 +325,7 @@ enum control_step control_task_step(struct control_task *t, struct buf *out)
     case CONTROL_RETRY_WAITING: return retry_waiting(t, out);
     case CONTROL_RETRY_FAILED: return retry_failed(t, out);
     case CONTROL_DRAIN: return drain(t, out);
+    case CONTROL_TAKE: return take(t, out);
     }
     abort();
 }

@@ -12,7 +12,8 @@ struct control_task;
 enum control_step {
     /* Some of the answer was given; ask again, in another turn. */
     CONTROL_GOES_ON,
-    /* The disk is at work, or a drain goes on: `more` will be called. */
+    /* The disk is at work, a drain goes on, or the peer has more to say: `more` will be called, or
+     * control_task_feed. */
     CONTROL_WAITS,
     /* The last line was given. */
     CONTROL_ENDED,
@@ -28,6 +29,11 @@ struct control_task *control_task_new(struct spool *spool, struct control_reques
 /* Appends whole lines to `out`, which has CONTROL_STEP_ROOM left. A step does a bounded amount of
  * work. */
 enum control_step control_task_step(struct control_task *task, struct buf *out);
+/* What the peer says behind its request; gives how many octets were taken. What is left must come
+ * again after `more`. */
+size_t control_task_feed(struct control_task *task, struct slice octets);
+/* Only the peer can bring it further. */
+bool control_task_is_hungry(const struct control_task *task);
 /* `more` is called no longer, and a drain ends. What is under way on the disk ends by itself, and
  * frees the task then. *task may be NULL. */
 void control_task_leave(struct control_task **task);

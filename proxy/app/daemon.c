@@ -217,6 +217,13 @@ static bool may_keep(void *ctx)
     return relay_may_keep(d->relay);
 }
 
+/* Mail of another spool, by the rules for that of clients. */
+static bool takes(void *ctx)
+{
+    const struct daemon *d = ctx;
+    return d->config->spool.is_on && !d->closed && !d->draining;
+}
+
 /* Without it mail is kept and sent all the same; the commands say that the spool is in use. */
 static void open_control(struct daemon *d, const char *directory)
 {
@@ -226,6 +233,7 @@ static void open_control(struct daemon *d, const char *directory)
                                       .close = close_spool,
                                       .left = &d->tasks,
                                       .may_keep = may_keep,
+                                      .takes = takes,
                                       .ctx = d};
     d->control = control_new(&d->io, d->spool, &host, directory, &err);
     if (!d->control)

@@ -1,13 +1,11 @@
 #include "app/spool_ask.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app/control.h"
+#include "app/control_client.h"
 #include "app/control_task.h"
 #include "app/kept.h"
 #include "app/quiet.h"
@@ -18,86 +16,19 @@
 #include "io/local_socket.h"
 #include "io/loop.h"
 
-/* A disk may take long to sync. */
-#define PATIENCE (60 * USEC_PER_SEC)
-/* A server that starts or ends has the lock, and does not answer. */
-enum { TRIES = 50, PAUSE_MS = 100 };
-
 struct asking {
     struct config *config;
     struct control_request *request;
-    spool_told *told;
-    void *ctx;
-    int status;
-    char *words;
+    struct control_hearing answer;
 };
 
 static int end(struct asking *a, int status, const char *words)
 {
-    free(a->words);
-    a->words = mem_string(words);
-    a->status = status;
+    control_hearing_end(&a->answer, status, words);
     return status;
 }
 
-/* Takes the complete lines out of `in`. Returns true at the last one. */
-static bool read_lines(struct asking *a, struct buf *in)
-{
-    for (;;) {
-        struct slice view = buf_view(in);
-        size_t n = slice_find(view, '\n');
-        struct control_answer answer;
-        if (n == view.len)
-            return false;
-        bool is_good = control_answer_read(slice_head(view, n), &answer);
-        buf_consume(in, n + 1);
-        if (!is_good) {
-            end(a, EXIT_SYSTEM, "the server's answer is not understood: is it of another version?");
-            return true;
-        }
-        bool is_end = answer.is_end;
-        if (is_end)
-            end(a, (int)answer.status, answer.words);
-        else
-            a->told(a->ctx, &answer.entry);
-        control_answer_free(&answer);
-        if (is_end)
-            return true;
-    }
-}
-
 /* ---- a server ---- */
-
-static bool send_all(int fd, struct slice octets)
-{
-    while (octets.len) {
-        ssize_t n = send(fd, octets.data, octets.len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        octets = slice_from(octets, (size_t)n);
-    }
-    return true;
-}
-
-static void hear(struct asking *a, int fd)
-{
-    struct buf in;
-    size_t room;
-    buf_init(&in, 2 * CONTROL_STEP_ROOM);
-    do {
-        char *space = buf_space(&in, CONTROL_STEP_ROOM, &room);
-        ssize_t n = room ? read(fd, space, room) : 0;
-        if (n <= 0) {
-            end(a, EXIT_TRY_LATER,
-                n < 0 && errno == EAGAIN
-                    ? "the server does not answer; what was asked for may still be done"
-                    : "the server ended before its answer did; what was asked for may be done");
-            break;
-        }
-        buf_commit(&in, (size_t)n);
-    } while (!read_lines(a, &in));
-    buf_free(&in);
-}
 
 /* A refusal may come, and the server hang up, before the request is written: it is read all the
  * same. */
@@ -106,8 +37,8 @@ static void ask_server(struct asking *a, int fd)
     struct buf request;
     buf_init(&request, CAP_CONTROL_REQUEST);
     if (control_request_write(&request, a->request)) {
-        (void)!send_all(fd, buf_view(&request));
-        hear(a, fd);
+        (void)!control_send(fd, buf_view(&request));
+        control_hear(&a->answer, fd);
     } else {
         end(a, EXIT_USAGE, "the account's name is too long");
     }
@@ -133,7 +64,7 @@ static void work_on(struct asking *a, struct spool *spool)
     /* Every call to a spool that was not started has come back when it returns. */
     do
         step = control_task_step(task, &out);
-    while (!read_lines(a, &out) && step == CONTROL_GOES_ON);
+    while (!control_hearing_lines(&a->answer, &out) && step == CONTROL_GOES_ON);
     buf_free(&out);
     control_task_leave(&task);
 }
@@ -151,7 +82,7 @@ static bool drain_files(struct asking *a)
     buf_init(&out, 2 * CONTROL_STEP_ROOM);
     int status = spool_drain_files(a->config, a->request, &out, &err);
     if (status == 0)
-        read_lines(a, &out);
+        control_hearing_lines(&a->answer, &out);
     else if (err.kind != ERR_IN_USE)
         end(a, status_of(&err), err.words);
     buf_free(&out);
@@ -184,15 +115,15 @@ static bool ask_files(struct asking *a)
     return is_ours;
 }
 
-int spool_ask(struct config *config, struct control_request *request, spool_told *told, void *ctx,
+int spool_ask(struct config *config, struct control_request *request, control_told *told, void *ctx,
               char **words_r)
 {
-    struct asking a = {.config = config, .request = request, .told = told, .ctx = ctx};
+    struct asking a = {.config = config, .request = request, .answer = {.told = told, .ctx = ctx}};
     char *path = control_path(config->spool.directory);
     struct err err = {0};
-    usec patience = PATIENCE + (usec)request->seconds * USEC_PER_SEC;
+    usec patience = CONTROL_PATIENCE + (usec)request->seconds * USEC_PER_SEC;
     end(&a, EXIT_TRY_LATER, "another process has the spool, and does not answer; try again");
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < CONTROL_TRIES; i++) {
         int fd = local_connect(path, patience, &err);
         if (fd >= 0) {
             ask_server(&a, fd);
@@ -204,10 +135,10 @@ int spool_ask(struct config *config, struct control_request *request, spool_told
         }
         if (request->verb == CONTROL_DRAIN ? drain_files(&a) : ask_files(&a))
             break;
-        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        control_pause();
     }
     free(path);
     control_request_free(request);
-    *words_r = a.words;
-    return a.status;
+    *words_r = a.answer.words;
+    return a.answer.status;
 }

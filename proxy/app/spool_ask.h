@@ -3,15 +3,13 @@
 #ifndef APP_SPOOL_ASK_H
 #define APP_SPOOL_ASK_H
 
-#include "app/control_request.h"
+#include "app/control_client.h"
 #include "base/err.h"
 #include "config/config.h"
 
-typedef void spool_told(void *ctx, const struct control_entry *entry);
-
 /* Takes the request. Calls `told` for each message of the answer. Returns the exit status; `words_r`
  * gives the last words of the answer, or what went wrong. */
-int spool_ask(struct config *config, struct control_request *request, spool_told *told, void *ctx,
+int spool_ask(struct config *config, struct control_request *request, control_told *told, void *ctx,
               char **words_r);
 
 #endif

@@ -10,24 +10,27 @@
 #include "app/check.h"
 #include "app/kept.h"
 #include "app/privileges.h"
+#include "app/spool_adopt.h"
 #include "app/spool_ask.h"
 #include "app/spool_file.h"
 #include "app/spool_print.h"
 #include "app/status.h"
 #include "base/mem.h"
 #include "config/table.h"
+#include "io/files.h"
 
-enum deed { DEED_LIST, DEED_SHOW, DEED_RETRY, DEED_REMOVE, DEED_DRAIN };
+enum deed { DEED_LIST, DEED_SHOW, DEED_RETRY, DEED_REMOVE, DEED_DRAIN, DEED_ADOPT };
 
 static const char *const deeds[] = {
     [DEED_LIST] = "list",     [DEED_SHOW] = "show",   [DEED_RETRY] = "retry",
-    [DEED_REMOVE] = "remove", [DEED_DRAIN] = "drain",
+    [DEED_REMOVE] = "remove", [DEED_DRAIN] = "drain", [DEED_ADOPT] = "adopt",
 };
 enum { DEEDS = sizeof deeds / sizeof deeds[0] };
 
 struct wish {
     enum deed deed;
     bool json, raw, failed, quiet;
+    /* adopt has a directory in the place of an ID */
     const char *account, *id;
     usec timeout;
 };
@@ -181,10 +184,87 @@ static int become_owner(const struct stat *spool, struct err *err)
     return identity_assume(&owner, err);
 }
 
+/* ---- another spool ---- */
+
+/* Before any file is made in it: is there a spool? */
+static int look_at(const char *directory, const struct stat *own)
+{
+    struct stat other;
+    char words[400], *format = mem_alloc(strlen(directory) + sizeof "/format");
+    sprintf(format, "%s/format", directory);
+    bool is_there = stat(directory, &other) == 0 && access(format, F_OK) == 0;
+    int why = errno;
+    free(format);
+    if (!is_there) {
+        snprintf(words, sizeof words, "%.200s: %s", directory,
+                 why == EACCES ? strerror(why)
+                               : "no spool is there: it would have a file `format`, and queue/");
+        return complain(why == EACCES ? EXIT_NO_RIGHT : EXIT_ANSWER_BAD, words);
+    }
+    if (other.st_dev == own->st_dev && other.st_ino == own->st_ino)
+        return complain(EXIT_USAGE, "this is the spool of the configuration itself");
+    return EXIT_FINE;
+}
+
+/* The first start of a server would make it. */
+static int make_own(const struct config *config, struct stat *own)
+{
+    struct identity identity;
+    struct file_owner owner;
+    struct err err = {0};
+    if (stat(config->spool.directory, own) == 0)
+        return EXIT_FINE;
+    if (errno == EACCES)
+        return refuse();
+    if (identity_find(&config->server, &identity, &err) != 0 ||
+        kept_prepare(config, identity_owner(&identity, &owner), &err) != 0)
+        return complain(err.kind == ERR_PERMISSION ? EXIT_NO_RIGHT : EXIT_SYSTEM, err.words);
+    return stat(config->spool.directory, own) == 0 ? EXIT_FINE
+                                                   : complain(EXIT_SYSTEM, strerror(errno));
+}
+
+static int adopt_from(const struct config *config, const char *directory)
+{
+    struct stat own;
+    struct err err = {0};
+    char *words;
+    int status = make_own(config, &own);
+    if (status == EXIT_FINE)
+        status = look_at(directory, &own);
+    if (status != EXIT_FINE)
+        return status;
+    if (geteuid() != 0 && geteuid() != own.st_uid)
+        return refuse();
+    if (become_owner(&own, &err) != 0)
+        return complain(EXIT_SYSTEM, err.words);
+    status = spool_adopt(config, directory, &words);
+    if (status == EXIT_FINE)
+        puts(words);
+    else
+        complain(status, words);
+    free(words);
+    return status;
+}
+
+static int adopt(const struct config *config, const struct wish *w)
+{
+    char *directory = realpath(w->id, NULL);
+    if (!config->spool.is_on) {
+        free(directory);
+        return complain(EXIT_BAD_CONFIG, "the configuration has no [spool] that could take it in");
+    }
+    /* what is not there is named as it was given */
+    int status = adopt_from(config, directory ? directory : w->id);
+    free(directory);
+    return status;
+}
+
 static int act(struct config *config, const struct wish *w)
 {
     struct stat spool;
     struct err err = {0};
+    if (w->deed == DEED_ADOPT)
+        return adopt(config, w);
     if (!kept_find(config))
         return answer_empty(w);
     if (stat(config->spool.directory, &spool) != 0) {
@@ -220,9 +300,10 @@ int spool_command_main(const char *config_file, int argc, char **argv)
 {
     struct wish w = {0};
     if (!parse(&w, argc, argv)) {
-        fprintf(stderr, "usage: smtp-detour spool [-c FILE] list [--json] [--account A] | show "
-                        "[--raw] ID | retry [ID | [--failed] [--account A]] | remove ID | drain "
-                        "[--timeout 5m]\n");
+        fprintf(stderr,
+                "usage: smtp-detour spool [-c FILE] list [--json] [--account A] | show "
+                "[--raw] ID | retry [ID | [--failed] [--account A]] | remove ID | adopt DIR "
+                "| drain [--timeout 5m]\n");
         return EXIT_USAGE;
     }
     return run(config_file, &w);

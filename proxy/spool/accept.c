@@ -1,6 +1,7 @@
 /* Taking a message: made under a name that the start removes, written as it comes, its tail last,
  * synced, renamed, the rename synced. Only then does anybody hear of it. Where its client's own try
- * was lost after the head was written, its log says so, and is on the disk before the rename. */
+ * was lost after the head was written, its log says so, and is on the disk before the rename; so is
+ * what another spool has written down, of whose client nobody hears any more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ enum step {
     CREATING,
     WRITING,
     SYNCING,
-    /* the log, where the client's own try had no answer */
+    /* the log, where the client's own try had no answer, or another spool kept it before */
     LOG_CREATING,
     LOG_WRITING,
     LOG_SYNCING,
@@ -34,6 +35,8 @@ struct store_writer {
     enum step step;
     /* gathered and not handed to the disk */
     struct buf gathered;
+    /* what the log begins with; empty: there is none */
+    struct buf log;
     uint64_t head, body, reserved;
     uint32_t crc;
     /* the store's count before the first name that must last */
@@ -42,7 +45,7 @@ struct store_writer {
     unsigned flying;
     bool has_ended, was_aborted, wants_low, may_be_renamed, is_bounce;
     /* The client's own try had no answer; the file that says so is made. */
-    bool is_lost, has_log;
+    bool is_lost, has_log, is_adopted;
     /* A call of the caller's runs; it ended within, as a disk in blocking mode has it: the call
      * frees it. */
     bool is_within, is_dead;
@@ -62,6 +65,9 @@ static void destroy(struct work *work)
         return;
     }
     buf_free(&w->gathered);
+    buf_free(&w->log);
+    if (w->entry)
+        free(w->entry->reason);
     free(w->entry);
     free(w);
 }
@@ -81,17 +87,27 @@ static void take(struct store_writer *w)
     struct store *store = w->work.store;
     struct store_taker taker = w->taker;
     struct spool_entry *entry = w->entry;
-    bool was_aborted = w->was_aborted;
+    bool was_aborted = w->was_aborted, has_failed = store_place_of(entry) == PLACE_FAILED;
     w->entry = NULL;
     entry->has_log = entry->log_is_durable = w->has_log;
     entry->unknown += w->is_lost;
-    store->written_since += entry->size;
+    entry->is_busy = has_failed;
+    if (w->is_adopted) {
+        /* Its wall clock may be another machine's: ours is written down soon, and then counts. */
+        store->clock_written = 0;
+        log_event(store->io->log, LOG_INFO, "a message of another spool is taken in",
+                  log_str("id", entry->id), log_str("account", entry->account));
+    }
+    store->written_since += entry->size + entry->log_size;
     spool_index_add(&store->index, entry);
     leave(w);
     store_ask_room(store);
     if (!was_aborted && taker.taken)
         taker.taken(taker.ctx, entry);
-    if (!entry->is_held)
+    /* another spool has given it up */
+    if (has_failed)
+        store_settle(store, entry, NULL, NULL);
+    else if (!entry->is_held)
         store_ready(store, entry);
 }
 
@@ -177,16 +193,6 @@ static void rename_it(struct store_writer *w)
     disk_rename(store->disk, queue, store_name(w->entry->id, ".new"), queue, w->entry->id, go, w);
 }
 
-static void append_lost(struct store_writer *w)
-{
-    struct buf lines;
-    buf_init(&lines, 256);
-    if (!history_add_lost(&lines, w->entry->id, 0))
-        abort();
-    w->entry->log_size = lines.len;
-    disk_append(w->work.store->disk, w->work.file, &lines, go, w);
-}
-
 static void begin_log(struct store_writer *w)
 {
     struct store *store = w->work.store;
@@ -203,7 +209,8 @@ static void log_goes_on(struct store_writer *w)
     if (w->step == LOG_CREATING) {
         w->step = LOG_WRITING;
         w->has_log = true;
-        append_lost(w);
+        w->entry->log_size = w->log.len;
+        disk_append(store->disk, w->work.file, &w->log, go, w);
     } else if (w->step == LOG_WRITING) {
         w->step = LOG_SYNCING;
         disk_sync(store->disk, w->work.file, go, w);
@@ -236,7 +243,7 @@ static void advance(struct store_writer *w)
         return;
     case SYNCING:
         w->troubles = store->troubles;
-        if (w->is_lost)
+        if (w->log.len)
             begin_log(w);
         else
             rename_it(w);
@@ -268,6 +275,9 @@ static void go(void *arg, const struct disk_answer *a)
         w->work.file = a->file;
     if (a->err)
         store_trouble(store, a->err, is_directory_sync(w->step));
+    /* the message may come back, and then needs its log */
+    if (a->err && w->step == CLEARING_SYNC)
+        w->has_log = false;
     if (a->err && w->step < CLEARING) {
         set_failed(w, a->err->kind == ERR_FULL ? STORE_NO_DISK : STORE_NO_TRUST, a->err);
         /* a name that was taken is not ours to remove */
@@ -304,6 +314,24 @@ static bool has_died_within(struct store_writer *w)
     return is_dead;
 }
 
+/* What another spool wrote down, on this clock. false: it can't be read. */
+static bool take_past(struct store_writer *w, struct store *store, const struct spool_envelope *e,
+                      const struct store_past *past)
+{
+    struct history h;
+    usec now = store_now(store);
+    history_init(&h, e->nrecipients);
+    h.unknown = e->unknown;
+    bool is_good = history_move(&w->log, e->id, past->log, now - past->now, now) &&
+                   history_read(&h, e->id, buf_view(&w->log)) == w->log.len;
+    if (is_good) {
+        spool_entry_learn(w->entry, e, &h);
+        w->entry->is_held = false;
+    }
+    history_free(&h);
+    return is_good;
+}
+
 static struct spool_entry *entry_of(struct store *store, const struct spool_envelope *e)
 {
     struct spool_entry *entry = NEW(struct spool_entry);
@@ -318,34 +346,45 @@ static struct spool_entry *entry_of(struct store *store, const struct spool_enve
     return entry;
 }
 
-struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
-                                 uint64_t expected, const struct store_taker *taker,
-                                 enum store_no *no_r)
+/* Everything that can be said without the disk. */
+static bool prepare(struct store_writer *w, struct store *store, struct spool_envelope *e,
+                    const struct store_past *past)
+{
+    usec now = store_now(store);
+    int64_t wall = loop_wall_ms(store->io->loop);
+    e->sequence = store->sequence + 1;
+    if (!past)
+        e->written_ms = wall > 0 ? wall : 0;
+    e->queued = past ? spool_clock_shift(e->queued, now - past->now, now) : now;
+    if (!spool_id_is_valid(e->id) || store_find(store, e->id) || e->nrecipients == 0 ||
+        !spool_head_write(&w->gathered, e) || w->gathered.len > CAP_SPOOL_HEAD)
+        return false;
+    w->entry = entry_of(store, e);
+    return !past || take_past(w, store, e, past);
+}
+
+static struct store_writer *begin(struct store *store, struct spool_envelope *envelope,
+                                  const struct store_past *past, uint64_t expected,
+                                  const struct store_taker *taker, enum store_no *no_r)
 {
     bool is_bounce = envelope->bounce != SPOOL_MAIL;
-    int64_t wall = loop_wall_ms(store->io->loop);
     *no_r = store_would_take(store, expected, is_bounce);
     store_ask_room(store);
     if (*no_r != STORE_TAKES)
         return NULL;
-    envelope->sequence = store->sequence + 1;
-    envelope->queued = store_now(store);
-    envelope->written_ms = wall > 0 ? wall : 0;
     struct store_writer *w = NEW(struct store_writer);
     buf_init(&w->gathered, CAP_SPOOL_HEAD + 2 * CAP_DISK_CHUNK);
-    if (!spool_id_is_valid(envelope->id) || store_find(store, envelope->id) ||
-        envelope->nrecipients == 0 || !spool_head_write(&w->gathered, envelope) ||
-        w->gathered.len > CAP_SPOOL_HEAD) {
+    buf_init(&w->log, CAP_SPOOL_LOG);
+    if (!prepare(w, store, envelope, past)) {
         *no_r = STORE_NO_MESSAGE;
-        buf_free(&w->gathered);
-        free(w);
+        destroy(&w->work);
         return NULL;
     }
     store->sequence++;
     work_begin(store, &w->work, destroy);
     w->taker = *taker;
-    w->entry = entry_of(store, envelope);
     w->is_bounce = is_bounce;
+    w->is_adopted = past != NULL;
     w->head = w->gathered.len;
     w->crc = crc32c(0, buf_view(&w->gathered));
     w->reserved = w->head + expected;
@@ -359,6 +398,20 @@ struct store_writer *store_begin(struct store *store, struct spool_envelope *env
         return NULL;
     }
     return w;
+}
+
+struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
+                                 uint64_t expected, const struct store_taker *taker,
+                                 enum store_no *no_r)
+{
+    return begin(store, envelope, NULL, expected, taker, no_r);
+}
+
+struct store_writer *store_begin_adopted(struct store *store, struct spool_envelope *envelope,
+                                         const struct store_past *past, uint64_t expected,
+                                         const struct store_taker *taker, enum store_no *no_r)
+{
+    return begin(store, envelope, past, expected, taker, no_r);
 }
 
 /* A body that is larger than was said needs room, too. */
@@ -413,6 +466,8 @@ bool store_write(struct store_writer *w, struct slice octets)
 void store_lost(struct store_writer *w)
 {
     w->is_lost = true;
+    if (!history_add_lost(&w->log, w->entry->id, 0))
+        abort();
 }
 
 void store_end(struct store_writer *w)

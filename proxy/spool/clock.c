@@ -48,6 +48,14 @@ void spool_clock_start(struct spool_clock *c, struct slice text, struct spool_mo
     c->began = time > newest ? time : newest;
 }
 
+usec spool_clock_shift(usec at, usec shift, usec now)
+{
+    if (shift > 0 && at > INT64_MAX - shift)
+        return now;
+    usec moved = at + shift;
+    return moved < 0 ? 0 : moved > now ? now : moved;
+}
+
 usec spool_clock_now(const struct spool_clock *c, usec now)
 {
     return c->began + (now - c->started);

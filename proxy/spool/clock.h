@@ -25,6 +25,9 @@ struct spool_moment {
  * `newest` is the latest time that any message knows: the clock never starts before that. */
 void spool_clock_start(struct spool_clock *c, struct slice text, struct spool_moment head,
                        usec newest, usec now, int64_t wall_ms, usec cap);
+/* A time of another spool's clock on this one, which is `shift` ahead: neither before its beginning
+ * nor in its future. */
+usec spool_clock_shift(usec at, usec shift, usec now);
 usec spool_clock_now(const struct spool_clock *c, usec now);
 /* What the next run will read; false beyond the buffer's cap. */
 bool spool_clock_write(const struct spool_clock *c, struct buf *out, usec now,

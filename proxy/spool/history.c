@@ -7,6 +7,7 @@
 
 #include "base/caps.h"
 #include "base/mem.h"
+#include "spool/clock.h"
 #include "spool/crc32c.h"
 #include "spool/words.h"
 
@@ -238,7 +239,7 @@ static bool add(struct buf *out, const char *id, const char *fmt, ...)
 {
     struct buf line;
     va_list args;
-    buf_init(&line, 256);
+    buf_init(&line, CAP_SPOOL_HEAD);
     va_start(args, fmt);
     bool fits = buf_vprintf(&line, fmt, args);
     va_end(args);
@@ -292,4 +293,34 @@ bool history_add_failed(struct buf *out, const char *id, const size_t *recipient
 bool history_add_again(struct buf *out, const char *id, usec now)
 {
     return add(out, id, "again %" PRId64, now);
+}
+
+/* ---- moving ---- */
+
+/* Where a line has a time it is its last word. */
+static bool move_line(struct buf *out, const char *id, struct slice text, usec shift, usec now)
+{
+    struct slice rest = text, verb = words_next(&rest), last = verb;
+    uint64_t at;
+    if (!slice_is(verb, "failed") && !slice_is(verb, "again"))
+        return add(out, id, "%.*s", (int)text.len, text.data);
+    while (rest.len)
+        last = words_next(&rest);
+    return words_number(last, &at) && at <= INT64_MAX &&
+           add(out, id, "%.*s%" PRId64, (int)(text.len - last.len), text.data,
+               spool_clock_shift((usec)at, shift, now));
+}
+
+bool history_move(struct buf *out, const char *id, struct slice log, usec shift, usec now)
+{
+    while (log.len) {
+        size_t n = slice_find(log, '\n');
+        struct slice line = slice_head(log, n);
+        uint32_t crc;
+        if (n == log.len || !words_hex(words_next(&line), &crc) || crc != line_crc(id, line) ||
+            !move_line(out, id, line, shift, now))
+            return false;
+        log = slice_from(log, n + 1);
+    }
+    return true;
 }

@@ -63,6 +63,10 @@ struct history_count history_count(const struct history *h);
 #define HISTORY_REASON 216
 bool history_reason(const struct history *h, char out[HISTORY_REASON]);
 
+/* Appends all lines of a log, with their times moved to another spool's clock
+ * (spool_clock_shift). false: one of them is not good, or they are beyond the buffer's cap. */
+bool history_move(struct buf *out, const char *id, struct slice log, usec shift, usec now) MUST_USE;
+
 /* Appending lines; false beyond the buffer's cap. */
 bool history_add_dot(struct buf *out, const char *id, unsigned number) MUST_USE;
 bool history_add_tried(struct buf *out, const char *id, unsigned number) MUST_USE;

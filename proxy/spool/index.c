@@ -138,6 +138,16 @@ void spool_entry_count(struct spool_entry *entry, const struct history *h)
     entry->since = h->again && h->again_at > entry->queued ? h->again_at : entry->queued;
 }
 
+/* The process that gave it up knew why; for this one it stands in the log. */
+void spool_entry_learn(struct spool_entry *entry, const struct spool_envelope *e,
+                       const struct history *h)
+{
+    char words[HISTORY_REASON];
+    spool_entry_count(entry, h);
+    if (entry->failed)
+        entry->reason = mem_string(history_reason(h, words) ? words : e->reason);
+}
+
 size_t spool_index_memory(const struct spool_index *index)
 {
     return (index->counts[0] + index->counts[1]) * sizeof(struct spool_entry) +

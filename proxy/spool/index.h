@@ -78,6 +78,9 @@ void spool_index_remove(struct spool_index *index, struct spool_entry *entry);
 void spool_index_move(struct spool_index *index, struct spool_entry *entry, enum spool_place place);
 /* Copies into the entry what a history counts. */
 void spool_entry_count(struct spool_entry *entry, const struct history *h);
+/* Likewise for a message whose history this process has read and not made. */
+void spool_entry_learn(struct spool_entry *entry, const struct spool_envelope *e,
+                       const struct history *h);
 /* Octets of memory that entries and table take. */
 size_t spool_index_memory(const struct spool_index *index);
 

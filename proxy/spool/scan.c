@@ -238,15 +238,6 @@ static void choose_place(struct store *store, const struct found *found, struct 
                 NULL, NULL);
 }
 
-/* The process that gave it up knew why; for this one it stands in the log. */
-static void keep_reason(struct spool_entry *entry, const struct spool_envelope *e,
-                        const struct history *h)
-{
-    char words[HISTORY_REASON];
-    if (entry->failed)
-        entry->reason = mem_string(history_reason(h, words) ? words : e->reason);
-}
-
 static void take_in(struct store *store, const struct found *found, struct spool_entry *entry,
                     const struct spool_envelope *e, const struct history *h)
 {
@@ -256,8 +247,7 @@ static void take_in(struct store *store, const struct found *found, struct spool
     entry->nrecipients = (uint32_t)e->nrecipients;
     entry->bounce = e->bounce;
     entry->is_held = strchr(entry->id, '.') != NULL;
-    spool_entry_count(entry, h);
-    keep_reason(entry, e, h);
+    spool_entry_learn(entry, e, h);
     choose_place(store, found, entry);
     if (e->sequence > store->sequence && e->sequence != UINT64_MAX)
         store->sequence = e->sequence;

@@ -118,6 +118,20 @@ struct store_taker {
 struct store_writer *store_begin(struct store *store, struct spool_envelope *envelope,
                                  uint64_t expected, const struct store_taker *taker,
                                  enum store_no *no_r) MUST_USE;
+/* What another spool has written down of a message. */
+struct store_past {
+    /* Lines of its log; all of them are good. Borrowed until the call returns. */
+    struct slice log;
+    /* Its virtual clock now. */
+    usec now;
+};
+/* Likewise a message that another spool has kept, with its past: its times are moved to this clock,
+ * its log is on the disk before its name is, and its bounces are held no longer. What failed goes to
+ * failed/. */
+struct store_writer *store_begin_adopted(struct store *store, struct spool_envelope *envelope,
+                                         const struct store_past *past, uint64_t expected,
+                                         const struct store_taker *taker,
+                                         enum store_no *no_r) MUST_USE;
 /* Octets of the body; false: the disk is behind, wait for `low`. */
 bool store_write(struct store_writer *writer, struct slice octets);
 /* Before store_end: the client's own try went out whole and had no answer, which the head does not

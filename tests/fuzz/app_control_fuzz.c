@@ -27,6 +27,7 @@ static void request(struct slice in)
     CHECK(control_request_write(&out, &r));
     CHECK(control_request_read(line_of(&out), &again));
     CHECK(again.verb == r.verb && same(again.id, r.id) && same(again.account, r.account));
+    CHECK(memcmp(&again.offer, &r.offer, sizeof r.offer) == 0 && again.seconds == r.seconds);
     control_request_free(&r);
     control_request_free(&again);
     buf_free(&out);

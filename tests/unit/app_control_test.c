@@ -28,16 +28,37 @@ static void requests_are_read(void **state)
     assert_true(control_request_read(slice_of("drain 300"), &r));
     assert_int_equal(r.verb, CONTROL_DRAIN);
     assert_int_equal(r.seconds, 300);
+    assert_true(control_request_read(slice_of("take 9223372036854775807 0 60 0"), &r));
+    assert_int_equal(r.verb, CONTROL_TAKE);
+    assert_true(r.offer.now == INT64_MAX && r.offer.log == 0 && r.offer.head == 60);
 }
 
 static void others_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "",          "lists",        " list",
-        "list a b",  "list %zz",     "retry",
-        "retry ",    "retry ../x",   "retry a/b",
-        "retry a b", "drain",        "drain soon",
-        "drain 1 2", "drain 604801", "remove 01234567890123456789012345678901234567890123456789",
+        "",
+        "lists",
+        " list",
+        "list a b",
+        "list %zz",
+        "retry",
+        "retry ",
+        "retry ../x",
+        "retry a/b",
+        "retry a b",
+        "drain",
+        "drain soon",
+        "drain 1 2",
+        "drain 604801",
+        "take",
+        "take 1 2 3",
+        "take 1 2 3 4 5",
+        "take -1 2 3 4",
+        "take 9223372036854775808 2 3 4",
+        "take 1 4194305 3 4",
+        "take 1 2 4194305 4",
+        "take 1 2 3 18446744073709551616",
+        "remove 01234567890123456789012345678901234567890123456789",
     };
     struct control_request r;
     (void)state;

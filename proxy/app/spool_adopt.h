@@ -1,0 +1,12 @@
+/* `smtp-detour spool adopt DIR`: the mail of an instance that is gone. Each message is taken in here
+ * first, with its past, and removed there then, so that whatever breaks it is in one of the two. */
+#ifndef APP_SPOOL_ADOPT_H
+#define APP_SPOOL_ADOPT_H
+
+#include "config/config.h"
+
+/* As the user to whom the configured spool belongs. Returns the exit status; gives the words, for
+ * people. */
+int spool_adopt(const struct config *config, const char *directory, char **words_r);
+
+#endif
