@@ -98,7 +98,7 @@ $(eval $(call archive,turn,$(BELOW_SRC)))
 $(eval $(call archive,sim,$(filter-out %_main.c,$(SIM_SRC))))
 
 # The scripts of a cluster, each behind its heads, as C strings with their SHA-1.
-SCRIPTS := take hold give rate auth token members
+SCRIPTS := take hold give rate auth token members policy
 SCRIPT_DIR := proxy/upstream/scripts
 SCRIPT_FILES := $(sort $(wildcard $(SCRIPT_DIR)/*.lua))
 heads   = $(SCRIPT_DIR)/head.lua $(if $(filter take hold give,$(1)),$(SCRIPT_DIR)/slots_head.lua)

@@ -78,6 +78,8 @@ static const struct subcommand subcommands[] = {
      "Outbound port 25 is tried too, for comparison, without a login. Where the first port fails, "
      "so are those that nobody configured,\n"
      "and the `ports` line that would help is printed. Done within connect_timeout + 2 s.\n"
+     "The shared engine of a [cluster] is looked at, too: whether it does what it is asked, who is "
+     "there, and whether their key is the same.\n"
      "--host HOST needs no configuration and no login: what gets through to that host from here. "
      "-v shows the dialog with each port\n"
      "(secrets left out), the cipher and the certificate. Last, how many messages the spool keeps, "

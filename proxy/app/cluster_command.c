@@ -2,34 +2,15 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "app/check.h"
+#include "app/cluster_look.h"
 #include "app/privileges.h"
 #include "app/quiet.h"
 #include "app/status.h"
 #include "app/world.h"
-#include "base/mem.h"
-#include "io/loop.h"
-#include "upstream/cluster.h"
-#include "upstream/slots.h"
-
-/* Long enough for TLS over a slow line; an engine of use answers a thousand times sooner. */
-#define PATIENCE (5 * USEC_PER_SEC)
-
-struct status {
-    struct config *config;
-    struct io io;
-    struct cluster *cluster;
-    struct timer *timer;
-    /* Something was heard of it. */
-    bool looked;
-    /* The account whose sessions are asked for, and the question. */
-    size_t account;
-    struct slots_look look;
-};
 
 /* ---- status ---- */
 
@@ -46,119 +27,74 @@ static void print_age(usec age)
         printf("%lldd", s / 86400);
 }
 
-static void print_instances(const struct status *s, const struct cluster_view *v)
+static void print_look(const struct cluster_look *look, const char *own_name)
 {
-    printf("engine %s: works, an answer takes %.1f ms\n", v->place,
-           (double)v->latency / USEC_PER_MS);
-    if (!v->nshown)
+    char advice[CLUSTER_ADVICE];
+    if (look->works)
+        printf("engine %s: works, an answer takes %.1f ms\n", look->place,
+               (double)look->latency / USEC_PER_MS);
+    else
+        printf("engine %s: %s\n", look->place, look->words);
+    if (look->works && !look->nshown)
         printf("no instance is there\n");
-    for (size_t i = 0; i < v->nshown; i++) {
-        const struct cluster_instance *one = &v->shown[i];
+    for (size_t i = 0; i < look->nshown; i++) {
+        const struct cluster_instance *one = &look->shown[i];
         printf("instance %s: since ", one->name);
         print_age(one->age);
-        printf("%s%s\n",
-               strcmp(one->name, s->config->cluster.instance) == 0 ? ", by this configuration" : "",
-               one->other_key ? "; it has ANOTHER key_file, and shares nothing" : "");
+        printf("%s%s\n", strcmp(one->name, own_name) == 0 ? ", by this configuration" : "",
+               one->other_key ? ", with another key_file" : "");
     }
-}
-
-static void ask_next(struct status *s);
-
-static void on_slots(void *ctx, const struct slots_view *view)
-{
-    struct status *s = ctx;
-    const struct upstream_config *u = &s->config->upstreams[s->account++];
-    if (view && view->cap < CAP_CLUSTER_SESSIONS)
-        printf("account %s: %u of %u sessions are in use, %u instance%s for one\n", u->name,
-               view->all, view->cap, view->waiting, view->waiting == 1 ? " waits" : "s wait");
-    else if (view)
-        printf("account %s: no instance has it\n", u->name);
-    ask_next(s);
-}
-
-static void ask_next(struct status *s)
-{
-    char id[CLUSTER_ID];
-    const struct upstream_config *u = &s->config->upstreams[s->account];
-    while (s->account < s->config->nupstreams && !u->shared)
-        u = &s->config->upstreams[++s->account];
-    if (s->account == s->config->nupstreams) {
-        loop_stop(s->io.loop);
-        return;
+    for (size_t i = 0; i < look->naccounts; i++) {
+        const struct cluster_account *a = &look->accounts[i];
+        if (a->unused)
+            printf("account %s: no instance has it\n", a->name);
+        else
+            printf("account %s: %u of %u sessions are in use, %u instance%s for one\n", a->name,
+                   a->slots.all, a->slots.cap, a->slots.waiting,
+                   a->slots.waiting == 1 ? " waits" : "s wait");
     }
-    cluster_id(s->cluster, u->host, u->username ? u->username : "", id);
-    slots_look(s->cluster, id, &s->look);
+    for (size_t i = 0; cluster_look_advice(look, i, advice); i++)
+        printf("%s\n", advice);
 }
 
-static void on_looked(void *ctx)
+static int complain(int status, const struct err *err)
 {
-    struct status *s = ctx;
-    struct cluster_view v;
-    cluster_view(s->cluster, &v);
-    /* It is up before it was asked who is there. */
-    if (s->looked || !v.up || !v.heard)
-        return;
-    s->looked = true;
-    print_instances(s, &v);
-    ask_next(s);
+    fprintf(stderr, "smtp-detour cluster: %s\n", err->words);
+    return status;
 }
 
-static void on_late(void *arg)
+static int show_status(struct config *config)
 {
-    struct status *s = arg;
-    loop_stop(s->io.loop);
-}
-
-/* Returns an exit status. */
-static int look(struct status *s, const char *command)
-{
+    struct io io = {0};
+    struct cluster_look seen;
     struct err err;
-    struct cluster_view v;
-    s->cluster = cluster_new_looking(&s->io, s->config, on_looked, s, &err);
-    if (!s->cluster) {
-        fprintf(stderr, "smtp-detour %s: %s\n", command, err.words);
-        return EXIT_BAD_CONFIG;
+    if (identity_assume_for_commands(config, &err) != 0)
+        return complain(EXIT_SYSTEM, &err);
+    if (world_open(&io, LOG_ERROR, false, quiet_sink(), &err) != 0)
+        return complain(EXIT_SYSTEM, &err);
+    int status = EXIT_ANSWER_BAD;
+    if (cluster_look(&io, config, &seen, &err) != 0) {
+        status = complain(EXIT_BAD_CONFIG, &err);
+    } else {
+        print_look(&seen, config->cluster.instance);
+        status = seen.works ? EXIT_FINE : EXIT_ANSWER_BAD;
     }
-    s->look = (struct slots_look){.answer = on_slots, .ctx = s};
-    s->timer = timer_new(s->io.loop, on_late, s);
-    timer_arm(s->timer, PATIENCE);
-    loop_run(s->io.loop);
-    cluster_view(s->cluster, &v);
-    if (!s->looked)
-        printf("engine %s: %s\n", v.place[0] ? v.place : s->config->cluster.engine.items[0].host,
-               v.words[0] ? v.words : "it does not answer");
-    timer_free(&s->timer);
-    cluster_unref(&s->cluster);
-    return s->looked ? EXIT_FINE : EXIT_ANSWER_BAD;
-}
-
-int cluster_status(struct config *config, const char *command)
-{
-    struct status s = {.config = config};
-    struct err err;
-    if (world_open(&s.io, LOG_ERROR, false, quiet_sink(), &err) != 0) {
-        fprintf(stderr, "smtp-detour %s: %s\n", command, err.words);
-        return EXIT_SYSTEM;
-    }
-    int status = look(&s, command);
-    world_close(&s.io);
+    cluster_look_free(&seen);
+    world_close(&io);
     return status;
 }
 
 static int status_main(const char *config_file)
 {
     int status = EXIT_ANSWER_BAD;
-    struct err err;
     struct config *config = load_config_or_complain(config_file);
     if (!config)
         return EXIT_BAD_CONFIG;
     if (!config->cluster.is_on)
         fprintf(stderr, "smtp-detour cluster: %s has no [cluster]: this instance is alone.\n",
                 config_file);
-    else if (identity_assume_for_commands(config, &err) != 0)
-        fprintf(stderr, "smtp-detour cluster: %s\n", err.words);
     else
-        status = cluster_status(config, "cluster");
+        status = show_status(config);
     config_unref(&config);
     return status;
 }

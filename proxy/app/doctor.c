@@ -80,6 +80,8 @@ static int tell(struct doctor *d)
 {
     int status = EXIT_FINE;
     struct doctor_spool spool = {.is_on = false};
+    struct cluster_look cluster = {.is_on = false};
+    struct err err;
     struct doctor_screen screen = {.config = d->host ? NULL : d->config,
                                    .now_s = loop_wall_ms(d->io.loop) / 1000,
                                    .verbose = d->verbose};
@@ -91,10 +93,17 @@ static int tell(struct doctor *d)
     }
     if (!d->host)
         doctor_spool_look(d->config, loop_wall_ms(d->io.loop), &spool);
-    if (d->json)
-        doctor_print_json(d->checkups, d->n, screen.config, &spool);
-    else
+    if (!d->host && cluster_look(&d->io, d->config, &cluster, &err) != 0) {
+        fprintf(stderr, "smtp-detour doctor: %s\n", err.words);
+        status = EXIT_BAD_CONFIG;
+    }
+    if (d->json) {
+        doctor_print_json(d->checkups, d->n, screen.config, &spool, &cluster);
+    } else {
         doctor_print_spool(&spool);
+        doctor_print_cluster(&cluster);
+    }
+    cluster_look_free(&cluster);
     return status;
 }
 

@@ -305,13 +305,51 @@ static json_t *spool_json(const struct doctor_spool *s)
                      (json_int_t)s->oldest_seconds, "problem", s->problem);
 }
 
+void doctor_print_cluster(const struct cluster_look *cluster)
+{
+    char words[CLUSTER_ADVICE];
+    if (!cluster->is_on)
+        return;
+    if (cluster->works) {
+        snprintf(words, sizeof words,
+                 "The shared engine %s does what it is asked; %zu instance%s there%s.",
+                 cluster->place, cluster->nshown, cluster->nshown == 1 ? " is" : "s are",
+                 cluster->policy[0] ? ""
+                                    : " (this user may not ask for its maxmemory-policy, which "
+                                      "should be noeviction)");
+        print_folded(0, words);
+    }
+    for (size_t i = 0; cluster_look_advice(cluster, i, words); i++) {
+        words[0] = words[0] >= 'a' && words[0] <= 'z' ? (char)(words[0] - 'a' + 'A') : words[0];
+        print_folded(0, words);
+    }
+}
+
+static json_t *cluster_json(const struct cluster_look *c)
+{
+    char words[CLUSTER_ADVICE];
+    json_t *instances = json_array(), *advice = json_array();
+    for (size_t i = 0; i < c->nshown; i++)
+        json_array_append_new(instances, json_string(c->shown[i].name));
+    for (size_t i = 0; cluster_look_advice(c, i, words); i++)
+        json_array_append_new(advice, json_stringn_nocheck(words, strlen(words)));
+    if (c->is_on)
+        return json_pack("{s:s, s:b, s:o, s:o, s:s, s:o}", "engine", c->place, "works",
+                         (int)c->works, "words", json_stringn_nocheck(c->words, strlen(c->words)),
+                         "instances", instances, "memory_policy", c->policy, "advice", advice);
+    json_decref(instances);
+    json_decref(advice);
+    return json_null();
+}
+
 void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config,
-                       const struct doctor_spool *spool)
+                       const struct doctor_spool *spool, const struct cluster_look *cluster)
 {
     json_t *accounts = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(accounts, account_json(checkups[i], config));
-    json_t *all = json_pack("{s:o, s:o}", "accounts", accounts, "spool", spool_json(spool));
+    json_t *all = json_pack("{s:o, s:o, s:o}", "accounts", accounts, "spool", spool_json(spool),
+                            "cluster", cluster_json(cluster));
     json_dumpf(all, stdout, JSON_PRESERVE_ORDER | JSON_COMPACT);
     printf("\n");
     json_decref(all);

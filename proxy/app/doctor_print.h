@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/cluster_look.h"
 #include "app/doctor_spool.h"
 #include "upstream/checkup.h"
 
@@ -21,10 +22,12 @@ struct doctor_screen {
 
 void doctor_print(const struct checkup *c, const struct doctor_screen *screen);
 void doctor_print_spool(const struct doctor_spool *spool);
+void doctor_print_cluster(const struct cluster_look *cluster);
 /* {"accounts":[{"name","host","works","verdict","advice":[…],"ports":[{…}]}],
- *  "spool":{"directory","waiting","failed","oldest_seconds","problem"}} on one line; without a spool
- * it is null. */
+ *  "spool":{"directory","waiting","failed","oldest_seconds","problem"},
+ *  "cluster":{"engine","works","words","instances":[…],"memory_policy","advice":[…]}} on one line;
+ * without a spool, or a cluster, it is null. */
 void doctor_print_json(struct checkup *const *checkups, size_t n, const struct config *config,
-                       const struct doctor_spool *spool);
+                       const struct doctor_spool *spool, const struct cluster_look *cluster);
 
 #endif

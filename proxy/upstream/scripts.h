@@ -15,6 +15,8 @@ extern const struct engine_script script_rate;
 extern const struct engine_script script_auth;
 /* Who renews a token, and what came of it. */
 extern const struct engine_script script_token;
+/* What the engine does when its memory is full. */
+extern const struct engine_script script_policy;
 /* Which instances are there. */
 extern const struct engine_script script_members;
 

@@ -251,6 +251,28 @@ def test_command(stage):
     assert told.returncode == 1 and "engine 127.0.0.1:%d: " % c.engine.port in told.stdout
 
 
+def doctor(c):
+    return subprocess.run([BINARY, "doctor", "-c", c.proxies[0].config_file], capture_output=True, text=True, timeout=60).stdout.replace("\n", " ")
+
+
+def test_doctor(stage):
+    """Reach, rights, what the engine's memory does, and whose key is another."""
+    c = Cluster(stage, instances=1)
+    c.together(1)
+    assert "does what it is asked; 1 instance is there." in doctor(c)
+    c.engine.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert "Set maxmemory-policy noeviction in the shared engine: with allkeys-lru" in doctor(c)
+    c.engine.say("ACL", "SETUSER", "default", "-info")
+    assert "may not ask for its maxmemory-policy" in doctor(c)
+    c.secret("other", base64.b64encode(bytes(32)).decode())
+    c.add("i1", key="other")
+    c.wait_until(lambda: len(c.status()["members"]) == 2)
+    assert "Give all instances the same key_file: that of i1 is another one" in doctor(c)
+    c.engine.say("ACL", "SETUSER", "default", "-@write")
+    assert "Mend the shared engine 127.0.0.1:%d (" % c.engine.port in doctor(c)
+    assert "can't run this command" in doctor(c)
+
+
 def test_busy_elsewhere(stage):
     """The client of an instance without a session hears where they are."""
     c = Cluster(stage, instances=2, sessions=2, pace=8, account="acquire_timeout = 2s")
