@@ -1,7 +1,6 @@
 #include "admin/http.h"
 
 #include <microhttpd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/caps.h"
 #include "base/mem.h"
 #include "io/listener.h"
+#include "io/thread.h"
 #include "io/visits.h"
 
 /* Seconds that a connection may be idle. */
@@ -334,13 +334,11 @@ struct admin_http *http_bind(const struct addr *at, struct err *err)
 
 int http_serve(struct admin_http *h, struct published *snapshots, struct err *err)
 {
-    sigset_t all, before;
+    sigset_t before;
     h->snapshots = snapshots;
     if (!h->visits)
         h->visits = visits_new();
-    sigfillset(&all);
-    /* Signals belong to the loop. */
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    signals_block(&before);
     h->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_USE_ITC, 0, on_connection, h,
         on_request, h, MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -348,7 +346,7 @@ int http_serve(struct admin_http *h, struct published *snapshots, struct err *er
         MHD_OPTION_NOTIFY_COMPLETED, on_answered, h, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)SILENCE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CAP_ADMIN_REQUEST,
         MHD_OPTION_END);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    signals_restore(&before);
     if (!h->daemon) {
         err_set(err, ERR_SYSTEM, "no thread could be started for HTTP");
         return -1;

@@ -1,13 +1,13 @@
 /* The thread that performs the disk's calls, one after another. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/mem.h"
 #include "io/disk_internal.h"
 #include "io/loop_ev.h"
+#include "io/thread.h"
 
 /* How long disk_carrier_free waits for the call that runs. */
 enum { MOMENT_MS = 2000 };
@@ -75,17 +75,6 @@ static void on_finished(struct ev_loop *ev, ev_async *watcher, int events)
     }
 }
 
-/* The thread takes no signals: these belong to the loop's. */
-static int begin_thread(struct disk_carrier *c)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int number = pthread_create(&c->thread, NULL, perform_all, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return number;
-}
-
 static void destroy(struct disk_carrier *c)
 {
     pthread_mutex_destroy(&c->lock);
@@ -108,7 +97,7 @@ struct disk_carrier *disk_carrier_new(struct disk *disk, struct loop *loop, stru
     pthread_condattr_destroy(&attr);
     disk_queue_init(&c->queue);
     link_init(&c->done);
-    int number = begin_thread(c);
+    int number = thread_start(&c->thread, perform_all, c);
     if (number) {
         err_set_errno(err, number, "begin the disk's thread");
         destroy(c);

@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/x509.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "base/mem.h"
 #include "io/http_internal.h"
 #include "io/loop_ev.h"
+#include "io/thread.h"
 
 /* MOMENT_MS is how long http_free waits for the thread. */
 enum { MOMENT_MS = 300, IDLE_MS = 60000 };
@@ -139,16 +139,10 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* The thread takes no signals: they belong to the loop's thread. */
 static bool start_thread(struct http *h)
 {
-    sigset_t all, before;
-    if (h->has_thread)
-        return true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    h->has_thread = pthread_create(&h->thread, NULL, serve, h) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!h->has_thread)
+        h->has_thread = thread_start(&h->thread, serve, h) == 0;
     return h->has_thread;
 }
 

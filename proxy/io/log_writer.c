@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/buf.h"
 #include "base/caps.h"
 #include "base/mem.h"
+#include "io/thread.h"
 
 /* How often to look for a syslog that does not listen. */
 enum { RETRY_MS = 1000 };
@@ -238,21 +238,12 @@ static void *write_on(void *arg)
 
 void log_writer_start(struct log_writer *w)
 {
-    sigset_t all, before;
-    pthread_t thread;
-    pthread_attr_t attr;
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->wake < 0)
         return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     w->has_thread = true;
-    if (pthread_create(&thread, &attr, write_on, w) != 0)
+    if (thread_start(NULL, write_on, w) != 0)
         w->has_thread = false;
-    pthread_attr_destroy(&attr);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- what the others call ---- */

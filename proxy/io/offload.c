@@ -1,7 +1,6 @@
 #include "io/offload.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 #include "io/offload_internal.h"
+#include "io/thread.h"
 
 /* How long offload_free waits for running jobs. */
 enum { MOMENT_MS = 300 };
@@ -145,20 +145,10 @@ struct offload *offload_new(struct loop *loop, struct err *err)
     return off;
 }
 
-/* Is called with the lock held. Helpers take no signals: they belong to the loop's thread. */
+/* Is called with the lock held. */
 static bool add_thread(struct offload *off, void *(*run)(void *arg))
 {
-    sigset_t all, before;
-    pthread_t thread;
-    pthread_attr_t attr;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    bool made = pthread_create(&thread, &attr, run, off) == 0;
-    pthread_attr_destroy(&attr);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return made;
+    return thread_start(NULL, run, off) == 0;
 }
 
 static void submit(struct offload *off, struct offload_job *job)
