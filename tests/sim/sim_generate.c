@@ -386,8 +386,7 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind)
     sim_generate_shortage(plan, seed);
     if (kind != SIM_KIND_KEEPS)
         sim_generate_tokens(plan, seed);
-    if (kind != SIM_KIND_KEEPS)
-        sim_generate_api(plan, seed);
+    sim_generate_api(plan, seed);
     if (kind != SIM_KIND_LADDER && chance(&rng, 5))
         plan->drain_at = 1 + (usec)sim_rng_below(&rng, 5000000);
     if (kind == SIM_KIND_KEEPS)

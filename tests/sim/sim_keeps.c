@@ -271,6 +271,7 @@ void sim_keeps_heal(struct sim_play *play)
     }
     for (size_t i = 0; i < play->plan->nplaces; i++)
         heal_place(play, i);
+    play->api.script.faults = 0;
     play->healed = sim_now(play->sim);
     sim_say(play->sim, "all is whole");
     sim_network_change(play->sim);
