@@ -357,7 +357,8 @@ void engine_free(struct engine **engine)
     *engine = NULL;
     if (!e)
         return;
-    engine_link_close(&e->link);
+    /* What was asked last is done: it gives back what this instance had. */
+    engine_link_finish(&e->link);
     engine_stop_hearing(e);
     while (!link_is_alone(&e->asked))
         engine_question_free(CONTAINER(e->asked.next, struct engine_question, link));

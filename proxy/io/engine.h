@@ -95,7 +95,7 @@ struct engine_settings {
  * Gives. */
 struct engine *engine_new(const struct io *io, const struct engine_settings *settings,
                           const struct engine_events *events, void *ctx);
-/* No callback comes any more, not even for questions that are under way. */
+/* No callback comes any more, not even for questions that are under way; these are still asked. */
 void engine_free(struct engine **e);
 
 /* Asks. Copies keys and args. Gives a handle that is valid until the answer is called or the

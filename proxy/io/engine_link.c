@@ -15,6 +15,8 @@
 #define NAME_PATIENCE (5 * USEC_PER_SEC)
 #define ADDRESS_PATIENCE (2 * USEC_PER_SEC)
 #define GRACE (50 * USEC_PER_MS)
+/* For what was sent last. */
+#define GOODBYE (300 * USEC_PER_MS)
 
 enum link_state { LINK_RESOLVING, LINK_CONNECTING, LINK_LOGGING_IN, LINK_READY, LINK_OVER };
 
@@ -311,12 +313,8 @@ static void destroy(void *p)
     free(l);
 }
 
-void engine_link_close(struct engine_link **link)
+static void end(struct engine_link *l)
 {
-    struct engine_link *l = *link;
-    *link = NULL;
-    if (!l)
-        return;
     l->state = LINK_OVER;
     dns_cancel(&l->v6.query);
     dns_cancel(&l->v4.query);
@@ -326,4 +324,23 @@ void engine_link_close(struct engine_link **link)
         stream_close(&l->stream);
     /* It may be in the middle of a reply. */
     loop_free_later(l->io->loop, l, destroy);
+}
+
+void engine_link_close(struct engine_link **link)
+{
+    struct engine_link *l = *link;
+    *link = NULL;
+    if (l)
+        end(l);
+}
+
+void engine_link_finish(struct engine_link **link)
+{
+    struct engine_link *l = *link;
+    *link = NULL;
+    if (!l)
+        return;
+    if (l->stream && l->state == LINK_READY)
+        stream_finish(&l->stream, GOODBYE);
+    end(l);
 }

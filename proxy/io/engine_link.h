@@ -46,6 +46,8 @@ struct engine_link *engine_link_open(const struct io *io,
                                      const struct engine_link_events *events, void *ctx);
 /* No event comes any more. *link may be NULL. */
 void engine_link_close(struct engine_link **link);
+/* The same, and what was sent before still goes out. */
+void engine_link_finish(struct engine_link **link);
 /* Returns false if too much waits already, or before it is ready. */
 bool engine_link_send(struct engine_link *link, const struct slice *words, size_t n) MUST_USE;
 

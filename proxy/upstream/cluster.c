@@ -148,7 +148,9 @@ static void on_opening(void *arg)
 
 static void back(struct cluster *c)
 {
-    usec now = c->back_at = cluster_now(c);
+    usec now = cluster_now(c);
+    if (c->known)
+        c->back_at = now;
     timer_stop(c->opening);
     c->alone += now - c->alone_since;
     if (c->told_alone)
@@ -396,10 +398,34 @@ static struct cluster_key *read_key(const struct secret *text)
     return key;
 }
 
+static void on_gone(void *ctx, enum engine_state how, const struct engine_value *value)
+{
+    (void)ctx;
+    (void)how;
+    (void)value;
+}
+
+/* The others need not wait until the lease is over. */
+static void say_goodbye(struct cluster *c)
+{
+    if (!cluster_is_up(c) || c->looked)
+        return;
+    c->args[0] = slice_of("gone");
+    (void)cluster_ask(c,
+                      &(struct engine_call){.script = &script_members,
+                                            .keys = c->keys,
+                                            .nkeys = MEMBERS_KEYS,
+                                            .args = c->args,
+                                            .nargs = MEMBERS_ARGS},
+                      on_gone, NULL);
+}
+
 static void cluster_free(struct cluster *c)
 {
-    if (c->line)
+    if (c->line) {
+        say_goodbye(c);
         c->kind->close(c->line);
+    }
     timer_free(&c->beat);
     timer_free(&c->start);
     timer_free(&c->opening);

@@ -95,7 +95,7 @@ void cluster_read_members(void *ctx, const struct engine_value *value)
     if (emptied)
         c->back_at = cluster_now(c);
     /* An engine that is new does not know the others yet, and they are there all the same. */
-    if (n < c->known && cluster_now(c) - c->back_at < cluster_config(c)->lease)
+    if (n < c->known && c->back_at && cluster_now(c) - c->back_at < cluster_config(c)->lease)
         n = c->known;
     bool other = n != c->known;
     c->known = n ? n : 1;

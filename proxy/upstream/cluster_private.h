@@ -32,7 +32,7 @@ struct cluster {
     usec alone_since, alone;
     unsigned clashes;
     bool told_alone, told_key;
-    /* When it came back the last time, perhaps empty. */
+    /* When it came back the last time, perhaps empty. 0: it never did. */
     usec back_at;
     struct timer *beat, *start, *opening;
     /* It is none of the instances, and tells only this. */

@@ -229,6 +229,19 @@ def test_another_key(stage):
         p.wait_for_log("another instance at this engine has another .cluster. key_file")
 
 
+def test_goodbye(stage):
+    """Whoever ends gives back what he had: nobody waits until his lease is over."""
+    c = Cluster(stage)
+    c.together()
+    c.send_all("some")
+    for p in c.proxies[1:]:
+        p.stop()
+    c.wait_until(lambda: c.status()["instances"] == 1, timeout=10)
+    c.wait_until(lambda: c.status()["slots"]["default"]["all"] <= 1, timeout=15)
+    del c.proxies[1:]
+    c.send_all("alone")
+
+
 def command(*words):
     return subprocess.run([BINARY, "cluster", *words], capture_output=True, text=True, timeout=30)
 
