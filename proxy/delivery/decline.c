@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "delivery/outcome.h"
+#include "delivery/replay.h"
 
 /* Each way to be declined: what is said if nothing else takes the message; as the log names it; and
  * what is said of it where an SMTP port may take it, NULL: none would. */
@@ -50,12 +51,22 @@ static void log_decline(const struct delivery *d, const struct decline_row *row,
               log_str("why", words));
 }
 
+bool decline_goes_elsewhere(struct delivery *d)
+{
+    bool goes = !d->declined && state_is_replayable(d);
+    if (goes)
+        replay_elsewhere(d);
+    return goes;
+}
+
 void decline_message(struct delivery *d, enum smtp_client_decline why, const char *words)
 {
     const struct decline_row *row = &rows[why];
     uint64_t size = why == SMTP_CLIENT_DECLINES_SIZE ? size_of(d) : 0;
     bool other = row->otherwise && smtp_may_take(d, size);
     char text[400];
+    if (other && decline_goes_elsewhere(d))
+        return;
     log_decline(d, row, words, other);
     snprintf(text, sizeof text, "%s%s%s", row->otherwise ? row->otherwise : "",
              words[0] ? ": " : "", words);

@@ -77,27 +77,36 @@ static void walk_again(struct delivery *d, uint16_t avoid)
 }
 
 /* The session is sound, but its transaction must begin again. */
-static void start_over(struct delivery *d)
+static void start_over(struct delivery *d, uint16_t avoid)
 {
     struct carrier *c = lease_carrier(d->lease);
-    d->message->rtts += carrier_flights(c);
-    if (carrier_abort(c))
+    /* Nothing was asked of it yet, so there is nothing to abort. */
+    bool untouched = d->back == BACK_READY;
+    d->message->rtts += untouched ? 0 : carrier_flights(c);
+    if (untouched || carrier_abort(c))
         lease_return(&d->lease, false);
     else
         lease_drop(&d->lease, false, NULL);
     d->back = BACK_NONE;
-    walk_again(d, 0);
+    d->unanswered = 0;
+    walk_again(d, avoid);
 }
 
 void replay_after_bdat(struct delivery *d)
 {
     d->probes++;
-    start_over(d);
+    start_over(d, 0);
 }
 
 void replay_with_utf8(struct delivery *d)
 {
-    start_over(d);
+    start_over(d, 0);
+}
+
+void replay_elsewhere(struct delivery *d)
+{
+    d->declined = true;
+    start_over(d, lease_port(d->lease)->number);
 }
 
 /* The patience limits all waits of one message for this reason together, because an upstream may

@@ -16,5 +16,8 @@ void replay_with_utf8(struct delivery *d);
 /* Returns true if this answer to MAIL is about the number of our sessions. Then the session is
  * gone, and the delivery waits for another. */
 bool replay_crowded(struct delivery *d, const struct reply *reply);
+/* The session does not take the message: it walks again on another port, or on this one where no
+ * other works. */
+void replay_elsewhere(struct delivery *d);
 
 #endif

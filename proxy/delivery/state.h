@@ -129,6 +129,8 @@ struct delivery {
     bool fell_back;
     /* A session was replaced, and this was the one time. */
     bool replaced;
+    /* A session did not take the message, and another port was asked for. */
+    bool declined;
     /* The number of sessions that were dead when they came from the pool. */
     unsigned first_uses;
     /* How often BDAT itself was refused for this message. */

@@ -50,6 +50,8 @@ static void on_acquired(void *ctx, struct lease *lease)
     }
     const char *words;
     enum own say = decline_shortcoming(d, lacks, &words);
+    if (say == OWN_OTHER_PORT && decline_goes_elsewhere(d))
+        return;
     outcome_own(d, state_has_promised(d) && say == lacks ? OWN_CHANGED : say, words);
 }
 

@@ -168,9 +168,10 @@ static void adopt_winner(struct dial *d, struct rung *rung)
 {
     struct ladder *l = d->ladder;
     bool better = !l->best || rung->index < l->best->index;
+    bool alone = d->kind == DIAL_PROBE || d->kind == DIAL_DETOUR;
     rung->blamed = false;
     ladder_forget_failure(l);
-    if (d->kind == DIAL_RACE || (d->kind == DIAL_PROBE && better) || !l->best)
+    if (d->kind == DIAL_RACE || (alone && better) || !l->best)
         ladder_set_best(l, rung);
     ladder_set_standing(l, STANDING_WORKS);
     if (d->kind == DIAL_RACE)

@@ -54,12 +54,12 @@ def apis(stage, authority, authority_certificate):
     return ApiStage(stage, authority, authority_certificate)
 
 
-def submit(proxy, message=MESSAGE, to=("b@example.test",), sender=USER, finish=True):
+def submit(proxy, message=MESSAGE, to=("b@example.test",), sender=USER, finish=True, mail=""):
     """The replies to RCPT, and to the end of data. finish False: the client, after its dot."""
     client = proxy.raw(timeout=60)
     client.reply()
     assert client.say("EHLO scanner").startswith("250")
-    assert client.say("MAIL FROM:<%s>" % sender).startswith("250")
+    assert client.say("MAIL FROM:<%s>%s" % (sender, mail)).startswith("250")
     rcpts = [client.say("RCPT TO:<%s>" % address) for address in to]
     if not any(reply.startswith("250") for reply in rcpts):
         client.close()

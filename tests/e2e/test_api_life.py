@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from api_stage import MESSAGE, apis, submit  # noqa: F401
+from api_stage import HEADER, MESSAGE, apis, submit  # noqa: F401
 from conftest import USER
 from fake_api import CUT_AFTER, SILENT, answer, graph_error
 from proxy import BINARY, free_port
@@ -63,6 +63,42 @@ def test_what_may_have_arrived_is_tried_again_and_counted(stage, apis):
     assert end.startswith("250 2.0.0 queued: "), end
     proxy.wait_for_log("msg=spooled .*reason=lost-link")
     assert service.wait_for(1)[0].seen == MESSAGE
+
+
+def test_what_this_rung_does_not_take_waits_for_one_that_does(stage, apis):
+    service = apis.service("graph")
+    port = closed_port()
+    proxy = stage.proxy(account(apis, service, [port]) + spool(stage))
+    _, end = submit(proxy, to=["subscriber@example.test"])
+    assert end.startswith("250 2.0.0 queued: "), end
+    assert not service.taken
+    upstream = stage.upstream(port=port, mechanisms="XOAUTH2", users={USER: None}, token_user=apis.tokens.user_of)
+    assert upstream.wait_for(1, timeout=40)[0].recipients == ["subscriber@example.test"]
+    eventually(lambda: not files(stage))
+
+
+@pytest.mark.parametrize("what", ["list", "null sender", "size announced", "size found out"])
+def test_what_this_rung_does_not_take_goes_by_another_port(stage, apis, what):
+    """587 works again, and nobody knows that yet."""
+    service = apis.service("graph")
+    port = closed_port()
+    proxy = stage.proxy(account(apis, service, [port]))
+    assert submit(proxy)[1].startswith("250 ")
+    upstream = stage.upstream(port=port, mechanisms="XOAUTH2", users={USER: None}, token_user=apis.tokens.user_of)
+    big = HEADER + b"\r\n" + (b"x" * 70 + b"\r\n") * 60000
+    rcpts, end = {"list": lambda: submit(proxy, to=["subscriber@example.test"]),
+                  "null sender": lambda: submit(proxy, sender=""),
+                  "size announced": lambda: submit(proxy, big, mail=" SIZE=%d" % len(big)),
+                  "size found out": lambda: submit(proxy, big)}[what]()
+    if what == "size found out":
+        # Nothing was kept of so large a body, so the client comes again.
+        assert end.startswith("451 4.4.1 ") and not upstream.messages, end
+        return
+    assert end and end.startswith("250 "), (rcpts, end)
+    assert len(upstream.wait_for(1)) == 1 and len(service.taken) == 1
+    # It is the best port again.
+    _, end = submit(proxy)
+    assert end.startswith("250 ") and len(upstream.wait_for(2)) == 2
 
 
 def test_the_end_waits_for_the_answer(stage, apis):
