@@ -7,7 +7,7 @@
 
 #include "base/caps.h"
 
-/* What a token is worth that does not say: RFC 6749 5.1 leaves it to the documentation. */
+/* The life of a token whose answer does not say it. RFC 6749 5.1 leaves it to the documentation. */
 enum { USUAL_LIFE = 3600, LONGEST_LIFE = 366 * 86400 };
 
 /* A device code's usual life, and how often it is asked for (RFC 8628 3.2). */
@@ -41,7 +41,7 @@ static void copy_printable(char *out, size_t size, const json_t *value)
     out[n] = 0;
 }
 
-/* A token goes into lines of SMTP and of HTTP: visible ASCII, and no longer than the cap. */
+/* A token becomes part of lines of SMTP and HTTP, so it must be visible ASCII within the cap. */
 static struct secret *token_of(const json_t *value)
 {
     size_t n = json_is_string(value) ? json_string_length(value) : 0;
@@ -54,7 +54,7 @@ static struct secret *token_of(const json_t *value)
     return secret_new(slice_make(text, n));
 }
 
-/* A number, a number in quotes, or missing. */
+/* Accepts a number, a number in quotes, or none. */
 static int64_t seconds_of(const json_t *value, int64_t usual, int64_t longest)
 {
     double life = json_is_number(value) ? json_number_value(value) : 0;
@@ -85,7 +85,7 @@ static bool is_any(const char *error, const char *const *names)
     return *names != NULL;
 }
 
-/* Other errors are refusals where the status says that it was the request. */
+/* Any other error is a refusal if the status blames the request. */
 static enum oauth_class class_of(const struct oauth_answer *a)
 {
     static const char *const refusals[] = {"invalid_client",
@@ -143,8 +143,7 @@ void oauth_answer_clear(struct oauth_answer *a)
     *a = (struct oauth_answer){0};
 }
 
-/* Google says verification_url. The address is shown to a person: it must be one that is safe to
- * open. */
+/* Google's name for it is verification_url. A person will open the address, so it must be safe. */
 void oauth_device_read(struct oauth_device *d, int status, struct slice body)
 {
     *d = (struct oauth_device){0};

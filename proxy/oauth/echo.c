@@ -7,7 +7,7 @@
 #include "base/echo.h"
 #include "base/hex.h"
 
-/* So many octets in a row are no accident. */
+/* A repetition of so many octets is no accident. */
 enum { RUN = 8 };
 
 static const char *const kept[] = {"client_secret", "refresh_token", "client_assertion",

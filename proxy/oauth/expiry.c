@@ -9,10 +9,10 @@
 #include "io/loop.h"
 
 #define DAY INT64_C(86400)
-/* The wall clock may be set meanwhile: it is looked at often, and costs nothing. */
+/* The wall clock is read this often, because it may be set meanwhile. */
 #define LOOK_EVERY (3600 * USEC_PER_SEC)
 
-/* Days ahead, the longest first; 0 is the end itself. */
+/* Days before the end, the longest first. 0 is the end itself. */
 static const int64_t marks[] = {30, 14, 7, 3, 1, 0};
 enum { MARKS = sizeof marks / sizeof *marks };
 
@@ -22,7 +22,7 @@ struct expiry {
     const char *what;
     struct timer *timer;
     int64_t end;
-    /* How many of the marks are behind us. */
+    /* How many of the marks have passed. */
     size_t passed;
 };
 
@@ -49,7 +49,7 @@ static void look(void *arg)
         passed++;
     if (passed > e->passed)
         announce(e, left);
-    /* A clock that was set back announces again. */
+    /* After the clock was set back, the marks are announced again. */
     e->passed = passed;
     timer_arm(e->timer, LOOK_EVERY);
 }

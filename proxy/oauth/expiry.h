@@ -1,5 +1,5 @@
-/* The end of a client's secret or certificate, which no endpoint tells in time: announced in the
- * log 30, 14, 7, 3 and 1 days ahead, and once it has come. */
+/* The end of a client's secret or certificate, of which no endpoint warns. The log announces it 30,
+ * 14, 7, 3 and 1 days ahead, and when it has come. */
 #ifndef OAUTH_EXPIRY_H
 #define OAUTH_EXPIRY_H
 
@@ -9,11 +9,12 @@
 
 struct expiry;
 
-/* Keeps io, copies the rest. what: "client secret". Gives. */
+/* Keeps io and copies the rest. what is "client secret", for example. Gives. */
 struct expiry *expiry_new(const struct io *io, const char *account, const char *what);
 /* NULL is fine. */
 void expiry_free(struct expiry **expiry);
-/* Unix seconds; 0: it is not known. What was announced of the same end is not said again. */
+/* Sets the end in Unix seconds, or 0 if it is not known. An announcement of the same end is not
+ * repeated. */
 void expiry_set(struct expiry *expiry, int64_t end);
 int64_t expiry_end(const struct expiry *expiry);
 

@@ -104,7 +104,7 @@ static int write_application(const struct oauth_ingredients *in, struct buf *for
     return add(form, "scope", slice_of(in->settings->scope), err);
 }
 
-/* Google's scope belongs to the grant; Microsoft wants to hear it at each request. */
+/* At Google the scope belongs to the grant. Microsoft wants it in each request. */
 static int write_refresh(const struct oauth_ingredients *in, struct buf *form, struct err *err)
 {
     if (add(form, "grant_type", slice_of("refresh_token"), err) < 0 ||
@@ -139,7 +139,7 @@ struct secret *oauth_form(const struct oauth_flow *flow, const struct oauth_ingr
     struct buf form;
     struct secret *body = NULL;
     buf_init(&form, CAP_TOKEN_FORM);
-    /* All of it at once: a buffer that grows leaves copies behind. */
+    /* The whole size is allocated at once, because a buffer that grows leaves copies behind. */
     buf_reserve(&form, 0, CAP_TOKEN_FORM);
     if (flow->write(in, &form, err) == 0)
         body = secret_new(buf_view(&form));

@@ -1,4 +1,4 @@
-/* Signed assertions: JSON Web Tokens that say who we are for five minutes (RFC 7523). */
+/* Signed assertions: JSON Web Tokens that prove our identity for five minutes (RFC 7523). */
 #ifndef OAUTH_JWT_H
 #define OAUTH_JWT_H
 
@@ -9,9 +9,9 @@
 #include "base/secret.h"
 
 struct jwt_moment {
-    /* Unix seconds, by the endpoint's clock where it is known. */
+    /* Unix seconds, by the endpoint's clock if it is known. */
     int64_t now;
-    /* Unpredictable: `jti`. */
+    /* Unpredictable. It becomes `jti`. */
     uint8_t random[16];
 };
 

@@ -14,7 +14,7 @@
 #include "oauth/grant.h"
 
 #define PATIENCE (600 * USEC_PER_SEC)
-/* What slow_down adds (RFC 8628 3.5), and the longest pause after an endpoint's trouble. */
+/* The pause that slow_down adds (RFC 8628 3.5), and the longest pause after an endpoint's error. */
 #define SLOWER (5 * USEC_PER_SEC)
 #define SLOWEST (60 * USEC_PER_SEC)
 enum { VERIFIER = 32, STATE = 16 };
@@ -35,7 +35,7 @@ struct oauth_login {
     struct oauth_device device;
     usec interval;
     struct secret *verifier, *state;
-    /* The last that was sent: what repeats it is not shown. */
+    /* The form that was sent last. Words that repeat it are not shown. */
     struct secret *form;
 };
 
@@ -55,7 +55,7 @@ static void fail(struct oauth_login *l, enum err_kind kind, const char *words)
     end(l, NULL, &err);
 }
 
-/* A file of ours, or the network: whatever the kind, no refusal of the provider's. */
+/* An error of a file or of the network. Whatever its kind is, the provider has not refused. */
 static void fail_unheard(struct oauth_login *l, const struct err *err)
 {
     fail(l, err->kind == ERR_PERMISSION ? ERR_SYSTEM : err->kind, err->words);
@@ -68,7 +68,7 @@ static void on_deadline(void *arg)
     fail(l, ERR_TIMEOUT, "nobody has logged in in time: begin again");
 }
 
-/* RFC 8628 3.5, and Entra's word for it. */
+/* The error of RFC 8628 3.5, and Entra's word for it. */
 static bool is_declined(const struct oauth_answer *a)
 {
     return strcmp(a->error, "access_denied") == 0 ||
@@ -135,7 +135,7 @@ static void poll_again(struct oauth_login *l)
     timer_arm(l->poll, l->interval);
 }
 
-/* Errors of this flow that are none: the person is not ready, or we are too quick. */
+/* These errors of the flow mean that the person is not ready, or that we ask too often. */
 static bool goes_on(struct oauth_login *l, const struct oauth_answer *a)
 {
     if (strcmp(a->error, "slow_down") == 0)
@@ -235,7 +235,7 @@ static struct secret *draw(struct oauth_login *l, size_t n)
     struct buf text;
     buf_init(&text, 64);
     loop_random(l->io->loop, bytes, n);
-    /* 32 octets are 43 letters: they fit. */
+    /* 32 octets become 43 letters, which fit. */
     struct secret *s =
         base64url_append(&text, slice_make(bytes, n)) ? secret_new(buf_view(&text)) : NULL;
     secret_erase(bytes, sizeof bytes);
@@ -256,7 +256,7 @@ static bool add_challenge(const struct oauth_login *l, struct buf *url)
     return ok;
 }
 
-/* Gives the address of the page, or NULL where it would be too long. */
+/* Gives the address of the page, or returns NULL if it would be too long. */
 static char *page_of(const struct oauth_login *l, const struct oauth_login_settings *s)
 {
     struct buf url;
@@ -276,7 +276,7 @@ static char *page_of(const struct oauth_login *l, const struct oauth_login_setti
     return page;
 }
 
-/* A parameter's value, decoded; NULL: it is not there, or badly coded. */
+/* Gives a parameter's value, decoded, or returns NULL if it is missing or malformed. */
 static struct secret *parameter(struct slice query, const char *name)
 {
     while (query.len) {
@@ -290,7 +290,7 @@ static struct secret *parameter(struct slice query, const char *name)
         bool ok = true;
         buf_init(&out, CAP_LOGIN_URL);
         while (ok && coded.len) {
-            /* A form writes a blank as "+". */
+            /* In a form "+" is a blank. */
             bool blank = coded.data[0] == '+';
             int octet = hex_take_percent(&coded);
             char c = (char)(blank ? ' ' : octet);
@@ -318,7 +318,7 @@ static int exchange(struct oauth_login *l, const struct secret *code, struct err
     return -1;
 }
 
-/* Anybody can write an address: what of it is shown has no controls. */
+/* Anybody can make up an address, so its controls are not shown. */
 static void show_parameter(struct slice query, const char *name, char *out, size_t size)
 {
     struct secret *value = parameter(query, name);
@@ -330,7 +330,7 @@ static void show_parameter(struct slice query, const char *name, char *out, size
     secret_free(&value);
 }
 
-/* What the page says when the person, or an administrator, said no. */
+/* The error of the page when the person or an administrator said no. */
 static void explain_no(struct slice query, struct err *err)
 {
     char error[60], words[200];

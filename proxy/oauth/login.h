@@ -1,7 +1,7 @@
-/* A person's login, once, for a refresh token: by a device code that is typed in elsewhere, or
- * by a browser (PKCE) whose last address comes back through the loopback or is pasted. The
- * machine only: who shows, listens and writes the file is the caller. Ends by itself after the
- * code's life or ten minutes. */
+/* One login of a person, for a refresh token. The person types a device code in elsewhere, or uses
+ * a browser (PKCE) whose last address comes back through the loopback or is pasted. The caller
+ * shows things, listens and writes the file. The login ends by itself when the code expires, or
+ * after ten minutes. */
 #ifndef OAUTH_LOGIN_H
 #define OAUTH_LOGIN_H
 
@@ -12,34 +12,37 @@ struct oauth_login;
 
 struct oauth_login_settings {
     const char *client_id, *scope, *token_url;
-    /* A desktop client's secret goes along at some providers; or NULL. */
+    /* The secret of a desktop client, which some providers want, or NULL. */
     const struct secret *client_secret;
-    /* Of the device code. */
+    /* For a device code. */
     const char *device_url;
-    /* Of the browser: the page, where it leads back to, whom it should suggest (or NULL), and what
-     * else the provider wants to hear ("access_type=offline&prompt=consent", or NULL). */
+    /* For a browser: the page, the address that it leads back to, the user that it should suggest
+     * (or NULL), and more parameters for the provider ("access_type=offline&prompt=consent", or
+     * NULL). */
     const char *authorize_url, *redirect, *hint, *more;
     struct http_route route;
 };
 
 struct oauth_login_events {
-    /* What the person is to open, and the code to type there ("" with a browser). Borrowed. */
+    /* The address that the person shall open, and the code to type there ("" with a browser).
+     * Borrowed. */
     void (*show)(void *ctx, const char *url, const char *user_code);
-    /* The end; refresh_token borrowed, NULL with err: ERR_REFUSED where the person said no,
-     * ERR_PERMISSION where the provider did, who may allow another way. The login may be freed
-     * here. */
+    /* The login has ended. refresh_token is borrowed, or NULL with err: ERR_REFUSED if the person
+     * said no, ERR_PERMISSION if the provider did, which may allow another way. The login may be
+     * freed here. */
     void (*done)(void *ctx, const struct secret *refresh_token, const struct err *err);
 };
 
-/* Copies the settings. Events come later, on the loop. Give. */
+/* These copy the settings and give. Events come later, on the loop. */
 struct oauth_login *oauth_login_device(const struct io *io, struct http *http,
                                        const struct oauth_login_settings *s,
                                        const struct oauth_login_events *events, void *ctx);
 struct oauth_login *oauth_login_browser(const struct io *io, struct http *http,
                                         const struct oauth_login_settings *s,
                                         const struct oauth_login_events *events, void *ctx);
-/* The address at which the browser ended, whole or from its "?" on. 0: it belongs to this login,
- * and what follows is told by done; -1 with err: it does not, and the login goes on waiting. */
+/* Takes the address at which the browser ended, whole or from its "?" on. Returns 0 if it belongs
+ * to this login; then done follows. Returns -1 with err if it does not, and the login keeps
+ * waiting. */
 int oauth_login_take_address(struct oauth_login *login, struct slice address,
                              struct err *err) MUST_USE;
 /* NULL is fine. */

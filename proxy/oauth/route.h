@@ -1,4 +1,4 @@
-/* How the endpoints of an account's tokens are reached, and its API. */
+/* The way to the endpoints of an account's tokens, and to its API. */
 #ifndef OAUTH_ROUTE_H
 #define OAUTH_ROUTE_H
 
@@ -6,7 +6,7 @@
 #include "io/http.h"
 
 struct oauth_route {
-    /* Of the route; a name of 253 octets and a port fit. */
+    /* The route points to it. A name of 253 octets and a port fit. */
     char proxy[300];
     struct http_route route;
 };

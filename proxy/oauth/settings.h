@@ -1,5 +1,4 @@
-/* What one account's login by token is configured with. Filled by whoever reads the
- * configuration. */
+/* The settings of one account's login by token. Code that knows the configuration fills them. */
 #ifndef OAUTH_SETTINGS_H
 #define OAUTH_SETTINGS_H
 
@@ -9,26 +8,26 @@
 
 struct oauth_settings {
     const char *account;
-    /* None but those that ask an endpoint. */
+    /* Only flows that ask an endpoint are used here. */
     enum token_flow flow;
-    /* The mailbox that the token is for: `sub` of a service account's assertion. */
+    /* The mailbox of the token. It becomes `sub` of a service account's assertion. */
     const char *identity;
-    /* NULL where they are not given. */
+    /* NULL if they are not given. */
     const char *tenant, *client_id, *scope, *token_url;
     const struct secret *client_secret;
     /* Paths. */
     const char *client_secret_file, *client_cert, *client_key, *assertion_file;
     const char *service_account_file, *token_file;
     struct http_route route;
-    /* Of one request; 0: as io/http.h has it. */
+    /* The deadline of one request. 0 means that of io/http.h. */
     usec deadline;
-    /* Unix seconds; 0: not known. */
+    /* Unix seconds, or 0 if it is not known. */
     int64_t secret_expires;
     /* retry_auth. */
     usec retry_first, retry_longest;
 };
 
-/* All texts of it, for who copies or frees them. */
+/* Pointers to all texts of it, to copy or free them. */
 #define OAUTH_SETTINGS_TEXTS(s)                                                                    \
     {                                                                                              \
         &(s)->account, &(s)->identity, &(s)->tenant, &(s)->client_id, &(s)->scope,                 \
@@ -37,12 +36,12 @@ struct oauth_settings {
             &(s)->route.proxy_user, &(s)->route.ca_file                                            \
     }
 
-/* Gives a deep one. */
+/* Gives a deep copy. */
 struct oauth_settings oauth_settings_copy(const struct oauth_settings *s);
-/* Of a copy; wipes. */
+/* Wipes and frees a copy. */
 void oauth_settings_clear(struct oauth_settings *s);
 
-/* What is read anew for every request: files whose content may have been replaced meanwhile. */
+/* The files that are read again for every request, because they may have been replaced. */
 enum oauth_input {
     OAUTH_CLIENT_SECRET,
     OAUTH_CLIENT_CERT,

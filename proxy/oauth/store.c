@@ -10,15 +10,15 @@
 #include "io/token_file.h"
 #include "oauth/grant.h"
 
-/* What a helper works on: nothing of it belongs to the loop before it is done. */
+/* The work of a helper. The loop does not touch it before it is done. */
 struct job {
-    /* The loop's; NULL: nobody wants to know any more. */
+    /* Belongs to the loop. NULL if no callback is wanted any more. */
     struct token_store *store;
     char *paths[OAUTH_INPUTS];
     bool lock, refreshes;
     struct token_file *file;
     struct oauth_inputs inputs;
-    /* Of a put. */
+    /* For a put. */
     struct secret *token;
     struct err err;
 };
@@ -30,8 +30,8 @@ struct token_store {
     struct job *job;
     struct token_file *file;
     struct oauth_inputs inputs;
-    /* A refresh token that could not be written, and what stood in the file then: while the file
-     * still says so, the one in memory is right. */
+    /* A refresh token that could not be written, and the content of the file at that time. While
+     * the file still has that content, the token in memory is the valid one. */
     struct secret *kept, *consumed;
     token_store_fn *taken;
     void (*put)(void *ctx, const struct err *err);
@@ -117,7 +117,7 @@ static void print_of(const struct oauth_inputs *inputs, uint8_t out[32])
     sha256(slice_make(all, sizeof all), out);
 }
 
-/* The token in memory is newer than the file, unless somebody has put another one there. */
+/* The token in memory is newer than that of the file, unless the file was changed meanwhile. */
 static void prefer_kept(struct token_store *s)
 {
     struct secret **token = &s->inputs.items[OAUTH_REFRESH_TOKEN];
@@ -224,7 +224,7 @@ void token_store_put(struct token_store *s, const struct secret *token,
     offload_submit(s->io->disk, run_put, done_put, j);
 }
 
-/* A descriptor of a network's disk may hang when it is closed, too. */
+/* On a network file system close may hang, too. */
 void token_store_release(struct token_store *s)
 {
     if (!s->file)

@@ -13,7 +13,7 @@
 
 #define MINUTE (60 * USEC_PER_SEC)
 #define DAY (24 * 60 * MINUTE)
-/* Renewed when this much is left, or a quarter of the life where that is less. */
+/* A token is renewed when so much of its life is left, or a quarter of it if that is less. */
 #define AHEAD (15 * MINUTE)
 #define FIRST_WAIT USEC_PER_SEC
 #define LONGEST_WAIT (5 * MINUTE)
@@ -23,7 +23,7 @@
 #define LOCK_PATIENCE (30 * USEC_PER_SEC)
 /* How often the files are looked at while a refusal rests. */
 #define WATCH_EVERY (15 * USEC_PER_SEC)
-/* A token that was taken so lately is good, whoever else may not use it. */
+/* A token that was accepted so recently is good, even if another login with it is refused. */
 #define PROVEN MINUTE
 enum { CLOCKS_DIFFER = 60 };
 
@@ -35,7 +35,7 @@ static usec now_of(const struct token *t)
     return loop_now(t->oauth->io->loop);
 }
 
-/* A number below n, by chance. */
+/* Returns a random number below n. */
 static usec chance(const struct token *t, usec n)
 {
     uint64_t r;
@@ -57,7 +57,8 @@ static void await(struct token *t, struct token_request *r)
         fetch(t);
 }
 
-/* Between the question and the end of the turn the token may have been refused, or a wait ended. */
+/* Looks again at the end of the turn, because meanwhile the token may have been refused, or a wait
+ * may have ended. */
 static void answer(void *arg)
 {
     struct token_request *r = arg;
@@ -86,8 +87,8 @@ static usec earlier(usec a, usec b)
     return a < b ? a : b;
 }
 
-/* What comes next without being asked: a renewal where the token is in use, a day's refresh of what
- * dies of disuse, a look at the files while a refusal rests. */
+/* The next thing to do without being asked: renew a token that is in use, refresh daily a grant
+ * that would expire without use, or look at the files after a refusal. */
 static void arm(struct token *t)
 {
     usec next = INT64_MAX, now = now_of(t);
@@ -156,7 +157,7 @@ static void adopt(struct token *t)
     oauth_answer_clear(&t->answer);
     t->fetched_at = t->answered_at;
     t->ends_at = t->answered_at + life;
-    /* Spread, so that a hundred accounts do not renew at once. */
+    /* The times are spread, so that a hundred accounts do not renew at once. */
     t->renew_at = t->ends_at - ahead - chance(t, ahead / 2 + 1);
     t->in_use = !link_is_alone(&t->waiting);
     t->class = OAUTH_OK;
@@ -194,7 +195,7 @@ static void fail(struct token *t, enum oauth_class class, int64_t retry_after, c
     if (t->class != class)
         t->wait = 0;
     t->wait = lengthen(t->wait, first, longest);
-    /* A fifth more or less: those who failed together do not come back together. */
+    /* It is varied by a fifth, so that requests that failed together are not repeated together. */
     usec pause = is_refusal ? t->wait : t->wait - t->wait / 5 + chance(t, t->wait / 5 * 2 + 1);
     usec asked = retry_after > 0 ? earlier(retry_after * USEC_PER_SEC, LONGEST_RETRY_AFTER) : 0;
     t->until = now_of(t) + (asked > pause ? asked : pause);
@@ -252,8 +253,8 @@ static void note_clock(struct token *t, int64_t date)
     t->skew = differs ? skew : 0;
 }
 
-/* An assertion whose time was off is made anew, once and at once, now that the endpoint's time
- * is known. */
+/* An assertion with a wrong time is made again at once, because the endpoint's time is known now.
+ * This happens once. */
 static bool is_worth_remaking(const struct token *t)
 {
     return t->answer.class == OAUTH_REFUSED && t->skew && !t->remade &&
@@ -327,7 +328,7 @@ static void send_form(struct token *t, const struct oauth_inputs *inputs)
     t->form = form;
 }
 
-/* Another process renews just now: what it puts into the file is ours to use afterwards. */
+/* Another process is renewing the token. Afterwards we use the one that it has written. */
 static void await_lock(struct token *t, const struct err *err)
 {
     if (t->locking_since == 0)
@@ -341,7 +342,7 @@ static void await_lock(struct token *t, const struct err *err)
     timer_arm(t->timer, LOCK_EVERY);
 }
 
-/* Its end, which no endpoint tells. */
+/* Sets the ends of which no endpoint warns. */
 static void note_certificate(struct token *t, const struct oauth_inputs *inputs)
 {
     const struct secret *pem = inputs ? inputs->items[OAUTH_CLIENT_CERT] : NULL;

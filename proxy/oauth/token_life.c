@@ -1,4 +1,4 @@
-/* All tokens of a process: who shares one, and how each begins and ends. */
+/* All tokens of a process: which accounts share one, and how each begins and ends. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +28,8 @@ static bool same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* A refresh token is one grant, whatever account uses it; else a grant is a client's for an
- * identity. */
+/* With a refresh token the file is the grant, whichever account uses it. Otherwise a grant belongs
+ * to a client and an identity. */
 static bool is_same_grant(const struct token *t, const struct oauth_settings *s)
 {
     const struct oauth_settings *mine = &t->settings;
@@ -108,8 +108,8 @@ void token_destroy(struct token *t)
     free(t);
 }
 
-/* A refresh token that was sent may be replaced and revoked by now: the answer, which holds the
- * next one, is awaited and written down. */
+/* A refresh token that was sent may already be revoked. The answer, which holds the next one, is
+ * awaited and written. */
 static bool must_end_first(const struct token *t)
 {
     return t->flow->refreshes && (t->doing == ASKING || t->doing == PUTTING);

@@ -1,4 +1,5 @@
-/* What token.c (one token's requests) and token_life.c (all tokens, and who shares them) share. */
+/* Shared by token.c (the requests of one token) and token_life.c (all tokens, and which accounts
+ * share one). */
 #ifndef OAUTH_TOKEN_PRIVATE_H
 #define OAUTH_TOKEN_PRIVATE_H
 
@@ -24,23 +25,23 @@ struct token {
     struct token_store *store;
     enum doing doing;
     struct http_request *request;
-    /* What was sent, until it is answered: its words must not come back. */
+    /* The form that was sent, until it is answered. The answer must not repeat its secrets. */
     struct secret *form;
     struct link waiting;
-    /* Fires when the file's lock is tried again (LOCKING), else for upkeep: renewal, watch. */
+    /* In LOCKING it fires when the file's lock is tried again, otherwise for upkeep. */
     struct timer *timer;
     usec locking_since;
-    /* NULL: none, or it was refused. */
+    /* NULL if there is none, or if it was refused. */
     struct secret *access;
     usec renew_at, ends_at, fetched_at;
-    /* Somebody asked since the last one was fetched. */
+    /* It was asked for since the last one was fetched. */
     bool in_use;
-    /* Loop time of the last login with it; 0: none. */
+    /* The loop time of the last login with it, or 0. */
     usec accepted_at;
     /* The new access token of an answer whose refresh token is being written. */
     struct oauth_answer answer;
     usec answered_at;
-    /* Why there is none, until when nothing is sent, and how long the last wait was. */
+    /* Why there is none, until when no request is sent, and how long the last wait was. */
     enum oauth_class class;
     struct err err;
     char error[64];
@@ -48,7 +49,7 @@ struct token {
     usec until, wait;
     uint64_t requests[TOKEN_RESULTS];
     struct expiry *secret_end, *certificate_end;
-    /* Of the inputs of the last request. */
+    /* The digest of the inputs of the last request. */
     uint8_t print[32];
     int64_t skew;
     bool remade;

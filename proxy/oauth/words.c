@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the words: {account} {tenant} {client} {scope} {file} {skew} {wait}. */
+/* The words may hold {account} {tenant} {client} {scope} {file} {skew} {wait}. */
 struct row {
-    /* NULL: any. */
+    /* NULL fits any. */
     const char *error;
     long codes[5];
-    /* A piece of the description or of the suberror; only chooses words. NULL: any. */
+    /* A piece of the description or of the suberror. NULL fits any. */
     const char *said;
-    /* 0: any. */
+    /* 0 fits any. */
     int status;
     const char *words;
 };
@@ -21,8 +21,7 @@ struct row {
     "Conditional Access (MFA, a blocked flow or the sign-in frequency) forbids this account "      \
     "without a person: use application access"
 
-/* The first row that fits speaks: those with codes and pieces of text stand before the plain
- * ones. */
+/* The first row that fits is used. Rows with codes and pieces of text come before plain ones. */
 static const struct row rows[] = {
     {"invalid_client",
      {7000222},
@@ -178,7 +177,7 @@ static bool fits(const struct row *r, const struct oauth_said *said)
            (!r->said || strstr(said->description, r->said) || strstr(said->suberror, r->said));
 }
 
-/* What no row knows: the endpoint's own words. */
+/* If no row fits, the endpoint's own words are used. */
 static const char *say_plainly(const struct oauth_said *said, char *out, size_t size)
 {
     if (said->error[0])
