@@ -21,7 +21,8 @@
 enum { TICK_MS = 20 };
 
 struct process_run {
-    char **argv;
+    char **argv, **env;
+    bool is_mute;
     usec deadline;
     struct secret *output;
     struct err err;
@@ -63,21 +64,39 @@ static bool is_private(const char *variable)
     return false;
 }
 
-static char **environment(void)
+static size_t count(char *const list[])
 {
-    size_t n = 0, kept = 0;
-    while (environ[n])
+    size_t n = 0;
+    while (list && list[n])
         n++;
-    char **list = mem_alloc((n + 1) * sizeof *list);
+    return n;
+}
+
+static bool is_named(char *const list[], const char *variable)
+{
+    size_t len = strcspn(variable, "=") + 1;
+    for (size_t i = 0; list && list[i]; i++)
+        if (strncmp(list[i], variable, len) == 0)
+            return true;
+    return false;
+}
+
+/* extra: may be NULL */
+static char **environment(char *const extra[])
+{
+    size_t n = count(environ), more = count(extra), kept = 0;
+    char **list = mem_alloc((n + more + 1) * sizeof *list);
+    for (size_t i = 0; i < more; i++)
+        list[kept++] = extra[i];
     for (size_t i = 0; i < n; i++)
-        if (!is_private(environ[i]))
+        if (!is_private(environ[i]) && !is_named(extra, environ[i]))
             list[kept++] = environ[i];
     return list;
 }
 
 /* No signal blocked or ignored, as a shell would have it. `flags`: its own process group, so that
  * its children die with it, or its own session. */
-static int spawn(pid_t *pid, char *const argv[], short flags,
+static int spawn(pid_t *pid, char *const argv[], char *const extra[], short flags,
                  const posix_spawn_file_actions_t *actions)
 {
     posix_spawnattr_t attr;
@@ -90,7 +109,7 @@ static int spawn(pid_t *pid, char *const argv[], short flags,
     posix_spawnattr_setsigdefault(&attr, &all);
     posix_spawnattr_setflags(&attr,
                              (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
-    char **env = environment();
+    char **env = environment(extra);
     int number = posix_spawnp(pid, argv[0], actions, &attr, argv, env);
     free(env);
     posix_spawnattr_destroy(&attr);
@@ -108,14 +127,17 @@ static void close_the_rest(posix_spawn_file_actions_t *actions)
 #endif
 }
 
-static int spawn_child(struct child *child, char *const argv[], int out)
+static int spawn_child(struct child *child, const struct process_run *r, int out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    if (r->is_mute)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     close_the_rest(&actions);
-    int number = spawn(&child->pid, argv, POSIX_SPAWN_SETPGROUP, &actions);
+    int number = spawn(&child->pid, r->argv, r->env, POSIX_SPAWN_SETPGROUP, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return number;
 }
@@ -128,7 +150,7 @@ int process_leave(char *const argv[])
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     close_the_rest(&actions);
-    int number = spawn(&pid, argv, POSIX_SPAWN_SETSID, &actions);
+    int number = spawn(&pid, argv, NULL, POSIX_SPAWN_SETSID, &actions);
     posix_spawn_file_actions_destroy(&actions);
     return number == 0 ? 0 : -1;
 }
@@ -220,9 +242,9 @@ static void judge(struct process_run *r, struct child *child)
     else if (WEXITSTATUS(status))
         err_set(&r->err, WEXITSTATUS(status) == 127 ? ERR_NOT_FOUND : ERR_SYSTEM,
                 "%.200s: exit status %d", r->argv[0], WEXITSTATUS(status));
-    else if (!line.len)
+    else if (!line.len && !r->is_mute)
         err_set(&r->err, ERR_INVALID, "%.200s: the first line of its output is empty", r->argv[0]);
-    else
+    else if (!r->is_mute)
         r->output = secret_new(line);
 }
 
@@ -238,7 +260,7 @@ static void run(void *arg)
         err_set_errno(&r->err, errno, "pipe");
         return;
     }
-    int number = spawn_child(&child, r->argv, pipe_fds[1]);
+    int number = spawn_child(&child, r, pipe_fds[1]);
     close(pipe_fds[1]);
     child.out = pipe_fds[0];
     fcntl(child.out, F_SETFL, O_NONBLOCK);
@@ -252,6 +274,22 @@ static void run(void *arg)
     buf_wipe(&child.line);
 }
 
+static char **copy(char *const list[])
+{
+    size_t n = count(list);
+    char **copied = mem_alloc((n + 1) * sizeof *copied);
+    for (size_t i = 0; i < n; i++)
+        copied[i] = mem_string(list[i]);
+    return copied;
+}
+
+static void forget(char **list)
+{
+    for (size_t i = 0; list[i]; i++)
+        free(list[i]);
+    free(list);
+}
+
 /* Runs on the loop. */
 static void done(void *arg)
 {
@@ -259,27 +297,23 @@ static void done(void *arg)
     if (r->fn) {
         struct secret *output = r->output;
         r->output = NULL;
-        r->fn(r->ctx, output, output ? NULL : &r->err);
+        r->fn(r->ctx, output, r->err.kind == ERR_NONE ? NULL : &r->err);
     }
     secret_free(&r->output);
-    for (size_t i = 0; r->argv[i]; i++)
-        free(r->argv[i]);
-    free(r->argv);
+    forget(r->argv);
+    forget(r->env);
     free(r);
 }
 
-struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
-                                usec deadline, process_fn *fn, void *ctx)
+struct process_run *process_run(struct loop *loop, struct offload *off,
+                                const struct process_order *order, process_fn *fn, void *ctx)
 {
     struct process_run *r = NEW(struct process_run);
-    size_t n = 0;
     (void)loop;
-    while (argv[n])
-        n++;
-    r->argv = mem_alloc((n + 1) * sizeof *r->argv);
-    for (size_t i = 0; i < n; i++)
-        r->argv[i] = mem_string(argv[i]);
-    r->deadline = deadline;
+    r->argv = copy(order->argv);
+    r->env = copy(order->env);
+    r->is_mute = order->is_mute;
+    r->deadline = order->deadline;
     r->fn = fn;
     r->ctx = ctx;
     offload_submit_apart(off, run, done, r);

@@ -9,16 +9,27 @@
 
 struct process_run;
 
+/* What is run. All of it is copied. */
+struct process_order {
+    /* ends in NULL */
+    char *const *argv;
+    /* "NAME=value", ends in NULL: these come before our own of the same name. NULL: none. */
+    char *const *env;
+    /* It is run for what it does: its output goes nowhere, and need not be. */
+    bool is_mute;
+    /* Then its process group is killed. */
+    usec deadline;
+};
+
 /* Is called on the loop, later. The callee takes output, which is the first line without its line
- * end. It is NULL with err on failure: the program was not found, its status was not 0, or the
- * deadline passed. */
+ * end; NULL without err, if the order is mute. It is NULL with err on failure: the program was not
+ * found, its status was not 0, or the deadline passed. */
 typedef void process_fn(void *ctx, struct secret *output, const struct err *err);
 
-/* Copies argv, which ends in NULL. The child gets our environment without NOTIFY_SOCKET and
- * LISTEN_*; CREDENTIALS_DIRECTORY stays. Its stdin is /dev/null and its stderr is ours. After
- * `deadline` its process group is killed. */
-struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
-                                usec deadline, process_fn *fn, void *ctx);
+/* The child gets our environment without NOTIFY_SOCKET and LISTEN_*; CREDENTIALS_DIRECTORY stays.
+ * Its stdin is /dev/null and its stderr is ours. */
+struct process_run *process_run(struct loop *loop, struct offload *off,
+                                const struct process_order *order, process_fn *fn, void *ctx);
 /* The callback is not called any more. The process group is killed soon. */
 void process_cancel(struct process_run **run);
 

@@ -61,7 +61,8 @@ static void on_output(void *ctx, struct secret *output, const struct err *err)
 static void ask(struct source *s)
 {
     const struct io *io = s->owner.io;
-    s->run = process_run(io->loop, io->offload, s->argv, COMMAND_DEADLINE, on_output, s);
+    const struct process_order order = {.argv = s->argv, .deadline = COMMAND_DEADLINE};
+    s->run = process_run(io->loop, io->offload, &order, on_output, s);
 }
 
 static bool refused(struct source *s)

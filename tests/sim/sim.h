@@ -142,5 +142,7 @@ unsigned sim_secret_reads(const struct sim *sim);
  * 1). */
 void sim_program(struct sim *sim, const char *program, const char *output, usec delay);
 unsigned sim_program_runs(const struct sim *sim, const char *program);
+/* The variables that its last run was given beside its own, a line each. Lends. */
+const char *sim_program_env(const struct sim *sim, const char *program);
 
 #endif

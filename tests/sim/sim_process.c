@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "sim_world.h"
 
@@ -14,13 +15,15 @@ struct program {
     char *output;
     usec delay;
     unsigned runs;
+    /* of the last run, "A=1\nB=2\n" */
+    char *env;
 };
 
 struct process_run {
     struct sim *sim;
     struct sim_event due;
     char *path;
-    bool too_late;
+    bool too_late, is_mute;
     process_fn *fn;
     void *ctx;
 };
@@ -54,12 +57,19 @@ unsigned sim_program_runs(const struct sim *sim, const char *path)
     return p ? p->runs : 0;
 }
 
+const char *sim_program_env(const struct sim *sim, const char *path)
+{
+    const struct program *p = find(sim, path);
+    return p && p->env ? p->env : "";
+}
+
 void sim_programs_free(struct sim *sim)
 {
     LIST_EACH (&sim->programs, it) {
         struct program *p = CONTAINER(it, struct program, link);
         free(p->path);
         free(p->output);
+        free(p->env);
         free(p);
     }
 }
@@ -84,28 +94,46 @@ static void ended(void *arg)
         err_set(&err, ERR_TIMEOUT, "%s: did not end in time", run->path);
     else if (!p->output)
         err_set(&err, ERR_SYSTEM, "%s: exit status 1", run->path);
-    else
+    else if (!run->is_mute)
         output = secret_new(slice_make(p->output, strcspn(p->output, "\r\n")));
     process_fn *fn = run->fn;
     void *ctx = run->ctx;
     run_free(run);
-    fn(ctx, output, output ? NULL : &err);
+    fn(ctx, output, err.kind == ERR_NONE ? NULL : &err);
 }
 
-struct process_run *process_run(struct loop *loop, struct offload *off, char *const argv[],
-                                usec deadline, process_fn *fn, void *ctx)
+static void note_env(struct program *p, char *const env[])
+{
+    struct buf all;
+    buf_init(&all, 64 * 1024);
+    for (size_t i = 0; env && env[i]; i++)
+        if (!buf_printf(&all, "%s\n", env[i]))
+            abort();
+    free(p->env);
+    p->env = slice_string(buf_view(&all));
+    buf_free(&all);
+}
+
+struct process_run *process_run(struct loop *loop, struct offload *off,
+                                const struct process_order *order, process_fn *fn, void *ctx)
 {
     (void)off;
+    const char *path = order->argv[0];
     struct process_run *run = NEW(struct process_run);
-    struct program *p = find(loop->sim, argv[0]);
-    *run =
-        (struct process_run){.sim = loop->sim, .path = mem_string(argv[0]), .fn = fn, .ctx = ctx};
+    struct program *p = find(loop->sim, path);
+    *run = (struct process_run){.sim = loop->sim,
+                                .path = mem_string(path),
+                                .is_mute = order->is_mute,
+                                .fn = fn,
+                                .ctx = ctx};
     sim_event_init(&run->due, ended, run);
     loop->sim->living.processes++;
-    if (p)
+    if (p) {
         p->runs++;
-    run->too_late = p && p->delay > deadline;
-    sim_event_arm(loop, &run->due, !p ? USEC_PER_MS : run->too_late ? deadline : p->delay);
+        note_env(p, order->env);
+    }
+    run->too_late = p && p->delay > order->deadline;
+    sim_event_arm(loop, &run->due, !p ? USEC_PER_MS : run->too_late ? order->deadline : p->delay);
     return run;
 }
 

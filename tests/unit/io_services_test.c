@@ -195,6 +195,7 @@ static void test_dns(void **state)
 
 struct result {
     int calls;
+    bool is_good;
     char text[64];
     struct err err;
 };
@@ -203,9 +204,10 @@ static void on_result(void *ctx, struct secret *output, const struct err *err)
 {
     struct result *r = ctx;
     r->calls++;
+    r->is_good = !err;
     if (output)
         snprintf(r->text, sizeof r->text, "%s", secret_reveal(output).data);
-    else
+    else if (err)
         r->err = *err;
     secret_free(&output);
 }
@@ -213,6 +215,13 @@ static void on_result(void *ctx, struct secret *output, const struct err *err)
 static bool has_result(void *arg)
 {
     return ((struct result *)arg)->calls > 0;
+}
+
+static struct process_run *run_program(struct world *w, char *const argv[], usec deadline,
+                                       struct result *r)
+{
+    const struct process_order order = {.argv = argv, .deadline = deadline};
+    return process_run(w->loop, w->off, &order, on_result, r);
 }
 
 static struct result shell(const char *script, usec deadline)
@@ -223,7 +232,7 @@ static struct result shell(const char *script, usec deadline)
     char *argv[] = {"sh", "-c", copy, NULL};
     snprintf(copy, sizeof copy, "%s", script);
     world_open(&w);
-    process_run(w.loop, w.off, argv, deadline, on_result, &r);
+    run_program(&w, argv, deadline, &r);
     /* the arguments were copied */
     memset(copy, 0, sizeof copy);
     spin_until(w.loop, has_result, &r);
@@ -303,9 +312,9 @@ static void test_hanging_children_hold_nobody_up(void **state)
     (void)state;
     world_open(&w);
     for (int i = 0; i < HANGING; i++)
-        runs[i] = process_run(w.loop, w.off, hang, 600 * USEC_PER_SEC, on_result, &hung[i]);
+        runs[i] = run_program(&w, hang, 600 * USEC_PER_SEC, &hung[i]);
     dns_lookup(w.dns, "localhost", ADDR_V4, on_answer, &name);
-    process_run(w.loop, w.off, echo, 600 * USEC_PER_SEC, on_result, &quick);
+    run_program(&w, echo, 600 * USEC_PER_SEC, &quick);
     spin_until(w.loop, answered, &name);
     spin_until(w.loop, has_result, &quick);
     assert_string_equal(quick.text, "here");
@@ -316,7 +325,7 @@ static void test_hanging_children_hold_nobody_up(void **state)
     /* The cancelled ones end meanwhile, and the loop frees them. */
     char *wait[] = {"sleep", "1", NULL};
     struct result waited = {0};
-    process_run(w.loop, w.off, wait, 600 * USEC_PER_SEC, on_result, &waited);
+    run_program(&w, wait, 600 * USEC_PER_SEC, &waited);
     spin_until(w.loop, has_result, &waited);
     world_close(&w);
 }
@@ -344,7 +353,7 @@ static void test_process_cancelled(void **state)
     close(mkstemp(pid_file));
     snprintf(script, sizeof script, "echo $$ >%s; exec sleep 60", pid_file);
     world_open(&w);
-    struct process_run *run = process_run(w.loop, w.off, argv, 600 * USEC_PER_SEC, on_result, &r);
+    struct process_run *run = run_program(&w, argv, 600 * USEC_PER_SEC, &r);
     spin_until(w.loop, has_pid, &started);
     process_cancel(&run);
     assert_null(run);
@@ -355,6 +364,41 @@ static void test_process_cancelled(void **state)
     world_close(&w);
 }
 
+/* It is run for what it does: no output is as good as much, and it is told things by its own
+ * variables, which come before ours. */
+static void test_process_mute(void **state)
+{
+    struct world w;
+    struct result r = {0};
+    char out_file[] = "/tmp/io_process.XXXXXX", script[200];
+    (void)state;
+    int fd = mkstemp(out_file);
+    assert_true(fd >= 0);
+    char sh[] = "sh", c[] = "-c", words[] = "WORDS=a 'b' $(c)", home[] = "HOME=/nowhere";
+    char *argv[] = {sh, c, script, NULL}, *env[] = {words, home, NULL};
+    snprintf(script, sizeof script, "printf '%%s|%%s' \"$WORDS\" \"$HOME\" >%s; yes | head -c 9000",
+             out_file);
+    world_open(&w);
+    struct process_order order = {
+        .argv = argv, .env = env, .is_mute = true, .deadline = 600 * USEC_PER_SEC};
+    process_run(w.loop, w.off, &order, on_result, &r);
+    spin_until(w.loop, has_result, &r);
+    assert_true(r.is_good);
+    assert_string_equal(r.text, "");
+    char seen[100] = "";
+    assert_true(read(fd, seen, sizeof seen - 1) > 0);
+    assert_string_equal(seen, "a 'b' $(c)|/nowhere");
+    close(fd);
+    unlink(out_file);
+    r = (struct result){0};
+    snprintf(script, sizeof script, "exit 3");
+    process_run(w.loop, w.off, &order, on_result, &r);
+    spin_until(w.loop, has_result, &r);
+    assert_false(r.is_good);
+    assert_non_null(strstr(r.err.words, "exit status 3"));
+    world_close(&w);
+}
+
 static void test_process_not_there(void **state)
 {
     struct world w;
@@ -362,7 +406,7 @@ static void test_process_not_there(void **state)
     struct result missing = {0};
     (void)state;
     world_open(&w);
-    process_run(w.loop, w.off, argv, USEC_PER_SEC, on_result, &missing);
+    run_program(&w, argv, USEC_PER_SEC, &missing);
     spin_until(w.loop, has_result, &missing);
     assert_int_equal(missing.err.kind, ERR_NOT_FOUND);
     world_close(&w);
@@ -492,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_hanging_children_hold_nobody_up),
         cmocka_unit_test(test_process_cancelled),
+        cmocka_unit_test(test_process_mute),
         cmocka_unit_test(test_process_not_there),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_signals),

@@ -61,13 +61,14 @@ static void programs_print_or_fail(void **state)
     struct answers a = {0};
     char name[] = "/bin/secret";
     char *const argv[] = {name, NULL};
+    const struct process_order order = {.argv = argv, .deadline = USEC_PER_SEC};
     sim_program(sim, name, "hunter2\nmore\n", 1000);
-    process_run(sim_loop(sim), sim_io(sim)->offload, argv, USEC_PER_SEC, ran, &a);
+    process_run(sim_loop(sim), sim_io(sim)->offload, &order, ran, &a);
     sim_run_for(sim, USEC_PER_SEC);
     assert_true(slice_is(secret_reveal(a.output), "hunter2"));
     secret_free(&a.output);
     sim_program(sim, name, "late", 5 * USEC_PER_SEC);
-    process_run(sim_loop(sim), sim_io(sim)->offload, argv, USEC_PER_SEC, ran, &a);
+    process_run(sim_loop(sim), sim_io(sim)->offload, &order, ran, &a);
     sim_run_for(sim, 2 * USEC_PER_SEC);
     assert_int_equal(a.kind, ERR_TIMEOUT);
     assert_int_equal(sim_program_runs(sim, name), 2);
