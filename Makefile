@@ -33,7 +33,7 @@ WIDE    := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 ALL_CFLAGS = $(STD) $(WIDE) $(WARN) $(WERROR) $(HARDEN) $(ANYWHERE) $(CFLAGS) $(SAN) -Iproxy -I. -DVERSION='"$(VERSION)"' -MMD -MP
 
 # The rooms, lowest first. io is split: what both worlds share, and the real world that the simulator replaces.
-ROOMS   := base wire mail smtp oauth api upstream delivery spool relay admin app
+ROOMS   := base wire mail smtp oauth api upstream delivery spool relay alert admin app
 # The end of a turn lies below both worlds.
 IO_SHARED := stream stream_finish tunnel password crypto disk gather resp engine engine_ask engine_hear engine_link
 IO_BELOW := turn
@@ -48,7 +48,7 @@ lib      = $(BUILD)/lib/$(1).a
 
 LIBS    := -lcurl -lssl -lcrypto -lev -linih -lgsasl -ljansson -lexpat -lmicrohttpd -lhiredis -lcrypt -lresolv -lpthread
 # In the order of the layers, highest first, each archive once: the linker proves them.
-PRODUCT_LIBS := $(foreach r,app admin relay spool delivery upstream api oauth smtp mail config wire io world turn base,$(call lib,$(r)))
+PRODUCT_LIBS := $(foreach r,app admin alert relay spool delivery upstream api oauth smtp mail config wire io world turn base,$(call lib,$(r)))
 # The simulator plays whole histories, so it stands above all rooms; and its world stands in for the real one below io while it uses io
 # itself: those two alone need each other.
 in_order = $(if $(SIM_IN),$(SIM_IN) $(filter-out $(BELOW) $(IN_CIRCLE),$(1)) -Wl$(comma)--start-group $(IN_CIRCLE) -Wl$(comma)--end-group \
@@ -132,9 +132,10 @@ needs_mail     := mail config sim wire io turn base
 needs_delivery := delivery upstream api oauth smtp mail config sim wire io turn base
 needs_spool    := spool delivery upstream api oauth smtp mail config sim wire io turn base
 needs_relay    := relay spool delivery upstream api oauth smtp mail config sim wire io turn base
+needs_alert    := alert $(needs_relay)
 needs_sim      := $(needs_relay)
 needs_admin    := admin upstream api oauth smtp mail config wire io world turn base
-needs_app      := app admin relay spool delivery upstream api oauth smtp mail config wire io world turn base
+needs_app      := app admin alert relay spool delivery upstream api oauth smtp mail config wire io world turn base
 room_of         = $(firstword $(subst _, ,$(notdir $(1))))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(foreach r,$(needs_$(call room_of,$(1))),$(call lib,$(r)))

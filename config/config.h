@@ -309,6 +309,15 @@ struct spool_config {
     usec failed_age, alert_age;
 };
 
+/* Who is called when something is wrong. */
+struct alert_config {
+    /* There is an [alert]. */
+    bool is_on;
+    struct strings command;
+    /* repeat 0: nobody is called again */
+    usec after, repeat;
+};
+
 /* A shared engine: host and port, or with port 0 the path of a socket. */
 struct engine_address {
     char *host;
@@ -355,6 +364,7 @@ struct config {
     struct log_config log;
     struct admin_config admin;
     struct spool_config spool;
+    struct alert_config alert;
     struct cluster_config cluster;
 };
 
@@ -370,7 +380,7 @@ struct config_report {
 };
 
 bool strings_same(const struct strings *a, const struct strings *b);
-/* gives a copy, for strings_clear */
+/* gives a copy, for strings_clear; a NULL stands behind its last */
 struct strings strings_copy(const struct strings *list);
 bool engine_addresses_same(const struct engine_addresses *a, const struct engine_addresses *b);
 /* of a struct strings: frees what it holds */

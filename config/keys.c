@@ -23,6 +23,9 @@
 #define SPOOL(key_name, member)                                                                    \
     .section = SECTION_SPOOL, .name = (key_name), FIELD(spool_config, member)
 
+#define ALERT(key_name, member)                                                                    \
+    .section = SECTION_ALERT, .name = (key_name), FIELD(alert_config, member)
+
 #define CLUSTER(key_name, member)                                                                  \
     .section = SECTION_CLUSTER, .name = (key_name), FIELD(cluster_config, member)
 
@@ -54,6 +57,12 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
         {"spool", false, true,
          "Mail that nobody takes now is kept on disk, answered 250, and sent later: for devices "
          "that never retry. The header alone switches it on; without it nothing is ever stored."},
+    [SECTION_ALERT] =
+        {"alert", false, true,
+         "Somebody is called when something begins to be wrong, and again when it ends: an account "
+         "that can't send, refused credentials, a secret or certificate that expires, a spool that "
+         "is old, full or damaged. While it is on, each account is proven by a login at least once "
+         "per reprobe. Recipes: contrib/manual/alert.md."},
     [SECTION_CLUSTER] = {"cluster", false, true,
                          "Several instances share the limits of their accounts through Valkey or "
                          "Redis. Mail never waits for it: while it is away each uses its part."},
@@ -454,7 +463,23 @@ static const struct key keys[] = {
      .max = 3650 * DAY,
      .help = "How long failed/ keeps a message, in at most a tenth of max_size."},
     {SPOOL("alert_age", alert_age), .type = &type_duration, .def = "1h", .min = SEC,
-     .max = 365 * DAY, .help = "The oldest message is older: an error in the log, hourly."},
+     .max = 365 * DAY,
+     .help = "The oldest message is older: an error in the log, hourly, and an alert."},
+
+    /* [alert] */
+    {ALERT("command", command), .type = &type_command,
+     .sample = "/bin/sh -c 'curl -fsS -d \"$STATE $ALERT $ACCOUNT: $WORDS\" "
+               "https://ntfy.example.com/mail'",
+     .help = "A program, run without a shell as the server's user, at most 30 s, one at a time. It "
+             "is told by its environment: ALERT (account-down, credentials, token, "
+             "secret-expires, certificate-expires, spool-old, spool-full, spool-corrupt), STATE "
+             "(begin, end), ACCOUNT, HOST (this machine), WORDS, SINCE."},
+    {ALERT("after", after), .type = &type_duration, .def = "5m", .min = 0, .max = 30 * DAY,
+     .help = "How long it must last before anybody is called; credentials, spool-old and "
+             "spool-corrupt at once."},
+    {ALERT("repeat", repeat), .type = &type_duration, .def = "1d", .min = 0, .max = 365 * DAY,
+     .help = "Called again while it lasts; 0: not. What expires is told once for each of 30 (a "
+             "certificate: 14), 14, 7, 3, 1 and 0 days."},
 
     /* [cluster] */
     {CLUSTER("engine", engine), .type = &type_engines, .sample = "valkey.example.com:6379",

@@ -121,6 +121,7 @@ static void complete(struct loading *l)
         server->state_dir = default_state_dir();
     complete_tokens(l);
     complete_spool(l);
+    l->config->alert.is_on = has_section(l, SECTION_ALERT);
     complete_cluster(l);
     struct admin_config *admin = &l->config->admin;
     admin->hosts_are_default = admin->hosts.n == 0;
@@ -197,6 +198,7 @@ static void finish(struct loading *l)
     check_routing(l);
     check_identity(l);
     check_spool(l);
+    check_alert(l);
     check_cluster(l);
     check_files(l);
     check_presets(l);
@@ -363,6 +365,7 @@ void config_unref(struct config **config)
     keys_clear(SECTION_LOG, &c->log);
     keys_clear(SECTION_ADMIN, &c->admin);
     keys_clear(SECTION_SPOOL, &c->spool);
+    keys_clear(SECTION_ALERT, &c->alert);
     keys_clear(SECTION_CLUSTER, &c->cluster);
     secret_free(&c->cluster.key);
     secret_free(&c->cluster.password);

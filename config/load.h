@@ -141,6 +141,11 @@ const char *spool_place_doubt(uint32_t magic);
 void check_cluster(struct loading *l);
 /* named_files.c: permissions; reads the secrets */
 void check_files(struct loading *l);
+/* A program that is named by its path must be one. */
+void check_command(struct loading *l, const struct section *s, const char *key,
+                   const struct strings *command);
+/* alert_check.c: somebody can be called */
+void check_alert(struct loading *l);
 /* presets_check.c: what is known of a provider. Call it after the secrets were read. */
 void check_presets(struct loading *l);
 

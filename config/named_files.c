@@ -113,15 +113,16 @@ static void load_secret_files(struct loading *l, const struct section *s, struct
 
 /* A program named by its path must exist. It runs as the server's user, so only that user's rights
  * could tell whether it may run. */
-static void check_command(struct loading *l, const struct section *s, const struct strings *command)
+void check_command(struct loading *l, const struct section *s, const char *key,
+                   const struct strings *command)
 {
     struct stat st;
     errno = 0;
-    if (command->n == 0 || is_bad(s, "password_command") || !strchr(command->items[0], '/'))
+    if (command->n == 0 || is_bad(s, key) || !strchr(command->items[0], '/'))
         return;
     if (stat(command->items[0], &st) != 0 ? errno != EACCES
                                           : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-        complain(l, s, "password_command", "%s cannot be run: %s", command->items[0],
+        complain(l, s, key, "%s cannot be run: %s", command->items[0],
                  errno == ENOENT ? "there is no such file" : "it is not a program");
 }
 
@@ -175,7 +176,7 @@ void check_files(struct loading *l)
         struct upstream_config *u = section_struct(l, s);
         check_upstream_files(l, s);
         load_secret_files(l, s, u);
-        check_command(l, s, &u->password_command);
+        check_command(l, s, "password_command", &u->password_command);
         check_token_files(l, s);
         if (is_given(s, "password"))
             check_exposure(l, s, "password", l->findings.file, l->mode, PASSWORD);

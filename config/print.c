@@ -84,5 +84,6 @@ void config_print_example(FILE *out)
     print_section(out, SECTION_LOG);
     print_section(out, SECTION_ADMIN);
     print_section(out, SECTION_SPOOL);
+    print_section(out, SECTION_ALERT);
     print_section(out, SECTION_CLUSTER);
 }

@@ -17,6 +17,7 @@ void *section_struct(const struct loading *l, const struct section *s)
     case SECTION_LOG: return &l->config->log;
     case SECTION_ADMIN: return &l->config->admin;
     case SECTION_SPOOL: return &l->config->spool;
+    case SECTION_ALERT: return &l->config->alert;
     case SECTION_CLUSTER: return &l->config->cluster;
     default: return NULL;
     }
@@ -125,7 +126,7 @@ static void refuse_unknown_section(struct loading *l, int line, const char *wher
         nearest_try(&n, section_kinds[i].word);
     findings_add(&l->findings, line, false, where,
                  "unknown section%s%s%s; allowed: [listen NAME], [upstream NAME], [server], [log], "
-                 "[admin], [spool], [cluster]",
+                 "[admin], [spool], [alert], [cluster]",
                  n.best ? " (did you mean [" : "", n.best ? n.best : "", n.best ? "]?)" : "");
 }
 
@@ -148,7 +149,7 @@ static void on_header(void *ctx, int line, struct slice title)
     if (word.len == 0) {
         findings_add(&l->findings, line, false, where,
                      "a section without a name; allowed: [listen NAME], [upstream NAME], [server], "
-                     "[log], [admin], [spool], [cluster]");
+                     "[log], [admin], [spool], [alert], [cluster]");
         return;
     }
     for (size_t id = 0; id < SECTION_COUNT; id++) {
@@ -295,7 +296,7 @@ static void on_pair(void *ctx, int line, const char *name, const char *value)
     if (!s) {
         findings_add(&l->findings, line, false, NULL,
                      "a key before any section; allowed first: [listen NAME], [upstream NAME], "
-                     "[server], [log], [admin], [spool], [cluster]");
+                     "[server], [log], [admin], [spool], [alert], [cluster]");
         return;
     }
     const struct key *key = keys_find(s->id, slice_of(name));

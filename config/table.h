@@ -19,6 +19,7 @@ enum section_id {
     SECTION_LOG,
     SECTION_ADMIN,
     SECTION_SPOOL,
+    SECTION_ALERT,
     SECTION_CLUSTER,
     SECTION_COUNT
 };

@@ -58,6 +58,7 @@ bool strings_same(const struct strings *a, const struct strings *b)
     return true;
 }
 
+/* A command needs the NULL behind its last word. */
 struct strings strings_copy(const struct strings *list)
 {
     struct strings copy = {.items = mem_alloc((list->n + 1) * sizeof *copy.items), .n = list->n};
@@ -215,8 +216,10 @@ static int parse_size(const struct key *key, struct slice text, void *field, str
 
 static int duration(const struct key *key, struct slice text, usec *value_r, struct err *err)
 {
-    uint64_t value;
-    if (!parse_with_unit(text, duration_units, false, &value)) {
+    uint64_t value = 0;
+    /* Nothing is nothing in every unit. */
+    bool is_nothing = key->min == 0 && slice_is(text, "0");
+    if (!is_nothing && !parse_with_unit(text, duration_units, false, &value)) {
         err_set(err, ERR_INVALID, "\"%.*s\" is not a duration such as 300ms, 5s, 2m, 1h or 5d",
                 SHOWN(text));
         return -1;

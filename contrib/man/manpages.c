@@ -92,8 +92,8 @@ static void page_5(void)
          "file that holds a secret must not be "
          "readable by everyone.");
     static const enum section_id order[] = {SECTION_UPSTREAM, SECTION_LISTEN, SECTION_SPOOL,
-                                            SECTION_SERVER,   SECTION_LOG,    SECTION_ADMIN,
-                                            SECTION_CLUSTER};
+                                            SECTION_ALERT,    SECTION_SERVER, SECTION_LOG,
+                                            SECTION_ADMIN,    SECTION_CLUSTER};
     _Static_assert(sizeof order / sizeof order[0] == SECTION_COUNT, "every section has its place");
     for (size_t i = 0; i < SECTION_COUNT; i++)
         put_section(order[i]);

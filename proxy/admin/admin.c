@@ -21,6 +21,8 @@
 #define MORE_PROOFS (100 * USEC_PER_MS)
 /* How soon an account that does not work is tried again. */
 #define BROKEN_AGAIN (60 * USEC_PER_SEC)
+/* And one of which nothing is known, as after a reload with another secret. */
+#define UNKNOWN_AGAIN (2 * USEC_PER_SEC)
 
 enum { TURNS = 60 };
 
@@ -50,6 +52,8 @@ struct admin {
     struct busy busy;
     struct proof *proofs;
     size_t nproofs, next_proof;
+    /* without a page, too */
+    bool keeps_proven;
 };
 
 /* ---- the snapshot ---- */
@@ -151,9 +155,10 @@ static bool prove_if_due(struct admin *a, struct account *account)
          proven = snapshot_proven(account);
     usec margin = validity / 4 > TICK + TICK / 2 ? validity / 4 : TICK + TICK / 2;
     usec *tried = last_try(a, cfg->name);
-    bool works = account_standing(account) == STANDING_WORKS && proven > 0;
-    usec due = works ? proven + validity - margin
-                     : *tried + (validity < BROKEN_AGAIN ? validity : BROKEN_AGAIN);
+    enum standing standing = account_standing(account);
+    bool works = standing == STANDING_WORKS && proven > 0;
+    usec again = standing == STANDING_UNKNOWN ? UNKNOWN_AGAIN : BROKEN_AGAIN;
+    usec due = works ? proven + validity - margin : *tried + (validity < again ? validity : again);
     if (now < due)
         return false;
     *tried = now;
@@ -203,10 +208,19 @@ static bool is_dialing(const struct admin *a)
     return false;
 }
 
+static bool is_on(const struct admin *a)
+{
+    return !link_is_alone(&a->places);
+}
+
 static void on_tick(void *arg)
 {
     struct admin *a = arg;
     timer_arm(a->tick, TICK);
+    if (!is_on(a)) {
+        prove_all(a);
+        return;
+    }
     a->turns[a->next_turn++ % TURNS] = loop_longest_turn(a->io->loop);
     busy_note(&a->busy, loop_now(a->io->loop), loop_worked(a->io->loop));
     note_load(a);
@@ -227,15 +241,15 @@ static void on_soon(void *arg)
     publish(a);
 }
 
-static bool is_on(const struct admin *a)
-{
-    return !link_is_alone(&a->places);
-}
-
 static void publish_soon(struct admin *a)
 {
     if (is_on(a) && !timer_is_armed(a->soon))
         timer_arm(a->soon, SOON);
+}
+
+void admin_keep_proven(struct admin *a, bool wanted)
+{
+    a->keeps_proven = wanted;
 }
 
 /* ---- what is told ---- */
@@ -270,7 +284,8 @@ void admin_draining(struct admin *a)
 void admin_network_changed(struct admin *a)
 {
     const struct accounts *accounts = a->source.accounts(a->source.ctx);
-    for (size_t i = 0; is_on(a) && i < accounts_count(accounts); i++)
+    bool wanted = is_on(a) || a->keeps_proven;
+    for (size_t i = 0; wanted && i < accounts_count(accounts); i++)
         account_prove(accounts_at(accounts, i));
 }
 
@@ -334,9 +349,10 @@ void admin_serve(struct admin *a)
 {
     char address[ADDR_TEXT], url[ADDR_TEXT + 16];
     struct err err = {0};
-    if (!is_on(a)) {
-        timer_stop(a->tick);
+    if (!is_on(a))
         timer_stop(a->soon);
+    if (!is_on(a) && !a->keeps_proven) {
+        timer_stop(a->tick);
         timer_stop(a->more);
         return;
     }

@@ -49,6 +49,10 @@ int admin_apply(struct admin *admin, const struct config *config, struct addr *a
  * reload. */
 void admin_serve(struct admin *admin);
 
+/* Accounts are proven as for a page, though there may be none: somebody else wants to know. To be
+ * followed by admin_serve. */
+void admin_keep_proven(struct admin *admin, bool wanted);
+
 /* Counts a message that has ended. Borrows it. */
 void admin_message(struct admin *admin, const struct message *m);
 void admin_reloaded(struct admin *admin, bool good);

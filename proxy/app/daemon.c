@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alert/alarm.h"
 #include "app/check.h"
 #include "app/control.h"
 #include "app/control_task.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct message_watch page;
     struct watched watched;
     struct admin *admin;
+    struct alarm *alarm;
     struct netwatch *netwatch;
     struct signal_watch *on_term, *on_int, *on_hup;
     struct timer *drain_timer;
@@ -166,6 +168,7 @@ static void adopt(struct daemon *d, struct reread_result *r)
     rule_spool(d);
     world_gather(&d->io, d->config);
     config_unref(&old);
+    watch_apply_alarm(&d->watched, d->alarm);
     reloaded(d, true);
     admin_serve(d->admin);
     log_say(d->io.log, LOG_INFO, "configuration reloaded from %s; open sessions keep the old one",
@@ -377,6 +380,7 @@ static void terminate(void *ctx)
     listeners_free(&d->listeners);
     control_free(&d->control);
     admin_draining(d->admin);
+    alarm_stop(d->alarm);
     timer_arm(d->drain_timer, d->config->server.drain_timeout);
     relay_drain(d->relay, drained, d);
 }
@@ -489,6 +493,8 @@ static int start(struct daemon *d)
     rule_spool(d);
     world_gather(&d->io, d->config);
     tell_own_addresses(d);
+    d->alarm = watch_alarm(&d->io, &d->watched);
+    watch_apply_alarm(&d->watched, d->alarm);
     admin_serve(d->admin);
     return EXIT_FINE;
 }
@@ -520,6 +526,7 @@ static bool close_all(struct daemon *d)
     d->draining = true;
     if (d->relay)
         relay_watch(d->relay, (struct message_watch){0});
+    alarm_free(&d->alarm);
     admin_free(&d->admin);
     listeners_free(&d->listeners);
     control_free(&d->control);

@@ -5,6 +5,7 @@
 
 #include "admin/snapshot.h"
 #include "admin/text.h"
+#include "alert/alarm.h"
 #include "app/listeners.h"
 #include "app/setup_allow.h"
 #include "relay/certificates.h"
@@ -199,6 +200,28 @@ int watch_apply(struct admin *admin, const struct config *cfg, struct err *err)
     err_set(err, why.kind, "[admin] address %s: %s%s", addr_text_with_port(&at, address), why.words,
             listeners_advice(&at, &why));
     return -1;
+}
+
+static void show_alarm(void *ctx, struct alarm_view *view)
+{
+    const struct watched *w = ctx;
+    *view = (struct alarm_view){.config = *w->config,
+                                .accounts = *w->accounts,
+                                .certificates = *w->certificates,
+                                .spool = *w->spool,
+                                .keeps = (*w->config)->spool.is_on && *w->closed == 0};
+}
+
+struct alarm *watch_alarm(const struct io *io, struct watched *watched)
+{
+    return alarm_new(io, show_alarm, watched);
+}
+
+/* Whoever is called must be, before mail fails. */
+void watch_apply_alarm(struct watched *watched, struct alarm *alarm)
+{
+    alarm_apply(alarm);
+    admin_keep_proven(watched->admin, (*watched->config)->alert.is_on);
 }
 
 static void ended(void *ctx, const struct message *m)

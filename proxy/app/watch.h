@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "mail/message.h"
 
+struct alarm;
 struct certificates;
 struct listeners;
 struct relay;
@@ -36,6 +37,10 @@ struct watched {
 struct admin *watch_begin(const struct io *io, struct watched *watched);
 /* Calls admin_apply, with words for a person. */
 int watch_apply(struct admin *admin, const struct config *config, struct err *err) MUST_USE;
+/* Gives. Keeps both. */
+struct alarm *watch_alarm(const struct io *io, struct watched *watched);
+/* At the start and after a reload: who is called, and whether accounts are proven for it. */
+void watch_apply_alarm(struct watched *watched, struct alarm *alarm);
 /* For relay_watch, as long as watched and its admin live. */
 struct message_watch watch_messages(struct watched *watched);
 

@@ -13,8 +13,7 @@
 #define LOOK_EVERY (3600 * USEC_PER_SEC)
 
 /* Days before the end, the longest first. 0 is the end itself. */
-static const int64_t marks[] = {30, 14, 7, 3, 1, 0};
-enum { MARKS = sizeof marks / sizeof *marks };
+static const int64_t marks[EXPIRY_STEPS] = {30, 14, 7, 3, 1, 0};
 
 struct expiry {
     const struct io *io;
@@ -23,8 +22,16 @@ struct expiry {
     struct timer *timer;
     int64_t end;
     /* How many of the marks have passed. */
-    size_t passed;
+    unsigned passed;
 };
+
+unsigned expiry_step(int64_t end, int64_t now)
+{
+    unsigned passed = 0;
+    while (end && passed < EXPIRY_STEPS && end - now <= marks[passed] * DAY)
+        passed++;
+    return passed;
+}
 
 static void announce(const struct expiry *e, int64_t left)
 {
@@ -43,12 +50,10 @@ static void announce(const struct expiry *e, int64_t left)
 static void look(void *arg)
 {
     struct expiry *e = arg;
-    int64_t left = e->end - loop_wall_ms(e->io->loop) / 1000;
-    size_t passed = 0;
-    while (passed < MARKS && left <= marks[passed] * DAY)
-        passed++;
+    int64_t now = loop_wall_ms(e->io->loop) / 1000;
+    unsigned passed = expiry_step(e->end, now);
     if (passed > e->passed)
-        announce(e, left);
+        announce(e, e->end - now);
     /* After the clock was set back, the marks are announced again. */
     e->passed = passed;
     timer_arm(e->timer, LOOK_EVERY);

@@ -7,6 +7,11 @@
 
 #include "io/io.h"
 
+/* How many of the days 30, 14, 7, 3, 1 and 0 before an end (Unix seconds; 0: it is not known) are
+ * behind us. */
+enum { EXPIRY_STEPS = 6, EXPIRY_STEP_14 = 2 };
+unsigned expiry_step(int64_t end, int64_t now);
+
 struct expiry;
 
 /* Keeps io and copies the rest. what is "client secret", for example. Gives. */
