@@ -8,11 +8,13 @@ import subprocess
 import peers
 import scenarios
 from report import table
+from shared_engine import PROGRAM, SharedEngine
 
 WARM = "max_messages = 1000000\nmax_age = 30d\nidle_timeout = 10m\nconnect_timeout = 5m\nport_patience = 1m\n"
 
 CASES = (("one message per connection, 4 KiB", (200, 600), {}),
          ("100 messages per connection, 4 KiB", (200, 600), {"per_connection": 100}),
+         ("the same, with a [cluster] whose limits never bind", (200, 600), {"per_connection": 100, "cluster": True}),
          ("one recipient more (of 100, 4 KiB)", (20, 60), {"per_connection": 100, "recipients": 100}),
          ("message of 1 MiB", (10, 30), {"per_connection": 100, "size": scenarios.MIB}))
 
@@ -20,7 +22,8 @@ CASES = (("one message per connection, 4 KiB", (200, 600), {}),
 def collected(bench, sink, label, messages, options):
     """Instructions of a whole life of the product that relays so many messages."""
     out = os.path.join(bench.folder, "callgrind.out." + label)
-    peer = peers.Detour(bench, sink, label, account=WARM, wrapper=["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out])
+    options = dict(options)
+    peer = peers.Detour(bench, sink, label, account=options.pop("account", WARM), wrapper=["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out])
     try:
         scenarios.checked_run(peer, clients=1, messages=messages, patience=300, **options)
     finally:
@@ -29,6 +32,16 @@ def collected(bench, sink, label, messages, options):
     if not found:
         raise RuntimeError("callgrind says nothing:\n" + peer.log())
     return int(found.group(1)), out
+
+
+def with_cluster(bench, options):
+    """A limit that never binds, shared through an engine. What it costs by the clock (it is looked once a second who is there) is in it."""
+    engine = SharedEngine(bench.new_folder("engine"))
+    key = os.path.join(bench.new_folder("cluster"), "key")
+    with open(key, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        out.write("A" * 43 + "=\n")
+    section = "\n[cluster]\nengine = 127.0.0.1:%d\nkey_file = %s\ntls = off\ntimeout = 3s\n" % (engine.port, key)
+    return engine, {**options, "account": WARM + section}
 
 
 def heaviest(out, count=14):
@@ -45,7 +58,16 @@ def measure(bench):
     sink = bench.sink(True)
     for number, (words, (few, many), options) in enumerate(CASES):
         bench.say(words)
-        (one, _), (two, out) = (collected(bench, sink, "cg-%d-%d" % (number, count), count, options) for count in (few, many))
+        engine = None
+        if options.get("cluster"):
+            if not PROGRAM:
+                continue
+            engine, options = with_cluster(bench, {k: v for k, v in options.items() if k != "cluster"})
+        try:
+            (one, _), (two, out) = (collected(bench, sink, "cg-%d-%d" % (number, count), count, options) for count in (few, many))
+        finally:
+            if engine:
+                engine.stop()
         each = (two - one) / (many - few)
         rows.append([words, "{:,.0f}".format(each / options.get("recipients", 1))])
         profiles.append(words + ": where they go\n" + heaviest(out))
