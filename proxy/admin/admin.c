@@ -109,6 +109,7 @@ static void publish(struct admin *a)
     s->made = loop_now(a->io->loop);
     s->wall_ms = loop_wall_ms(a->io->loop);
     s->started_ms = a->started_ms;
+    text_clean(s->host, sizeof s->host, slice_of(config->server.hostname));
     s->draining = a->source.draining(a->source.ctx);
     s->listening = a->source.listening(a->source.ctx);
     s->reloads = a->reloads;

@@ -48,6 +48,8 @@ struct admin_question {
     usec now;
     /* A parameter of the query, or NULL. */
     const char *account;
+    /* The page is not to refresh itself. */
+    bool still;
 };
 
 struct admin_answer {
@@ -87,7 +89,7 @@ static void answer_page(const struct admin_question *q, struct admin_answer *a)
 {
     struct out o;
     out_init(&o);
-    page_write(q->s, &o);
+    page_write(q->s, q->still, &o);
     take(a, &o, "text/html; charset=utf-8");
 }
 
@@ -195,6 +197,7 @@ static void answer(struct MHD_Connection *connection, const char *path, const st
     struct admin_question q = {.s = s, .now = monotonic()};
     const struct admin_path *place = find_place(path);
     q.account = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "account");
+    q.still = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "still") != NULL;
     if (!place)
         say(a, MHD_HTTP_NOT_FOUND,
             "there is / and /status.json, /metrics, /livez, /readyz, /acceptz");

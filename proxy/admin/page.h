@@ -8,13 +8,15 @@
 
 /* In seconds. */
 #define PAGE_REFRESH "10"
-/* The Content-Security-Policy of the page. %s is the snapshot's nonce. It allows our own style, and
- * no script, no image and nothing from elsewhere. */
+/* The Content-Security-Policy of the page. %s is the snapshot's nonce. It allows our own style and
+ * the icon, which stands in the page itself; no script and nothing from elsewhere. */
 #define PAGE_POLICY                                                                                \
-    "default-src 'none'; style-src 'nonce-%s'; base-uri 'none'; form-action 'none'; "              \
+    "default-src 'none'; style-src 'nonce-%s'; img-src data:; base-uri 'none'; form-action "       \
+    "'none'; "                                                                                     \
     "frame-ancestors 'none'"
 
-void page_write(const struct snapshot *s, struct out *o);
+/* still: it does not refresh itself. */
+void page_write(const struct snapshot *s, bool still, struct out *o);
 
 /* Writes local time by a format of strftime. */
 #define PAGE_TIME 32

@@ -40,8 +40,9 @@ void page_refused(const struct snapshot *s, struct out *o)
         return;
     out_add(
         o,
-        "<section><h3>Clients that were refused</h3><table><thead><tr><th>Client</th>"
-        "<th>Why</th><th>Times</th><th>Last</th><th>What would let it in</th></tr></thead><tbody>");
+        "<section><h3>Clients that were refused</h3><table><thead><tr><th scope=\"col\">Client</th>"
+        "<th scope=\"col\">Why</th><th scope=\"col\">Times</th><th scope=\"col\">Last</th><th "
+        "scope=\"col\">What would let it in</th></tr></thead><tbody>");
     for (size_t i = 0; i < s->nrefused; i++)
         put_client(s, &s->refused[i], o);
     out_add(o, "</tbody></table></section>");

@@ -97,6 +97,58 @@ static void add_token(struct account_view *v, const struct account *a, int64_t w
     memcpy(shown->requests, t.requests, sizeof shown->requests);
 }
 
+/* "from @firm.test, of clients 192.168.1.0/24": the patterns, all of which must match. A long list is
+ * cut. */
+struct pattern_text {
+    char text[320];
+    size_t len;
+};
+
+static void add_pattern(struct pattern_text *p, const char *before, const char *word)
+{
+    int n = snprintf(p->text + p->len, sizeof p->text - p->len, "%s%s", before, word);
+    p->len += n > 0 && (size_t)n < sizeof p->text - p->len ? (size_t)n : 0;
+    p->text[p->len] = 0;
+}
+
+static void add_words(struct pattern_text *p, const char *what, const struct strings *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (i == 0)
+            add_pattern(p, p->len ? ", " : "", what);
+        add_pattern(p, " ", list->items[i]);
+    }
+}
+
+static void add_route(struct account_view *v, const struct upstream_config *cfg)
+{
+    struct pattern_text p = {.text = ""};
+    char one[ADDR_TEXT];
+    add_words(&p, "from", &cfg->senders);
+    for (size_t i = 0; i < cfg->clients.n; i++)
+        add_pattern(&p,
+                    i       ? " "
+                    : p.len ? ", of clients "
+                            : "of clients ",
+                    network_text(&cfg->clients.items[i], one));
+    add_words(&p, "of users", &cfg->users);
+    for (size_t i = 0; i < cfg->destinations.n; i++) {
+        const struct destination *d = &cfg->destinations.items[i];
+        add_pattern(&p,
+                    i       ? " "
+                    : p.len ? ", meant for "
+                            : "meant for ",
+                    d->name ? d->name : network_text(&d->network, one));
+    }
+    text_clean(v->takes, sizeof v->takes, slice_of(p.text));
+    text_clean(v->user, sizeof v->user,
+               slice_of(cfg->identity == IDENTITY_SENDER ? "the sender of each message"
+                        : cfg->username                  ? cfg->username
+                                                         : ""));
+    text_clean(v->secret_file, sizeof v->secret_file,
+               slice_of(cfg->password_file ? cfg->password_file : ""));
+}
+
 void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
 {
     const struct upstream_config *cfg = account_config(a);
@@ -115,6 +167,8 @@ void snapshot_add_account(struct snapshot *s, const struct account *a, usec now)
     v->certificate_expires = account_certificate_expires(a);
     add_ports(v, a, s->wall_ms, now);
     add_notes(v, cfg);
+    add_route(v, cfg);
+    v->rests_for = account_rests_for(a);
     add_token(v, a, s->wall_ms);
 }
 

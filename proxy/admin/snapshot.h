@@ -91,6 +91,10 @@ struct cluster_shown {
 struct account_view {
     /* title is the provider's, or "". */
     char name[64], host[256], title[64];
+    /* Which mail it takes, as whom it sends, and where its secret lies; the last "" if in no file. */
+    char takes[320], user[256], secret_file[256];
+    /* The refused login is tried again in so long. 0: it is not refused. */
+    usec rests_for;
     enum standing standing;
     /* The last thing that was learnt: a port works, and the credentials are accepted. */
     bool works;
@@ -159,6 +163,8 @@ struct snapshot {
     /* On the monotonic clock. */
     usec made;
     int64_t wall_ms, started_ms;
+    /* This machine's name. */
+    char host[256];
     /* For the page's style. Unpredictable. */
     char nonce[33];
     bool draining;

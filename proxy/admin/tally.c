@@ -119,6 +119,8 @@ static void count(struct tally *t, const struct message *m)
     struct tally_minute *minute = this_minute(t, m->ended_ms);
     double seconds = (double)m->delay / (double)USEC_PER_SEC;
     a->messages[m->result]++;
+    if (m->result == RESULT_DELIVERED)
+        a->delivered_ms = m->ended_ms;
     if (p)
         p->messages[m->result]++;
     if (m->result == RESULT_DELIVERED)

@@ -17,6 +17,8 @@ extern const double tally_bounds[TALLY_BOUNDS];
 struct tally_account {
     char name[64];
     uint64_t messages[RESULT_COUNT];
+    /* When the last one was delivered, by the wall clock; 0: none since the start. */
+    int64_t delivered_ms;
     /* Octets of delivered messages as the client sent them. */
     uint64_t bytes;
     uint64_t delays[TALLY_BOUNDS + 1];

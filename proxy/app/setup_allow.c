@@ -72,14 +72,6 @@ size_t neighbours_find(struct neighbours out[NEIGHBOURS_MOST])
     return n;
 }
 
-const char *network_text(const struct network *n, char out[ADDR_TEXT])
-{
-    addr_text(&n->base, out);
-    size_t len = strlen(out);
-    snprintf(out + len, ADDR_TEXT - len, "/%u", n->bits);
-    return out;
-}
-
 bool loopback_has_v6(void)
 {
     struct ifaddrs *all = NULL;

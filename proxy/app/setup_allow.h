@@ -19,8 +19,6 @@ struct neighbours {
 
 /* Link-local addresses and networks of one address are left out. Returns how many there are. */
 size_t neighbours_find(struct neighbours out[NEIGHBOURS_MOST]);
-/* "192.168.1.0/24". Returns out. */
-const char *network_text(const struct network *n, char out[ADDR_TEXT]);
 /* Whether this machine has the address ::1. */
 bool loopback_has_v6(void);
 /* The first of 25, 2525 and the ports behind it that no program holds on this address. holder_r

@@ -7,7 +7,6 @@
 #include "admin/text.h"
 #include "alert/alarm.h"
 #include "app/listeners.h"
-#include "app/setup_allow.h"
 #include "relay/certificates.h"
 #include "relay/relay.h"
 #include "spool/spool.h"

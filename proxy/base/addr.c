@@ -188,3 +188,11 @@ bool network_is_everything(const struct network *n)
 {
     return n->bits == 0;
 }
+
+const char *network_text(const struct network *n, char out[ADDR_TEXT])
+{
+    addr_text(&n->base, out);
+    size_t len = strlen(out);
+    snprintf(out + len, ADDR_TEXT - len, "/%u", n->bits);
+    return out;
+}

@@ -37,6 +37,9 @@ bool addr_parse_with_port(struct slice text, struct addr *addr_r) MUST_USE;
  * IPv4-mapped network comes out as IPv4, because the addresses of peers do. */
 bool network_parse(struct slice text, struct network *network_r) MUST_USE;
 
+/* Writes "10.0.0.0/8". Returns out. */
+const char *network_text(const struct network *n, char out[ADDR_TEXT]);
+
 /* Writes the address without its port. Returns out. */
 const char *addr_text(const struct addr *a, char out[ADDR_TEXT]);
 /* Writes the address with its port, IPv6 in brackets. Returns out. */

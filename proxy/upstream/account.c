@@ -175,6 +175,11 @@ const struct account_facts *account_facts(const struct account *a)
     return ladder_facts(a->ladder);
 }
 
+usec account_rests_for(const struct account *a)
+{
+    return credential_wait_left(a->credential);
+}
+
 enum standing account_standing(const struct account *a)
 {
     return ladder_standing(a->ladder);

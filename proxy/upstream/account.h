@@ -59,6 +59,8 @@ void account_unref(struct account **a);
 
 const struct account_facts *account_facts(const struct account *a);
 
+/* How long until the refused login is tried again, or 0. */
+usec account_rests_for(const struct account *a);
 enum standing account_standing(const struct account *a);
 /* Borrows the reports, in the order of the ladder. */
 const struct port_report *account_reports(const struct account *a, size_t *n_r);

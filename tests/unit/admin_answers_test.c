@@ -19,7 +19,7 @@ static char *page(const struct snapshot *s)
 {
     struct out o;
     out_init(&o);
-    page_write(s, &o);
+    page_write(s, false, &o);
     return written(&o);
 }
 

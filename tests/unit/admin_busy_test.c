@@ -89,7 +89,7 @@ static char *page_of(const struct snapshot *s)
 {
     struct out o;
     out_init(&o);
-    page_write(s, &o);
+    page_write(s, false, &o);
     return written(&o);
 }
 
