@@ -18,6 +18,7 @@ void gate_pass_init(struct gate_pass *p, unsigned port, size_t rank, void (*gran
     p->port = port;
     p->rank = rank;
     p->granted = granted;
+    p->refused = NULL;
     p->ctx = ctx;
 }
 

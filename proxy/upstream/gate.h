@@ -23,6 +23,9 @@ struct gate_pass {
     /* May be called from inside gate_enter, gate_leave and gate_prove. It must not change the
      * gate. */
     void (*granted)(void *ctx);
+    /* It is not let in: another instance was refused with the same secret. May be NULL. Comes from
+     * the loop. */
+    void (*refused)(void *ctx);
     void *ctx;
 };
 

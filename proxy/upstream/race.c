@@ -176,6 +176,24 @@ static void on_granted(void *ctx)
     attempt_auth(x->attempt);
 }
 
+static void on_refused_elsewhere(void *ctx)
+{
+    struct runner *x = ctx;
+    struct race *r = x->race;
+    struct race_port *p = &r->ports[x->port];
+    if (r->over)
+        return;
+    r->over = true;
+    timer_stop(r->timer);
+    attempt_result_so_far(x->attempt, &p->result);
+    p->result.finding = FINDING_AUTH_REFUSED;
+    snprintf(p->result.words, sizeof p->result.words,
+             "another instance was refused with the same secret a moment ago, so it was not tried");
+    p->has_result = true;
+    report(r, p);
+    r->events->refused(r->ctx);
+}
+
 static void on_auth_wanted(void *ctx)
 {
     struct runner *x = ctx;
@@ -249,6 +267,7 @@ static void start_attempt(struct race *r, struct race_port *p, const struct addr
     x->race = r;
     x->port = (size_t)(p - r->ports);
     gate_pass_init(&x->pass, p->rung->report->port.number, p->rung->index, on_granted, x);
+    x->pass.refused = on_refused_elsewhere;
     link_init(&x->link);
     list_push_back(&r->runners, &x->link);
     p->live++;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
+#include "upstream/doors.h"
 #include "upstream/grants.h"
 
 /* A provider that has refused one more session is left alone for so long, doubling. */
@@ -12,6 +13,7 @@ struct together {
     struct share share;
     struct slot_user slots;
     struct grants *grants;
+    struct doors *doors;
     /* The provider has refused one more session although we have none: the others have them. */
     usec full_wait, full_until;
     struct timer *again;
@@ -119,21 +121,25 @@ static void together_login_accepted(struct share *s, const char *identity)
 {
     struct together *t = together_of(s);
     t->full_wait = t->full_until = 0;
+    doors_accepted(t->doors, identity);
     share_kind_alone.login_accepted(s, identity);
 }
 
 static void together_login_enter(struct share *s, struct login *login, struct gate_pass *pass)
 {
+    doors_enter(together_of(s)->doors, login, pass);
     share_kind_alone.login_enter(s, login, pass);
 }
 
 static void together_login_leave(struct share *s, struct login *login, struct gate_pass *pass)
 {
+    doors_leave(together_of(s)->doors, pass);
     share_kind_alone.login_leave(s, login, pass);
 }
 
 static bool together_login_refused(struct share *s, const char *identity)
 {
+    doors_refused(together_of(s)->doors, identity);
     return share_kind_alone.login_refused(s, identity);
 }
 
@@ -149,6 +155,7 @@ static void together_end(struct share *s)
     struct together *t = together_of(s);
     slots_leave(&t->slots);
     grants_free(&t->grants);
+    doors_free(&t->doors);
     timer_free(&t->again);
 }
 
@@ -180,6 +187,7 @@ struct share *share_together(const struct io *io, const struct upstream_config *
     share_init(&t->share, &together, io, cfg, credential);
     cluster_id(cluster, cfg->host, cfg->username ? cfg->username : "", id);
     slots_join(cluster, id, &t->slots, cfg->max_connections, tell, t);
+    t->doors = doors_new(cluster, io, cfg, t->share.logins);
     t->grants = grants_new(cluster, id, &cfg->rate, tell, t);
     t->again = timer_new(io->loop, tell, t);
     return &t->share;
