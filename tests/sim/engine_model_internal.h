@@ -65,6 +65,7 @@ struct engine_model {
     engine_model_fn *publish;
     void *ctx;
     struct rows slots, rates, tries, tokens, members;
+    bool lies;
 };
 
 /* One call as the functions of the scripts see it. */

@@ -96,7 +96,7 @@ void model_rate(struct model_run *r)
     for (; i < r->call->nargs; i++) {
         char *name = model_text(r, i);
         bool has = find_granted(x, name) != SIZE_MAX;
-        if (!has && (int64_t)x->granted.n >= limit) {
+        if (!has && (int64_t)x->granted.n >= limit && !r->m->lies) {
             free(name);
             break;
         }
@@ -152,7 +152,7 @@ void model_auth(struct model_run *r)
         if (x->state == TRY_ONGOING && mine)
             become(x, TRY_LEFT, r->now, mem_string(""));
         answer_auth(r, 0, 0, x->failures);
-    } else if (x->state == TRY_OK && !over) {
+    } else if ((x->state == TRY_OK && !over) || r->m->lies) {
         answer_auth(r, 2, 0, 0);
     } else if (x->state == TRY_REFUSED && !over) {
         answer_auth(r, -1, x->till - r->now, x->failures);

@@ -362,6 +362,10 @@ void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind)
 {
     struct sim_rng rng = {seed ^ UINT64_C(0xd1b54a32d192ed03)};
     unsigned naddresses;
+    if (kind == SIM_KIND_SEVERAL) {
+        sim_generate_several(plan, seed);
+        return;
+    }
     sim_plan_init(plan, seed);
     /* In every fourth history each budget of a turn is spent after a few calls. */
     plan->work_takes = seed % 4 ? 0 : 3 * USEC_PER_MS;

@@ -7,6 +7,7 @@
 #include "sim_api.h"
 #include "sim_client.h"
 #include "sim_disk.h"
+#include "sim_engine.h"
 #include "sim_service.h"
 #include "sim_upstream.h"
 #include "spool/format.h"
@@ -20,6 +21,8 @@ enum {
     SIM_CLIENTS = 24,
     SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
+    SIM_INSTANCES = 4,
+    SIM_ACTS = 6,
     SIM_FINDINGS = 12,
     /* of a play with a spool */
     SIM_MAX_UNKNOWN = 3
@@ -113,6 +116,41 @@ struct sim_keeps {
     bool stays_later;
 };
 
+/* What befalls the instances of a cluster and their engine. */
+struct sim_act {
+    usec at;
+    enum sim_act_kind {
+        SIM_ACT_FAULT,
+        /* FLUSHALL */
+        SIM_ACT_FLUSH,
+        SIM_ACT_RESTART,
+        /* An instance ends at once, with its sessions; it begins again. Never the first one. */
+        SIM_ACT_KILL,
+        SIM_ACT_BEGIN,
+        SIM_ACT_KINDS
+    } what;
+    enum sim_engine_fault fault;
+    usec delay;
+    size_t instance;
+};
+
+/* Several instances of the product with one account, which share an engine. */
+struct sim_several {
+    /* 0: the product is alone. [0] is the one that every plan has. */
+    size_t instances;
+    const char *engine_at;
+    const char *ini[SIM_INSTANCES], *listeners[SIM_INSTANCES];
+    struct sim_act acts[SIM_ACTS];
+    size_t nacts;
+    /* Messages of all in any such period, at most; 0: any number. */
+    unsigned rate;
+    usec period;
+    /* The engine grants everything: the oracle must notice. */
+    bool engine_lies;
+    /* The wait between two logins with a secret that was refused; 0: it is a good one. */
+    usec retry;
+};
+
 struct sim_plan {
     /* of the world */
     uint64_t seed;
@@ -137,6 +175,7 @@ struct sim_plan {
     struct sim_change changes[SIM_CHANGES];
     size_t nchanges;
     struct sim_keeps keeps;
+    struct sim_several several;
     bool fix_headers;
     /* the first account's; NULL: none */
     const char *journal;
@@ -181,7 +220,7 @@ const char *sim_plan_octets(struct sim_plan *plan, const void *data, size_t n);
 struct sim_place *sim_plan_place(struct sim_plan *plan, const char *at,
                                  const struct sim_upstream_script *script);
 
-enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL, SIM_KIND_KEEPS };
+enum sim_kind { SIM_KIND_LADDER, SIM_KIND_RELAY, SIM_KIND_ALL, SIM_KIND_KEEPS, SIM_KIND_SEVERAL };
 /* initialises; sim_generate.c */
 void sim_generate(struct sim_plan *plan, uint64_t seed, enum sim_kind kind);
 /* sim_generate_clients.c */
@@ -198,6 +237,8 @@ void sim_generate_tokens(struct sim_plan *plan, uint64_t seed);
 void sim_generate_api(struct sim_plan *plan, uint64_t seed);
 /* sim_generate_keeps.c */
 void sim_generate_keeps(struct sim_plan *plan, uint64_t seed);
+/* a history of its own: all of the plan; sim_generate_several.c */
+void sim_generate_several(struct sim_plan *plan, uint64_t seed);
 /* on stderr, for a person */
 void sim_plan_print(const struct sim_plan *plan);
 
@@ -226,6 +267,16 @@ struct sim_stop {
     usec since[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
 };
 #define SIM_KNOWN INT64_MAX
+
+/* An instance beside the first. */
+struct sim_instance {
+    struct sim_play *play;
+    struct config *config;
+    struct accounts *accounts;
+    struct relay *relay;
+    struct listener *listener;
+    bool drained;
+};
 
 struct sim_play {
     const struct sim_plan *plan;
@@ -259,6 +310,9 @@ struct sim_play {
     bool drained, draining, restarted;
     /* when the last client was done */
     usec ended;
+    struct sim_engine *engine;
+    struct sim_instance others[SIM_INSTANCES];
+    struct sim_doing *doing;
 };
 
 void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool verbose);
@@ -300,6 +354,15 @@ unsigned sim_keeps_windows(const struct sim_play *play, size_t client, size_t me
 /* ends of data of it that had no answer */
 unsigned sim_keeps_unknown(const struct sim_play *play, const struct sim_kept *kept);
 
+/* ---- several instances; sim_several.c ---- */
+
+/* The engine, before the first instance's start; the others and what befalls them, behind it. */
+void sim_several_engine(struct sim_play *play);
+void sim_several_begin(struct sim_play *play);
+void sim_several_drain(struct sim_play *play);
+bool sim_several_have_drained(const struct sim_play *play);
+void sim_several_end(struct sim_play *play);
+
 /* ---- the oracle ---- */
 struct sim_verdict {
     /* what is wrong, in words */
@@ -326,6 +389,8 @@ void sim_judge_kept(const struct sim_play *play, size_t client, size_t message,
 void sim_judge_tokens(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_api.c */
 void sim_judge_api(const struct sim_play *play, struct sim_verdict *v);
+/* sim_oracle_several.c */
+void sim_judge_several(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_shortage.c */
 void sim_judge_shortage(const struct sim_play *play, struct sim_verdict *v);
 

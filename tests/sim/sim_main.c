@@ -19,24 +19,24 @@ struct totals {
 
 static int usage(void)
 {
-    fputs(
-        "usage: detour-sim [--seeds FROM..TO] [--kind ladder|relay|all|keeps] [--replay SEED] [-v] "
-        "[--twice] [--keep-going]\n"
-        "  --seeds     histories to play (default 1..1000); prints the seeds that fail\n"
-        "  --kind      ladder: ports broken in every way, calm transactions; relay: faults "
-        "within sessions; all: both (default); keeps: with a spool, over a disk that stops and "
-        "fails\n"
-        "  --replay    one history; -v prints every segment, log line and event\n"
-        "  --twice     plays each history twice and compares the traces\n"
-        "  --keep-going  does not stop after twenty failures\n",
-        stderr);
+    fputs("usage: detour-sim [--seeds FROM..TO] [--kind ladder|relay|all|keeps|several] [--replay "
+          "SEED] [-v] "
+          "[--twice] [--keep-going]\n"
+          "  --seeds     histories to play (default 1..1000); prints the seeds that fail\n"
+          "  --kind      ladder: ports broken in every way, calm transactions; relay: faults "
+          "within sessions; all: both (default); keeps: with a spool, over a disk that stops and "
+          "fails; several: instances that share an engine which fails\n"
+          "  --replay    one history; -v prints every segment, log line and event\n"
+          "  --twice     plays each history twice and compares the traces\n"
+          "  --keep-going  does not stop after twenty failures\n",
+          stderr);
     return 2;
 }
 
 static bool parse_kind(const char *text, enum sim_kind *kind_r)
 {
-    static const char *const names[] = {"ladder", "relay", "all", "keeps"};
-    for (int i = 0; i < 4; i++)
+    static const char *const names[] = {"ladder", "relay", "all", "keeps", "several"};
+    for (int i = 0; i < 5; i++)
         if (strcmp(text, names[i]) == 0) {
             *kind_r = (enum sim_kind)i;
             return true;

@@ -435,4 +435,5 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
     sim_judge_tokens(play, v);
     sim_judge_api(play, v);
     sim_judge_shortage(play, v);
+    sim_judge_several(play, v);
 }

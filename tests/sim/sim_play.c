@@ -227,7 +227,9 @@ void sim_play_begin(struct sim_play *play, const struct sim_plan *plan, bool ver
     if (plan->service.used)
         sim_service_begin(&play->service, play->sim, &plan->service, plan->seed, plan->password);
     build_network(play);
+    sim_several_engine(play);
     product_start(play, plan->ini);
+    sim_several_begin(play);
     for (size_t i = 0; i < plan->nclients; i++)
         play->clients[i] = sim_client_new(play->sim, &plan->clients[i], plan->delays[i]);
 }
@@ -243,6 +245,7 @@ static void drain(struct sim_play *play)
     play->draining = true;
     listener_close(&play->listener);
     relay_drain(play->relay, is_drained, play);
+    sim_several_drain(play);
 }
 
 static bool all_done(void *ctx)
@@ -256,7 +259,8 @@ static bool all_done(void *ctx)
 
 static bool has_drained(void *ctx)
 {
-    return ((const struct sim_play *)ctx)->drained;
+    const struct sim_play *play = ctx;
+    return play->drained && sim_several_have_drained(play);
 }
 
 /* The relay first: what its last clients gave is on the disk then. */
@@ -390,6 +394,7 @@ bool sim_play_run(struct sim_play *play)
 void sim_play_close(struct sim_play *play)
 {
     product_free(play, false);
+    sim_several_end(play);
     /* goodbyes, state files */
     sim_run_for(play->sim, 30 * USEC_PER_SEC);
     for (size_t i = 0; i < play->plan->nplaces; i++)
