@@ -202,6 +202,10 @@ static bool set_body(struct http_request *r, const struct http_ask *ask)
 {
     if (!ask->body && !ask->stream)
         return true;
+    /* What meets a server's goodbye on an old connection may have been taken. So none is used that
+     * the server may be tired of: those in wide use wait for a minute and more. */
+    if (ask->stream && !SET(r->easy, CURLOPT_MAXAGE_CONN, 30L))
+        return false;
     if (ask->stream)
         r->stream = *ask->stream;
     else
