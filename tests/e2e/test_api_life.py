@@ -97,6 +97,7 @@ def test_what_this_rung_does_not_take_goes_by_another_port(stage, apis, what):
     assert end and end.startswith("250 "), (rcpts, end)
     assert len(upstream.wait_for(1)) == 1 and len(service.taken) == 1
     # It is the best port again.
+    proxy.wait_for_log("new sessions go to port %d now" % port)
     _, end = submit(proxy)
     assert end.startswith("250 ") and len(upstream.wait_for(2)) == 2
 
