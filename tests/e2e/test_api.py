@@ -6,7 +6,8 @@ import pytest
 
 from api_stage import HEADER, MESSAGE, apis, submit  # noqa: F401
 from conftest import USER
-from oauth_stage import by_refresh, by_refresh_with_secret
+from fake_api import gmail_error
+from oauth_stage import by_refresh, by_refresh_with_secret, by_service_account
 from submission_server import closed_port
 
 KINDS = ("graph", "gmail", "mailgun")
@@ -235,3 +236,29 @@ def test_the_name_of_the_sender_goes_along(stage, apis):
     _, address = email.utils.parseaddr(dict(line.split(b": ", 1) for line in service.wait_for(1)[0].raw.split(b"\r\n\r\n")[0]
                                             .split(b"\r\n"))[b"From"].decode())
     assert address == "me@example.test"
+
+
+def test_each_sender_has_a_login_of_its_own(stage, apis):
+    """What the service refuses to one of them rests that one alone."""
+    service = apis.service("gmail")
+    a, b = "a@example.test", "b@example.test"
+
+    def way(stage, make):
+        tokens, keys = by_service_account(stage, make)
+        tokens.delegated |= {a, b}
+        return tokens, keys
+    proxy = stage.proxy(apis.account(service, [closed_port()], way=way, identity="sender"))
+    for sender in (a, b):
+        _, end = submit(proxy, sender=sender)
+        assert end.startswith("250 "), end
+    assert [taken.sender for taken in service.taken] == [a, b]
+    service.then(gmail_error(403, "insufficientPermissions", "not this one"))
+    _, end = submit(proxy, sender=a)
+    assert end.startswith("451 4.3.5 "), end
+    asked = len(service.requests)
+    rcpts, end = submit(proxy, sender=a)
+    assert (end or rcpts[0]).startswith("451 4."), (rcpts, end)
+    assert len(service.requests) == asked
+    _, end = submit(proxy, sender=b)
+    assert end.startswith("250 "), end
+    assert "localhost refuses a@example.test, and goes on with the other identities" in proxy.log
