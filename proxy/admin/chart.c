@@ -24,6 +24,28 @@ static const struct tally_minute *minute_at(const struct snapshot *s, unsigned c
     return m ? m : &nothing;
 }
 
+/* The first column of which something is known; TALLY_MINUTES: none. Before it nobody counted, which
+ * is not the same as nothing. */
+static unsigned first_known(const struct snapshot *s)
+{
+    for (unsigned c = 0; c < TALLY_MINUTES; c++)
+        if (minute_at(s, c) != &nothing)
+            return c;
+    return TALLY_MINUTES;
+}
+
+static void put_unknown(const struct snapshot *s, struct out *o)
+{
+    int width = (int)first_known(s) * STEP;
+    if (width == 0)
+        return;
+    out_printf(o, "<rect class=\"unknown\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", LEFT,
+               TOP, width, HEIGHT);
+    if (width > WIDTH / 3)
+        out_printf(o, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">before the start</text>",
+                   LEFT + width / 2, TOP + HEIGHT / 2);
+}
+
 /* Returns 4, 6, 8, 10, 20, 40, 60, 80, 100, 200 …: a scale that is easy to read, with a whole
  * number at half height. */
 static unsigned round_up(unsigned n)
@@ -56,6 +78,7 @@ static void frame(const struct snapshot *s, const char *label, unsigned top, str
     char clock[8];
     out_printf(o, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", LEFT + WIDTH + 6,
                TOP + HEIGHT + FOOT, label);
+    put_unknown(s, o);
     for (int i = 0; i <= 2; i++) {
         int y = TOP + HEIGHT * i / 2;
         out_printf(o,
@@ -122,9 +145,10 @@ void chart_messages(const struct snapshot *s, struct out *o)
 /* Draws a line over the bars. Stacked bars would add up to a number without meaning. */
 static void put_clients(const struct snapshot *s, unsigned top, struct out *o)
 {
+    unsigned first = first_known(s);
     out_add(o, "<path class=\"line\" d=\"");
-    for (unsigned c = 0; c < TALLY_MINUTES; c++)
-        out_printf(o, "%s%d,%dh%d", c ? "L" : "M", LEFT + (int)c * STEP,
+    for (unsigned c = first; c < TALLY_MINUTES; c++)
+        out_printf(o, "%s%d,%dh%d", c > first ? "L" : "M", LEFT + (int)c * STEP,
                    TOP + HEIGHT - height_of(minute_at(s, c)->clients, top), STEP);
     out_add(o, "\"/>");
 }

@@ -62,6 +62,17 @@ def test_title_and_pause(stage):
     assert text.count("<main>") == text.count("</main>") == 1 and "<th>" not in text
 
 
+def test_time_before_the_start_is_unknown(stage):
+    """Nobody counted then, which is not the same as nothing: the line of clients begins at the start."""
+    proxy = with_admin(stage, stage.account([stage.upstream()]))
+    assert eventually(lambda: ready(proxy) == 200)
+    text = page_of(proxy)
+    assert text.count('class="unknown"') == text.count("before the start") == 2
+    line = re.search(r'<path class="line" d="M(\d+),', text)
+    known = re.search(r'class="unknown" x="(\d+)" y="\d+" width="(\d+)"', text)
+    assert int(line.group(1)) == int(known.group(1)) + int(known.group(2)) > 300
+
+
 def test_a_mail_without_a_recipient(stage):
     """A sender that no account takes: refused before there was a recipient."""
     proxy = with_admin(stage, stage.account([stage.upstream()], senders="@office.test"))
