@@ -109,13 +109,14 @@ void cluster_key_word(const struct cluster_key *key, char word_r[CLUSTER_ID])
 /* What a sealed text belongs to: the account, and the version in network order. */
 static struct slice belongs_to(const char *id, uint64_t v, char out[CLUSTER_ID - 1 + 8])
 {
-    size_t len = strlen(id);
-    if (len != CLUSTER_ID - 1)
+    enum { DIGITS = CLUSTER_ID - 1 };
+    if (strlen(id) != DIGITS)
         abort();
-    memcpy(out, id, len);
+    for (size_t i = 0; i < DIGITS; i++)
+        out[i] = id[i];
     for (size_t i = 0; i < 8; i++)
-        out[len + i] = (char)(v >> (56 - 8 * i) & 255);
-    return slice_make(out, len + 8);
+        out[DIGITS + i] = (char)(v >> (56 - 8 * i) & 255);
+    return slice_make(out, DIGITS + 8);
 }
 
 bool cluster_key_seal(const struct cluster_key *key, const char *id, uint64_t v,

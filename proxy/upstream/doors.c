@@ -13,6 +13,8 @@
 
 /* Somebody tries the secret: so often it is asked what came of it. */
 #define ASK_AGAIN (200 * USEC_PER_MS)
+/* A process that has just begun waits for the engine's first word, so often. */
+#define LOOK_AGAIN (20 * USEC_PER_MS)
 /* So long nobody asks whether a secret works that has worked. */
 #define KNOWN_TO_WORK (3600 * (int64_t)1000)
 
@@ -39,8 +41,8 @@ struct door {
     struct credential_request request;
     struct engine_question *question;
     struct timer *again;
-    /* The others wait for what comes of this one. */
-    bool tries;
+    /* The others wait for what comes of this one. The engine has no word yet of this secret. */
+    bool tries, unasked;
 };
 
 struct doors {
@@ -126,11 +128,16 @@ static void open_door(struct door *x)
 }
 
 static void ask_for(struct door *x);
+static void approach(struct door *x);
 
 static void on_again(void *ctx)
 {
     struct door *x = ctx;
-    if (x->pass->state == GATE_HOLDING)
+    if (x->pass->state != GATE_HOLDING)
+        return;
+    if (x->unasked)
+        approach(x);
+    else
         ask_for(x);
 }
 
@@ -194,21 +201,31 @@ static void on_secret(void *ctx, const struct secret *secret, const struct err *
     struct tried *t = tried_by(x->doors, x->identity);
     cluster_key_fingerprint(cluster_key(x->doors->cluster), t->id, secret, t->fingerprint);
     t->barred = false;
+    x->unasked = false;
     ask_for(x);
+}
+
+static void approach(struct door *x)
+{
+    struct doors *d = x->doors;
+    if (cluster_is_up(d->cluster)) {
+        credential_ask(logins_credential(d->logins, x->identity), &x->request, on_secret, x);
+    } else if (cluster_is_starting(d->cluster)) {
+        timer_arm(x->again, LOOK_AGAIN);
+    } else {
+        tried_by(d, x->identity)->fingerprint[0] = 0;
+        open_door(x);
+    }
 }
 
 /* The account's own gate has let it in. This may be from inside a change of the gate. */
 static void on_granted(void *ctx)
 {
     struct door *x = ctx;
-    struct doors *d = x->doors;
     credential_cancel(&x->request);
-    if (cluster_is_up(d->cluster)) {
-        credential_ask(logins_credential(d->logins, x->identity), &x->request, on_secret, x);
-        return;
-    }
-    tried_by(d, x->identity)->fingerprint[0] = 0;
-    open_door(x);
+    timer_stop(x->again);
+    x->unasked = true;
+    approach(x);
 }
 
 static struct door *find_door(const struct doors *d, const struct gate_pass *pass)

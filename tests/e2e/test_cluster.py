@@ -21,7 +21,7 @@ INSTANCES, CLIENTS, EACH = 3, 8, 5
 
 
 class Cluster:
-    def __init__(self, stage, sessions=3, pace=0.02, account="", instances=INSTANCES, behind_a_line=False):
+    def __init__(self, stage, sessions=3, pace=0.02, account="", instances=INSTANCES, behind_a_line=False, password=PASSWORD):
         self.stage = stage
         self.engine = SharedEngine(stage.folder / "engine")
         stage.things.append(self.engine)
@@ -33,7 +33,7 @@ class Cluster:
         self.provider = LimitedServer(*stage.certificate, users={USER: PASSWORD}, sessions=sessions, pace=pace)
         stage.things.append(self.provider)
         self.sessions, self.account = sessions, account
-        self.secret("password", PASSWORD)
+        self.secret("password", password)
         self.secret("key", base64.b64encode(bytes(range(32))).decode())
         self.proxies, self.admins = [], []
         for i in range(instances):
@@ -244,6 +244,22 @@ def test_goodbye(stage):
 
 def command(*words):
     return subprocess.run([BINARY, "cluster", *words], capture_output=True, text=True, timeout=30)
+
+
+def test_refused_password(stage):
+    """A wrong password is tried once by all machines together; a new one is another question."""
+    c = Cluster(stage, password="wrong")
+    c.together()
+    c.wait_until(lambda: c.provider.logins)
+    for proxy in c.proxies:
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused, proxy.client(timeout=60) as smtp:
+            smtp.sendmail("a@example.test", ["b@example.test"], "Subject: x\r\n\r\nx\r\n")
+        assert refused.value.recipients["b@example.test"][0] == 451, refused.value
+    assert c.provider.logins == 1
+    c.secret("password", PASSWORD)
+    for proxy in c.proxies:
+        proxy.reload()
+    c.send_all("new", clients=2, each=2)
 
 
 def test_command(stage):

@@ -1,5 +1,5 @@
 """A provider that lets a mailbox have few sessions: one more is answered 432 4.3.2, as Microsoft's is. It knows how many there were at
-most, how often it said no, and which messages came twice."""
+most, how often it said no, how many logins were tried, and which messages came twice."""
 import collections
 import re
 import threading
@@ -21,6 +21,7 @@ class LimitedSession(Session):
 
     def do_auth(self, argument):
         with self.server.gate:
+            self.server.logins += 1
             full = self.server.present >= self.server.sessions
             if not full:
                 self.server.present += 1
@@ -50,7 +51,7 @@ class LimitedServer(SubmissionServer):
 
     def __init__(self, *args, sessions=3, pace=0.02, **options):
         self.sessions, self.pace = sessions, pace
-        self.present = self.most = self.turned_away = 0
+        self.present = self.most = self.turned_away = self.logins = 0
         self.gate = threading.Lock()
         super().__init__(*args, **options)
 
