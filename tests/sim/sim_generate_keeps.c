@@ -32,6 +32,18 @@ static void some_turns(struct sim_keeps *k, struct sim_rng *rng)
     }
 }
 
+static void some_reports(struct sim_plan *plan, struct sim_rng *rng)
+{
+    struct sim_keeps *k = &plan->keeps;
+    k->report_to = sim_rng_chance(rng, 70)   ? SIM_REPORT_TO_SENDER
+                   : sim_rng_chance(rng, 50) ? SIM_REPORT_TO_NOBODY
+                                             : SIM_REPORT_TO_ADDRESS;
+    k->refuses_null = sim_rng_chance(rng, 25);
+    for (size_t i = 0; i < plan->nplaces && k->refuses_null; i++)
+        plan->places[i].script.mail[SIM_RULES - 1] =
+            (struct sim_address_rule){"<>", "550 5.7.1 a sender is needed"};
+}
+
 void sim_generate_keeps(struct sim_plan *plan, uint64_t seed)
 {
     static const enum keep_when whens[] = {KEEP_WHEN_OUTAGE, KEEP_WHEN_TEMPORARY, KEEP_WHEN_ALWAYS};
@@ -50,6 +62,7 @@ void sim_generate_keeps(struct sim_plan *plan, uint64_t seed)
     k->stays_later = sim_rng_chance(&rng, 5);
     struct sim_rng more = {seed * UINT64_C(0xc4ceb9fe1a85ec53) + 11};
     some_turns(k, &more);
+    some_reports(plan, &more);
     plan->nchanges = 0;
     plan->drain_at = 0;
     plan->calm = plan->must_arrive = plan->must_finish = false;

@@ -11,6 +11,7 @@
 #include "sim_service.h"
 #include "sim_upstream.h"
 #include "spool/format.h"
+#include "spool/index.h"
 
 enum {
     SIM_CHANGES = 3,
@@ -18,6 +19,7 @@ enum {
     SIM_PLACES = 16,
     SIM_STOPS = 4,
     SIM_KEEPS_TURNS = 6,
+    SIM_REPORTS = 128,
     SIM_CLIENTS = 24,
     SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
@@ -97,6 +99,10 @@ struct sim_keeps_change {
     int64_t by;
 };
 
+/* where a play's bounces go with SIM_REPORT_TO_ADDRESS */
+#define SIM_REPORT_ADDRESS "ops@alert.example"
+enum sim_report_to { SIM_REPORT_TO_NOBODY, SIM_REPORT_TO_SENDER, SIM_REPORT_TO_ADDRESS };
+
 /* What is kept for later, and what befalls the machine meanwhile. */
 struct sim_keeps {
     /* KEEP_WHEN_NEVER: there is no spool */
@@ -114,6 +120,9 @@ struct sim_keeps {
     size_t nturns;
     /* Who is put off stays so, to the end of max_age. */
     bool stays_later;
+    /* Bounces; the servers refuse the null sender. */
+    enum sim_report_to report_to;
+    bool refuses_null;
 };
 
 /* What befalls the instances of a cluster and their engine. */
@@ -256,6 +265,13 @@ struct sim_kept {
     bool is_spoiled;
 };
 
+/* A bounce that lay in the spool. */
+struct sim_report {
+    char id[SPOOL_ID_SIZE];
+    /* when all that was known of it was last on the disk */
+    usec settled;
+};
+
 /* A stop of the machine. */
 struct sim_stop {
     usec at;
@@ -265,6 +281,8 @@ struct sim_stop {
     size_t unsaid, said_again;
     /* The disk did not know what had become of the message since then; SIM_KNOWN: it did. */
     usec since[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
+    /* the same of bounces, by their place among the play's */
+    usec since_report[SIM_REPORTS];
 };
 #define SIM_KNOWN INT64_MAX
 
@@ -293,6 +311,8 @@ struct sim_play {
     struct spool *spool;
     struct sim_kept kept[SIM_CLIENTS * SIM_CLIENT_MESSAGES];
     size_t nkept;
+    struct sim_report reports[SIM_REPORTS];
+    size_t nreports;
     struct sim_stop stops[SIM_STOPS];
     size_t nstops;
     size_t turns_done;
@@ -352,7 +372,16 @@ const struct sim_kept *sim_keeps_find(const struct sim_play *play, size_t client
 unsigned sim_keeps_windows(const struct sim_play *play, size_t client, size_t message,
                            const char *recipient);
 /* ends of data of it that had no answer */
-unsigned sim_keeps_unknown(const struct sim_play *play, const struct sim_kept *kept);
+unsigned sim_keeps_unknown(const struct sim_play *play, const char *id);
+/* sim_keeps_reports.c: the same of bounces */
+bool sim_keeps_is_report(const char *id);
+void sim_keeps_watch_report(struct sim_play *play, const struct spool_entry *entry);
+void sim_keeps_stop_reports(struct sim_play *play, struct sim_stop *stop);
+unsigned sim_keeps_report_windows(const struct sim_play *play, size_t report);
+/* The ID of the bounce that a server took; false: it is none. */
+bool sim_keeps_report_of(const struct sim_mail *mail, char id[SPOOL_ID_SIZE]);
+/* -1: the spool never held it */
+int sim_keeps_find_report(const struct sim_play *play, const char *id);
 
 /* ---- several instances; sim_several.c ---- */
 
@@ -370,7 +399,7 @@ struct sim_verdict {
     /* may exceed SIM_FINDINGS: the rest is only counted */
     size_t n;
     /* messages */
-    unsigned acked, refused, deferred, unanswered, committed;
+    unsigned acked, refused, deferred, unanswered, committed, bounces;
 };
 
 /* after sim_play_close */
@@ -385,6 +414,8 @@ void sim_judge_secrets(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_keeps.c: of one message */
 void sim_judge_kept(const struct sim_play *play, size_t client, size_t message,
                     struct sim_verdict *v);
+/* sim_oracle_reports.c: of bounces */
+void sim_judge_reports(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_tokens.c */
 void sim_judge_tokens(const struct sim_play *play, struct sim_verdict *v);
 /* sim_oracle_api.c */

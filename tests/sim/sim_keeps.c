@@ -25,6 +25,12 @@ static void options_of(const struct sim_play *play, struct spool_options *out)
     static const enum spool_when whens[] = {[KEEP_WHEN_OUTAGE] = SPOOL_OUTAGE,
                                             [KEEP_WHEN_TEMPORARY] = SPOOL_TEMPORARY,
                                             [KEEP_WHEN_ALWAYS] = SPOOL_ALWAYS};
+    static const enum spool_bounce_to whom[] = {[SIM_REPORT_TO_NOBODY] = SPOOL_BOUNCE_TO_NOBODY,
+                                                [SIM_REPORT_TO_SENDER] = SPOOL_BOUNCE_TO_SENDER,
+                                                [SIM_REPORT_TO_ADDRESS] =
+                                                    SPOOL_BOUNCE_TO_ADDRESSES};
+    static char address[] = SIM_REPORT_ADDRESS;
+    static char *addresses[] = {address};
     const struct sim_keeps *keeps = &play->plan->keeps;
     *out = (struct spool_options){.store = {.directory = "spool",
                                             .max_size = 1 << 30,
@@ -37,7 +43,8 @@ static void options_of(const struct sim_play *play, struct spool_options *out)
                                   .retry_first = 30 * USEC_PER_SEC,
                                   .retry_longest = 3600 * USEC_PER_SEC,
                                   .max_unknown = SIM_MAX_UNKNOWN,
-                                  .bounce_to = SPOOL_BOUNCE_TO_NOBODY};
+                                  .bounce_to = whom[keeps->report_to],
+                                  .bounce_addresses = {.items = addresses, .n = 1}};
 }
 
 /* As the daemon does at its start and at SIGHUP. */
@@ -139,7 +146,9 @@ void sim_keeps_watch(struct sim_play *play)
         LIST_EACH (&index->lists[place], it) {
             const struct spool_entry *e = CONTAINER(it, struct spool_entry, link);
             struct sim_kept *k = find_id(play, e->id);
-            if (!k)
+            if (sim_keeps_is_report(e->id))
+                sim_keeps_watch_report(play, e);
+            else if (!k)
                 learn(play, e);
             else if (!e->is_busy && store_is_settled(e))
                 k->settled = sim_now(play->sim);
@@ -154,11 +163,11 @@ const struct sim_kept *sim_keeps_find(const struct sim_play *play, size_t client
     return NULL;
 }
 
-unsigned sim_keeps_unknown(const struct sim_play *play, const struct sim_kept *kept)
+unsigned sim_keeps_unknown(const struct sim_play *play, const char *id)
 {
     char mark[64];
     unsigned n = 0;
-    snprintf(mark, sizeof mark, "(RFC 1047)\" id=%s ", kept->id);
+    snprintf(mark, sizeof mark, "(RFC 1047)\" id=%s ", id);
     for (size_t i = 0; i < sim_log_count(play->sim); i++) {
         const char *line = sim_log_line(play->sim, i);
         bool was_said = true;
@@ -191,6 +200,7 @@ void sim_keeps_stop(struct sim_play *play)
             const struct sim_kept *k = sim_keeps_find(play, c, m);
             s->since[c][m] = !is_open(play, c, m) ? SIM_KNOWN : k ? k->settled : 0;
         }
+    sim_keeps_stop_reports(play, s);
 }
 
 /* A server may take it a while after the stop, on a session from before. */

@@ -212,10 +212,8 @@ static void check_count(const struct case_file *f)
 
 static int code_of(const struct sim_address_rule *rules, const char *address)
 {
-    for (size_t i = 0; i < SIM_RULES; i++)
-        if (rules[i].contains && strstr(address, rules[i].contains))
-            return atoi(rules[i].reply);
-    return 250;
+    const char *reply = sim_rule_reply(rules, address);
+    return reply ? atoi(reply) : 250;
 }
 
 /* What a recipient must be told when nothing is wrong: the servers of a history have the same
@@ -396,7 +394,8 @@ static void judge_strangers(const struct sim_play *play, struct sim_verdict *v)
         return;
     for (size_t i = 0; i < play->ledger->nmails; i++) {
         const struct sim_mail *mail = &play->ledger->mails[i];
-        for (size_t k = 0; k < mail->nto; k++)
+        char id[SPOOL_ID_SIZE];
+        for (size_t k = 0; k < mail->nto && !sim_keeps_report_of(mail, id); k++)
             if (!somebody_wrote_to(play, mail->to[k]) && !is_journal(play, mail, mail->to[k]))
                 sim_accuse(v, "a mail from <%s> to <%s> was committed that no client sent",
                            mail->from, mail->to[k]);
@@ -434,6 +433,7 @@ void sim_judge(const struct sim_play *play, bool came_to_its_end, struct sim_ver
     sim_judge_secrets(play, v);
     sim_judge_tokens(play, v);
     sim_judge_api(play, v);
+    sim_judge_reports(play, v);
     sim_judge_shortage(play, v);
     sim_judge_several(play, v);
 }

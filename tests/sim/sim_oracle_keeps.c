@@ -44,7 +44,7 @@ static bool is_corrupt(const struct judged *j)
 static void check_recipient(const struct judged *j, size_t i)
 {
     const struct sim_kept *kept = j->kept;
-    unsigned unknown = kept ? sim_keeps_unknown(j->play, kept) : 0;
+    unsigned unknown = kept ? sim_keeps_unknown(j->play, kept->id) : 0;
     unsigned copies = copies_for(j, j->m->to[i]);
     unsigned windows = sim_keeps_windows(j->play, j->client, j->message, j->m->to[i]);
     bool is_there = kept && (kept->has_failed || (kept->is_spoiled && is_corrupt(j)));

@@ -72,7 +72,7 @@ struct sim_fault_rule {
     uint64_t bytes;
 };
 
-/* the first whose text the address contains answers */
+/* the first whose text the address contains answers; "<>" is the null sender alone */
 struct sim_address_rule {
     const char *contains;
     /* a whole line without CRLF */
@@ -142,6 +142,9 @@ struct sim_upstream_script {
     struct sim_address_rule mail[SIM_RULES], rcpt[SIM_RULES];
     struct sim_fault_rule faults[SIM_RULES];
 };
+
+/* NULL: no rule speaks of it. */
+const char *sim_rule_reply(const struct sim_address_rule *rules, const char *address);
 
 /* A kind server: STARTTLS, PLAIN LOGIN, everything announced, certificate for `name` by
  * "public". */

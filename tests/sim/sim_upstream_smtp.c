@@ -10,11 +10,13 @@
 /* ---- small things of our own, so that a fault in the product's readers cannot hide itself here
  * ---- */
 
-static const char *rule_reply(const struct sim_address_rule *rules, const char *address)
+const char *sim_rule_reply(const struct sim_address_rule *rules, const char *address)
 {
-    for (size_t i = 0; i < SIM_RULES; i++)
-        if (rules[i].contains && strstr(address, rules[i].contains))
+    for (size_t i = 0; i < SIM_RULES; i++) {
+        const char *what = rules[i].contains;
+        if (what && (strcmp(what, "<>") == 0 ? !address[0] : strstr(address, what) != NULL))
             return rules[i].reply;
+    }
     return NULL;
 }
 
@@ -156,7 +158,7 @@ static void do_mail(struct up_session *s, const char *args)
         reply = "552 5.3.4 too big";
     } else {
         reply = up_cap_says(s, SIM_AT_MAIL);
-        reply = reply ? reply : rule_reply(p->mail, address);
+        reply = reply ? reply : sim_rule_reply(p->mail, address);
     }
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_MAIL);
     bool good = says_yes(reply, r);
@@ -186,7 +188,7 @@ static void do_rcpt(struct up_session *s, const char *args)
         up_answer_plain(s, "503 5.5.1 MAIL first\r\n");
         return;
     }
-    const char *reply = rule_reply(s->u->script.rcpt, address);
+    const char *reply = sim_rule_reply(s->u->script.rcpt, address);
     const struct sim_fault_rule *r = up_rule_due(s->u, SIM_AT_RCPT);
     if (says_yes(reply, r)) {
         s->mail.to = mem_resize(s->mail.to, (s->mail.nto + 1) * sizeof *s->mail.to);

@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "sim/sim_history.h"
 
 static void add_up(struct sim_verdict *to, const struct sim_verdict *from)
@@ -20,13 +22,14 @@ static void add_up(struct sim_verdict *to, const struct sim_verdict *from)
 static void histories_hold(void **state)
 {
     struct sim_verdict all = {0};
-    unsigned stops = 0, turns = 0;
+    unsigned stops = 0, turns = 0, bounces = 0;
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct sim_plan plan;
         struct sim_verdict verdict;
         sim_generate(&plan, seed, SIM_KIND_KEEPS);
         sim_play_whole(&plan, false, &verdict);
+        bounces += verdict.bounces;
         if (verdict.n)
             fail_msg("seed %llu: %s", (unsigned long long)seed, verdict.findings[0]);
         add_up(&all, &verdict);
@@ -36,7 +39,8 @@ static void histories_hold(void **state)
         sim_plan_free(&plan);
     }
     /* they did something */
-    assert_true(all.acked > 400 && all.committed > 400 && stops > 300 && turns > 300);
+    assert_true(all.acked > 400 && all.committed > 400 && stops > 300 && turns > 300 &&
+                bounces > 50);
 }
 
 /* Every history is drawn again, with that lie. */
@@ -150,24 +154,100 @@ static bool tell_lies(struct sim_play *play, size_t i)
     return true;
 }
 
+/* ---- ... of bounces, too ---- */
+
+static void unsaid(struct sim_mail *mail)
+{
+    struct slice body = buf_view(&mail->body);
+    char *line = memmem(body.data, body.len, "Final-Recipient", 15);
+    assert_non_null(line);
+    line[0] = 'f';
+}
+
+static void elsewhere(struct sim_mail *mail)
+{
+    mail->to[0][0] ^= 1;
+}
+
+static void unknown_to_all(struct sim_mail *mail)
+{
+    struct slice body = buf_view(&mail->body);
+    char *id = memmem(body.data, body.len, "Message-ID: <", 13);
+    assert_non_null(id);
+    id[13] = '~';
+}
+
+static void from_a_stranger(struct sim_mail *mail)
+{
+    free(mail->from);
+    mail->from = mem_string("who@else.example");
+}
+
+static void twice(struct sim_mail *mail)
+{
+    (void)mail;
+}
+
+static const struct {
+    void (*lie)(struct sim_mail *mail);
+    const char *words;
+} bounce_lies[] = {
+    {unsaid, " 0 bounces speak, and 1 are due"},
+    {elsewhere, " instead of <"},
+    {unknown_to_all, " was sent, and the spool never held it"},
+    {from_a_stranger, " was sent, and the spool never held it"},
+    {twice, " was sent 2 times"},
+};
+
+static bool lie_of_a_bounce(struct sim_play *play, size_t i)
+{
+    struct sim_ledger *l = play->ledger;
+    struct sim_verdict verdict;
+    char id[SPOOL_ID_SIZE];
+    size_t at = 0, n = l->nmails;
+    while (at < n && !sim_keeps_report_of(&l->mails[at], id))
+        at++;
+    if (at == n || play->nstops > 0 || sim_keeps_unknown(play, id) > 0)
+        return false;
+    bounce_lies[i].lie(&l->mails[at]);
+    l->mails = mem_resize(l->mails, (n + 1) * sizeof *l->mails);
+    l->mails[n] = l->mails[at];
+    l->nmails += bounce_lies[i].lie == twice;
+    sim_judge(play, true, &verdict);
+    l->nmails = n;
+    bool found = false;
+    for (size_t k = 0; k < verdict.n && k < SIM_FINDINGS; k++)
+        found = found || strstr(verdict.findings[k], bounce_lies[i].words);
+    if (!found)
+        fail_msg("nobody said: %s", bounce_lies[i].words);
+    sim_verdict_free(&verdict);
+    return true;
+}
+
+static void tell(size_t i, bool (*lie)(struct sim_play *play, size_t i))
+{
+    bool told = false;
+    for (uint64_t seed = 1; seed <= 300 && !told; seed++) {
+        struct sim_plan plan;
+        struct sim_play play;
+        sim_generate(&plan, seed, SIM_KIND_KEEPS);
+        sim_play_begin(&play, &plan, false);
+        (void)sim_play_run(&play);
+        sim_play_close(&play);
+        told = lie(&play, i);
+        sim_play_free(&play);
+        sim_plan_free(&plan);
+    }
+    assert_true(told);
+}
+
 static void lies_are_found(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
-        bool told = false;
-        for (uint64_t seed = 1; seed <= 300 && !told; seed++) {
-            struct sim_plan plan;
-            struct sim_play play;
-            sim_generate(&plan, seed, SIM_KIND_KEEPS);
-            sim_play_begin(&play, &plan, false);
-            (void)sim_play_run(&play);
-            sim_play_close(&play);
-            told = tell_lies(&play, i);
-            sim_play_free(&play);
-            sim_plan_free(&plan);
-        }
-        assert_true(told);
-    }
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
+        tell(i, tell_lies);
+    for (size_t i = 0; i < sizeof bounce_lies / sizeof *bounce_lies; i++)
+        tell(i, lie_of_a_bounce);
 }
 
 int main(void)
