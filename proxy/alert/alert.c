@@ -30,7 +30,7 @@ static const struct {
     [ALERT_SECRET_EXPIRES] = {"secret-expires", .expires = true},
     [ALERT_CERTIFICATE_EXPIRES] = {"certificate-expires", .expires = true},
     [ALERT_SPOOL_OLD] = {"spool-old", .at_once = true},
-    [ALERT_SPOOL_FULL] = {"spool-full"},
+    [ALERT_SPOOL_FULL] = {"spool-full", .at_once = false},
     [ALERT_SPOOL_CORRUPT] = {"spool-corrupt", .at_once = true},
 };
 
@@ -79,7 +79,7 @@ const char *alert_kind_name(enum alert_kind kind)
 static void clean(char *out, const char *words)
 {
     size_t n = 0;
-    for (; words[n] && n < WORDS - 1; n++)
+    for (; n < WORDS - 1 && words[n]; n++)
         out[n] = (unsigned char)words[n] < ' ' || words[n] == 127 ? ' ' : words[n];
     /* not in the middle of a character of UTF-8 */
     if (words[n])
