@@ -114,7 +114,8 @@ void schedule_note(struct trial *t, const struct trial_end *end)
     struct lane *lane = t->lane;
     lane->tries[end->result]++;
     set_reason(job, end->reason);
-    if (end->is_ours) {
+    /* What a try of the old configuration has met is no reason to rest under the new one. */
+    if (end->is_ours || (end->rests_account && t->rules != spool->rules)) {
         job->waits_until = now_of(spool) + USEC_PER_SEC;
         return;
     }

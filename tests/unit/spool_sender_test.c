@@ -343,6 +343,20 @@ static void put_off_it_waits_by_itself(void **state)
     depot_end(&d);
 }
 
+static void a_try_of_the_old_configuration_rests_nothing(void **state)
+{
+    struct depot d;
+    (void)state;
+    /* nobody listens there, which is found out at once and told a second later */
+    depot_init(&d, BASIC "ports = 2525\n");
+    depot_put(&d, "m1", "a@example.net", "b@example.org", BODY, NULL);
+    sim_run_for(d.w.sim, 500 * MS);
+    depot_reload(&d, ONE);
+    run_until_empty(&d, 15 * S);
+    assert_int_equal(d.w.ledger->nmails, 1);
+    depot_end(&d);
+}
+
 static void three_in_a_row_rest_the_account(void **state)
 {
     struct depot d;
@@ -511,6 +525,7 @@ int main(void)
         cmocka_unit_test(whom_it_concerns_is_told),
         cmocka_unit_test(what_is_damaged_gets_no_end),
         cmocka_unit_test(put_off_it_waits_by_itself),
+        cmocka_unit_test(a_try_of_the_old_configuration_rests_nothing),
         cmocka_unit_test(three_in_a_row_rest_the_account),
         cmocka_unit_test(a_daily_limit_is_the_accounts),
         cmocka_unit_test(its_account_is_gone),
