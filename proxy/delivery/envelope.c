@@ -68,10 +68,12 @@ void envelope_send(struct delivery *d)
 static void log_change(struct delivery *d, const char *to, const struct reply *reply)
 {
     char words[512];
-    log_event(d->env->io->log, LOG_WARN,
-              "on another session the upstream refuses what it took before, nothing is sent",
-              log_str("id", d->message->id), log_str("to", to),
-              log_str("reply", reply_words(reply, words, sizeof words)));
+    log_event(
+        d->env->io->log, LOG_WARN,
+        "on another session the upstream refuses what it had accepted before: nothing is sent now",
+        log_str("id", d->message->id), log_str("upstream", d->upstream->name),
+        log_num("port", d->message->port), log_str("to", to),
+        log_str("reply", reply_words(reply, words, sizeof words)));
 }
 
 bool envelope_mail_reply(struct delivery *d, const struct reply *reply)

@@ -22,9 +22,10 @@ void outcome_explain(struct delivery *d, const struct reply *reply)
     if (!help || d->explained)
         return;
     d->explained = true;
-    log_event(d->env->io->log, LOG_WARN, "the upstream's refusal has a cure in the configuration",
-              log_str("id", d->message->id), log_str("upstream", d->upstream->name),
-              log_num("status", reply->code), log_str("help", help));
+    log_event(
+        d->env->io->log, LOG_WARN, "a key of the configuration can fix the upstream's refusal",
+        log_str("id", d->message->id), log_str("upstream", d->upstream->name),
+        log_num("port", d->message->port), log_num("status", reply->code), log_str("help", help));
 }
 
 void outcome_note_unfit(struct delivery *d, const struct reply *reply)
@@ -32,11 +33,12 @@ void outcome_note_unfit(struct delivery *d, const struct reply *reply)
     char words[256];
     if (!d->unfit.code)
         log_event(d->env->io->log, LOG_WARN,
-                  state_logs_in(d) ? "the upstream let us log in, and yet answers as if we had not"
+                  state_logs_in(d) ? "the upstream let us log in, and yet answers as if we had "
+                                     "not: ask whether this user may send mail here"
                                    : "the upstream wants a login, and this account has none: set "
                                      "username and password_file",
                   log_str("id", d->message->id), log_str("upstream", d->upstream->name),
-                  log_num("status", reply->code),
+                  log_num("port", d->message->port), log_num("status", reply->code),
                   log_str("reply", reply_words(reply, words, sizeof words)));
     reply_copy(&d->unfit, reply);
 }

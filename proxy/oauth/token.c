@@ -248,7 +248,8 @@ static void note_clock(struct token *t, int64_t date)
     if (date == 0)
         return;
     if (differs && !t->skew)
-        log_event(t->oauth->io->log, LOG_WARN, "our clock and the token service's differ",
+        log_event(t->oauth->io->log, LOG_WARN,
+                  "our clock and the token service's differ: set the time of this machine",
                   log_str("account", t->settings.account), log_num("seconds", skew));
     t->skew = differs ? skew : 0;
 }

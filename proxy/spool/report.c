@@ -154,7 +154,7 @@ static void give_up(struct trial *t)
 
 static void try_again_later(struct trial *t, const char *why)
 {
-    log_event(t->spool->io->log, LOG_ERROR, "a bounce can't be written now, it is tried again",
+    log_event(t->spool->io->log, LOG_ERROR, "a bounce cannot be written now: it is tried again",
               log_str("id", t->entry->id), log_str("why", why));
     schedule_put_off(t->spool, t->entry, AGAIN_AFTER, why);
     trial_end(t);

@@ -432,7 +432,8 @@ static void route(struct trial *t)
     } else if (upstream == ROUTE_NONE) {
         job->is_held = true;
         log_event(spool->io->log, LOG_WARN,
-                  "a kept message is held: its account is gone, and no other takes it",
+                  "a kept message is held: its account is gone, and no other takes it. Add one "
+                  "that does, or remove it (smtp-detour spool remove ID)",
                   log_str("id", t->entry->id), log_str("account", t->entry->account),
                   log_str("from", store_message_envelope(t->message)->sender));
     } else {
