@@ -1,5 +1,5 @@
-/* The text of a bounce (RFC 3464, RFC 6533): what a person reads, what a program reads, and what
- * the message was. Pure: values in, octets out. Who gets one, and when, is report.c's business. */
+/* The text of a bounce (RFC 3464, RFC 6533): a part for people, a part for programs, and the
+ * message or its header. It only computes. report.c decides who gets one, and when. */
 #ifndef SPOOL_BOUNCE_H
 #define SPOOL_BOUNCE_H
 
@@ -7,48 +7,49 @@
 #include "spool/history.h"
 
 enum bounce_why {
-    /* for good */
+    /* It was refused for good. */
     BOUNCE_REFUSED,
     BOUNCE_TOO_OLD,
-    /* its end of data went out too often without an answer */
+    /* Its end of data was sent too often without an answer. */
     BOUNCE_UNKNOWN,
 };
 
-/* All borrowed during the call. */
+/* Everything is borrowed during the call. */
 struct bounce_facts {
-    /* of the message that is given up */
+    /* Those of the message that is given up. */
     const struct spool_envelope *envelope;
     const struct history *history;
-    /* of its recipients: whom it is about */
+    /* The indexes of the recipients that the bounce is about. */
     const size_t *recipients;
     size_t n;
     enum bounce_why why;
-    /* how often it may have arrived, with BOUNCE_UNKNOWN */
+    /* With BOUNCE_UNKNOWN: how often it may have arrived. */
     unsigned unknown;
-    /* how long it was kept */
+    /* How long it was kept. */
     usec age;
-    /* the bounce's own ID, Date, sender in From, and whom it is for: "a@b, c@d" */
+    /* The bounce's own ID, Date and From, and its recipients as in "a@b, c@d". */
     const char *id, *date, *from, *to;
-    /* ours, and the upstream's; "": it has none any more */
+    /* Our name, and the upstream's, or "" if the account is gone. */
     const char *hostname, *host;
-    /* why it could not be sent, in words; "": nothing beyond the replies */
+    /* Why it could not be sent, in words, or "" if the replies say everything. */
     const char *finding;
-    /* the beginning of the message: its header, or all of it (RET=FULL) */
+    /* The header of the message, or all of it (RET=FULL). */
     struct slice quoted;
     bool is_whole;
 };
 
-/* Appends header and body, every line with its CRLF. false beyond the buffer's cap. */
+/* Appends header and body, every line with its CRLF. Returns false beyond the buffer's cap. */
 bool bounce_write(struct buf *out, const struct bounce_facts *f) MUST_USE;
-/* The status of a recipient that failed (RFC 3463): of the last reply's words, else of its code,
- * else 4.4.7. */
+/* Writes the status of a recipient that failed (RFC 3463). It is taken from the words of the last
+ * reply, or made of its code, or is 4.4.7. */
 void bounce_status(const struct history_recipient *r, char out[16]);
-/* Whether a recipient's NOTIFY wants to hear of its failure; "" does (RFC 3461 4.1). */
+/* Returns whether a recipient's NOTIFY asks for a bounce. "" does (RFC 3461 4.1). */
 bool bounce_is_wanted(const char *notify);
-/* Appends the octets that xtext stands for (RFC 3461 4); what a line can't hold becomes '?'. */
+/* Appends the octets that xtext stands for (RFC 3461 4). An octet that a line cannot hold becomes
+ * '?'. */
 bool bounce_unfold_xtext(struct buf *out, const char *xtext) MUST_USE;
-/* How long the header at the beginning is, with the blank line's CRLF left out; `in` is all of it
- * where it has no end. */
+/* Returns the length of the header at the beginning, without the CRLF of the blank line. If the
+ * header has no end, it is all of `in`. */
 size_t bounce_header_length(struct slice in);
 
 #endif

@@ -1,5 +1,4 @@
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4): what tells a torn or altered file from a whole
- * one. */
+/* CRC-32C (Castagnoli, RFC 3720 appendix B.4). It shows whether a file is torn or altered. */
 #ifndef SPOOL_CRC32C_H
 #define SPOOL_CRC32C_H
 
@@ -7,7 +6,7 @@
 
 #include "base/slice.h"
 
-/* Goes on from `crc`, which is 0 at the beginning. */
+/* Continues with `crc`, which is 0 at the beginning. */
 uint32_t crc32c(uint32_t crc, struct slice octets);
 
 #endif

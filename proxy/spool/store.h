@@ -4,8 +4,8 @@
  *
  *   lock  format  clock  queue/ID  queue/ID.log  queue/ID.new  failed/ID  failed/ID.log  corrupt/
  *
- * All callbacks come from the loop, but for a store that was not started: there they come before
- * the call returns. */
+ * All callbacks come from the loop. If the store was not started, they come before the call
+ * returns. */
 #ifndef SPOOL_STORE_H
 #define SPOOL_STORE_H
 
@@ -20,20 +20,20 @@ struct store;
 /* Borrowed until store_open returns. */
 struct spool_settings {
     const char *directory;
-    /* octets of all messages; of them failed/ may have a tenth */
+    /* The octets of all messages. failed/ may have a tenth of them. */
     uint64_t max_size;
     size_t max_messages;
-    /* percent of the file system that must stay free, octets and files */
+    /* The percentage of the file system that must stay free, in octets and in files. */
     unsigned min_free;
-    /* Time that the program was off counts at most this much; how long failed/ keeps a message. */
+    /* max_age: the longest time off that counts. failed_age: how long failed/ keeps a message. */
     usec max_age, failed_age;
 };
 
-/* The sender's ears; every call may be NULL. */
+/* What the sender is told. Every call may be NULL. */
 struct store_watch {
-    /* it was taken, or released, or waits again: it may be sent */
+    /* The message was taken, or released, or waits again. It may be sent. */
     void (*ready)(void *ctx, struct spool_entry *entry);
-    /* its memory goes when the call returns */
+    /* The entry is freed when the call returns. */
     void (*gone)(void *ctx, struct spool_entry *entry);
     void *ctx;
 };
@@ -45,25 +45,25 @@ struct store *store_open(const struct io *io, const struct spool_settings *setti
                          struct err *err) MUST_USE;
 /* From here on the disk has its own thread. */
 int store_start(struct store *store, struct err *err) MUST_USE;
-/* What is under way stops where it is, as in a crash; no callback comes any more. Messages must be
- * closed and writers ended or aborted, if they are to leave nothing behind. NULL is fine. */
+/* Stops what is in progress, as a crash would. No callback follows. Close messages and end or abort
+ * writers first if they shall leave nothing behind. NULL is fine. */
 void store_close(struct store **store);
-/* Nothing is under way. */
+/* Returns whether nothing is in progress. */
 bool store_is_idle(const struct store *store);
 void store_set_watch(struct store *store, const struct store_watch *watch);
-/* after a reload; the directory stays */
+/* Call this after a reload. The directory stays. */
 void store_set(struct store *store, const struct spool_settings *settings);
 
 const struct spool_index *store_index(const struct store *store);
 struct spool_entry *store_find(const struct store *store, const char *id);
-/* the virtual clock */
+/* Returns the virtual time. */
 usec store_now(const struct store *store);
 /* Before an orderly end: where something waits, writes down what the clocks say. It is under way
  * until the store is idle. */
 void store_note_clock(struct store *store);
-/* messages that are being written and were not taken yet */
+/* Returns the number of messages that are being written. */
 size_t store_receiving(const struct store *store);
-/* Messages in corrupt/, as it was counted last. */
+/* Returns the number of messages in corrupt/ when it was counted last. */
 size_t store_corrupt(const struct store *store);
 /* Counts them anew, on the disk's thread, if there were any: somebody may have removed them. */
 void store_recount_corrupt(struct store *store);
@@ -76,17 +76,17 @@ enum store_no {
     STORE_TAKES,
     STORE_NO_SIZE,
     STORE_NO_MESSAGES,
-    /* min_free, or ENOSPC */
+    /* min_free, or ENOSPC. */
     STORE_NO_DISK,
-    /* a write or a sync failed: nothing is taken until one succeeds */
+    /* A write or a sync failed. Nothing is taken until one succeeds. */
     STORE_NO_TRUST,
-    /* this message can't be kept: its head is too large, its ID is taken */
+    /* This message cannot be kept: its head is too large, or its ID is in use. */
     STORE_NO_MESSAGE,
     STORE_NO_COUNT
 };
-/* "size", "messages", "disk" ... for the log and the metric */
+/* Returns "size", "messages", "disk" and so on, for the log and the metric. */
 const char *store_no_name(enum store_no no);
-/* Whether a message of so many octets would be taken now. */
+/* Returns whether a message of so many octets would be taken now. */
 enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bounce);
 /* Whether it is full, and of what: its disk, its number of messages, or its octets. Of those it is
  * full once nothing at all has place, or the last message that was refused for its size would be
@@ -96,17 +96,17 @@ enum store_no store_is_full(struct store *store);
 void store_full_words(const struct store *store, enum store_no why, char *out, size_t size);
 /* Notes that a message of a client, of so many octets as far as it is known, was not taken. */
 void store_note_refusal(struct store *store, enum store_no why, uint64_t octets);
-/* How many were, since the start. */
+/* Returns how many were not taken for this reason since the start. */
 uint64_t store_refusals(const struct store *store, enum store_no why);
 
 struct store_writer;
 /* Exactly one of taken and failed comes, after store_end, or failed before; the writer is gone
  * then, and nothing of it is left on the disk as far as the disk allowed. */
 struct store_taker {
-    /* File and directory are on the disk: say 250. */
+    /* File and directory are on the disk. The answer may be 250. */
     void (*taken)(void *ctx, struct spool_entry *entry);
     void (*failed)(void *ctx, enum store_no why, const struct err *err);
-    /* the disk has caught up: go on writing */
+    /* The disk has caught up. Continue to write. */
     void (*low)(void *ctx);
     void *ctx;
 };
@@ -126,19 +126,19 @@ struct store_past {
     usec now;
 };
 /* Likewise a message that another spool has kept, with its past: its times are moved to this clock,
- * its log is on the disk before its name is, and its bounces are held no longer. What failed goes to
- * failed/. */
+ * its log is on the disk before its name is, and its bounces are held no longer. What failed goes
+ * to failed/. */
 struct store_writer *store_begin_adopted(struct store *store, struct spool_envelope *envelope,
                                          const struct store_past *past, uint64_t expected,
                                          const struct store_taker *taker,
                                          enum store_no *no_r) MUST_USE;
-/* Octets of the body; false: the disk is behind, wait for `low`. */
+/* Takes octets of the body. Returns false if the disk is slow. Then wait for `low`. */
 bool store_write(struct store_writer *writer, struct slice octets);
 /* Before store_end: the client's own try went out whole and had no answer, which the head does not
  * say. The message's log begins with it. */
 void store_lost(struct store_writer *writer);
 void store_end(struct store_writer *writer);
-/* No call comes any more. */
+/* No callback follows. */
 void store_abort(struct store_writer **writer);
 
 /* ---- a message that is there ---- */
@@ -152,28 +152,29 @@ typedef void store_opened(void *arg, struct store_message *message, const struct
  * has disappeared (the entry is gone in both cases); else the disk's error. */
 void store_message_open(struct store *store, struct spool_entry *entry, store_opened *fn,
                         void *arg);
-/* Not while a call below is under way. */
+/* No call below may be in progress. */
 void store_message_close(struct store_message **message);
 const struct spool_envelope *store_message_envelope(const struct store_message *message);
 const struct history *store_message_history(const struct store_message *message);
-/* Octets of its body. */
+/* Returns the octets of its body. */
 uint64_t store_message_size(const struct store_message *message);
-/* NULL: it is gone, because it was served, removed or damaged. */
+/* Returns NULL if the message is gone, because it was served, removed or damaged. */
 struct spool_entry *store_message_entry(const struct store_message *message);
 
 enum store_read {
     STORE_OCTETS,
-    /* The body has ended and agrees with its checksum: only now may its end of data go out. */
+    /* The body has ended and agrees with its checksum. Only now may its end of data be sent. */
     STORE_END,
-    /* It does not agree: it went to corrupt/. */
+    /* The body does not agree with its checksum. The message went to corrupt/. */
     STORE_DAMAGED,
     STORE_READ_FAILED,
 };
 typedef void store_octets(void *arg, enum store_read what, struct slice octets,
                           const struct err *err);
-/* The next octets of the body, up to CAP_DISK_CHUNK, borrowed. One call at a time. */
+/* Reads the next octets of the body, CAP_DISK_CHUNK at most. They are borrowed. One call at a
+ * time. */
 void store_message_read(struct store_message *message, store_octets *fn, void *arg);
-/* from the beginning, for another session */
+/* Begins to read from the first octet again, for another session. */
 void store_message_rewind(struct store_message *message);
 
 /* To be called, and answered, before the end of data goes out: a crash from here on counts as an
@@ -187,24 +188,24 @@ struct store_fate {
     const char *words;
 };
 struct store_outcome {
-    /* The end of data went out and nobody knows what became of it. */
+    /* The end of data was sent and had no answer. */
     bool lost;
-    /* of recipients that waited; borrowed until the call returns */
+    /* For recipients that waited. Borrowed until the call returns. */
     const struct store_fate *fates;
     size_t n;
 };
-/* How a try ended. Where nobody is left and nobody failed, the message is removed; else it is
- * written down. With an error the memory knows the outcome, and the disk is tried again every ten
- * seconds. */
+/* Notes how a try ended. If no recipient is left and none has failed, the message is removed.
+ * Otherwise the outcome goes into the log. After an error the outcome is in memory, and the disk is
+ * tried again every ten seconds. */
 void store_message_outcome(struct store_message *message, const struct store_outcome *outcome,
                            store_done *fn, void *arg);
 /* Gives recipients up. `bounce` was taken before under the ID of the next bounce and is released
  * when this is on the disk; NULL: nobody is told. With nobody left the message moves to failed/. */
 void store_message_give_up(struct store_message *message, const size_t *recipients, size_t n,
                            struct spool_entry *bounce, store_done *fn, void *arg);
-/* The ID that the next bounce must have. */
+/* Writes the ID that the next bounce must have. */
 void store_bounce_id(const struct spool_entry *entry, char out[SPOOL_ID_SIZE]);
-/* What failed waits again, from now; from failed/ it goes back to queue/. */
+/* Recipients that failed wait again, from now. From failed/ the message goes back to queue/. */
 void store_retry(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
 void store_remove(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
 

@@ -1,6 +1,5 @@
-/* What is wrong with the spool while nobody looks, each with a begin and an end: looked at every
- * ten seconds, written to the log when it begins and when it ends, and kept for those who call
- * somebody. */
+/* Faults of the spool that an administrator must know of. They are looked for every ten seconds.
+ * The log tells their begin and their end, and they are kept for alerts. */
 #ifndef SPOOL_TROUBLE_H
 #define SPOOL_TROUBLE_H
 
@@ -11,20 +10,20 @@ struct spool;
 enum spool_trouble_kind {
     /* The oldest message of an account waits for longer than alert_age; the log has it hourly. */
     SPOOL_TROUBLE_OLD,
-    /* store_is_full */
+    /* The store is full (store_is_full). */
     SPOOL_TROUBLE_FULL,
-    /* corrupt/ is not empty */
+    /* corrupt/ is not empty. */
     SPOOL_TROUBLE_CORRUPT
 };
 
 /* Lent until the next turn. */
 struct spool_trouble {
     enum spool_trouble_kind kind;
-    /* "": it is none's alone */
+    /* "" if it does not belong to one account. */
     const char *account;
     /* The sentence of the log. It may quote an upstream. */
     const char *words;
-    /* wall clock */
+    /* On the wall clock. */
     int64_t since_ms;
 };
 
