@@ -55,7 +55,8 @@ const struct section_kind section_kinds[SECTION_COUNT] = {
          "least once per reprobe."},
     [SECTION_SPOOL] =
         {"spool", false, true,
-         "Mail that nobody takes now is kept on disk, answered 250, and sent later: for devices "
+         "Mail that no upstream takes now is kept on disk, answered 250, and sent later: for "
+         "devices "
          "that never retry. The header alone switches it on; without it nothing is ever stored."},
     [SECTION_ALERT] =
         {"alert", false, true,
@@ -283,7 +284,7 @@ static const struct key keys[] = {
              "address."},
     {UPSTREAM("journal", journal), .type = &type_mail_address, .sample = "archive@example.com",
      .help = "One more recipient of every message that has an accepted one (NOTIFY=NEVER where the "
-             "provider knows it). What the provider says to it is logged and counted, and never "
+             "provider knows it). The provider's answer to it is logged and counted, and never "
              "changes what the client hears."},
 
     {UPSTREAM("proxy", proxy), .type = &type_proxy, .connection = true,
@@ -419,7 +420,7 @@ static const struct key keys[] = {
      .help = "text is logfmt; json has the same keys."},
     {LOGGING("target", target), .type = &type_log_target, .def = "stderr",
      .help = "stderr, syslog, or an absolute path (made with mode 0640, reopened on SIGHUP; where "
-             "others than root may write, no symbolic link leads to it). Nobody waits for it: "
+             "others than root may write, no symbolic link leads to it). The server does not wait: "
              "lines that it does not take are counted and lost."},
 
     /* [admin] */

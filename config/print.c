@@ -66,8 +66,8 @@ static void print_section(FILE *out, enum section_id id)
 
 void config_print_example(FILE *out)
 {
-    print_comment(out, "smtp-detour: every key. What is not commented out is the smallest useful "
-                       "file: fill in provider (or host), "
+    print_comment(out, "smtp-detour: every key. The lines that are not commented out are the "
+                       "smallest useful file: fill in provider (or host), "
                        "username and password_file, and "
                        "leave the rest. A line that begins with \";\" shows a key's default, or an "
                        "example where it has none.");
