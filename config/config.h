@@ -433,6 +433,8 @@ struct config *config_for_host(const char *host);
 /* Before anybody shares the config: no state_dir, so that nothing of the running server's is
  * touched. */
 void config_forget_state(struct config *c);
+/* The same: no [cluster], so that nobody takes it for the instance that serves here. */
+void config_forget_cluster(struct config *c);
 void config_report_free(struct config_report *report);
 
 /* "install -D -m 640 -g smtp-detour /dev/stdin PATH": as root, it makes a file of the secret that

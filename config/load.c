@@ -381,6 +381,11 @@ int config_line_of(const struct upstream_config *u, const char *key)
     return u->key_lines ? u->key_lines[keys_row(SECTION_UPSTREAM, key)] : 0;
 }
 
+void config_forget_cluster(struct config *c)
+{
+    c->cluster.is_on = false;
+}
+
 void config_forget_state(struct config *c)
 {
     free(c->server.state_dir);

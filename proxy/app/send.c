@@ -294,6 +294,7 @@ int send_main(const char *config_file, int argc, char **argv)
         return EXIT_BAD_CONFIG;
     s.nown = settings_listeners(s.config, &s.own);
     config_forget_state(s.config);
+    config_forget_cluster(s.config);
     if (!s.file)
         send_message_test(s.from, s.to[0], s.config->server.hostname, &s.message);
     else if (send_message_read(s.file, &s.message, &err) != 0)

@@ -454,6 +454,8 @@ struct accounts *accounts_reload(struct accounts **old, struct config *config,
     if (meet(all, before, err) && prepare(all, before, contexts, renewals, err) == 0) {
         commit(all, before, renewals);
         config_forget_passwords(config);
+        if (before->cluster != all->cluster)
+            cluster_retire(before->cluster);
         discard(before);
         *old = NULL;
     } else {

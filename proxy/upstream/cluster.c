@@ -262,13 +262,15 @@ void cluster_id(const struct cluster *c, const char *host, const char *user, cha
 struct engine_question *cluster_ask(struct cluster *c, const struct engine_call *call,
                                     engine_answer_fn *answer, void *ctx)
 {
-    return c->kind->ask(c->line, call, answer, ctx);
+    return c->line ? c->kind->ask(c->line, call, answer, ctx) : NULL;
 }
 
 void cluster_cancel(struct cluster *c, struct engine_question **q)
 {
-    if (*q)
+    /* With its line all questions of a retired one have gone. */
+    if (*q && c->line)
         c->kind->cancel(q);
+    *q = NULL;
 }
 
 uint64_t cluster_next(struct cluster *c)
@@ -302,7 +304,7 @@ void cluster_view(const struct cluster *c, struct cluster_view *view_r)
                                     .instances = cluster_instances(c),
                                     .alone = c->alone,
                                     .alone_since = c->alone_since,
-                                    .latency = c->kind->latency(c->line),
+                                    .latency = c->line ? c->kind->latency(c->line) : 0,
                                     .shown = c->shown,
                                     .nshown = c->nshown};
     if (c->alone_since)
@@ -420,12 +422,30 @@ static void say_goodbye(struct cluster *c)
                       on_gone, NULL);
 }
 
+static void close_line(struct cluster *c)
+{
+    if (!c->line)
+        return;
+    say_goodbye(c);
+    c->kind->close(c->line);
+    c->line = NULL;
+}
+
+void cluster_retire(struct cluster *c)
+{
+    if (!c)
+        return;
+    close_line(c);
+    c->state = ENGINE_AWAY;
+    timer_stop(c->beat);
+    timer_stop(c->start);
+    timer_stop(c->opening);
+    cluster_call_changed(c);
+}
+
 static void cluster_free(struct cluster *c)
 {
-    if (c->line) {
-        say_goodbye(c);
-        c->kind->close(c->line);
-    }
+    close_line(c);
     timer_free(&c->beat);
     timer_free(&c->start);
     timer_free(&c->opening);

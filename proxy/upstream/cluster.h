@@ -35,6 +35,9 @@ struct cluster *cluster_new_looking(const struct io *io, struct config *config,
                                     void (*looked)(void *ctx), void *ctx, struct err *err);
 struct cluster *cluster_ref(struct cluster *c);
 void cluster_unref(struct cluster **c);
+/* A reload has another [cluster]: this one falls silent for good, as if the engine were away. It
+ * must not speak under a name that is another's by now. c may be NULL. */
+void cluster_retire(struct cluster *c);
 /* Returns whether a config's [cluster] is the same in all that this one was made of. */
 bool cluster_fits(const struct cluster *c, const struct config *config);
 
@@ -95,6 +98,7 @@ const struct cluster_key *cluster_key(const struct cluster *c);
 /* The key for an account of this host and user. */
 void cluster_id(const struct cluster *c, const char *host, const char *user, char id_r[CLUSTER_ID]);
 
+/* NULL: a retired one asks nothing, and nothing is answered. */
 struct engine_question *cluster_ask(struct cluster *c, const struct engine_call *call,
                                     engine_answer_fn *answer, void *ctx);
 void cluster_cancel(struct cluster *c, struct engine_question **q);

@@ -204,6 +204,16 @@ static void push(struct slot_user *user, uint64_t member)
     user->members[user->held++] = member;
 }
 
+static struct slot_user *first_in_need(const struct slots *s)
+{
+    LIST_EACH (&s->users, it) {
+        struct slot_user *user = CONTAINER(it, struct slot_user, link);
+        if (user->held < user->used + user->wanted)
+            return user;
+    }
+    return NULL;
+}
+
 static void state(struct slots *s);
 
 static void on_stated(void *ctx, enum engine_state how, const struct engine_value *value)
@@ -261,6 +271,8 @@ static void state(struct slots *s)
         for (unsigned i = 0; i < user->held; i++)
             args[n++] = cluster_member(c, user->members[i], names[named++]);
     }
+    if (!s->taking && !first_in_need(s))
+        s->asking = 0;
     if (s->asking)
         args[n++] = cluster_member(c, s->asking, names[named]);
     s->state_asked = now_of(s);
@@ -273,16 +285,6 @@ static void state(struct slots *s)
                              on_stated, s);
     free(args);
     free(names);
-}
-
-static struct slot_user *first_in_need(const struct slots *s)
-{
-    LIST_EACH (&s->users, it) {
-        struct slot_user *user = CONTAINER(it, struct slot_user, link);
-        if (user->held < user->used + user->wanted)
-            return user;
-    }
-    return NULL;
 }
 
 static void take(struct slots *s);
@@ -419,6 +421,11 @@ void slots_wish(struct slot_user *user, unsigned used, unsigned wanted)
     user->used = used;
     user->wanted = used >= most ? 0 : wanted < most - used ? wanted : most - used;
     note_surplus(user);
+    /* Whoever asks no more stands in no queue, and what was asked for is not wanted. */
+    if (!first_in_need(s)) {
+        s->queued = false;
+        s->asking = s->taking ? s->asking : 0;
+    }
     if (user->held < used + user->wanted && !timer_is_armed(s->ask))
         take(s);
 }

@@ -229,6 +229,41 @@ def test_another_key(stage):
         p.wait_for_log("another instance at this engine has another .cluster. key_file")
 
 
+def test_reload(stage):
+    """With another [cluster] this instance goes on under it, and nobody takes it for two; without one it is alone."""
+    c = Cluster(stage)
+    c.together()
+    c.send_all("before")
+    p = c.proxies[0]
+    with open(p.config_file) as file:
+        text = file.read()
+    p.write_config(text.replace("instance = i0", "instance = i0\nlease = 20s"))
+    p.reload()
+    c.together()
+    c.send_all("after")
+    assert not any("another instance" in line for q in c.proxies for line in q.lines)
+    p.write_config(text[:text.index("[cluster]")] + text[text.index("[admin]"):])
+    p.reload()
+    c.wait_until(lambda: c.status(1)["instances"] == 2 and c.status() is None)
+
+
+def test_send_is_no_instance(stage):
+    """The command takes neither the name nor the sessions of the server on its machine."""
+    c = Cluster(stage, instances=1)
+    c.together(1)
+    p = c.proxies[0]
+    with p.client() as smtp:
+        smtp.sendmail("a@example.test", ["b@example.test"], "Subject: held\r\n\r\nx\r\n")
+        c.wait_until(lambda: c.status()["slots"]["default"]["all"] == 1)
+        age = c.status()["members"][0]["age_seconds"]
+        done = subprocess.run([BINARY, "send", "-c", p.config_file, "--from", "a@example.test", "--to", "b@example.test"], capture_output=True, timeout=60)
+        assert done.returncode == 0, done
+        time.sleep(2)
+        status = c.status()
+        assert status["slots"]["default"]["all"] == 1 and len(status["members"]) == 1 and status["members"][0]["age_seconds"] > age
+    assert not any("another instance" in line for line in p.lines)
+
+
 def test_goodbye(stage):
     """Whoever ends gives back what he had: nobody waits until his lease is over."""
     c = Cluster(stage)

@@ -30,6 +30,8 @@ struct fake_line {
     struct engine_call probing;
     const char *channel;
     bool up;
+    /* What is asked is done, and the answer is lost. */
+    bool loses;
     struct timer *probe;
     /* What is to be heard. */
     struct timer *hearing;
@@ -107,6 +109,8 @@ static inline struct engine_question *fake_ask(void *line, const struct engine_c
     q->timer = timer_new(l->engine->loop, on_question, q);
     timer_arm(q->timer, MS);
     q->reply = l->up ? engine_run(l->engine, call) : NULL;
+    if (l->loses)
+        resp_free(&q->reply);
     return q;
 }
 

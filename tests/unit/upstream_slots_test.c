@@ -257,6 +257,58 @@ static void an_engine_that_was_emptied_is_told_before_it_grants(void **state)
     end(&g);
 }
 
+/* Whoever gave up waiting is in no queue, and may ask for something else. */
+static void whoever_waits_no_more_stands_in_no_queue(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 1, (struct rate_limit){0});
+    want(&g.all[0], 1);
+    sim_run_for(g.sim, S);
+    want(&g.all[1], 1);
+    sim_run_for(g.sim, S);
+    assert_true(slots_are_short(&g.all[1].user));
+    want(&g.all[1], 0);
+    assert_false(slots_are_short(&g.all[1].user));
+    end(&g);
+}
+
+static void a_slot_whose_answer_was_lost_is_not_kept(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 3, (struct rate_limit){0});
+    g.all[0].line->loses = true;
+    want(&g.all[0], 1);
+    sim_run_for(g.sim, 100 * MS);
+    assert_true(g.all[0].used == 0 && held(&g) == 1);
+    want(&g.all[0], 0);
+    g.all[0].line->loses = false;
+    sim_run_for(g.sim, 12 * S);
+    assert_int_equal(held(&g), 0);
+    end(&g);
+}
+
+/* A reload with another [cluster]. What is under way goes on, and nobody hears of it. */
+static void a_retired_one_is_silent(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 3, (struct rate_limit){0});
+    want(&g.all[0], 2);
+    sim_run_for(g.sim, S);
+    want(&g.all[0], 1);
+    cluster_retire(g.all[0].cluster);
+    unsigned questions = g.engine.questions;
+    assert_int_equal(g.engine.nlines, 2);
+    assert_int_equal(slots_room(&g.all[0].user, 0, 3), 1);
+    want(&g.all[0], 1);
+    /* The other two look once a second, and state at their heartbeats. */
+    sim_run_for(g.sim, 5 * S);
+    assert_true(g.engine.questions - questions <= 12);
+    end(&g);
+}
+
 /* The list of members begins anew with the engine, and the machines are there all the same. */
 static void an_emptied_engine_makes_nobody_fewer(void **state)
 {
@@ -368,6 +420,9 @@ int main(void)
         cmocka_unit_test(what_is_above_the_part_is_too_many),
         cmocka_unit_test(what_was_begun_alone_is_told),
         cmocka_unit_test(an_engine_that_was_emptied_is_told_before_it_grants),
+        cmocka_unit_test(whoever_waits_no_more_stands_in_no_queue),
+        cmocka_unit_test(a_slot_whose_answer_was_lost_is_not_kept),
+        cmocka_unit_test(a_retired_one_is_silent),
         cmocka_unit_test(an_emptied_engine_makes_nobody_fewer),
         cmocka_unit_test(together_they_send_what_one_may_send),
         cmocka_unit_test(a_place_that_was_not_used_goes_to_another),
