@@ -237,8 +237,15 @@ def test_reload(stage):
     p = c.proxies[0]
     with open(p.config_file) as file:
         text = file.read()
-    p.write_config(text.replace("instance = i0", "instance = i0\nlease = 20s"))
-    p.reload()
+    with p.client() as smtp:
+        smtp.ehlo()
+        smtp.mail("a@example.test")
+        assert smtp.rcpt("b@example.test")[0] == 250
+        p.write_config(text.replace("instance = i0", "instance = i0\nlease = 20s"))
+        p.reload()
+        # What is under way belongs to the old one, which looks who is there once a second.
+        time.sleep(3)
+        assert smtp.data("Subject: across\r\n\r\nx\r\n")[0] == 250
     c.together()
     c.send_all("after")
     assert not any("another instance" in line for q in c.proxies for line in q.lines)
