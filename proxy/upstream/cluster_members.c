@@ -90,8 +90,10 @@ void cluster_read_members(void *ctx, const struct engine_value *value)
         if (c->nshown < CAP_CLUSTER_INSTANCES)
             c->shown[c->nshown++] = one;
     }
-    bool emptied = own_age + YOUNGER < c->own_age;
-    c->own_age = own_age;
+    /* By the time of its birth, or one that is emptied twice in a row would look the same. */
+    usec born = cluster_now(c) - own_age;
+    bool emptied = c->own_born && born > c->own_born + YOUNGER;
+    c->own_born = born;
     if (emptied)
         c->back_at = cluster_now(c);
     /* An engine that is new does not know the others yet, and they are there all the same. */

@@ -25,7 +25,8 @@ struct cluster {
     bool emptied;
     /* As last heard; 0: nothing was. */
     unsigned known;
-    usec own_age;
+    /* When the engine made our own row, by our clock; 0: it never did. */
+    usec own_born;
     struct cluster_instance shown[CAP_CLUSTER_INSTANCES];
     size_t nshown;
     /* By itself since then (0: not), and in all before. */

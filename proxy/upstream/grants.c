@@ -31,7 +31,7 @@ struct granted_list {
 struct grants {
     struct cluster_seat seat;
     struct rate_limit limit;
-    char key[96];
+    char key[96], epoch_key[64];
     void (*changed)(void *ctx);
     void *ctx;
     /* Granted and not used; used in the last period, oldest first; and those that go back. */
@@ -89,6 +89,17 @@ static void forget_old(struct grants *g)
     granted_drop_first(&g->used, n);
     if (g->untold > g->used.n)
         g->untold = g->used.n;
+    /* It may not know of what it has granted and nobody has used. */
+    for (size_t i = 0; i < g->ready.n; i++)
+        granted_add(&g->back, g->ready.items[i]);
+    g->ready.n = 0;
+}
+
+/* So long an engine that is new, or was emptied, is told first what was granted. */
+static usec settle_time(const struct grants *g)
+{
+    const struct cluster *c = cluster_of(g);
+    return cluster_known(c) > 1 ? SETTLE : cluster_config(c)->timeout;
 }
 
 /* ---- together or by itself ---- */
@@ -189,17 +200,19 @@ static void ask(struct grants *g)
         wanted = 0;
     if (g->question || !is_shared(g) || (!wanted && !g->back.n && !g->untold))
         return;
-    char numbers[2][24], (*names)[CLUSTER_MEMBER] = mem_alloc(3 * BATCH * sizeof *names),
+    char numbers[3][24], (*names)[CLUSTER_MEMBER] = mem_alloc(3 * BATCH * sizeof *names),
                          (*ages)[24] = mem_alloc((BATCH + 2) * sizeof *ages);
-    struct slice key = slice_of(g->key), *args = mem_alloc((4 * BATCH + 4) * sizeof *args);
+    const struct slice keys[] = {slice_of(g->key), slice_of(g->epoch_key)};
+    struct slice *args = mem_alloc((4 * BATCH + 5) * sizeof *args);
     size_t n = 0;
     args[n++] = phrase_number(g->limit.messages, numbers[0]);
     args[n++] = phrase_number(g->limit.period / USEC_PER_MS, numbers[1]);
+    args[n++] = phrase_number(settle_time(g) / USEC_PER_MS, numbers[2]);
     (void)fill(g, wanted, args, &n, names, ages);
     g->question =
         cluster_ask(cluster_of(g),
                     &(struct engine_call){
-                        .script = &script_rate, .keys = &key, .nkeys = 1, .args = args, .nargs = n},
+                        .script = &script_rate, .keys = keys, .nkeys = 2, .args = args, .nargs = n},
                     on_answer, g);
     free(args);
     free(names);
@@ -274,7 +287,7 @@ static void on_state(void *ctx)
     forget_old(g);
     /* Said at every heartbeat it would be much; it changes nothing but where it is missing. */
     if (cluster_was_emptied(c)) {
-        usec patience = cluster_known(c) > 1 ? SETTLE : cluster_config(c)->timeout;
+        usec patience = settle_time(g);
         g->untold = g->used.n;
         g->settled = now_of(g) + patience;
         timer_arm(g->later, patience);
@@ -307,6 +320,7 @@ struct grants *grants_new(struct cluster *c, const char *id, const struct rate_l
     g->ctx = ctx;
     snprintf(g->key, sizeof g->key, CLUSTER_PREFIX "{%s}:rate:%u/%lldms", id, rate->messages,
              (long long)(rate->period / USEC_PER_MS));
+    snprintf(g->epoch_key, sizeof g->epoch_key, CLUSTER_PREFIX "{%s}:epoch", id);
     g->later = timer_new(cluster_loop(c), on_later, g);
     cluster_sit(c, &g->seat, id, &seat_events, g);
     return g;

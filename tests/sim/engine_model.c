@@ -122,6 +122,25 @@ static struct slots *slots_of(struct model_run *r)
     return s;
 }
 
+/* Slots and epoch of an account have the same tag, and names of their own behind it. */
+int64_t model_epoch(struct model_run *r, struct slice epoch_key)
+{
+    size_t tag = slice_find(epoch_key, '}');
+    struct buf key;
+    buf_init(&key, 300);
+    if (!buf_append_slice(&key, slice_head(epoch_key, tag)) || !buf_append(&key, "}:slots", 8))
+        abort();
+    struct slots *s = find_slots(r->m, buf_view(&key).data);
+    if (!s) {
+        s = rows_add(&r->m->slots, sizeof *s);
+        s->key = mem_string(buf_view(&key).data);
+    }
+    buf_free(&key);
+    if (s->epoch == 0 || s->epoch > r->now)
+        s->epoch = r->now;
+    return s->epoch;
+}
+
 static void drop_held(struct slots *s, size_t i)
 {
     free(held_at(s, i)->name);

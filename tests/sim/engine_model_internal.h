@@ -38,6 +38,11 @@ struct rate {
     char *key;
     struct rows granted;
 };
+/* ---- engine_model.c ---- */
+struct model_run;
+/* The epoch of the account whose epoch key this is; it begins where there was none. */
+int64_t model_epoch(struct model_run *r, struct slice epoch_key);
+
 struct
 try {
     char *key;

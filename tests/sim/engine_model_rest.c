@@ -79,8 +79,9 @@ void model_rate(struct model_run *r)
 {
     struct rate *x = record_of(r, &r->m->rates, sizeof *x);
     int64_t limit = model_number(r, 0), period = model_number(r, 1), granted = 0;
-    size_t back = 4 + (size_t)model_number(r, 2), at = back + 2 * (size_t)model_number(r, 3);
-    for (size_t i = 4; i < back; i++) {
+    int64_t age = r->now - model_epoch(r, r->call->keys[1]), settle = model_number(r, 2);
+    size_t back = 5 + (size_t)model_number(r, 3), at = back + 2 * (size_t)model_number(r, 4);
+    for (size_t i = 5; i < back; i++) {
         char *name = model_text(r, i);
         size_t found = find_granted(x, name);
         if (found != SIZE_MAX)
@@ -96,7 +97,8 @@ void model_rate(struct model_run *r)
     for (; i < r->call->nargs; i++) {
         char *name = model_text(r, i);
         bool has = find_granted(x, name) != SIZE_MAX;
-        if (!has && (int64_t)x->granted.n >= limit && !r->m->lies) {
+        bool full = (int64_t)x->granted.n >= limit || age < settle;
+        if (!has && full && !r->m->lies) {
             free(name);
             break;
         }
@@ -105,7 +107,9 @@ void model_rate(struct model_run *r)
     }
     model_array(r, 2);
     model_say_number(r, granted);
-    model_say_number(r, i == r->call->nargs ? 0 : next_place(r, x));
+    model_say_number(r, i == r->call->nargs             ? 0
+                        : (int64_t)x->granted.n < limit ? settle - age
+                                                        : next_place(r, x));
 }
 
 /* ---- logins ---- */

@@ -170,7 +170,7 @@ void sim_generate_several(struct sim_plan *plan, uint64_t seed)
     script.cap_at = SIM_AT_AUTH;
     script.cap_reply = "432 4.3.2 concurrent connections limit exceeded";
     sim_plan_place(plan, "192.0.2.1:587", &script);
-    plan->notes =
-        sim_plan_text(plan, "%zu instances, cap %u, bound %u, rate %u, %zu acts",
-                      plan->several.instances, cap, bound, plan->several.rate, plan->several.nacts);
+    plan->notes = sim_plan_text(
+        plan, "%zu instances, cap %u, bound %u, rate %u, at most %u, %zu acts",
+        plan->several.instances, cap, bound, rate, plan->several.rate, plan->several.nacts);
 }

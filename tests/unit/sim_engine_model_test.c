@@ -278,9 +278,12 @@ static void do_rate(struct stage *s, struct words *w)
 {
     unsigned back = below(s, 4) ? 0 : below(s, 3), again = below(s, 4) ? 0 : below(s, 3);
     unsigned limit = 1 + below(s, 6), period = 1000 * (1 + below(s, 3));
-    add(w, "smtp-detour:{%016x}:rate", below(s, 2));
+    unsigned id = below(s, 2);
+    add(w, "smtp-detour:{%016x}:rate", id);
+    add(w, "smtp-detour:{%016x}:epoch", id);
     add(w, "%u", limit);
     add(w, "%u", period);
+    add(w, "%u", below(s, 3) * 300);
     add(w, "%u", back);
     add(w, "%u", again);
     for (unsigned i = 0; i < back; i++)
@@ -291,7 +294,7 @@ static void do_rate(struct stage *s, struct words *w)
     }
     for (unsigned i = below(s, 5); i > 0; i--)
         add(w, "m:%u", below(s, 20));
-    run(s, 3, 1, w->at, w->n);
+    run(s, 3, 2, w->at, w->n);
 }
 
 static void do_auth(struct stage *s, struct words *w)
@@ -556,7 +559,7 @@ static void every_key_has_an_end(void **state)
     RUN(take, "5", SLOTS, "a", "a:1:1", "1", "30000", "0", "1500", "1", "0", "free:", "x");
     RUN(take, "5", SLOTS, "b", "b:1:1", "1", "30000", "0", "1500", "1", "0", "free:", "x");
     RUN(hold, "5", SLOTS, "a", "1", "1", "30000", "1", "1", "a:1:1");
-    RUN(rate, "1", "rate", "3", "60000", "0", "0", "a:1:1");
+    RUN(rate, "2", "rate", "epoch", "3", "60000", "0", "0", "0", "a:1:1");
     RUN(auth, "1", "auth", "ask", "a", "1000");
     RUN(token, "3", "token", "lock", "fence", "lock", "a", "15000", "0");
     RUN(token, "3", "token", "lock", "fence", "put", "a", "1", "1", "r", "x", "0", "a");

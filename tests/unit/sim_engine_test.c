@@ -92,14 +92,15 @@ static void answered(void *ctx, enum engine_state state, const struct engine_val
 
 static struct asked *ask_rate(struct world *w)
 {
-    static const struct slice key = {"smtp-detour:{0}:rate", 20};
+    static const struct slice keys[] = {{"smtp-detour:{0}:rate", 20},
+                                        {"smtp-detour:{0}:epoch", 21}};
     char member[16];
     struct asked *a = &w->asked[w->n];
     snprintf(member, sizeof member, "m:%zu", w->n++ % MOST);
-    const struct slice args[] = {slice_of("5"), slice_of("1000"), slice_of("0"), slice_of("0"),
-                                 slice_of(member)};
+    const struct slice args[] = {slice_of("5"), slice_of("1000"), slice_of("0"),
+                                 slice_of("0"), slice_of("0"),    slice_of(member)};
     struct engine_call call = {
-        .script = &script_rate, .keys = &key, .nkeys = 1, .args = args, .nargs = 5};
+        .script = &script_rate, .keys = keys, .nkeys = 2, .args = args, .nargs = 6};
     *a = (struct asked){.w = w, .when = sim_now(w->sim)};
     a->handle = engine_ask(w->engine, &call, answered, a);
     assert_false(a->over);

@@ -367,7 +367,7 @@ static void a_place_that_was_not_used_goes_to_another(void **state)
     begin_together(&g, 0, (struct rate_limit){.messages = 1, .period = 60 * S});
     struct instance *a = &g.all[0], *b = &g.all[1];
     ask_to_send(a, 1);
-    sim_run_for(g.sim, S);
+    sim_run_for(g.sim, 3 * S);
     assert_int_equal(a->sent, 1);
     grants_give_back(a->grants, a->stamp);
     sim_run_for(g.sim, 100 * MS);
@@ -402,7 +402,7 @@ static void an_emptied_engine_hears_of_the_last_period(void **state)
     begin_together(&g, 0, TEN_PER_MINUTE);
     for (size_t i = 0; i < 3; i++)
         ask_to_send(&g.all[i], 4);
-    sim_run_for(g.sim, 2 * S);
+    sim_run_for(g.sim, 4 * S);
     assert_int_equal(sent(&g), 10);
     engine_model_flush(g.engine.model);
     sim_run_for(g.sim, 40 * S);

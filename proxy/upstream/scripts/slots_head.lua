@@ -5,17 +5,6 @@
 -- What is kept longer than any lease is rubbish.
 local KEPT, LONGEST = 1200000, 600000
 
--- Another epoch than before tells an instance that the engine came back empty. A clock that was set back begins one, too.
-local function epoch_of(key)
-  local e = redis.call('GET', key)
-  if not e or tonumber(e) > now then
-    e = string.format('%.0f', now)
-    redis.call('SET', key, e)
-  end
-  redis.call('PEXPIRE', key, 86400000)
-  return e
-end
-
 local function prune()
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
   redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + LONGEST), '+inf')
