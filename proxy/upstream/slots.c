@@ -98,10 +98,26 @@ unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
     return used < may ? may - used : 0;
 }
 
+static bool is_in_need(const struct slot_user *user)
+{
+    return user->held < user->used + user->wanted;
+}
+
+/* Another account of this process that has the same credential. */
+static bool another_needs(const struct slot_user *user)
+{
+    LIST_EACH (&user->slots->users, it) {
+        const struct slot_user *other = CONTAINER(it, struct slot_user, link);
+        if (other != user && is_in_need(other))
+            return true;
+    }
+    return false;
+}
+
 bool slots_are_contended(const struct slot_user *user)
 {
     const struct slots *s = user->slots;
-    return is_together(s) && s->waiting > 0;
+    return is_together(s) && (s->waiting > 0 || another_needs(user));
 }
 
 bool slots_are_short(const struct slot_user *user)
@@ -208,7 +224,7 @@ static struct slot_user *first_in_need(const struct slots *s)
 {
     LIST_EACH (&s->users, it) {
         struct slot_user *user = CONTAINER(it, struct slot_user, link);
-        if (user->held < user->used + user->wanted)
+        if (is_in_need(user))
             return user;
     }
     return NULL;
@@ -308,6 +324,9 @@ static void on_taken(void *ctx, enum engine_state how, const struct engine_value
             user = CONTAINER(s->users.next, struct slot_user, link);
         push(user, s->asking);
         s->asking = 0;
+        /* The next one is another's, if there are several. */
+        link_remove(&user->link);
+        list_push_back(&s->users, &user->link);
         user->changed(user->ctx);
         take(s);
     } else {
@@ -418,6 +437,7 @@ void slots_wish(struct slot_user *user, unsigned used, unsigned wanted)
 {
     struct slots *s = user->slots;
     unsigned most = cap_of(user);
+    bool needed = is_in_need(user);
     user->used = used;
     user->wanted = used >= most ? 0 : wanted < most - used ? wanted : most - used;
     note_surplus(user);
@@ -426,8 +446,11 @@ void slots_wish(struct slot_user *user, unsigned used, unsigned wanted)
         s->queued = false;
         s->asking = s->taking ? s->asking : 0;
     }
-    if (user->held < used + user->wanted && !timer_is_armed(s->ask))
+    if (is_in_need(user) && !timer_is_armed(s->ask))
         take(s);
+    /* Those beside it may have idle ones. */
+    if (!needed && is_in_need(user) && s->users.next != s->users.prev)
+        tell(s);
 }
 
 /* ---- what the cluster says ---- */

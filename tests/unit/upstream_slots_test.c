@@ -257,6 +257,26 @@ static void an_engine_that_was_emptied_is_told_before_it_grants(void **state)
     end(&g);
 }
 
+/* Two accounts of one process have the same host and user. */
+static void two_accounts_of_one_credential_share_too(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 2, (struct rate_limit){0});
+    struct instance second = {.cluster = g.all[0].cluster};
+    slots_join(second.cluster, ID, &second.user, 2, go_on, &second);
+    want(&g.all[0], 2);
+    sim_run_for(g.sim, S);
+    assert_int_equal(g.all[0].used, 2);
+    want(&second, 2);
+    sim_run_for(g.sim, 3 * S);
+    assert_int_equal(g.all[0].used, 1);
+    assert_int_equal(second.used, 1);
+    assert_int_equal(held(&g), 2);
+    slots_leave(&second.user);
+    end(&g);
+}
+
 /* Whoever gave up waiting is in no queue, and may ask for something else. */
 static void whoever_waits_no_more_stands_in_no_queue(void **state)
 {
@@ -420,6 +440,7 @@ int main(void)
         cmocka_unit_test(what_is_above_the_part_is_too_many),
         cmocka_unit_test(what_was_begun_alone_is_told),
         cmocka_unit_test(an_engine_that_was_emptied_is_told_before_it_grants),
+        cmocka_unit_test(two_accounts_of_one_credential_share_too),
         cmocka_unit_test(whoever_waits_no_more_stands_in_no_queue),
         cmocka_unit_test(a_slot_whose_answer_was_lost_is_not_kept),
         cmocka_unit_test(a_retired_one_is_silent),
