@@ -361,15 +361,22 @@ static void finish_retry_after(struct http_request *r)
         r->answer.retry_after = r->retry_date > now ? r->retry_date - now : 0;
 }
 
+/* Who sent a message knows from the status line on what became of it, whatever happens to the rest
+ * of the answer. */
+static bool is_answered(const struct http_request *r, CURLcode code, long status)
+{
+    return code == CURLE_OK || (r->stream.read && status >= 200);
+}
+
 void http_transfer_judge(struct http_request *r, CURLcode code)
 {
     long status = 0;
     size_t room;
-    if (code != CURLE_OK) {
+    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!is_answered(r, code, status)) {
         explain(r, code);
         return;
     }
-    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
     r->answer.status = (int)status;
     finish_retry_after(r);
     /* The cap does not count the NUL behind the end. */

@@ -135,7 +135,15 @@ static void behave_to_stream(SSL *ssl, struct seen *seen, char *request, size_t 
     }
     if (!sink(ssl, seen, body, had, says(request, "/stream-cut") ? size / 2 : size))
         return;
-    if (says(request, "/stream-kept"))
+    if (says(request, "/stream-half"))
+        put_text(ssl, -1, "HTTP/1.1 200 OK\r\nrequest-id: 4712\r\nContent-Length: 100\r\n\r\nhalf");
+    else if (says(request, "/stream-long"))
+        put_body(ssl, -1, CAP_HTTP_ANSWER + 1);
+    else if (says(request, "/stream-header"))
+        put_endless_header(ssl, -1);
+    else if (says(request, "/stream-meanwhile"))
+        put_text(ssl, -1, "HTTP/1.1 102 Processing\r\n\r\n");
+    else if (says(request, "/stream-kept"))
         put_text(ssl, -1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     else if (says(request, "/stream-whole"))
         put_text(ssl, -1,

@@ -26,6 +26,7 @@ struct body {
 struct result {
     int calls, status;
     bool sent;
+    size_t len;
     char id[80];
     struct err err;
     struct http_request *request;
@@ -93,6 +94,8 @@ static void on_answer(void *ctx, const struct http_answer *a, const struct err *
         r->status = a->status;
     if (a)
         strcpy(r->id, a->id);
+    if (a)
+        r->len = a->body.len;
 }
 
 static bool is_answered(void *arg)
@@ -199,6 +202,32 @@ static void an_answer_before_the_end_counts(void **state)
     world_close(&w);
 }
 
+/* "200" is the answer, whatever becomes of the rest. */
+static void the_status_counts_although_the_rest_is_lost(void **state)
+{
+    static const char *const paths[] = {"/stream-half", "/stream-long", "/stream-header"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct world w;
+        struct body b = body_of(1000);
+        world_open(&w);
+        struct result r = send_to(&w, &b, paths[i]);
+        assert_int_equal(r.status, 200);
+        assert_true(r.len <= CAP_HTTP_ANSWER);
+        if (i == 0)
+            assert_string_equal(r.id, "4712");
+        world_close(&w);
+    }
+    /* That it is at work is none. */
+    struct world w;
+    struct body b = body_of(1000);
+    world_open(&w);
+    struct result r = send_to(&w, &b, "/stream-meanwhile");
+    assert_int_equal(r.status, 0);
+    assert_true(r.err.kind != ERR_NONE && r.sent);
+    world_close(&w);
+}
+
 /* The server has all of it and dies: libcurl would send it once more, because the connection was an
  * old one. */
 static void what_was_sent_whole_is_not_sent_again(void **state)
@@ -289,6 +318,7 @@ int main(void)
         cmocka_unit_test(memory_does_not_grow_with_it),
         cmocka_unit_test(lost_before_the_last_octet_and_after_it),
         cmocka_unit_test(an_answer_before_the_end_counts),
+        cmocka_unit_test(the_status_counts_although_the_rest_is_lost),
         cmocka_unit_test(what_was_sent_whole_is_not_sent_again),
         cmocka_unit_test(nobody_there_is_nothing_sent),
         cmocka_unit_test(what_cannot_be_read_ends_it),
