@@ -69,6 +69,15 @@ static void load_secrets(struct loading *l, const struct section *s)
                                   old ? old->password_file : NULL, old ? old->password : NULL);
 }
 
+static void check_tls_files(struct loading *l, const struct section *s)
+{
+    const struct cluster_config *c = &l->config->cluster, *old = old_cluster(l);
+    check_named_file(l, s, "tls_ca", c->tls_ca, NO_SECRET, old ? old->tls_ca : NULL);
+    check_named_file(l, s, "tls_cert", c->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
+                     old ? old->tls_cert : NULL);
+    check_named_file(l, s, "tls_key", c->tls_key, OWN_SECRET, old ? old->tls_key : NULL);
+}
+
 static bool is_near(const struct engine_address *at)
 {
     struct addr address;
@@ -114,5 +123,6 @@ void check_cluster(struct loading *l)
             complain(l, s, "timeout", "longer than a tenth of lease: a heartbeat would be missed");
         check_protection(l, s);
         load_secrets(l, s);
+        check_tls_files(l, s);
     }
 }

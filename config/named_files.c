@@ -13,10 +13,8 @@
 #include "base/secret_file.h"
 #include "config/named_file.h"
 
-/* before: the path that the current configuration has here on a reload, or NULL. What only root
- * could read then stays in use. */
-static void check_file(struct loading *l, const struct section *s, const char *key,
-                       const char *path, enum exposure what, const char *before)
+void check_named_file(struct loading *l, const struct section *s, const char *key, const char *path,
+                      enum exposure what, const char *before)
 {
     struct stat st;
     if (!path || is_bad(s, key))
@@ -37,8 +35,8 @@ static void check_list(struct loading *l, const struct section *s, const char *k
                        const struct strings *before)
 {
     for (size_t i = 0; i < paths->n; i++)
-        check_file(l, s, key, paths->items[i], what,
-                   before && i < before->n ? before->items[i] : NULL);
+        check_named_file(l, s, key, paths->items[i], what,
+                         before && i < before->n ? before->items[i] : NULL);
 }
 
 /* A file whose first line is a secret: its key, and where that goes. */
@@ -139,10 +137,10 @@ static void check_listen_files(struct loading *l, const struct section *s)
 static void check_upstream_files(struct loading *l, const struct section *s)
 {
     const struct upstream_config *u = section_struct(l, s), *before = old_upstream(l, u->name);
-    check_file(l, s, "tls_ca", u->tls_ca, NO_SECRET, before ? before->tls_ca : NULL);
-    check_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
-               before ? before->tls_cert : NULL);
-    check_file(l, s, "tls_key", u->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
+    check_named_file(l, s, "tls_ca", u->tls_ca, NO_SECRET, before ? before->tls_ca : NULL);
+    check_named_file(l, s, "tls_cert", u->tls_cert, is_given(s, "tls_key") ? NO_SECRET : OWN_SECRET,
+                     before ? before->tls_cert : NULL);
+    check_named_file(l, s, "tls_key", u->tls_key, OWN_SECRET, before ? before->tls_key : NULL);
 }
 
 /* A missing log file is made, its folder is not. A running server keeps its log. */
