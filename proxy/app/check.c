@@ -7,6 +7,7 @@
 #include "app/check_route.h"
 #include "app/privileges.h"
 #include "app/status.h"
+#include "io/log_outlet.h"
 #include "relay/certificates.h"
 #include "upstream/settings.h"
 
@@ -18,7 +19,8 @@ static struct config *load_or_complain(const char *config_file, bool print)
     struct config *config = print ? config_load_printing(config_file, &report, stdout)
                                   : config_load(config_file, &report);
     for (size_t i = 0; i < report.n; i++)
-        fprintf(stderr, "%s\n", report.lines[i]);
+        fprintf(stderr, "%s%s\n", log_outlet_priority(report.is_warning[i] ? LOG_WARN : LOG_ERROR),
+                report.lines[i]);
     config_report_free(&report);
     return config;
 }

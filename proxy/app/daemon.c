@@ -22,6 +22,7 @@
 #include "app/world.h"
 #include "base/mem.h"
 #include "io/files.h"
+#include "io/log_outlet.h"
 #include "io/loop.h"
 #include "io/netwatch.h"
 #include "io/signals.h"
@@ -84,6 +85,7 @@ static void tell_status(void *ctx, char *out, size_t size)
     const struct daemon *d = ctx;
     status_words(&(struct status_view){.clients = relay_clients(d->relay),
                                        .accounts = d->accounts,
+                                       .spool = d->spool,
                                        .draining = d->draining,
                                        .reload_failed = d->reload_failed,
                                        .delivered_ms = d->watched.delivered_ms},
@@ -418,7 +420,7 @@ static void warn_about_identity(const struct daemon *d)
 
 static int complain(enum exit_status status, const struct err *err)
 {
-    fprintf(stderr, "smtp-detour: %s\n", err->words);
+    fprintf(stderr, "%ssmtp-detour: %s\n", log_outlet_priority(LOG_ERROR), err->words);
     return (int)status;
 }
 

@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "base/attr.h"
+#include "spool/spool.h"
+#include "spool/trouble.h"
 #include "upstream/account.h"
 
 struct status_text {
@@ -45,6 +47,24 @@ static void say_broken(struct status_text *w, const struct accounts *accounts)
         say(w, "; %zu more cannot send either", stuck - 1);
 }
 
+static void say_trouble(void *ctx, const struct spool_trouble *t)
+{
+    struct status_text *w = ctx;
+    switch (t->kind) {
+    case SPOOL_TROUBLE_OLD: say(w, "; kept mail of %s waits for too long", t->account); return;
+    case SPOOL_TROUBLE_FULL: say(w, "; the spool is full"); return;
+    case SPOOL_TROUBLE_CORRUPT: say(w, "; the spool holds damaged mail"); return;
+    }
+}
+
+static void say_spool(struct status_text *w, struct spool *spool)
+{
+    size_t waiting = store_index(spool_store(spool))->counts[PLACE_QUEUE];
+    spool_troubles(spool, say_trouble, w);
+    if (waiting)
+        say(w, "; %zu message%s kept for later", waiting, waiting == 1 ? "" : "s");
+}
+
 /* The first port that works is the one that new sessions go to. A detour says what it goes
  * round. */
 static void say_port(struct status_text *w, const struct account *a)
@@ -80,6 +100,8 @@ void status_words(const struct status_view *v, char *out, size_t size)
     say_broken(&w, v->accounts);
     if (v->reload_failed)
         say(&w, "; the last reload failed, what was in force still is (the log says why)");
+    if (v->spool)
+        say_spool(&w, v->spool);
     say_delivery(&w, v->delivered_ms);
     for (size_t i = 0; i < accounts_count(v->accounts); i++)
         if (account_standing(accounts_at(v->accounts, i)) == STANDING_WORKS)

@@ -1,5 +1,5 @@
-/* The one line that a service manager shows of us (STATUS=): what is broken, which port each
- * account uses, when a message was last delivered. */
+/* The one line that a service manager shows of us (STATUS=): what is broken, how much mail waits,
+ * when a message was last delivered, which port each account uses. */
 #ifndef APP_STATUS_WORDS_H
 #define APP_STATUS_WORDS_H
 
@@ -8,10 +8,13 @@
 #include <stdint.h>
 
 struct accounts;
+struct spool;
 
 struct status_view {
     size_t clients;
     const struct accounts *accounts;
+    /* NULL: there is none */
+    struct spool *spool;
     bool draining, reload_failed;
     /* wall clock; 0: none since the start */
     int64_t delivered_ms;

@@ -50,6 +50,13 @@ struct log_outlet log_outlet_syslog(void)
     return (struct log_outlet){.fd = -1, .is_own = true, .kind = OUTLET_SYSLOG};
 }
 
+const char *log_outlet_priority(enum log_level level)
+{
+    static const char *const texts[] = {
+        [LOG_ERROR] = "<3>", [LOG_WARN] = "<4>", [LOG_INFO] = "<6>", [LOG_DEBUG] = "<7>"};
+    return log_outlet_of(STDERR_FILENO, false).is_journal ? texts[level] : "";
+}
+
 void log_outlet_close(struct log_outlet *outlet)
 {
     if (outlet->is_own && outlet->fd >= 0)

@@ -29,6 +29,9 @@ struct log_outlet {
 struct log_outlet log_outlet_of(int fd, bool is_own);
 struct log_outlet log_outlet_syslog(void);
 void log_outlet_close(struct log_outlet *outlet);
+/* For a line on stderr from before there is a log, or beside it: what stands before it, "<3>" if
+ * stderr is the journal's own, else "". */
+const char *log_outlet_priority(enum log_level level);
 
 enum log_put {
     PUT_DONE,

@@ -86,7 +86,7 @@ static char **environment(char *const extra[])
 {
     size_t n = count(environ), more = count(extra), kept = 0;
     char **list = mem_alloc((n + more + 1) * sizeof *list);
-    for (size_t i = 0; i < more; i++)
+    for (size_t i = 0; extra && i < more; i++)
         list[kept++] = extra[i];
     for (size_t i = 0; i < n; i++)
         if (!is_private(environ[i]) && !is_named(extra, environ[i]))

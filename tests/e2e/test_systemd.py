@@ -11,6 +11,7 @@ import pytest
 from proxy import BINARY, Proxy, RawClient, free_port
 from submission_server import closed_port
 from test_refusals import dialog, greet
+from test_spool import spool, submit
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 
@@ -126,6 +127,28 @@ def test_lines_in_the_journal_have_a_priority_and_no_second_time(stage, form):
     assert all(found), lines
     assert {(f.group(1), f.group(2)) for f in found} == {("4", "warn"), ("6", "info")}
     assert not any("time" in line for line in lines)
+
+
+def test_a_start_that_fails_is_an_error_in_the_journal(tmp_path):
+    """journalctl -p err shows why the service did not start; on a terminal nothing stands before the lines."""
+    config = tmp_path / "proxy.ini"
+    config.write_text("[server]\nuser = root\n[upstream]\nhost = smtp.example.com\npassword = x\nusername = ' x'\nnonsense = 1\n")
+    config.chmod(0o600)
+    ours, theirs = socket.socketpair()
+    stat = os.fstat(theirs.fileno())
+    for stream, begins in (("%d:%d" % (stat.st_dev, stat.st_ino), {"<3>", "<4>"}), ("1:2", {str(config)[:3]})):
+        done = subprocess.run([BINARY, "run", "-c", str(config)], stderr=theirs, env=dict(os.environ, JOURNAL_STREAM=stream), timeout=20)
+        lines = ours.recv(65536).decode().splitlines()
+        assert done.returncode == 78 and {line[:3] for line in lines} == begins, lines
+        assert all(("warning: " in line) == line.startswith("<4>") for line in lines if line[0] == "<"), lines
+
+
+def test_status_says_what_is_kept(stage, manager):
+    port = closed_port()
+    proxy = stage.proxy(stage.account([port], name="work") + spool(stage, max_messages="1"), env=dict(os.environ, NOTIFY_SOCKET=manager.path))
+    assert submit(proxy)[1].startswith("250 ")
+    manager.wait_for("^STATUS=Serving: . clients?; account work cannot send: %d refused; 1 message kept for later$" % port)
+    manager.wait_for("^STATUS=Serving: 0 clients; account work cannot send: %d refused; the spool is full; 1 message kept for later$" % port)
 
 
 def test_abstract_notify_socket(stage):
