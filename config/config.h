@@ -177,6 +177,9 @@ struct oauth_config {
     bool rotates;
     /* Unix seconds: the day on which the client's secret ends; 0: not known */
     int64_t secret_expires;
+    /* Never read from a file: the account has another grant, of the same client, which tells people
+     * when secret and certificate end. */
+    bool is_second;
 };
 
 struct upstream_config {

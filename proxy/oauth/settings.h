@@ -23,6 +23,8 @@ struct oauth_settings {
     usec deadline;
     /* Unix seconds, or 0 if it is not known. */
     int64_t secret_expires;
+    /* Another grant of the account tells people when secret and certificate end. */
+    bool is_second;
     /* retry_auth. */
     usec retry_first, retry_longest;
 };

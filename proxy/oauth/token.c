@@ -349,7 +349,8 @@ static void note_certificate(struct token *t, const struct oauth_inputs *inputs)
     const struct secret *pem = inputs ? inputs->items[OAUTH_CLIENT_CERT] : NULL;
     struct certificate_facts facts;
     struct err err;
-    if (pem && certificate_read(secret_reveal(pem), NULL, &facts, &err) == 0)
+    if (pem && !t->settings.is_second &&
+        certificate_read(secret_reveal(pem), NULL, &facts, &err) == 0)
         expiry_set(t->certificate_end, facts.not_after);
 }
 

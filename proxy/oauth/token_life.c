@@ -85,7 +85,7 @@ struct token *token_open(struct oauth *o, const struct oauth_settings *settings)
     t->timer = timer_new(o->io->loop, token_on_timer, t);
     t->secret_end = expiry_new(o->io, t->settings.account, "client secret");
     t->certificate_end = expiry_new(o->io, t->settings.account, "client certificate");
-    expiry_set(t->secret_end, t->settings.secret_expires);
+    expiry_set(t->secret_end, t->settings.is_second ? 0 : t->settings.secret_expires);
     link_init(&t->waiting);
     list_push_back(&o->tokens, &t->link);
     return t;

@@ -18,6 +18,7 @@ static void see(struct upstream_config *view, const struct upstream_config *cfg)
     view->password_file = cfg->api_secret_file;
     view->password_kept = cfg->api_secret_kept;
     view->oauth.scope = cfg->oauth.api_scope;
+    view->oauth.is_second = ports_have_smtp(&cfg->ports);
     if (takes_key)
         view->oauth.flow = TOKEN_NONE;
     if (view->oauth.flow != TOKEN_PRINTED)

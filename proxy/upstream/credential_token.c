@@ -66,6 +66,7 @@ static void open_token(struct source *s, const struct upstream_config *cfg)
         .route = way.route,
         .deadline = cfg->connect_timeout < REQUEST_DEADLINE ? cfg->connect_timeout : 0,
         .secret_expires = o->secret_expires,
+        .is_second = o->is_second,
         .retry_first = cfg->retry_auth_first,
         .retry_longest = cfg->retry_auth_longest,
     };

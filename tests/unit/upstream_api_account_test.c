@@ -125,6 +125,31 @@ static void a_refusal_rests_one_of_them(void **state)
     api_end(&w);
 }
 
+static unsigned lines_with(const struct sim *sim, const char *words)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sim_log_count(sim); i++)
+        n += strstr(sim_log_line(sim, i), words) != NULL;
+    return n;
+}
+
+/* One client, two grants: nobody wants to read of its end twice. */
+static void the_end_of_the_secret_is_told_once(void **state)
+{
+    struct world w;
+    struct service v = {0};
+    (void)state;
+    world_begin(&w);
+    api_begin(&w, serve, NULL, &v);
+    struct config *config =
+        api_config(PERSON "oauth_client_secret = hush\noauth_secret_expires = 2020-01-01\n",
+                   API_GRAPH, "graph");
+    api_load(&w, config);
+    sim_run_for(w.sim, MINUTE);
+    assert_int_equal(lines_with(w.sim, "the client secret of this account has ended"), 1);
+    api_end(&w);
+}
+
 static void a_key_is_no_password_of_smtp(void **state)
 {
     struct world w;
@@ -168,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_tokens_come_of_one_refresh_token),
         cmocka_unit_test(a_refusal_rests_one_of_them),
+        cmocka_unit_test(the_end_of_the_secret_is_told_once),
         cmocka_unit_test(a_key_is_no_password_of_smtp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
