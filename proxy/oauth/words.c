@@ -74,6 +74,7 @@ static const struct row rows[] = {
      "the scope {scope} does not exist here (for application access at Microsoft it ends in "
      "/.default)"},
     {"invalid_grant", {700082}, NULL, 0, "the refresh token was unused for 90 days: " LOGIN},
+    {NULL, {65001}, NULL, 0, "nobody has consented to {scope} for this app: " LOGIN},
     {"invalid_grant", {50173}, NULL, 0, "the password was changed or access withdrawn: " LOGIN},
     {NULL, {50076, 50079, 53003, 70043}, NULL, 0, CONDITIONAL},
     {"invalid_grant",

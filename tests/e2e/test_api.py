@@ -1,5 +1,6 @@
 """The rung `443/api`: a message that no SMTP port takes arrives over HTTPS, whole and with its envelope."""
 import email.utils
+import signal
 import subprocess
 
 import pytest
@@ -77,6 +78,21 @@ def test_the_token_is_for_the_api_and_comes_of_one_refresh_token(stage, apis):
     assert set(scopes) == {"https://outlook.office.com/SMTP.Send offline_access",
                            "https://graph.microsoft.com/Mail.Send offline_access"}
     assert not apis.tokens.violations
+
+
+def test_a_consent_that_is_missing_stops_this_rung_alone(stage, apis):
+    """The login was made before `443/api` was named."""
+    service = apis.service("graph")
+    port = closed_port()
+    proxy = stage.proxy(apis.account(service, [port], way=by_refresh))
+    rcpts, _ = submit(proxy)
+    assert rcpts[0].startswith("451 4.4.1 no port of 127.0.0.1 works: %d refused, 443/api token" % port), rcpts
+    assert "nobody has consented to https://graph.microsoft.com/Mail.Send offline_access for this app: run `smtp-detour login default`" in proxy.log
+    upstream = stage.upstream(port=port, mechanisms="XOAUTH2", users={USER: None}, token_user=apis.tokens.user_of)
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_for_log("configuration reloaded")
+    _, end = submit(proxy)
+    assert end.startswith("250 ") and upstream.wait_for(1), end
 
 
 # ---- bytes ----

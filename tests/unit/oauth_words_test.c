@@ -57,6 +57,7 @@ static const struct {
      "domain-wide delegation is not granted to the client id app-1 for https://mail.google.com/"},
     {400, "{\"error\":\"invalid_scope\"}", OAUTH_REFUSED,
      "the scope https://mail.google.com/ does not exist here"},
+    {400, ENTRA("invalid_grant", 65001), OAUTH_REFUSED, "nobody has consented to "},
     {400, ENTRA("invalid_grant", 700082), OAUTH_REFUSED,
      "unused for 90 days: run `smtp-detour login work`"},
     {400, ENTRA("invalid_grant", 50173), OAUTH_REFUSED,
