@@ -196,7 +196,11 @@ def test_killed_in_the_middle(stage, victim):
     kills = 0
     for i in range(12):
         adopting = subprocess.Popen([BINARY, "spool", "-c", proxy.config_file, "adopt", str(there)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.004 + 0.004 * i)
+        before = len(names(there))
+        # Not before the first of this round has come over.
+        while adopting.poll() is None and len(names(there)) == before:
+            time.sleep(0.0005)
+        time.sleep(0.0007 * (i % 4))
         if adopting.poll() is not None and not [n for n in names(there) if not n.endswith(".log")]:
             break
         kills += 1
