@@ -15,8 +15,8 @@ void check_exposure(struct loading *l, const struct section *s, const char *key,
 
 /* A file must be readable. path may be NULL. before: the path that the current configuration has
  * here on a reload, or NULL. What only root could read then stays in use. */
-void check_named_file(struct loading *l, const struct section *s, const char *key,
-                      const char *path, enum exposure what, const char *before);
+void check_named_file(struct loading *l, const struct section *s, const char *key, const char *path,
+                      enum exposure what, const char *before);
 
 /* Reports the errno of an open or a read. */
 void complain_of_file(struct loading *l, const struct section *s, const char *key,
