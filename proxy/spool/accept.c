@@ -1,7 +1,8 @@
-/* Taking a message: made under a name that the start removes, written as it comes, its tail last,
- * synced, renamed, the rename synced. Only then does anybody hear of it. Where its client's own try
- * was lost after the head was written, its log says so, and is on the disk before the rename; so is
- * what another spool has written down, of whose client nobody hears any more. */
+/* Takes a message. The file is made under a name that the next start would remove, and written as
+ * the octets come, its tail last. Then it is synced and renamed, and the rename is synced. Only now
+ * is the message taken. If the client's own try was lost after the head was written, the log says
+ * so and is on the disk before the rename. The same holds for the log of another spool's
+ * message. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,15 @@ enum step {
     CREATING,
     WRITING,
     SYNCING,
-    /* the log, where the client's own try had no answer, or another spool kept it before */
+    /* The log. It exists if the client's own try had no answer, or if another spool kept it
+     * before. */
     LOG_CREATING,
     LOG_WRITING,
     LOG_SYNCING,
     LOG_SYNCING_NAME,
     RENAMING,
     SYNCING_NAME,
-    /* after an error, or an end that was not wished for */
+    /* After an error, or after an abort. */
     CLEARING,
     CLEARING_NAME,
     CLEARING_SYNC,
@@ -33,23 +35,23 @@ struct store_writer {
     struct store_taker taker;
     struct spool_entry *entry;
     enum step step;
-    /* gathered and not handed to the disk */
+    /* The octets that were not given to the disk yet. */
     struct buf gathered;
-    /* what the log begins with; empty: there is none */
+    /* The beginning of the log. Empty if there is none. */
     struct buf log;
     uint64_t head, body, reserved;
     uint32_t crc;
-    /* the store's count before the first name that must last */
+    /* The store's count before the first name that must last. */
     uint64_t troubles;
-    /* calls without an answer */
+    /* The number of calls without an answer. */
     unsigned flying;
     bool has_ended, was_aborted, wants_low, may_be_renamed, is_bounce;
-    /* The client's own try had no answer; the file that says so is made. */
+    /* The client's own try had no answer. The file that says so is made. */
     bool is_lost, has_log, is_adopted;
-    /* A call of the caller's runs; it ended within, as a disk in blocking mode has it: the call
-     * frees it. */
+    /* A call of the caller's runs. If the writer ended inside it, as with a disk in blocking mode,
+     * that call frees it. */
     bool is_within, is_dead;
-    /* the first error */
+    /* The first error. */
     bool has_failed;
     enum store_no why;
     struct err err;
@@ -93,7 +95,7 @@ static void take(struct store_writer *w)
     entry->unknown += w->is_lost;
     entry->is_busy = has_failed;
     if (w->is_adopted) {
-        /* Its wall clock may be another machine's: ours is written down soon, and then counts. */
+        /* Its wall clock may be that of another machine. Ours is written soon, and counts then. */
         store->clock_written = 0;
         log_event(store->io->log, LOG_INFO, "a message of another spool is taken in",
                   log_str("id", entry->id), log_str("account", entry->account));
@@ -104,7 +106,7 @@ static void take(struct store_writer *w)
     store_ask_room(store);
     if (!was_aborted && taker.taken)
         taker.taken(taker.ctx, entry);
-    /* another spool has given it up */
+    /* Another spool has given it up. */
     if (has_failed)
         store_settle(store, entry, NULL, NULL);
     else if (!entry->is_held)
@@ -122,7 +124,7 @@ static void fail(struct store_writer *w)
         taker.failed(taker.ctx, why, &err);
 }
 
-/* Removes what is there; whether that works changes nothing any more. */
+/* Removes the files. It does not matter any more whether that works. */
 static void clear(struct store_writer *w)
 {
     struct store *store = w->work.store;
@@ -143,7 +145,8 @@ static void clear(struct store_writer *w)
         w->flying++;
         disk_sync_directory(store->disk, queue, go, w);
     } else if (w->step == CLEARING_SYNC && w->has_log) {
-        /* Last: a message that came back without its log would be tried once too often. */
+        /* The log is removed last. Without it, a message that came back would be tried once too
+         * often. */
         w->step = CLEARING_LOG;
         w->flying++;
         disk_unlink(store->disk, queue, store_name(w->entry->id, ".log"), go, w);
@@ -275,12 +278,12 @@ static void go(void *arg, const struct disk_answer *a)
         w->work.file = a->file;
     if (a->err)
         store_trouble(store, a->err, is_directory_sync(w->step));
-    /* the message may come back, and then needs its log */
+    /* The message may come back, and then needs its log. */
     if (a->err && w->step == CLEARING_SYNC)
         w->has_log = false;
     if (a->err && w->step < CLEARING) {
         set_failed(w, a->err->kind == ERR_FULL ? STORE_NO_DISK : STORE_NO_TRUST, a->err);
-        /* a name that was taken is not ours to remove */
+        /* The file with a name that was in use is not ours and must stay. */
         if (w->step == CREATING && a->err->kind == ERR_EXISTS)
             w->step = CLEARING_SYNC;
     }
@@ -314,7 +317,7 @@ static bool has_died_within(struct store_writer *w)
     return is_dead;
 }
 
-/* What another spool wrote down, on this clock. false: it can't be read. */
+/* Converts another spool's log to this clock. Returns false if it cannot be read. */
 static bool take_past(struct store_writer *w, struct store *store, const struct spool_envelope *e,
                       const struct store_past *past)
 {
@@ -346,7 +349,7 @@ static struct spool_entry *entry_of(struct store *store, const struct spool_enve
     return entry;
 }
 
-/* Everything that can be said without the disk. */
+/* Checks everything that needs no disk. */
 static bool prepare(struct store_writer *w, struct store *store, struct spool_envelope *e,
                     const struct store_past *past)
 {
@@ -414,7 +417,7 @@ struct store_writer *store_begin_adopted(struct store *store, struct spool_envel
     return begin(store, envelope, past, expected, taker, no_r);
 }
 
-/* A body that is larger than was said needs room, too. */
+/* Reserves room for a body that is larger than its declared size. */
 static bool reserve(struct store_writer *w)
 {
     struct store *store = w->work.store;
@@ -423,7 +426,7 @@ static bool reserve(struct store_writer *w)
     if (needs <= w->reserved)
         return true;
     enum store_no no = store_would_take(store, needs - w->reserved, w->is_bounce);
-    /* its own place is taken already */
+    /* Its own place is already counted. */
     if (no != STORE_TAKES && no != STORE_NO_MESSAGES) {
         err_set(&err, ERR_FULL, "the spool is full");
         set_failed(w, no, &err);

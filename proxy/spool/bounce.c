@@ -19,7 +19,7 @@ static bool is_digits(const char **text)
     return any;
 }
 
-/* "5.1.1" at the beginning; gives its length, 0: there is none. */
+/* Returns the length of a status such as "5.1.1" at the beginning, or 0. */
 static size_t status_length(const char *words)
 {
     const char *at = words;
@@ -82,7 +82,7 @@ size_t bounce_header_length(struct slice in)
     return in.len;
 }
 
-/* What others said, on one line: no control; ASCII where the bounce is. */
+/* Writes other people's words on one line without controls, in ASCII if the bounce is in ASCII. */
 static bool put_clean(struct buf *out, const char *text, bool utf8)
 {
     enum { WORDS_MAX = 400 };
@@ -196,7 +196,7 @@ static bool put_status_of(struct buf *out, const struct bounce_facts *f, size_t 
         fits = fits && buf_printf(out, "Diagnostic-Code: smtp; %u ", r->code) &&
                put_clean(out, r->words, utf8) && buf_printf(out, "\r\n");
     } else if (f->finding[0] || (r->words && r->words[0])) {
-        /* No server's reply: RFC 3464 2.3.6 wants another name for ours. */
+        /* This reply is not a server's. RFC 3464 2.3.6 wants another name for it. */
         fits = fits && buf_printf(out, "Diagnostic-Code: x-smtp-detour; ") &&
                put_clean(out, f->finding[0] ? f->finding : r->words, utf8) &&
                buf_printf(out, "\r\n");

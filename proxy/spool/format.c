@@ -23,7 +23,7 @@ bool spool_id_is_valid(const char *id)
     return true;
 }
 
-/* The lines of one value each. */
+/* The lines that have one value each. */
 static const struct {
     const char *name;
     size_t at;
@@ -114,7 +114,7 @@ static bool next_line(struct slice in, size_t *at, struct slice *line_r)
     return true;
 }
 
-/* Finds where the head ends, before a word of it is believed. */
+/* Finds the end of the head and checks its CRC before any word of it is used. */
 static enum spool_head find_end(struct slice in, size_t *lines_r, size_t *len_r)
 {
     struct slice line, first = slice_of(FIRST_LINE);
@@ -161,7 +161,7 @@ static bool read_numbers(struct slice line, struct spool_envelope *e)
     return true;
 }
 
-/* "name value", and nothing behind */
+/* Reads "name value" with nothing behind it. */
 static bool read_text(struct slice line, const char *name, char **value_r)
 {
     if (!slice_is(words_next(&line), name))
@@ -208,7 +208,7 @@ enum spool_head spool_head_parse(struct slice in, struct spool_envelope *e_r, si
     return SPOOL_HEAD_BAD;
 }
 
-/* A word of a tail: "name=" and digits. */
+/* Reads a word of the tail: "name=" and digits. */
 static bool tail_word(struct slice *line, const char *name, size_t digits, struct slice *value_r)
 {
     struct slice word = words_next(line);

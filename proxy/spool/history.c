@@ -53,7 +53,7 @@ bool history_reason(const struct history *h, char out[HISTORY_REASON])
         const struct history_recipient *r = &h->recipients[i];
         if (r->fate == FATE_SERVED || !r->words || !r->words[0])
             continue;
-        /* What we said ourselves has no code: no server said so. */
+        /* Words of ours have no code, because no server said them. */
         if (r->code)
             snprintf(out, HISTORY_REASON, "%u %.*s", r->code, WORDS_KEPT, r->words);
         else
@@ -80,7 +80,7 @@ static bool read_try(struct history *h, struct slice line, bool has_dot)
     if (!read_unsigned(&line, UINT32_MAX - 1, &number) || (has_dot && !slice_is(line, "dot")) ||
         (!has_dot && line.len))
         return false;
-    /* the try that the open end of data belongs to was answered, else it never was */
+    /* If this is the try with the open end of data, it was answered. Otherwise it never was. */
     if (has_dot || number != h->dot_number)
         h->unknown = history_unknown(h);
     h->tries = number > h->tries ? number : h->tries;
@@ -118,7 +118,7 @@ static bool read_fate(struct history *h, struct slice line, enum fate fate)
     }
     h->dot_is_open = false;
     struct history_recipient *r = &h->recipients[i];
-    /* what was served stays served, whatever is written later */
+    /* A served recipient stays served, whatever is written later. */
     if (r->fate == FATE_SERVED) {
         free(words);
         return true;
@@ -130,7 +130,7 @@ static bool read_fate(struct history *h, struct slice line, enum fate fate)
     return true;
 }
 
-/* "0,3,4": sets their fate when the list is good, else changes nothing */
+/* Sets the fate of the recipients in a list such as "0,3,4". Changes nothing if the list is bad. */
 static bool read_list(struct history *h, struct slice list)
 {
     for (int pass = 0; pass < 2; pass++)
@@ -297,7 +297,7 @@ bool history_add_again(struct buf *out, const char *id, usec now)
 
 /* ---- moving ---- */
 
-/* Where a line has a time it is its last word. */
+/* If a line has a time, that is its last word. */
 static bool move_line(struct buf *out, const char *id, struct slice text, usec shift, usec now)
 {
     struct slice rest = text, verb = words_next(&rest), last = verb;

@@ -80,7 +80,7 @@ static void grow(struct spool_index *index)
     free(old);
 }
 
-/* New ones come last, so the walk from the end is short. */
+/* Searches from the end, because new messages belong there. */
 static void put_in_list(struct spool_index *index, struct spool_entry *entry)
 {
     struct link *head = &index->lists[entry->place], *at = head->prev;
@@ -138,7 +138,7 @@ void spool_entry_count(struct spool_entry *entry, const struct history *h)
     entry->since = h->again && h->again_at > entry->queued ? h->again_at : entry->queued;
 }
 
-/* The process that gave it up knew why; for this one it stands in the log. */
+/* Takes the reason from the log, because another process has given it up. */
 void spool_entry_learn(struct spool_entry *entry, const struct spool_envelope *e,
                        const struct history *h)
 {

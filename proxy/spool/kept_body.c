@@ -38,7 +38,7 @@ static enum source_state next(void *ctx, uint64_t offset, struct slice *octets_r
     if (b->has_ended && offset == b->position)
         return SOURCE_END;
     if (offset != b->position) {
-        /* another session: it is read from its first octet on */
+        /* This is another session, so the body is read from its first octet again. */
         store_message_rewind(b->message);
         b->start = b->position = 0;
         b->has_ended = false;
@@ -49,7 +49,7 @@ static enum source_state next(void *ctx, uint64_t offset, struct slice *octets_r
     return SOURCE_LATER;
 }
 
-/* An error does not forbid to send: a full disk must be able to drain. */
+/* An error does not stop the sending, because a full disk must be able to drain. */
 static void on_dot(void *arg, const struct err *err)
 {
     struct kept_body *b = arg;

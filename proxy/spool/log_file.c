@@ -1,6 +1,6 @@
-/* Appending to the log beside a message. After a write or a sync that failed nobody knows what the
- * file holds behind the good lines, so the next write makes a new file of them and of what is owed,
- * and puts it in the old one's place. */
+/* Appends to the log beside a message. After a failed write or sync it is not known what the file
+ * holds behind the good lines. The next write makes a new file of the good lines and of those that
+ * are still to be written, and replaces the old one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ struct log_write {
     bool sync;
     struct buf text;
     size_t owed;
-    /* the store's count at the beginning */
+    /* The store's count at the beginning. */
     uint64_t troubles;
     store_done *fn;
     void *arg;
@@ -49,7 +49,7 @@ void store_owe(struct spool_entry *entry, struct slice lines)
         entry->owed = NEW(struct buf);
         buf_init(entry->owed, CAP_SPOOL_LOG);
     }
-    /* beyond the cap the memory alone knows it */
+    /* Beyond the cap the line is in memory only. */
     if (!buf_append_slice(entry->owed, lines))
         entry->log_is_bad = true;
 }
@@ -93,7 +93,7 @@ static void create(struct log_write *w)
     disk_create(w->work.store->disk, place(w), store_name(w->entry->id, ".log.new"), go, w);
 }
 
-/* The steps of a plain append; true: all is done. */
+/* The steps of a plain append. Returns true when all are done. */
 static bool append_goes_on(struct log_write *w)
 {
     struct disk *disk = w->work.store->disk;

@@ -1,5 +1,5 @@
-/* One message that is open: its envelope and history, its body as a stream under a running
- * checksum, and what is written down about it. */
+/* One open message: its envelope and history, its body, whose checksum is computed while it is
+ * read, and the lines that are written to its log. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +17,15 @@ struct store_message {
     struct spool_envelope envelope;
     struct history history;
     char tail[SPOOL_TAIL_SIZE];
-    /* head, then log, while they are read */
+    /* First the head and then the log, while they are read. */
     struct buf text;
     struct disk_file *log;
     uint64_t head, offset;
     uint32_t head_crc, crc;
-    /* the entry is freed when the call under way ends well */
+    /* The entry is freed when the call in progress succeeds. */
     bool goes;
-    /* the end of data of this try was written down; one that is open from before a crash has no
-     * answer any more */
+    /* The end of data of this try is in the log. One that is open from before a crash will get no
+     * answer. */
     bool has_dot;
     store_opened *opened;
     store_octets *octets;
@@ -41,7 +41,7 @@ static void destroy(struct work *work)
     spool_envelope_free(&m->envelope);
     history_free(&m->history);
     buf_free(&m->text);
-    /* after a close of the store the file of the log is still open */
+    /* After store_close the log's file is still open. */
     disk_close(work->store->disk, &m->log);
     free(m);
 }
@@ -73,7 +73,7 @@ static void cannot_open(struct store_message *m, const struct err *err)
     fn(arg, NULL, &kept);
 }
 
-/* The entry is gone, with what is left of it on the disk. */
+/* The entry is removed, and its files, too. */
 static void cannot_believe(struct store_message *m, enum err_kind kind, const char *why)
 {
     struct store *store = m->work.store;
@@ -290,7 +290,7 @@ static void note(struct store_message *m, struct buf *lines)
 static void is_done(void *arg, const struct err *err)
 {
     struct store_message *m = arg;
-    /* without an error it is freed by now */
+    /* Without an error it was freed. */
     if (m->goes && !err)
         m->entry = NULL;
     m->done(m->arg, err);
@@ -315,7 +315,7 @@ void store_message_dot(struct store_message *m, store_done *fn, void *arg)
     store_log_write(m->work.store, m->entry, false, dot_is_written, m);
 }
 
-/* Put off with the very words of the last time: nothing new. */
+/* Returns whether it was put off with the same words as last time, so that nothing is new. */
 static bool is_news(const struct store_message *m, const struct store_fate *f)
 {
     const struct history_recipient *r = &m->history.recipients[f->recipient];
@@ -334,7 +334,7 @@ static void add_outcome(struct store_message *m, struct buf *lines, const struct
         if (f->recipient < m->history.n && is_news(m, f))
             fits = fits && history_add_fate(lines, id, f->recipient, f->fate, f->code, f->words);
     }
-    /* what does not fit is not lost: those recipients are tried again */
+    /* Lines that do not fit are dropped. Their recipients are tried again. */
     (void)fits;
 }
 

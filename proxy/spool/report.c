@@ -1,5 +1,5 @@
-/* The end of recipients that are given up: a bounce where one is due, taken by the store before the
- * message's log names it, so that no crash yields two of them or none. */
+/* The end of recipients that are given up. If a bounce is due, the store takes it before the
+ * message's log names it, so that a crash cannot cause two of them or none. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "wire/date.h"
 #include "wire/utf8.h"
 
-/* A bounce that the spool has no room for, or a body that can't be read, is tried again. */
+/* When to try again if the spool has no room for a bounce or the body cannot be read. */
 #define AGAIN_AFTER (60 * USEC_PER_SEC)
 
 void report_free(struct trial *t)
@@ -70,7 +70,7 @@ static bool any_wants_to_hear(const struct trial *t)
     return false;
 }
 
-/* Whom the recipients' server does not know, another sender helps as little. */
+/* Another sender does not help if the server does not know the recipient. */
 static bool is_sender_refused(const struct trial *t)
 {
     const struct history_recipient *r =
@@ -83,7 +83,7 @@ static bool is_sender_refused(const struct trial *t)
            strncmp(status, "5.2.", 4) != 0;
 }
 
-/* Gives the addresses, commas between; NULL: there is no bounce. */
+/* Gives the addresses, separated by commas, or returns NULL if there is no bounce. */
 static char *recipients_of_bounce(struct trial *t)
 {
     const struct spool_envelope *e = store_message_envelope(t->message);
@@ -142,7 +142,7 @@ static void on_given_up(void *arg, const struct err *err)
     tell(t);
     t->spool->bounces += t->bounce != NULL;
     trial_end(t);
-    /* Another message says the same in its place. */
+    /* Another bounce takes its place. */
     if (entry && is_done && !entry->is_busy)
         store_remove(store, entry, on_removed, NULL);
 }
@@ -205,7 +205,7 @@ static void take(struct trial *t, struct spool_envelope *e)
         try_again_later(t, store_no_name(no));
 }
 
-/* Recipients of a list with commas; gives their number. */
+/* Adds the recipients of a list with commas. Returns their number. */
 static size_t split(char *list, struct spool_recipient *out, size_t room)
 {
     static char never[] = "NEVER", empty[] = "";

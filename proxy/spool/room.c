@@ -1,4 +1,4 @@
-/* The store's room: what it would take now, and whether it is full. */
+/* The store's room: which messages it would take now, and whether it is full. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -66,7 +66,7 @@ static bool disk_is_short(const struct store *store, uint64_t octets)
             room->files < room->files_total / 100 * store->settings.min_free + 2);
 }
 
-/* Said once when it becomes short, once when it no longer is. */
+/* The log is told once when the room becomes short, and once when it no longer is. */
 static void say_short(struct store *store, bool is_short)
 {
     char words[STORE_FULL_WORDS];
@@ -80,7 +80,7 @@ static void say_short(struct store *store, bool is_short)
         log_say(store->io->log, LOG_INFO, "the spool's file system has room again");
 }
 
-/* The disk itself; STORE_TAKES: nothing is wrong with it. */
+/* Checks the disk. Returns STORE_TAKES if nothing is wrong with it. */
 static enum store_no fault_of_disk(struct store *store, uint64_t octets)
 {
     if (store->is_broken)
@@ -120,8 +120,8 @@ enum store_no store_would_take(struct store *store, uint64_t octets, bool is_bou
     return has_place(store, octets, max) ? STORE_TAKES : STORE_NO_SIZE;
 }
 
-/* What the spool keeps says how large its mail is: a message larger than that, which is refused,
- * says nothing about the others. */
+/* The messages in the spool show how large its mail is. A refused message that is larger than these
+ * does not mean that the spool is full. */
 static bool is_usual(const struct store *store, uint64_t octets)
 {
     const struct spool_index *index = &store->index;

@@ -1,6 +1,6 @@
-/* The start: lock, format, clock, and every name in queue/ and failed/. A crash between any two
- * steps of anything left the directory in a state that is cleared up here. Everything is done at
- * once: the disk is in blocking mode. */
+/* The start: lock, format, clock, and every name in queue/ and failed/. A crash may have happened
+ * between any two steps, and its traces are cleared up here. Every call returns when it is done,
+ * because the disk is in blocking mode. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "spool/store_private.h"
 
 #define FORMAT_TEXT "smtp-detour spool 1\n"
-/* enough for the head of a common message */
+/* Enough for the head of a common message. */
 enum { FIRST_READ = 4096 };
 
 /* The answer to a call that was made at once. */
@@ -35,7 +35,7 @@ static void keep(void *arg, const struct disk_answer *a)
         abort();
 }
 
-/* What the names say of one ID. */
+/* The names that were found for one ID. */
 struct found {
     char id[SPOOL_ID_SIZE];
     bool has[2], has_log[2];
@@ -69,7 +69,7 @@ static void note_name(struct finds *f, const char *name)
     if (n >= sizeof one.id)
         return;
     memcpy(one.id, name, n);
-    /* somebody else's file stays where it is */
+    /* A file that is not ours stays where it is. */
     if (!spool_id_is_valid(one.id))
         return;
     (is_log ? one.has_log : one.has)[f->place] = true;
@@ -165,7 +165,7 @@ static enum verdict read_message(struct store *store, struct spool_entry *entry,
     return v;
 }
 
-/* Reads a log to its first bad line; the rest is cut off. */
+/* Reads a log up to its first bad line and cuts off the rest. */
 static enum verdict read_log(struct store *store, struct spool_entry *entry, enum spool_place place,
                              struct history *h)
 {
@@ -187,8 +187,8 @@ static enum verdict read_log(struct store *store, struct spool_entry *entry, enu
     disk_close(store->disk, &r.file);
     buf_free(&r.octets);
     entry->has_log = entry->log_is_durable = true;
-    /* A sync of it may have failed before this start, and then no later one proves anything: the
-     * next line goes into a new file. */
+    /* A sync of it may have failed before this start. Then a later sync proves nothing, so the next
+     * line goes into a new file. */
     entry->log_is_bad = true;
     entry->log_place = place;
     if (r.failed)
@@ -197,7 +197,7 @@ static enum verdict read_log(struct store *store, struct spool_entry *entry, enu
     return r.failed ? UNREADABLE : GOOD;
 }
 
-/* A log in both places: the longer one knows more. */
+/* If there is a log in both places, the longer one is used. */
 static enum verdict read_logs(struct store *store, const struct found *found,
                               struct spool_entry *entry, struct history *h)
 {
@@ -227,7 +227,7 @@ static enum verdict read_logs(struct store *store, const struct found *found,
     return v;
 }
 
-/* In both places it is one message: the name that its log does not speak of goes. */
+/* One message has a name in both places. The name that the log does not mean is removed. */
 static void choose_place(struct store *store, const struct found *found, struct spool_entry *entry)
 {
     if (!found->has[0] || !found->has[1])
@@ -291,16 +291,16 @@ static void read_found(struct store *store, struct found *found)
 
 /* ---- what needs all of them ---- */
 
-/* After the end of a process a log's lines may be in the kernel's memory alone: before anything is
- * done because of them, they are written into a new file. */
+/* After the end of a process the lines of a log may be only in the kernel's memory. They are
+ * written into a new file before anything is done because of them. */
 static void doubt_log(struct spool_entry *entry)
 {
     if (entry->has_log)
         store_owe(entry, slice_make(NULL, 0));
 }
 
-/* A bounce is born when its parent's log names it; one that it does not name will be written again
- * under the same name. Without a parent nobody will. */
+/* A bounce counts when the log of its message names it. One that is not named will be written again
+ * under the same name. Without its message it will not. */
 static void judge_bounces(struct store *store, const struct finds *f)
 {
     LIST_EACH (&store->index.lists[PLACE_QUEUE], it) {
@@ -327,13 +327,13 @@ static void judge_bounces(struct store *store, const struct finds *f)
 static void finished(void *arg, const struct err *err)
 {
     struct store *store = arg;
-    /* it is tried again every ten seconds: a full disk must not keep the rest from being sent */
+    /* It is tried again every ten seconds, so that a full disk does not stop the sending. */
     if (err)
         log_say(store->io->log, LOG_ERROR, "the spool's start can't be finished yet: %s",
                 err->words);
 }
 
-/* Moves and removals that a crash left half done. */
+/* Finishes moves and removals that a crash left half done. */
 static void finish_all(struct store *store)
 {
     for (int place = PLACE_QUEUE; place <= PLACE_FAILED; place++)
@@ -347,8 +347,8 @@ static void finish_all(struct store *store)
         }
 }
 
-/* Logs whose message is in neither place. Only now: the message's removal must be on the disk
- * first, or it may come back without its log. */
+/* Removes logs without a message. The removal of the message must be on the disk first. Otherwise
+ * it may come back without its log. */
 static void remove_orphans(struct store *store, const struct finds *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -358,8 +358,8 @@ static void remove_orphans(struct store *store, const struct finds *f)
                             NULL, NULL);
 }
 
-/* A sync of the directory may have failed before this start. Its names change, so that it is
- * written again with all that it holds. */
+/* A sync of the directory may have failed before this start. Its names are changed, so that the
+ * whole directory is written again. */
 static void sync_anew(struct store *store, struct disk_directory *dir, struct scan_answer *r)
 {
     struct scan_answer made = {.failed = false};
@@ -393,7 +393,7 @@ static int list_all(struct finds *f, struct err *err)
     return 0;
 }
 
-/* The messages; neither their logs nor files that are being written. */
+/* Counts messages, but neither their logs nor files that are being written. */
 static size_t count_messages(const struct disk_answer *a)
 {
     size_t n = 0;
@@ -402,7 +402,8 @@ static size_t count_messages(const struct disk_answer *a)
     return n;
 }
 
-/* Before anything runs: what a stop left of the file that the disk is tried with goes. */
+/* Call this before anything runs. Removes the file with which the disk is tested, if one is
+ * left. */
 static void on_corrupt(void *arg, const struct disk_answer *a)
 {
     struct store *store = arg;
@@ -412,7 +413,7 @@ static void on_corrupt(void *arg, const struct disk_answer *a)
             disk_unlink(store->disk, store->corrupt, a->names[i].name, NULL, NULL);
 }
 
-/* A message that went there meanwhile may not have been seen: the next count will. */
+/* A message that is moved there meanwhile may be missed. The next count finds it. */
 static void on_recount(void *arg, const struct disk_answer *a)
 {
     struct store *store = arg;
@@ -430,7 +431,7 @@ void store_recount_corrupt(struct store *store)
     disk_list(store->disk, store->corrupt, on_recount, store);
 }
 
-/* The text of a small file in the top directory; empty where there is none. */
+/* Reads a small file in the top directory. The text is empty if there is none. */
 static void read_small(struct store *store, const char *name, struct scan_answer *r)
 {
     buf_init(&r->octets, CAP_DISK_CHUNK);

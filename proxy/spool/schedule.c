@@ -1,5 +1,5 @@
-/* What is tried when: oldest first, each account by its own width and rest, each message by its own
- * wait. */
+/* The order and the times of tries: the oldest message first, each account with its own width and
+ * rest, each message with its own wait. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 /* Messages that are only routed or given up take a descriptor and some memory each. */
 enum { ROUTINGS_MAX = 4 };
 
-/* how often ages are looked at; ... and whether a resting account's ports work again */
+/* How often ages are checked, and how often the ports of an account that rests. */
 #define LOOK_EVERY (60 * USEC_PER_SEC)
 #define LOOK_AT_RESTING (2 * USEC_PER_SEC)
 
@@ -32,7 +32,7 @@ static usec longer(struct spool *spool, usec wait)
     return wait > longest / 2 ? longest : 2 * wait;
 }
 
-/* 20 % more or less: what failed together does not come together. */
+/* Varies the wait by 20 %, so that messages that failed together are not tried together. */
 static usec scattered(struct spool *spool, usec wait)
 {
     uint32_t chance;
@@ -47,7 +47,7 @@ static enum standing standing_of(const struct spool *spool, const struct lane *l
                                   : account_standing(spool->rules->delivery.accounts[upstream]);
 }
 
-/* at_least: what the upstream has asked for. */
+/* at_least is the wait that the upstream has asked for. */
 static void rest(struct spool *spool, struct lane *lane, const char *reason, usec at_least)
 {
     lane->wait = longer(spool, lane->wait);
@@ -76,7 +76,7 @@ static void note_success(struct lane *lane)
     lane->width = lane->width < lane->most / 2 ? 2 * lane->width : lane->most;
 }
 
-/* A message counts once, however often it is put off. */
+/* A message counts once, even if it is put off several times. */
 static void note_put_off(struct spool *spool, struct lane *lane, const struct spool_entry *entry,
                          const char *reason)
 {
@@ -114,7 +114,7 @@ void schedule_note(struct trial *t, const struct trial_end *end)
     struct lane *lane = t->lane;
     lane->tries[end->result]++;
     set_reason(job, end->reason);
-    /* What a try of the old configuration has met is no reason to rest under the new one. */
+    /* A failure under the old configuration is no reason to rest under the new one. */
     if (end->is_ours || (end->rests_account && t->rules != spool->rules)) {
         job->waits_until = now_of(spool) + USEC_PER_SEC;
         return;
@@ -160,7 +160,7 @@ static struct lane *add_lane(struct spool *spool, const char *name)
     return lane;
 }
 
-/* An account that is gone keeps its lane for what is under way, and takes nothing more. */
+/* The lane of an account that is gone stays for tries in progress and takes no more messages. */
 struct lane *schedule_open_lane(const struct spool *spool, const char *account)
 {
     struct lane *lane = schedule_lane(spool, account);
@@ -175,7 +175,7 @@ struct errand *schedule_job(struct spool *spool, struct spool_entry *entry)
     job = NEW(struct errand);
     entry->user = job;
     job->lane = schedule_open_lane(spool, entry->account);
-    /* It may have arrived a moment ago: no copy at once. */
+    /* It may have arrived a moment ago, so it is not sent again at once. */
     if (entry->unknown && entry->tries == 0)
         back_off(spool, job);
     return job;
@@ -237,12 +237,13 @@ bool schedule_is_too_old(const struct spool *spool, const struct spool_entry *en
     const struct errand *job = entry->user;
     if (store_now(spool->store) - entry->since < spool->options.store.max_age || !job)
         return false;
-    /* One try since the start: its own, or one that showed that its account gives no session. */
+    /* It had one try since the start: its own, or another one that showed that its account has no
+     * session. */
     return job->was_tried || job->is_held ||
            (job->lane && job->lane->was_tried && job->lane->wait > 0);
 }
 
-/* Nothing is to be sent any more: it is given up. */
+/* Nothing more can be sent of it, so it is given up. */
 static bool is_over(const struct spool *spool, const struct spool_entry *entry)
 {
     return schedule_is_too_old(spool, entry) || entry->refused > 0 ||

@@ -1,4 +1,5 @@
-/* One try of one message: opened, routed, delivered, written down, given up where that is due. */
+/* One try of one message. It is opened, routed and delivered, the outcome goes into its log, and it
+ * is given up if that is due. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,14 +84,14 @@ static const char *words_of(const struct reply *reply, char *out, size_t size)
     return strlen(out) > 4 ? out + 4 : "";
 }
 
-/* A daily limit (5.4.5 is congestion in RFC 3463) and a revoked login are the account's affair and
- * not the message's. */
+/* A daily limit (5.4.5 is congestion in RFC 3463) and a revoked login concern the account and not
+ * the message. */
 static bool is_about_account(const struct reply *reply)
 {
     return strcmp(reply->enhanced, "5.4.5") == 0 || reply_revokes_login(reply);
 }
 
-/* For people: without the ID that ends what we say to clients. */
+/* Returns the words for people, without the ID at the end of replies to clients. */
 static void set_reason(struct trial *t, const struct reply *reply)
 {
     char words[512], ending[MESSAGE_ID_LONGEST + 4];
@@ -102,7 +103,7 @@ static void set_reason(struct trial *t, const struct reply *reply)
     snprintf(t->reason, sizeof t->reason, "%.*s", (int)sizeof t->reason - 1, words);
 }
 
-/* The answer to one recipient. Ours have no code: no server said so. */
+/* Notes the answer to one recipient. Answers of ours have no code, because no server gave them. */
 static void judge(struct trial *t, struct person *p, const struct reply *reply, bool from_upstream)
 {
     char words[512];
@@ -135,7 +136,7 @@ static bool is_no_session(const struct trial *t)
     }
 }
 
-/* What the outcome of the whole says about each. */
+/* Notes for each recipient what the outcome of the message means. */
 static void judge_all(struct trial *t)
 {
     const struct reply *reply = &t->outcome.reply;
@@ -242,12 +243,12 @@ static void tell(struct trial *t, enum spool_try result)
     message_report(&t->record, spool->io, &nobody, results[result], &t->outcome.reply);
 }
 
-/* The delivery has ended, and so has what the store was asked for. */
+/* The delivery has ended, and the store has no call in progress. */
 static void settle(struct trial *t)
 {
     struct trial_end end = {0};
     if (!t->entry || !store_message_entry(t->message)) {
-        /* damaged: it is in corrupt/, and the log knows */
+        /* It is damaged and in corrupt/. The log was told. */
         t->entry = NULL;
         trial_end(t);
         return;
@@ -286,7 +287,7 @@ static void advance_to_data(struct trial *t)
         t->has_data = true;
         delivery_data(t->delivery, &origin);
     } else {
-        /* Everybody has an answer of its own, and none of them is yes. */
+        /* Every recipient has an answer, and none was accepted. */
         over(t);
     }
 }
@@ -322,7 +323,7 @@ static void go_on(void *arg)
     if (!t->is_over || t->is_settled)
         return;
     delivery_free(&t->delivery);
-    /* the message must not be closed while it is read */
+    /* The message must not be closed while it is read. */
     t->is_settled = !t->body.is_busy;
     if (t->is_settled)
         settle(t);
@@ -337,7 +338,7 @@ static void on_body(void *ctx)
         delivery_go_on(t->delivery);
 }
 
-/* Ours, before anybody was asked. */
+/* An outcome of ours, before an upstream was asked. */
 static void refuse_all(struct trial *t, enum own own, const char *host)
 {
     failure_say(&t->outcome.reply, own, t->entry->id, &(struct own_words){.host = host});
@@ -353,7 +354,7 @@ static void add_recipients(struct trial *t)
         const struct spool_recipient *to = &e->recipients[t->people[i].index];
         struct rcpt_params params = {.notify = slice_of(to->notify), .orcpt = slice_of(to->orcpt)};
         struct address address;
-        /* It was one when it was accepted. */
+        /* It was a valid address when it was accepted. */
         if (!address_parse(slice_of(to->address), &address))
             address = (struct address){.text = slice_of(to->address)};
         delivery_recipient(t->delivery, &address, &params);
@@ -362,7 +363,8 @@ static void add_recipients(struct trial *t)
     advance_to_data(t);
 }
 
-/* Whoever was served had the journal's copy beside; and a bounce is no client's message. */
+/* If any recipient was served, the journal got its copy then. A bounce gets none, because it is not
+ * a client's message. */
 static bool has_its_journal(const struct trial *t, const struct spool_envelope *e)
 {
     return e->bounce != SPOOL_MAIL || history_count(store_message_history(t->message)).served > 0;
@@ -420,7 +422,7 @@ static void collect(struct trial *t)
             t->people[t->npeople++] = (struct person){.index = i};
 }
 
-/* Its account is gone: another one is looked for, whose turn then comes. */
+/* Its account is gone. Looks for another one, in whose turn it will be tried. */
 static void route(struct trial *t)
 {
     struct spool *spool = t->spool;
@@ -509,7 +511,7 @@ void trial_drain(struct trial *t)
     failure_say(&t->outcome.reply, OWN_SHUTDOWN, t->record.id, &(struct own_words){0});
     t->outcome.why = OWN_SHUTDOWN;
     t->outcome.result = failure_result(OWN_SHUTDOWN);
-    /* nothing of it was taken */
+    /* Nothing of it was taken. */
     t->naccepted = 0;
     delivery_free(&t->delivery);
     over(t);

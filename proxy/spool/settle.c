@@ -1,6 +1,6 @@
-/* Bringing the disk to where the memory is: the steps that follow every outcome, in the order that
- * a crash between any two of them can be lived with. What failed is tried again later from the
- * beginning; a step that was made before does no harm. */
+/* Makes the disk agree with the memory. The steps follow every outcome, in an order in which a
+ * crash between any two of them does no harm. After an error all steps are made again later. A step
+ * that was made before does no harm. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +9,16 @@
 #include "spool/store_private.h"
 
 enum step {
-    /* gone: the message first, then its log: a message without its log would go to everybody */
+    /* The message is gone. Its file goes first and then its log, because a message without its log
+     * would be sent to all recipients. */
     REMOVE,
     REMOVE_SYNC,
     REMOVE_OTHER,
     REMOVE_OTHER_SYNC,
     REMOVE_LOG,
     REMOVE_OTHER_LOG,
-    /* in its place: the message first, each name synced where it went before where it came from */
+    /* The message stays. Its file is moved first. Each name is synced at its new place before its
+     * old one. */
     MOVE,
     MOVE_TO,
     MOVE_FROM,
@@ -30,7 +32,7 @@ struct settling {
     struct work work;
     struct spool_entry *entry;
     enum step step;
-    /* the store's count at the beginning; a file was moved since */
+    /* The store's count at the beginning, and whether a file was moved since. */
     uint64_t troubles;
     bool has_moved;
     store_done *fn;
@@ -57,7 +59,7 @@ static void destroy(struct work *work)
     free(CONTAINER(work, struct settling, work));
 }
 
-/* The bounces that the log names by now. */
+/* Releases the bounces that the log names now. */
 static void release_bounces(struct store *store, const struct spool_entry *entry)
 {
     for (unsigned k = entry->bounces; k > 0; k--) {
@@ -163,7 +165,7 @@ static void go(void *arg, const struct disk_answer *a)
 {
     struct settling *s = arg;
     struct spool_entry *e = s->entry;
-    /* a name that is not there was moved or removed before */
+    /* A name that does not exist was moved or removed before. */
     if (a->err && a->err->kind != ERR_NOT_FOUND) {
         store_trouble(s->work.store, a->err, true);
         end(s, a->err);
@@ -173,7 +175,7 @@ static void go(void *arg, const struct disk_answer *a)
         spool_index_move(&s->work.store->index, e, e->move_to);
     else if (s->step == MOVE_LOG)
         e->log_place = e->place;
-    /* the next step would build on a sync that is not to be believed */
+    /* The next step would rely on a sync that proves nothing. */
     if (s->troubles != s->work.store->troubles) {
         struct err err;
         err_set(&err, ERR_SYSTEM, "another call has failed meanwhile");

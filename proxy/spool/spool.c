@@ -14,7 +14,7 @@ static void on_ready(void *ctx, struct spool_entry *entry)
 {
     struct spool *spool = ctx;
     struct errand *job = schedule_job(spool, entry);
-    /* what failed waits again: as if it had just come */
+    /* A failed message that waits again is treated as a new one. */
     if (job->was_tried) {
         job->was_tried = false;
         job->wait = job->waits_until = 0;
@@ -144,7 +144,7 @@ const char *spool_try_name(enum spool_try result)
     return names[result];
 }
 
-/* From the monotonic clock to the virtual one. */
+/* Converts the monotonic clock to the virtual one. */
 static usec virtual_time(const struct spool *spool, usec at)
 {
     usec now = loop_now(spool->io->loop);
@@ -169,7 +169,7 @@ void spool_view_of(const struct spool *spool, const struct spool_entry *entry,
         view_r->reason = "its account is gone, and no other takes it";
     else if (job && job->reason)
         view_r->reason = job->reason;
-    /* Why its account rests today is not why it failed. */
+    /* The reason why its account rests now is not the reason why it failed. */
     else if (view_r->state == SPOOL_FAILED)
         view_r->reason = entry->reason ? entry->reason : "";
     else if (lane)
@@ -202,7 +202,7 @@ void spool_retry(struct spool *spool, struct spool_entry *entry, store_done *fn,
     struct errand *job = schedule_job(spool, entry);
     job->is_wanted = true;
     job->is_held = false;
-    /* It failed under an account that is gone since: routed anew. */
+    /* Its account is gone since it failed, so it is routed again. */
     if (job->lane && !job->lane->most)
         job->lane = NULL;
     job->waits_until = 0;

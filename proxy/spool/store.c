@@ -67,8 +67,8 @@ void store_quarantine(struct store *store, struct spool_entry *entry, const char
 struct probe {
     struct work work;
     enum { CLEAR, CREATE, WRITE, SYNC, UNLINK, SYNC_NAME } step;
-    /* queue/, failed/ and corrupt/: a directory that could not be synced is written again, with all
-     * that it holds, when its names change */
+    /* For queue/, failed/ and corrupt/. A directory that could not be synced is written again as a
+     * whole when its names change. */
     unsigned place;
 };
 
@@ -183,7 +183,7 @@ static void clock_destroy(struct work *work)
     free(CONTAINER(work, struct clock_write, work));
 }
 
-/* After an error the next tick tries again: the wall clock may have jumped. */
+/* After an error the next tick tries again, because the wall clock may have jumped. */
 static void clock_goes_on(void *arg, const struct disk_answer *a)
 {
     struct clock_write *c = arg;
@@ -215,8 +215,8 @@ static void clock_goes_on(void *arg, const struct disk_answer *a)
     }
 }
 
-/* A wall clock that was set must be written down at once: after a start its jump would count as
- * time switched off. */
+/* If the wall clock was set, that must be written at once. Otherwise its jump would count as time
+ * off at the next start. */
 static void watch_wall_clock(struct store *store)
 {
     const struct loop *loop = store->io->loop;
@@ -259,7 +259,7 @@ static void settle_all(struct store *store)
             struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
             if (store_is_settled(entry))
                 continue;
-            /* who has it open settles it with the next outcome */
+            /* It is open, so its next outcome settles it. */
             store->has_unsettled = true;
             if (entry->is_busy)
                 continue;
@@ -268,7 +268,7 @@ static void settle_all(struct store *store)
         }
 }
 
-/* What failed long ago, or is beyond its tenth of the room: the oldest goes. */
+/* Removes the oldest failed message if it is too old, or if failed/ takes more than its tenth. */
 static void prune(struct store *store)
 {
     uint64_t left = store->index.octets[PLACE_FAILED];

@@ -21,10 +21,10 @@ struct trouble {
     char *account;
     char words[WORDS];
     int64_t since_ms;
-    /* on the monotonic clock; 0: never, for somebody else has said it */
+    /* On the monotonic clock. 0 means never, because another part has written the line. */
     usec logged;
     bool lasts;
-    /* of the last look: how many messages are too old, and the oldest of them */
+    /* From the last look: how many messages are too old, and the oldest of them. */
     size_t n;
     const struct spool_entry *oldest;
 };
@@ -50,7 +50,7 @@ static void forget(struct trouble *t)
     free(t);
 }
 
-/* It began so long ago. */
+/* The trouble began so long ago. */
 static void note(struct spool *spool, struct trouble *t, usec ago)
 {
     t->lasts = true;
@@ -70,7 +70,7 @@ static void collect_old(struct spool *spool)
     usec limit = spool->options.alert_age;
     LIST_EACH (&store_index(spool->store)->lists[PLACE_QUEUE], it) {
         const struct spool_entry *entry = CONTAINER(it, struct spool_entry, link);
-        /* A bounce that is held is part of the message that it tells of. */
+        /* A bounce that is held belongs to the message that it is about. */
         if (!limit || entry->is_gone || entry->is_held || age_of(spool, entry) < limit)
             continue;
         struct trouble *t = find(spool, SPOOL_TROUBLE_OLD, schedule_account_of(entry));
@@ -110,7 +110,7 @@ static void look_at_room(struct spool *spool)
     struct trouble *t = find(spool, SPOOL_TROUBLE_FULL, "");
     note(spool, t, 0);
     store_full_words(spool->store, why, t->words, sizeof t->words);
-    /* The store itself says at once what its disk lacks. */
+    /* The store itself has told the log at once. */
     if (why == STORE_NO_DISK || why == STORE_NO_TRUST || t->logged)
         return;
     t->logged = loop_now(spool->io->loop);

@@ -57,7 +57,7 @@ char *words_value(struct slice word)
         bool escaped = word.data[0] == '%';
         int octet = hex_take_percent(&word);
         char c = (char)octet;
-        /* NUL is never escaped, nor is anything that needs no escape. */
+        /* An escaped NUL is invalid, and so is an escape that is not needed. */
         if (octet <= 0 || (escaped ? !must_escape(c) && c != '-' : must_escape(c))) {
             free(value);
             return NULL;
