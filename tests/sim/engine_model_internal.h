@@ -43,10 +43,11 @@ struct model_run;
 /* The epoch of the account whose epoch key this is; it begins where there was none. */
 int64_t model_epoch(struct model_run *r, struct slice epoch_key);
 
+enum try_state { TRY_NEW, TRY_ONGOING, TRY_OK, TRY_REFUSED, TRY_LEFT };
 struct
 try {
     char *key;
-    enum { TRY_NEW, TRY_ONGOING, TRY_OK, TRY_REFUSED, TRY_LEFT } state;
+    enum try_state state;
     int64_t till;
     unsigned failures;
     char *who;

@@ -122,7 +122,7 @@ static void answer_auth(struct model_run *r, int verdict, int64_t wait, unsigned
     model_say_number(r, failures);
 }
 
-static void become(struct try *x, int state, int64_t till, char *who)
+static void become(struct try *x, enum try_state state, int64_t till, char *who)
 {
     free(x->who);
     x->who = who;

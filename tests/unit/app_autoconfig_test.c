@@ -91,7 +91,7 @@ static void test_what_is_no_such_file(void **state)
     assert_false(read_text("", &c));
     assert_false(read_text("<html><p>Not found</html>", &c));
     assert_false(read_text("<clientConfig/>", &c));
-    snprintf(text, 70000, "%s%s", doctype, FILE_OF(SERVER("a.test", "587", "STARTTLS", "x")) + 39);
+    snprintf(text, 70000, "%s%s", doctype, &FILE_OF(SERVER("a.test", "587", "STARTTLS", "x"))[39]);
     assert_false(read_text(text, &c));
     for (int i = 0; i < 5000; i++)
         end += sprintf(end, "<a>");
