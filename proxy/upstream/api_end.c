@@ -38,12 +38,13 @@ void api_session_let_go(struct api_session *s)
 
 void api_session_decline(struct api_session *s, enum smtp_client_decline why, const char *words)
 {
+    /* They may be the gather's, which goes now. */
+    snprintf(s->words, sizeof s->words, "%s", words);
     api_session_let_go(s);
     api_session_forget_due(s);
     s->state = API_ANSWERED;
     s->decline = why;
     s->decline_due = true;
-    snprintf(s->words, sizeof s->words, "%s", words);
     api_session_speak(s);
 }
 

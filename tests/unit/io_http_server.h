@@ -13,6 +13,16 @@
 #include "base/caps.h"
 #include "io_tls_help.h"
 
+/* A sanitizer's memory is not the program's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
+
 enum { SEEN = 16 };
 
 struct seen {

@@ -382,15 +382,6 @@ static void too_many_are_refused(void **state)
 
 /* ---- what is left ---- */
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#endif
-
 /* Whether the octets stand anywhere in private memory that can be written. Not asked under a
  * sanitizer, whose shadow is endless. */
 static bool memory_holds(const char *text)

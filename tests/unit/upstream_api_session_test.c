@@ -194,6 +194,7 @@ static void a_full_disk_is_not_the_services_word(void **state)
     await(&m);
     assert_true(m.has_declined);
     assert_int_equal(m.declined, SMTP_CLIENT_DECLINES_ROOM);
+    assert_non_null(strstr(m.words, "no space left"));
     assert_int_equal(a.v.n, 0);
     close_session(&m);
     end(&a);
