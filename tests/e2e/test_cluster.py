@@ -26,6 +26,7 @@ class Cluster:
         self.engine = SharedEngine(stage.folder / "engine")
         stage.things.append(self.engine)
         self.engine_port = self.engine.port
+        self.engines = ""
         if behind_a_line:
             self.line = SlowLine(self.engine.port, delay=0)
             stage.things.append(self.line)
@@ -61,14 +62,14 @@ password_file = %s
 max_connections = %d
 %s
 [cluster]
-engine = 127.0.0.1:%d
+engine = 127.0.0.1:%d%s
 key_file = %s
 tls = off
 instance = %s
 [admin]
 address = 127.0.0.1:%d
 """ % (NAME, self.stage.ca.cert, self.provider.port, USER, self.stage.folder / "password", self.sessions, self.account, self.engine_port,
-            self.stage.folder / key, name, self.admins[-1])))
+            self.engines, self.stage.folder / key, name, self.admins[-1])))
         self.stage.things.append(self.proxies[-1])
         return self.proxies[-1]
 
@@ -206,6 +207,28 @@ def test_flushed(stage):
     c.send_all("flushed", flush)
     assert c.provider.most <= 3
     c.together()
+
+
+def test_failover(stage):
+    """The primary dies under traffic, and its replica takes over: all meet there, with what it knows."""
+    c = Cluster(stage, instances=0)
+    replica = SharedEngine(stage.folder / "replica", ["--replicaof", "127.0.0.1", str(c.engine.port)])
+    stage.things.append(replica)
+    c.engines = " 127.0.0.1:%d" % replica.port
+    for i in range(INSTANCES):
+        c.add("i%d" % i)
+    c.together()
+    assert c.status()["engine"].endswith(":%d" % c.engine.port)
+
+    def fail():
+        time.sleep(0.3)
+        c.engine.kill()
+        time.sleep(0.5)
+        assert replica.say("REPLICAOF", "NO", "ONE").startswith("+OK")
+    c.send_all("failover", fail)
+    c.together()
+    assert all(c.status(i)["engine"].endswith(":%d" % replica.port) for i in range(INSTANCES))
+    c.send_all("after")
 
 
 def test_never_there(stage):
