@@ -1,5 +1,6 @@
 """The rung `443/api`: a message that no SMTP port takes arrives over HTTPS, whole and with its envelope."""
 import email.utils
+import shutil
 import signal
 import subprocess
 
@@ -9,7 +10,10 @@ from api_stage import HEADER, MESSAGE, apis, submit  # noqa: F401
 from conftest import USER
 from fake_api import gmail_error
 from oauth_stage import by_refresh, by_refresh_with_secret, by_service_account
+from postfix import wait_until
+from proxy import free_port
 from submission_server import closed_port
+from test_outbound_proxy import run  # noqa: F401
 
 KINDS = ("graph", "gmail", "mailgun")
 
@@ -278,3 +282,17 @@ def test_each_sender_has_a_login_of_its_own(stage, apis):
     _, end = submit(proxy, sender=b)
     assert end.startswith("250 "), end
     assert "localhost refuses a@example.test, and goes on with the other identities" in proxy.log
+
+
+@pytest.mark.skipif(not shutil.which("microsocks"), reason="needs microsocks")
+def test_the_way_is_the_accounts_proxy(stage, apis, run):  # noqa: F811
+    """Nothing goes there directly."""
+    service, port = apis.service("mailgun"), free_port()
+    keys = {"proxy": "socks5://127.0.0.1:%d" % port}
+    proxy = stage.proxy(account(apis, service, **keys))
+    rcpts, _ = submit(proxy)
+    assert rcpts[0].startswith("451 4.4.1 ") and not service.connections, rcpts
+    run(["microsocks", "-i", "127.0.0.1", "-p", str(port)], port)
+    # A failed race is remembered for a moment.
+    wait_until(lambda: (submit(proxy)[1] or "").startswith("250 "), lambda: proxy.log)
+    assert service.taken and service.connections
