@@ -120,11 +120,20 @@ static void network_changed(void *ctx)
         spool_awake(play->spool, NULL);
 }
 
+/* The plan's first account, wherever it stands. */
+static struct upstream_config *first_account(struct config *config)
+{
+    for (size_t i = 0; i < config->nupstreams; i++)
+        if (strcmp(config->upstreams[i].name, "default") == 0)
+            return &config->upstreams[i];
+    return &config->upstreams[0];
+}
+
 static struct config *read_config(const struct sim_play *play, const char *ini)
 {
     struct config *config = sim_config(ini);
     const struct sim_api_script *api = &play->plan->api;
-    struct upstream_config *u = &config->upstreams[0];
+    struct upstream_config *u = first_account(config);
     if (api->service == API_NONE)
         return config;
     u->ports.items = mem_resize(u->ports.items, (u->ports.n + 1) * sizeof *u->ports.items);
