@@ -87,8 +87,7 @@ static void some_act(struct sim_several *s, struct sim_rng *rng, struct sim_act 
     static const enum sim_engine_fault faults[] = {
         SIM_ENGINE_WELL,   SIM_ENGINE_SLOW,    SIM_ENGINE_STOPPED,  SIM_ENGINE_SILENT,
         SIM_ENGINE_RESETS, SIM_ENGINE_DOWN,    SIM_ENGINE_READONLY, SIM_ENGINE_LOADING,
-        SIM_ENGINE_FULL,   SIM_ENGINE_FORBIDS, SIM_ENGINE_DEAF,     SIM_ENGINE_BABBLES,
-        SIM_ENGINE_FLOODS};
+        SIM_ENGINE_FULL,   SIM_ENGINE_FORBIDS, SIM_ENGINE_DEAF,     SIM_ENGINE_BABBLES};
     unsigned what = (unsigned)sim_rng_below(rng, 10);
     if (what < 6) {
         a->what = SIM_ACT_FAULT;
@@ -106,8 +105,7 @@ static void some_acts(struct sim_plan *plan, struct sim_rng *rng)
 {
     struct sim_several *s = &plan->several;
     usec at = 0;
-    /* With room for a death. */
-    s->nacts = 1 + sim_rng_index(rng, SIM_ACTS - 2);
+    s->nacts = 1 + sim_rng_index(rng, SIM_ACTS);
     for (size_t i = 0; i < s->nacts; i++) {
         at += (usec)sim_rng_below(rng, 20000) * USEC_PER_MS;
         s->acts[i].at = at;
@@ -121,29 +119,16 @@ static void some_death(struct sim_plan *plan, struct sim_rng *rng)
     struct sim_several *s = &plan->several;
     size_t who = 1 + sim_rng_index(rng, s->instances - 1);
     usec at = (usec)sim_rng_below(rng, 40000) * USEC_PER_MS;
-    struct sim_act *acts = &s->acts[s->nacts];
-    s->nacts += 2;
-    acts[0] = (struct sim_act){.at = at, .what = SIM_ACT_KILL, .instance = who};
-    acts[1] = (struct sim_act){.at = at + (usec)sim_rng_below(rng, 60000) * USEC_PER_MS +
-                                     100 * USEC_PER_MS,
-                               .what = SIM_ACT_BEGIN,
-                               .instance = who};
+    s->nacts = 2;
+    s->acts[0] = (struct sim_act){.at = at, .what = SIM_ACT_KILL, .instance = who};
+    s->acts[1] = (struct sim_act){.at = at + (usec)sim_rng_below(rng, 60000) * USEC_PER_MS +
+                                        100 * USEC_PER_MS,
+                                  .what = SIM_ACT_BEGIN,
+                                  .instance = who};
     plan->calm = plan->must_arrive = false;
     for (size_t i = 0; i < plan->nclients; i++)
         if (plan->clients[i].at == s->listeners[who])
             plan->clients[i].excused = true;
-}
-
-/* It answers all the time, so the limits hold to the letter. Clients come in a crowd. */
-static void some_flushes(struct sim_plan *plan, struct sim_rng *rng)
-{
-    struct sim_several *s = &plan->several;
-    s->nacts = 1 + sim_rng_index(rng, SIM_ACTS);
-    for (size_t i = 0; i < s->nacts; i++)
-        s->acts[i] = (struct sim_act){.at = (usec)sim_rng_below(rng, 12000) * USEC_PER_MS,
-                                      .what = SIM_ACT_FLUSH};
-    for (size_t i = 0; i < plan->nclients; i++)
-        plan->delays[i] /= 4;
 }
 
 /* What each may have by itself. */
@@ -171,13 +156,9 @@ void sim_generate_several(struct sim_plan *plan, uint64_t seed)
         /* Sessions within a transaction, and what each may have by itself. */
         bound = cap + n * part_of(cap, n);
         plan->several.rate = rate ? rate + n * part_of(rate, n) : 0;
-        if (kind < 2)
-            some_death(plan, &rng);
     } else if (kind < 8) {
         some_death(plan, &rng);
     } else if (kind < 9) {
-        some_flushes(plan, &rng);
-    } else if (chance(&rng, 50)) {
         /* The secret is wrong, for half an hour. */
         script.password = "another";
         plan->several.retry = 300 * USEC_PER_SEC;

@@ -24,7 +24,7 @@ enum {
     SIM_DRAWN_CLIENTS = 6 /* of a generated history */,
     SIM_NAMES = 4,
     SIM_INSTANCES = 4,
-    SIM_ACTS = 8,
+    SIM_ACTS = 6,
     SIM_FINDINGS = 12,
     /* of a play with a spool */
     SIM_MAX_UNKNOWN = 3
