@@ -166,7 +166,8 @@ static void adopt(struct token *t)
     t->code = 0;
     t->until = t->wait = 0;
     t->remade = false;
-    t->accepted_at = 0;
+    free(t->accepted_by);
+    t->accepted_by = NULL;
     t->requests[TOKEN_GIVEN]++;
     tell_end(t);
 }
@@ -418,19 +419,25 @@ void token_cancel(struct token_request *r)
     deferred_cancel(&r->later);
 }
 
-bool token_refused(struct token *t, const struct secret *secret, bool others)
+bool token_refused(struct token *t, const struct secret *secret, const char *identity)
 {
+    bool by_another = t->accepted_by && (!identity || strcmp(t->accepted_by, identity) != 0);
     if (!secret_equal(t->access, secret))
         return true;
-    if ((others || t->refs > 1) && t->accepted_at && now_of(t) - t->accepted_at < PROVEN)
+    if (by_another && now_of(t) - t->accepted_at < PROVEN)
         return false;
     secret_free(&t->access);
     return true;
 }
 
-void token_accepted(struct token *t)
+void token_accepted(struct token *t, const char *identity)
 {
+    const char *name = identity ? identity : "";
     t->accepted_at = now_of(t);
+    if (t->accepted_by && strcmp(t->accepted_by, name) == 0)
+        return;
+    free(t->accepted_by);
+    t->accepted_by = mem_string(name);
 }
 
 void token_forgive(struct token *t)

@@ -49,11 +49,11 @@ void token_ask(struct token *token, struct token_request *r,
 void token_cancel(struct token_request *r);
 
 /* A server refused this access token, so the next token_ask fetches another one. Returns false if
- * it accepted the same one a moment ago, from another account or identity: then the token is good.
- * others: the caller logs in with several names. */
-bool token_refused(struct token *token, const struct secret *secret, bool others);
-/* A server accepted it. */
-void token_accepted(struct token *token);
+ * it was accepted a moment ago for another identity: then the token is good. If it was accepted for
+ * the same one, it was revoked since. identity is NULL if the caller logs in with several names. */
+bool token_refused(struct token *token, const struct secret *secret, const char *identity);
+/* A server accepted it for this identity, the name that was logged in. */
+void token_accepted(struct token *token, const char *identity);
 
 /* Call this after a reload. Ends a wait. */
 void token_forgive(struct token *token);

@@ -103,6 +103,7 @@ void token_destroy(struct token *t)
     expiry_free(&t->certificate_end);
     secret_free(&t->form);
     secret_free(&t->access);
+    free(t->accepted_by);
     oauth_answer_clear(&t->answer);
     oauth_settings_clear(&t->settings);
     free(t);

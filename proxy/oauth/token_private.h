@@ -36,7 +36,8 @@ struct token {
     usec renew_at, ends_at, fetched_at;
     /* It was asked for since the last one was fetched. */
     bool in_use;
-    /* The loop time of the last login with it, or 0. */
+    /* The identity of the last login with it, or NULL, and the loop time. */
+    char *accepted_by;
     usec accepted_at;
     /* The new access token of an answer whose refresh token is being written. */
     struct oauth_answer answer;

@@ -13,9 +13,9 @@
 struct source {
     struct source_owner owner;
     char *identity;
-    /* it serves several names */
+    /* It serves logins under several names. */
     bool many;
-    /* NULL: nobody gives tokens here. */
+    /* NULL if no tokens are given here. */
     struct token *token;
     struct token_request request;
     struct deferred failing;
@@ -119,15 +119,20 @@ static void ask(struct source *s)
         loop_defer(s->owner.io->loop, &s->failing);
 }
 
+static const char *name_of(const struct source *s)
+{
+    return s->many ? NULL : s->identity;
+}
+
 static bool refused(struct source *s)
 {
-    return s->token && (!s->given || token_refused(s->token, s->given, s->many));
+    return s->token && (!s->given || token_refused(s->token, s->given, name_of(s)));
 }
 
 static void accepted(struct source *s)
 {
     if (s->token)
-        token_accepted(s->token);
+        token_accepted(s->token, name_of(s));
 }
 
 static usec life(const struct source *s)

@@ -89,6 +89,10 @@ static void forget_old(struct grants *g)
     granted_drop_first(&g->used, n);
     if (g->untold > g->used.n)
         g->untold = g->used.n;
+    /* It may not know of what it has granted and nobody has used. */
+    for (size_t i = 0; i < g->ready.n; i++)
+        granted_add(&g->back, g->ready.items[i]);
+    g->ready.n = 0;
 }
 
 /* So long an engine that is new, or was emptied, is told first what was granted. */
@@ -285,10 +289,6 @@ static void on_state(void *ctx)
     if (cluster_was_emptied(c)) {
         usec patience = settle_time(g);
         g->untold = g->used.n;
-        /* It may not know of what it has granted and nobody has used. */
-        for (size_t i = 0; i < g->ready.n; i++)
-            granted_add(&g->back, g->ready.items[i]);
-        g->ready.n = 0;
         g->settled = now_of(g) + patience;
         timer_arm(g->later, patience);
     }

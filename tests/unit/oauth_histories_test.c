@@ -105,7 +105,7 @@ static void step(struct history *h, struct oauth *oauth, struct wish *x)
     case 1:
         snprintf(text, sizeof text, "a%u", h->issued);
         any = secret_new(slice_of(text));
-        token_refused(h->token, any, false);
+        token_refused(h->token, any, "me");
         secret_free(&any);
         break;
     case 2: token_forgive(h->token); break;
