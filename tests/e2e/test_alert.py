@@ -130,6 +130,27 @@ def test_a_command_that_cannot_be_run_is_an_error(tmp_path):
     assert done.returncode != 0 and "[alert] command: %s cannot be run: there is no such file" % (tmp_path / "none") in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the server becomes another user only where it is started as root")
+def test_a_command_that_only_root_may_run_is_an_error(tmp_path):
+    script, config = tmp_path / "call", tmp_path / "proxy.ini"
+    script.write_text("#!/bin/sh\n")
+    config.write_text("[server]\nuser = daemon\nstate_dir = %s\n[upstream]\nhost = smtp.example.com\n[alert]\ncommand = %s\n" % (tmp_path, script))
+    for mode, said in ((0o700, True), (0o755, False)):
+        script.chmod(mode)
+        done = subprocess.run([BINARY, "check", "-c", str(config)], capture_output=True, text=True, timeout=20)
+        assert ("[alert] command: %s cannot be run: the server's user, daemon, may not" % script in done.stderr) == said, done.stderr
+
+
+def test_by_the_environment_of_a_container(tmp_path):
+    env = dict(os.environ, SMTP_DETOUR_UPSTREAM_HOST="smtp.example.com", SMTP_DETOUR_SERVER_USER="root", SMTP_DETOUR_SERVER_STATE_DIR=str(tmp_path),
+               SMTP_DETOUR_ALERT_COMMAND="/bin/sh -c 'echo \"$WORDS\"'", SMTP_DETOUR_ALERT_AFTER="0")
+    done = subprocess.run([BINARY, "check", "-c", str(tmp_path / "none.ini")], capture_output=True, text=True, timeout=20, env=env)
+    assert "[alert]" not in done.stderr and done.returncode == 0, done.stderr
+    env["SMTP_DETOUR_ALERT_COMMAND"] = "/nowhere"
+    done = subprocess.run([BINARY, "check", "-c", str(tmp_path / "none.ini")], capture_output=True, text=True, timeout=20, env=env)
+    assert "cannot be run: there is no such file" in done.stderr and done.returncode != 0, done.stderr
+
+
 # --- the manual's recipes ---
 
 class Hearer:
