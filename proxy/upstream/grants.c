@@ -74,6 +74,8 @@ static void granted_add(struct granted_list *list, struct granted p)
 
 static void granted_drop_first(struct granted_list *list, size_t n)
 {
+    if (!n)
+        return;
     list->n -= n;
     memmove(list->items, list->items + n, list->n * sizeof *list->items);
 }
