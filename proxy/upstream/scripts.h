@@ -13,7 +13,8 @@ extern const struct engine_script script_take, script_hold, script_give;
 extern const struct engine_script script_rate;
 /* Whether a secret may be tried. */
 extern const struct engine_script script_auth;
-/* Who renews a token, and what came of it. */
+/* Who renews a token, and what came of it. Nobody asks it yet: a token file has no version, so it
+ * cannot be said whose refresh token is the newer one. */
 extern const struct engine_script script_token;
 /* What the engine does when its memory is full. */
 extern const struct engine_script script_policy;

@@ -544,8 +544,8 @@ static void every_key_has_an_end(void **state)
                  sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
     static const char *const count[] = {
         "EVAL",
-        (("local n = 0 for _, k in ipairs(redis.call('KEYS', '*')) do "
-          "if redis.call('PTTL', k) < 0 then return k end n = n + 1 end return n")),
+        ("local n = 0 for _, k in ipairs(redis.call('KEYS', '*')) do "
+         "if redis.call('PTTL', k) < 0 then return k end n = n + 1 end return n"),
         "0"};
     struct stage *s = *state;
     struct buf said;
