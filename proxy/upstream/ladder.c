@@ -374,7 +374,8 @@ void ladder_supply(struct ladder *l, const char *identity, unsigned wanted, unsi
     if (l->race || room == 0 || wanted == 0 || ladder_awaits_secret(l, identity) ||
         ladder_is_closed(l, identity, &why, words, sizeof words))
         return;
-    if (!api && ladder_has_smtp(l))
+    /* Another token would end the rest after refused ones. */
+    if (!api && ladder_has_smtp(l) && !ladder_smtp_rests(l, identity))
         credential_prepare(logins_credential(l->env->share->logins, identity));
     if (!l->best || (is_one && !proven) || ladder_rung_rests(l, l->best, identity)) {
         start_race(l, identity);

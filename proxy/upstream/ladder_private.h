@@ -85,6 +85,8 @@ void ladder_another_secret(struct ladder *l);
 /* ---- ladder_api.c ---- */
 /* It was refused for this identity a while ago, or there is no token for it. NULL: for all. */
 bool ladder_rung_rests(const struct ladder *l, const struct rung *r, const char *identity);
+/* The same for the rungs of SMTP. */
+bool ladder_smtp_rests(const struct ladder *l, const char *identity);
 /* How long the login rests: of SMTP, where there is such a port. */
 usec ladder_wait_left(const struct ladder *l);
 bool ladder_has_smtp(const struct ladder *l);

@@ -223,6 +223,45 @@ static void a_refused_login_leaves_the_other_rung(void **state)
     api_end(&w);
 }
 
+/* Each token is another, and refused. */
+static struct sim_http_reply give_another(void *ctx, struct slice body)
+{
+    static char text[64];
+    unsigned *given = ctx;
+    (void)body;
+    snprintf(text, sizeof text, "{\"access_token\":\"t%u\",\"expires_in\":3600}", ++*given);
+    return (struct sim_http_reply){.status = 200, .body = text};
+}
+
+/* A token that is fetched for nobody would end the rest, as one that another reload brings. */
+static void refused_tokens_leave_the_other_rung(void **state)
+{
+    struct world w;
+    struct service v;
+    struct wish x;
+    unsigned given = 0;
+    (void)state;
+    begin(&w, &v);
+    sim_http_serve(w.sim, give_another, &given);
+    struct sim_upstream_script *server = world_server(&w, AT587);
+    server->mechanisms = "XOAUTH2";
+    server->password = "no token";
+    load(&w, "[upstream]\nhost = " HOST "\nusername = user\noauth_client_id = app\n"
+             "oauth_scope = s\noauth_token_url = https://login.test/token\n"
+             "oauth_client_secret = hush\nports = 587\n");
+    get(&w, &x, 443);
+    assert_int_equal(logins_at(&w, 0), 2);
+    v.verdict.status = v.there.status = 500;
+    for (int i = 0; i < 4; i++) {
+        accounts_network_changed(w.accounts);
+        get(&w, &x, 443);
+        sim_run_for(w.sim, MINUTE);
+    }
+    assert_int_equal(logins_at(&w, 0), 2);
+    assert_int_equal(given, 2);
+    api_end(&w);
+}
+
 /* No key is there: this rung lacks something, the others do not. */
 static void a_missing_key_stops_no_other_port(void **state)
 {
@@ -484,6 +523,7 @@ int main(void)
         cmocka_unit_test(the_only_rung_asks_for_no_name),
         cmocka_unit_test(nothing_works),
         cmocka_unit_test(a_refused_login_leaves_the_other_rung),
+        cmocka_unit_test(refused_tokens_leave_the_other_rung),
         cmocka_unit_test(a_missing_key_stops_no_other_port),
         cmocka_unit_test(four_sessions_at_most),
         cmocka_unit_test(it_is_remembered),
