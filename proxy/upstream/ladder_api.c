@@ -25,7 +25,8 @@ bool ladder_smtp_rests(const struct ladder *l, const char *identity)
 
 bool ladder_rung_rests(const struct ladder *l, const struct rung *r, const char *identity)
 {
-    return rung_is_api(r) ? api_account_rests(l->env->api, identity) : ladder_smtp_rests(l, identity);
+    return rung_is_api(r) ? api_account_rests(l->env->api, identity)
+                          : ladder_smtp_rests(l, identity);
 }
 
 bool ladder_rests(const struct ladder *l, const char *identity)
