@@ -87,11 +87,19 @@ static unsigned cap_of(const struct slot_user *user)
     return s->cap && s->cap < user->cap ? s->cap : user->cap;
 }
 
+/* An engine that has just come back first hears what there is, which takes one answer: until then
+ * nothing is begun, and nothing ended. */
+static bool is_by_itself(const struct slots *s)
+{
+    const struct cluster *c = cluster_of(s);
+    return !cluster_is_up(c) && !cluster_is_starting(c);
+}
+
 unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
 {
     const struct slots *s = user->slots;
     unsigned may = user->held;
-    if (!is_together(s) && !cluster_is_starting(cluster_of(s)))
+    if (is_by_itself(s))
         may = cluster_part(cluster_of(s), cap_of(user));
     if (may > limit)
         may = limit;
@@ -123,16 +131,14 @@ bool slots_are_contended(const struct slot_user *user)
 bool slots_are_short(const struct slot_user *user)
 {
     const struct slots *s = user->slots;
-    if (cluster_is_starting(cluster_of(s)))
-        return false;
-    return !is_together(s) || s->queued;
+    return is_by_itself(s) || s->queued;
 }
 
 unsigned slots_excess(const struct slot_user *user, unsigned used)
 {
     const struct slots *s = user->slots;
     unsigned part = cluster_part(cluster_of(s), cap_of(user));
-    return s->stated && !is_together(s) && used > part ? used - part : 0;
+    return s->stated && is_by_itself(s) && used > part ? used - part : 0;
 }
 
 static unsigned count_mine(const struct slots *s)

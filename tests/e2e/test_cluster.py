@@ -391,6 +391,38 @@ def test_busy_elsewhere(stage):
                                      "2 of them elsewhere")
 
 
+def test_what_rests_elsewhere_is_given_up(stage):
+    """At once, not at the next heartbeat: a client with a spool waits 5 seconds, a heartbeat is 10."""
+    c = Cluster(stage, instances=2, sessions=1, account="acquire_timeout = 4s")
+    c.together(2)
+    for i in (0, 1, 0, 1):
+        with c.proxies[i].client() as smtp:
+            smtp.sendmail("a@example.test", ["b@example.test"], "Subject: in turn\r\n\r\nx\r\n")
+    assert c.provider.most == 1
+
+
+def test_what_is_busy_elsewhere_comes_round(stage):
+    """An instance that could go on for ever gives its session up after its message, once it was had for ten seconds."""
+    c = Cluster(stage, instances=2, sessions=1, pace=0.2)
+    c.together(2)
+    ended = threading.Event()
+
+    def never_stop():
+        with c.proxies[0].client(timeout=60) as smtp:
+            while not ended.is_set():
+                smtp.sendmail("a@example.test", ["b@example.test"], "Subject: more\r\n\r\nx\r\n")
+    thread = threading.Thread(target=never_stop)
+    thread.start()
+    c.wait_until(lambda: len(c.provider.messages) >= 3)
+    try:
+        with c.proxies[1].client(timeout=60) as smtp:
+            smtp.sendmail("a@example.test", ["b@example.test"], "Subject: the other\r\n\r\nx\r\n")
+    finally:
+        ended.set()
+        thread.join()
+    assert c.provider.subjects()["the other"] == 1 and c.provider.most == 1
+
+
 def test_rate(stage):
     """Three instances together send what one may."""
     c = Cluster(stage, account="rate = 12/s")

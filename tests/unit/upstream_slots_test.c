@@ -219,6 +219,24 @@ static void what_is_above_the_part_is_too_many(void **state)
     end(&g);
 }
 
+/* It is there, and has not heard yet what there is. */
+static void nothing_is_begun_before_the_first_answer(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin(&g, 3, (struct rate_limit){0});
+    engine_comes(g.all[0].line, true);
+    want(&g.all[0], 3);
+    assert_int_equal(slots_room(&g.all[0].user, 0, 3), 0);
+    assert_false(slots_are_short(&g.all[0].user));
+    sim_run_for(g.sim, 5 * S);
+    assert_int_equal(g.all[0].used, 3);
+    engine_comes(g.all[0].line, false);
+    engine_comes(g.all[0].line, true);
+    assert_int_equal(slots_excess(&g.all[0].user, 3), 0);
+    end(&g);
+}
+
 /* What was begun without the engine exists, whatever the limit says. */
 static void what_was_begun_alone_is_told(void **state)
 {
@@ -438,6 +456,7 @@ int main(void)
         cmocka_unit_test(without_the_engine_each_has_its_part),
         cmocka_unit_test(before_the_engine_was_heard_the_part_is_as_expected),
         cmocka_unit_test(what_is_above_the_part_is_too_many),
+        cmocka_unit_test(nothing_is_begun_before_the_first_answer),
         cmocka_unit_test(what_was_begun_alone_is_told),
         cmocka_unit_test(an_engine_that_was_emptied_is_told_before_it_grants),
         cmocka_unit_test(two_accounts_of_one_credential_share_too),
