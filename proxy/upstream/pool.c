@@ -15,6 +15,8 @@
 
 /* While others wait, a session is held for so long. A login costs several round trips. */
 #define QUANTUM (10 * USEC_PER_SEC)
+/* And one that rests, for so long. */
+#define REST (1 * USEC_PER_SEC)
 
 static const struct smtp_client_events idle_events;
 
@@ -148,23 +150,48 @@ static void on_idle_ready(void *ctx)
 
 static const struct smtp_client_events idle_events = {.ready = on_idle_ready, .lost = on_idle_lost};
 
-/* It was had for long enough while others wait for one, or there are too many. */
-static bool must_yield(const struct warm *s)
+/* Ends a session for others: it was had for long enough while they wait, or there are too many.
+ * Returns false if it may stay. */
+static bool yield(struct warm *s)
 {
     const struct pool *p = s->pool;
-    const struct share *share = p->env->share;
-    return (share_is_contended(share) && now_of(p) - s->opened >= QUANTUM) ||
-           share_excess(share, pool_sessions(p)) > 0;
+    struct share *share = p->env->share;
+    bool is_theirs = share_is_contended(share) && now_of(p) - s->opened >= QUANTUM;
+    if (!is_theirs && share_excess(share, pool_sessions(p)) == 0)
+        return false;
+    if (is_theirs)
+        share_owe(share);
+    warm_end(s);
+    return true;
+}
+
+/* An idle session that others wait for goes when it has rested for a moment: a client that sends
+ * one message after the other does not log in for each. Those that were not used for longest are
+ * first. */
+static void yield_rested(struct pool *p)
+{
+    struct link *head = &p->sessions[SESSION_IDLE].list;
+    for (struct link *it = head->prev, *before; it != head; it = before) {
+        struct warm *s = CONTAINER(it, struct warm, link);
+        usec left = s->last_used + REST - now_of(p);
+        before = it->prev;
+        if (left > 0 && now_of(p) - s->opened < QUANTUM) {
+            pool_serve_again_in(p, left);
+            continue;
+        }
+        share_owe(p->env->share);
+        warm_end(s);
+    }
 }
 
 void pool_yield(struct pool *p)
 {
-    const struct share *share = p->env->share;
     struct link *head = &p->sessions[SESSION_IDLE].list;
-    unsigned many = share_is_contended(share) ? p->sessions[SESSION_IDLE].n
-                                              : share_excess(share, pool_sessions(p));
+    unsigned many = share_excess(p->env->share, pool_sessions(p));
     for (; many > 0 && !link_is_alone(head); many--)
         warm_end(CONTAINER(head->prev, struct warm, link));
+    if (share_is_contended(p->env->share))
+        yield_rested(p);
 }
 
 void pool_settle(struct warm *s)
@@ -176,10 +203,12 @@ void pool_settle(struct warm *s)
         warm_move(s, SESSION_SETTLING);
         return;
     }
-    if (p->retired || warm_is_worn(s) || must_yield(s)) {
+    if (p->retired || warm_is_worn(s)) {
         warm_end(s);
         return;
     }
+    if (yield(s))
+        return;
     warm_move(s, SESSION_IDLE);
     pool_serve_later(p);
 }

@@ -33,6 +33,11 @@ static bool alone_is_contended(const struct share *s)
     return false;
 }
 
+static void alone_owe(struct share *s)
+{
+    (void)s;
+}
+
 static unsigned alone_excess(const struct share *s, unsigned used)
 {
     (void)s;
@@ -112,6 +117,7 @@ const struct share_kind share_kind_alone = {
     .wish = alone_wish,
     .is_stuck = alone_is_stuck,
     .is_contended = alone_is_contended,
+    .owe = alone_owe,
     .excess = alone_excess,
     .elsewhere = alone_elsewhere,
     .note_full = alone_note_full,
@@ -182,6 +188,11 @@ bool share_is_stuck(const struct share *s)
 bool share_is_contended(const struct share *s)
 {
     return s->kind->is_contended(s);
+}
+
+void share_owe(struct share *s)
+{
+    s->kind->owe(s);
 }
 
 unsigned share_excess(const struct share *s, unsigned used)

@@ -22,6 +22,8 @@ struct share_kind {
     bool (*is_stuck)(const struct share *s);
     /* Others wait for a session: idle ones are given up, busy ones after a while. */
     bool (*is_contended)(const struct share *s);
+    /* A session has ended for that reason. */
+    void (*owe)(struct share *s);
     /* How many of the `used` sessions must end as soon as they are idle. */
     unsigned (*excess)(const struct share *s, unsigned used);
     /* How many sessions others have. */
@@ -80,6 +82,7 @@ unsigned share_room(const struct share *s, unsigned used, unsigned limit);
 void share_wish(struct share *s, unsigned used, unsigned wanted, unsigned waiting);
 bool share_is_stuck(const struct share *s);
 bool share_is_contended(const struct share *s);
+void share_owe(struct share *s);
 unsigned share_excess(const struct share *s, unsigned used);
 unsigned share_elsewhere(const struct share *s);
 bool share_note_full(struct share *s);

@@ -98,7 +98,7 @@ static bool is_by_itself(const struct slots *s)
 unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
 {
     const struct slots *s = user->slots;
-    unsigned may = user->held;
+    unsigned may = user->held - user->owed;
     if (is_by_itself(s))
         may = cluster_part(cluster_of(s), cap_of(user));
     if (may > limit)
@@ -108,7 +108,7 @@ unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
 
 static bool is_in_need(const struct slot_user *user)
 {
-    return user->held < user->used + user->wanted;
+    return user->held - user->owed < user->used + user->wanted;
 }
 
 /* Another account of this process that has the same credential. */
@@ -391,6 +391,7 @@ static void on_given(void *ctx, enum engine_state how, const struct engine_value
 
 static void give_one(struct slots *s, struct slot_user *user)
 {
+    user->owed -= user->owed > 0;
     struct cluster *c = cluster_of(s);
     char name[CLUSTER_MEMBER];
     struct slice keys[SLOT_KEYS];
@@ -409,13 +410,21 @@ static void give_one(struct slots *s, struct slot_user *user)
 static void note_surplus(struct slot_user *user)
 {
     struct slots *s = user->slots;
-    if (user->held <= user->used + user->wanted) {
+    if (!user->owed && user->held <= user->used + user->wanted) {
         user->surplus_since = 0;
     } else if (!user->surplus_since) {
         user->surplus_since = now_of(s);
         if (!timer_is_armed(s->give))
             timer_arm(s->give, GOODBYE);
     }
+}
+
+void slots_owe(struct slot_user *user)
+{
+    if (user->owed == user->held)
+        return;
+    user->owed++;
+    note_surplus(user);
 }
 
 static void on_give(void *arg)
@@ -431,7 +440,7 @@ static void on_give(void *arg)
             next = !next || left < next ? left : next;
             continue;
         }
-        while (user->held > user->used + user->wanted)
+        while (user->owed || user->held > user->used + user->wanted)
             give_one(s, user);
         user->surplus_since = 0;
     }

@@ -21,6 +21,8 @@ struct slot_user {
     /* The numbers of the slots that it holds. */
     uint64_t *members;
     unsigned held, size;
+    /* How many of them go to others, whatever is wanted here. */
+    unsigned owed;
     /* Since when it holds more than it needs. 0: it does not. */
     usec surplus_since;
     /* There may be more room than before, or less. */
@@ -40,6 +42,8 @@ unsigned slots_room(const struct slot_user *user, unsigned used, unsigned limit)
 void slots_wish(struct slot_user *user, unsigned used, unsigned wanted);
 /* Somebody elsewhere waits for a slot: what is idle is to be given up. */
 bool slots_are_contended(const struct slot_user *user);
+/* A session has ended because others wait: its slot is theirs, and who wants one here asks anew. */
+void slots_owe(struct slot_user *user);
 /* Without the engine each has its part, and none waits until the lease of another is over: as many
  * sessions as this are too many, and those of them that are idle must end. */
 unsigned slots_excess(const struct slot_user *user, unsigned used);

@@ -67,6 +67,11 @@ static bool together_is_contended(const struct share *s)
     return slots_are_contended(&together_seen(s)->slots);
 }
 
+static void together_owe(struct share *s)
+{
+    slots_owe(&together_of(s)->slots);
+}
+
 static unsigned together_excess(const struct share *s, unsigned used)
 {
     return slots_excess(&together_seen(s)->slots, used);
@@ -164,6 +169,7 @@ static const struct share_kind together = {
     .wish = together_wish,
     .is_stuck = together_is_stuck,
     .is_contended = together_is_contended,
+    .owe = together_owe,
     .excess = together_excess,
     .elsewhere = together_elsewhere,
     .note_full = together_note_full,

@@ -68,6 +68,10 @@ class Together(Machines):
                               capture_output=True, text=True, timeout=20)
         return done.stdout.strip()
 
+    def status(self):
+        return self.lan.within("a", lambda: subprocess.run([BINARY, "cluster", "-c", self.detours["a"].config_file, "status"],
+                                                           capture_output=True, text=True).stdout)
+
     def machine(self, host):
         """The shipped proxy.ini, and the page's section below it; only names and the account are the test's."""
         def change(text):
@@ -137,5 +141,5 @@ def test_as_the_page_says(stage):
         assert set(copies.values()) == {1} and traffic.again == [], trouble.__name__
         next(story, None)
         time.sleep(1)
-    told = m.lan.within("a", lambda: subprocess.run([BINARY, "cluster", "-c", m.detours["a"].config_file, "status"], capture_output=True, text=True))
-    assert sum("instance " in line for line in told.stdout.splitlines()) == 3, told
+    assert m.cli("PING") == "PONG"
+    wait_until(lambda: sum("instance " in line for line in m.status().splitlines()) == 3, m.status)

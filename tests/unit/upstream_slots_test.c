@@ -295,6 +295,33 @@ static void two_accounts_of_one_credential_share_too(void **state)
     end(&g);
 }
 
+/* A session that ended for others is not begun again with the same slot, however many messages
+ * wait here. */
+static void what_is_owed_goes_to_others(void **state)
+{
+    struct stage g;
+    (void)state;
+    begin_together(&g, 1, (struct rate_limit){0});
+    want(&g.all[0], 1);
+    sim_run_for(g.sim, S);
+    want(&g.all[1], 1);
+    sim_run_for(g.sim, S);
+    assert_true(slots_are_contended(&g.all[0].user));
+    g.all[0].used = 0;
+    slots_owe(&g.all[0].user);
+    want(&g.all[0], 1);
+    sim_run_for(g.sim, 2 * S);
+    assert_true(g.all[0].used == 0 && g.all[1].used == 1);
+    /* And comes round. */
+    assert_true(slots_are_contended(&g.all[1].user));
+    g.all[1].used = 0;
+    slots_owe(&g.all[1].user);
+    go_on(&g.all[1]);
+    sim_run_for(g.sim, 2 * S);
+    assert_int_equal(g.all[0].used, 1);
+    end(&g);
+}
+
 /* Whoever gave up waiting is in no queue, and may ask for something else. */
 static void whoever_waits_no_more_stands_in_no_queue(void **state)
 {
@@ -460,6 +487,7 @@ int main(void)
         cmocka_unit_test(what_was_begun_alone_is_told),
         cmocka_unit_test(an_engine_that_was_emptied_is_told_before_it_grants),
         cmocka_unit_test(two_accounts_of_one_credential_share_too),
+        cmocka_unit_test(what_is_owed_goes_to_others),
         cmocka_unit_test(whoever_waits_no_more_stands_in_no_queue),
         cmocka_unit_test(a_slot_whose_answer_was_lost_is_not_kept),
         cmocka_unit_test(a_retired_one_is_silent),
