@@ -142,12 +142,12 @@ static bool chunk_may_go(struct smtp_client *c)
 static bool send_chunk(struct smtp_client *c, bool last)
 {
     char command[CHUNK_COMMAND];
-    const char *end = last ? " LAST\r\n" : "\r\n";
+    struct slice end = slice_of(last ? " LAST\r\n" : "\r\n");
     size_t n = sizeof "BDAT " - 1;
     memcpy(command, "BDAT ", n);
     n += decimal_put(command + n, c->stage.len, 1);
-    memcpy(command + n, end, strlen(end));
-    n += strlen(end);
+    memcpy(command + n, end.data, end.len);
+    n += end.len;
     if (c->stage.len + n > stream_room(c->stream) || !buf_prepend(&c->stage, command, n) ||
         !stream_write_buf(c->stream, &c->stage))
         return false;
