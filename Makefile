@@ -207,7 +207,7 @@ bench-tools: $(BENCH:%=$(BUILD)/bench/%)
 cross-check:
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cross $(MACHINES)
 
-.PHONY: cross-check systemd tidy help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-unit fuzz install uninstall dist deb clean
+.PHONY: cross-check systemd tidy help deps bench bench-quick demo check e2e sim layers lint format format-check asan tsan tsan-programs tsan-unit fuzz install uninstall dist deb clean
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -268,28 +268,37 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy $(wildcard proxy/*/*.h config/*.h)
 $(BUILD)/tidy/proxy/io/%.ok $(BUILD)/tidy/proxy/app/%.ok: STD = -std=c11 -D_GNU_SOURCE
 tidy: $(TIDY)
 
+# So many at once, of what a whole check builds and plays: processors must not wait for each other.
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+
 lint: format-check
 	@tests/sizes
 	@tests/cites
-	@$(MAKE) -s -j2 tidy
-	@$(MAKE) -s BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
-	@$(MAKE) -s BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all
+	@$(MAKE) -s -j$(JOBS) tidy
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror CFLAGS=-O1 all
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror CFLAGS=-O2 all
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=nullPointerRedundantCheck --suppress=internalAstError \
 	    -Iproxy -I. -DVERSION='""' proxy config
 
 SANITIZED = BUILD=$(BUILD)/asan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+# The seeds of one run in halves.
+SIM_SEEDS ?= 2000
 asan:
-	@$(MAKE) -s $(SANITIZED) WERROR=-Werror all unit
-	@$(MAKE) -s $(SANITIZED) WERROR=-Werror sim && $(BUILD)/asan/detour-sim --seeds 1..$(or $(SIM_SEEDS),2000) && $(BUILD)/asan/detour-sim --kind keeps --seeds 1..300
+	@$(MAKE) -s -j$(JOBS) $(SANITIZED) WERROR=-Werror all unit-programs sim
+	@$(MAKE) -s $(SANITIZED) WERROR=-Werror unit
+	@half=$$(($(SIM_SEEDS) / 2)); printf -- '%s\n' "--kind all --seeds 1..$$half" "--kind all --seeds $$((half + 1))..$(SIM_SEEDS)" \
+	    "--kind keeps --seeds 1..300" | xargs -P $(JOBS) -L 1 $(BUILD)/asan/detour-sim
 
 # Everything that has threads: helpers, the page's server, what a reload reads beside the loop.
 THREADED = BUILD=$(BUILD)/tsan CC=clang HARDEN= HARDEN_LD= CFLAGS='-O1 -g -fno-omit-frame-pointer' SAN='-fsanitize=thread'
 TSAN_UNIT = $(filter $(BUILD)/unit/io_% $(BUILD)/unit/admin_% $(BUILD)/unit/app_%,$(UNIT))
 TSAN_E2E ?= test_reload_drain.py test_admin.py test_front_tls_auth.py test_secrets.py test_life.py
 tsan:
-	@$(MAKE) -s $(THREADED) WERROR=-Werror all tsan-unit
+	@$(MAKE) -s -j$(JOBS) $(THREADED) WERROR=-Werror all tsan-programs
+	@$(MAKE) -s $(THREADED) WERROR=-Werror tsan-unit
 	@TSAN_OPTIONS='halt_on_error=1 exitcode=66' SMTP_DETOUR=$(BUILD)/tsan/smtp-detour \
 	    $(PYTHON) -m pytest -c tests/e2e/pytest.ini $(TSAN_E2E:%=tests/e2e/%) $(PYTEST_ARGS)
+tsan-programs: $(TSAN_UNIT)
 tsan-unit: $(TSAN_UNIT)
 	@TSAN_OPTIONS='halt_on_error=1 exitcode=66' tests/unit/run $(TSAN_UNIT)
 
