@@ -109,7 +109,8 @@ void state_leave_upstream(struct delivery *d, bool judged)
     } else if ((judged && d->outcome.result == RESULT_DELIVERED) || carrier_abort(c)) {
         lease_return(&d->lease, judged);
     } else {
-        lease_drop(&d->lease, judged, NULL);
+        /* Its end was said: it may have been taken, so it keeps its place in the rate. */
+        lease_drop(&d->lease, judged || d->back == BACK_END, NULL);
     }
 }
 
