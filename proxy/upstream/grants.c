@@ -14,6 +14,9 @@
 /* An engine that came back, or was emptied, is found again by all within this time. */
 #define SETTLE (2 * USEC_PER_SEC)
 
+/* A place that waits longer for its message is asked for anew: the provider counts when it comes. */
+#define FRESH (2 * USEC_PER_SEC)
+
 /* Places asked for, or told of, in one question. */
 enum { BATCH = 256 };
 
@@ -111,6 +114,15 @@ static bool is_shared(const struct grants *g)
     return cluster_is_up(cluster_of(g)) && g->limit.messages <= CAP_CLUSTER_RATE;
 }
 
+/* The oldest are first. */
+static void give_back_stale(struct grants *g)
+{
+    while (g->ready.n && now_of(g) - g->ready.items[0].at > FRESH) {
+        granted_add(&g->back, g->ready.items[0]);
+        granted_drop_first(&g->ready, 1);
+    }
+}
+
 static usec wait_alone(struct grants *g)
 {
     if (cluster_is_starting(cluster_of(g)))
@@ -126,6 +138,7 @@ usec grants_wait(struct grants *g)
         return 0;
     if (!is_shared(g))
         return wait_alone(g);
+    give_back_stale(g);
     if (g->ready.n)
         return 0;
     if (g->settled > now)
@@ -197,6 +210,7 @@ static size_t fill(struct grants *g, size_t wanted, struct slice *args, size_t *
 static void ask(struct grants *g)
 {
     forget_old(g);
+    give_back_stale(g);
     size_t wanted = g->waiting > g->ready.n ? g->waiting - g->ready.n : 0;
     if (g->next > now_of(g) || g->settled > now_of(g))
         wanted = 0;
