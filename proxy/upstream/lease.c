@@ -406,6 +406,8 @@ void pool_prove(struct pool *p)
     const char *user = credential_user(p->env->credential);
     if (p->retired || p->gone)
         return;
+    /* The share hears of what is dialled. */
+    pool_serve_later(p);
     if (pool_room(p) > 0)
         ladder_supply(p->ladder, user, 1, pool_room(p));
     else if (!share_is_stuck(p->env->share))
@@ -426,6 +428,7 @@ void pool_warm(struct pool *p, const char *identity)
     if (pool_settling(p, key, loop_now(p->env->io->loop) - p->env->cfg->port_patience))
         return;
     pool_make_room(p, key);
+    pool_serve_later(p);
     if (pool_room(p) > 0)
         ladder_supply(p->ladder, key, 1, pool_room(p));
     else if (!share_is_stuck(p->env->share))

@@ -385,8 +385,8 @@ static bool on_has_room(void *ctx)
     struct pool *p = ctx;
     bool has_room = pool_room(p) > 0;
     p->probing = !has_room && !share_is_stuck(p->env->share);
-    if (p->probing)
-        pool_serve_later(p);
+    /* The share hears of what is dialled, or wanted. */
+    pool_serve_later(p);
     return has_room;
 }
 
