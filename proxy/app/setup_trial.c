@@ -2,6 +2,7 @@
  * send one. Nothing else is running by now, so it may block. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 enum { START_MS = 20000, END_MS = 15000, STEP_MS = 50 };
 
 struct trial_server {
+    /* The guard. */
     pid_t child;
     /* Where it says that it is ready, as to a service manager. */
     int ready;
@@ -50,16 +52,41 @@ static int open_ready(struct trial_server *t)
                                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n));
 }
 
-/* In the child. It ends with us, however we end. */
 static void become_server(const struct trial_server *t, const char *config_file)
 {
+    char self[PATH_MAX];
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (dup2(t->words, STDERR_FILENO) >= 0 && dup2(t->words, STDOUT_FILENO) >= 0)
-        execl("/proc/self/exe", "smtp-detour", "run", "-c", config_file, (char *)NULL);
+    /* By its own path: through /proc it would be called "exe" where people look for its name. */
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0 && dup2(t->words, STDERR_FILENO) >= 0 && dup2(t->words, STDOUT_FILENO) >= 0) {
+        self[n] = 0;
+        execl(self, "smtp-detour", "run", "-c", config_file, (char *)NULL);
+    }
     _exit(EXIT_SYSTEM);
+}
+
+/* Between setup and the server stands a child that ends the server when setup ends, however that
+ * does. The server itself cannot be bound to setup's life: that is undone when it gives up root. */
+static void become_guard(const struct trial_server *t, const char *config_file)
+{
+    sigset_t ends;
+    int status = 0, number;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    sigaddset(&ends, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    pid_t server = fork();
+    if (server == 0)
+        become_server(t, config_file);
+    while (server > 0 && waitpid(server, &status, WNOHANG) == 0)
+        if (sigwait(&ends, &number) == 0 && number != SIGCHLD)
+            kill(server, SIGTERM);
+    _exit(server > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SYSTEM);
 }
 
 static bool has_ended(struct trial_server *t)
@@ -92,7 +119,7 @@ static bool start_server(struct trial_server *t, const char *config_file)
     fflush(stdout);
     t->child = fork();
     if (t->child == 0)
-        become_server(t, config_file);
+        become_guard(t, config_file);
     unsetenv("NOTIFY_SOCKET");
     return t->child > 0 && is_ready(t);
 }

@@ -2,6 +2,7 @@
 import os
 import pwd
 import re
+import signal
 import stat
 import subprocess
 import threading
@@ -271,8 +272,9 @@ def test_where_nothing_can_be_written(stage, ca):
     assert done.returncode == 77 and "cannot be written" in done.flat and place.logins() == 0
 
 
-def test_ended_while_the_test_mail_is_sent(stage, ca):
-    """Neither setup nor the server it started for the mail is left; the configuration stays."""
+@pytest.mark.parametrize("how", ["\x03", signal.SIGKILL, signal.SIGHUP])
+def test_ended_while_the_test_mail_is_sent(stage, ca, how):
+    """Neither setup nor the server it started for the mail is left, however it ends; the configuration stays."""
     reached, released = threading.Event(), threading.Event()
 
     def never(session, argument):
@@ -283,7 +285,10 @@ def test_ended_while_the_test_mail_is_sent(stage, ca):
     answer(person, [q for q in QUESTIONS if "Ports to use" not in q[0]])
     person.wait_for("as a scanner or a script would send it")
     assert reached.wait(20) and not no_server_of(place)
-    person.type("\x03")
+    if how == "\x03":
+        person.type(how)
+    else:
+        person.process.send_signal(how)
     assert person.end() != 0
     wait_until(lambda: no_server_of(place), lambda: "a server is left")
     released.set()
