@@ -256,8 +256,9 @@ void sim_plan_print(const struct sim_plan *plan);
 struct sim_kept {
     char id[SPOOL_ID_SIZE];
     size_t client, message;
-    /* when all that was known of it was last on the disk */
+    /* when all that was known of it was last on the disk, and the lines of the log by then */
     usec settled;
+    size_t settled_lines;
     /* When it was accepted, and was given up as too old; by no clock that jumps. 0: it was not. */
     usec since, too_old;
     /* it lies in failed/ at the end */
@@ -281,10 +282,16 @@ struct sim_stop {
     size_t unsaid, said_again;
     /* The disk did not know what had become of the message since then; SIM_KNOWN: it did. */
     usec since[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
+    /* The disk lost its last end of data, and perhaps all since that line of the log;
+     * SIM_KNOWN_LINE: it did not. */
+    size_t since_line[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
+    /* the number of its last try */
+    unsigned tries[SIM_CLIENTS][SIM_CLIENT_MESSAGES];
     /* the same of bounces, by their place among the play's */
     usec since_report[SIM_REPORTS];
 };
 #define SIM_KNOWN INT64_MAX
+#define SIM_KNOWN_LINE SIZE_MAX
 
 /* An instance beside the first. */
 struct sim_instance {
@@ -360,6 +367,8 @@ void sim_keeps_turn(struct sim_play *play);
 void sim_keeps_off(struct sim_play *play, usec off, bool wakes_in_1970);
 /* The machine stops: notes whose outcome nobody can know. Before anything is freed. */
 void sim_keeps_stop(struct sim_play *play);
+/* What the crash left on the disk: whose ends of data are written down there. */
+void sim_keeps_crash(struct sim_play *play);
 /* Nothing waits, nothing is under way. */
 bool sim_keeps_is_empty(const struct sim_play *play);
 /* Servers, network and disk are whole from now on. */
@@ -373,6 +382,8 @@ unsigned sim_keeps_windows(const struct sim_play *play, size_t client, size_t me
                            const char *recipient);
 /* ends of data of it that had no answer */
 unsigned sim_keeps_unknown(const struct sim_play *play, const char *id);
+/* Those of them that no crash took from the disk, so that the product must count each. */
+unsigned sim_keeps_counted(const struct sim_play *play, const struct sim_kept *kept);
 /* sim_keeps_reports.c: the same of bounces */
 bool sim_keeps_is_report(const char *id);
 void sim_keeps_watch_report(struct sim_play *play, const struct spool_entry *entry);

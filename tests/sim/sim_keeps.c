@@ -108,7 +108,10 @@ static void learn(struct sim_play *play, const struct spool_entry *entry)
                 continue;
             struct sim_kept *k = &play->kept[play->nkept++];
             usec age = store_now(spool_store(play->spool)) - entry->since;
-            *k = (struct sim_kept){.client = c, .message = m, .since = sim_now(play->sim) - age};
+            *k = (struct sim_kept){.client = c,
+                                   .message = m,
+                                   .since = sim_now(play->sim) - age,
+                                   .settled_lines = sim_log_count(play->sim)};
             snprintf(k->id, sizeof k->id, "%s", entry->id);
             return;
         }
@@ -138,6 +141,12 @@ static void read_log(struct sim_play *play)
     }
 }
 
+static void settle(const struct sim_play *play, struct sim_kept *k)
+{
+    k->settled = sim_now(play->sim);
+    k->settled_lines = sim_log_count(play->sim);
+}
+
 void sim_keeps_watch(struct sim_play *play)
 {
     read_log(play);
@@ -151,7 +160,7 @@ void sim_keeps_watch(struct sim_play *play)
             else if (!k)
                 learn(play, e);
             else if (!e->is_busy && store_is_settled(e))
-                k->settled = sim_now(play->sim);
+                settle(play, k);
         }
 }
 
@@ -163,30 +172,64 @@ const struct sim_kept *sim_keeps_find(const struct sim_play *play, size_t client
     return NULL;
 }
 
-unsigned sim_keeps_unknown(const struct sim_play *play, const char *id)
+/* A line that says that an end of data of it had no answer, and that no stopped product wrote. */
+static bool is_unknown(const struct sim_play *play, const char *id, size_t line)
 {
     char mark[64];
-    unsigned n = 0;
     snprintf(mark, sizeof mark, "(RFC 1047)\" id=%s ", id);
-    for (size_t i = 0; i < sim_log_count(play->sim); i++) {
-        const char *line = sim_log_line(play->sim, i);
-        bool was_said = true;
-        for (size_t s = 0; s < play->nstops; s++)
-            was_said = was_said && (i < play->stops[s].unsaid || i >= play->stops[s].said_again);
-        n += was_said && strstr(line, mark) != NULL;
+    for (size_t s = 0; s < play->nstops; s++)
+        if (line >= play->stops[s].unsaid && line < play->stops[s].said_again)
+            return false;
+    return strstr(sim_log_line(play->sim, line), mark) != NULL;
+}
+
+unsigned sim_keeps_unknown(const struct sim_play *play, const char *id)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sim_log_count(play->sim); i++)
+        n += is_unknown(play, id, i);
+    return n;
+}
+
+/* The end of data is written down without a sync, and its outcome with one. A power cut between the
+ * two may forget it, whether a server took the message or not. */
+static bool may_be_forgotten(const struct sim_play *play, const struct sim_kept *k, size_t line)
+{
+    for (size_t i = 0; i < play->nstops; i++) {
+        const struct sim_stop *s = &play->stops[i];
+        if (line >= s->since_line[k->client][k->message] && line < s->unsaid)
+            return true;
     }
+    return false;
+}
+
+unsigned sim_keeps_counted(const struct sim_play *play, const struct sim_kept *kept)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sim_log_count(play->sim); i++)
+        n += is_unknown(play, kept->id, i) && !may_be_forgotten(play, kept, i);
     return n;
 }
 
 /* ---- stops ---- */
 
 /* Its end of data may have gone out, and the disk may not know what came of it. */
-static bool is_open(const struct sim_play *play, size_t client, size_t message)
+static bool is_open(const struct sim_outcome *o, const struct sim_kept *k,
+                    const struct spool_entry *e)
+{
+    return (o->sent_dot && !o->final && !k) || (e && (e->is_busy || !store_is_settled(e)));
+}
+
+static void note_stop(struct sim_play *play, struct sim_stop *s, size_t client, size_t message)
 {
     const struct sim_outcome *o = sim_client_outcome(play->clients[client], message);
     const struct sim_kept *k = sim_keeps_find(play, client, message);
     const struct spool_entry *e = k ? store_find(spool_store(play->spool), k->id) : NULL;
-    return (o->sent_dot && !o->final && !k) || (e && (e->is_busy || !store_is_settled(e)));
+    bool open = is_open(o, k, e);
+    s->since[client][message] = !open ? SIM_KNOWN : k ? k->settled : 0;
+    /* What came before it was kept is in its file, which is there whole or not at all. */
+    s->since_line[client][message] = open && k ? k->settled_lines : SIM_KNOWN_LINE;
+    s->tries[client][message] = e ? e->tries : 0;
 }
 
 void sim_keeps_stop(struct sim_play *play)
@@ -196,11 +239,24 @@ void sim_keeps_stop(struct sim_play *play)
     s->sessions = play->ledger->sessions;
     s->unsaid = s->said_again = sim_log_count(play->sim);
     for (size_t c = 0; c < play->plan->nclients; c++)
-        for (size_t m = 0; m < play->plan->clients[c].n; m++) {
-            const struct sim_kept *k = sim_keeps_find(play, c, m);
-            s->since[c][m] = !is_open(play, c, m) ? SIM_KNOWN : k ? k->settled : 0;
-        }
+        for (size_t m = 0; m < play->plan->clients[c].n; m++)
+            note_stop(play, s, c, m);
     sim_keeps_stop_reports(play, s);
+}
+
+void sim_keeps_crash(struct sim_play *play)
+{
+    struct sim_stop *s = &play->stops[play->nstops - 1];
+    for (size_t i = 0; i < play->nkept; i++) {
+        const struct sim_kept *k = &play->kept[i];
+        struct slice log;
+        char name[SPOOL_ID_SIZE + 8], line[32];
+        snprintf(name, sizeof name, "%s.log", k->id);
+        int n = snprintf(line, sizeof line, " try %u dot\n", s->tries[k->client][k->message]);
+        if (sim_disk_get(play->sim, "spool/queue", name, &log) &&
+            memmem(log.data, log.len, line, (size_t)n))
+            s->since_line[k->client][k->message] = SIM_KNOWN_LINE;
+    }
 }
 
 /* A server may take it a while after the stop, on a session from before. */

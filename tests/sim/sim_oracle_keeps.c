@@ -50,8 +50,6 @@ static void check_recipient(const struct judged *j, size_t i)
     bool is_there = kept && (kept->has_failed || (kept->is_spoiled && is_corrupt(j)));
     if (copies > 1 + unknown + windows)
         accuse(j, "a recipient was served too often");
-    if (unknown > SIM_MAX_UNKNOWN * (1 + windows))
-        accuse(j, "it was sent too often without an answer");
     if (j->o->final == 250 && j->o->rcpt[i] / 100 == 2 && copies == 0 && !is_there)
         accuse(j, "it was acked and is lost");
 }
@@ -127,6 +125,8 @@ void sim_judge_kept(const struct sim_play *play, size_t client, size_t message,
         check_recipient(&j, i);
     if (!j.kept)
         return;
+    if (sim_keeps_counted(play, j.kept) > SIM_MAX_UNKNOWN)
+        accuse(&j, "it was sent too often without an answer");
     if (j.kept->has_failed && !j.kept->is_spoiled)
         check_failed_file(&j);
     if (!j.kept->is_spoiled && is_corrupt(&j))

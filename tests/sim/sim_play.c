@@ -288,6 +288,7 @@ static void stop(struct sim_play *play, size_t i)
     product_free(play, true);
     play->stops[play->nstops - 1].said_again = sim_log_count(play->sim);
     sim_disk_crash(play->sim, keeps->cuts_power[i]);
+    sim_keeps_crash(play);
     sim_keeps_off(play, keeps->off[i], keeps->wakes_in_1970[i]);
     play->restarted = true;
     product_start(play, play->plan->ini);
