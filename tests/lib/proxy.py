@@ -12,6 +12,8 @@ import tempfile
 import threading
 import time
 
+from ports import free_port  # also for those who have it from here
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -32,12 +34,6 @@ BINARY = for_everybody(os.environ.get("SMTP_DETOUR", os.path.join(TOP, "build", 
 
 # The log says this after each reload that took effect.
 RELOADED = "configuration reloaded from"
-
-
-def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
 
 
 class Proxy:

@@ -9,6 +9,8 @@ import ssl
 import threading
 import time
 
+from ports import free_port
+
 
 class Message:
     def __init__(self, sender, recipients, body, session, mail_args=""):
@@ -369,6 +371,4 @@ class BlackHole:
 
 def closed_port(host="127.0.0.1"):
     """A port that nothing listens on."""
-    with socket.socket() as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    return free_port(host)
