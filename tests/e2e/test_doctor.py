@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import NAME, PASSWORD, USER
+from postfix import wait_until
 from proxy import BINARY
 from submission_server import closed_port
 
@@ -177,6 +178,10 @@ def test_who_takes_no_mail_and_in_which_words(stage, verb, hook, words):
 def test_a_port_that_takes_mail_is_left_without_a_message(stage):
     upstream = stage.upstream()
     assert "takes mail from and to %s (reset: nothing was sent)" % USER in " ".join(doctor(stage, stage.account([upstream])).stdout.split())
-    said = [line.partition(b" ")[0].upper() for line in upstream.commands()]
-    assert said[-2:] == [b"RSET", b"QUIT"] and not {b"DATA", b"BDAT"} & set(said), said
+
+    def said():
+        return [line.partition(b" ")[0].upper() for line in upstream.commands()]
+    # What was sent may still be on its way when doctor has ended.
+    wait_until(lambda: said()[-2:] == [b"RSET", b"QUIT"], said)
+    assert not {b"DATA", b"BDAT"} & set(said()), said()
     assert len(upstream.auth_attempts) == 1 and upstream.connections == 1

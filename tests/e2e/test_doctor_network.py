@@ -37,7 +37,8 @@ def test_a_port_that_nobody_configured_is_found(stage):
     assert "[upstream office] write: ports = 465/implicit %d" % closed in done.flat, done.stdout
     assert "465/implicit, which is not in ports, gets through." in done.flat and "no login was tried" in done.flat
     assert found.connections > 0 and found.auth_attempts == mute.auth_attempts == [] and found.messages == []
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    # The path of the test's own folder is a word that cannot be folded.
+    assert max(len(line.replace(str(stage.folder), "")) for line in done.stdout.splitlines()) <= 80
     account = json.loads(doctor(stage, stage.account([closed], host=HOST), "--json").stdout)["accounts"][0]
     assert account["works"] is False and account["verdict"].startswith("No configured port of %s works." % HOST)
     assert any("write: ports = 465/implicit %d" % closed in line for line in account["advice"])
