@@ -193,8 +193,9 @@ void store_message_open(struct store *store, struct spool_entry *entry, store_op
         fn(arg, NULL, &err);
         return;
     }
-    if (entry->move_is_open) {
-        err_set(&err, ERR_SYSTEM, "%s could not be moved; that is tried again", entry->id);
+    if (entry->is_gone || entry->move_is_open) {
+        err_set(&err, ERR_SYSTEM, "%s could not be %s; that is tried again", entry->id,
+                entry->is_gone ? "removed" : "moved");
         store->has_unsettled = true;
         fn(arg, NULL, &err);
         return;
@@ -393,24 +394,36 @@ static void is_retried(void *arg, const struct err *err)
     fn(fn_arg, err ? &kept : NULL);
 }
 
-struct retry {
+struct store_command {
     struct work work;
+    struct spool_entry *entry;
     store_done *fn;
     void *arg;
 };
 
-static void retry_destroy(struct work *work)
+static void command_destroy(struct work *work)
 {
-    free(CONTAINER(work, struct retry, work));
+    free(CONTAINER(work, struct store_command, work));
+}
+
+static struct store_command *command_begin(struct store *store, struct spool_entry *entry,
+                                           store_done *fn, void *arg)
+{
+    struct store_command *c = NEW(struct store_command);
+    work_begin(store, &c->work, command_destroy);
+    c->entry = entry;
+    c->fn = fn;
+    c->arg = arg;
+    return c;
 }
 
 static void is_opened_for_retry(void *arg, struct store_message *m, const struct err *err)
 {
-    struct retry *r = arg;
-    store_done *fn = r->fn;
-    void *fn_arg = r->arg;
+    struct store_command *c = arg;
+    store_done *fn = c->fn;
+    void *fn_arg = c->arg;
     struct buf lines;
-    work_end(&r->work);
+    work_end(&c->work);
     if (!m) {
         fn(fn_arg, err);
         return;
@@ -426,11 +439,20 @@ static void is_opened_for_retry(void *arg, struct store_message *m, const struct
 
 void store_retry(struct store *store, struct spool_entry *entry, store_done *fn, void *arg)
 {
-    struct retry *r = NEW(struct retry);
-    work_begin(store, &r->work, retry_destroy);
-    r->fn = fn;
-    r->arg = arg;
-    store_message_open(store, entry, is_opened_for_retry, r);
+    store_message_open(store, entry, is_opened_for_retry, command_begin(store, entry, fn, arg));
+}
+
+/* Without an error the entry was freed. Otherwise it is free for the next time. */
+static void is_removed(void *arg, const struct err *err)
+{
+    struct store_command *c = arg;
+    store_done *fn = c->fn;
+    void *fn_arg = c->arg;
+    if (err)
+        c->entry->is_busy = false;
+    work_end(&c->work);
+    if (fn)
+        fn(fn_arg, err);
 }
 
 void store_remove(struct store *store, struct spool_entry *entry, store_done *fn, void *arg)
@@ -442,5 +464,5 @@ void store_remove(struct store *store, struct spool_entry *entry, store_done *fn
         return;
     }
     entry->is_busy = entry->is_gone = true;
-    store_settle(store, entry, fn, arg);
+    store_settle(store, entry, is_removed, command_begin(store, entry, fn, arg));
 }

@@ -207,6 +207,7 @@ void store_message_give_up(struct store_message *message, const size_t *recipien
 void store_bounce_id(const struct spool_entry *entry, char out[SPOOL_ID_SIZE]);
 /* Recipients that failed wait again, from now. From failed/ the message goes back to queue/. */
 void store_retry(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
+/* After an error it is gone in memory, and the disk is tried again every ten seconds. */
 void store_remove(struct store *store, struct spool_entry *entry, store_done *fn, void *arg);
 
 #endif

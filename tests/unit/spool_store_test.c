@@ -199,6 +199,24 @@ static void old_failures_go(void **state)
     assert_non_null(store_find(store, "big2"));
 }
 
+static void a_removal_that_failed_is_made_again(void **state)
+{
+    (void)state;
+    struct spool_entry *e = take("one", "x");
+    sim_disk_faults(sim)->renames = 1000;
+    store_remove(store, e, on_done, NULL);
+    settle();
+    assert_int_equal(got.done, 1);
+    assert_true(store_find(store, "one") == e && !e->is_busy);
+    /* nobody brings it back meanwhile */
+    store_retry(store, e, on_done, NULL);
+    assert_int_equal(got.done, 2);
+    sim_disk_faults(sim)->renames = 0;
+    sim_run_for(sim, 30 * USEC_PER_SEC);
+    assert_null(store_find(store, "one"));
+    assert_int_equal(sim_disk_count(sim, "s/queue"), 0);
+}
+
 static void one_process_at_a_time(void **state)
 {
     struct err err;
@@ -333,10 +351,12 @@ static void without_a_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_whole_life),    TEST(syncs_are_shared),
+        TEST(a_whole_life),          TEST(syncs_are_shared),
 
-        TEST(a_full_disk),     TEST(a_sync_that_failed),    TEST(failed_and_back),
-        TEST(old_failures_go), TEST(one_process_at_a_time), TEST(the_log_never_goes_first),
-        TEST(without_a_loop),  TEST(time_goes_on),          TEST(a_large_body)};
+        TEST(a_full_disk),           TEST(a_sync_that_failed),
+        TEST(failed_and_back),       TEST(old_failures_go),
+        TEST(one_process_at_a_time), TEST(the_log_never_goes_first),
+        TEST(without_a_loop),        TEST(time_goes_on),
+        TEST(a_large_body),          TEST(a_removal_that_failed_is_made_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
