@@ -16,6 +16,15 @@ static bool begins_anew_between(const struct sim_play *play, usec from, usec to)
             (from <= at || c->what == SIM_TURN_RESTART))
             return true;
     }
+    for (size_t i = 0; i < play->nstops; i++)
+        if (from <= play->stops[i].at && to >= play->stops[i].at)
+            return true;
+    for (size_t i = 0; i < plan->keeps.nturns; i++) {
+        const struct sim_keeps_change *c = &plan->keeps.turns[i];
+        usec at = c->at + USEC_PER_SEC;
+        if ((c->what == SIM_KEEPS_RELOAD || c->what == SIM_KEEPS_WITHOUT) && from <= at && to >= at)
+            return true;
+    }
     return false;
 }
 
