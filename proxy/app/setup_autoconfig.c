@@ -10,9 +10,20 @@
 /* Of the text of one element. The elements that matter hold a word each. */
 enum { TEXT_SIZE = 256, DEPTH_MAX = 32 };
 
-enum element { ELEMENT_HOST, ELEMENT_PORT, ELEMENT_SOCKET, ELEMENT_USER, ELEMENTS };
+enum element {
+    /* None that matters. */
+    ELEMENT_OTHER,
+    ELEMENT_HOST,
+    ELEMENT_PORT,
+    ELEMENT_SOCKET,
+    ELEMENT_USER,
+    ELEMENT_COUNT
+};
 
-static const char *const names[ELEMENTS] = {"hostname", "port", "socketType", "username"};
+static const char *const names[ELEMENT_COUNT] = {[ELEMENT_HOST] = "hostname",
+                                                 [ELEMENT_PORT] = "port",
+                                                 [ELEMENT_SOCKET] = "socketType",
+                                                 [ELEMENT_USER] = "username"};
 
 struct xml_reading {
     const char *address;
@@ -21,10 +32,10 @@ struct xml_reading {
     unsigned depth;
     /* The depth of the outgoingServer that is open, or 0. */
     unsigned server;
-    /* ELEMENTS: no element that matters is open. */
+    /* Whose text is read. */
     enum element open;
-    char texts[ELEMENTS][TEXT_SIZE];
-    size_t lengths[ELEMENTS];
+    char texts[ELEMENT_COUNT][TEXT_SIZE];
+    size_t lengths[ELEMENT_COUNT];
 };
 
 static bool has_attribute(const char **attributes, const char *name, const char *value)
@@ -40,13 +51,13 @@ static void on_start(void *ctx, const char *name, const char **attributes)
     struct xml_reading *r = ctx;
     if (++r->depth > DEPTH_MAX)
         XML_StopParser(r->parser, XML_FALSE);
-    r->open = ELEMENTS;
+    r->open = ELEMENT_OTHER;
     if (!r->server && strcmp(name, "outgoingServer") == 0 &&
         has_attribute(attributes, "type", "smtp")) {
         r->server = r->depth;
         memset(r->lengths, 0, sizeof r->lengths);
     }
-    for (size_t i = 0; r->server && r->depth == r->server + 1 && i < ELEMENTS; i++)
+    for (size_t i = ELEMENT_HOST; r->server && r->depth == r->server + 1 && i < ELEMENT_COUNT; i++)
         if (strcmp(name, names[i]) == 0 && !r->lengths[i])
             r->open = (enum element)i;
 }
@@ -54,12 +65,12 @@ static void on_start(void *ctx, const char *name, const char **attributes)
 static void on_text(void *ctx, const char *text, int len)
 {
     struct xml_reading *r = ctx;
-    if (r->open == ELEMENTS)
+    if (r->open == ELEMENT_OTHER)
         return;
     size_t *n = &r->lengths[r->open], more = (size_t)len;
     /* What does not fit is no host, no port and no name. */
     if (more >= TEXT_SIZE - *n) {
-        r->open = ELEMENTS;
+        r->open = ELEMENT_OTHER;
         *n = 0;
         return;
     }
@@ -148,7 +159,7 @@ static void on_end(void *ctx, const char *name)
 {
     struct xml_reading *r = ctx;
     (void)name;
-    r->open = ELEMENTS;
+    r->open = ELEMENT_OTHER;
     if (r->server && r->depth == r->server) {
         take_server(r);
         r->server = 0;
@@ -171,7 +182,7 @@ static void on_doctype(void *ctx, const char *name, const char *system_id, const
 
 bool autoconfig_read(struct slice xml, const char *address, struct autoconfig *out)
 {
-    struct xml_reading r = {.address = address, .out = out, .open = ELEMENTS};
+    struct xml_reading r = {.address = address, .out = out};
     *out = (struct autoconfig){0};
     r.parser = XML_ParserCreate(NULL);
     if (!r.parser)

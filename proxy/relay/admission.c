@@ -97,15 +97,15 @@ void admission_note_refused(struct relay *relay, struct listener_count *count,
     refusals_note(&relay->refusals, client, count->name, why, loop_wall_ms(relay->io->loop));
 }
 
-/* CLIENT_REFUSALS: a shutdown is no news of the client. */
-static enum client_refusal refusal_of(enum own why)
+/* Returns false for what is no news of the client: a shutdown. */
+static bool refusal_of(enum own why, enum client_refusal *refusal_r)
 {
     switch (why) {
-    case OWN_NOT_ALLOWED: return CLIENT_NOT_ALLOWED;
-    case OWN_TOO_MANY_CLIENTS: return CLIENT_MAX_CLIENTS;
-    case OWN_TOO_MANY_OF_ONE: return CLIENT_MAX_CLIENTS_PER_IP;
-    case OWN_TURNED_BACK: return CLIENT_LOOP;
-    default: return CLIENT_REFUSALS;
+    case OWN_NOT_ALLOWED: *refusal_r = CLIENT_NOT_ALLOWED; return true;
+    case OWN_TOO_MANY_CLIENTS: *refusal_r = CLIENT_MAX_CLIENTS; return true;
+    case OWN_TOO_MANY_OF_ONE: *refusal_r = CLIENT_MAX_CLIENTS_PER_IP; return true;
+    case OWN_TURNED_BACK: *refusal_r = CLIENT_LOOP; return true;
+    default: return false;
     }
 }
 
@@ -114,13 +114,14 @@ void admission_tell_refused(struct relay *relay, const struct listen_config *l,
 {
     usec now = loop_now(relay->io->loop);
     char client[ADDR_TEXT], original[ADDR_TEXT], words[160];
+    enum client_refusal refusal;
     if (a->transport && a->transport->is_gone) {
         log_say(relay->io->log, LOG_DEBUG, "%s was gone from listener %s before it was refused",
                 addr_text(&a->peer, client), count->name);
         return;
     }
-    if (refusal_of(why) != CLIENT_REFUSALS)
-        admission_note_refused(relay, count, &a->peer, refusal_of(why));
+    if (refusal_of(why, &refusal))
+        admission_note_refused(relay, count, &a->peer, refusal);
     if (now - count->second_began >= USEC_PER_SEC) {
         count->second_began = now;
         count->lines = 0;
