@@ -363,7 +363,7 @@ struct decision failure_judge(const struct loss *loss)
         return answer;
     if (!loss->promised && !loss->awaited)
         return (struct decision){.cure = CURE_LATER};
-    if (loss->only_journal && loss->replayable)
+    if (loss->at_journal && loss->replayable)
         return (struct decision){.cure = CURE_WITHOUT_JOURNAL};
     if (loss->one_too_many && loss->replayable)
         return (struct decision){.cure = CURE_WAIT};

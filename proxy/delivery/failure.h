@@ -150,8 +150,8 @@ struct loss {
     bool replaced;
     /* The upstream's reply was about the number of our sessions, and there are others. */
     bool one_too_many;
-    /* Nothing was unanswered but the recipient that `journal` adds. */
-    bool only_journal;
+    /* The next answer was due to the recipient that `journal` adds. */
+    bool at_journal;
     /* Everything that the client has sent of the body is still here. */
     bool replayable;
     /* The client was told that a recipient is accepted. */

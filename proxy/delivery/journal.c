@@ -63,9 +63,11 @@ bool journal_takes_reply(struct delivery *d, size_t *index_r, const struct reply
     return true;
 }
 
-bool journal_is_alone(const struct delivery *d)
+bool journal_is_next(const struct delivery *d)
 {
-    return d->journal == JOURNAL_ASKED && d->unanswered == 1;
+    const struct recipients *rs = &d->recipients;
+    size_t behind = rs->dropped + rs->nasked - d->journal_place;
+    return d->journal == JOURNAL_ASKED && d->unanswered == 1 + behind;
 }
 
 void journal_give_up(struct delivery *d, const char *why)

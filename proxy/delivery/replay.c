@@ -172,7 +172,7 @@ void replay_lost(struct delivery *d, const struct smtp_client_failure *failure)
         .first_uses = d->first_uses,
         .replaced = d->replaced,
         .one_too_many = is_crowded(d, failure),
-        .only_journal = stage_of(d, failure) == STAGE_ENVELOPE && journal_is_alone(d),
+        .at_journal = stage_of(d, failure) == STAGE_ENVELOPE && journal_is_next(d),
         .replayable = state_is_replayable(d),
         .promised = state_has_promised(d),
         .awaited = state_is_awaited(d),

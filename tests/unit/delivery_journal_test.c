@@ -180,6 +180,29 @@ static void a_session_that_dies_of_it(void **state)
     }
 }
 
+/* So it is if the client names another recipient before the journal's RCPT has its answer. */
+static void others_may_wait_behind_it(void **state)
+{
+    static const char *const replies[] = {"421 4.7.0 enough of you", "gibberish"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct party p;
+        struct sim_upstream_script *script = begin(&p);
+        script->rcpt[0] = (struct sim_address_rule){"keep@", replies[i]};
+        party_begin(&p, SMALL, strlen(SMALL), false);
+        /* keeps its user from asking for the body */
+        p.added = 9;
+        assert_true(sim_run_until(p.w.sim, has_answer, &p, 60 * S));
+        p.added = 1;
+        party_add(&p, "c@example.org");
+        party_run(&p);
+        assert_int_equal(p.codes[1], 250);
+        assert_int_equal(p.w.ledger->sessions, 2);
+        assert_arrived(&p, 0, "b@example.org", "c@example.org");
+        assert_told(&p, RESULT_DELIVERED, 1);
+    }
+}
+
 /* The replacement that a message has for itself is not spent on it. */
 static void it_costs_no_replay(void **state)
 {
@@ -222,6 +245,7 @@ int main(void)
         cmocka_unit_test(nobody_accepted_it_is_not_asked),
         cmocka_unit_test(a_refusal_changes_nothing),
         cmocka_unit_test(a_session_that_dies_of_it),
+        cmocka_unit_test(others_may_wait_behind_it),
         cmocka_unit_test(it_costs_no_replay),
         cmocka_unit_test(a_replay_has_it_too),
     };
