@@ -44,7 +44,7 @@ static void check_login(struct loading *l, const struct section *s, const struct
 {
     bool username = is_given(s, "username");
     const char *password = password_key(s), *token = token_key(s), *by = token ? token : password;
-    /* `443/api` has rules of its own. */
+    /* The rung `443/api` has rules of its own. */
     bool smtp = ports_have_smtp(&u->ports);
     check_one_password(l, s);
     if (username && !by && smtp && u->auth != AUTH_NONE && !is_bad(s, "auth"))
@@ -252,7 +252,7 @@ static void check_listen_reach(struct loading *l, const struct section *s,
                "5.7.1; needed: allow, with their network");
 }
 
-/* Who was intercepted and came through a balancer meant to go to the balancer. */
+/* A client that was intercepted and came through a balancer meant to go to the balancer. */
 static void check_intercept(struct loading *l, const struct section *s,
                             const struct listen_config *c)
 {

@@ -1,6 +1,6 @@
-/* `check --print`: every key that is in force, its value as it would stand in the file, and where
- * it comes from. Secrets are left out, and so is whatever may hold one: a comment stands in its
- * place, so that the rest can be read as a file. */
+/* The command `check --print` prints every key that is in force, its value as it would stand in the
+ * file, and where it comes from. Secrets are left out, and so is whatever may hold one. A comment
+ * stands in its place, so that the rest can be read as a file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

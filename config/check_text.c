@@ -1,6 +1,6 @@
-/* What is taken as it stands, and was perhaps not meant so: quotes, a comment behind a value,
- * blanks at the end of a secret. Each would end as "refuses the configured credentials", so each is
- * warned of; nothing is changed, for it may be meant. */
+/* This file warns of text that is taken as it stands, and was perhaps not meant so: quotes, a
+ * comment behind a value, blanks at the end of a secret. Each would end as "refuses the configured
+ * credentials", so each is warned of. Nothing is changed, for it may be meant. */
 #include <string.h>
 
 #include "config/load.h"

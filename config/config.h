@@ -105,9 +105,9 @@ struct listen_config {
     struct networks allow;
     bool open_relay;
     enum listen_tls tls;
-    /* as many keys as certificates, or none */
+    /* There are as many keys as certificates, or none. */
     struct strings tls_cert, tls_key;
-    /* an enum tls_version, as below */
+    /* It is an enum tls_version of io/tls_context.h. */
     int tls_min;
     enum listen_auth auth;
     /* May be NULL. */
@@ -140,17 +140,19 @@ struct outbound_proxy {
 
 /* The way to a token endpoint. */
 struct endpoint_way {
-    /* `direct`: no proxy, whatever the account and the environment say */
+    /* The value is `direct`. Then no proxy is used, whatever the account and the environment
+     * say. */
     bool direct;
-    /* kind PROXY_NONE: as the account, else the environment, says */
+    /* The kind PROXY_NONE means that the account's proxy is used, else the environment's. */
     struct outbound_proxy proxy;
 };
 
-/* How an account comes by the access tokens it logs in with; follows from what is given. */
+/* The flow says how an account comes by the access tokens it logs in with. It follows from what is
+ * given. */
 enum token_flow {
     /* It logs in with a password, or not at all. */
     TOKEN_NONE,
-    /* password_command prints one. */
+    /* The account's password_command prints a token. */
     TOKEN_PRINTED,
     TOKEN_SERVICE_ACCOUNT,
     TOKEN_APPLICATION,
@@ -161,8 +163,8 @@ enum token_flow {
 struct oauth_config {
     enum token_flow flow;
     char *tenant, *client_id, *scope;
-    /* What the API's token is for. NULL: the account has no such rung, or it takes no token that is
-     * asked for. */
+    /* This scope says what the API's token is for. NULL means that the account has no such rung, or
+     * that it takes no token that is asked for. */
     char *api_scope;
     /* TENANT is filled in already. */
     char *token_url, *device_url, *authorize_url;
@@ -187,7 +189,8 @@ struct upstream_config {
     int line;
     /* Indexed by the row in the table of keys. 0 means that the key is not given. */
     int *key_lines;
-    /* "gmail" or "ses:eu-west-1", or NULL. The fields have its values already. */
+    /* It is "gmail" or "ses:eu-west-1", for example, or NULL. The fields have its values
+     * already. */
     char *provider;
     /* In octets: the provider's documented limit, for as long as its EHLO was never seen. 0 means
      * none. */
@@ -224,7 +227,7 @@ struct upstream_config {
     /* The choice of the name that goes into AUTH. */
     enum identity_choice identity;
     struct oauth_config oauth;
-    /* or NULL */
+    /* It may be NULL. */
     char *helo;
     struct strings senders;
     struct networks clients;
@@ -269,12 +272,12 @@ struct log_config {
     /* An enum log_level. */
     int level;
     bool json;
-    /* "stderr", "syslog" or a path. */
+    /* It is "stderr", "syslog" or a path. */
     char *target;
 };
 
 struct admin_config {
-    /* n is 0 if there is no admin address. */
+    /* Its n is 0 if there is no admin address. */
     struct addresses address;
     struct networks allow;
     /* The names and addresses under which the page may be requested. */
@@ -283,13 +286,13 @@ struct admin_config {
     bool hosts_are_default;
 };
 
-/* which messages are kept for later */
+/* The choice says which messages are kept for later. */
 enum spool_choice { SPOOL_KEEPS_OUTAGE, SPOOL_KEEPS_TEMPORARY, SPOOL_KEEPS_ALWAYS };
 enum bounce_choice { BOUNCE_TO_SENDER, BOUNCE_TO_ADDRESSES, BOUNCE_TO_NOBODY };
 
 struct bounce_to {
     enum bounce_choice whom;
-    /* with BOUNCE_TO_ADDRESSES */
+    /* These are set with BOUNCE_TO_ADDRESSES. */
     struct strings addresses;
 };
 
@@ -302,9 +305,9 @@ struct spool_config {
     usec wait;
     uint64_t max_size;
     unsigned max_messages;
-    /* percent */
+    /* It is a percentage. */
     unsigned min_free;
-    /* together: one value */
+    /* The two together are the value of one key. */
     usec retry_first, retry_longest;
     usec max_age;
     unsigned max_unknown;
@@ -312,12 +315,12 @@ struct spool_config {
     usec failed_age, alert_age;
 };
 
-/* Who is called when something is wrong. */
+/* These settings say how somebody is called when something is wrong. */
 struct alert_config {
     /* There is an [alert]. */
     bool is_on;
     struct strings command;
-    /* repeat 0: nobody is called again */
+    /* A repeat of 0 means that nobody is called again. */
     usec after, repeat;
 };
 
@@ -331,7 +334,7 @@ struct engine_addresses {
     size_t n;
 };
 
-/* How this instance meets the others. */
+/* These settings say how this instance meets the others. */
 struct cluster_config {
     /* There is a [cluster]; without one this instance is alone, and the rest is zero. */
     bool is_on;
@@ -345,7 +348,7 @@ struct cluster_config {
     char *tls_ca, *tls_name, *tls_cert, *tls_key;
     bool plaintext_auth;
     char *username, *password_file;
-    /* NULL: no AUTH. */
+    /* NULL means that there is no AUTH. */
     struct secret *password;
     /* Unique among the instances. */
     char *instance;
@@ -383,10 +386,10 @@ struct config_report {
 };
 
 bool strings_same(const struct strings *a, const struct strings *b);
-/* gives a copy, for strings_clear; a NULL stands behind its last */
+/* Gives a copy, which strings_clear frees. A NULL stands behind its last item. */
 struct strings strings_copy(const struct strings *list);
 bool engine_addresses_same(const struct engine_addresses *a, const struct engine_addresses *b);
-/* of a struct strings: frees what it holds */
+/* Frees what a struct strings holds. */
 void strings_clear(void *field);
 
 /* Returns whether there is something to load: the file, or variables of the environment in its
@@ -417,8 +420,9 @@ bool config_same_trust(const struct upstream_config *a, const struct upstream_co
 /* Returns whether the process lacks the right to read this file. NULL is no such file. On a reload
  * the process has given up root, and what was made of such a file stays as it is. */
 bool config_is_out_of_reach(const char *file);
-/* Where a line stands, for messages: "FILE:LINE", without a line "FILE"; in a configuration from the
- * environment the variable's name, without one "environment". Returns out. */
+/* Writes where a line stands, for messages. This is "FILE:LINE", and "FILE" without a line. In a
+ * configuration from the environment it is the variable's name, and "environment" without one.
+ * Returns out. */
 #define CONFIG_PLACE 4160
 const char *config_place(const struct config *c, int line, char *out, size_t size);
 /* Returns the line on which an account gives a key, or 0 if it does not. */
@@ -440,20 +444,21 @@ void config_forget_state(struct config *c);
 void config_forget_cluster(struct config *c);
 void config_report_free(struct config_report *report);
 
-/* "install -D -m 640 -g smtp-detour /dev/stdin PATH": as root, it makes a file of the secret that
- * is then typed (Enter, Ctrl-D), for the server's group. Returns out. */
+/* Writes "install -D -m 640 -g smtp-detour /dev/stdin PATH". As root, this command makes a file of
+ * the secret that is then typed (Enter, Ctrl-D), for the server's group. Returns out. */
 const char *secret_command(const struct server_config *server, const char *path, char *out,
                            size_t size);
 
-/* proxy.ini.example, from the table */
+/* Writes proxy.ini.example from the table. */
 void config_print_example(FILE *out);
 
 /* Small words for messages. */
-/* "application access"; "password" of TOKEN_NONE */
+/* Returns "application access" and so on. The word of TOKEN_NONE is "password". */
 const char *token_flow_name(enum token_flow flow);
-/* "starttls", "implicit", "plain", "api" */
+/* Returns "starttls", "implicit", "plain" or "api". */
 const char *port_mode_name(enum port_mode mode);
-/* Whether one of the account's ports is a rung of this kind: `443/api`, or any that speaks SMTP. */
+/* Returns whether one of the account's ports is a rung of this kind: `443/api`, or any that speaks
+ * SMTP. */
 bool ports_have_api(const struct ports *ports);
 bool ports_have_smtp(const struct ports *ports);
 

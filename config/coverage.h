@@ -1,4 +1,5 @@
-/* How much of the Internet a list of networks covers, in whatever way the list is written. */
+/* This file counts how much of the Internet a list of networks covers, in whatever way the list is
+ * written. */
 #ifndef CONFIG_COVERAGE_H
 #define CONFIG_COVERAGE_H
 

@@ -21,7 +21,7 @@ extern char **environ;
 enum { NAME_SIZE = 128 };
 
 struct variable {
-    /* "SMTP_DETOUR_UPSTREAM_HOST" and what stands after the "=" */
+    /* The name is "SMTP_DETOUR_UPSTREAM_HOST", for example. The value stands after the "=". */
     struct slice name, value;
     /* NULL if it is no key. */
     const struct key *key;
@@ -29,7 +29,7 @@ struct variable {
     bool from_file;
 };
 
-/* "SMTP_DETOUR_UPSTREAM_HOST". Returns out. */
+/* Writes the name of the key's variable, such as "SMTP_DETOUR_UPSTREAM_HOST". Returns out. */
 static const char *key_variable(const struct key *key, char out[NAME_SIZE])
 {
     int n = snprintf(out, NAME_SIZE, PREFIX "%s_%s", section_kinds[key->section].word, key->name);
@@ -152,7 +152,7 @@ static char *read_plain(const char *path)
     return NULL;
 }
 
-/* `refuse_value` marks the key as given, so that no rule calls it missing. */
+/* The function refuse_value marks the key as given, so that no rule calls it missing. */
 static void take_secret_file(struct loading *l, struct section *s, const struct variable *v,
                              int line, const char *path)
 {

@@ -1,5 +1,5 @@
-/* Who the server will be: [server] user and group must exist on this machine, and some things are
- * not done as nobody. */
+/* This file judges which user the server becomes. The user and group of [server] must exist on this
+ * machine, and some things are not done as nobody. */
 #define _DEFAULT_SOURCE
 #include <errno.h>
 #include <grp.h>
@@ -15,8 +15,8 @@ static const char *name_or_empty(const struct passwd *user)
     return user ? user->pw_name : "";
 }
 
-/* Whom the server's files and connections will belong to; NULL: nobody knows. Whoever is not root
- * stays who he is: on a reload the server itself. */
+/* Returns the user to whom the server's files and connections will belong. NULL means that nobody
+ * knows. A process that is not root keeps its user. On a reload this is the server itself. */
 static const struct passwd *server_user(const struct server_config *server)
 {
     return geteuid() != 0 ? getpwuid(geteuid())

@@ -15,9 +15,10 @@ struct given {
     int line;
     /* The value was refused. Rules ignore it. */
     bool bad;
-    /* without a line: the account's preset gave it */
+    /* The value has no line, because the account's preset gave it. */
     bool preset;
-    /* For print_in_force: the value as written, owned; NULL: none, or nobody prints it. */
+    /* It is the value as written, for print_in_force. The text is owned. NULL means that there is
+     * none, or that nobody prints it. */
     char *text;
 };
 
@@ -25,7 +26,7 @@ struct section {
     enum section_id id;
     /* Its place among the sections of its kind, as in struct config. */
     size_t index;
-    /* "[upstream work]", as in messages. */
+    /* The title is "[upstream work]", for example, as in messages. */
     char *title;
     /* The line of its header. 0 if it is not in the file. */
     int line;
@@ -46,7 +47,7 @@ struct loading {
     bool ignoring;
     /* The permission bits of the file. */
     unsigned mode;
-    /* where print_in_force writes; NULL: nobody asked */
+    /* The function print_in_force writes here. NULL means that nobody asked for it. */
     FILE *print;
 };
 
@@ -86,70 +87,76 @@ void refuse_value(struct loading *l, struct section *s, const struct key *key, i
 /* Their ctx is struct loading. */
 extern const struct reader_events section_events;
 
-/* tokens.c: decides the flow of each account, and what follows from it; after the defaults */
+/* The file tokens.c decides the flow of each account, and what follows from it. Call it after the
+ * defaults were set. */
 void complete_tokens(struct loading *l);
-/* The preset gives application access its scope; NULL without a preset that has one. */
+/* The preset gives application access its scope. Returns NULL without a preset that has one. */
 const struct preset *account_preset(const struct upstream_config *u);
-/* The first key that makes a login a token's; NULL: none is given. */
+/* Returns the first key that makes a login a token's, or NULL if none is given. */
 const char *token_key(const struct section *s);
-/* tokens_check.c: rules of an account's login by token, and of its files */
+/* The file tokens_check.c has the rules of an account's login by token, and of its files. */
 void check_tokens(struct loading *l, const struct section *s);
 void check_token_files(struct loading *l, const struct section *s);
 
-/* environment.c: the configuration of a container that has no file. SMTP_DETOUR_SECTION_KEY is a
- * key, and SMTP_DETOUR_SECTION_KEY_FILE names a file with its value. What names a file in proxy.ini,
- * like password_file, is a key of its own and does so here, too. There is one listener and one
- * account; more of them need a file. environment_first returns the name of the first variable that
- * is a key, or NULL; borrowed from the environment, with its value behind a "=". environment_read
- * reads the sections and keys; a line of the messages is then the place of a variable in
- * config->variables. Empty variables count as not set. */
+/* The file environment.c reads the configuration of a container that has no file.
+ * SMTP_DETOUR_SECTION_KEY is a key, and SMTP_DETOUR_SECTION_KEY_FILE names a file with its value.
+ * What names a file in proxy.ini, like password_file, is a key of its own and does so here, too.
+ * There is one listener and one account; more of them need a file. The function environment_first
+ * returns the name of the first variable that is a key, or NULL. That name is borrowed from the
+ * environment, with its value behind a "=". The function environment_read reads the sections and
+ * keys. A line of the messages is then the place of a variable in config->variables. Empty
+ * variables count as not set. */
 const char *environment_first(void);
 void environment_read(struct loading *l);
 
-/* api_check.c: rules of the rung `443/api` */
+/* The file api_check.c has the rules of the rung `443/api`. */
 void check_api(struct loading *l, const struct section *s);
 
-/* check_print.c: what is in force, and where each value comes from. keep_text is told every value
- * that was taken. */
+/* The file check_print.c prints what is in force, and where each value comes from. The function
+ * keep_text is told every value that was taken. */
 void keep_text(const struct loading *l, const struct section *s, const struct key *key,
                struct slice text);
 void print_in_force(const struct loading *l);
-/* check_text.c: warns of a value, or of a secret's first line, that was perhaps meant
+/* The file check_text.c warns of a value, or of a secret's first line, that was perhaps meant
  * differently. */
 void check_text(struct loading *l, const struct section *s, const struct key *key,
                 struct slice text);
 void check_secret_text(struct loading *l, const struct section *s, const char *key,
                        const char *path, struct slice text);
-/* check.c: rules between keys */
+/* The file check.c has the rules between keys. */
 void check_rules(struct loading *l);
-/* routes.c: the rules between sections. */
+/* The file routes.c has the rules between sections. */
 void check_routing(struct loading *l);
-/* identity.c: the user that the server becomes. */
+/* The file identity.c judges the user that the server becomes. */
 void check_identity(struct loading *l);
-/* nobody, whom others are, too */
+/* Returns whether the server becomes the user nobody. Other programs may run as this user, too. */
 bool will_be_nobody(const struct server_config *server);
-/* Whether the server's user may do this to a file or directory, judged by its mode (not by access
- * lists). `want`: of 4 read, 2 write, 1 enter. True where it is not there. */
+/* Returns whether the server's user may do this to a file or directory, judged by its mode (not by
+ * access lists). The number `want` is made of 4 for read, 2 for write and 1 for enter. Returns true
+ * where the file is not there. */
 bool server_may(const struct server_config *server, const char *path, unsigned want);
-/* "user smtp-detour", for messages */
+/* Returns "user smtp-detour", for example, for messages. */
 const char *server_user_name(const struct server_config *server);
-/* spool_place.c: where mail may wait, and for how long */
+/* The file spool_place.c judges where mail may wait, and for how long. */
 void check_spool(struct loading *l);
-/* What is wrong with a file system of this magic number for it; NULL: nothing is known. */
+/* Returns what is wrong with a file system of this magic number for a spool. NULL means that
+ * nothing is known. */
 const char *spool_place_doubt(uint32_t magic);
-/* cluster.c: rules of [cluster], and its secrets. */
+/* The file cluster.c has the rules of [cluster], and reads its secrets. */
 void check_cluster(struct loading *l);
-/* named_files.c: permissions; reads the secrets */
+/* The file named_files.c checks the permissions of named files, and reads the secrets. */
 void check_files(struct loading *l);
 /* A program that is named by its path must be one. */
 void check_command(struct loading *l, const struct section *s, const char *key,
                    const struct strings *command);
-/* alert_check.c: somebody can be called */
+/* The file alert_check.c checks that somebody can be called. */
 void check_alert(struct loading *l);
-/* presets_check.c: what is known of a provider. Call it after the secrets were read. */
+/* The file presets_check.c warns by what is known of a provider. Call it after the secrets were
+ * read. */
 void check_presets(struct loading *l);
 
-/* trust.c: as root, at the start, reports a config file that other users may write. */
+/* The file trust.c reports a config file that other users may write, if the server starts as
+ * root. */
 struct stat;
 void check_trust(struct loading *l, const char *file, const struct stat *st);
 

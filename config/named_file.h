@@ -4,12 +4,13 @@
 
 #include "config/load.h"
 
-/* How strict we are about a file that others can read. A password towards the upstream is refused.
- * Private keys and password hashes, which other software may have to share, cause a warning. */
+/* The exposure says how strict we are about a file that others can read. A password towards the
+ * upstream is refused. Private keys and password hashes, which other software may have to share,
+ * cause a warning. */
 enum exposure { NO_SECRET, OWN_SECRET, PASSWORD };
 
-/* `key` is or names a file with a secret. Reports an error or a warning if everybody may read
- * it. */
+/* The key is one whose value is a secret or names a file with one. Reports an error or a warning if
+ * everybody may read the file at this path, which holds the secret. */
 void check_exposure(struct loading *l, const struct section *s, const char *key, const char *path,
                     unsigned mode, enum exposure what);
 

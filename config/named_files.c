@@ -54,7 +54,7 @@ static void read_secret(struct loading *l, const struct section *s, const char *
     struct err err;
     unsigned mode;
     char command[400];
-    /* Where both are given, which is an error, the one in the configuration goes. */
+    /* If both are given, which is an error, the one in the configuration goes. */
     secret_free(slot->secret);
     *slot->secret = secret_file_read(path, &mode, &err);
     if (!*slot->secret && err.kind == ERR_NOT_FOUND)

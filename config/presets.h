@@ -47,23 +47,23 @@ struct preset_setting {
     const char *key, *value;
 };
 
-/* Where tokens come from. Addresses may hold TENANT. */
+/* These settings say where tokens come from. Their addresses may hold TENANT. */
 struct preset_oauth {
-    /* device is NULL if none is known to work. */
+    /* The address `device` is NULL if none is known to work. */
     const char *authorize, *token, *device, *scope;
-    /* of application access; NULL: there is none */
+    /* It is the scope of application access. NULL means that the provider has no such access. */
     const char *application_scope;
-    /* what stands for TENANT where nobody names one; or NULL */
+    /* This text stands for TENANT where nobody names one. It may be NULL. */
     const char *tenant;
-    /* "http://localhost": what its portal takes as the place that a browser comes back to, on any
-     * port; NULL: http://127.0.0.1 */
+    /* The provider's portal takes this address, "http://localhost", on any port, as the place that
+     * a browser comes back to. NULL means http://127.0.0.1. */
     const char *redirect;
-    /* what its page wants to hear beside the usual; or NULL */
+    /* The provider's page wants to hear these parameters beside the usual ones. It may be NULL. */
     const char *authorize_more;
     /* A refresh token is replaced, and revoked, by use. */
     bool rotates;
     enum trust trust;
-    /* or NULL */
+    /* The remark may be NULL. */
     const char *remark;
 };
 
@@ -95,8 +95,8 @@ struct preset {
     struct preset_word host;
     /* May be NULL. */
     const struct preset_region *regions;
-    /* needs_region: NAME alone is an error. other_regions: there are regions outside of the
-     * list. */
+    /* With needs_region, NAME alone is an error. With other_regions, there are regions outside of
+     * the list. */
     bool needs_region, other_regions;
     /* Every documented port: first those of the ladder in its order. */
     struct preset_port ports[PRESET_PORTS + 1];
@@ -143,7 +143,7 @@ bool preset_is_mailbox(const struct preset *preset);
 /* Returns "the provider's own documentation" and so on. */
 const char *trust_words(enum trust trust);
 
-/* "ses:eu-west-1" in its parts. */
+/* These are the parts of a value like "ses:eu-west-1". */
 struct preset_choice {
     const struct preset *preset;
     /* Borrows the text. It is empty if there is none. */

@@ -307,7 +307,8 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 {
     struct reader *r = user;
     struct slice part = slice_of(value);
-    /* inih cuts it at 49 octets. read_line has seen the headers. */
+    /* The library inih cuts the section's name at 49 octets. The function read_line has seen the
+     * headers. */
     (void)section;
     if (!r->marked_before)
         key_begin(r, name);

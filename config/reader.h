@@ -6,7 +6,7 @@
 
 #include "base/slice.h"
 
-/* How a key may be written in the file. */
+/* The shape says how a key may be written in the file. */
 enum key_shape {
     /* The section has no such key, or the section is unknown. It is reported when its pair
      * comes. */
@@ -30,7 +30,7 @@ struct reader_events {
     /* A key with its whole value, trimmed. The lines of a list are joined by blanks, and `line` is
      * the first. Both texts are borrowed. */
     void (*pair)(void *ctx, int line, const char *name, const char *value);
-    /* name is the key, if it is known and may be shown. */
+    /* The name is the key, if it is known and may be shown. */
     void (*wrong)(void *ctx, int line, struct slice name, const char *words);
 };
 

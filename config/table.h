@@ -103,22 +103,22 @@ extern const struct value_type type_bool, type_count, type_size, type_duration, 
     type_word;
 extern const struct value_type type_text, type_path, type_secret, type_secret_file, type_log_target,
     type_certificates;
-/* command.c */
+/* This type comes from command.c. */
 extern const struct value_type type_command;
 extern const struct value_type type_host, type_helo, type_address, type_addresses, type_networks,
     type_ports, type_pins, type_senders;
 extern const struct value_type type_proxy, type_names, type_hosts;
-/* values_token.c */
+/* These types come from values_token.c. */
 extern const struct value_type type_url, type_tenant, type_date, type_endpoint_way;
-/* presets.c */
+/* This type comes from presets.c. */
 extern const struct value_type type_provider;
-/* From values_mail.c. type_senders is in it, too. */
+/* These types come from values_mail.c. The type type_senders is in it, too. */
 extern const struct value_type type_mail_address, type_domain, type_aliases;
-/* From values_spool.c. */
+/* These types come from values_spool.c. */
 extern const struct value_type type_percent, type_bounce_to;
-/* From values_cluster.c. */
+/* These types come from values_cluster.c. */
 extern const struct value_type type_engines, type_instance;
-/* From values_front.c. */
+/* These types come from values_front.c. */
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 
 /* Shared by the types. */

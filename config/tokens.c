@@ -1,5 +1,6 @@
-/* How an account comes by its access tokens, by what is given, and what follows from that: the
- * tenant in the provider's addresses, the scope, the file of a refresh token, the mechanism. */
+/* This file decides how an account comes by its access tokens, by what is given. It also decides
+ * what follows from that: the tenant in the provider's addresses, the scope, the file of a refresh
+ * token, the mechanism. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +89,8 @@ static char *default_token_file(const struct loading *l, const struct upstream_c
     return path;
 }
 
-/* "https://graph.microsoft.com" of the base URL that is the provider's, or the service's: a gateway
- * that api_url names has no scope of its own. */
+/* Returns the origin, such as "https://graph.microsoft.com", of the base URL that is the
+ * provider's, or the service's. A gateway that api_url names has no scope of its own. */
 static struct slice origin_of(const struct upstream_config *u)
 {
     struct preset_choice choice;
@@ -144,7 +145,7 @@ static void complete_account(const struct loading *l, const struct section *s)
     if (o->flow == TOKEN_REFRESH && !o->token_file && !is_given(s, "oauth_token_file"))
         o->token_file = default_token_file(l, u);
     o->api_scope = api_scope_of(s, u);
-    /* What a preset says is about passwords. */
+    /* The mechanism that a preset names is for logins with a password. */
     if (o->flow != TOKEN_NONE && !is_given(s, "auth"))
         u->auth = AUTH_AUTO;
 }

@@ -43,7 +43,7 @@ static void check_one_proof(struct loading *l, const struct section *s)
                      "not beside oauth_service_account_file, which says all of it");
 }
 
-/* What every flow needs, and one more for each. */
+/* Checks that the keys which every flow needs are given, and those of each flow alone. */
 static void check_needs(struct loading *l, const struct section *s, const struct upstream_config *u)
 {
     const struct oauth_config *o = &u->oauth;

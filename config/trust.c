@@ -1,6 +1,6 @@
 /* Decides whether root may trust this config file. It can name user = root and a command, so a user
  * who may write it may do what root may. */
-/* realpath belongs to the XSI part of POSIX. */
+/* The function realpath belongs to the XSI part of POSIX. */
 #define _XOPEN_SOURCE 700
 #include <limits.h>
 #include <pwd.h>

@@ -99,7 +99,7 @@ static const char *add_user(struct users *users, struct slice line, const char *
 {
     size_t colon = slice_find(line, ':');
     struct slice name = slice_head(line, colon), rest = slice_from(line, colon + 1);
-    /* shadow(5) and htpasswd have more fields behind it. */
+    /* The files of shadow(5) and htpasswd have more fields behind the hash. */
     struct slice hash = slice_head(rest, slice_find(rest, ':'));
     if (colon == line.len)
         return "not NAME:HASH";

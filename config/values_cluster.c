@@ -8,7 +8,7 @@
 
 #define DEFAULT_ENGINE_PORT 6379
 
-/* "host", "host:port", "[::1]:port"; the port stays the default where none is given. */
+/* Reads "host", "host:port" or "[::1]:port". The port is the default where none is given. */
 static bool parse_place(struct slice text, struct engine_address *at)
 {
     size_t close = text.len && text.data[0] == '[' ? slice_find(text, ']') : 0;

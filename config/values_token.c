@@ -11,7 +11,8 @@
 #define HTTPS "https://"
 #define HTTP "http://"
 
-/* "host", "host:port", "[::1]:port" of an address; false: there is a user in it, or nothing. */
+/* Takes the host from the "host", "host:port" or "[::1]:port" of an address. Returns false if a
+ * user stands in it, if its host is empty, or if its port is no number of a port. */
 static bool take_authority(struct slice text, struct slice *host_r)
 {
     struct slice authority = slice_head(text, slice_find(text, '/'));
@@ -125,7 +126,8 @@ static int64_t days_since_1970(int64_t year, int64_t month, int64_t day)
     return days;
 }
 
-/* "2027-11-30" (ISO 8601), as Unix seconds of its beginning in UTC. */
+/* Reads a day such as "2027-11-30" (ISO 8601). The field gets the Unix seconds of its beginning in
+ * UTC. */
 static int parse_date(const struct key *key, struct slice text, void *field, struct err *err)
 {
     uint64_t year = 0, month = 0, day = 0;
