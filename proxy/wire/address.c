@@ -253,7 +253,7 @@ bool address_parse_path(struct slice in, struct address *address_r, struct slice
     in = slice_trim(in);
     bool bare = in.len == 0 || in.data[0] != '<';
     bool strict = read_strict(in, &a, &rest);
-    /* "Alice <dev@x.test>" begins with what may be a local part. */
+    /* The text "Alice <dev@x.test>" begins with what may be a local part. */
     bool name = strict && bare && !a.domain.len && rest.len &&
                 slice_find(rest, '<') < slice_find(rest, '=');
     if ((!strict || name) && !read_sloppy(in, &a, &rest))

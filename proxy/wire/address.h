@@ -9,8 +9,8 @@
 
 /* Borrows the line from which it was read. */
 struct address {
-    /* "local@domain" as the client wrote it, without brackets and source route. "" is the null
-     * sender: only parse_path returns it, and RCPT must refuse it. */
+    /* The text is "local@domain" as the client wrote it, without brackets and source route. The
+     * null sender is "". Only parse_path returns it, and RCPT must refuse it. */
     struct slice text;
     struct slice local;
     /* The domain, "" where there is none. A literal keeps its brackets. */

@@ -7,7 +7,7 @@ static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* "-0000" is a time in UTC without a known offset (RFC 5322 3.3). */
+/* The offset "-0000" means a time in UTC without a known offset (RFC 5322 3.3). */
 static const char *offset(const struct tm *tm, char out[8])
 {
     return strftime(out, 8, "%z", tm) == 5 ? out : "-0000";

@@ -13,13 +13,13 @@ enum {
     /* In LF mode, after a bare LF. A dot is stuffed here. */
     AT_LF_START,
     IN_TEXT,
-    /* `crs` CRs are held back until it is known whether an LF follows. */
+    /* The CRs, as many as `crs`, are held back until it is known whether an LF follows. */
     AFTER_CR,
     /* A dot after AT_START is held back. */
     AFTER_DOT,
     /* A dot after AT_LF_START is held back. */
     AFTER_LF_DOT,
-    /* ".CR" after AT_START is held back. */
+    /* A ".CR" after AT_START is held back. */
     AFTER_DOT_CR,
     AT_END
 };

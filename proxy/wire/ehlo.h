@@ -13,7 +13,7 @@ struct ehlo {
     bool has_size;
     /* 0 means that SIZE was announced without a limit. */
     uint64_t size;
-    /* "AUTH a b" and "AUTH=a b" merged, as bits of base/mechanism.h. */
+    /* The mechanisms of "AUTH a b" and "AUTH=a b" are merged, as bits of base/mechanism.h. */
     unsigned mechanisms;
     /* The mechanisms as announced, for doctor. */
     char mechanisms_text[200];

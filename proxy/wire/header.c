@@ -59,8 +59,8 @@ static enum header_place in_name(struct header_scan *h, char c)
     return c == ' ' || c == '\t' ? HEADER_AFTER_NAME : HEADER_OVER;
 }
 
-/* "From : me" is a field of the old syntax (RFC 5322 4.5). "From me ..." is the line that mbox
- * files put before a message. ">From me ..." is the same line, quoted once more. */
+/* A field of the old syntax is "From : me" (RFC 5322 4.5). The line that mbox files put before a
+ * message is "From me ...". The same line, quoted once more, is ">From me ...". */
 static enum header_place after_name(struct header_scan *h, char c)
 {
     if (c == ':')

@@ -226,7 +226,8 @@ static bool is_atext(char c)
            (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* "=?utf-8?Q?B=C3=BCro?=" (RFC 2047). Many hold octets that a name must not have. */
+/* Returns whether the word is an encoded one like "=?utf-8?Q?B=C3=BCro?=" (RFC 2047). Many of them
+ * hold octets that a name must not have. */
 static bool is_encoded_word(struct slice w)
 {
     unsigned marks = 0;
@@ -326,7 +327,7 @@ size_t mailbox_count_valid(struct slice value)
 
 struct name_writer {
     struct buf *out;
-    /* plain: every word is an atom. */
+    /* The name is plain if every word is an atom. */
     bool fits, plain;
     bool quoting, any, folded, blank;
 };
@@ -343,7 +344,7 @@ static void close_quote(struct name_writer *w)
     w->quoting = false;
 }
 
-/* escaped: the text is from a quoted string, so its backslashes have a meaning already. */
+/* With `escaped`, the text is from a quoted string, so its backslashes have a meaning already. */
 static void put_quoted(struct name_writer *w, struct slice text, bool escaped)
 {
     for (size_t i = 0; i < text.len; i++) {

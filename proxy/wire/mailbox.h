@@ -12,8 +12,8 @@
 struct mailbox {
     /* The text before the address as it came. It may be quoted or folded and hold comments. */
     struct slice name;
-    /* "me@example.com", or "root" if the domain is missing, without brackets, route, and the blanks
-     * and folding around it. It is empty for "<>" only. */
+    /* The address is "me@example.com", or "root" if the domain is missing, without brackets, route,
+     * and the blanks and folding around it. It is empty for "<>" only. */
     struct slice address;
     /* The position of the address in the value: everything between the brackets, or the address
      * itself. */

@@ -30,7 +30,7 @@ struct mail_params {
     bool smtputf8;
     /* The value is checked as xtext and then dropped: it is never passed on. */
     bool has_auth;
-    /* "FULL" or "HDRS" as written, or "". */
+    /* The value is "FULL" or "HDRS" as written, or "". */
     struct slice ret;
     /* Checked xtext as written, at most CAP_ENVID octets. */
     struct slice envid;
@@ -39,7 +39,7 @@ struct mail_params {
 struct rcpt_params {
     /* Checked, as written. */
     struct slice notify;
-    /* "addr-type;xtext", checked, as written, at most CAP_ORCPT octets. */
+    /* The value is "addr-type;xtext", checked, as written. It has at most CAP_ORCPT octets. */
     struct slice orcpt;
 };
 

@@ -11,7 +11,7 @@ enum proxy_header_step {
     /* At least `need` more octets belong to it. */
     PROXY_HEADER_MORE,
     PROXY_HEADER_DONE,
-    /* `why` says what is wrong. */
+    /* The field `why` says what is wrong. */
     PROXY_HEADER_BAD,
 };
 

@@ -4,13 +4,14 @@
 
 #include "base/buf.h"
 
-/* "5.999.999" and NUL. */
+/* There is room for "5.999.999" and its NUL. */
 #define ENHANCED_MAX 12
 
 struct reply {
     /* 200 to 599. 0 means none. */
     int code;
-    /* "2.1.5", but only if its class agrees with the code; otherwise "" (RFC 2034). */
+    /* It is "2.1.5", for example, but only if its class agrees with the code. Otherwise it is ""
+     * (RFC 2034). */
     char enhanced[ENHANCED_MAX];
     /* The lines without code and enhanced code, joined by '\n'. Tabs are blanks. Other controls are
      * removed, and so are blanks at a line's end. Its cap is CAP_REPLY_TEXT. */
@@ -20,9 +21,9 @@ struct reply {
 
 void reply_init(struct reply *r);
 void reply_free(struct reply *r);
-/* `to` must be initialised. */
+/* The reply `to` must be initialised. */
 void reply_copy(struct reply *to, const struct reply *from);
-/* reply_is(r, 2) is true for a 2xx. */
+/* The call reply_is(r, 2) returns true for a 2xx. */
 bool reply_is(const struct reply *r, int hundred);
 /* Writes "550 5.7.1 text / more text" on one line, for logs and findings. Returns out. */
 const char *reply_words(const struct reply *r, char *out, size_t size);

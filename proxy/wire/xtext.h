@@ -1,4 +1,4 @@
-/* xtext (RFC 3461 section 4) is checked and never decoded into a command. */
+/* A value in xtext (RFC 3461 section 4) is checked and never decoded into a command. */
 #ifndef WIRE_XTEXT_H
 #define WIRE_XTEXT_H
 
