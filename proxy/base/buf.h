@@ -17,7 +17,7 @@ struct buf {
     size_t len;
     /* The number of bytes allocated. */
     size_t size;
-    /* `len` never exceeds this. */
+    /* The field `len` never exceeds this. */
     size_t cap;
 };
 

@@ -145,9 +145,10 @@
 #define CAP_API_HEADER ((size_t)256 * 1024)
 /* Octets around a message that goes to an API: a thousand recipients, each a part of a form. */
 #define CAP_API_FORM ((size_t)2 * 1024 * 1024)
-/* Octets of a gathered message that stay in memory: whole below this, */
+/* A gathered message of at most this many octets stays in memory as a whole. */
 #define CAP_GATHER ((size_t)1024 * 1024)
-/* and of a longer one its beginning, which holds any header that is read. */
+/* Of a longer message, a beginning of this many octets stays in memory. It holds any header that is
+ * read. */
 #define CAP_GATHER_HEAD (CAP_API_HEADER + 64 * 1024)
 /* Octets of it that one call gives to the disk. */
 #define CAP_GATHER_WRITE ((size_t)256 * 1024)

@@ -38,7 +38,7 @@ static size_t bucket_of(const char *octets)
     return (key * UINT32_C(2654435761)) >> 20;
 }
 
-/* base64url (RFC 4648 section 5) has two letters of its own. */
+/* The alphabet of base64url (RFC 4648 section 5) has two letters of its own. */
 static char fold(char c)
 {
     return (char)(c == '-' ? '+' : c == '_' ? '/' : c);
@@ -116,7 +116,7 @@ bool echo_repeats_encoded(const struct echo *e, struct slice message, size_t run
     /* The first four letters hold some of the octets before it. */
     enum { MIXED = 4 };
     bool found = e->too_long;
-    /* What is encoded may begin behind 0, 1 or 2 octets of something else. */
+    /* The encoded text may begin behind 0, 1 or 2 octets of something else. */
     for (size_t before = 0; before < 3 && !found; before++) {
         struct buf clear, text;
         buf_init(&clear, message.len + before);

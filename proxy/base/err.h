@@ -1,5 +1,5 @@
-/* Why something failed: a kind for the program, words for a person. A function that can fail
- * returns 0 or -1 and fills one of these when it returns -1. */
+/* An error says why something failed. It has a kind for the program, and words for a person. A
+ * function that can fail returns 0 or -1 and fills one of these when it returns -1. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -41,7 +41,7 @@ enum err_kind {
     ERR_EXISTS,
 };
 
-/* Why a TLS handshake failed (kind ERR_TLS), where our advice depends on it. */
+/* The cause says why a TLS handshake failed (kind ERR_TLS), where our advice depends on it. */
 enum err_cause {
     ERR_CAUSE_OTHER = 0,
     /* Both sides have no version of TLS in common. */

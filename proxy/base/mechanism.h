@@ -28,8 +28,8 @@ enum mechanism { MECHANISMS(MECHANISM_ID) MECHANISM_COUNT };
  * password, and no password as a token. */
 enum mechanism_secret { MECHANISM_PASSWORD, MECHANISM_TOKEN };
 
-/* What a configuration asks for: the best mechanism that is offered, no login at all, or this
- * mechanism alone. */
+/* A configuration asks for one of these: the best mechanism that is offered, no login at all, or
+ * this mechanism alone. */
 #define MECHANISM_CHOICE(id, ...) AUTH_##id,
 enum auth_choice { AUTH_AUTO, AUTH_NONE, MECHANISMS(MECHANISM_CHOICE) AUTH_CHOICES };
 #undef MECHANISM_CHOICE
@@ -54,7 +54,7 @@ unsigned mechanism_bit(enum mechanism m);
 bool mechanism_is_wanted(enum mechanism m, enum auth_choice choice, enum mechanism_secret secret);
 /* The kind of secret that a choice which names a mechanism asks for; of the others: a password. */
 enum mechanism_secret auth_choice_secret(enum auth_choice choice);
-/* "auto", "none", "plain" */
+/* Returns "auto", "none", "plain" and so on. */
 const char *auth_choice_word(enum auth_choice choice);
 
 #endif

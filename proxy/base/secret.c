@@ -50,8 +50,8 @@ bool secret_equal(const struct secret *a, const struct secret *b)
     return differs == 0;
 }
 
-/* memset is called through a volatile pointer, so that no compiler can prove the call useless and
- * remove it. */
+/* The function memset is called through a volatile pointer, so that no compiler can prove the call
+ * useless and remove it. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
 
 void secret_erase(void *bytes, size_t n)

@@ -1,4 +1,4 @@
-/* realpath belongs to the XSI part of POSIX. */
+/* The function realpath belongs to the XSI part of POSIX. */
 #define _XOPEN_SOURCE 700
 #include "base/secret_file.h"
 
