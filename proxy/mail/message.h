@@ -11,7 +11,7 @@
 
 struct reply;
 
-/* How a message ended. */
+/* The result says how a message ended. */
 enum result {
     RESULT_DELIVERED,
     RESULT_REFUSED,
@@ -52,7 +52,7 @@ struct message {
     char *upstream;
     /* The port of the session, or 0 if there was none. */
     uint16_t port;
-    /* "TLSv1.3" and so on. "" if the link was clear or there was none. */
+    /* It is "TLSv1.3" and so on. It is "" if the link was clear or there was none. */
     char tls[12];
     /* The number of round trips to the upstream. */
     unsigned rtts;
@@ -61,7 +61,8 @@ struct message {
     bool via_spool;
     usec queued;
     unsigned tries;
-    /* Why it was kept for later: a name of the metric's and words; NULL: it was not. */
+    /* These say why the message was kept for later, as a name of the metric's and as words. NULL
+     * means that it was not. */
     const char *kept_for;
     char *kept_words;
 

@@ -1,5 +1,5 @@
-/* Who was not let in, and why: for the person who looks for a scanner whose mail does not arrive,
- * and counted for monitoring. Pure. */
+/* These are the clients that were not let in, and the reasons. They are kept for the person who
+ * looks for a scanner whose mail does not arrive, and counted for monitoring. This file is pure. */
 #ifndef MAIL_REFUSALS_H
 #define MAIL_REFUSALS_H
 
@@ -20,7 +20,7 @@ enum client_refusal {
     CLIENT_REFUSALS
 };
 
-/* "not-allowed" */
+/* Returns "not-allowed" and so on. */
 const char *refusal_name(enum client_refusal why);
 
 struct refused_client {

@@ -29,8 +29,8 @@ struct rewrite_plan {
     /* May be NULL. Writes date, message_id and from, once, if one of them is missing. ctx is the
      * one for put. */
     void (*complete)(struct rewrite_plan *plan, void *ctx);
-    /* fix_headers: a header without an end gets its blank line, and an mbox file's "From " line is
-     * dropped. */
+    /* The key fix_headers asks for this. A header without an end gets its blank line, and an mbox
+     * file's "From " line is dropped. */
     bool separate;
 };
 

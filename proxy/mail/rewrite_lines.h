@@ -22,7 +22,7 @@ struct rewrite_facts {
     /* As the client said it. */
     const char *helo;
     const struct addr *client;
-    /* How the message came (RFC 3848, RFC 6531 4.3). */
+    /* These say how the message came (RFC 3848, RFC 6531 4.3). */
     bool esmtp, tls, authenticated, utf8;
 };
 

@@ -26,7 +26,7 @@ struct route_question {
     const struct names *names;
 };
 
-/* Why an account does not take a message. */
+/* The miss says why an account does not take a message. */
 enum route_miss {
     ROUTE_FITS,
     /* The listener is pinned to another account. */
