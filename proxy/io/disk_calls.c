@@ -93,8 +93,8 @@ static void open_file(struct disk_call *call, int flags)
     take_file(call, fd);
 }
 
-/* Where the file system has no files without a name (NFS, overlays of old kernels): a name that
- * nobody can guess, and that is taken away at once. */
+/* Some file systems have no files without a name (NFS, overlays of old kernels). There the file
+ * gets a name that nobody can guess, and that is taken away at once. */
 static int open_and_unlink(int dir)
 {
     char name[48];

@@ -45,7 +45,7 @@ struct disk_call {
     struct disk_name *names;
 };
 
-/* What waits, in the order in which it runs. Not locked. */
+/* The queue holds the calls that wait, in the order in which they run. It is not locked. */
 struct disk_queue {
     struct link waiting, batch, syncs;
 };
@@ -65,7 +65,7 @@ void disk_call_free(struct disk_call *call);
  * or directory that it names. Fills failed, err and answer. */
 void disk_perform(struct disk_call *call);
 
-/* What carries calls to where they are performed, and back to disk_finish. */
+/* The carrier takes calls to where they are performed, and back to disk_finish. */
 struct disk_carrier;
 struct disk_carrier *disk_carrier_new(struct disk *disk, struct loop *loop, struct err *err);
 void disk_carrier_push(struct disk_carrier *carrier, struct disk_call *call);

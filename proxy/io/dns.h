@@ -19,8 +19,8 @@ void dns_free(struct dns **dns);
  * anything else means that the resolver did not answer. */
 typedef void dns_fn(void *ctx, const struct addr *addresses, size_t n, const struct err *err);
 
-/* host is a name. The caller parses literals itself. family is ADDR_V4 or ADDR_V6. Gives a query
- * that ends with the callback or with dns_cancel. */
+/* The host is a name. The caller parses literals itself. The family is ADDR_V4 or ADDR_V6. Gives a
+ * query that ends with the callback or with dns_cancel. */
 struct dns_query *dns_lookup(struct dns *dns, const char *host, enum addr_family family, dns_fn *fn,
                              void *ctx);
 /* The callback is not called any more. *query may be NULL. */

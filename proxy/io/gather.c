@@ -27,7 +27,7 @@ struct gather {
     bool left;
     /* It goes with the last answer of the disk. */
     bool freed;
-    /* What stays in memory, then what is on its way to the file. */
+    /* The head stays in memory. The octets in `waiting` are on their way to the file. */
     struct buf head, waiting;
     /* NULL: there is none yet. */
     struct disk_file *file;
@@ -53,7 +53,7 @@ struct gather_place *gather_place_new(struct loop *loop, const char *path)
     p->loop = loop;
     p->disk = disk_new(loop);
     p->path = mem_string(path);
-    /* Who needs it later tries again, and hears why. */
+    /* A caller that needs the directory later tries again, and hears why. */
     if (disk_directory_open(p->disk, path, false, &p->directory, &err) < 0)
         p->directory = NULL;
     return p;

@@ -34,7 +34,8 @@ struct gather_events {
     void (*whole)(void *ctx);
 };
 
-/* place: NULL where there is none; then a message beyond CAP_GATHER fails. Gives. */
+/* The place is NULL where there is none. Then a message beyond CAP_GATHER fails. Gives a new
+ * gather. */
 struct gather *gather_new(struct loop *loop, struct gather_place *place,
                           const struct gather_events *events, void *ctx);
 /* Copies. Returns how many octets were taken. */

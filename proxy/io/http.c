@@ -44,8 +44,8 @@ static struct http *abandoned;
 
 /* ---- memory ---- */
 
-/* libcurl copies headers, bodies and passwords into its own buffers and frees them without wiping.
- * So every block is wiped here. */
+/* The library libcurl copies headers, bodies and passwords into its own buffers and frees them
+ * without wiping. So every block is wiped here. */
 static void wipe_free(void *p)
 {
     if (p)

@@ -29,10 +29,10 @@ struct http *http_new(struct loop *loop, struct err *err) MUST_USE;
  * ends. *http may be NULL. */
 void http_free(struct http **http);
 
-/* How to reach the server. */
+/* The route says how to reach the server. */
 struct http_route {
-    /* "socks5h://host:port" or "http://host:port". NULL: as HTTPS_PROXY and NO_PROXY say. "": no
-     * proxy. */
+    /* The proxy is "socks5h://host:port" or "http://host:port". NULL means that HTTPS_PROXY and
+     * NO_PROXY decide. "" means that there is no proxy. */
     const char *proxy;
     /* The user at the proxy, or NULL. */
     const char *proxy_user;
@@ -75,7 +75,7 @@ struct http_answer {
     struct slice body;
     /* The server's clock in Unix seconds, or 0 if it did not say. */
     int64_t date;
-    /* How many seconds the server asks us to wait, or -1. */
+    /* The server asks us to wait for this many seconds. It is -1 if the server does not ask. */
     int64_t retry_after;
     /* The server's name for this request in its own logs, or "". Printable. */
     char id[80];
@@ -89,8 +89,8 @@ typedef void http_fn(void *ctx, const struct http_answer *answer, const struct e
 /* Copies everything. Never returns NULL: an invalid request is reported later, too. */
 struct http_request *http_send(struct http *http, const struct http_ask *ask, http_fn *fn,
                                void *ctx);
-/* Whether the last octet of the `stream` was handed over: then the server may have all of it. For
- * the callback, which may ask it until it returns. */
+/* Returns whether the last octet of the `stream` was handed over. Then the server may have all of
+ * it. The callback may call this until it returns. */
 bool http_was_sent(const struct http_request *request);
 /* The callback is not called any more. *request may be NULL. */
 void http_cancel(struct http_request **request);

@@ -40,9 +40,9 @@ static size_t on_wanted(char *out, size_t size, size_t n, void *arg)
     return now;
 }
 
-/* libcurl asks for the beginning again if a pooled connection was dead. That may have come to
- * light only when the server had all of it and did what it was asked for: who asked decides whether
- * to ask again. */
+/* The library libcurl asks for the beginning again if a pooled connection was dead. That may have
+ * come to light only when the server had all of the body and had done what it was asked for. Then
+ * the caller decides whether to ask again. */
 static int on_rewind(void *arg, curl_off_t offset, int origin)
 {
     struct http_request *r = arg;
@@ -143,13 +143,13 @@ static bool set_safety(CURL *easy, bool local, const char *authorities)
            SET(easy, CURLOPT_CAINFO, authorities) && SET(easy, CURLOPT_CAPATH, (char *)NULL) &&
            SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
            SET(easy, CURLOPT_HTTP09_ALLOWED, 0L) &&
-           /* libcurl does not wait for a resolver that hangs. */
+           /* The library libcurl does not wait for a resolver that hangs. */
            SET(easy, CURLOPT_QUICK_EXIT, 1L) &&
            SET(easy, CURLOPT_USERAGENT, "smtp-detour/" VERSION);
 }
 
-/* libcurl shares authorities and connections between requests, whatever a callback has added to
- * them. */
+/* The library libcurl shares authorities and connections between requests, whatever a callback has
+ * added to them. */
 static bool set_own_trust(CURL *easy, const struct http_request *r)
 {
     return !r->ca_file ||
@@ -202,8 +202,9 @@ static bool set_body(struct http_request *r, const struct http_ask *ask)
 {
     if (!ask->body && !ask->stream)
         return true;
-    /* What meets a server's goodbye on an old connection may have been taken. So none is used that
-     * the server may be tired of: those in wide use wait for a minute and more. */
+    /* A message that meets a server's goodbye on an old connection may have been taken. So no
+     * connection is used that the server may be tired of. The servers in wide use wait for a minute
+     * and more. */
     if (ask->stream && !SET(r->easy, CURLOPT_MAXAGE_CONN, 30L))
         return false;
     if (ask->stream)
@@ -316,7 +317,7 @@ static enum err_kind kind_of(CURLcode code, long number)
     }
 }
 
-/* libcurl's own words for a certificate do not say what to do. */
+/* The words of libcurl for a certificate do not say what to do. */
 static const char *certificate_words(struct http_request *r)
 {
     long verdict = 0;
@@ -361,8 +362,8 @@ static void finish_retry_after(struct http_request *r)
         r->answer.retry_after = r->retry_date > now ? r->retry_date - now : 0;
 }
 
-/* Who sent a message knows from the status line on what became of it, whatever happens to the rest
- * of the answer. */
+/* The sender of a message knows from the status line on what became of it, whatever happens to the
+ * rest of the answer. */
 static bool is_answered(const struct http_request *r, CURLcode code, long status)
 {
     return code == CURLE_OK || (r->stream.read && status >= 200);

@@ -19,11 +19,11 @@
 
 enum { SYSLOG_MAIL = 2 << 3, SYSLOG_HEAD = 80 };
 
-/* syslog's numbers, which the journal takes, too */
+/* These are syslog's numbers. The journal takes them, too. */
 static const int severities[] = {[LOG_ERROR] = 3, [LOG_WARN] = 4, [LOG_INFO] = 6, [LOG_DEBUG] = 7};
 
-/* systemd.exec(5): device and inode of the stream that it gave us, in decimal. Whoever put another
- * descriptor in its place has changed them. */
+/* The variable JOURNAL_STREAM has the device and inode of the stream that systemd gave us, in
+ * decimal (systemd.exec(5)). They differ if another descriptor was put in its place. */
 static bool is_journal(const struct stat *st)
 {
     char ours[64];

@@ -14,14 +14,14 @@ struct log_outlet {
     /* It is closed with the outlet. stderr is not. */
     bool is_own;
     enum { OUTLET_FILE, OUTLET_PIPE, OUTLET_SOCKET, OUTLET_SYSLOG } kind;
-    /* syslog listens for a stream instead of datagrams. */
+    /* The daemon of syslog listens for a stream instead of datagrams. */
     bool is_stream;
     /* Part of a line was written and the rest was lost. */
     bool is_torn;
     /* The descriptor is the journal's own (JOURNAL_STREAM): each line gets its priority in front,
      * "<4>", and no time, which the journal has. */
     bool is_journal;
-    /* octets of that head that were written */
+    /* This many octets of a line's head, which has that priority, were written. */
     size_t head_at;
 };
 

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "io/thread.h"
 
-/* How often to look for a syslog that does not listen. */
+/* The writer looks this often for a syslog that does not listen. */
 enum { RETRY_MS = 1000 };
 
 /* Precedes each line in a queue. */

@@ -191,7 +191,7 @@ void loop_random(struct loop *loop, void *out, size_t n)
 {
     (void)loop;
     for (char *at = out; n;) {
-        /* getentropy returns at most this much at once. */
+        /* The function getentropy returns at most this much at once. */
         size_t part = n < 256 ? n : 256;
         if (getentropy(at, part) != 0)
             abort();
@@ -270,7 +270,7 @@ usec timer_left(const struct timer *timer)
 {
     if (!ev_is_active(&timer->watcher))
         return 0;
-    /* libev takes a pointer to a mutable watcher and does not change it. */
+    /* The library libev takes a pointer to a mutable watcher and does not change it. */
     ev_timer copy = timer->watcher;
     double left = ev_timer_remaining(timer->loop->ev, &copy);
     return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;

@@ -39,7 +39,8 @@ void loop_random(struct loop *loop, void *out, size_t n);
 /* Returns the longest turn since the previous call, for the metric. */
 usec loop_longest_turn(struct loop *loop);
 
-/* how long all turns that have ended took, since the loop was made: what it did not wait */
+/* Returns how long all turns that have ended took together, since the loop was made. The loop did
+ * not wait in this time. */
 usec loop_worked(const struct loop *loop);
 
 /* A timer fires once unless armed again. Freeing it in its own callback is allowed. */

@@ -1,5 +1,5 @@
-/* libev beneath loop.h, for the files of io/ that watch descriptors. No other file includes
- * this. */
+/* This shows libev beneath loop.h to the files of io/ that watch descriptors. No other file
+ * includes this. */
 #ifndef IO_LOOP_EV_H
 #define IO_LOOP_EV_H
 

@@ -26,7 +26,8 @@ struct offload {
     ev_async finished;
     /* Guards the fields below. */
     pthread_mutex_t lock;
-    /* work: there is a job for a helper. idle: a helper has ended. */
+    /* The condition `work` means that there is a job for a helper. The condition `idle` means that
+     * a helper has ended. */
     pthread_cond_t work, idle;
     struct link waiting, done;
     size_t nwaiting, nthreads, nresting;

@@ -80,7 +80,8 @@ static void run(void *arg)
 {
     struct password_check *c = arg;
     struct slice hash = secret_reveal(c->hash);
-    /* crypt(3) accepts no longer password for any hash, so this says nothing about the user. */
+    /* The function crypt(3) accepts no longer password for any hash, so this says nothing about the
+     * user. */
     if (secret_reveal(c->password).len >= LONGEST) {
         c->verdict = PASSWORD_WRONG;
         return;

@@ -19,7 +19,7 @@ struct passwords;
 
 /* Gives. */
 struct passwords *passwords_new(struct offload *off);
-/* `done` of a check that is still waiting or running is not called any more. */
+/* The function `done` of a check that is still waiting or running is not called any more. */
 void passwords_free(struct passwords **p);
 
 typedef void password_fn(void *ctx, enum password_verdict verdict);
@@ -31,7 +31,7 @@ struct password_check;
  * nothing, if too many are waiting. */
 struct password_check *password_check(struct passwords *p, const struct secret *hash,
                                       struct slice password, password_fn *done, void *ctx) MUST_USE;
-/* done is not called any more. */
+/* The function `done` of this check is not called any more. */
 void password_cancel(struct password_check *check);
 
 #endif

@@ -81,7 +81,7 @@ static bool is_named(char *const list[], const char *variable)
     return false;
 }
 
-/* extra: may be NULL */
+/* The list `extra` may be NULL. */
 static char **environment(char *const extra[])
 {
     size_t n = count(environ), more = count(extra), kept = 0;

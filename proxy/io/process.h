@@ -11,9 +11,10 @@ struct process_run;
 
 /* What is run. All of it is copied. */
 struct process_order {
-    /* ends in NULL */
+    /* The list ends in NULL. */
     char *const *argv;
-    /* "NAME=value", ends in NULL: these come before our own of the same name. NULL: none. */
+    /* The list of "NAME=value" ends in NULL. These variables come before our own of the same name.
+     * NULL means that there are none. */
     char *const *env;
     /* It is run for what it does: its output goes nowhere, and need not be. */
     bool is_mute;

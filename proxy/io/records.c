@@ -48,7 +48,7 @@ static bool is_host_name(const char *name)
     return true;
 }
 
-/* `fixed` octets of numbers stand before the name. */
+/* Numbers in `fixed` octets stand before the name. */
 static bool record_parse(const ns_msg *message, const ns_rr *rr, enum record_kind kind,
                          struct mail_record *r)
 {

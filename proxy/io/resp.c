@@ -172,7 +172,7 @@ enum resp_step resp_next(struct resp *r, const struct engine_value **value_r)
     if (!reply)
         return RESP_MORE;
     r->value = reply;
-    /* What is left may be the beginning of the next value. */
+    /* The rest may be the beginning of the next value. */
     r->unread = r->reader->len - r->reader->pos;
     *value_r = r->value;
     return RESP_VALUE;

@@ -18,7 +18,7 @@ struct engine_value {
         ENGINE_INTEGER,
         ENGINE_TEXT,
         ENGINE_ARRAY,
-        /* `text` says why. */
+        /* The field `text` says why. */
         ENGINE_ERROR,
     } kind;
     /* Of ENGINE_INTEGER. */

@@ -65,12 +65,13 @@ void stream_consume(struct stream *s, size_t n);
 /* Gives STREAM_INPUT again in the next turn if the view is not empty. It is for a reader that
  * stopped early. */
 void stream_again(struct stream *s);
-/* true: no reading, no STREAM_INPUT and no STREAM_EOF, so that TCP slows the peer down. false:
- * STREAM_INPUT follows if the view is not empty. */
+/* While `paused` is true, there is no reading, no STREAM_INPUT and no STREAM_EOF, so that TCP slows
+ * the peer down. After false, STREAM_INPUT follows if the view is not empty. */
 void stream_pause(struct stream *s, bool paused);
 
-/* true (the default): bytes that were read or written are overwritten before their memory is freed,
- * because they may be a password. false: a message passes, which is long and not our secret. */
+/* With true (the default), bytes that were read or written are overwritten before their memory is
+ * freed, because they may be a password. With false, a message passes, which is long and not our
+ * secret. */
 void stream_wipe(struct stream *s, bool wipe);
 
 /* Copies all or nothing. Returns false beyond the cap or on a dead stream. */
@@ -79,9 +80,9 @@ bool stream_write_slice(struct stream *s, struct slice data) MUST_USE;
 /* Appends all of `from` and empties it, or nothing. Copies nothing if nothing else is queued.
  * Returns false beyond the cap or on a dead stream. */
 bool stream_write_buf(struct stream *s, struct buf *from) MUST_USE;
-/* true: what is written is part of something longer. A rest that fills no packet may wait in the
- * kernel for what follows, for at most a fifth of a second. false (the default): everything leaves
- * at once, including what has waited. */
+/* With true, what is written is part of something longer. A rest that fills no packet may wait in
+ * the kernel for what follows, for at most a fifth of a second. With false (the default),
+ * everything leaves at once, including what has waited. */
 void stream_gather(struct stream *s, bool gather);
 /* Returns the number of bytes that the transport has not accepted yet. */
 size_t stream_queued(const struct stream *s);
@@ -123,7 +124,7 @@ struct lingering {
     struct link streams;
     size_t n, most;
 };
-/* `most` must be at least 1. */
+/* The number `most` must be at least 1. */
 void lingering_init(struct lingering *l, size_t most);
 /* Releases the streams that are left; they continue outside of the set. */
 void lingering_end(struct lingering *l);

@@ -73,9 +73,11 @@ void stream_want_events(struct stream *s);
 /* Closes at once; the memory is freed at the end of the turn. */
 void stream_destroy(struct stream *s);
 
-/* stream_finish.c: one wake of a stream that is finishing. May destroy it. */
+/* Does one wake of a stream that is finishing, and may destroy it. The function is in
+ * stream_finish.c. */
 void stream_finish_step(struct stream *s);
-/* stream_finish.c: takes the stream out of its `struct lingering`, if it is in one. */
+/* Takes the stream out of its `struct lingering`, if it is in one. The function is in
+ * stream_finish.c. */
 void stream_leave_lingering(struct stream *s);
 
 #endif

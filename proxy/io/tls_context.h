@@ -19,11 +19,11 @@ enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 
 enum tls_file { TLS_FILE_NONE, TLS_FILE_CA, TLS_FILE_CERTIFICATE, TLS_FILE_KEY };
 
-/* a server's at most */
+/* A server has at most this many certificates. */
 enum { TLS_CERTIFICATES = CAP_LISTEN_CERTIFICATES };
 
 struct tls_client_settings {
-    /* false: TLS without checking the certificate (policy encrypt or may). */
+    /* If it is false, TLS does not check the certificate (policy encrypt or may). */
     bool verify;
     /* NULL means the system's authorities (SSL_CERT_FILE counts). */
     const char *ca_file;
@@ -50,9 +50,11 @@ struct tls_server_settings {
     /* One, or two of different kinds (RSA, ECDSA): a client gets the one that it can verify. Those
      * that are not there are NULL; the first NULL: `pem`. */
     const char *cert_files[TLS_CERTIFICATES];
-    /* of the certificate at the same place; NULL: in its cert_file */
+    /* The key belongs to the certificate at the same place. NULL means that it is in its
+     * cert_file. */
     const char *key_files[TLS_CERTIFICATES];
-    /* certificates as text, each followed by its key, borrowed: a secret */
+    /* This text holds certificates, each followed by its key. It is borrowed, and it is a
+     * secret. */
     struct slice pem;
     /* Below 1.2 the security level is 0, for this context only. */
     enum tls_version min;
@@ -90,7 +92,7 @@ enum tls_fault {
 
 /* The facts that a handshake showed. After a failed one, the facts until then. */
 struct tls_facts {
-    /* "TLSv1.3" and so on, or "" before it is known. */
+    /* It is "TLSv1.3" and so on, or "" before it is known. */
     char version[12];
     char cipher[48];
     bool resumed;

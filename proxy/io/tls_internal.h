@@ -29,9 +29,10 @@ struct tls_context {
     atomic_uint refs;
     SSL_CTX *ssl;
     bool is_server, verify;
-    /* Unix seconds; 0: it shows no certificate */
+    /* The context's certificate expires at this time in Unix seconds. 0 means that it shows no
+     * certificate. */
     int64_t expires;
-    /* expected; NULL: none, no SNI */
+    /* This name is expected. NULL means that none is expected, and no SNI is sent. */
     char *name;
     bool name_is_address;
     uint8_t (*pins)[32];
@@ -54,7 +55,7 @@ struct tls_session {
     /* OpenSSL allows no further call but SSL_free. */
     bool broken;
     bool handshake_wants_write;
-    /* close_notify did not fit into the socket yet. */
+    /* The alert close_notify did not fit into the socket yet. */
     bool goodbye_due;
     /* Crossed wants: the record layer needs the other direction first. */
     bool read_wants_write, write_wants_read;
@@ -66,28 +67,30 @@ struct tls_session {
     struct tls_facts facts;
 };
 
-/* below TLS 1.2: old devices, whose signatures (SHA-1) and key sizes are below level 1 */
+/* These ciphers are for versions below TLS 1.2. Old devices speak those versions, and their
+ * signatures (SHA-1) and key sizes are below level 1. */
 #define TLS_OLD_CIPHERS "ALL:!aNULL:!eNULL"
 
-/* tls_certificate.c */
-/* key_file: NULL: in cert_file. at_fault: where a failure says which file is no good; or NULL. */
+/* These functions are in tls_certificate.c. */
+/* The key_file is NULL if the key is in cert_file. A failure stores in at_fault which file is no
+ * good. at_fault may be NULL. */
 int tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
                          enum tls_file *at_fault, struct err *err) MUST_USE;
-/* All of a server's, and which client gets which. */
+/* Loads all certificates of a server, and decides which client gets which. */
 int tls_certificates_load(SSL_CTX *ssl, const struct tls_server_settings *settings,
                           struct err *err) MUST_USE;
-/* When the first of them expires: Unix seconds; 0: there are none. */
+/* Returns the Unix seconds at which the first of them expires, or 0 if there are none. */
 int64_t tls_certificates_expire(SSL_CTX *ssl);
-/* -1, with words: what was done, the file, OpenSSL's reason */
+/* Returns -1. The words of err say what was done, the file, and OpenSSL's reason. */
 int tls_file_unusable(const char *what, const char *file, enum tls_file which,
                       enum tls_file *at_fault, struct err *err);
 
-/* tls_context.c: the memory of sessions. */
-/* borrows; NULL when there is none */
+/* The file tls_context.c has the memory of sessions. */
+/* Borrows the session. Returns NULL when there is none. */
 SSL_SESSION *tls_context_session(struct tls_context *ctx, const char *key);
 void tls_context_forget_session(struct tls_context *ctx, const char *key);
 
-/* tls_records.c: bounds what a peer sends beside data. */
+/* The file tls_records.c bounds what a peer sends beside data. */
 /* Call this once the SSL has a descriptor. */
 void tls_records_watch(struct tls_session *s);
 /* The handshake is done. */
@@ -96,24 +99,24 @@ void tls_records_begin_data(struct tls_session *s);
  * the connection is broken. */
 int tls_records_judge(struct tls_session *s, struct err *err);
 
-/* tls_tickets.c: the keys of a server's tickets, which change every few hours. */
+/* The file tls_tickets.c has the keys of a server's tickets, which change every few hours. */
 void tls_tickets_begin(struct tls_context *ctx);
 void tls_tickets_end(struct tls_context *ctx);
 
-/* tls_verify.c */
+/* These functions are in tls_verify.c. */
 /* For SSL_CTX_set_cert_verify_callback. */
 int tls_verify_chain(X509_STORE_CTX *store, void *unused);
 /* Checks name, dates and pins of a resumed session's certificate again. Fills the facts. */
 bool tls_verify_resumed(struct tls_session *s);
 
-/* tls_facts.c */
+/* These functions are in tls_facts.c. */
 void tls_facts_of_certificate(struct tls_facts *facts, X509 *certificate);
-/* Unix seconds */
+/* Returns Unix seconds. */
 int64_t tls_unix_time(const ASN1_TIME *t);
 bool tls_certificate_digest(X509 *certificate, uint8_t out[32]);
 
-/* tls_error.c: puts the first error of OpenSSL's queue into words, because it is the cause of the
- * others, and empties the queue. A system error keeps its own kind. */
+/* The file tls_error.c puts the first error of OpenSSL's queue into words, because it is the cause
+ * of the others, and empties the queue. A system error keeps its own kind. */
 void tls_error(struct err *err, enum err_kind kind, const char *doing);
 unsigned long tls_error_peek(void);
 

@@ -93,9 +93,9 @@ static bool is_a_filters_word(const struct sock_extended_err *e)
            (e->ee_code == ICMP6_DST_UNREACH_ADMIN || e->ee_code == ICMP6_DST_UNREACH_NOPORT);
 }
 
-/* Whether the connection was refused by an ICMP error that this machine sent to itself: the word
- * of its own packet filter. Linux keeps such errors on a connecting socket (since 5.11), with the
- * address that sent them. */
+/* Returns whether the connection was refused by an ICMP error that this machine sent to itself.
+ * Such an error is the word of its own packet filter. Linux keeps such errors on a connecting
+ * socket (since 5.11), with the address that sent them. */
 static bool is_rejected_here(int fd)
 {
     union {
