@@ -15,10 +15,10 @@
 
 struct adopter {
     char *path;
-    /* NULL: a server has the spool, and each message its own connection */
+    /* It is NULL if a server has the spool. Each message has its own connection then. */
     struct spool *spool;
     struct io io;
-    /* of the message under way */
+    /* These belong to the message that is being handed over. */
     int fd;
     struct control_task *task;
     struct control_hearing answer;

@@ -16,9 +16,9 @@ void adopter_close(struct adopter **adopter);
 
 /* One message: begin, give its octets, end. */
 void adopter_begin(struct adopter *adopter, const struct control_offer *offer);
-/* false: it hears no more. */
+/* Returns false if the adopter takes no more octets. */
 bool adopter_give(struct adopter *adopter, struct slice octets) MUST_USE;
-/* is_whole: it is to be taken in. Gives the answer, lent until the next message. */
+/* A message that is not whole is not taken in. Returns the answer, lent until the next message. */
 const struct control_hearing *adopter_end(struct adopter *adopter, bool is_whole);
 
 #endif

@@ -131,7 +131,7 @@ int check_main(const char *config_file, int argc, char **argv)
     }
     warn_about_identity(config);
     check_machine(config);
-    /* what only a look into the files can tell */
+    /* Only a look into the files shows whether these can be used. */
     bool accounts = accounts_are_usable(config), listeners = listeners_are_usable(config);
     if (!accounts || !listeners) {
         config_unref(&config);

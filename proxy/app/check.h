@@ -1,4 +1,4 @@
-/* `smtp-detour check`: reads the configuration and prints every error and warning. */
+/* The command `smtp-detour check` reads the configuration and prints every error and warning. */
 #ifndef APP_CHECK_H
 #define APP_CHECK_H
 

@@ -167,7 +167,7 @@ static void print_demands(const struct listen_config *l)
                "(proxy_protocol)\n");
 }
 
-/* "<>", "<a@b>" and "a@b"; a name without a domain is a sender too. */
+/* It reads "<>", "<a@b>" and "a@b". A name without a domain is a sender, too. */
 static bool parse_sender(const char *text, struct address *from_r)
 {
     struct slice s = slice_of(text);

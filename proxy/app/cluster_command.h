@@ -1,4 +1,4 @@
-/* `smtp-detour cluster`: a new key, and who is there. */
+/* The command `smtp-detour cluster` makes a new key, or shows which instances are there. */
 #ifndef APP_CLUSTER_COMMAND_H
 #define APP_CLUSTER_COMMAND_H
 

@@ -34,7 +34,7 @@ struct control_visit {
     struct stream *stream;
     struct timer *deadline;
     struct deferred later;
-    /* NULL until the request is there */
+    /* It is NULL until the request is there. */
     struct control_task *task;
     /* Who hangs up no longer wants it. */
     bool ends_with_peer;
@@ -111,7 +111,7 @@ static void on_more(void *ctx)
 {
     struct control_visit *v = ctx;
     loop_defer(v->control->io->loop, &v->later);
-    /* what is there may go on */
+    /* The octets that have come already may be taken now. */
     if (v->task && v->is_fed)
         stream_again(v->stream);
 }
@@ -131,7 +131,7 @@ static void read_request(struct control_visit *v)
         return;
     }
     stream_consume(v->stream, n + 1);
-    /* a spool that is taken in has many messages, and each has its own line */
+    /* A spool that is taken in has many messages, and each message has its own line in the log. */
     if (request.verb != CONTROL_LIST && request.verb != CONTROL_TAKE)
         log_event(v->control->io->log, LOG_INFO, "an administrator's command",
                   log_str("command", control_verb_name(request.verb)), log_str("id", request.id),

@@ -19,7 +19,7 @@ struct control *control_new(const struct io *io, struct spool *spool,
 /* The socket goes, and all connections. To be called before the spool is freed. *control may be
  * NULL. */
 void control_free(struct control **control);
-/* "DIR/control"; gives. */
+/* Gives the path "DIR/control". */
 char *control_path(const char *directory);
 
 #endif

@@ -16,11 +16,11 @@ void control_pause(void);
 
 /* An answer, as far as it came. Zeroed at first. */
 struct control_hearing {
-    /* NULL: an answer has no entries */
+    /* It is NULL for an answer without entries. */
     control_told *told;
     void *ctx;
     int status;
-    /* of its end; freed by the owner */
+    /* These are the words of the last line. The owner frees them. */
     char *words;
 };
 
@@ -30,7 +30,7 @@ void control_hearing_end(struct control_hearing *h, int status, const char *word
 bool control_hearing_lines(struct control_hearing *h, struct buf *in);
 /* Reads until the last line, or the server's end. */
 void control_hear(struct control_hearing *h, int fd);
-/* false: the peer hears no more; its answer may be there. */
+/* Returns false if the peer hears no more. Its answer may be there nevertheless. */
 bool control_send(int fd, struct slice octets) MUST_USE;
 
 #endif

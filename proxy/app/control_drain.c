@@ -30,7 +30,7 @@ static size_t queued(const struct control_drain *d)
     return store_index(spool_store(d->spool))->counts[PLACE_QUEUE];
 }
 
-/* Of a client that began before. */
+/* A client that began before the drain may still hand over a message that is kept. */
 static bool more_may_come(const struct control_drain *d)
 {
     return store_receiving(spool_store(d->spool)) > 0 ||
@@ -92,7 +92,7 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-/* "; account office: 2 wait, 1 held: 587 refused" */
+/* Appends words such as "; account office: 2 waiting, 1 held: 587 refused". */
 static bool tell_account(const struct control_drain *d, const char *account, struct buf *words)
 {
     struct spool_counts c;

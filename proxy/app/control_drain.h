@@ -1,5 +1,6 @@
-/* `spool drain`: nothing new is kept, all that waits is tried now, an account without a session
- * again every few seconds, until nothing waits any more or the time is over. */
+/* The command `spool drain` stops the keeping of new mail and tries all that waits now. It tries an
+ * account without a session again every few seconds. It ends when nothing waits any more, or when
+ * the time is over. */
 #ifndef APP_CONTROL_DRAIN_H
 #define APP_CONTROL_DRAIN_H
 

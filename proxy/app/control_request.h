@@ -30,13 +30,14 @@ enum control_verb {
 
 struct control_request {
     enum control_verb verb;
-    /* with CONTROL_RETRY and CONTROL_REMOVE */
+    /* CONTROL_RETRY and CONTROL_REMOVE have an ID. */
     char id[SPOOL_ID_SIZE];
-    /* with the others of these; NULL: all of them */
+    /* CONTROL_LIST, CONTROL_RETRY_WAITING and CONTROL_RETRY_FAILED may name an account. NULL stands
+     * for all accounts. */
     char *account;
-    /* with CONTROL_DRAIN */
+    /* CONTROL_DRAIN waits so long at most. */
     uint64_t seconds;
-    /* with CONTROL_TAKE */
+    /* CONTROL_TAKE has an offer. */
     struct control_offer {
         uint64_t now, log, head, body;
     } offer;
@@ -47,10 +48,10 @@ struct control_request {
 /* The longest drain. */
 #define CONTROL_DRAIN_SECONDS (7 * 86400)
 
-/* "list" ... */
+/* Returns the word of the verb, such as "list". */
 const char *control_verb_name(enum control_verb verb);
 void control_request_free(struct control_request *r);
-/* `line` without its end. *r_r is given only if it was understood. */
+/* The line has no line end. *r_r is given only if the line was understood. */
 bool control_request_read(struct slice line, struct control_request *r_r);
 bool control_request_write(struct buf *out, const struct control_request *r) MUST_USE;
 
@@ -60,14 +61,14 @@ bool control_request_write(struct buf *out, const struct control_request *r) MUS
 struct control_entry {
     char id[SPOOL_ID_SIZE];
     char *state, *account, *reason;
-    /* in seconds; next: from now */
+    /* Both are in seconds. The next try is counted from now. */
     int64_t age, next;
     uint64_t size, tries;
 };
 
 struct control_answer {
     bool is_end;
-    /* of the end */
+    /* Only the last line has a status and words. */
     unsigned status;
     char *words;
     struct control_entry entry;

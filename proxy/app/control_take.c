@@ -15,7 +15,7 @@ struct control_take {
     void *ctx;
     enum { LOG, HEAD, BODY, COMMIT, DISK, ENDED } step;
     struct buf log, head;
-    /* octets of the body, and of the last line, so far */
+    /* These count the octets of the body, and of the last line, that have come so far. */
     uint64_t body, commit;
     struct store_writer *writer;
     bool disk_is_behind;

@@ -16,7 +16,7 @@ _Static_assert(STEP_MESSAGES *(3 * (REASON_SHOWN + 64) + 200) <= CONTROL_STEP_RO
                "a step's answer fits");
 
 struct control_task {
-    /* in the host's list, once it was left */
+    /* The task is in the host's list if it was left while a call to the spool had not come back. */
     struct link link;
     struct spool *spool;
     struct control_request request;
@@ -27,7 +27,7 @@ struct control_task {
     enum spool_place place;
     uint64_t behind;
     size_t done, busy;
-    /* NULL: none yet */
+    /* It is NULL until the drain begins. */
     struct control_drain *drain;
     struct control_take *take;
     /* A call to the spool has not come back; it came back before it returned. */

@@ -34,8 +34,8 @@ enum control_step control_task_step(struct control_task *task, struct buf *out);
 size_t control_task_feed(struct control_task *task, struct slice octets);
 /* Only the peer can bring it further. */
 bool control_task_is_hungry(const struct control_task *task);
-/* `more` is called no longer, and a drain ends. What is under way on the disk ends by itself, and
- * frees the task then. *task may be NULL. */
+/* Ends a drain, and calls `more` no longer. A call to the disk that is under way ends by itself,
+ * and frees the task then. *task may be NULL. */
 void control_task_leave(struct control_task **task);
 /* What was left and waits still is freed: the spool is gone, and answers no more. */
 void control_tasks_forget(struct link *left);

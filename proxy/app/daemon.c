@@ -44,15 +44,17 @@ struct daemon {
     struct accounts *accounts;
     struct certificates *certificates;
     struct relay *relay;
-    /* NULL: nothing is kept */
+    /* It is NULL if nothing is kept. */
     struct spool *spool;
-    /* the spool's commands; NULL without one */
+    /* This serves the spool's commands. It is NULL without a spool, or without a socket for
+     * them. */
     struct control *control;
-    /* drains under way, and those that emptied the spool: nothing new is kept */
+    /* This counts the drains that run and those that emptied the spool. Nothing new is kept unless
+     * it is 0. */
     unsigned closed;
-    /* commands whose caller went away while the disk was at work for them */
+    /* These commands lost their caller while the disk was at work for them. */
     struct link tasks;
-    /* the admin page's ears */
+    /* The admin page hears of messages through this. */
     struct message_watch page;
     struct watched watched;
     struct admin *admin;

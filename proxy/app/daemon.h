@@ -1,4 +1,5 @@
-/* `smtp-detour run`: the server, from reading the configuration to the last drained message. */
+/* The command `smtp-detour run` is the server, from reading the configuration to the last drained
+ * message. */
 #ifndef APP_DAEMON_H
 #define APP_DAEMON_H
 

@@ -16,7 +16,7 @@
 #include "io/loop.h"
 
 struct doctor {
-    /* NULL with a host */
+    /* The account is NULL if a host is given. */
     const char *account, *host;
     bool json, verbose;
     struct config *config;

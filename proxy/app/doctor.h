@@ -1,5 +1,5 @@
-/* `smtp-detour doctor`: tries every port of every account and explains what the network does to
- * it. */
+/* The command `smtp-detour doctor` tries every port of every account and explains what the network
+ * does to it. */
 #ifndef APP_DOCTOR_H
 #define APP_DOCTOR_H
 

@@ -6,7 +6,8 @@
 #include "app/doctor_verdict.h"
 
 struct advice {
-    /* the first that the account gives tells the line; none: nothing in the file is to blame */
+    /* The advice names the line of the first key that the account gives. If it has no keys, nothing
+     * in the file is to blame. */
     const char *keys[5];
     const char *words;
 };
@@ -59,7 +60,7 @@ static const struct advice
                 "nothing in the file: this machine's own firewall turns the connection away; let "
                 "it out there (`nft list ruleset`, `iptables -S OUTPUT`)"};
 
-/* NULL: there is nothing to change. */
+/* Returns NULL if there is nothing to change. */
 static const struct advice *advice_words(enum finding_advice which)
 {
     switch (which) {
@@ -207,8 +208,7 @@ static void add_api(struct opinion *o, const struct checkup *c, const struct con
     mark_ports(o, line);
 }
 
-/* With refused credentials all else is beside the point. */
-/* Of what no other port cures. */
+/* No other port cures these findings. With refused credentials all else is beside the point. */
 static bool is_about_login(enum finding finding)
 {
     return finding == FINDING_AUTH_REFUSED || finding == FINDING_TOKEN;

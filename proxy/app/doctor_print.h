@@ -11,10 +11,10 @@
 #include "upstream/checkup.h"
 
 struct doctor_screen {
-    /* NULL: a host without a configuration */
+    /* It is NULL for a host without a configuration. */
     const struct config *config;
     int64_t now_s;
-    /* the dialog, the cipher and the certificate of every port */
+    /* It also prints the dialog, the cipher and the certificate of every port. */
     bool verbose;
     /* The table and a sentence on each finding: the opinion is the caller's. */
     bool findings_only;

@@ -101,7 +101,8 @@ void doctor_ports_line(const struct checkup *c, char *out, size_t size)
     size_t n, len = 0, offers = 0;
     const struct checkup_port *ports = checkup_ports(c, &n);
     out[0] = 0;
-    /* what works and is configured; what would work; what is configured and does not now */
+    /* The first round adds configured ports that work. The second adds other ports that work. The
+     * third adds configured ports that do not work now. */
     for (int round = 0; round < 3; round++)
         for (size_t i = 0; i < n && len + 1 < size; i++) {
             const struct checkup_port *p = &ports[i];

@@ -24,17 +24,17 @@ struct opinion {
  * login. */
 bool doctor_works(const struct checkup *c);
 
-/* config: NULL for a host without a configuration. Borrows both. */
+/* The configuration is NULL for a host without one. Borrows both. */
 void doctor_judge(const struct checkup *c, const struct config *config, struct opinion *o_r);
 
-/* "587 2525 465/implicit": what `ports` should say; "" where the present line is as good as any.
- * Working ports that are configured keep their place. */
+/* Writes what `ports` should say, such as "587 2525 465/implicit", or "" if the present line is as
+ * good as any. Working ports that are configured keep their place. */
 void doctor_ports_line(const struct checkup *c, char *out, size_t size);
 
-/* "465" or "2525/implicit", as it stands in `ports`. */
+/* Writes the port as it stands in `ports`, such as "465" or "2525/implicit". */
 void doctor_port_text(const struct port *port, char out[24]);
 
-/* doctor_advice.c */
+/* Adds the pieces of advice to the opinion (doctor_advice.c). */
 void doctor_advise(const struct checkup *c, const struct config *config, struct opinion *o);
 
 #endif

@@ -1,4 +1,5 @@
-/* `login`: a person signs in at the provider once, and the refresh token goes into its file. */
+/* With the command `smtp-detour login` a person signs in at the provider once, and the refresh
+ * token goes into its file. */
 #ifndef APP_LOGIN_H
 #define APP_LOGIN_H
 

@@ -70,7 +70,8 @@ static void answer(struct browser_visit *v, const char *status, const char *word
     visit_forget(v);
 }
 
-/* "/?code=..." of "GET /?code=... HTTP/1.1"; empty: it is no such line. */
+/* Returns "/?code=..." of "GET /?code=... HTTP/1.1". Returns an empty slice if the line is no such
+ * request. */
 static struct slice target_of(struct slice line)
 {
     if (!slice_starts(line, "GET /"))

@@ -1,4 +1,5 @@
-/* sd_notify without libsystemd: one datagram to $NOTIFY_SOCKET. Does nothing if that is not set. */
+/* This is sd_notify without libsystemd. It sends one datagram to $NOTIFY_SOCKET, and does nothing
+ * if that is not set. */
 #ifndef APP_NOTIFY_H
 #define APP_NOTIFY_H
 

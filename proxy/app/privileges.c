@@ -133,7 +133,7 @@ void privileges_lock_down(void)
 int descriptors_fill(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        /* open returns the lowest free descriptor. */
+        /* The call open() returns the lowest free descriptor. */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             return -1;
     return 0;

@@ -11,7 +11,7 @@
 #include "io/place.h"
 
 struct identity {
-    /* false: we are not root, or the configuration says user = root. */
+    /* It is false if we are not root, or if the configuration says user = root. */
     bool change;
     uid_t uid;
     gid_t gid;

@@ -1,4 +1,4 @@
-/* `smtp-detour providers [NAME]`: prints the built-in presets for people. */
+/* The command `smtp-detour providers [NAME]` prints the built-in presets for people. */
 #ifndef APP_PROVIDERS_H
 #define APP_PROVIDERS_H
 

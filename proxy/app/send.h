@@ -1,5 +1,5 @@
-/* `smtp-detour send`: one message through the same delivery and ladder as the server's, past the
- * rules of its listeners, and the trail of it. */
+/* The command `smtp-detour send` sends one message through the same delivery and ladder as the
+ * server's, past the rules of its listeners. It prints the trail of the message. */
 #ifndef APP_SEND_H
 #define APP_SEND_H
 

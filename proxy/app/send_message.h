@@ -6,9 +6,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* "-" is stdin. */
+/* The path "-" stands for stdin. */
 int send_message_read(const char *path, struct buf *out, struct err *err) MUST_USE;
-/* dot_ends: a line with one dot ends the message, as on a terminal. */
+/* With dot_ends, a line with one dot ends the message, as on a terminal. */
 int send_message_read_stdin(bool dot_ends, struct buf *out, struct err *err) MUST_USE;
 void send_message_test(const char *from, const char *to, const char *hostname, struct buf *out);
 

@@ -9,7 +9,7 @@
 #include "base/slice.h"
 
 struct mailboxes {
-    /* "local@domain", or "local" alone. Each occurs once. */
+    /* An item is "local@domain", or "local" alone. Each occurs once. */
     char **items;
     size_t n;
     /* The parts of a list that are no address, printable. The addresses beside them count

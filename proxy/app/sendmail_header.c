@@ -110,7 +110,8 @@ static int too_large(struct err *err)
     return -1;
 }
 
-/* "From me ..." as in mbox files, quoted or not; "From : me" is a field. */
+/* Returns true for "From me ..." as in mbox files, quoted or not. The line "From : me" is a
+ * field. */
 static bool begins_as_mbox(struct slice message)
 {
     struct header_scan scan;

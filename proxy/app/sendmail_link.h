@@ -14,9 +14,9 @@ int link_open_at(const struct addr *at, struct err *err) MUST_USE;
 /* Writes all of it. Returns -1 if the link is lost. */
 int link_send(int fd, struct slice bytes) MUST_USE;
 
-/* `sendmail -bs`: carries SMTP between stdin and stdout and that server, octet for octet, until the
- * server closes. If there is no server, the program gets an SMTP reply that says so, too. Returns
- * the exit status. */
+/* The command `sendmail -bs` carries SMTP between stdin and stdout and that server, octet for
+ * octet, until the server closes. If there is no server, the program gets an SMTP reply that says
+ * so, too. Returns the exit status. */
 int link_carry_stdio(struct err *err);
 
 #endif

@@ -130,7 +130,7 @@ static int say_hello(struct dialogue *d, const struct submission *s, struct buf 
     return status;
 }
 
-/* xtext (RFC 3461 section 4). */
+/* Appends the ID as xtext (RFC 3461 section 4). */
 static bool put_envid(const char *envid, struct buf *out)
 {
     bool ok = buf_append(out, " ENVID=", 7);

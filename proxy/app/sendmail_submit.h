@@ -10,23 +10,23 @@
 /* The reports that the sender wants from the server (RFC 3461). A field is NULL if it was not asked
  * for. It is passed on to a server that supports it. */
 struct delivery_notes {
-    /* "never", or some of "success", "failure", "delay". */
+    /* This is "never", or some of "success", "failure" and "delay". */
     const char *notify;
-    /* "full" or "hdrs". */
+    /* This is "full" or "hdrs". */
     const char *ret;
-    /* As the program gave it. */
+    /* This is the ID as the program gave it. */
     const char *envid;
 };
 
 struct submission {
-    /* "" is the null sender. */
+    /* The sender "" is the null sender. */
     const char *sender;
     const struct mailboxes *recipients;
-    /* Canonical. */
+    /* The message is canonical. */
     struct slice message;
     const char *hostname;
     struct delivery_notes dsn;
-    /* NULL: port 25 of this machine. */
+    /* NULL stands for port 25 of this machine. */
     const struct addr *at;
     /* Is called with the reply to the end of data if that was 2xx; may be NULL. */
     void (*accepted)(const char *words);

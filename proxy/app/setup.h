@@ -1,5 +1,6 @@
-/* `smtp-detour setup`: from nothing to a configuration that has delivered a test mail. Everything
- * that it asks can be given; nothing is written before the login has succeeded. */
+/* The command `smtp-detour setup` leads from nothing to a configuration that has delivered a test
+ * mail. Everything that it asks can also be given as an option. Nothing is written before the login
+ * has succeeded. */
 #ifndef APP_SETUP_H
 #define APP_SETUP_H
 

@@ -61,7 +61,7 @@ bool ask_is_over(const struct ask *a)
     return a->over;
 }
 
-/* NULL: it is over. The answer stays the dialog's. */
+/* Returns NULL if the dialog is over. The answer stays the dialog's. */
 static const struct secret *wait_for_line(struct ask *a)
 {
     secret_free(&a->answer);

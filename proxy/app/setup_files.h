@@ -38,7 +38,7 @@ bool setup_is_beside(const char *config_file, const char *path);
 struct setup_files {
     const char *config_file;
     struct slice text;
-    /* NULL: it is in a file already. */
+    /* It is NULL if the secret is in a file already. */
     const char *secret_path;
     const struct secret *secret;
 };

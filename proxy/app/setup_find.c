@@ -20,7 +20,7 @@ enum dns_question { QUESTION_MX, QUESTION_SUBMISSIONS, QUESTION_SUBMISSION, QUES
 
 static const struct {
     enum record_kind kind;
-    /* in front of the domain */
+    /* This stands in front of the domain. */
     const char *prefix;
     enum port_mode mode;
 } questions[QUESTIONS] = {
@@ -192,7 +192,7 @@ static char *host_of_srv(struct setup *s, const struct inquiry *inquiry)
                          *submission = &inquiry->asked[QUESTION_SUBMISSION];
     const struct mail_record *implicit = submissions->n ? &submissions->records[0] : NULL,
                              *starttls = submission->n ? &submission->records[0] : NULL;
-    /* "." says that there is no such service. */
+    /* The name "." says that there is no such service. */
     implicit = implicit && implicit->name[0] && implicit->port ? implicit : NULL;
     starttls = starttls && starttls->name[0] && starttls->port ? starttls : NULL;
     if (!implicit && !starttls)

@@ -37,16 +37,17 @@ int setup_ended(void);
 /* Whether the question that no option answers may be asked; else complains of the option. */
 bool setup_may_ask(const struct setup *s, const char *option);
 
-/* setup_find.c: which service the address belongs to, and where that is known from. */
+/* Finds the service that the address belongs to, and says where that is known from
+ * (setup_find.c). */
 int setup_find_service(struct setup *s);
-/* setup_network.c: tries every port without a login, shows what the network does to each, and
- * proposes `ports`. */
+/* Tries every port without a login, shows what the network does to each, and proposes `ports`
+ * (setup_network.c). */
 int setup_try_ports(struct setup *s);
 /* Asks for the secret and logs in with it. */
 int setup_log_in(struct setup *s);
-/* setup_listen.c: who may send, and where this machine listens for them. */
+/* Chooses who may send, and where this machine listens for them (setup_listen.c). */
 int setup_choose_clients(struct setup *s);
-/* setup_trial.c: the test mail, through a server of the new configuration. */
+/* Sends the test mail through a server of the new configuration (setup_trial.c). */
 int setup_send_test(const struct setup *s);
 
 #endif

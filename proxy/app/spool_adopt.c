@@ -25,12 +25,13 @@ struct adoption {
     struct io io;
     struct store *there;
     struct adopter *adopter;
-    /* messages that were taken in, that had been before, that stay there */
+    /* These count the messages that were taken in, those that were here before, and those that stay
+     * there. */
     size_t taken, known, left;
-    /* of the first that stays */
+    /* These are the reason and the exit status of the first message that stays. */
     char why[400];
     int status;
-    /* the next would fare no better */
+    /* The next message would fare no better. */
     bool is_over;
 };
 

@@ -1,5 +1,6 @@
-/* `smtp-detour spool adopt DIR`: the mail of an instance that is gone. Each message is taken in here
- * first, with its past, and removed there then, so that whatever breaks it is in one of the two. */
+/* The command `smtp-detour spool adopt DIR` takes in the mail of an instance that is gone. Each
+ * message is taken in here first, with its past, and is removed there afterwards. If that breaks at
+ * any point, at least one of the two spools has the message. */
 #ifndef APP_SPOOL_ADOPT_H
 #define APP_SPOOL_ADOPT_H
 

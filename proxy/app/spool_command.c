@@ -30,7 +30,7 @@ enum { DEEDS = sizeof deeds / sizeof deeds[0] };
 struct wish {
     enum deed deed;
     bool json, raw, failed, quiet;
-    /* adopt has a directory in the place of an ID */
+    /* DEED_ADOPT has a directory in the place of an ID. */
     const char *account, *id;
     usec timeout;
 };
@@ -253,7 +253,7 @@ static int adopt(const struct config *config, const struct wish *w)
         free(directory);
         return complain(EXIT_BAD_CONFIG, "the configuration has no [spool] that could take it in");
     }
-    /* what is not there is named as it was given */
+    /* A directory that is not there is named as it was given. */
     int status = adopt_from(config, directory ? directory : w->id);
     free(directory);
     return status;

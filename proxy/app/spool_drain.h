@@ -1,5 +1,5 @@
-/* `spool drain` where no server runs: what lies in the spool is sent by this process, as a server
- * would. */
+/* The command `spool drain` works where no server runs, too. This process then sends what lies in
+ * the spool, as a server would. */
 #ifndef APP_SPOOL_DRAIN_H
 #define APP_SPOOL_DRAIN_H
 

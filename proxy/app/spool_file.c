@@ -82,7 +82,7 @@ static void read_log(struct spool_file *f, const char *directory, const char *id
     }
 }
 
-/* queue/ twice: it may move from failed/ to there between the looks. */
+/* The message may move from failed/ to queue/ between the looks, so queue/ is looked at twice. */
 static int find(struct spool_file *f, const char *directory, const char *id, struct err *err)
 {
     static const char *const places[] = {"queue", "failed", "queue"};

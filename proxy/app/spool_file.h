@@ -14,7 +14,8 @@ struct spool_file {
     bool is_failed;
     uint64_t head, body;
     struct spool_envelope envelope;
-    /* as far as it was written down; empty where nothing has happened yet */
+    /* This is the history as far as it was written down. It is empty where nothing has happened
+     * yet. */
     struct history history;
 };
 

@@ -13,10 +13,11 @@ struct spool;
 struct status_view {
     size_t clients;
     const struct accounts *accounts;
-    /* NULL: there is none */
+    /* It is NULL if there is no spool. */
     struct spool *spool;
     bool draining, reload_failed;
-    /* wall clock; 0: none since the start */
+    /* This is the time of the last delivery by the wall clock. It is 0 if there was none since the
+     * start. */
     int64_t delivered_ms;
 };
 

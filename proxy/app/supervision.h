@@ -22,7 +22,7 @@ void supervision_free(struct supervision **s);
 /* Each of these sends STATUS, too. */
 void supervision_ready(struct supervision *s);
 void supervision_reloading(struct supervision *s);
-/* needed: how long the end may take. */
+/* The end may take as long as `needed`. */
 void supervision_stopping(struct supervision *s, usec needed);
 
 #endif

@@ -20,7 +20,7 @@ struct watched {
     struct accounts *const *accounts;
     struct certificates *const *certificates;
     struct relay *const *relay;
-    /* NULL: nothing is kept. */
+    /* It is NULL if nothing is kept. */
     struct spool *const *spool;
     /* NULL while the server drains. */
     struct listeners *const *listeners;
@@ -29,7 +29,7 @@ struct watched {
     const bool *draining;
     /* Of watch_begin, borrowed. */
     struct admin *admin;
-    /* wall clock of the last message that was delivered; 0: none yet */
+    /* This is the time of the last delivery by the wall clock. It is 0 if there was none yet. */
     int64_t delivered_ms;
 };
 
