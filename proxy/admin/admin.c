@@ -52,7 +52,7 @@ struct admin {
     struct busy busy;
     struct proof *proofs;
     size_t nproofs, next_proof;
-    /* without a page, too */
+    /* Accounts are proven without a page, too. */
     bool keeps_proven;
 };
 

@@ -7,16 +7,17 @@
 
 enum { BUSY_MARKS = 61 };
 
-/* All zero: nothing was noted yet. */
+/* All zero means that nothing was noted yet. */
 struct busy {
-    /* the newest at (next - 1) % BUSY_MARKS: when, and how long the loop had worked by then */
+    /* The newest mark is at (next - 1) % BUSY_MARKS. Each mark holds its time, and how long the
+     * loop had worked by then. */
     struct {
         usec when, worked;
     } marks[BUSY_MARKS];
     unsigned next, n;
 };
 
-/* To be called once a second: worked is the sum since the loop was made. */
+/* This is to be called once a second. The time `worked` is the sum since the loop was made. */
 void busy_note(struct busy *b, usec now, usec worked);
 /* Between the oldest and the newest mark, 0 to 1; 0 with fewer than two of them. A turn counts when
  * it has ended. */

@@ -142,7 +142,7 @@ static void answer_accepting(const struct admin_question *q, struct admin_answer
     say_whether(a, accepting, why);
 }
 
-/* `guarded` paths say who writes to whom. A page of another site must not read them through a
+/* The guarded paths say who writes to whom. A page of another site must not read them through a
  * browser that is allowed here, by pointing a name of its own to this machine. */
 static const struct admin_path {
     const char *path;

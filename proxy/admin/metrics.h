@@ -5,7 +5,7 @@
 #include "admin/snapshot.h"
 #include "admin/text.h"
 
-/* now is on the monotonic clock. */
+/* The time `now` is on the monotonic clock. */
 void metrics_write(const struct snapshot *s, usec now, struct out *o);
 
 #endif

@@ -97,8 +97,8 @@ static void add_token(struct account_view *v, const struct account *a, int64_t w
     memcpy(shown->requests, t.requests, sizeof shown->requests);
 }
 
-/* "from @firm.test, of clients 192.168.1.0/24": the patterns, all of which must match. A long list is
- * cut. */
+/* The text shows the patterns, all of which must match, as in "from @firm.test, of clients
+ * 192.168.1.0/24". A long list is cut. */
 struct pattern_text {
     char text[320];
     size_t len;

@@ -23,46 +23,49 @@ struct port_view {
 
 /* What is known of an account's access token. */
 struct token_shown {
-    /* "application access"; "" it logs in without */
+    /* This is the name of the flow, such as "application access". It is empty if the account logs
+     * in without a token. */
     char flow[32];
-    /* Unix seconds; 0: there is none */
+    /* This is the end of the token in Unix seconds. It is 0 if there is no token. */
     int64_t expires;
-    /* of the client's secret and certificate; 0: not known */
+    /* These are the ends of the client's secret and certificate in Unix seconds. They are 0 if they
+     * are not known. */
     int64_t secret_expires, certificate_expires;
-    /* why there is none; "" nothing is wrong */
+    /* These say why there is no token. They are empty if nothing is wrong. */
     char error[64], words[512];
-    /* by enum token_result */
+    /* The index is an enum token_result. */
     uint64_t requests[TOKEN_RESULTS];
 };
 
-/* What is kept for later: of one account, or of all. */
-/* Why a spool is full: its octets, its messages, its disk. */
+/* There are three reasons for a full spool: its octets, its messages, its disk. */
 enum { SPOOL_TRIES = 5, SPOOL_FULL_WHYS = 3 };
+/* This is what is kept for later, of one account or of all. */
 struct spool_shown {
     /* There is a spool. */
     bool is_on;
     /* It would take a message now. */
     bool takes;
-    /* `spool drain`: it takes nothing new, and somebody is about to end this instance. */
+    /* A drain has closed it, so it takes nothing new. Somebody is about to end this instance. */
     bool is_drained;
     /* It should, and has no room. */
     bool is_full;
     size_t waiting, held, failed, corrupt;
     uint64_t bytes;
-    /* How long the oldest was under way; 0: none. */
+    /* The oldest message has been under way for so long. It is 0 if there is none. */
     usec oldest;
     /* Above this somebody is called. */
     usec alert_age;
-    /* In how long the next try is; 0: none is set. */
+    /* The next try is in so long. It is 0 if no try is set. */
     usec next_in;
-    /* delivered, deferred, refused, unknown, no_session */
+    /* These count the tries by result: delivered, deferred, refused, unknown, no_session. */
     uint64_t tries[SPOOL_TRIES];
     uint64_t bounces;
-    /* Messages that it had no room for: size, messages, disk. */
+    /* These count the messages that it had no room for, by the reasons size, messages, disk. */
     uint64_t full[SPOOL_FULL_WHYS];
-    /* Why it waits, in words. */
+    /* This says in words why the mail waits. */
     char reason[320];
-    /* Why the newest that failed was given up; "" this process does not know it. */
+    /* This says why the newest failed message was given up. It is empty if this process does not
+     * know that. */
     char failed_reason[320];
 };
 
@@ -80,16 +83,17 @@ struct cluster_shown {
     bool up;
     char place[300], words[320];
     unsigned instances;
-    /* This instance was by itself, in all; and is now, 0: it is not. */
+    /* This instance was by itself for so long in all, and has been so now for so long. The latter
+     * is 0 if it is not by itself. */
     usec alone, alone_for;
-    /* Of the last question. */
+    /* The answer to the last question took so long. */
     usec latency;
     struct cluster_instance_shown shown[CAP_CLUSTER_INSTANCES];
     size_t nshown;
 };
 
 struct account_view {
-    /* title is the provider's, or "". */
+    /* The title is the provider's, or "". */
     char name[64], host[256], title[64];
     /* Which mail it takes, as whom it sends, and where its secret lies; the last "" if in no file. */
     char takes[320], user[256], secret_file[256];
@@ -114,7 +118,7 @@ struct account_view {
      * uses, or 0 if no day is known. */
     int64_t password_until;
     struct token_shown token;
-    /* of the provider, from the built-in table */
+    /* These are the provider's notes from the built-in table. */
     const char *notes[12];
     size_t nnotes;
     struct spool_shown spool;
@@ -160,7 +164,7 @@ struct reloads {
 };
 
 struct snapshot {
-    /* On the monotonic clock. */
+    /* This time is on the monotonic clock. */
     usec made;
     int64_t wall_ms, started_ms;
     /* This machine's name. */
@@ -170,9 +174,9 @@ struct snapshot {
     bool draining;
     /* At least one socket accepts clients. */
     bool listening;
-    /* In the last minute. */
+    /* This is the longest turn of the last minute. */
     usec longest_turn;
-    /* share of it in which the loop worked, 0 to 1 */
+    /* This is the share of the last minute in which the loop worked, from 0 to 1. */
     double busy;
     struct reloads reloads;
     struct account_view *accounts;

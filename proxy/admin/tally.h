@@ -13,16 +13,17 @@
 /* In seconds, ascending. */
 extern const double tally_bounds[TALLY_BOUNDS];
 
-/* "" stands for messages that no account takes. */
+/* The name "" stands for messages that no account takes. */
 struct tally_account {
     char name[64];
     uint64_t messages[RESULT_COUNT];
-    /* When the last one was delivered, by the wall clock; 0: none since the start. */
+    /* This is the time of the last delivery by the wall clock. It is 0 if there was none since the
+     * start. */
     int64_t delivered_ms;
     /* Octets of delivered messages as the client sent them. */
     uint64_t bytes;
     uint64_t delays[TALLY_BOUNDS + 1];
-    /* In seconds. */
+    /* The sum is in seconds. */
     double delay_sum;
 };
 
@@ -59,7 +60,7 @@ struct tally {
     size_t nports;
     struct tally_kept *kept;
     size_t nkept;
-    /* At index minute % TALLY_MINUTES. */
+    /* The index is minute % TALLY_MINUTES. */
     struct tally_minute minutes[TALLY_MINUTES];
     /* A ring: the newest is at (total - 1) % CAP_ADMIN_RECENT. Texts are cleaned (admin/text.h),
      * cut, and never NULL. */

@@ -8,9 +8,9 @@
 #define DAYS_WARNED 14
 /* Another way to log in, or another provider, takes longer to arrange than a certificate. */
 #define PASSWORD_DAYS_WARNED 90
-/* a new secret needs whoever runs the tenant */
+/* A new secret has to come from whoever runs the tenant. */
 #define CLIENT_DAYS_WARNED 31
-/* of the last minute: above, clients begin to wait for the loop */
+/* Above this share of the last minute, clients begin to wait for the loop. */
 #define BUSY_WARNED 0.9
 
 const char *span_words(int64_t seconds, char out[SPAN_TEXT])
