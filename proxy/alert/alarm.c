@@ -22,7 +22,7 @@ struct alarm {
     void *ctx;
     struct alert *alert;
     struct timer *timer;
-    /* of the look that is under way */
+    /* This is copied from the view at the beginning of each look. */
     bool keeps;
 };
 
@@ -61,7 +61,7 @@ static void look_at_sending(struct alarm *m, const struct account *a)
 
 /* ---- what expires ---- */
 
-/* first: the step that counts as the first. */
+/* A step below `first` does not count. */
 static void look_at_end(struct alarm *m, struct alert_event *e, const char *whose, int64_t end,
                         unsigned first)
 {

@@ -16,11 +16,11 @@ struct spool;
 struct alarm_view {
     const struct config *config;
     const struct accounts *accounts;
-    /* of the listeners; NULL: none */
+    /* These are the certificates of the listeners. The pointer is NULL if there are none. */
     const struct certificates *certificates;
-    /* NULL: there is none */
+    /* It is NULL if there is no spool. */
     const struct spool *spool;
-    /* Mail is put into it: whether there is room matters. */
+    /* Mail is put into the spool, so it matters whether there is room. */
     bool keeps;
 };
 

@@ -16,10 +16,10 @@
 #define AGAIN_FIRST (60 * USEC_PER_SEC)
 #define AGAIN_LONGEST (3600 * USEC_PER_SEC)
 
-/* END_TRIES: an end that nobody could be told of so often is of no use any more. */
+/* An end that END_TRIES calls could not tell to anybody is of no use any more. */
 enum { WORDS = 640, END_TRIES = 10 };
 
-/* at_once: `after` is not awaited. expires: each step is told once, and not repeated. */
+/* With at_once, `after` is not awaited. With expires, each step is told once and not repeated. */
 static const struct {
     const char *name;
     bool at_once, expires, of_sending;
@@ -45,7 +45,7 @@ struct concern {
     usec first;
     bool is_seen;
     unsigned step;
-    /* Somebody has heard of its begin: when, and of which step. */
+    /* Somebody has heard of its begin, at this time and of this step. */
     bool was_called;
     usec called;
     unsigned called_step;
@@ -61,10 +61,10 @@ struct alert {
     bool is_on;
     struct link concerns;
     struct process_run *run;
-    /* whose call is under way, and which */
+    /* The call that is under way belongs to this concern. It tells its begin or its end. */
     struct concern *telling;
     enum call call;
-    /* after a call that failed */
+    /* After a call that failed, the next call waits so long, and until that time. */
     usec wait, waits_until;
 };
 
@@ -81,7 +81,7 @@ static void clean(char *out, const char *words)
     size_t n = 0;
     for (; n < WORDS - 1 && words[n]; n++)
         out[n] = (unsigned char)words[n] < ' ' || words[n] == 127 ? ' ' : words[n];
-    /* not in the middle of a character of UTF-8 */
+    /* The cut must not split a character of UTF-8. */
     if (words[n])
         while (n > 0 && ((unsigned char)words[n] & 0xc0) == 0x80)
             n--;

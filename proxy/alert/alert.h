@@ -22,21 +22,22 @@ enum alert_kind {
     ALERT_SPOOL_CORRUPT,
     ALERT_KINDS
 };
-/* "account-down" ..., the value of ALERT */
+/* Returns the value of ALERT, such as "account-down". */
 const char *alert_kind_name(enum alert_kind kind);
 
 /* Borrowed. Kind, account and what say which it is. */
 struct alert_event {
     enum alert_kind kind;
-    /* "": it is none's alone */
+    /* It is empty if the event belongs to no account alone. */
     const char *account;
-    /* tells apart what an account has more than one of; "" */
+    /* This tells apart what an account has more than one of. It may be empty. */
     const char *what;
     /* How many thresholds of what expires are behind us: each is a begin of its own. Else 0. */
     unsigned step;
     /* A sentence for a person. It may quote a peer. */
     const char *words;
-    /* wall clock; 0: since it was told here first */
+    /* This is the time of the beginning by the wall clock. 0 stands for the time at which it was
+     * told here first. */
     int64_t since_ms;
 };
 
