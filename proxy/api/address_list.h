@@ -8,8 +8,8 @@
 #include "base/slice.h"
 
 struct listed_address {
-    /* "local@domain" without quotes and comments, in small letters: what is compared. "root" where
-     * there is no domain. */
+    /* This is the form that is compared. It is "local@domain" without quotes and comments, in small
+     * letters. An address without a domain has only the local part, such as "root". */
     struct slice key;
     bool has_domain;
     /* The position of the address in the value. */

@@ -39,11 +39,11 @@ bool api_service_takes_key(const struct api_service *s);
 /* What one request is made of. All is borrowed while the request is made. */
 struct api_order {
     const struct api_service *service;
-    /* `api_url`, or NULL for the service's own. */
+    /* This is `api_url`, or NULL for the service's own address. */
     const char *url;
     /* The mailbox from which is sent: the account's name, or the identity. */
     const char *identity;
-    /* `api_user`, or NULL for the service's own. */
+    /* This is `api_user`, or NULL for the service's own name. */
     const char *user;
     /* The token or the key. */
     const struct secret *secret;

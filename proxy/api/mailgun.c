@@ -5,7 +5,8 @@
 #include "api/service.h"
 #include "base/mem.h"
 
-/* `api_url` may name the domain, as in https://api.eu.mailgun.net/v3/mg.example.com. */
+/* The value of `api_url` may name the domain, as in
+ * https://api.eu.mailgun.net/v3/mg.example.com. */
 static bool names_domain(const char *url)
 {
     const char *at = url ? strstr(url, "/v3/") : NULL;

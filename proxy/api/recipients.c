@@ -23,9 +23,9 @@ struct header_reader {
     char *words;
     size_t size;
     enum api_fit fit;
-    /* Fields of each name: To, Cc, Bcc. */
+    /* These count the fields of each name: To, Cc, Bcc. */
     unsigned fields[3];
-    /* Of the field that is read. */
+    /* These belong to the field that is read. */
     struct slice value;
     size_t copied;
     bool names, kept;
