@@ -1,11 +1,12 @@
-/* The life of a session: made, hearing replies, ended by a clock. What a reply means is judged in
- * the other files. */
+/* A session is made here, hears replies, and is ended by a clock. The other files judge what a
+ * reply means. */
 #include "smtp/client_private.h"
 
 #include "base/log.h"
 
 enum {
-    /* seconds for the rest of a reply that nobody asked for: is it a 421? */
+    /* After bytes that nobody asked for we wait for the rest of that reply for this many seconds,
+     * because it may be a 421. */
     EXCESS_PATIENCE = 2,
 };
 
@@ -54,8 +55,8 @@ enum smtp_client_state client_judge_unasked(struct smtp_client *c, const struct 
                             reply_words(reply, words, sizeof words));
 }
 
-/* A reply to a command of which not every byte has left yet: the early verdict on a body is one,
- * everything else is a forgery or a mix-up. */
+/* Returns whether this replies to a command of which not every byte has left yet. The early verdict
+ * on a body does so rightly, and does not count. Everything else is a forgery or a mix-up. */
 static bool is_premature(const struct smtp_client *c, enum smtp_client_state now,
                          const struct reply *r)
 {
@@ -65,7 +66,7 @@ static bool is_premature(const struct smtp_client *c, enum smtp_client_state now
     return !((now == CS_CHUNK || now == CS_END) && r->code >= 400);
 }
 
-/* Where a judge sends the session; what happens on arrival may send it on. */
+/* Goes to the state that a judge returned. What happens on arrival may send the session on. */
 static void go_on(struct smtp_client *c, enum smtp_client_state next, const struct reply *r)
 {
     enum smtp_client_state before;
@@ -157,7 +158,7 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event event)
     struct smtp_client *c = ctx;
     (void)s;
     switch (event) {
-    /* the stream came connected */
+    /* The stream was connected before the session took it. */
     case STREAM_CONNECTED: break;
     case STREAM_SECURED: smtp_client_secured(c); break;
     case STREAM_INPUT: on_input(c); break;

@@ -1,17 +1,18 @@
-/* The client half: one session with an upstream, over a connected stream. It knows SMTP and nothing
- * of clients. Three small machines: connection (greeting, EHLO, STARTTLS, EHLO again), AUTH,
- * transaction. A row per state (name, deadline, what we are doing in words, judge); a judge returns
- * the next state.
+/* The client half is one session with an upstream, over a connected stream. It knows SMTP and
+ * nothing of clients. It consists of three small machines: connection (greeting, EHLO, STARTTLS,
+ * EHLO again), AUTH, transaction. Each state has a row (name, deadline, what we are doing in words,
+ * judge). A judge returns the next state.
  *
  * The client ends with exactly one `lost` event, or with smtp_client_close / smtp_client_quit by
- * its owner; after any of these no event comes. Events come only from the loop. Any reply that
- * nobody asked for, a reply too many, a reply to a command that has not left yet, bytes after the
- * 220 to STARTTLS end the session (SMTP_CLIENT_FAULT_PROTOCOL; a 421 among them
- * SMTP_CLIENT_FAULT_REPLY). From the first such byte nothing is sent any more, so that no reply can
- * answer the wrong command.
+ * its owner. After any of these no event comes. Events come only from the loop. Any reply that
+ * nobody asked for, a reply too many, a reply to a command that has not left yet, or bytes after
+ * the 220 to STARTTLS end the session with SMTP_CLIENT_FAULT_PROTOCOL. A 421 among them ends it
+ * with SMTP_CLIENT_FAULT_REPLY. From the first such byte nothing is sent any more, so that no reply
+ * can answer the wrong command.
  *
- * Clocks: while connecting and authenticating the owner has the deadline (smtp_client_stage tells
- * what to call it); from MAIL on the client half watches reply_timeout and final_timeout itself. */
+ * While the session connects and authenticates, its owner has the deadline, and smtp_client_stage
+ * tells what to call it. From MAIL on the client half watches reply_timeout and final_timeout
+ * itself. */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
@@ -31,7 +32,8 @@ struct io;
 enum smtp_client_tls {
     SMTP_CLIENT_TLS_STARTTLS,
     SMTP_CLIENT_TLS_IMPLICIT,
-    SMTP_CLIENT_TLS_MAY /* STARTTLS where offered */,
+    /* We use STARTTLS where it is offered. */
+    SMTP_CLIENT_TLS_MAY,
     SMTP_CLIENT_TLS_NONE
 };
 
@@ -43,38 +45,41 @@ struct smtp_client_listener {
     void *ctx;
 };
 
-/* borrowed for the client's life */
+/* The client borrows this for its life. */
 struct smtp_client_settings {
-    /* "" or NULL: the literal of the local address */
+    /* "" or NULL stands for the literal of the local address. */
     const char *helo;
     enum smtp_client_tls tls;
-    /* NULL only for SMTP_CLIENT_TLS_NONE */
+    /* Is NULL only for SMTP_CLIENT_TLS_NONE. */
     struct tls_context *context;
-    /* AUTH only over TLS whose facts say verified (false only with plaintext_auth) */
+    /* AUTH goes only over TLS whose facts say verified. The flag is false only with
+     * plaintext_auth. */
     bool needs_verified;
     enum auth_choice auth;
-    /* the kind of what smtp_client_auth will be given */
+    /* Tells which kind of secret smtp_client_auth will be given. */
     enum mechanism_secret secret;
-    /* the server as it is configured, for mechanisms that name it; NULL: they don't */
+    /* Mechanisms that name the server name it as it is configured here. NULL means that they do not
+     * name it. */
     const char *host;
     uint16_t port;
-    /* for TLS resumption; NULL: none */
+    /* TLS resumption finds its session by this key. NULL means that none is resumed. */
     const char *resume_key;
     usec reply_timeout, final_timeout;
-    /* on a pooled session (proxy.ini reply_timeout): 0 = reply_timeout */
+    /* Bounds the wait for the first reply on a session from the pool (proxy.ini reply_timeout). 0
+     * means that reply_timeout bounds that one, too. */
     usec first_reply_timeout;
-    /* or NULL */
+    /* May be NULL. */
     const struct smtp_client_listener *listener;
 };
 
-/* borrowed during smtp_client_auth */
+/* smtp_client_auth borrows this until it returns. */
 struct smtp_client_credential {
     const char *user;
-    /* or an access token, as settings.secret says */
+    /* Is an access token instead if settings.secret says so. */
     const struct secret *password;
 };
 
-/* what the session was about when something happened */
+/* Tells what the session was about when something happened. */
 enum smtp_client_stage {
     SMTP_CLIENT_GREETING,
     SMTP_CLIENT_EHLO,
@@ -91,87 +96,90 @@ enum smtp_client_stage {
     SMTP_CLIENT_RSET,
     SMTP_CLIENT_QUIT
 };
-/* "waiting for the greeting", … */
+/* Returns "waiting for the greeting", for example. */
 const char *smtp_client_stage_words(enum smtp_client_stage stage);
 
 enum smtp_client_fault {
-    /* reset, closed, unreachable: err tells */
+    /* The link was reset or closed, or the upstream is unreachable. err tells which. */
     SMTP_CLIENT_FAULT_LINK,
-    /* the stage's deadline */
+    /* The deadline of the stage has passed. */
     SMTP_CLIENT_FAULT_TIMEOUT,
-    /* the upstream refused: reply holds it (greeting 4xx/5xx, EHLO, STARTTLS, AUTH, 421
-     * anywhere) */
+    /* The upstream refused with a 4xx or 5xx greeting, refused EHLO, STARTTLS, AUTH or RSET, or
+     * said 421 anywhere. reply holds its refusal. */
     SMTP_CLIENT_FAULT_REPLY,
-    /* not SMTP, malformed or unsolicited */
+    /* The upstream sent what is not SMTP, is malformed, or was not asked for. */
     SMTP_CLIENT_FAULT_PROTOCOL,
-    /* not offered, or mangled (ehlo.starttls_mangled) */
+    /* STARTTLS was not offered, or it was mangled (ehlo.starttls_mangled). */
     SMTP_CLIENT_FAULT_NO_STARTTLS,
-    /* the handshake failed otherwise, a link that broke in it included: err.kind tells */
+    /* The handshake failed, but not for the certificate. The link may have broken in it. err.kind
+     * tells. */
     SMTP_CLIENT_FAULT_TLS,
-    /* facts tell which fault */
+    /* The upstream's certificate has a fault. smtp_client_tls_facts tells which. */
     SMTP_CLIENT_FAULT_CERTIFICATE,
-    /* AUTH not offered, or no mechanism of ours, or the connection has not earned it, or 504 to the
-     * last one (reply holds it) */
+    /* AUTH was not offered, or with no mechanism of ours, or the connection has not earned it, or
+     * the upstream answered 504 to the last mechanism (reply holds that 504). */
     SMTP_CLIENT_FAULT_NO_MECHANISM,
-    /* The three below are told by what carries messages without SMTP (carrier.h); reply holds what
-     * a client hears, with the service's own words. It does not work just now: */
+    /* Only a session without SMTP (carrier.h) tells this fault and the two below. reply holds what
+     * a client hears, with the service's own words. This fault means that the service does not work
+     * just now. */
     SMTP_CLIENT_FAULT_SERVICE,
-    /* it refuses us, whatever the message; */
+    /* The service refuses us, whatever the message is. */
     SMTP_CLIENT_FAULT_BARRED,
-    /* or it gave an answer that it does not have. */
+    /* The service gave an answer that its API does not have. */
     SMTP_CLIENT_FAULT_STRANGE,
 };
 
-/* Why what carries messages does not take one that another session might. */
+/* Tells why a session does not take a message that another session might take. */
 enum smtp_client_decline {
-    /* the null sender */
+    /* The message has the null sender. */
     SMTP_CLIENT_DECLINES_SENDER,
-    /* the header names others than the envelope: their addresses */
+    /* The header names other recipients than the envelope. The words are their addresses. */
     SMTP_CLIENT_DECLINES_OTHERS,
-    /* the header's recipients can not be read with certainty: what is wrong */
+    /* The header's recipients can not be read with certainty. The words say what is wrong. */
     SMTP_CLIENT_DECLINES_HEADER,
-    /* the message is too large */
+    /* The message is too large. */
     SMTP_CLIENT_DECLINES_SIZE,
-    /* we have no room for it ourselves: why */
+    /* We have no room for the message ourselves. The words say why. */
     SMTP_CLIENT_DECLINES_ROOM,
 };
 
-/* What a refused login was about. */
+/* Tells why a login was refused. */
 enum smtp_client_login_refusal {
-    /* there was none, or the reply's code alone tells */
+    /* No login was refused, or the reply's code alone tells why. */
     SMTP_CLIENT_LOGIN_BY_CODE,
-    /* a token, and the code says that it is not taken; 501 says so too */
+    /* The code says that the token is not taken. 501 says so, too. */
     SMTP_CLIENT_LOGIN_TOKEN,
-    /* a token, and a challenge said what is wrong with it: login_words */
+    /* A challenge said what is wrong with the token. login_words holds it. */
     SMTP_CLIENT_LOGIN_TOKEN_ERROR,
-    /* a token, and 501 5.5.12x: Microsoft's codes for a token that is too old, or somebody
-     * else's */
+    /* The reply was 501 5.5.12x. With these codes Microsoft refuses a token that is too old, or
+     * that is somebody else's. */
     SMTP_CLIENT_LOGIN_TOKEN_MISFIT,
 };
 
-/* borrowed during the event */
+/* The event lends this until it returns. */
 struct smtp_client_failure {
     enum smtp_client_stage stage;
     enum smtp_client_fault fault;
-    /* or NULL */
+    /* May be NULL. */
     const struct reply *reply;
-    /* the peer ever sent any byte */
+    /* The peer has sent some byte at some time. */
     bool saw_bytes;
-    /* PROMISES 6 *sent*: any byte of the final CRLF.CRLF, or the last byte of the LAST chunk, was
-     * handed over */
+    /* The message was *sent* in the sense of PROMISES 6: some byte of the final CRLF.CRLF, or the
+     * last byte of the LAST chunk, was handed over. */
     bool end_of_data_sent;
-    /* bytes came that no command had asked for: whatever the owner asked since was never sent */
+    /* Bytes came that no command had asked for. No command that the owner asked since was sent. */
     bool unasked;
-    /* died before the first reply after being taken from the pool */
+    /* The session died before the first reply after it was taken from the pool. */
     bool first_use;
-    /* words for log and doctor */
+    /* Its words are for the log and for doctor. */
     struct err err;
-    /* the same words without the stage that stands before them */
+    /* Holds the same words without the stage that stands before them. */
     const char *cause;
-    /* not SMTP, but TLS from the first byte */
+    /* The peer does not speak SMTP, but TLS from the first byte. */
     bool speaks_tls;
     enum smtp_client_login_refusal login;
-    /* "status 400, scope https://mail.example"; "" none */
+    /* Is "status 400, scope https://mail.example", for example. "" or NULL means that there are
+     * none. */
     const char *login_words;
 };
 
@@ -184,144 +192,146 @@ enum smtp_client_step {
 };
 
 struct smtp_client_events {
-    /* progress, for the race; may be NULL */
+    /* Tells the race that the session has taken a step. May be NULL. */
     void (*step)(void *ctx, enum smtp_client_step step);
-    void (*auth_wanted)(
-        /* Everything is ready for AUTH: call smtp_client_auth now or later; our clocks stand still.
-         * Never with AUTH_NONE. */
-        void *ctx);
-    /* authenticated (or AUTH not wanted) and idle: once at first, then after each transaction or
-     * RSET that left the session sound */
+    /* Everything is ready for AUTH. The owner calls smtp_client_auth now or later. Our clocks stand
+     * still until then. It never comes with AUTH_NONE. */
+    void (*auth_wanted)(void *ctx);
+    /* The session is idle, and has authenticated if AUTH is wanted. It comes once at first, and
+     * then after each transaction or RSET that left the session sound. */
     void (*ready)(void *ctx);
-    /* Transaction. Replies are borrowed. */
+    /* The events from here to `verdict` belong to a transaction. They lend their replies. */
     void (*mail_reply)(void *ctx, const struct reply *reply);
-    /* index: 0.. in the order of smtp_client_rcpt in this transaction */
+    /* index counts from 0, in the order of smtp_client_rcpt in this transaction. */
     void (*rcpt_reply)(void *ctx, size_t index, const struct reply *reply);
-    /* after smtp_client_begin_body: NULL: send the body; otherwise the upstream's refusal of DATA
-     * or the probing BDAT */
+    /* Follows smtp_client_begin_body. A NULL refusal means that the owner shall send the body.
+     * Otherwise it is the upstream's refusal of DATA or of the probing BDAT. */
     void (*go_ahead)(void *ctx, const struct reply *refusal);
-    /* after smtp_client_body returned less than all: there is room again */
+    /* There is room again, after smtp_client_body has returned less than all. */
     void (*low)(void *ctx);
-    /* the answer to the message; before smtp_client_end_body: early (only 4xx/5xx). An early 2xx is
-     * `lost` with SMTP_CLIENT_FAULT_PROTOCOL */
+    /* Tells the answer to the message. Before smtp_client_end_body it is an early verdict, which is
+     * always a 4xx or 5xx. An early 2xx comes as `lost` with SMTP_CLIENT_FAULT_PROTOCOL. */
     void (*verdict)(void *ctx, const struct reply *reply);
-    /* Never by SMTP: nothing was sent, and nothing is said about the message but that it is not for
-     * this session, which is sound: smtp_client_abort. May come at any time between MAIL and the
-     * verdict, instead of all other answers. NULL where no such session comes. words: one printable
-     * line, or "" */
+    /* The message is not for this session. Nothing was sent, and nothing else is said about the
+     * message. SMTP never calls this. The session is sound, and the owner calls carrier_abort. It
+     * may come at any time between MAIL and the verdict, instead of all other answers. It may be
+     * NULL where no such session comes. words is one printable line, or "". */
     void (*declined)(void *ctx, enum smtp_client_decline why, const char *words);
-    /* the session is dead. Last event. The client frees itself at the end of the turn; until `lost`
-     * returns it may be asked (facts, ehlo, flights). A peer that merely refused is told QUIT */
+    /* The session is dead. This is the last event. The client frees itself at the end of the turn.
+     * Until `lost` returns it may be asked (facts, ehlo, flights). A peer that merely refused is
+     * told QUIT. */
     void (*lost)(void *ctx, const struct smtp_client_failure *failure);
 };
 
-/* Takes a stream that is connected (tunnel included) and speaks from the greeting on. Keeps io,
- * settings, events. Gives. */
+/* Takes a stream that is connected (tunnel included), and speaks from the greeting on. Keeps io,
+ * settings and events. Gives. */
 struct smtp_client *smtp_client_new(const struct io *io, struct stream *s,
                                     const struct smtp_client_settings *settings,
                                     const struct smtp_client_events *events, void *ctx);
-/* Borrows the session as what carries messages (carrier.h). NULL: NULL. */
+/* Lends the session as a carrier (carrier.h). Returns NULL for NULL. */
 struct carrier *smtp_client_carrier(struct smtp_client *c);
-/* race, then pool, then transaction */
+/* The race owns the session first, then the pool, and then a transaction. */
 void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_events *events,
                            void *ctx);
-/* the owner's copy moved */
+/* Call this after the owner's copy of the settings has moved. */
 void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings);
 
-/* Once after auth_wanted; `ready` or `lost` follows. Mechanisms as proxy.ini auth; 504 tries the
- * next one on this session. An initial response with a token that is answered 500 or 501 (but for
- * 501 5.5.12x) is sent once more, on a line of its own. SCRAM derives its key on a helper
- * thread. */
+/* Call this once after auth_wanted. `ready` or `lost` follows. proxy.ini auth says which mechanisms
+ * are tried. After a 504 the next one is tried on this session. An initial response with a token
+ * that is answered 500 or 501 (but for 501 5.5.12x) is sent once more, on a line of its own. SCRAM
+ * derives its key on a helper thread. */
 void smtp_client_auth(struct smtp_client *c, const struct smtp_client_credential *credential);
-/* an AUTH command was sent on this session */
+/* Returns whether an AUTH command was sent on this session. */
 bool smtp_client_used_auth_command(const struct smtp_client *c);
 
-/* Of the last EHLO; after HELO: empty. */
+/* Returns what the last EHLO told. It is empty after HELO. */
 const struct ehlo *smtp_client_ehlo(const struct smtp_client *c);
-/* NULL: clear */
+/* Returns NULL if the link is clear. */
 const struct tls_facts *smtp_client_tls_facts(const struct smtp_client *c);
-/* "PLAIN"; "" when none was used */
+/* Returns "PLAIN", for example, or "" if none was used. */
 const char *smtp_client_mechanism(const struct smtp_client *c);
 const struct addr *smtp_client_peer(const struct smtp_client *c);
 const struct addr *smtp_client_local(const struct smtp_client *c);
 const struct err *smtp_client_last_error(const struct smtp_client *c);
-/* for the owner's questions only (rtt, facts); never write to it */
+/* Lends the stream for the owner's questions only (rtt, facts). Never write to it. */
 struct stream *smtp_client_stream(struct smtp_client *c);
 
-/* Transaction. One at a time, on an idle session. What is asked for in one turn leaves in one
- * write; with PIPELINING without waiting, else in lock-step. */
-/* borrowed during smtp_client_mail */
+/* Transactions follow one another, each on an idle session. The commands of one turn leave in one
+ * write with PIPELINING. Without it each waits for the reply to the one before. */
+/* smtp_client_mail borrows this until it returns. */
 struct smtp_client_mail {
-    /* without brackets; "" null sender */
+    /* Has no brackets. "" means the null sender. */
     struct slice from;
     bool has_size;
     uint64_t size;
-    /* BODY=8BITMIME, where the upstream has it */
+    /* Asks for BODY=8BITMIME, where the upstream has it. */
     bool eightbit;
-    /* the caller has checked that the upstream has it */
+    /* The caller has checked that the upstream has it. */
     bool smtputf8;
-    /* sent only where the upstream has DSN */
+    /* These are sent only where the upstream has DSN. */
     struct slice ret, envid;
 };
-/* the next reply is the first after a rest: first_use, first_reply_timeout */
+/* Notes that the next reply is the first after a rest. first_use and first_reply_timeout depend on
+ * it. */
 void smtp_client_mark_pooled(struct smtp_client *c);
 void smtp_client_mail(struct smtp_client *c, const struct smtp_client_mail *mail);
 void smtp_client_rcpt(struct smtp_client *c, struct slice to, struct slice notify,
                       struct slice orcpt);
 
-/* what is known of BDAT at this port (PROMISES 6 DATA) */
+/* Tells what is known of BDAT at this port (PROMISES 6 DATA). */
 enum smtp_client_chunking {
-    /* announced, never tried: an empty first chunk goes ahead and its reply is
-                        * awaited */
+    /* It was announced and never tried. An empty first chunk goes ahead, and its reply is
+     * awaited. */
     CHUNKING_UNPROVEN,
     CHUNKING_PROVEN,
-    /* Announced, but BDAT was answered 500–504, or the probe with another 5xx
-                        * than 551: DATA. */
+    /* It was announced, but BDAT was answered 500–504, or the probe with another 5xx than 551. Then
+     * DATA is used. */
     CHUNKING_BROKEN,
 };
-/* Before smtp_client_begin_body, later it is ignored; the default is UNPROVEN. */
+/* Call this before smtp_client_begin_body. Later it is ignored. The default is
+ * CHUNKING_UNPROVEN. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known);
-/* what was learnt since */
+/* Returns what was learnt since. */
 enum smtp_client_chunking smtp_client_chunking(const struct smtp_client *c);
 
-/* After at least one accepted RCPT: DATA, or BDAT where CHUNKING is announced and not broken.
- * go_ahead follows, on the loop (for proven BDAT without a round trip). A probing BDAT answered
- * 500–504 turns into RSET-free DATA by itself. One answered with another 5xx has spoiled the
- * transaction: go_ahead carries that reply, smtp_client_chunking says what it showed (551 PROVEN,
- * any other BROKEN), and the caller begins the transaction anew, which is not probed again. A later
- * BDAT answered 500–504 comes as a verdict with smtp_client_uses_bdat and CHUNKING_BROKEN: the
- * upstream may be reading the payload as commands. The caller closes the session at once, and gives
- * the message to another. */
+/* Call this after at least one accepted RCPT. It asks DATA, or BDAT where CHUNKING is announced and
+ * not broken. go_ahead follows on the loop. With proven BDAT it follows without a round trip. A
+ * probing BDAT answered 500–504 turns into RSET-free DATA by itself. One answered with another 5xx
+ * has spoiled the transaction: go_ahead carries that reply, smtp_client_chunking says what it
+ * showed (551 PROVEN, any other BROKEN), and the caller begins the transaction anew, which is not
+ * probed again. A later BDAT answered 500–504 comes as a verdict with smtp_client_uses_bdat and
+ * CHUNKING_BROKEN: the upstream may be reading the payload as commands. The caller closes the
+ * session at once, and gives the message to another. */
 void smtp_client_begin_body(struct smtp_client *c);
 bool smtp_client_uses_bdat(const struct smtp_client *c);
-/* Canonical octets, after go_ahead. Returns how many were taken (all, or fewer: then `low`
- * follows). After an early verdict all are taken and forgotten. */
+/* Takes canonical octets, after go_ahead. Returns how many were taken. If that is fewer than all,
+ * `low` follows. After an early verdict all are taken and forgotten. */
 size_t smtp_client_body(struct smtp_client *c, struct slice octets);
-/* ".CRLF" or the LAST chunk; verdict or lost follows */
+/* Sends ".CRLF" or the LAST chunk. `verdict` or `lost` follows. */
 void smtp_client_end_body(struct smtp_client *c);
-/* The transaction is given up before its end, or after its verdict: RSET where that is clean
- * (smtp_client_can_reset): then `ready` follows, and what was asked before is answered to nobody;
- * else the connection is closed without a dot and without LAST: then `lost` does not come either
- * and the client is gone; returns false then. */
+/* Gives the transaction up before its end, or after its verdict. If smtp_client_can_reset says so,
+ * it sends RSET and returns true. Then `ready` follows, and the owner hears no reply to what it
+ * asked before. Otherwise it closes the connection without a dot and without LAST, and returns
+ * false. Then `lost` does not come either, and the client is gone. */
 bool smtp_client_abort(struct smtp_client *c) MUST_USE;
-/* After a transaction in which everything was refused, or to be sure: RSET; `ready` or `lost`
+/* Sends RSET, after a transaction in which everything was refused, or to be sure. `ready` or `lost`
  * follows. */
 void smtp_client_rset(struct smtp_client *c);
-/* Would RSET be understood now? False in mid-body, after an early verdict on DATA, and when the
- * session is about to be lost: then close it. */
+/* Returns whether RSET would be understood now. It would not in mid-body, after an early verdict on
+ * DATA, and when the session is about to be lost. Then close the session. */
 bool smtp_client_can_reset(const struct smtp_client *c);
 
-/* round trips spent since smtp_client_mail */
+/* Returns the number of round trips that were spent since smtp_client_mail. */
 unsigned smtp_client_flights(const struct smtp_client *c);
-/* The code of a reply that has begun to arrive and is not whole; 0: none. For who gives up waiting:
- * half a 535 is a 535. */
+/* Returns the code of a reply that has begun to arrive and is not whole, or 0 if there is none. An
+ * owner that gives up waiting asks it, because half a 535 is a 535. */
 int smtp_client_code_so_far(const struct smtp_client *c);
 bool smtp_client_is_idle(const struct smtp_client *c);
-/* what the session is about just now: for an owner whose deadline passed */
+/* Returns what the session is about just now. It is for an owner whose deadline passed. */
 enum smtp_client_stage smtp_client_stage(const struct smtp_client *c);
-/* QUIT where the peer can hear it, within 2 s, then close. No event any more */
+/* Sends QUIT where the peer can hear it, and closes within 2 s. No event comes any more. */
 void smtp_client_quit(struct smtp_client **c);
-/* at once. No event any more */
+/* Closes at once. No event comes any more. */
 void smtp_client_close(struct smtp_client **c);
 
 #endif

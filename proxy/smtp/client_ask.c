@@ -49,12 +49,12 @@ static struct asked *push(struct smtp_client *c, enum smtp_client_state state)
     return a;
 }
 
-/* The next command's bytes are in the stream's queue. */
+/* Call this when the next command's bytes are in the stream's queue. */
 static void mark_sent(struct smtp_client *c, struct asked *a)
 {
     a->waiting = 0;
     a->end = stream_position(c->stream);
-    /* its answer is waited for */
+    /* Its answer is waited for, so it must leave at once. */
     stream_gather(c->stream, false);
     if (c->nsent++ == 0) {
         c->flights++;
@@ -62,8 +62,8 @@ static void mark_sent(struct smtp_client *c, struct asked *a)
     }
 }
 
-/* Bytes that lie there before the question can't be its answer: taking them for it would shift
- * every reply by one from then on. */
+/* Bytes that lie there before the question cannot be its answer. If they were taken for it, every
+ * reply from then on would be shifted by one. */
 bool smtp_client_may_speak(struct smtp_client *c)
 {
     if (c->rest != CS_GONE && c->nsent == 0 && c->rest != CS_BODY && stream_view(c->stream).len)
@@ -83,8 +83,8 @@ void smtp_client_expect(struct smtp_client *c, enum smtp_client_state state)
     mark_sent(c, push(c, state));
 }
 
-/* The greeting answers no question: it may lie there already, having come through a tunnel or with
- * the end of the handshake. */
+/* The greeting answers no question. It may lie there already, because it may have come through a
+ * tunnel or with the end of the handshake. */
 void smtp_client_expect_greeting(struct smtp_client *c)
 {
     mark_sent(c, push(c, CS_GREETING));
@@ -110,7 +110,7 @@ enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_s
     return state;
 }
 
-/* One write for as many commands as may go now. */
+/* Queues as many commands as may go now, so that they leave in one write. */
 void smtp_client_send_waiting(struct smtp_client *c)
 {
     while (!smtp_client_is_mute(c) && c->nsent < c->nasked) {

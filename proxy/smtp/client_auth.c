@@ -21,7 +21,7 @@ enum {
 /* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the
  * session may end before it does. */
 struct auth_job {
-    /* NULL: it is gone */
+    /* NULL means that the client is gone. */
     struct smtp_client *client;
     struct sasl *sasl;
     char *challenge;
@@ -48,7 +48,7 @@ static bool choose(const struct smtp_client *c, enum mechanism *m_r)
 void smtp_client_forget_login(struct smtp_client *c)
 {
     struct smtp_client_login *l = &c->login;
-    /* it frees itself, and the exchange with it */
+    /* The job frees itself, and the exchange with it. */
     if (l->job)
         l->job->client = NULL;
     else
@@ -58,8 +58,8 @@ void smtp_client_forget_login(struct smtp_client *c)
     *l = (struct smtp_client_login){0};
 }
 
-/* PROMISES 1: no credential over a connection that isn't TLS with a verified name, unless the
- * configuration says so in as many words. */
+/* PROMISES 1 allows no credential over a connection that is not TLS with a verified name, unless
+ * the configuration says so in as many words. */
 static bool has_earned_it(const struct smtp_client *c)
 {
     const struct tls_facts *facts = stream_tls(c->stream);
@@ -111,7 +111,7 @@ static enum smtp_client_state say(struct smtp_client *c, const char *command, co
     return next;
 }
 
-/* The exchange, anew. NULL: the mechanism cannot carry this name or secret. */
+/* Begins the exchange anew. Returns NULL if the mechanism cannot carry this name or secret. */
 static struct sasl *start(const struct smtp_client *c, enum mechanism m, struct err *err)
 {
     const struct smtp_client_login *l = &c->login;
@@ -285,7 +285,7 @@ static bool has_token(const struct smtp_client *c)
     return c->login.sasl && mechanism_row(c->login.mechanism)->secret == MECHANISM_TOKEN;
 }
 
-/* A line as long as a token's is more than some servers read. */
+/* Some servers do not read a line as long as a token's. */
 static bool wants_two_steps(const struct smtp_client *c, const struct reply *r)
 {
     return has_token(c) && c->login.said_at_once && c->login.rounds == 0 &&

@@ -1,11 +1,11 @@
-/* The message: DATA with stuffed dots, or BDAT with chunks staged whole (RFC 3030), and the
- * verdict. The end of the message is sent by smtp_client_end_body alone; whatever ends a session
- * earlier leaves the upstream without a dot and without LAST. */
+/* The message goes by DATA with stuffed dots, or by BDAT with chunks staged whole (RFC 3030). The
+ * verdict on it comes here, too. smtp_client_end_body alone sends the end of the message. A session
+ * that ends earlier leaves the upstream without a dot and without LAST. */
 #include "smtp/client_private.h"
 
 #include "base/decimal.h"
 
-/* A body under way was begun with what was known then, and its replies teach. */
+/* A body under way was begun with what was known then. Its replies teach what is known. */
 void smtp_client_set_chunking(struct smtp_client *c, enum smtp_client_chunking known)
 {
     bool under_way = c->transaction == TRANSACTION_BODY || c->transaction == TRANSACTION_ENDING;
@@ -29,7 +29,7 @@ bool smtp_client_end_is_sent(const struct smtp_client *c)
            stream_handed(c->stream) > c->end_at;
 }
 
-/* From here to its reply there is no way back: RSET would come too early or be taken for text. */
+/* There is no way back from here to the reply. RSET would come too early or be taken for text. */
 static enum smtp_client_state ask_data(struct smtp_client *c)
 {
     c->uses_bdat = false;
@@ -42,7 +42,7 @@ void smtp_client_begin_body(struct smtp_client *c)
     if (smtp_client_is_mute(c) || c->transaction != TRANSACTION_ENVELOPE)
         return;
     c->transaction = TRANSACTION_BODY;
-    /* logins are over on this connection */
+    /* Logins are over on this connection. */
     stream_wipe(c->stream, false);
     c->uses_bdat = c->ehlo.chunking && c->chunking != CHUNKING_BROKEN;
     if (!c->uses_bdat) {
@@ -82,11 +82,11 @@ static bool denies_bdat(const struct reply *r)
     return r->code >= 500 && r->code <= 504;
 }
 
-/* A server that announces CHUNKING and doesn't know BDAT would have read a payload as commands;
- * this one was empty. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT
- * request), and with it the transaction: what it says is not about the message. Any other
- * refusal proves nothing, because there are servers that answer a verb that they do not know
- * with 550 or 554. */
+/* A server that announces CHUNKING and does not know BDAT would have read a payload as commands.
+ * The probe has an empty one. Postfix knows BDAT and refuses an empty chunk (551 5.7.1 Null BDAT
+ * request), and with it the transaction. Its refusal is not about the message. Any other refusal
+ * proves nothing, because there are servers that answer a verb that they do not know with 550 or
+ * 554. */
 enum smtp_client_state client_judge_probe(struct smtp_client *c, const struct reply *r)
 {
     enum { NULL_BDAT = 551 };
@@ -112,19 +112,19 @@ static size_t put_dotted(struct smtp_client *c, struct slice octets)
     struct buf out;
     size_t got, taken;
     buf_init(&out, stream_room(c->stream));
-    /* one allocation, not a series */
+    /* This makes one allocation instead of a series. */
     buf_space(&out, octets.len + FOR_DOTS, &got);
     taken = dot_encode(&c->dots, octets, &out);
-    /* the link is dead; STREAM_FAILED follows */
+    /* The link is dead. STREAM_FAILED follows. */
     if (!stream_write_slice(c->stream, buf_view(&out)))
         taken = 0;
-    /* of a body that comes in one piece the end follows at once */
+    /* The first piece need not gather, because the end of a body in one piece follows at once. */
     stream_gather(c->stream, c->body_octets > 0);
     buf_free(&out);
     return taken;
 }
 
-/* Although replies are due. */
+/* Returns whether one more chunk may go although replies are due. */
 static bool may_send_more_chunks(const struct smtp_client *c)
 {
     return c->pipelining && c->chunks_out < (c->body_octets > CAP_REPLAY ? CHUNKS_BEYOND_REPLAY
@@ -138,7 +138,7 @@ static bool chunk_may_go(struct smtp_client *c)
     return stream_room(c->stream) >= c->stage.len + CHUNK_COMMAND && smtp_client_may_speak(c);
 }
 
-/* The length goes out together with all its bytes. False: it could not be queued. */
+/* Queues the length together with all its bytes. Returns false if they could not be queued. */
 static bool send_chunk(struct smtp_client *c, bool last)
 {
     char command[CHUNK_COMMAND];
@@ -181,7 +181,7 @@ static size_t put_staged(struct smtp_client *c, struct slice octets)
     return taken;
 }
 
-/* Nothing of the body is wanted any more: it is taken and forgotten. */
+/* Returns whether nothing of the body is wanted any more. Then it is taken and forgotten. */
 static bool is_over(const struct smtp_client *c)
 {
     return smtp_client_is_mute(c) || c->transaction > TRANSACTION_ENDING;
@@ -201,7 +201,7 @@ size_t smtp_client_body(struct smtp_client *c, struct slice octets)
     return taken;
 }
 
-/* The final CRLF.CRLF: its first two octets are the last of the body. */
+/* Sends the final CRLF.CRLF. Its first two octets are the last of the body. */
 static void send_dot(struct smtp_client *c)
 {
     const char *end = c->dots.in_line ? "\r\n" DOT_END : DOT_END;
@@ -244,7 +244,7 @@ void smtp_client_end_body(struct smtp_client *c)
 /* ---- verdicts ---- */
 
 /* If the reply came before its command had left whole, the upstream may not read the rest as we
- * mean it: no RSET then. */
+ * mean it. Then we send no RSET. */
 static enum smtp_client_state judged(const struct smtp_client *c)
 {
     return c->answered_early ? CS_SPOILT : CS_JUDGED;
@@ -265,8 +265,8 @@ enum smtp_client_state client_arrive_accepted(struct smtp_client *c, const struc
     return next == CS_ACCEPTED && smtp_client_now(c) == CS_ACCEPTED ? CS_IDLE : next;
 }
 
-/* In mid-body, after 354: nobody asked, but a refusal is a verdict. A yes to half a message can't
- * be meant for it. */
+/* In mid-body, after 354, nobody asked for a reply, but a refusal is a verdict. A 2xx to half a
+ * message cannot be meant for it. */
 enum smtp_client_state client_judge_body(struct smtp_client *c, const struct reply *r)
 {
     if (r->code >= 400)
@@ -275,8 +275,8 @@ enum smtp_client_state client_judge_body(struct smtp_client *c, const struct rep
                             "the upstream answered a message that it had not seen the end of");
 }
 
-/* BDAT was proven once, and another machine answers behind the same EHLO. It reads as commands
- * what was sent of the payload: nothing more may follow on this session, and no RSET either. */
+/* BDAT was proven once, and another machine answers behind the same EHLO. It reads as commands what
+ * was sent of the payload. So nothing more may follow on this session, and no RSET either. */
 static enum smtp_client_state unlearn_bdat(struct smtp_client *c, const struct reply *r)
 {
     c->chunking = CHUNKING_BROKEN;
@@ -307,7 +307,7 @@ enum smtp_client_state client_judge_end(struct smtp_client *c, const struct repl
 {
     if (reply_is(r, 3))
         return smtp_client_lose_out_of_step(c, r);
-    /* a chunk before the last was refused; RFC 3030 section 2 wants 503 to all that follow */
+    /* A chunk before the last was refused. RFC 3030 section 2 wants 503 to all that follow. */
     if (c->transaction == TRANSACTION_JUDGED) {
         if (r->code >= 400)
             return smtp_client_stay(c);

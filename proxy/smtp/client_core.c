@@ -85,8 +85,8 @@ void smtp_client_watch(struct smtp_client *c)
     else if (clock == CLOCK_REPLY)
         timer_arm(c->timer, smtp_client_allowed(c, clock));
     else
-        /* what was just queued leaves in a moment: looked at soon, so that the deadline counts from
-         * about then */
+        /* The bytes that were just queued leave in a moment. The timer looks soon, so that the
+         * deadline counts from about then. */
         timer_arm(c->timer, smtp_client_allowed(c, clock) / PROGRESS_CHECKS < USEC_PER_SEC
                                 ? smtp_client_allowed(c, clock) / PROGRESS_CHECKS
                                 : USEC_PER_SEC);

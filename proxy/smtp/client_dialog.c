@@ -1,4 +1,4 @@
-/* The dialog as a listener hears it: every command and every reply, without what is secret. */
+/* A listener hears the dialog here. It hears every command and every reply, without secrets. */
 #include <stdio.h>
 
 #include "smtp/client_private.h"
@@ -11,7 +11,8 @@ static void tell(const struct smtp_client *c, bool from_server, struct slice lin
     l->line(l->ctx, from_server, line);
 }
 
-/* "AUTH PLAIN" may be seen; what follows it may not, nor any later line of the exchange. */
+/* The listener may hear "AUTH PLAIN", for example. It may hear neither what follows that on the
+ * line nor any later line of the exchange. */
 static void tell_auth(const struct smtp_client *c, struct slice line)
 {
     char shown[64];

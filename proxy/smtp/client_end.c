@@ -1,12 +1,12 @@
-/* The end of a session, whoever wants it: `lost`, smtp_client_close, smtp_client_quit. And what was
- * found inside of a call of the owner's and must wait for the loop. */
+/* A session ends here with `lost`, smtp_client_close or smtp_client_quit. What was found inside of
+ * a call of the owner's waits here for the loop. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "smtp/client_private.h"
 
-/* seconds: QUIT, goodbye, close */
+/* QUIT, its goodbye and the close may take this many seconds. */
 enum { QUIT_PATIENCE = 2 };
 
 static void destroy(void *p)
@@ -20,7 +20,7 @@ static void destroy(void *p)
     free(c);
 }
 
-/* Everything but the stream, and the memory at the end of the turn. */
+/* Frees everything but the stream. The session's memory goes at the end of the turn. */
 static void retire(struct smtp_client *c)
 {
     c->rest = CS_GONE;
@@ -30,7 +30,7 @@ static void retire(struct smtp_client *c)
     loop_free_later(c->io.loop, c, destroy);
 }
 
-/* Nothing is half-way in which QUIT would be taken for something else. */
+/* Returns whether nothing is half-way in which QUIT would be taken for something else. */
 static bool can_hear_quit(const struct smtp_client *c)
 {
     bool may_follow = c->nasked == 0 || (c->pipelining && c->nsent == c->nasked);
@@ -54,7 +54,8 @@ static bool peer_was_there(const struct smtp_client *c, enum smtp_client_fault f
     return c->saw_bytes || handshake_spoke || (facts && (facts->version[0] || facts->sha256[0]));
 }
 
-/* The state to which a failure belongs: the one whose reply is being judged, if there is one. */
+/* Returns the state to which a failure belongs. It is the one whose reply is being judged, if there
+ * is one. */
 static enum smtp_client_state failing_state(const struct smtp_client *c)
 {
     return c->is_judging ? c->judged_in : smtp_client_now(c);
@@ -82,8 +83,8 @@ static enum smtp_client_state lose(struct smtp_client *c, enum smtp_client_fault
         .cause = c->err.words + c->cause_at,
         .speaks_tls = c->speaks_tls,
     };
-    /* A refusal while connecting leaves a peer that can be told goodbye; after anything else the
-     * link can't be trusted to carry it. */
+    /* A refusal while connecting leaves a peer that can be told goodbye. After anything else the
+     * link cannot be trusted to carry it. */
     bool heard_421 = reply && reply->code == 421;
     bool polite = (fault == SMTP_CLIENT_FAULT_REPLY || fault == SMTP_CLIENT_FAULT_NO_STARTTLS ||
                    fault == SMTP_CLIENT_FAULT_NO_MECHANISM) &&

@@ -132,11 +132,11 @@ enum smtp_client_state client_judge_rcpt(struct smtp_client *c, const struct rep
 
 /* ---- giving up ---- */
 
-/* What was asked and not sent is dropped; what was sent gets its reply, which nobody hears. */
+/* Drops the commands that were not sent. Those that were sent get replies, which nobody hears. */
 static void say_rset(struct smtp_client *c)
 {
     const struct asked *newest = smtp_client_newest(c);
-    /* one is under way already */
+    /* A RSET is under way already. */
     if (newest && newest->state == CS_RSET)
         return;
     smtp_client_drop_waiting(c);

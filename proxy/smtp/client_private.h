@@ -72,18 +72,19 @@ enum smtp_client_state {
 enum smtp_client_clock {
     /* The session has no deadline of its own. */
     CLOCK_OWNER,
-    /* reply_timeout since the last reply, or since the command if it is later. */
+    /* Allows reply_timeout since the last reply, or since the command if that is later. */
     CLOCK_REPLY,
-    /* The same, but bytes that leave count, too. */
+    /* Allows the same, but bytes that leave count, too. */
     CLOCK_PROGRESS,
-    /* final_timeout since the last byte left. */
+    /* Allows final_timeout since the last byte left. */
     CLOCK_FINAL,
 };
 
 /* How the upstream would read octets if we sent them now, behind everything that was asked. */
 enum smtp_client_hears {
     HEARS_COMMANDS,
-    /* As the message or its end. Anything else would become a part of it, or come too early. */
+    /* The upstream takes them for the message or its end. Anything else would become a part of it,
+     * or come too early. */
     HEARS_BODY,
     /* This cannot be known. */
     HEARS_NOTHING,
@@ -94,9 +95,9 @@ enum smtp_client_transaction {
     TRANSACTION_NONE,
     /* MAIL was asked. More RCPT may follow. */
     TRANSACTION_ENVELOPE,
-    /* smtp_client_begin_body was called. */
+    /* The owner called smtp_client_begin_body. */
     TRANSACTION_BODY,
-    /* smtp_client_end_body was called. `end_at` tells whether the end is queued. */
+    /* The owner called smtp_client_end_body. `end_at` tells whether the end is queued. */
     TRANSACTION_ENDING,
     /* It was given up before it had a verdict. Replies to earlier commands are read and dropped. */
     TRANSACTION_ABANDONED,

@@ -1,8 +1,8 @@
-/* The table of the client half: a row per state. */
+/* The table of the client half has a row per state. */
 #include "smtp/client_private.h"
 
 const struct smtp_client_row smtp_client_rows[CS_COUNT] = {
-    /* asked: a reply is due */
+    /* In these states a command was asked, and a reply is due. */
     [CS_GREETING] = {"greeting", SMTP_CLIENT_GREETING, CLOCK_OWNER, HEARS_COMMANDS,
                      client_judge_greeting, NULL},
     [CS_EHLO] = {"ehlo", SMTP_CLIENT_EHLO, CLOCK_OWNER, HEARS_COMMANDS, client_judge_ehlo, NULL},
@@ -20,7 +20,8 @@ const struct smtp_client_row smtp_client_rows[CS_COUNT] = {
                   NULL},
     [CS_END] = {"end", SMTP_CLIENT_END_OF_DATA, CLOCK_FINAL, HEARS_BODY, client_judge_end, NULL},
     [CS_RSET] = {"rset", SMTP_CLIENT_RSET, CLOCK_REPLY, HEARS_COMMANDS, client_judge_rset, NULL},
-    /* at rest: whatever comes was not asked for, but for the early verdict on a body */
+    /* In these states the session is at rest. No reply that comes was asked for, except the early
+     * verdict on a body. */
     [CS_CONNECTING] = {"connecting", SMTP_CLIENT_GREETING, CLOCK_OWNER, HEARS_COMMANDS,
                        client_judge_unasked, NULL},
     [CS_HANDSHAKE] = {"handshake", SMTP_CLIENT_HANDSHAKE, CLOCK_OWNER, HEARS_NOTHING,

@@ -26,13 +26,13 @@ static const char *name_of(const struct sasl *s)
     return mechanism_row(s->mechanism)->name;
 }
 
-/* SCRAM hashes text in the one form that RFC 4013 gives it: not UTF-8, control characters and
- * unassigned code points have none. */
+/* SCRAM hashes text in the one form that RFC 4013 gives it. Text has no such form if it is not
+ * UTF-8, or holds control characters or unassigned code points. */
 static bool scram_carries(const char *text)
 {
     char *prepared = NULL;
-    /* whatever it is called: in libgsasl 2.2 this is the stricter of the two, and as strict as its
-     * SCRAM */
+    /* Despite its name, this flag is the stricter of the two in libgsasl 2.2. It is as strict as
+     * the library's SCRAM. */
     int rc = gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL);
     if (prepared)
         secret_erase(prepared, strlen(prepared));
@@ -95,8 +95,8 @@ struct sasl *sasl_new(enum mechanism m, const struct sasl_login *login, struct e
     return s;
 }
 
-/* The library frees its copies without overwriting them, so we do that; its own pointers are the
- * only way there. */
+/* The library frees its copies without overwriting them, so we overwrite them. Only its own
+ * pointers lead there. */
 static void wipe_property(Gsasl_session *session, Gsasl_property property)
 {
     const char *value = gsasl_property_fast(session, property);
@@ -210,10 +210,10 @@ static int ask_library(struct sasl *s, struct slice challenge, struct buf *respo
     bool scram = s->mechanism == MECHANISM_SCRAM_SHA_256;
     if (scram && s->steps == 1 && check_iterations(challenge, err) < 0)
         return -1;
-    /* The server's error ("e=...") is not a proof: an empty line lets it say its 535. */
+    /* The server's error ("e=...") is not a proof. An empty line lets it say its 535. */
     if (scram && s->steps >= 1 && slice_starts(challenge, "e="))
         return 0;
-    /* the SCRAM parser of the library wants a NUL behind the bytes */
+    /* The SCRAM parser of the library wants a NUL behind the bytes. */
     char *input = slice_string(challenge);
     char *output = NULL;
     size_t length = 0;
@@ -252,8 +252,9 @@ static int step_library(struct sasl *s, struct slice challenge, struct buf *resp
     return rc;
 }
 
-/* The server did not read the initial response that stood behind AUTH, and asks for it: an empty
- * challenge where one has to say something, or where there is none. */
+/* Returns whether the server did not read the initial response that stood behind AUTH, and asks for
+ * it. It asks with an empty challenge where a challenge must say something, or where the mechanism
+ * has none. */
 static bool is_asked_again(const struct sasl *s, struct slice challenge)
 {
     return sasl_speaks_first(s) && s->steps == 1 && !challenge.len && !s->repeated;

@@ -31,7 +31,7 @@ struct tls_context;
 /* Borrows everything until smtp_server_answer returns. */
 struct answer {
     int code;
-    /* "2.1.0" and so on, or "". */
+    /* Is "2.1.0", for example, or "". */
     const char *enhanced;
     /* '\n' separates lines. */
     struct slice text;

@@ -6,8 +6,8 @@
 
 #include "smtp/server_private.h"
 
-/* proxy.ini [listen] timeout: a body slower than this over a minute counts as silence. A window
- * without any octet is left to the plain timeout. */
+/* A body that is slower than this over a minute counts as silence (proxy.ini [listen] timeout). A
+ * window without any octet is left to the plain timeout. */
 #define WINDOW (60 * USEC_PER_SEC)
 enum { OCTETS_PER_WINDOW = 60 * 500 };
 

@@ -92,7 +92,7 @@ static void check(struct smtp_server *s, struct slice user, struct slice passwor
         smtp_server_sasl_over(s, 501, "5.5.2", "a NUL is in it");
         return;
     }
-    /* user may be part of the old name's bytes. */
+    /* The slice `user` may lie in the old name, which end_exchange frees. */
     struct secret *name = secret_new(user);
     end_exchange(s);
     s->sasl_user = name;

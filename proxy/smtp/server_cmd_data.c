@@ -123,7 +123,7 @@ static void deliver(struct smtp_server *s, struct slice octets)
         s->handlers->body(s->ctx, octets);
 }
 
-/* `octets` may lie in the stream itself. */
+/* The slice `octets` may lie in the stream itself. */
 static void take_body(struct smtp_server *s, size_t used, struct slice octets)
 {
     /* The decoder may have produced what it owed, without new input. */

@@ -81,7 +81,7 @@ struct smtp_server {
     /* How long ago that was when the clock stopped. */
     usec quiet_for;
     struct deferred turn;
-    /* helo and user in it are owned. */
+    /* The server owns helo and user in it. */
     struct smtp_server_client client;
     /* The extensions in this session's EHLO reply. */
     struct params_offer offered;
@@ -122,7 +122,7 @@ struct smtp_server {
     /* The handler wants no body now. */
     bool held;
     bool draining;
-    /* closed() was called. */
+    /* The handler closed() was called. */
     bool told;
 };
 
@@ -161,7 +161,7 @@ void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 /* Applies the meaning of an answer to the session. It is in the file of its verb. Called before the
  * answer leaves. */
 typedef void smtp_server_answered_fn(struct smtp_server *s, const struct answer *answer);
-/* heed is NULL if the answer means nothing, or comes as the verdict on a login. */
+/* A NULL heed says that the answer means nothing, or comes as the verdict on a login. */
 struct smtp_server_command *smtp_server_ticket(struct smtp_server *s,
                                                smtp_server_answered_fn *heed);
 /* Returns STEP_DONE if one more command, at least a RCPT, may be read. */
