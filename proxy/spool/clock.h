@@ -22,9 +22,9 @@ struct spool_moment {
     int64_t wall_ms;
 };
 
-/* `text` is what the last run wrote. It may be empty or damaged. `head` is the latest moment in the
- * head of any message, or zero. The later of the two counts. `newest` is the latest time in any
- * message, and the clock does not start before it. */
+/* The last run wrote `text`, which may be empty or damaged. The `head` is the latest moment in the
+ * head of any message, or zero. The later of the two counts. The clock does not start before
+ * `newest`, the latest time in any message. */
 void spool_clock_start(struct spool_clock *c, struct slice text, struct spool_moment head,
                        usec newest, usec now, int64_t wall_ms, usec cap);
 /* Converts a time of another spool's clock to this one, which is `shift` ahead. The result is

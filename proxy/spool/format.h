@@ -52,7 +52,7 @@ struct spool_envelope {
     char *reason;
     /* The message gets these if it has none, the same at each try. */
     char *date, *message_id;
-    /* "" is the null sender. */
+    /* The null sender is "". */
     char *sender;
     enum body_type body;
     bool smtputf8;

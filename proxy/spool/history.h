@@ -50,7 +50,8 @@ void history_free(struct history *h);
 size_t history_read(struct history *h, const char *id, struct slice log);
 /* Returns history.unknown, and one more if an end of data is still without an answer. */
 unsigned history_unknown(const struct history *h);
-/* waiting: to be tried. refused: refused for good, but not given up yet. */
+/* Counts recipients. Those in `waiting` will be tried. Those in `refused` were refused for good,
+ * but are not given up yet. */
 struct history_count {
     size_t waiting, refused, served, failed;
 };
@@ -69,10 +70,10 @@ bool history_move(struct buf *out, const char *id, struct slice log, usec shift,
 bool history_add_dot(struct buf *out, const char *id, unsigned number) MUST_USE;
 bool history_add_tried(struct buf *out, const char *id, unsigned number) MUST_USE;
 bool history_add_lost(struct buf *out, const char *id, unsigned number) MUST_USE;
-/* fate is FATE_SERVED, FATE_PUT_OFF or FATE_REFUSED. Words are cut at 200 octets. */
+/* The fate is FATE_SERVED, FATE_PUT_OFF or FATE_REFUSED. The words are cut at 200 octets. */
 bool history_add_fate(struct buf *out, const char *id, size_t recipient, enum fate fate,
                       unsigned code, const char *words) MUST_USE;
-/* bounce is 0 if there is none. */
+/* The number of the bounce is 0 if there is none. */
 bool history_add_failed(struct buf *out, const char *id, const size_t *recipients, size_t n,
                         unsigned bounce, usec now) MUST_USE;
 bool history_add_again(struct buf *out, const char *id, usec now) MUST_USE;

@@ -47,7 +47,7 @@ static enum standing standing_of(const struct spool *spool, const struct lane *l
                                   : account_standing(spool->rules->delivery.accounts[upstream]);
 }
 
-/* at_least is the wait that the upstream has asked for. */
+/* The upstream has asked for the wait `at_least`. It is 0 if nobody asked for one. */
 static void rest(struct spool *spool, struct lane *lane, const char *reason, usec at_least)
 {
     lane->wait = longer(spool, lane->wait);

@@ -9,7 +9,7 @@
 #include "spool/rules.h"
 #include "spool/spool.h"
 
-/* put-offs of different messages in a row that rest an account */
+/* An account rests after LANE_PUT_OFFS different messages in a row were put off. */
 enum { LANE_PUT_OFFS = 3, LANE_REASON = 240 };
 
 /* The messages of one account. */
@@ -17,30 +17,33 @@ struct lane {
     struct lane *next;
     char *name;
     unsigned running, most;
-    /* So many may run: one after an outage, twice as many after each success. */
+    /* So many tries may run. After an outage it is one, and each success doubles it. */
     unsigned width;
-    /* the last back-off; 0: none. Until then (monotonic) nothing of it is tried. */
+    /* The last back-off is `wait`, or 0 if there was none. Before `rests_until` (monotonic) no
+     * message of the account is tried, unless an administrator wants it. */
     usec wait, rests_until;
-    /* messages (by sequence) put off since the last success, each once */
+    /* These messages (by sequence) were put off in a row. Each is there once. A success, a rest and
+     * the end of a rest empty the list. */
     uint64_t put_off[LANE_PUT_OFFS];
     unsigned nput_off;
-    /* since the start no session was to be had, or a message of it was tried */
+    /* A try found no session, and the upstream has taken or refused no message since then. */
     bool was_tried;
     enum standing standing;
     char reason[LANE_REASON];
     uint64_t tries[SPOOL_TRY_COUNT];
 };
 
-/* One message, as far as its tries go; an entry's `user`. */
+/* The tries of one message. An entry's `user` points to it. */
 struct errand {
-    /* NULL: to be routed */
+    /* It is NULL if the message must be routed first. */
     struct lane *lane;
-    /* its own back-off, likewise */
+    /* The message has a back-off of its own, like that of its lane. */
     usec wait, waits_until;
     bool was_tried, is_held, is_sending;
-    /* an administrator wants it tried, whatever it waits for */
+    /* An administrator wants the message tried, whatever it waits for. */
     bool is_wanted;
-    /* of the last try; NULL: none */
+    /* It says why the message was last put off, or how its last try ended. It is NULL if neither
+     * has happened. */
     char *reason;
 };
 
@@ -52,13 +55,13 @@ struct spool {
     struct rules *rules;
     struct copy_budget budget;
     struct lane *lanes;
-    /* struct trial */
+    /* Every item is a struct trial. */
     struct link trials;
     size_t ntrials, nroutings, nreports;
     struct timer *timer;
     struct deferred later;
     uint64_t bounces;
-    /* trouble.c */
+    /* Only trouble.c uses these two. */
     struct link troubles;
     struct timer *trouble_timer;
     bool is_started, is_draining;
@@ -69,11 +72,11 @@ struct spool {
 /* How a try ended, for the schedule. */
 struct trial_end {
     enum spool_try result;
-    /* it says something about the account, not about the message: the account rests */
+    /* The answer concerns the account, not the message. The account rests. */
     bool rests_account;
-    /* The account is not to be tried for so long. 0: nobody asked for that. */
+    /* The upstream asked that the account rests for so long. It is 0 if nobody asked. */
     usec wait;
-    /* a reload or our own end: nothing is to be learnt of it */
+    /* A reload or our own end stopped the try. Nothing is learnt from it. */
     bool is_ours;
     const char *reason;
 };
@@ -82,7 +85,7 @@ struct trial_end {
 struct trial {
     struct link link;
     struct spool *spool;
-    /* NULL: it is gone */
+    /* It is NULL if the entry is gone. */
     struct spool_entry *entry;
     struct lane *lane;
     struct rules *rules;
@@ -92,7 +95,7 @@ struct trial {
     struct message record;
     struct addr client;
     struct deferred later;
-    /* those who wait: index in the message, answer */
+    /* These recipients wait. Each has its index in the message, and its answer. */
     struct person {
         size_t index;
         enum { PERSON_WAITS, PERSON_ACCEPTED, PERSON_PUT_OFF, PERSON_REFUSED, PERSON_SERVED } fate;
@@ -101,14 +104,14 @@ struct trial {
     } * people;
     size_t npeople, nanswered, naccepted;
     bool all_added, has_data, is_over, is_settled, only_gives_up, rests_account;
-    /* of the delivery */
+    /* The delivery gave this outcome, or we did because there was no delivery. */
     struct outcome outcome;
     char host[256];
-    /* the account that tried it last; NULL: none */
+    /* This account tried the message last. It is NULL if none did. */
     const struct upstream_config *upstream;
     char reason[LANE_REASON];
 
-    /* report.c */
+    /* These belong to the bounce (report.c). */
     size_t *given_up;
     size_t ngiven_up;
     enum bounce_why why;
@@ -122,18 +125,19 @@ struct trial {
 /* ---- schedule.c ---- */
 void schedule_init(struct spool *spool);
 void schedule_free(struct spool *spool);
-/* looks at all that waits, at the end of the turn */
+/* Looks at all that waits, at the end of the turn. */
 void schedule_later(struct spool *spool);
 void schedule_reload(struct spool *spool);
 void schedule_awake(struct spool *spool, const char *account);
 struct errand *schedule_job(struct spool *spool, struct spool_entry *entry);
 void schedule_forget(struct spool_entry *entry);
-/* the account whose turn it is, else the one that it was kept for */
+/* Returns the account that will try the message. If there is none yet, returns the account that the
+ * message was kept for. */
 const char *schedule_account_of(const struct spool_entry *entry);
 struct lane *schedule_lane(const struct spool *spool, const char *name);
-/* NULL: there is no such account by the configuration in force. */
+/* Returns NULL if the configuration in force has no such account. */
 struct lane *schedule_open_lane(const struct spool *spool, const char *account);
-/* What a try showed: the account rests, the message waits, or neither. */
+/* Learns from a try. The account rests, the message waits, or neither does. */
 void schedule_note(struct trial *t, const struct trial_end *end);
 /* The message waits at least so long. */
 void schedule_put_off(struct spool *spool, struct spool_entry *entry, usec wait,
@@ -141,15 +145,16 @@ void schedule_put_off(struct spool *spool, struct spool_entry *entry, usec wait,
 bool schedule_is_too_old(const struct spool *spool, const struct spool_entry *entry);
 
 /* ---- sender.c ---- */
-/* Tries a message, or gives up what must be; lane NULL: it is routed only. */
+/* Tries a message, or gives up the recipients that must be given up. With lane NULL a message that
+ * is not given up is only routed. */
 void trial_begin(struct spool *spool, struct spool_entry *entry, struct lane *lane);
-/* nothing of it is under way any more */
+/* Ends a trial of which nothing is under way any more. */
 void trial_end(struct trial *t);
-/* the entry is gone */
+/* The entry is gone, and no trial may use it any more. */
 void trial_forget(struct spool *spool, const struct spool_entry *entry);
-/* Nothing new; what awaits its verdict goes on. */
+/* Stops the delivery of the trial, unless it awaits the verdict of the message. */
 void trial_drain(struct trial *t);
-/* As a crash would. */
+/* Drops the trial, as a crash would. */
 void trial_abandon(struct trial *t);
 
 /* ---- trouble.c ---- */
@@ -159,7 +164,7 @@ void trouble_stop(struct spool *spool);
 void trouble_free(struct spool *spool);
 
 /* ---- report.c ---- */
-/* Gives up the recipients in `given_up`, with a bounce where one is due; ends the trial. */
+/* Gives up the recipients in `given_up`, with a bounce where one is due. Ends the trial. */
 void report_begin(struct trial *t);
 void report_free(struct trial *t);
 

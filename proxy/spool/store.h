@@ -25,7 +25,7 @@ struct spool_settings {
     size_t max_messages;
     /* The percentage of the file system that must stay free, in octets and in files. */
     unsigned min_free;
-    /* max_age: the longest time off that counts. failed_age: how long failed/ keeps a message. */
+    /* A time off counts up to max_age. The directory failed/ keeps a message for failed_age. */
     usec max_age, failed_age;
 };
 
@@ -76,7 +76,7 @@ enum store_no {
     STORE_TAKES,
     STORE_NO_SIZE,
     STORE_NO_MESSAGES,
-    /* min_free, or ENOSPC. */
+    /* The file system has less than min_free left, or it said ENOSPC. */
     STORE_NO_DISK,
     /* A write or a sync failed. Nothing is taken until one succeeds. */
     STORE_NO_TRUST,

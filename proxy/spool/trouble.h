@@ -12,14 +12,14 @@ enum spool_trouble_kind {
     SPOOL_TROUBLE_OLD,
     /* The store is full (store_is_full). */
     SPOOL_TROUBLE_FULL,
-    /* corrupt/ is not empty. */
+    /* The directory corrupt/ is not empty. */
     SPOOL_TROUBLE_CORRUPT
 };
 
 /* Lent until the next turn. */
 struct spool_trouble {
     enum spool_trouble_kind kind;
-    /* "" if it does not belong to one account. */
+    /* It is "" if the trouble does not belong to one account. */
     const char *account;
     /* The sentence of the log. It may quote an upstream. */
     const char *words;

@@ -7,16 +7,17 @@
 
 #include "base/buf.h"
 
-/* " " and the value, escaped: "%" and two hexadecimal digits for a control character, a blank and
- * "%"; "-" for the empty value. NULL counts as empty. false beyond the cap. */
+/* Appends a blank and the value. A control character, a blank and "%" are written as "%" and two
+ * hexadecimal digits. The empty value is written as "-", and NULL counts as empty. Returns false
+ * beyond the cap. */
 bool words_add(struct buf *out, const char *value) MUST_USE;
-/* The next word, which is taken from the front of *line; empty at the end. */
+/* Takes the next word from the front of *line. It is empty at the end. */
 struct slice words_next(struct slice *line);
-/* Gives the value of a word; NULL where it is not one. */
+/* Gives the value of a word, or returns NULL if the word is not a value. */
 char *words_value(struct slice word);
-/* A decimal of at most 20 digits and 64 bits. */
+/* Reads a decimal of at most 20 digits and 64 bits. */
 bool words_number(struct slice word, uint64_t *out_r);
-/* Exactly eight hexadecimal digits. */
+/* Reads exactly eight hexadecimal digits. */
 bool words_hex(struct slice word, uint32_t *out_r);
 
 #endif
