@@ -68,9 +68,10 @@ const struct port_report *account_reports(const struct account *a, size_t *n_r);
 const struct sight *account_sight(const struct account *a, size_t port);
 /* Returns when the client certificate expires, in Unix seconds, or 0 if there is none. */
 int64_t account_certificate_expires(const struct account *a);
-/* The access token of the configured user's login (oauth/token.h); false: it logs in without. */
+/* Shows the access token of the configured user's login (oauth/token.h). Returns false if that
+ * login uses none. */
 bool account_token(const struct account *a, struct token_view *view_r);
-/* tally.h */
+/* Lends the counts of the account (tally.h). */
 const struct upstream_tally *account_tally(const struct account *a);
 /* A message went without the copy for its `journal`. */
 void account_note_journal_refused(struct account *a);

@@ -27,7 +27,7 @@ struct api_pass {
     void *ctx;
 };
 void api_pass_init(struct api_pass *pass, void (*granted)(void *ctx), void *ctx);
-/* again: it had a place before, for the same message, and goes before those that had none. */
+/* With `again` the pass had a place before, for the same message. It goes before the others. */
 void api_desk_enter(struct api_desk *desk, struct api_pass *pass, bool again);
 /* Whether it was granted, or waits, or neither. */
 void api_desk_leave(struct api_desk *desk, struct api_pass *pass);

@@ -42,7 +42,7 @@ struct api_terms {
     /* Its timeouts, its name and its host, for words and the log. */
     const struct upstream_config *cfg;
     const struct api_service *service;
-    /* `api_url` and `api_user`, or NULL. */
+    /* These are the values of `api_url` and `api_user`, or NULL. */
     const char *url, *user;
     /* The mailbox from which is sent. Copied. */
     const char *identity;

@@ -8,19 +8,19 @@
 
 enum api_state {
     API_IDLE,
-    /* MAIL, RCPT */
+    /* MAIL came, and RCPT may follow. */
     API_ENVELOPE,
-    /* octets are gathered */
+    /* The octets of the message are gathered. */
     API_BODY,
-    /* all came, and the gather is not done with them */
+    /* All octets came, and the gather is not done with them. */
     API_GATHERING,
-    /* for a place at the desk, then for the token */
+    /* The session waits for a place at the desk, then for the token. */
     API_QUEUED,
-    /* a request is under way */
+    /* A request is under way. */
     API_ASKED,
-    /* there is an answer, or it was declined: octets that come are forgotten */
+    /* The message has an answer, or it was declined. Octets that still come are forgotten. */
     API_ANSWERED,
-    /* `lost` */
+    /* The session is over. The owner has heard `lost`, or has closed it. */
     API_OVER,
 };
 
@@ -37,8 +37,8 @@ struct api_session {
     void *ctx;
 
     enum api_state state;
-    /* Another with each transaction and each owner: what an event was about may be over when it
-     * returns. */
+    /* It is another with each transaction and each owner, because the transaction of an event may
+     * be over when the event returns. */
     unsigned epoch;
     unsigned flights;
 
@@ -74,17 +74,17 @@ void api_session_forget_due(struct api_session *s);
 void api_session_decline(struct api_session *s, enum smtp_client_decline why, const char *words);
 void api_session_verdict(struct api_session *s);
 void api_session_lose(struct api_session *s, enum smtp_client_fault fault);
-/* Of the session. Nothing that was lent to it is used after this. */
+/* Ends the session. Nothing that was lent to it is used after this. */
 void api_session_end(struct api_session *s);
 
-/* Gives a reply of ours. why: ends the text; NULL: nothing does. */
+/* Gives a reply of ours. The text ends with `why`, unless that is NULL. */
 void api_session_reply(struct reply *r, int code, const char *enhanced, const char *text,
                        const char *why);
 
 /* ---- api_request.c ---- */
 
-/* All of the message is there: asks for a place at the desk, and what follows. again: it had
- * one. */
+/* All of the message is there. Asks for a place at the desk, and what follows. With `again` the
+ * message had a place before. */
 void api_session_ask(struct api_session *s, bool again);
 void api_session_on_clock(void *arg);
 void api_session_on_granted(void *ctx);

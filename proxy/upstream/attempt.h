@@ -23,10 +23,10 @@ struct attempt_events {
     void (*failed)(void *ctx);
 };
 
-/* `to` is the address of the upstream or of the outbound proxy, without port; NULL for a rung that
- * has none. `identity` is the
- * name for AUTH. It is borrowed for the attempt's life. `clock` covers everything but the wait at
- * the gate. Gives. An attempt that cannot even begin calls `failed` from the loop, too. */
+/* The address `to` is that of the upstream or of the outbound proxy, without port. It is NULL for
+ * a rung that has none. The `identity` is the name for AUTH. It is borrowed for the attempt's life.
+ * The `clock` covers everything but the wait at the gate. Gives. An attempt that cannot even begin
+ * calls `failed` from the loop, too. */
 struct attempt *attempt_new(const struct upstream_env *env, struct rung *rung,
                             const struct addr *to, const char *identity, usec clock,
                             const struct attempt_events *events, void *ctx);

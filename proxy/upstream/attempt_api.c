@@ -276,7 +276,7 @@ static void result_so_far(const struct attempt *attempt, struct attempt_result *
     describe(a, a->answered ? finding_without_secret(a) : finding_of(&err), &err, result_r);
 }
 
-/* libcurl does not tell its connect. */
+/* Returns 0, because libcurl does not tell how long its connect took. */
 static usec rtt(const struct attempt *attempt)
 {
     (void)attempt;

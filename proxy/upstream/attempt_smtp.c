@@ -49,9 +49,10 @@ struct smtp_attempt {
     enum attempt_phase phase;
     bool waits, greeted, logging_in;
     usec started, last_step, rtt;
-    /* since when it waits for others: their login, the source of the password; 0: it does not */
+    /* It waits for others since then: for their login, or for the source of the password. This is 0
+     * if it does not wait. */
     usec idle_since;
-    /* how long it did */
+    /* The waits for others that are over took so long. */
     usec idled;
     struct attempt_result result;
 };
@@ -509,7 +510,7 @@ static void result_so_far(const struct attempt *attempt, struct attempt_result *
     if (a->phase == PHASE_OVER) {
         *result_r = a->result;
     } else if (a->phase == PHASE_AUTH && !a->waits && !a->logging_in) {
-        /* the port is not to blame for it */
+        /* The source of the secret is late, and the port is not to blame for that. */
         err_set(&err, ERR_TIMEOUT, "%s has not answered yet", credential_key(credential_of(a)));
         describe(a, finding_without_secret(a), NULL, &err, result_r);
     } else {

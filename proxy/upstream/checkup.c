@@ -45,8 +45,8 @@ struct checkup {
     struct config *config;
     const struct upstream_config *cfg;
     const struct checkup_trial *trial;
-    /* the account, but for the ports that nobody configured, and without a login; borrows all else
-     * from cfg */
+    /* This is the account with the ports that nobody configured, and without a login. It borrows
+     * all else from cfg. */
     struct upstream_config cfg_bare;
     struct port bare[UNASKED];
     size_t nbare;

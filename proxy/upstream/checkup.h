@@ -15,7 +15,7 @@ struct token_view;
 
 enum checkup_role {
     CHECKUP_CONFIGURED,
-    /* port 25: never used for AUTH */
+    /* This is port 25, which never gets an AUTH. */
     CHECKUP_COMPARISON,
     /* Nobody configured it: tried up to the login, and never logged in. It works where it could
      * be used. */
@@ -26,9 +26,9 @@ struct checkup_port {
     struct port_report report;
     struct sight sight;
     enum checkup_role role;
-    /* "> EHLO me" and "< 250 ok" in lines, without secrets */
+    /* It has lines like "> EHLO me" and "< 250 ok", without secrets. */
     struct buf dialog;
-    /* MAIL and RCPT with the account's own address */
+    /* MAIL and RCPT were tried with the account's own address. */
     bool mail_tried;
     bool mail_accepted;
     /* The reply that refused, or "". */
@@ -66,9 +66,10 @@ const struct checkup_port *checkup_ports(const struct checkup *c, size_t *n_r);
 const struct io *checkup_io(const struct checkup *c);
 struct config *checkup_whole_config(const struct checkup *c);
 const struct upstream_config *checkup_config(const struct checkup *c);
-/* The access token that was fetched for it (oauth/token.h); false: the account logs in without. */
+/* Shows the access token that was fetched for it (oauth/token.h). Returns false if the account
+ * logs in without one. */
 bool checkup_token(const struct checkup *c, struct token_view *view_r);
-/* NULL: the account has none, MAIL was not tried */
+/* Returns NULL if the account has no own address. Then MAIL was not tried. */
 const char *checkup_own_address(const struct checkup *c);
 
 #endif

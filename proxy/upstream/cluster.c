@@ -106,7 +106,7 @@ static void on_beat(void *arg)
 
 /* ---- coming and going ---- */
 
-/* "a third of each limit" */
+/* Returns "a third of each limit" and the like. */
 static const char *part_words(unsigned n, char out[48])
 {
     static const char *const words[] = {"all of each limit", "all of each limit",

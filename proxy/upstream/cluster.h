@@ -109,7 +109,7 @@ uint64_t cluster_newest(const struct cluster *c);
 /* 12 hexadecimal digits: since when this process is there. */
 const char *cluster_boot(const struct cluster *c);
 #define CLUSTER_MEMBER 320
-/* "instance:boot:n". Gives a slice of out. */
+/* Writes "instance:boot:n". Returns a slice of out. */
 struct slice cluster_member(const struct cluster *c, uint64_t n, char out[CLUSTER_MEMBER]);
 
 /* ---- what an operator sees ---- */
@@ -133,7 +133,7 @@ struct cluster_view {
     /* How long this instance has been by itself, in all; and since when now, 0: it is not. */
     usec alone, alone_since;
     usec latency;
-    /* n as last heard, at most CAP_CLUSTER_INSTANCES */
+    /* These are the instances as last heard, at most CAP_CLUSTER_INSTANCES. */
     const struct cluster_instance *shown;
     size_t nshown;
 };

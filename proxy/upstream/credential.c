@@ -170,7 +170,7 @@ static void remember_failure(struct credential *c, const struct err *err)
     bool is_news = !c->kind->outlives_failure || strcmp(c->err.words, err->words) != 0;
     c->err = *err;
     c->failed_until = now_of(c) + FAILURE_REMEMBERED;
-    /* oauth/ has said it, and goes by waits of its own */
+    /* The room oauth/ has logged the failure, and it has waits of its own. */
     if (c->kind->gives_tokens)
         c->failed_until = 0;
     if (!is_news || c->kind->gives_tokens)

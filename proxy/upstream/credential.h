@@ -28,9 +28,9 @@ void credential_take_over(struct credential *c, const struct credential *before)
  * its wait continues. */
 void credential_inherit(struct credential *c, const struct credential *before);
 
-/* `fetched` is called on the loop when a source that was asked again has answered. `differs` says
- * that the secret is another than the refused one, so it may be tried. NULL removes the
- * listener. */
+/* The function `fetched` is called on the loop when a source that was asked again has answered.
+ * With `differs` the secret is another than the refused one, so it may be tried. NULL removes
+ * the listener. */
 void credential_set_listener(struct credential *c, void (*fetched)(void *ctx, bool differs),
                              void *ctx);
 
@@ -83,13 +83,14 @@ bool credential_is_refused(const struct credential *c);
  * wait. */
 bool credential_is_asked_again(const struct credential *c);
 
-/* It logs in by tokens that a service gives. */
+/* Returns whether it logs in by tokens that a service gives. */
 bool credential_gives_tokens(const struct credential *c);
-/* No token is to be had for so long, and nobody asks for one meanwhile; 0: one may be had. */
+/* Returns how long no token can be had. Nobody asks for one meanwhile. Returns
+ * 0 if one may be had. */
 usec credential_denied_for(const struct credential *c);
-/* Why; "" where nothing failed. */
+/* Returns the words of the last failure, or "" if nothing failed. */
 const char *credential_denial(const struct credential *c);
-/* false: it has none */
+/* Returns false if it has no access token. */
 bool credential_token_view(const struct credential *c, struct token_view *view_r);
 
 #endif

@@ -1,5 +1,5 @@
-/* `password_command`: a program that prints the secret. It runs at the first need, after a
- * refusal and on a reload. */
+/* The value of `password_command` is a program that prints the secret. It runs at the first need,
+ * after a refusal and on a reload. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* `password_file`: the configuration has read it at the start and on each reload. After a refusal
- * it is read again, and every so often while the refused password rests, so that a corrected file
- * counts without a reload. */
+/* The configuration has read the `password_file` at the start and on each reload. After a refusal
+ * it is read again. While the refused password rests it is read every so often, so that a corrected
+ * file counts without a reload. */
 #include <stdlib.h>
 
 #include "base/mem.h"

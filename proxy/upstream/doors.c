@@ -23,7 +23,7 @@ struct tried {
     struct link link;
     char *identity;
     char id[CLUSTER_ID];
-    /* "": it was tried without a word of the engine. */
+    /* It is "" if the secret was tried without a word of the engine. */
     char fingerprint[CLUSTER_ID];
     /* It was not tried: another instance was refused. */
     bool barred;

@@ -19,7 +19,7 @@ enum standing {
     STANDING_WORKS,
     STANDING_NO_PORT,
     STANDING_AUTH_REFUSED,
-    /* no access token is to be had */
+    /* No access token can be had. */
     STANDING_NO_TOKEN
 };
 
@@ -29,9 +29,9 @@ enum refusal {
     REFUSAL_CREDENTIALS,
     /* AUTH was answered with 4xx, or the secret could not be fetched: 451 4.7.0. */
     REFUSAL_AUTH_TEMPORARY,
-    /* no access token: 451 4.7.0 with the words that name the cure */
+    /* No access token can be had: 451 4.7.0 with the words that name the cure. */
     REFUSAL_TOKEN,
-    /* every port that sent bytes ended in a TLS finding: 451 4.7.5 */
+    /* Every port that sent bytes ended in a TLS finding: 451 4.7.5. */
     REFUSAL_TLS,
     /* No port works: 451 4.4.1. */
     REFUSAL_NO_PORT,

@@ -61,17 +61,17 @@ enum finding_advice {
     FINDING_ADVICE_PORTS,
     FINDING_ADVICE_MODE,
     FINDING_ADVICE_LOGIN,
-    /* About password_command. */
+    /* The advice is about password_command. */
     FINDING_ADVICE_COMMAND,
     FINDING_ADVICE_MECHANISM,
-    /* the login by token */
+    /* The advice is about the login by token. */
     FINDING_ADVICE_TOKEN,
     FINDING_ADVICE_CERTIFICATE,
-    /* by the certificate's fault: it is out of its time; another's name; another issuer's */
+    /* The certificate is out of its time, names another host, or has an untrusted issuer. */
     FINDING_ADVICE_CLOCK,
     FINDING_ADVICE_NAME,
     FINDING_ADVICE_ISSUER,
-    /* this machine's own packet filter */
+    /* The advice is about the packet filter of this machine. */
     FINDING_ADVICE_FIREWALL,
     FINDING_ADVICE_HOST,
     FINDING_ADVICE_PROXY,
@@ -114,9 +114,9 @@ struct port_report {
     int64_t since_ms;
     /* The peer has sent at least one byte (PROMISES 7, row 451 4.7.5). */
     bool saw_bytes;
-    /* Refused by this machine itself: the connection never left it. */
+    /* This machine itself refused the connection, which never left it. */
     bool is_local;
-    /* a sentence an admin can act on, without secrets, one line */
+    /* An administrator can act on this sentence. It is one line and holds no secret. */
     char words[400];
 };
 

@@ -336,7 +336,8 @@ static void say_busy(const struct pool *p, char *words, size_t size)
         snprintf(words, size, "all %u that max_connections allows are busy", most);
 }
 
-/* acquire_timeout is over. A session on the port that was to be avoided is better than none. */
+/* The lease has waited as long as it may. A session on the port that it avoids is better than
+ * none. */
 static void on_late(void *arg)
 {
     struct lease *lease = arg;
@@ -515,7 +516,7 @@ static void note_end(struct pool *p, const struct warm *s, const struct smtp_cli
         ladder_blame(p->ladder, s->rung, why);
 }
 
-/* revoking: the reply that revoked our login, or NULL. */
+/* The reply `revoking` has revoked our login. It is NULL if none did. */
 static void drop(struct lease *l, bool completed, const struct smtp_client_failure *why,
                  const struct reply *revoking)
 {

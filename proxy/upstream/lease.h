@@ -13,7 +13,7 @@ struct lease;
 struct lease_events {
     /* The session is idle and belongs to the caller, which calls carrier_set_owner now. */
     void (*acquired)(void *ctx, struct lease *lease);
-    /* words: the list of findings, or a sentence. The lease has been freed. */
+    /* The words are the list of findings, or a sentence. The lease has been freed. */
     void (*refused)(void *ctx, enum refusal why, const char *words);
     /* The holder has let its session rest for too long while others wait. It ends the lease now and
      * asks again when it needs one. May be NULL for a holder that never rests. */
@@ -38,9 +38,9 @@ struct lease_wish {
     struct addr client;
 };
 
-/* rests: the holder has asked nothing of the session, or of the place in the queue, since then.
- * false: it asks for something. A waiting lease that rests lets those pass that ask for
- * something. */
+/* With `rests` the holder has asked nothing of the session, or of the place in the queue, since
+ * `since`. Without it the holder asks for something. A waiting lease that rests lets those pass
+ * that ask for something. */
 void lease_rest(struct lease *lease, bool rests, usec since);
 
 /* Bounds the wait of a lease that waits: from now it takes at most `patience`. */

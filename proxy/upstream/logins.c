@@ -14,7 +14,7 @@ struct logins {
     const struct io *io;
     const struct upstream_config *cfg;
     struct credential *credential;
-    /* each identity has a credential of its own */
+    /* Each identity has a credential of its own. */
     bool each_has_one;
     void (*fetched)(void *ctx, bool differs);
     void *ctx;
@@ -50,7 +50,7 @@ void logins_update(struct logins *l, const struct upstream_config *cfg)
     l->longest = cfg->retry_auth_longest;
     LIST_EACH (&l->entries, it) {
         struct login *login = CONTAINER(it, struct login, link);
-        /* whoever rested is told by logins_doubted */
+        /* The answer is not needed, because logins_doubted ends the rests of logins. */
         if (login->credential)
             (void)credential_update(login->credential, cfg);
     }

@@ -16,7 +16,8 @@ struct logins;
 struct login {
     struct link link;
     char *identity;
-    /* of its own, where a token is for one mailbox (a service account's); NULL: the account's */
+    /* A token of a service account is for one mailbox, so the login has a credential of its own.
+     * This is NULL if the login uses that of the account. */
     struct credential *credential;
     struct gate gate;
     /* The number of dials that hold it. */
@@ -39,17 +40,18 @@ struct logins *logins_new(const struct io *io, const struct upstream_config *cfg
 /* No entry may be held. */
 void logins_free(struct logins **l);
 
-/* The entry of an identity, made where there is none; it stays until it is released. */
+/* Returns the entry of an identity, and makes it if there is none. It stays until it is
+ * released. */
 struct login *logins_hold(struct logins *l, const char *identity);
 void logins_release(struct login *login);
 
-/* What an identity logs in with: its own, made where there is none, or the account's. Borrowed, for
- * as long as the identity is held, or until the end of the turn. */
+/* Returns the credential with which an identity logs in: its own, made if there is none, or that of
+ * the account. It is borrowed as long as the identity is held, or until the end of the turn. */
 struct credential *logins_credential(struct logins *l, const char *identity);
-/* An access token is not to be had for so long, and nobody asks for one; 0: it may be had. identity
- * NULL: what holds for all. */
+/* Returns how long no access token can be had. Nobody asks for one meanwhile. Returns
+ * 0 if one may be had. With identity NULL it returns what holds for all. */
 usec logins_denied_for(const struct logins *l, const char *identity);
-/* as credential_set_listener, for all of them */
+/* Does what credential_set_listener does, for the credentials of all logins. */
 void logins_set_listener(struct logins *l, void (*fetched)(void *ctx, bool differs), void *ctx);
 
 bool logins_is_proven(const struct logins *l, const char *identity);

@@ -77,9 +77,9 @@ struct lease {
     bool yields;
     /* A port, or 0. Only lease_stop_avoiding clears it. */
     uint16_t avoid;
-    /* The loop time at which it began to wait. */
+    /* At this loop time it began to wait. */
     usec asked;
-    /* when it has waited long enough */
+    /* At this loop time it has waited long enough. */
     usec until;
     const struct lease_events *events;
     void *ctx;
@@ -110,8 +110,9 @@ struct pool {
     char *warming;
     bool probing;
     bool retired, gone;
-    /* pool_hold_one, and how the session was lost. */
+    /* The pool has one session and never dials (pool_hold_one). */
     bool holds_one;
+    /* It says how that session was lost, or is "". */
     char lost[sizeof((struct err *)0)->words];
 };
 

@@ -154,7 +154,7 @@ static void on_answer(void *ctx, const struct addr *addresses, size_t n, const s
     f->query = NULL;
     for (size_t i = 0; i < n && f->n < CAP_DNS_ADDRESSES; i++)
         f->addresses[f->n++] = addresses[i];
-    /* "The resolver is broken" says more than "has no IPv6 address". */
+    /* The error "the resolver is broken" says more than "has no IPv6 address". */
     if (n == 0 && err &&
         (f->resolve->err.kind == ERR_NONE || f->resolve->err.kind == ERR_NOT_FOUND))
         f->resolve->err = *err;

@@ -9,8 +9,8 @@
 #include "io/loop.h"
 #include "upstream/api_account.h"
 
-/* proxy.ini reply_timeout: if a session that rested does not answer for longer than this, a NAT has
- * forgotten it. */
+/* If a session that rested does not answer for longer than this, a NAT has forgotten it (proxy.ini
+ * reply_timeout). */
 #define FIRST_REPLY_TIMEOUT (5 * USEC_PER_SEC)
 
 static enum smtp_client_tls tls_for(const struct upstream_config *cfg, enum port_mode mode)

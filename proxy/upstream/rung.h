@@ -32,7 +32,7 @@ struct rung {
     size_t index;
     /* The sessions on this port borrow it. */
     struct smtp_client_settings settings;
-    /* "host:port". */
+    /* It reads "host:port". */
     char *resume_key;
     struct port_report *report;
     /* The loop time of the last finding, or of a lost race. */

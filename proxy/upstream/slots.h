@@ -14,7 +14,7 @@ struct slots;
 struct slot_user {
     struct link link;
     struct slots *slots;
-    /* max_connections */
+    /* This is the value of max_connections. */
     unsigned cap;
     /* Sessions that are open or being dialled, and how many more there should be. */
     unsigned used, wanted;
