@@ -37,7 +37,7 @@ struct keeping {
     /* How much of the budget is in use. */
     size_t counted;
     struct store_writer *writer;
-    /* keeping_open was called. */
+    /* The owner has called keeping_open. */
     bool is_open;
     /* All octets have come, and the store has them. */
     bool has_ended, was_ended;

@@ -27,7 +27,7 @@ struct keeping_events {
 struct keeping_order {
     struct store *store;
     struct copy_budget *budget;
-    /* `upstream` is the account by routing now. Later it may be the fallback. */
+    /* Its `upstream` is the account by routing now. Later it may be the fallback. */
     const struct message *message;
     const struct mail_params *params;
     const char *hostname;

@@ -39,7 +39,7 @@ unsigned relay_listener_clients(const struct relay *relay, const char *listener)
  * start. */
 const struct refused_clients *relay_refusals(const struct relay *relay);
 uint64_t relay_refused(const struct relay *relay, const char *listener, enum client_refusal why);
-/* `watch` is told of each message that ends, until relay_free. */
+/* Tells `watch` of each message that ends, until relay_free. */
 void relay_watch(struct relay *relay, struct message_watch watch);
 /* Lends what is known of the names of destinations, until relay_free. */
 const struct names *relay_names(const struct relay *relay);
