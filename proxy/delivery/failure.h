@@ -50,21 +50,21 @@ enum own {
     OWN_LOST_SENT,
     /* 421 answered the end of data. The message was not taken, and the session is over. */
     OWN_NOT_TAKEN,
-    /* over HTTPS: the three below pass on what the service said */
+    /* The session was over HTTPS. These three pass on what the service said. */
     OWN_SERVICE,
     OWN_BARRED,
     OWN_THROTTLED,
-    /* this port does not take the message */
+    /* This port does not take the message. */
     OWN_NULL_SENDER,
     OWN_OTHERS,
     OWN_HEADER,
     OWN_NO_ROOM,
-    /* ... and another one might */
+    /* This port does not take the message, and another one might. */
     OWN_OTHER_PORT,
     /* In the body. */
     OWN_OVERRUN,
     OWN_HOPS,
-    /* header_from is set, and a From or Sender is too long to be seen whole. */
+    /* The option header_from is set, and a From or Sender is too long to be seen whole. */
     OWN_LONG_FROM,
     /* The source of the body is damaged or cannot be read. */
     OWN_TORN,
@@ -171,7 +171,7 @@ enum cure {
     CURE_WITHOUT_JOURNAL,
     /* No answer is due. The session is replaced when the client asks for something again. */
     CURE_LATER,
-    /* `say` is the answer that the client waits for. */
+    /* The client waits for an answer, and `say` is that answer. */
     CURE_ANSWER,
 };
 

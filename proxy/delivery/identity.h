@@ -5,8 +5,8 @@
 
 #include "config/config.h"
 
-/* `sender` is the address that the upstream gets, or NULL if it is not known yet. Borrows a name
- * from one of the arguments. Returns NULL if the sender decides and is not known. */
+/* The `sender` is the address that the upstream gets, or NULL if it is not known yet. Borrows a
+ * name from one of the arguments. Returns NULL if the sender decides and is not known. */
 const char *delivery_identity(const struct upstream_config *u, const char *sender);
 
 #endif

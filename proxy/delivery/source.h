@@ -12,7 +12,7 @@ enum source_state {
     SOURCE_OCTETS,
     /* There are none now. delivery_go_on is called when there are. */
     SOURCE_LATER,
-    /* `offset` is the end of the message. */
+    /* The message ends at `offset`. */
     SOURCE_END,
     /* The message is damaged or cannot be read. Its end of data is never given to a session, and
      * the delivery ends with OWN_TORN. */
