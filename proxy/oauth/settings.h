@@ -25,7 +25,7 @@ struct oauth_settings {
     int64_t secret_expires;
     /* Another grant of the account tells people when secret and certificate end. */
     bool is_second;
-    /* retry_auth. */
+    /* These are the two values of retry_auth. */
     usec retry_first, retry_longest;
 };
 

@@ -35,8 +35,8 @@ struct token_request {
     struct link waiting;
     struct deferred later;
     struct token *token;
-    /* secret is borrowed until return. If it is NULL, err says why, and class says whether it is a
-     * refusal (OAUTH_REFUSED, like refused credentials) or will pass (OAUTH_WAIT). */
+    /* The secret is borrowed until return. If it is NULL, err says why, and class says whether it
+     * is a refusal (OAUTH_REFUSED, like refused credentials) or will pass (OAUTH_WAIT). */
     void (*answer)(void *ctx, const struct secret *secret, enum oauth_class class,
                    const struct err *err);
     void *ctx;
