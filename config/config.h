@@ -168,19 +168,19 @@ struct oauth_config {
     char *api_scope;
     /* TENANT is filled in already. */
     char *token_url, *device_url, *authorize_url;
-    /* NULL, too, once the account has taken it (config_forget_passwords). */
+    /* The secret is NULL, too, once the account has taken it (config_forget_passwords). */
     struct secret *client_secret;
-    /* As written: paths, some of them "credential:NAME" (secret_file_path). */
+    /* These are paths as written. Some of them are "credential:NAME" (secret_file_path). */
     char *client_secret_file, *client_cert, *client_key, *assertion_file, *service_account_file;
-    /* With TOKEN_REFRESH never NULL. */
+    /* The file is never NULL with TOKEN_REFRESH. */
     char *token_file;
     struct endpoint_way way;
     /* A refresh token is replaced, and revoked, by use. */
     bool rotates;
-    /* Unix seconds: the day on which the client's secret ends; 0: not known */
+    /* The client's secret ends on this day, in Unix seconds. 0 means that it is not known. */
     int64_t secret_expires;
-    /* Never read from a file: the account has another grant, of the same client, which tells people
-     * when secret and certificate end. */
+    /* This is never read from a file. The account has another grant, of the same client, which
+     * tells people when secret and certificate end. */
     bool is_second;
 };
 
@@ -192,8 +192,8 @@ struct upstream_config {
     /* It is "gmail" or "ses:eu-west-1", for example, or NULL. The fields have its values
      * already. */
     char *provider;
-    /* In octets: the provider's documented limit, for as long as its EHLO was never seen. 0 means
-     * none. */
+    /* This is the provider's documented limit in octets, for as long as its EHLO was never seen. 0
+     * means that there is none. */
     uint64_t size_hint;
     char *host;
     struct ports ports;
@@ -201,24 +201,25 @@ struct upstream_config {
     /* May be NULL. */
     char *tls_ca, *tls_name, *tls_cert, *tls_key;
     struct pins tls_fingerprint;
-    /* An enum tls_version of io/tls_context.h: 2 is TLS 1.2. */
+    /* It is an enum tls_version of io/tls_context.h, where 2 is TLS 1.2. */
     int tls_min;
     /* May be NULL. */
     char *username;
-    /* From password or password_file. NULL if there is none, or if the account has taken it
-     * (config_forget_passwords). */
+    /* It comes from password or password_file. It is NULL if there is none, or if the account has
+     * taken it (config_forget_passwords). */
     struct secret *password;
     /* A reload could not read password_file any more. The account keeps the password that it
      * has. */
     bool password_kept;
-    /* As written: a path or "credential:NAME", or NULL. */
+    /* It is a path or "credential:NAME" as written, or NULL. */
     char *password_file;
     /* The program and its arguments. n is 0 if there is none. */
     struct strings password_command;
-    /* Of the rung `443/api`: API_NONE where there is none. The others may be NULL. */
+    /* These belong to the rung `443/api`. The choice is API_NONE where there is none. The others
+     * may be NULL. */
     enum api_choice api;
     char *api_url, *api_user;
-    /* As password and password_file, and as password_kept. */
+    /* These are like password, password_file and password_kept. */
     char *api_secret_file;
     struct secret *api_secret;
     bool api_secret_kept;
@@ -261,7 +262,7 @@ struct upstream_config {
 
 struct server_config {
     char *hostname;
-    /* For recipients without a domain. */
+    /* These aliases are for recipients without a domain. */
     struct aliases aliases;
     char *state_dir;
     usec drain_timeout;
@@ -324,7 +325,7 @@ struct alert_config {
     usec after, repeat;
 };
 
-/* A shared engine: host and port, or with port 0 the path of a socket. */
+/* A shared engine has a host and a port, or with port 0 the path of a socket. */
 struct engine_address {
     char *host;
     uint16_t port;
@@ -338,7 +339,7 @@ struct engine_addresses {
 struct cluster_config {
     /* There is a [cluster]; without one this instance is alone, and the rest is zero. */
     bool is_on;
-    /* In the order in which they are tried. */
+    /* The engines are tried in this order. */
     struct engine_addresses engine;
     char *key_file;
     /* 32 octets in base64, as in the file. */
@@ -374,8 +375,9 @@ struct config {
     struct cluster_config cluster;
 };
 
-/* All errors and warnings about a file. Lines are "FILE:LINE: [section] key: what is wrong and what
- * is allowed", warnings are "FILE:LINE: warning: …". */
+/* The report holds all errors and warnings about a file. The line of an error is "FILE:LINE:
+ * [section] key: what is wrong and what is allowed". The line of a warning is "FILE:LINE: warning:
+ * …". */
 struct config_report {
     char **lines;
     /* For each line. */

@@ -23,7 +23,7 @@ enum { NAME_SIZE = 128 };
 struct variable {
     /* The name is "SMTP_DETOUR_UPSTREAM_HOST", for example. The value stands after the "=". */
     struct slice name, value;
-    /* NULL if it is no key. */
+    /* The key is NULL if the variable is none. */
     const struct key *key;
     /* The value is the path of a file that holds it. */
     bool from_file;

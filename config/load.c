@@ -190,7 +190,7 @@ const struct upstream_config *old_upstream(const struct loading *l, const char *
     return NULL;
 }
 
-/* After the sections and keys were read. */
+/* Call this after the sections and keys were read. */
 static void finish(struct loading *l)
 {
     complete(l);

@@ -11,7 +11,7 @@
 #include "config/table.h"
 
 struct given {
-    /* 0 means that it is not given and has its default. */
+    /* The line is 0 if the key is not given and has its default. */
     int line;
     /* The value was refused. Rules ignore it. */
     bool bad;
@@ -73,7 +73,7 @@ void complain(struct loading *l, const struct section *s, const char *key, const
 void advise(struct loading *l, const struct section *s, const char *key, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
-/* From sections.c. */
+/* These functions are in sections.c. */
 struct section *section_add(struct loading *l, enum section_id id, struct slice name,
                             const char *title, int line);
 int set_value(struct loading *l, const struct section *s, const struct key *key, struct slice text,
@@ -160,7 +160,7 @@ void check_presets(struct loading *l);
 struct stat;
 void check_trust(struct loading *l, const char *file, const struct stat *st);
 
-/* From users.c. */
+/* These functions are in users.c. */
 void load_users(struct loading *l, const struct section *s);
 void users_clear(struct users *users);
 

@@ -39,10 +39,10 @@ static void check_list(struct loading *l, const struct section *s, const char *k
                          before && i < before->n ? before->items[i] : NULL);
 }
 
-/* A file whose first line is a secret: its key, and where that goes. */
+/* The first line of this file is a secret. The slot holds its key, and where the secret goes. */
 struct secret_slot {
     const char *key, *name;
-    /* As the current configuration names it on a reload. */
+    /* The current configuration names this file on a reload. */
     const char *before;
     struct secret **secret;
     bool *kept;

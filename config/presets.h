@@ -98,14 +98,14 @@ struct preset {
     /* With needs_region, NAME alone is an error. With other_regions, there are regions outside of
      * the list. */
     bool needs_region, other_regions;
-    /* Every documented port: first those of the ladder in its order. */
+    /* These are all documented ports. Those of the ladder come first, in its order. */
     struct preset_port ports[PRESET_PORTS + 1];
-    /* In order of preference. */
+    /* They stand in the order of preference. */
     struct preset_word mechanisms[PRESET_WORDS + 1];
     enum user_rule user;
     /* The words that describe the username. */
     struct preset_word user_words;
-    /* For USER_EXACT: the name itself. */
+    /* With USER_EXACT, this is the name itself. */
     const char *user_sample;
     /* The kind of password. */
     const char *secret;
@@ -114,17 +114,18 @@ struct preset {
     const char *password_words;
     /* The announced day in Unix seconds, or 0. */
     int64_t password_until;
-    /* In octets of a message. */
+    /* The limit counts octets of a message. */
     struct preset_number size;
     /* The value in its EHLO if that is another. */
     struct preset_number size_ehlo;
-    /* Per message. */
+    /* The limit holds for each message. */
     struct preset_number recipients;
     /* The number at one time, and the messages in one. */
     struct preset_number connections, per_connection;
-    /* Seconds until it closes a silent session. */
+    /* The provider closes a silent session after this many seconds. */
     struct preset_number idle;
-    /* In messages. */
+    /* These limits are numbers of messages. With day_counts_recipients, the limit of a day is a
+     * number of recipients. */
     struct preset_number per_minute, per_day;
     bool day_counts_recipients;
     /* The keys that the preset sets beside host and ports. */

@@ -32,7 +32,7 @@ void findings_give(struct findings *f, struct config_report *report);
 /* The known word that a typo most probably meant. Start with {.wrong = …}. */
 struct nearest {
     struct slice wrong;
-    /* NULL if none is similar. */
+    /* The word is NULL if none is similar. */
     const char *best;
     unsigned distance;
 };

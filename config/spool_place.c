@@ -7,7 +7,7 @@
 
 #include "config/load.h"
 
-/* Of linux/magic.h, which is not there on every machine that builds this. */
+/* These numbers come from linux/magic.h, which is not there on every machine that builds this. */
 static const struct {
     uint32_t magic;
     const char *words;

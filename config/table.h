@@ -25,13 +25,13 @@ enum section_id {
 };
 
 struct section_kind {
-    /* For example "listen". */
+    /* The word is "listen", for example. */
     const char *word;
     /* It may occur several times, each time with a name. */
     bool named;
     /* The header alone changes what is done. The example has it commented out. */
     bool is_switch;
-    /* For the example file. */
+    /* The help stands in the example file. */
     const char *help;
 };
 
@@ -122,7 +122,7 @@ extern const struct value_type type_engines, type_instance;
 extern const struct value_type type_rate, type_destinations, type_listen_points;
 
 /* Shared by the types. */
-/* For "%.*s". Messages show a short piece of a value. */
+/* The macro SHOWN gives the arguments of "%.*s". Messages show a short piece of a value. */
 #define SHOWN(text) (int)((text).len < 80 ? (text).len : 80), (text).data
 /* Takes an item off a list. Blanks or commas separate the items. */
 bool next_item(struct slice *rest, struct slice *item_r);
@@ -137,18 +137,18 @@ char *host_parse(struct slice text);
 void string_clear(void *field);
 bool string_equal(const struct key *key, const void *a, const void *b);
 bool strings_equal(const struct key *key, const void *a, const void *b);
-/* For fields without pointers and padding that have key->size octets. */
+/* It compares fields without pointers and padding that have key->size octets. */
 bool octets_equal(const struct key *key, const void *a, const void *b);
 struct network;
-/* For a struct that begins like struct addresses. */
+/* It compares structs that begin like struct addresses. */
 bool addresses_equal(const struct key *key, const void *a, const void *b);
 bool network_equal(const struct network *a, const struct network *b);
-/* Of an outbound proxy's URL; the field is zeroed before, and cleared by the caller. */
+/* These are for an outbound proxy's URL. The caller zeroes the field before, and clears it. */
 struct outbound_proxy;
 int proxy_parse(struct slice text, struct outbound_proxy *proxy, struct err *err) MUST_USE;
 void proxy_clear(void *field);
 bool proxy_equal(const struct key *key, const void *a, const void *b);
-/* NULL equals NULL only */
+/* Here NULL equals NULL only. */
 bool text_equal(const char *a, const char *b);
 
 #define NUMBER_TEXT 32

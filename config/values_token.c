@@ -47,7 +47,7 @@ static bool is_clean(struct slice text)
     return true;
 }
 
-/* NULL: the words say what is wrong. Gives the host. */
+/* Gives the host of a URL. Returns NULL if there is none. Then the words say what is wrong. */
 static char *url_host(struct slice text, bool is_https, struct err *err)
 {
     struct slice host, rest = slice_from(text, strlen(is_https ? HTTPS : HTTP));
