@@ -20,7 +20,7 @@
 struct dot_decoder {
     bool lf_allowed;
     int state;
-    /* In `lf` mode: undecided, LF or CRLF. */
+    /* The mode is undecided, LF or CRLF. Without lf_allowed it is CRLF. */
     int mode;
     /* The number of CRs in a row that are held back. */
     unsigned crs;

@@ -9,11 +9,11 @@
 
 enum header_place {
     HEADER_LINE_START,
-    /* Within a field's name. */
+    /* The place is within a field's name. */
     HEADER_NAME,
-    /* In the blanks between name and colon (RFC 5322 4.5). */
+    /* The place is in the blanks between name and colon (RFC 5322 4.5). */
     HEADER_AFTER_NAME,
-    /* In the value, up to the line's end. */
+    /* The place is in the value, up to the line's end. */
     HEADER_VALUE,
     /* The blank line came, or a line that is no field. */
     HEADER_OVER,

@@ -16,18 +16,18 @@ enum proxy_header_step {
 };
 
 struct proxy_header {
-    /* For MORE. Reading exactly this many never takes an octet from behind the header, where TLS
-     * may begin. */
+    /* This is set with MORE. Reading exactly this many octets never takes one from behind the
+     * header, where TLS may begin. */
     size_t need;
-    /* For DONE: the octets of the header. */
+    /* With DONE, the header has this many octets. */
     size_t length;
-    /* For DONE. It is false for LOCAL, UNKNOWN and families without IP addresses. Then the
-     * connection's own addresses count. */
+    /* This is set with DONE. It is false for LOCAL, UNKNOWN and families without IP addresses. Then
+     * the connection's own addresses count. */
     bool has_addresses;
-    /* With port. A mapped IPv4 address comes out as IPv4. */
+    /* Both addresses have a port. A mapped IPv4 address comes out as IPv4. */
     struct addr source;
     struct addr destination;
-    /* For BAD: the reason in words, for the log. */
+    /* With BAD, this is the reason in words, for the log. */
     const char *why;
 };
 

@@ -38,7 +38,7 @@ enum reply_step {
 
 struct reply_parser {
     struct reply reply;
-    /* After REPLY_BAD: what was wrong, in words. */
+    /* After REPLY_BAD these words say what was wrong. */
     const char *bad;
     /* The reply is complete. The next feed starts a new one. */
     bool done;
