@@ -57,7 +57,8 @@ struct message {
     /* The number of round trips to the upstream. */
     unsigned rtts;
     usec began;
-    /* A try of the spool's: how long the message was kept before, and which try it is. */
+    /* The spool tried this message. It was kept for this long before, and this is the number of the
+     * try. */
     bool via_spool;
     usec queued;
     unsigned tries;
@@ -69,7 +70,7 @@ struct message {
     /* The fields below are known once the message was reported. */
     bool reported;
     enum result result;
-    /* On the wall clock. */
+    /* The message ended at this time on the wall clock. */
     int64_t ended_ms;
     usec delay;
     int status;

@@ -10,13 +10,13 @@
 #include "io/loop.h"
 
 #define REFRESH (60 * USEC_PER_SEC)
-/* As long as nothing is known of some name. */
+/* The names are asked for this often as long as nothing is known of some name. */
 #define RETRY (5 * USEC_PER_SEC)
 
 /* One family of a name. */
 struct question {
     struct name *name;
-    /* NULL if no query is in progress. */
+    /* The query is NULL if none is in progress. */
     struct dns_query *query;
     /* There was an answer, even if it was that there is no address. */
     bool answered;

@@ -22,7 +22,7 @@ struct route_question {
     /* The original destination of an intercepted client. NULL or family ADDR_NONE if it was not
      * intercepted. */
     const struct addr *original;
-    /* For `destinations`. NULL if no name is known. */
+    /* The names are for `destinations`. NULL means that no name is known. */
     const struct names *names;
 };
 
