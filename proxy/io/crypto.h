@@ -45,7 +45,7 @@ int signing_key_sign(const struct signing_key *key, enum signature how, struct s
 struct certificate_facts {
     /* The value of x5t#S256 before base64url. */
     uint8_t sha256[32];
-    /* Unix time. */
+    /* Both are Unix time. */
     int64_t not_before, not_after;
     /* The key belongs to this certificate. */
     bool matches;

@@ -40,16 +40,16 @@ struct disk_answer {
      * ERR_IN_USE: another process holds the lock. ERR_SYSTEM: everything else, for example an input
      * or output error. */
     const struct err *err;
-    /* For create, open and lock: gives. */
+    /* A create, an open and a lock give this file. */
     struct disk_file *file;
-    /* For create and open: the octets in the file. */
+    /* After a create or an open, the file has this many octets. */
     uint64_t size;
-    /* For read: fewer octets than were asked for at the end of the file, none behind it. */
+    /* A read gives fewer octets than were asked for at the end of the file, and none behind it. */
     struct slice data;
-    /* For list. */
+    /* A list gives these names. */
     const struct disk_name *names;
     size_t nnames;
-    /* For room. */
+    /* A question for room gives this. */
     struct disk_room room;
 };
 
@@ -57,14 +57,14 @@ typedef void disk_fn(void *arg, const struct disk_answer *answer);
 
 /* Gives; in blocking mode. */
 struct disk *disk_new(struct loop *loop);
-/* From here on calls run on the thread. */
+/* Calls run on the thread from here on. */
 int disk_start(struct disk *disk, struct err *err) MUST_USE;
 /* Ends after the call that is running (or leaves a thread that hangs in the system to the end of
  * the process). Calls that wait are dropped and their callbacks never come: as after a crash.
  * Files and directories must be closed before; closes that wait are done. NULL is fine. */
 void disk_free(struct disk **disk);
 
-/* Octets of appends that wait or run. */
+/* Returns the octets of appends that wait or run. */
 size_t disk_octets(const struct disk *disk);
 /* More than CAP_DISK_BUSY of them: do not make more before some callback came. */
 bool disk_is_busy(const struct disk *disk);

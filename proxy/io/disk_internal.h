@@ -30,13 +30,13 @@ struct disk_call {
     struct disk_directory *dir, *to;
     char *name, *new_name;
     struct disk_file *file;
-    /* For append: the octets to write. For read: the octets that were read. */
+    /* An append writes these octets. A read fills them. */
     struct buf octets;
     size_t len;
     uint64_t offset;
     disk_fn *fn;
     void *arg;
-    /* For a sync of a directory: the others that this one serves. */
+    /* A sync of a directory serves these others, too. */
     struct link joined;
 
     bool failed;
@@ -52,7 +52,8 @@ struct disk_queue {
 
 void disk_queue_init(struct disk_queue *q);
 void disk_queue_push(struct disk_queue *q, struct disk_call *call);
-/* The next call to perform, which belongs to the caller then; NULL: none waits. */
+/* Returns the next call to perform, which belongs to the caller then. NULL means that none
+ * waits. */
 struct disk_call *disk_queue_pick(struct disk_queue *q);
 /* Performs the closes that wait and frees the rest. */
 void disk_queue_drop(struct disk_queue *q);
@@ -70,7 +71,8 @@ struct disk_carrier;
 struct disk_carrier *disk_carrier_new(struct disk *disk, struct loop *loop, struct err *err);
 void disk_carrier_push(struct disk_carrier *carrier, struct disk_call *call);
 void disk_carrier_free(struct disk_carrier **carrier);
-/* In blocking mode: as disk_perform, where the simulator fails what it wants to fail. */
+/* Performs the call as disk_perform does, in blocking mode. The simulator fails what it wants to
+ * fail. */
 void disk_perform_at_once(struct disk *disk, struct disk_call *call);
 
 #endif

@@ -75,13 +75,14 @@ struct engine_settings {
     /* In the order in which they are tried. One that answers READONLY or nothing is passed over. */
     const struct engine_place *places;
     size_t nplaces;
-    /* NULL: clear, otherwise one per place; an entry is NULL for a path. */
+    /* NULL means that the link is clear. Otherwise there is one context for each place. It is NULL
+     * for a path. */
     struct tls_context *const *tls;
-    /* NULL: the default user. */
+    /* NULL means the default user. */
     const char *username;
-    /* NULL: no AUTH is sent. */
+    /* NULL means that no AUTH is sent. */
     const struct secret *password;
-    /* Of one question, counted from engine_ask. */
+    /* One question may take this long, counted from engine_ask. */
     usec timeout;
     /* The channel that the second connection hears. */
     const char *channel;

@@ -23,7 +23,7 @@ struct engine_link_settings {
     /* A name, an address literal, or with port 0 the path of a socket. */
     const char *host;
     uint16_t port;
-    /* NULL: clear. */
+    /* NULL means that the link is clear. */
     struct tls_context *tls;
     /* Each may be NULL. Without a password no login is made. */
     const char *username;

@@ -9,17 +9,17 @@
 #include "io/engine_link.h"
 #include "io/loop.h"
 
-/* Between the first two attempts to reach it, or to hear it. */
+/* The engine waits this long between the first two attempts to reach it, or to hear it. */
 #define ENGINE_FIRST_PAUSE (100 * USEC_PER_MS)
 
 struct engine_question {
-    /* In `asked`, in the order of the replies; or in `over`. */
+    /* It is in `asked`, in the order of the replies, or in `over`. */
     struct link link;
     struct engine *engine;
-    /* NULL: nobody waits for the answer any more. */
+    /* NULL means that nobody waits for the answer any more. */
     engine_answer_fn *answer;
     void *ctx;
-    /* NULL: a plain command. */
+    /* NULL means that it is a plain command. */
     const struct engine_script *script;
     /* The command: EVALSHA, the script's name, the number of keys, keys, arguments. */
     struct slice *words;
@@ -28,7 +28,7 @@ struct engine_question {
     usec asked;
     /* It was sent as text. */
     bool as_text;
-    /* Of one that is over. */
+    /* This is set once the question is over. */
     enum engine_state outcome;
 };
 
@@ -36,7 +36,7 @@ struct engine {
     const struct io *io;
     struct engine_settings settings;
     struct engine_link_settings *places;
-    /* As they are shown. */
+    /* These are the places' names as they are shown. */
     char **names;
     const struct engine_events *events;
     void *ctx;

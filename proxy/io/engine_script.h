@@ -5,7 +5,8 @@
 struct engine_script {
     const char *name;
     const char *text;
-    /* Of the text, 40 hexadecimal digits in lower case: the name by which an engine knows it. */
+    /* This is the digest of the text, 40 hexadecimal digits in lower case. An engine knows the
+     * script by this name. */
     const char *sha1;
 };
 

@@ -29,7 +29,7 @@ struct gather {
     bool freed;
     /* The head stays in memory. The octets in `waiting` are on their way to the file. */
     struct buf head, waiting;
-    /* NULL: there is none yet. */
+    /* NULL means that there is none yet. */
     struct disk_file *file;
     /* A call of the disk is under way. */
     bool busy;

@@ -25,12 +25,12 @@ void gather_place_unref(struct gather_place **place);
 
 /* All of them come on the loop, none from inside a call. */
 struct gather_events {
-    /* After gather_put returned less than all: there is room again. */
+    /* This comes after gather_put returned less than all. There is room again. */
     void (*low)(void *ctx);
-    /* It cannot be kept: ERR_FULL where there is no room. The words say where. What else is put is
-     * taken and forgotten; no other event comes. */
+    /* The message cannot be kept. The error is ERR_FULL where there is no room. The words say
+     * where. What else is put is taken and forgotten. No other event comes. */
     void (*failed)(void *ctx, const struct err *err);
-    /* After gather_end: gather_octets has all of it. */
+    /* This comes after gather_end. The function gather_octets has all of the message. */
     void (*whole)(void *ctx);
 };
 

@@ -65,7 +65,7 @@ struct http_ask {
     size_t cap;
     /* 0 means 10 s. */
     usec deadline;
-    /* Of that, until the connection stands. 0 means all of it. */
+    /* The connection must stand within this part of the deadline. 0 means all of it. */
     usec connect_deadline;
 };
 

@@ -14,10 +14,10 @@ struct http_request {
     /* Is in one list of struct http. */
     struct link link;
     struct http *http;
-    /* NULL if it could not be made; err says why. */
+    /* The handle is NULL if it could not be made. Then err says why. */
     CURL *easy;
     struct curl_slist *headers;
-    /* One of both is sent. stream.read NULL: it is the body. */
+    /* One of the two is sent. It is the body if stream.read is NULL. */
     struct secret *body;
     struct octets stream;
     uint64_t body_sent;
@@ -33,7 +33,8 @@ struct http_request {
     int64_t retry_date;
     struct http_answer answer;
     struct err err;
-    /* NULL if the request was cancelled. Belongs to the loop; the thread looks at `cancelled`. */
+    /* It is NULL if the request was cancelled. It belongs to the loop. The thread looks at
+     * `cancelled`. */
     http_fn *fn;
     void *ctx;
     atomic_bool cancelled;

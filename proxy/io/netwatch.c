@@ -28,7 +28,7 @@ struct net_place {
     uint8_t family;
     /* The address, or the gateway. */
     uint8_t bytes[16];
-    /* For a route: the local address that it uses. */
+    /* A route uses this local address. */
     uint8_t source[16];
     uint32_t interface;
     uint32_t priority;

@@ -17,7 +17,7 @@ enum { ANSWER_SIZE = 65535 };
 struct records_query {
     enum record_kind kind;
     char *name;
-    /* NULL: nobody waits for it any more. */
+    /* NULL means that nobody waits for it any more. */
     records_fn *fn;
     void *ctx;
     struct mail_record records[CAP_RECORDS];

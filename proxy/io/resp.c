@@ -86,7 +86,7 @@ static void *make_array(const redisReadTask *task, size_t n)
     return make_array_of(task, n);
 }
 
-/* Of RESP 3, for which we do not ask. */
+/* Doubles belong to RESP 3, for which we do not ask. */
 static void *make_double(const redisReadTask *task, double number, char *text, size_t len)
 {
     (void)task;

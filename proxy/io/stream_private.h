@@ -33,11 +33,11 @@ struct stream {
     struct buf behind;
     /* Positions. */
     uint64_t queued, handed;
-    /* In PHASE_CLEARING: TLS begins at this position. */
+    /* TLS begins at this position, in PHASE_CLEARING. */
     uint64_t clear_until;
     struct tls_context *tls_wanted;
     struct timer *patience;
-    /* In PHASE_FINISHING: the set, or NULL. */
+    /* This is the set in PHASE_FINISHING, or NULL. */
     struct lingering *among;
     /* Is in among->streams. */
     struct link lingers;

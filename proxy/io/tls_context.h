@@ -90,13 +90,13 @@ enum tls_fault {
     TLS_FAULT_OTHER,
 };
 
-/* The facts that a handshake showed. After a failed one, the facts until then. */
+/* These are the facts that a handshake showed. If it failed, they are the facts until then. */
 struct tls_facts {
     /* It is "TLSv1.3" and so on, or "" before it is known. */
     char version[12];
     char cipher[48];
     bool resumed;
-    /* By name and chain, or by a pin. */
+    /* The certificate was verified by name and chain, or by a pin. */
     bool verified;
     /* The peer's alert said that it wants a client certificate, or another one. */
     bool wants_ours;
@@ -110,7 +110,7 @@ struct tls_facts {
     char subject[128];
     /* The certificate's SHA-256 in hex, or "" if none was seen. */
     char sha256[65];
-    /* Unix seconds, or 0 if no certificate was seen. */
+    /* These are Unix seconds, or 0 if no certificate was seen. */
     int64_t not_before;
     int64_t not_after;
 };

@@ -48,7 +48,7 @@ struct tls_context {
 struct tls_session {
     SSL *ssl;
     struct tls_context *ctx;
-    /* NULL if it cannot be resumed. */
+    /* The key is NULL if the session cannot be resumed. */
     char *resume_key;
     bool as_server;
     bool established;
@@ -104,7 +104,7 @@ void tls_tickets_begin(struct tls_context *ctx);
 void tls_tickets_end(struct tls_context *ctx);
 
 /* These functions are in tls_verify.c. */
-/* For SSL_CTX_set_cert_verify_callback. */
+/* The function SSL_CTX_set_cert_verify_callback takes this one. */
 int tls_verify_chain(X509_STORE_CTX *store, void *unused);
 /* Checks name, dates and pins of a resumed session's certificate again. Fills the facts. */
 bool tls_verify_resumed(struct tls_session *s);
