@@ -1,12 +1,12 @@
-/* What carries messages to an upstream once it is ready for them. Pool, lease and delivery ask for
- * nothing but this table, so that they need not know how an upstream is spoken with. smtp_client is
- * one filling; what stands here means what client.h says of it. */
+/* A carrier carries messages to an upstream once it is ready for them. Pool, lease and delivery ask
+ * for nothing but this table, so that they need not know how an upstream is spoken with.
+ * smtp_client fills it. Each function here means what client.h says of it. */
 #ifndef SMTP_CARRIER_H
 #define SMTP_CARRIER_H
 
 #include "smtp/client.h"
 
-/* Embedded in its filling. */
+/* The session that fills the table embeds this. */
 struct carrier {
     const struct carrier_kind *kind;
 };
@@ -49,8 +49,9 @@ void carrier_end_body(struct carrier *c);
 bool carrier_abort(struct carrier *c) MUST_USE;
 unsigned carrier_flights(const struct carrier *c);
 bool carrier_is_idle(const struct carrier *c);
-/* Whether the verdict speaks of how much we send, and not of the message: then for how many seconds
- * the upstream asks not to be tried, 0 if it does not say; else -1. SMTP never does. */
+/* Returns -1 unless the verdict speaks of how much we send, and not of the message. Then it returns
+ * for how many seconds the upstream asks not to be tried, or 0 if it does not say. The verdict of
+ * SMTP never does so. */
 int64_t carrier_wait(const struct carrier *c);
 void carrier_quit(struct carrier **c);
 

@@ -95,8 +95,8 @@ static void hear(struct smtp_client *c, const struct reply *r)
     if (asked)
         smtp_client_answered(c);
     c->fresh_from_pool = false;
-    /* What follows the last reply that is due was not asked for; only a body that may begin can get
-     * its verdict at once. */
+    /* Nobody asked for bytes that follow the last reply that is due. Only a body that may begin can
+     * get its verdict at once. */
     if (c->nsent == 0 && !(now == CS_DATA && r->code == 354) && stream_view(c->stream).len)
         c->excess = true;
     enum smtp_client_state next = judge(c, r);

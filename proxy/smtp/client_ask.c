@@ -1,6 +1,6 @@
-/* Commands and the replies they are owed: matched by count and order (RFC 2920 section 3.1). With
- * PIPELINING a command leaves at once, else when the one before it is answered. The stream makes
- * one write of what one turn queues. */
+/* Commands and the replies that they are owed are matched here by count and order (RFC 2920 section
+ * 3.1). With PIPELINING a command leaves at once. Without it a command leaves when the one before
+ * it is answered. The stream makes one write of what one turn queues. */
 #include "smtp/client_private.h"
 
 #include <stdlib.h>

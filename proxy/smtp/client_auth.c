@@ -1,5 +1,5 @@
-/* The AUTH machine (RFC 4954): which mechanism, the exchange, what its end means. AUTH is never
- * begun on a connection that has not earned it. */
+/* The AUTH machine (RFC 4954) chooses the mechanism, leads the exchange, and judges its end. AUTH
+ * is never begun on a connection that has not earned it. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
@@ -9,17 +9,18 @@
 #include "smtp/sasl.h"
 
 enum {
-    /* 334s per mechanism; none of ours needs more than 3 */
+    /* This many 334s are answered per mechanism. None of ours needs more than 3. */
     MOST_ROUNDS = 8,
-    /* RFC 4954 section 4: an initial response only if the command fits 512 octets with its CRLF */
+    /* RFC 4954 section 4 allows an initial response only if the command fits 512 octets with its
+     * CRLF. */
     INITIAL_LINE = 510,
-    /* ... but Microsoft wants a token there, up to what RFC 4954 allows any line, its CRLF
-     * included */
+    /* Microsoft wants a token there nevertheless. It may be as long as RFC 4954 allows any line to
+     * be, with its CRLF. */
     INITIAL_TOKEN_LINE = CAP_AUTH_LINE - 2,
 };
 
-/* A step that derives a key, on a helper thread. The job owns the exchange meanwhile, so that the
- * session may end before it does. */
+/* The job is a step that derives a key on a helper thread. It owns the exchange meanwhile, so that
+ * the session may end before it does. */
 struct auth_job {
     /* NULL means that the client is gone. */
     struct smtp_client *client;
@@ -136,8 +137,8 @@ static bool prepare(struct smtp_client *c, enum mechanism *m, struct err *err)
     return true;
 }
 
-/* The initial response, where there is one and the line has room for it; else nothing, and the
- * exchange begins with the server's empty challenge. */
+/* Appends the initial response, where there is one and the line has room for it. Otherwise it
+ * appends nothing, and the exchange begins with the server's empty challenge. */
 static int speak_first(struct smtp_client *c, struct buf *response, struct err *err)
 {
     struct smtp_client_login *l = &c->login;
@@ -158,8 +159,8 @@ static int speak_first(struct smtp_client *c, struct buf *response, struct err *
     return l->sasl ? 0 : -1;
 }
 
-/* Begins with the best mechanism left. Called by the owner, after a 504, or for the second time
- * with the same one. */
+/* Begins AUTH with the best mechanism left. It is called for the owner, after a 504, or for the
+ * second time with the same mechanism. */
 static void begin(struct smtp_client *c, enum mechanism m)
 {
     struct smtp_client_login *l = &c->login;
@@ -259,8 +260,8 @@ static enum smtp_client_state judge_challenge(struct smtp_client *c, const struc
     return next;
 }
 
-/* The server announced a mechanism that it doesn't take (RFC 4954 section 4): the next one, on the
- * same session. */
+/* The server announced a mechanism that it does not take (RFC 4954 section 4). The next one is
+ * tried on the same session. */
 static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct reply *r)
 {
     char words[200];
@@ -273,8 +274,8 @@ static enum smtp_client_state judge_unknown(struct smtp_client *c, const struct 
     return CS_AUTH;
 }
 
-/* Microsoft's codes for a token that does not fit, among them 5.5.127 (too old) and 5.5.124 (not
- * this mailbox's). */
+/* Returns whether this is one of Microsoft's codes for a token that does not fit. Among them are
+ * 5.5.127 (too old) and 5.5.124 (not this mailbox's). */
 static bool is_misfit(const struct reply *r)
 {
     return r->code == 501 && strncmp(r->enhanced, "5.5.12", 6) == 0 && r->enhanced[6];

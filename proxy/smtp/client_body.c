@@ -76,7 +76,7 @@ enum smtp_client_state client_judge_data(struct smtp_client *c, const struct rep
     return r->code >= 400 ? CS_REFUSED : smtp_client_lose_out_of_step(c, r);
 }
 
-/* The command itself is not known, or not taken here. */
+/* Returns whether the command itself is not known, or not taken here. */
 static bool denies_bdat(const struct reply *r)
 {
     return r->code >= 500 && r->code <= 504;

@@ -1,4 +1,4 @@
-/* The client half as a carrier of messages. */
+/* The client half is a carrier of messages (carrier.h). */
 #include "smtp/carrier.h"
 #include "smtp/client_private.h"
 

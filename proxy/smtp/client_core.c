@@ -1,4 +1,4 @@
-/* Where a session stands, what may be said there, and how long it may stay. */
+/* This file tells where a session stands, what may be said there, and how long it may stay. */
 #include "smtp/client_private.h"
 
 #include "base/log.h"
@@ -45,8 +45,9 @@ bool smtp_client_is_mute(const struct smtp_client *c)
     return c->rest == CS_GONE || c->excess || c->failure_due;
 }
 
-/* What is said now stands behind all that was asked: the newest question decides, and where none is
- * left the state of rest. Once there is a verdict what is still asked is only waited for. */
+/* A command that is sent now stands behind all that were asked. So the newest of these decides, or
+ * the state of rest if none is left. Once there is a verdict we only wait for the replies to the
+ * commands that are left, and the state of rest decides. */
 enum smtp_client_hears smtp_client_hears(const struct smtp_client *c)
 {
     const struct asked *newest = smtp_client_newest(c);
@@ -56,8 +57,8 @@ enum smtp_client_hears smtp_client_hears(const struct smtp_client *c)
 
 /* ---- the clock ---- */
 
-/* After the end of data an upstream may take its time, even where it is a chunk before the last
- * that it answers late. */
+/* After the end of data an upstream may take its time, even if it is late to answer a chunk before
+ * the last. */
 enum smtp_client_clock smtp_client_clock_now(const struct smtp_client *c)
 {
     enum smtp_client_state now = smtp_client_now(c);

@@ -1,4 +1,4 @@
-/* What an upstream says is not repeated where it holds our credentials. */
+/* We do not repeat words of an upstream that hold our credentials. */
 #include "smtp/client_private.h"
 
 #include "base/echo.h"
@@ -6,8 +6,8 @@
 enum {
     /* Fewer octets of a secret in a row tell nothing. */
     RUN = 6,
-    /* Octets of a password: an echo begins at its beginning. A token is looked at whole: its
-     * beginning says only what kind of token it is. */
+    /* This many octets of a password are looked for, because an echo of it begins at its beginning.
+     * A token is looked for whole, because its beginning says only what kind of token it is. */
     PASSWORD_LOOKED_AT = 1024,
 };
 

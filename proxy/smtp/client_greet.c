@@ -1,5 +1,5 @@
-/* The connection machine: greeting, EHLO, STARTTLS, handshake, EHLO again, up to the point where
- * AUTH or the first message may begin. */
+/* The connection machine takes a session through greeting, EHLO, STARTTLS, handshake and EHLO
+ * again, up to the point where AUTH or the first message may begin. */
 #include "smtp/client_private.h"
 
 #include <stdio.h>
@@ -10,7 +10,8 @@ static void tell_step(struct smtp_client *c, enum smtp_client_step step)
         c->events->step(c->ctx, step);
 }
 
-/* Idle and sound, unless bytes that nobody asked for came along: then `lost` follows instead. */
+/* The session is idle and sound, unless bytes that nobody asked for came along. Then `lost` follows
+ * instead. */
 enum smtp_client_state client_arrive_idle(struct smtp_client *c, const struct reply *r)
 {
     (void)r;
@@ -33,7 +34,7 @@ void smtp_client_start(struct smtp_client *c)
 
 /* ---- who is there? ---- */
 
-/* An alert or a handshake record. */
+/* Returns whether this begins an alert or a handshake record. */
 static bool is_tls(struct slice first)
 {
     return first.len >= 2 && (first.data[0] == 0x15 || first.data[0] == 0x16) &&
@@ -103,7 +104,7 @@ enum smtp_client_state client_judge_greeting(struct smtp_client *c, const struct
     return c->rest == CS_GONE ? CS_GONE : next;
 }
 
-/* The EHLO that counts was answered. */
+/* Call this when the EHLO that counts was answered. */
 static enum smtp_client_state after_ehlo(struct smtp_client *c)
 {
     c->pipelining = c->ehlo.pipelining;
@@ -126,14 +127,14 @@ static enum smtp_client_state want_tls(struct smtp_client *c)
             : "STARTTLS is not offered");
 }
 
-/* HELO offers neither STARTTLS nor AUTH: whoever refuses EHLO on the way must not talk us out of
- * them. */
+/* HELO offers neither STARTTLS nor AUTH. A machine on the way that refuses EHLO must not talk us
+ * out of them. */
 static bool may_say_helo(const struct smtp_client *c)
 {
     return c->settings->tls == SMTP_CLIENT_TLS_NONE && c->settings->auth == AUTH_NONE;
 }
 
-/* An ancient server: nothing that it says behind its name is an extension. */
+/* The server is ancient. Nothing that it says behind its name is an extension. */
 enum smtp_client_state client_judge_helo(struct smtp_client *c, const struct reply *r)
 {
     if (!reply_is(r, 2))
@@ -173,7 +174,7 @@ enum smtp_client_state client_judge_starttls(struct smtp_client *c, const struct
         return after_ehlo(c);
     if (r->code != 220)
         return refused(c, r);
-    /* RFC 3207 section 6: whoever sits on the line would have spoken under our TLS */
+    /* An attacker on the line would have spoken under our TLS (RFC 3207 section 6). */
     if (c->excess)
         return smtp_client_lose(c, SMTP_CLIENT_FAULT_PROTOCOL, r, ERR_PROTOCOL,
                                 "unprotected bytes came after the answer to STARTTLS");
@@ -192,7 +193,7 @@ enum smtp_client_state client_arrive_handshake(struct smtp_client *c, const stru
 
 void smtp_client_secured(struct smtp_client *c)
 {
-    /* RFC 3207 section 4.2: nothing that was said in clear counts any more. */
+    /* Nothing that was said in clear counts any more (RFC 3207 section 4.2). */
     smtp_client_enter(c, CS_CONNECTING);
     c->ehlo = (struct ehlo){0};
     reply_parser_free(&c->parser);

@@ -1,9 +1,10 @@
-/* The transaction up to its recipients, and RSET. Replies to MAIL and RCPT are matched by count and
- * order; a refused MAIL does not spare the replies to the RCPTs that left with it. */
+/* This file has the transaction up to its recipients, and RSET. Replies to MAIL and RCPT are
+ * matched by count and order. A refused MAIL does not spare the replies to the RCPTs that left with
+ * it. */
 #include "base/decimal.h"
 #include "smtp/client_private.h"
 
-/* One command, which is built without the heap. */
+/* This is one command, which is built without the heap. */
 struct line {
     size_t len;
     /* Everything fitted, and no value can end the line early. */

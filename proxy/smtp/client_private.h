@@ -28,21 +28,21 @@ enum smtp_client_state {
     /* The upstream does not know EHLO, and nothing is wanted that only EHLO could offer. */
     CS_HELO,
     CS_STARTTLS,
-    /* Under TLS. */
+    /* EHLO was sent again, under TLS. */
     CS_EHLO_AGAIN,
     CS_AUTH,
     CS_MAIL,
     CS_RCPT,
     CS_DATA,
-    /* The empty first BDAT. */
+    /* The empty first BDAT was sent. */
     CS_PROBE,
-    /* A BDAT that is not the last. */
+    /* A BDAT that is not the last was sent. */
     CS_CHUNK,
-    /* The final dot, or the LAST chunk. */
+    /* The final dot or the LAST chunk was sent. */
     CS_END,
     CS_RSET,
-    /* These are the states of rest: no reply is due. */
-    /* Between two steps of the connection machine. */
+    /* The states from here on are those of rest. No reply is due. */
+    /* The session is between two steps of the connection machine. */
     CS_CONNECTING,
     CS_HANDSHAKE,
     /* The owner shall call smtp_client_auth. */
@@ -52,9 +52,9 @@ enum smtp_client_state {
     CS_IDLE,
     /* The owner shall ask one more RCPT, or begin the body. */
     CS_ENVELOPE,
-    /* Between 354 and the dot. */
+    /* The session is between 354 and the dot. */
     CS_BODY,
-    /* Between two BDATs. */
+    /* The session is between two BDATs. */
     CS_CHUNKS,
     /* DATA or the probe was refused. The owner shall call smtp_client_rset. */
     CS_REFUSED,
@@ -108,9 +108,9 @@ enum smtp_client_transaction {
 typedef enum smtp_client_state smtp_client_judge(struct smtp_client *c, const struct reply *reply);
 
 struct smtp_client_row {
-    /* For the debug log. */
+    /* The debug log says this. */
     const char *name;
-    /* What we are doing, for the owner (smtp_client_stage_words). */
+    /* Tells the owner what we are doing (smtp_client_stage_words). */
     enum smtp_client_stage stage;
     enum smtp_client_clock clock;
     enum smtp_client_hears hears;
@@ -123,8 +123,8 @@ struct smtp_client_row {
 extern const struct smtp_client_row smtp_client_rows[CS_COUNT];
 
 struct asked {
-    /* The position behind the command's last byte, valid once it was sent. No honest reply comes
-     * before the transport has taken that byte. */
+    /* The position behind the command's last byte. It is valid once the command was sent. No honest
+     * reply comes before the transport has taken that byte. */
     uint64_t end;
     /* The number of its octets in `lines` that were not sent yet. 0 means that it was sent. */
     uint16_t waiting;
@@ -132,9 +132,9 @@ struct asked {
 };
 
 enum {
-    /* The number of commands in the queue before it moves to the heap. A power of two. */
+    /* The number of commands in the queue before it moves to the heap. It is a power of two. */
     ASKED_INLINE = 16,
-    /* Room for "BDAT 16352 LAST\r\n". */
+    /* There is room for "BDAT 16352 LAST\r\n". */
     CHUNK_COMMAND = 32,
     /* The number of BDATs whose replies may be due at once. It is small, so that a dying upstream
      * is noticed before the last one is sent, while a replay is possible. */
@@ -143,7 +143,7 @@ enum {
     CHUNKS_BEYOND_REPLAY = 64,
     /* How often the output queue is looked at within one timeout. */
     PROGRESS_CHECKS = 8,
-    /* The longest MAIL or RCPT: address, ENVID or ORCPT, keywords. */
+    /* The longest MAIL or RCPT fits, with its address, ENVID or ORCPT, and keywords. */
     LINE_ROOM = 4096,
 };
 
@@ -207,7 +207,7 @@ struct smtp_client {
     bool answered_early;
     /* No reply came since smtp_client_mark_pooled. */
     bool fresh_from_pool;
-    /* From the last EHLO. */
+    /* The last EHLO offered it. */
     bool pipelining;
     /* The greeting began like one of SMTP. */
     bool knows_peer;
@@ -221,7 +221,8 @@ struct smtp_client {
     bool used_auth;
     const char *mechanism;
 
-    /* The transaction. flights: how often we waited for the upstream. */
+    /* The fields from here on belong to the transaction. flights counts how often we waited for the
+     * upstream. */
     unsigned flights;
     size_t rcpts_answered;
     enum smtp_client_transaction transaction;
@@ -241,8 +242,8 @@ struct smtp_client {
 
 /* ---- client_core.c ---- */
 enum smtp_client_state smtp_client_now(const struct smtp_client *c);
-/* The one setter. Takes a state of rest, or what a judge returned (a state that was just asked
- * changes nothing). Nothing leads out of CS_GONE. */
+/* Sets the state. Nothing else sets it. Takes a state of rest, or what a judge returned. A state
+ * that was just asked changes nothing. Nothing leads out of CS_GONE. */
 enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next);
 /* A judge returns this if its reply changes nothing but the queue. */
 enum smtp_client_state smtp_client_stay(const struct smtp_client *c);
@@ -257,22 +258,22 @@ usec smtp_client_allowed(const struct smtp_client *c, enum smtp_client_clock clo
 void smtp_client_watch(struct smtp_client *c);
 
 /* ---- client_end.c ---- */
-/* Ends a session that is dead: calls `lost`, closes the stream, and frees at the end of the turn.
+/* Ends a session that is dead. Calls `lost`, closes the stream, and frees at the end of the turn.
  * Is called from the loop only. Returns CS_GONE. */
 enum smtp_client_state smtp_client_lose(struct smtp_client *c, enum smtp_client_fault fault,
                                         const struct reply *reply, enum err_kind kind,
                                         const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* The same with SMTP_CLIENT_FAULT_REPLY. */
+/* Does the same with SMTP_CLIENT_FAULT_REPLY. */
 enum smtp_client_state smtp_client_lose_to_reply(struct smtp_client *c, const struct reply *reply);
-/* The same for a code that no server may answer here (354 to RCPT, 250 to DATA). The replies are
- * out of step with the commands (RFC 2920 3.1), so it is only safe to end. */
+/* Does the same for a code that no server may answer here (354 to RCPT, 250 to DATA). The replies
+ * are out of step with the commands (RFC 2920 3.1), so it is only safe to end. */
 enum smtp_client_state smtp_client_lose_out_of_step(struct smtp_client *c,
                                                     const struct reply *reply);
-/* The same from inside a call of the owner's. It happens at the end of the turn. */
+/* Does the same from inside a call of the owner's. It happens at the end of the turn. */
 void smtp_client_fail_later(struct smtp_client *c, enum smtp_client_fault fault, enum err_kind kind,
                             const char *words);
 void smtp_client_go_ahead_later(struct smtp_client *c);
-/* The deferred part of smtp_client_fail_later and smtp_client_go_ahead_later. */
+/* Is the deferred part of smtp_client_fail_later and smtp_client_go_ahead_later. */
 void smtp_client_late(void *arg);
 
 /* ---- client_ask.c ---- */
@@ -281,7 +282,7 @@ void smtp_client_late(void *arg);
 enum smtp_client_state smtp_client_ask(struct smtp_client *c, enum smtp_client_state state,
                                        struct slice line);
 void smtp_client_expect_greeting(struct smtp_client *c);
-/* Expects a reply without sending anything: the bytes were written, or none are needed. */
+/* Expects a reply without sending anything, because the bytes were written, or none are needed. */
 void smtp_client_expect(struct smtp_client *c, enum smtp_client_state state);
 /* Returns false if the session is mute, or if unread bytes would be taken for the answer. */
 bool smtp_client_may_speak(struct smtp_client *c);

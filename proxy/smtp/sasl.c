@@ -155,7 +155,7 @@ int sasl_encode(struct slice bytes, struct buf *response, struct err *err)
     return base64_encode(bytes, response) ? 0 : too_long(err);
 }
 
-/* RFC 4616: authorization identity (empty) NUL user NUL password. */
+/* The message is the empty authorization identity, NUL, user, NUL, password (RFC 4616). */
 static int step_plain(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
     (void)challenge;

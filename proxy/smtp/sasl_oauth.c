@@ -1,18 +1,19 @@
-/* OAUTHBEARER (RFC 7628) and XOAUTH2, its elder, which Google and Microsoft specify: one message
- * with a token. A server that refuses the token says why in a challenge, hears a line without
- * meaning, and then ends the exchange with its reply. */
+/* OAUTHBEARER (RFC 7628) and the older XOAUTH2, which Google and Microsoft specify, consist of one
+ * message with a token. A server that refuses the token says why in a challenge, hears a line
+ * without meaning, and then ends the exchange with its reply. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "smtp/sasl_private.h"
 
-/* What separates the parts of a message; in a user's name it would begin a part of its own. */
+/* This octet separates the parts of a message. In a user's name it would begin a part of its
+ * own. */
 #define PART "\x01"
 
 /* ---- what can be said ---- */
 
-/* RFC 6750 section 2.1: a token is made of printable octets without a blank. */
+/* A token is made of printable octets without a blank (RFC 6750 section 2.1). */
 static bool is_token(struct slice token)
 {
     for (size_t i = 0; i < token.len; i++)
@@ -43,7 +44,7 @@ int sasl_check_token(const struct sasl *s, struct err *err)
 
 /* ---- the message ---- */
 
-/* RFC 5801 section 4: a comma would end the name. */
+/* A comma would end the name (RFC 5801 section 4). */
 static bool put_name(struct buf *raw, struct slice name)
 {
     bool fits = true;
@@ -85,8 +86,9 @@ static struct slice skip_blanks(struct slice s)
     return s;
 }
 
-/* What stands behind the first `"key"` and its colon; empty: there is none. It is looked for as a
- * word and not parsed as JSON: these are words for a log, and nothing is decided by them. */
+/* Returns what stands behind the first `"key"` and its colon, or nothing if there is none. The key
+ * is looked for as a word, and the text is not parsed as JSON. The words are for a log, and nothing
+ * is decided by them. */
 static struct slice value_of(struct slice json, const char *key)
 {
     size_t n = strlen(key);
@@ -106,7 +108,8 @@ struct words {
     size_t size, n;
 };
 
-/* One printable octet; what is none becomes a question mark. False: they are full. */
+/* Appends one printable octet. An octet that is not printable becomes a question mark. Returns
+ * false if the words are full. */
 static bool say_octet(struct words *w, char c)
 {
     if (w->n + 1 >= w->size)
@@ -122,7 +125,8 @@ static void say_text(struct words *w, const char *text)
         text++;
 }
 
-/* A string up to its quote, without the backslashes of JSON; anything else up to what ends it. */
+/* Appends a string up to its quote, without the backslashes of JSON. It appends any other value up
+ * to the octet that ends it. */
 static void say_value(struct words *w, struct slice value)
 {
     bool quoted = value.data[0] == '"';
@@ -137,8 +141,8 @@ static void say_value(struct words *w, struct slice value)
     }
 }
 
-/* The three keys of RFC 7628 section 3.2.2 and of XOAUTH2; of an error that has none of them its
- * beginning, as it stands. */
+/* Keeps the three keys of RFC 7628 section 3.2.2 and of XOAUTH2. Of an error that has none of them
+ * it keeps the beginning, as it stands. */
 static void keep_complaint(struct sasl *s, struct slice error)
 {
     static const char *const keys[] = {"status", "schemes", "scope"};
@@ -185,7 +189,7 @@ static int say(struct sasl *s, bool (*put)(struct buf *raw, const struct sasl *s
     return rc;
 }
 
-/* RFC 7628 section 3.2.3: what answers an error is one octet 01. */
+/* One octet 01 answers an error (RFC 7628 section 3.2.3). */
 int sasl_step_oauthbearer(struct sasl *s, struct slice challenge, struct buf *response,
                           struct err *err)
 {
@@ -195,7 +199,7 @@ int sasl_step_oauthbearer(struct sasl *s, struct slice challenge, struct buf *re
     return sasl_encode(slice_of(PART), response, err);
 }
 
-/* ... and here an empty line. */
+/* An empty line answers an error of XOAUTH2. */
 int sasl_step_xoauth2(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
 {
     if (s->steps == 0 || s->asked_again)

@@ -43,7 +43,7 @@ enum tls_progress {
 /* The response that the next line is. SASL_PLAIN stands for every mechanism with one response. */
 enum sasl_stage { SASL_NONE, SASL_PLAIN, SASL_USER, SASL_PASSWORD };
 
-/* The rest of an overlong line. */
+/* Tells what is swallowed as the rest of an overlong line. */
 enum swallowing { SWALLOW_NOTHING, SWALLOW_COMMAND, SWALLOW_AUTH };
 
 enum body_fate { BODY_WANTED, BODY_OVERRUN, BODY_REFUSED };
@@ -56,11 +56,11 @@ struct body {
     bool over;
     bool refusal_is_ours;
     int refusal_code;
-    /* The whole reply for the dot, in BODY_REFUSED. */
+    /* In BODY_REFUSED this is the whole reply for the dot. */
     struct buf refusal;
     /* The data rate is measured in windows of a minute. */
     usec window_start;
-    /* As they came from the client. */
+    /* The octets are counted as they came from the client. */
     uint64_t window_octets;
 };
 
@@ -69,11 +69,11 @@ struct smtp_server {
     const struct smtp_server_settings *settings;
     const struct smtp_server_handlers *handlers;
     void *ctx;
-    /* NULL once the session has ended. */
+    /* Is NULL once the session has ended. */
     struct stream *stream;
     /* May be NULL. */
     struct lingering *lingers_among;
-    /* The clock of the client's silence; see server_clock.c. */
+    /* This is the clock of the client's silence (server_clock.c). */
     struct timer *clock;
     /* The time at which the client last made progress. The time for which it waited for answers
      * since then is left out. */
@@ -87,24 +87,24 @@ struct smtp_server {
     struct params_offer offered;
     /* The list of struct smtp_server_command, in the order of their arrival. */
     struct link commands;
-    /* Their number. */
+    /* The number of these commands. */
     unsigned pending;
-    /* NULL while commands are read. */
+    /* Is NULL while commands are read. */
     struct body *body;
     /* May be NULL. */
     char *message_id;
-    /* Why the session ended, or NULL. */
+    /* Tells why the session ended, or is NULL. */
     char *why;
-    /* The number accepted in this transaction. */
+    /* The number of recipients that were accepted in this transaction. */
     unsigned recipients;
-    /* RCPTs that a handler has not answered. */
+    /* The number of RCPTs that a handler has not answered. */
     unsigned recipients_pending;
-    /* Since the last delivered message. */
+    /* These are counted since the last delivered message. */
     unsigned junk, errors;
     enum tls_progress tls;
     enum sasl_stage sasl;
-    /* LOGIN: the name, while its password is awaited. It is a secret, because people enter
-     * passwords there. */
+    /* Holds the name of a login while its password or its verdict is awaited. It is a secret,
+     * because people enter passwords there. */
     struct secret *sasl_user;
     unsigned failed_logins;
     /* AUTH succeeded, or was accepted unread. */
@@ -158,8 +158,8 @@ void smtp_server_clock_progress(struct smtp_server *s);
 void smtp_server_clock_heard(struct smtp_server *s, size_t body_octets);
 
 /* --- server_queue.c */
-/* Applies the meaning of an answer to the session. It is in the file of its verb. Called before the
- * answer leaves. */
+/* Applies the meaning of an answer to the session. It is in the file of its verb. Is called before
+ * the answer leaves. */
 typedef void smtp_server_answered_fn(struct smtp_server *s, const struct answer *answer);
 /* A NULL heed says that the answer means nothing, or comes as the verdict on a login. */
 struct smtp_server_command *smtp_server_ticket(struct smtp_server *s,
