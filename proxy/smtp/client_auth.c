@@ -159,8 +159,8 @@ static int speak_first(struct smtp_client *c, struct buf *response, struct err *
     return l->sasl ? 0 : -1;
 }
 
-/* Begins AUTH with the best mechanism left. It is called for the owner, after a 504, or for the
- * second time with the same mechanism. */
+/* Begins AUTH with mechanism m, or with the next one if m cannot carry this login. It is called for
+ * the owner, after a 504, or for the second time with the same mechanism. */
 static void begin(struct smtp_client *c, enum mechanism m)
 {
     struct smtp_client_login *l = &c->login;

@@ -28,17 +28,17 @@ enum smtp_client_state {
     /* The upstream does not know EHLO, and nothing is wanted that only EHLO could offer. */
     CS_HELO,
     CS_STARTTLS,
-    /* EHLO was sent again, under TLS. */
+    /* This is the second EHLO, which is under TLS. */
     CS_EHLO_AGAIN,
     CS_AUTH,
     CS_MAIL,
     CS_RCPT,
     CS_DATA,
-    /* The empty first BDAT was sent. */
+    /* This is the empty first BDAT. */
     CS_PROBE,
-    /* A BDAT that is not the last was sent. */
+    /* This is a BDAT that is not the last. */
     CS_CHUNK,
-    /* The final dot or the LAST chunk was sent. */
+    /* This is the final dot or the LAST chunk. */
     CS_END,
     CS_RSET,
     /* The states from here on are those of rest. No reply is due. */
@@ -221,7 +221,7 @@ struct smtp_client {
     bool used_auth;
     const char *mechanism;
 
-    /* The fields from here on belong to the transaction. flights counts how often we waited for the
+    /* These fields belong to the transaction. flights counts how often we waited for the
      * upstream. */
     unsigned flights;
     size_t rcpts_answered;
@@ -242,8 +242,8 @@ struct smtp_client {
 
 /* ---- client_core.c ---- */
 enum smtp_client_state smtp_client_now(const struct smtp_client *c);
-/* Sets the state. Nothing else sets it. Takes a state of rest, or what a judge returned. A state
- * that was just asked changes nothing. Nothing leads out of CS_GONE. */
+/* Sets the state, except when a session ends (client_end.c). Takes a state of rest, or what a judge
+ * returned. A state that was just asked changes nothing. Nothing leads out of CS_GONE. */
 enum smtp_client_state smtp_client_enter(struct smtp_client *c, enum smtp_client_state next);
 /* A judge returns this if its reply changes nothing but the queue. */
 enum smtp_client_state smtp_client_stay(const struct smtp_client *c);
