@@ -104,8 +104,8 @@ static struct slice origin_of(const struct upstream_config *u)
     return slice_head(whole, scheme + slice_find(slice_from(whole, scheme), '/'));
 }
 
-/* Gives what the API's token is for. Google's scope for SMTP is good for its API, too; Microsoft has
- * one for each. */
+/* Gives what the API's token is for. Google's scope for SMTP is good for its API, too; Microsoft
+ * has one for each. */
 static char *api_scope_of(const struct section *s, const struct upstream_config *u)
 {
     if (!ports_have_api(&u->ports) || u->api == API_NONE || api_choice_row(u->api)->takes_key ||

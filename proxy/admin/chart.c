@@ -24,8 +24,8 @@ static const struct tally_minute *minute_at(const struct snapshot *s, unsigned c
     return m ? m : &nothing;
 }
 
-/* The first column of which something is known; TALLY_MINUTES: none. Before it nobody counted, which
- * is not the same as nothing. */
+/* The first column of which something is known; TALLY_MINUTES: none. Before it nobody counted,
+ * which is not the same as nothing. */
 static unsigned first_known(const struct snapshot *s)
 {
     for (unsigned c = 0; c < TALLY_MINUTES; c++)

@@ -95,7 +95,8 @@ struct cluster_shown {
 struct account_view {
     /* The title is the provider's, or "". */
     char name[64], host[256], title[64];
-    /* Which mail it takes, as whom it sends, and where its secret lies; the last "" if in no file. */
+    /* Which mail it takes, as whom it sends, and where its secret lies; the last "" if in no
+     * file. */
     char takes[320], user[256], secret_file[256];
     /* The refused login is tried again in so long. 0: it is not refused. */
     usec rests_for;

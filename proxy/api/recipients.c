@@ -189,7 +189,8 @@ static bool count_fields(struct header_reader *d, struct slice header)
 }
 
 /* Services read To, Cc and Bcc. Which of several fields of one name they read is not known: what
- * such a field names does not count as named. All Bcc become the first. The first pass reads only. */
+ * such a field names does not count as named. All Bcc become the first. The first pass reads
+ * only. */
 static bool pass(struct header_reader *d, struct slice header, bool writes)
 {
     struct recipient_field f;

@@ -32,8 +32,8 @@ struct cluster_look {
     char policy[64];
 };
 
-/* Runs the loop until everything is known, for some seconds at most. -1: a file that [cluster] names
- * is at fault. cluster_look_free it in either case. */
+/* Runs the loop until everything is known, for some seconds at most. -1: a file that [cluster]
+ * names is at fault. cluster_look_free it in either case. */
 int cluster_look(const struct io *io, struct config *config, struct cluster_look *look_r,
                  struct err *err) MUST_USE;
 void cluster_look_free(struct cluster_look *look);

@@ -9,8 +9,8 @@ typedef void control_told(void *ctx, const struct control_entry *entry);
 
 /* A disk may take long to sync. */
 #define CONTROL_PATIENCE (60 * USEC_PER_SEC)
-/* A server that starts or ends has the lock, and does not answer: so often it is tried again, with a
- * pause between. */
+/* A server that starts or ends has the lock, and does not answer: so often it is tried again, with
+ * a pause between. */
 enum { CONTROL_TRIES = 50 };
 void control_pause(void);
 

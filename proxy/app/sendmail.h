@@ -1,7 +1,7 @@
 /* The program under the names `sendmail`, `mailq` and `newaliases`, as cron, PHP's mail(), mailx
- * and package scripts call it (PROMISES 2). Handing a message over reads no configuration and needs no
- * secret; what is about the queue is `smtp-detour spool`, with the configuration named here or by
- * -C. */
+ * and package scripts call it (PROMISES 2). Handing a message over reads no configuration and needs
+ * no secret; what is about the queue is `smtp-detour spool`, with the configuration named here or
+ * by -C. */
 #ifndef APP_SENDMAIL_H
 #define APP_SENDMAIL_H
 

@@ -31,8 +31,8 @@ static const struct known domains[] = {
     {"infomaniak", "ik.me ikmail.com"},
 };
 
-/* Hosts, or domains of hosts, that take the mail of customers' own domains. Left out are those whose
- * customers send through different servers. */
+/* Hosts, or domains of hosts, that take the mail of customers' own domains. Left out are those
+ * whose customers send through different servers. */
 static const struct known exchangers[] = {
     {"gmail", "l.google.com smtp.google.com googlemail.com"},
     {"outlook", "olc.protection.outlook.com"},

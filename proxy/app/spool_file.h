@@ -28,7 +28,8 @@ void spool_file_close(struct spool_file *f);
 /* Writes the message as the client gave it. ERR_PROTOCOL: it does not agree with its checksum; all
  * that is there was written. */
 int spool_file_copy(const struct spool_file *f, FILE *out, struct err *err) MUST_USE;
-/* What was said last of a recipient, which is put in `room`, else why the message was kept. Lent. */
+/* What was said last of a recipient, which is put in `room`, else why the message was kept.
+ * Lent. */
 const char *spool_file_reason(const struct spool_file *f, char room[HISTORY_REASON]);
 
 #endif

@@ -5,8 +5,9 @@
 
 #include "delivery/state.h"
 
-/* Another port of the account that may take it is tried, once. Else it ends: where the account also names an SMTP port that may take it, by "try again" (or it is
- * kept for later), else for good. words: of the event `declined`. */
+/* Another port of the account that may take it is tried, once. Else it ends: where the account also
+ * names an SMTP port that may take it, by "try again" (or it is kept for later), else for good.
+ * words: of the event `declined`. */
 void decline_message(struct delivery *d, enum smtp_client_decline why, const char *words);
 /* The port of the session does not take the message, and another port may: that is tried, once.
  * Returns false if it was, or if too little of the message is left. */

@@ -15,8 +15,8 @@ void journal_send(struct delivery *d);
 /* Returns true if this answer to a RCPT is about the journal. Otherwise *index_r becomes the place
  * among the other recipients. */
 bool journal_takes_reply(struct delivery *d, size_t *index_r, const struct reply *reply) MUST_USE;
-/* Returns whether the journal has no answer, and all that was asked before it has one. Recipients of
- * the client may wait behind it. */
+/* Returns whether the journal has no answer, and all that was asked before it has one. Recipients
+ * of the client may wait behind it. */
 bool journal_is_next(const struct delivery *d);
 /* The session was lost because of it, so it is not asked for again. */
 void journal_give_up(struct delivery *d, const char *why);

@@ -79,7 +79,8 @@ void disk_directory_close(struct disk_directory **dir);
 /* Makes a file that must not exist, mode 0600, for appending. */
 void disk_create(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,
                  void *arg);
-/* Makes a file without a name, for appending: it is gone when it is closed, and with the process. */
+/* Makes a file without a name, for appending: it is gone when it is closed, and with the
+ * process. */
 void disk_create_unnamed(struct disk *disk, struct disk_directory *dir, disk_fn *fn, void *arg);
 /* Opens a file for reading, and for appending too. */
 void disk_open(struct disk *disk, struct disk_directory *dir, const char *name, disk_fn *fn,

@@ -53,8 +53,8 @@ struct http_ask {
     const struct secret *body;
     /* Or a body of any length, which is read while it is sent, on the thread. NULL: there is none.
      * It is sent once: where a connection of before turns out to be dead when all of it was handed
-     * over, the request fails instead of being sent anew. An answer to it counts from its status line
-     * on: its body may be cut. */
+     * over, the request fails instead of being sent anew. An answer to it counts from its status
+     * line on: its body may be cut. */
     const struct octets *stream;
     /* Is called on the loop, once, when `stream` is not read any more: after the callback, and some
      * time after http_cancel. May be NULL. */

@@ -23,8 +23,8 @@ struct mail_record {
 
 struct records_query;
 
-/* Is called on the loop, later. Borrows n records, the best first, until it returns. With n = 0, err
- * says why: ERR_NOT_FOUND means that there are none; anything else that the resolver did not
+/* Is called on the loop, later. Borrows n records, the best first, until it returns. With n = 0,
+ * err says why: ERR_NOT_FOUND means that there are none; anything else that the resolver did not
  * answer. */
 typedef void records_fn(void *ctx, const struct mail_record *records, size_t n,
                         const struct err *err);

@@ -12,7 +12,8 @@ struct signal_watch;
 void signals_hold(void);
 /* They end the process again. */
 void signals_let_go(void);
-/* Sleeps that long, without the loop; true at once if SIGTERM or SIGINT came, which must be held. */
+/* Sleeps that long, without the loop; true at once if SIGTERM or SIGINT came, which must be
+ * held. */
 bool signals_end_within(usec patience);
 /* Gives. Calls fn(arg) from the loop when `number` came in, once for one or for several signals.
  * There may be one watch per signal in the process. */

@@ -30,9 +30,9 @@ struct rewrite_facts {
  * rewrite_plan_complete adds the lines that only few messages lack. */
 void rewrite_plan_make(struct rewrite_plan *plan_r, const struct rewrite_facts *f);
 /* Adds Date, Message-ID and From. It reads upstream, hostname, sender, id, seconds, date and
- * message_id. A missing From gets the envelope sender, who is a person to answer to. RFC 6409 has no
- * rule for the null sender. It gets the postmaster of `qualify`, else of our host, which RFC 5321
- * 4.5.1 demands of every domain. */
+ * message_id. A missing From gets the envelope sender, who is a person to answer to. RFC 6409 has
+ * no rule for the null sender. It gets the postmaster of `qualify`, else of our host, which RFC
+ * 5321 4.5.1 demands of every domain. */
 void rewrite_plan_complete(struct rewrite_plan *plan, const struct rewrite_facts *f);
 /* Writes the Message-ID of a message that has none, without the field's name. It returns false if
  * the line has no room. */

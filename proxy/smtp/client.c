@@ -213,11 +213,6 @@ void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_event
     c->ctx = ctx;
 }
 
-void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings)
-{
-    c->settings = settings;
-}
-
 enum smtp_client_stage smtp_client_stage(const struct smtp_client *c)
 {
     return smtp_client_rows[smtp_client_now(c)].stage;
@@ -266,11 +261,6 @@ const struct addr *smtp_client_local(const struct smtp_client *c)
 const struct err *smtp_client_last_error(const struct smtp_client *c)
 {
     return &c->err;
-}
-
-struct stream *smtp_client_stream(struct smtp_client *c)
-{
-    return c->stream;
 }
 
 unsigned smtp_client_flights(const struct smtp_client *c)

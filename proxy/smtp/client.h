@@ -233,8 +233,6 @@ struct carrier *smtp_client_carrier(struct smtp_client *c);
 /* The race owns the session first, then the pool, and then a transaction. */
 void smtp_client_set_owner(struct smtp_client *c, const struct smtp_client_events *events,
                            void *ctx);
-/* Call this after the owner's copy of the settings has moved. */
-void smtp_client_set_settings(struct smtp_client *c, const struct smtp_client_settings *settings);
 
 /* Call this once after auth_wanted. `ready` or `lost` follows. proxy.ini auth says which mechanisms
  * are tried. After a 504 the next one is tried on this session. An initial response with a token
@@ -253,8 +251,6 @@ const char *smtp_client_mechanism(const struct smtp_client *c);
 const struct addr *smtp_client_peer(const struct smtp_client *c);
 const struct addr *smtp_client_local(const struct smtp_client *c);
 const struct err *smtp_client_last_error(const struct smtp_client *c);
-/* Lends the stream for the owner's questions only (rtt, facts). Never write to it. */
-struct stream *smtp_client_stream(struct smtp_client *c);
 
 /* Transactions follow one another, each on an idle session. The commands of one turn leave in one
  * write with PIPELINING. Without it each waits for the reply to the one before. */

@@ -14,7 +14,8 @@
 /* An engine that came back, or was emptied, is found again by all within this time. */
 #define SETTLE (2 * USEC_PER_SEC)
 
-/* A place that waits longer for its message is asked for anew: the provider counts when it comes. */
+/* A place that waits longer for its message is asked for anew: the provider counts when it
+ * comes. */
 #define FRESH (2 * USEC_PER_SEC)
 
 /* Places asked for, or told of, in one question. */

@@ -1,7 +1,8 @@
 /* What this instance may use of an account: open one more session, send one more message, log in,
  * prove a port. A table of answers with two fillings: share_alone is one instance that has it all
  * to itself, share_together (together.h) shares it with others. Each question is answered at once,
- * from what is known; what has to be waited for is asked in the background, and told by the loop. */
+ * from what is known; what has to be waited for is asked in the background, and told by the
+ * loop. */
 #ifndef UPSTREAM_SHARE_H
 #define UPSTREAM_SHARE_H
 

@@ -181,7 +181,8 @@ static void observe(struct peer *p)
 }
 
 /* Ends of data that the client has said. Once it is gone nobody hears whether a body was asked for:
- * then whatever looks like one. Nothing is said after that, so that each octet is looked at once. */
+ * then whatever looks like one. Nothing is said after that, so that each octet is looked at
+ * once. */
 static size_t client_ends(struct world *w)
 {
     const struct conversation *c = &w->client.talk;

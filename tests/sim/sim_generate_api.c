@@ -1,5 +1,5 @@
-/* Histories whose first account may also send over HTTPS. It draws from a chance of its own, so that
- * the rest of a seed's history stays what it was. */
+/* Histories whose first account may also send over HTTPS. It draws from a chance of its own, so
+ * that the rest of a seed's history stays what it was. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What befalls the spool of a play beside stops: reloads with and without [spool], a wall clock that
- * is set, a bit that turns over in a file, time switched off. */
+/* What befalls the spool of a play beside stops: reloads with and without [spool], a wall clock
+ * that is set, a bit that turns over in a file, time switched off. */
 #include "sim_history.h"
 #include "sim_world.h"
 #include "spool/spool.h"

@@ -1,5 +1,5 @@
-/* What a command does to the spool, over a real directory, and what becomes of one whose caller goes
- * away. */
+/* What a command does to the spool, over a real directory, and what becomes of one whose caller
+ * goes away. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* A private redis-server for tests: below a folder of its own, on a socket there, without a disk. */
+/* A private redis-server for tests: below a folder of its own, on a socket there, without a
+ * disk. */
 #ifndef UNIT_REDIS_HELP_H
 #define UNIT_REDIS_HELP_H
 

@@ -1,5 +1,5 @@
-/* What lies in the spool of an account that sends by HTTPS: a service that is down is an outage, and
- * one that asks for time gets it, from all messages of the account. */
+/* What lies in the spool of an account that sends by HTTPS: a service that is down is an outage,
+ * and one that asks for time gets it, from all messages of the account. */
 #include "spool_world.h"
 #include "upstream_api_world.h"
 

@@ -134,8 +134,8 @@ static void a_slow_lookup_keeps_the_order(void **state)
     api_end(&w);
 }
 
-/* The API was started beside the lookup and is slow: when the lookup has answered, the port in front
- * is begun at once. */
+/* The API was started beside the lookup and is slow: when the lookup has answered, the port in
+ * front is begun at once. */
 static void a_late_lookup_still_wins(void **state)
 {
     struct world w;

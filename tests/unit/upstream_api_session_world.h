@@ -1,5 +1,5 @@
-/* A session over HTTPS in the simulated world, and the scripted service that it asks: what its tests
- * share. */
+/* A session over HTTPS in the simulated world, and the scripted service that it asks: what its
+ * tests share. */
 #ifndef UPSTREAM_API_SESSION_WORLD_H
 #define UPSTREAM_API_SESSION_WORLD_H
 

@@ -1,5 +1,5 @@
-/* What a session over HTTPS waits for: a token, the time that the service has asked for, a place among
- * four; and its end at any moment meanwhile. */
+/* What a session over HTTPS waits for: a token, the time that the service has asked for, a place
+ * among four; and its end at any moment meanwhile. */
 #include "upstream_api_session_world.h"
 
 /* 401: a token anew, once; then the service refuses us. */

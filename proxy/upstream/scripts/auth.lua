@@ -1,8 +1,10 @@
--- May this secret be tried? One key for each secret, so that the refusal of an old one never stops a new one.
+-- May this secret be tried? One key for each secret, so that the refusal of an old one never stops
+-- a new one.
 -- KEYS: 1 hash: state (trying, ok, refused), till, failures, who
--- ARGV: 1 ask, ok, refused or leave 2 who asks 3 ms: ask: how long it tries; ok: how long that counts; refused: the first
--- wait 4 refused: the longest wait
--- Returns {2 known to work: go, 1 it is for you to try, 0 somebody tries, -1 refused; ms to wait; failures in a row}
+-- ARGV: 1 ask, ok, refused or leave 2 who asks 3 ms: ask: how long it tries; ok: how long that
+-- counts; refused: the first wait 4 refused: the longest wait
+-- Returns {2 known to work: go, 1 it is for you to try, 0 somebody tries, -1 refused; ms to wait;
+-- failures in a row}
 local op, who, ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local h = redis.call('HMGET', KEYS[1], 'state', 'till', 'failures', 'who')
 local state, till, failures, holder = h[1] or 'new', tonumber(h[2] or 0), tonumber(h[3] or 0), h[4]

@@ -1,4 +1,5 @@
--- Gives a slot back, and tells the instance that waits longest. The message may be lost: it asks again each second.
+-- Gives a slot back, and tells the instance that waits longest. The message may be lost: it asks
+-- again each second.
 -- ARGV: 1 instance 2 member 3 prefix of the channels 4 what is said there
 -- Returns how many others wait.
 prune()

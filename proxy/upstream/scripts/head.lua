@@ -2,7 +2,8 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- Since when this account's keys are there. Another epoch than before tells an instance that the engine came back empty. A clock that was set back begins one, too.
+-- Since when this account's keys are there. Another epoch than before tells an instance that the
+-- engine came back empty. A clock that was set back begins one, too.
 local function epoch_of(key)
   local e = redis.call('GET', key)
   if not e or tonumber(e) > now then

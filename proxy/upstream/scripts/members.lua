@@ -1,8 +1,9 @@
 -- The instances that are there. It writes, so it also proves that the engine takes what is written.
 -- KEYS: 1 zset, instance -> expiry 2 hash, instance -> "since boot word"
--- ARGV: 1 here, gone or look 2 instance 3 ttl 4 boot 5 word: what the cluster key makes of a known text
--- Returns the boot of another process that has this instance's name, or '', and then of each instance: name, age in ms,
--- boot, word
+-- ARGV: 1 here, gone or look 2 instance 3 ttl 4 boot 5 word: what the cluster key makes of a known
+-- text
+-- Returns the boot of another process that has this instance's name, or '', and then of each
+-- instance: name, age in ms, boot, word
 local op, me, boot = ARGV[1], ARGV[2], ARGV[4]
 local other = ''
 local since, old_boot, old_word
@@ -26,7 +27,8 @@ elseif op == 'gone' and other == '' then
 end
 local all = {other}
 for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')) do
-  since, old_boot, old_word = string.match(redis.call('HGET', KEYS[2], m) or '', '^(%d+) (%x+) (%x*)$')
+  local old = redis.call('HGET', KEYS[2], m) or ''
+  since, old_boot, old_word = string.match(old, '^(%d+) (%x+) (%x*)$')
   if since then
     all[#all + 1] = m
     all[#all + 1] = string.format('%.0f', now - since)

@@ -1,8 +1,11 @@
--- An exact sliding window. KEYS: 1 zset, member "instance:boot:n" -> when it was granted 2 epoch of the account
--- ARGV: 1 limit 2 period ms 3 settle ms 4 how many are given back 5 how many are stated again 6.. members given back, then
--- pairs of a member and its age in ms, then members wanted
--- While the epoch is younger than `settle`, everybody states first what was granted before, and nothing is granted.
--- Returns {how many of those wanted are granted: the first ones; ms until the next place, 0 if all are}
+-- An exact sliding window. KEYS: 1 zset, member "instance:boot:n" -> when it was granted 2 epoch of
+-- the account
+-- ARGV: 1 limit 2 period ms 3 settle ms 4 how many are given back 5 how many are stated again 6..
+-- members given back, then pairs of a member and its age in ms, then members wanted
+-- While the epoch is younger than `settle`, everybody states first what was granted before, and
+-- nothing is granted.
+-- Returns {how many of those wanted are granted: the first ones; ms until the next place, 0 if all
+-- are}
 local limit, period, at = tonumber(ARGV[1]), tonumber(ARGV[2]), 6
 local age = now - tonumber(epoch_of(KEYS[2]))
 for _ = 1, tonumber(ARGV[4]) do

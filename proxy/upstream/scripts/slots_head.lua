@@ -1,7 +1,9 @@
 -- Stands in front of take, hold and give.
--- KEYS: 1 slots: zset, member -> expiry. 2 queue: zset, instance -> arrival. 3 places: hash, instance -> expiry of its place
--- in the queue. 4 epoch: when these keys were born. 5 caps: hash, instance -> "cap expiry"
--- A member is "instance:boot:n": boot is of fixed width and grows with each start, n grows with each session.
+-- KEYS: 1 slots: zset, member -> expiry. 2 queue: zset, instance -> arrival. 3 places: hash,
+-- instance -> expiry of its place in the queue. 4 epoch: when these keys were born. 5 caps: hash,
+-- instance -> "cap expiry"
+-- A member is "instance:boot:n": boot is of fixed width and grows with each start, n grows with
+-- each session.
 -- What is kept longer than any lease is rubbish.
 local KEPT, LONGEST = 1200000, 600000
 

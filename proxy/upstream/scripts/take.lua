@@ -1,7 +1,9 @@
 -- Asks for a slot. Asked again for the same member, the answer is the same.
--- ARGV: 1 instance 2 member 3 cap 4 ttl 5 settle 6 patience: how long a place in the queue lasts 7 expected: so many
--- instances are known 8 timeout: of one question 9 prefix of the channels 10 what is said there; times in ms
--- Who begins to wait is made known to the instances that hold a slot: an idle session of theirs goes at once.
+-- ARGV: 1 instance 2 member 3 cap 4 ttl 5 settle 6 patience: how long a place in the queue lasts 7
+-- expected: so many instances are known 8 timeout: of one question 9 prefix of the channels 10 what
+-- is said there; times in ms
+-- Who begins to wait is made known to the instances that hold a slot: an idle session of theirs
+-- goes at once.
 -- Returns {1 granted, 0 not yet, -1 settling; others that wait; epoch; slots held; cap in force}
 local me, member, ttl = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local epoch = epoch_of(KEYS[4])

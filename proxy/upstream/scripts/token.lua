@@ -1,13 +1,14 @@
 -- One refresher of a token, and what it got. The texts are sealed by the instances.
--- KEYS: 1 token: hash v fence refresh access until by born 2 lock: hash who till fence 3 fence: counts the locks
--- ARGV: 1 operation 2 who 3..
---   get                                            {v, fence, refresh, access, until, by}, v 0 without one
---   lock who ttl settle                            {1, fence, v} it is yours, {0, ms, v} another's for so long, {-1, ms, v}
---                                                  nothing is known here: state yours first, and wait so long
---   renew who ttl fence                            {1 | 0}; an engine that came back empty learns of the lock
---   unlock who                                     {1 | 0}
---   put who v fence refresh access until by        {1 | 0, v}: written only if v follows and the fence is not old
---   state who v fence refresh access until by      {1 | 0, v}: written if v is newer than what is here
+-- KEYS: 1 token: hash v fence refresh access until by born 2 lock: hash who till fence 3 fence:
+-- counts the locks
+-- ARGV: 1 operation 2 who 3..   get                                            {v, fence, refresh,
+-- access, until, by}, v 0 without one   lock who ttl settle                            {1, fence,
+-- v} it is yours, {0, ms, v} another's for so long, {-1, ms, v}
+-- nothing is known here: state yours first, and wait so long   renew who ttl fence
+-- {1 | 0}; an engine that came back empty learns of the lock   unlock who
+-- {1 | 0}   put who v fence refresh access until by        {1 | 0, v}: written only if v follows
+-- and the fence is not old   state who v fence refresh access until by      {1 | 0, v}: written if
+-- v is newer than what is here
 local op, who = ARGV[1], ARGV[2]
 local v = tonumber(redis.call('HGET', KEYS[1], 'v') or 0)
 local stored_fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or 0)
