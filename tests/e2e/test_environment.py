@@ -5,6 +5,7 @@ import subprocess
 
 from conftest import PASSWORD, USER
 from proxy import BINARY, Proxy, TOP
+from submission_server import closed_port
 
 
 class ByEnvironment(Proxy):
@@ -72,6 +73,16 @@ def test_no_child_sees_the_variables(stage, monkeypatch):
     proxy, upstream = start(stage, monkeypatch, UPSTREAM_PASSWORD="", UPSTREAM_PASSWORD_FILE="", UPSTREAM_PASSWORD_COMMAND=str(program))
     deliver(proxy)
     assert upstream.wait_for(1) and "PATH=" in seen.read_text() and "SMTP_DETOUR_" not in seen.read_text()
+
+
+def test_mailq_knows_the_spool_of_the_environment(stage, monkeypatch):
+    spool = stage.folder / "spool"
+    proxy, upstream = start(stage, monkeypatch, UPSTREAM_PORTS=str(closed_port()), SPOOL_DIRECTORY=str(spool), SPOOL_WAIT="1s")
+    deliver(proxy)
+    mailq = stage.folder / "mailq"
+    mailq.symlink_to(BINARY)
+    told = subprocess.run([mailq, "-C", proxy.config_file], capture_output=True, text=True)
+    assert told.returncode == 0 and "b@example.test" in told.stdout, told.stdout + told.stderr
 
 
 def test_a_wrong_variable_is_named(stage, monkeypatch):

@@ -3,6 +3,7 @@ import html
 
 from test_admin import eventually, get, metrics, status, value, with_admin
 from test_front_access import v2
+from test_front_tls_auth import make_hash, plain, users_file
 
 
 def knock(proxy, client):
@@ -37,6 +38,20 @@ def test_too_many_of_one(stage):
     assert first.reply().startswith("220 ") and second.reply().startswith("421 ")
     assert eventually(lambda: refused(proxy))
     assert refused(proxy)["127.0.0.1", "max-clients-per-ip"]["cure"] == "[listen default] max_clients_per_ip = 1 is reached"
+
+
+def test_a_login_that_is_refused(stage):
+    users = users_file(stage, scanner=make_hash("sesame"))
+    proxy = with_admin(stage, stage.account([stage.upstream()]), listen="auth = required\nusers_file = %s\n" % users)
+    client = proxy.raw()
+    client.reply()
+    client.say("EHLO scanner")
+    assert client.say(plain("scanner", "wrong")).startswith("535 ")
+    assert eventually(lambda: refused(proxy))
+    assert refused(proxy)["127.0.0.1", "login"]["cure"] == "[listen default] users_file does not have the name with this password"
+    assert value(metrics(proxy), "smtp_detour_clients_refused_total", listener="default", reason="login") == 1
+    assert client.say(plain("scanner", "sesame")).startswith("235 ")
+    assert refused(proxy)["127.0.0.1", "login"]["count"] == 1
 
 
 def test_nobody_was_refused(stage):

@@ -134,6 +134,12 @@ static void test_secrets_in_files(void **state)
     set_file("UPSTREAM_OAUTH_CLIENT_SECRET_FILE", SECRET_WORD "\n", 0644);
     assert_refused("everybody may read");
     set("UPSTREAM_OAUTH_CLIENT_SECRET_FILE", "");
+    /* No key of its own: the value, which holds a password, is read here. */
+    set_file("UPSTREAM_PROXY_FILE", "http://me:" SECRET_WORD "@proxy.test:3128\n", 0644);
+    assert_refused("UPSTREAM_PROXY_FILE (mode 0644), which holds a secret");
+    set_file("UPSTREAM_PROXY_FILE", "\n", 0600);
+    assert_refused(PREFIX "UPSTREAM_PROXY_FILE: [upstream] proxy: ");
+    set("UPSTREAM_PROXY_FILE", "");
     set_file("UPSTREAM_PASSWORD_FILE", SECRET_WORD "\n", 0644);
     assert_refused(PREFIX "UPSTREAM_PASSWORD_FILE: [upstream] password_file: everybody may read");
 }
