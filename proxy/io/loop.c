@@ -39,12 +39,24 @@ static usec monotonic(void *unused)
     return (usec)t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
 }
 
+/* The library libev has read its own clock a moment ago. */
+static void begin_turn(struct loop *loop)
+{
+    loop->now = loop->turn_began = monotonic(NULL);
+}
+
+/* A turn that does not begin with waiting. */
+static void begin_at_once(struct loop *loop)
+{
+    ev_now_update(loop->ev);
+    begin_turn(loop);
+}
+
 static void on_begin(struct ev_loop *ev, ev_check *watcher, int events)
 {
-    struct loop *loop = CONTAINER(watcher, struct loop, begin_of_turn);
     (void)ev;
     (void)events;
-    loop->now = loop->turn_began = monotonic(NULL);
+    begin_turn(CONTAINER(watcher, struct loop, begin_of_turn));
 }
 
 static void on_end(struct ev_loop *ev, ev_prepare *watcher, int events)
@@ -83,7 +95,7 @@ struct loop *loop_new(struct err *err)
     loop->ev = ev;
     turn_init(&loop->turn, monotonic, NULL);
     link_init(&loop->timers);
-    loop->now = loop->turn_began = monotonic(NULL);
+    begin_at_once(loop);
     ev_check_init(&loop->begin_of_turn, on_begin);
     ev_set_priority(&loop->begin_of_turn, EV_MAXPRI);
     ev_check_start(ev, &loop->begin_of_turn);
@@ -122,7 +134,7 @@ void loop_free(struct loop **loop_p)
 
 void loop_run(struct loop *loop)
 {
-    loop->now = loop->turn_began = monotonic(NULL);
+    begin_at_once(loop);
     ev_run(loop->ev, 0);
 }
 
@@ -145,8 +157,7 @@ static void on_end_of_patience(struct ev_loop *ev, ev_timer *watcher, int events
 void loop_finish(struct loop *loop, usec patience)
 {
     ev_timer end;
-    loop->now = loop->turn_began = monotonic(NULL);
-    ev_now_update(loop->ev);
+    begin_at_once(loop);
     ev_timer_init(&end, on_end_of_patience, (double)patience / (double)USEC_PER_SEC, 0.);
     ev_timer_start(loop->ev, &end);
     while (any_timer_is_armed(loop) && ev_is_active(&end))
@@ -248,10 +259,17 @@ void timer_free(struct timer **timer)
     *timer = NULL;
 }
 
+/* The library libev counts from the beginning of the turn. */
+static usec since_the_turn_began(const struct loop *loop)
+{
+    return monotonic(NULL) - loop->turn_began;
+}
+
 void timer_arm(struct timer *timer, usec delay)
 {
+    usec wait = delay > 0 ? delay + since_the_turn_began(timer->loop) : 0;
     timer_stop(timer);
-    ev_timer_set(&timer->watcher, (double)(delay < 0 ? 0 : delay) / (double)USEC_PER_SEC, 0.);
+    ev_timer_set(&timer->watcher, (double)wait / (double)USEC_PER_SEC, 0.);
     ev_timer_start(timer->loop->ev, &timer->watcher);
 }
 
@@ -273,7 +291,8 @@ usec timer_left(const struct timer *timer)
     /* The library libev takes a pointer to a mutable watcher and does not change it. */
     ev_timer copy = timer->watcher;
     double left = ev_timer_remaining(timer->loop->ev, &copy);
-    return left > 0 ? (usec)(left * (double)USEC_PER_SEC) : 0;
+    usec from_now = (usec)(left * (double)USEC_PER_SEC) - since_the_turn_began(timer->loop);
+    return from_now > 0 ? from_now : 0;
 }
 
 void loop_defer(struct loop *loop, struct deferred *d)

@@ -50,7 +50,8 @@ typedef void timer_fn(void *arg);
 struct timer *timer_new(struct loop *loop, timer_fn *fn, void *arg);
 /* *timer may be NULL. */
 void timer_free(struct timer **timer);
-/* Replaces an earlier arming. A negative delay counts as 0. */
+/* Replaces an earlier arming. A negative delay counts as 0. The delay counts from this call,
+ * however long the turn has taken until now. */
 void timer_arm(struct timer *timer, usec delay);
 void timer_stop(struct timer *timer);
 bool timer_is_armed(const struct timer *timer);

@@ -129,8 +129,8 @@ static void free_doomed(struct turn *t, usec *now)
 usec turn_end(struct turn *t)
 {
     usec now = t->clock(t->arg);
-    (void)run(t, &t->due, now, &now);
     (void)run(t, &t->ready, now, &now);
+    (void)run(t, &t->due, now, &now);
     usec began = now;
     for (int round = 0; round < ROUNDS && !link_is_alone(&t->deferred); round++)
         if (!run_round(t, began, &now))

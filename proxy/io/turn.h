@@ -1,10 +1,12 @@
 /* The end of a loop's turn, with the same code in the real world and in simulation. It decides
  * which waiting work runs now and which waits for the next turn.
  *
- * Expired timers, ready descriptors and deferred work have a budget of 10 ms each, so that none of
- * them delays the others. A call that was begun is never interrupted. Each list is served in the
- * order in which it was queued. Work that a call defers runs in the same turn, up to four rounds,
- * so that work which defers itself cannot starve the sockets. Memory is freed last. */
+ * Ready descriptors, expired timers and deferred work have a budget of 10 ms each, so that none of
+ * them delays the others. What has arrived is read before a deadline is over: if the machine put
+ * the process aside, an answer that came in time is no late one. A call that was begun is never
+ * interrupted. Each list is served in the order in which it was queued. Work that a call defers
+ * runs in the same turn, up to four rounds, so that work which defers itself cannot starve the
+ * sockets. Memory is freed last. */
 #ifndef IO_TURN_H
 #define IO_TURN_H
 

@@ -401,6 +401,79 @@ static void test_a_storm_of_timers_is_spread(void **state)
     loop_free(&s.loop);
 }
 
+/* ---- turns that come late ---- */
+
+struct late {
+    struct slow slow;
+    struct timer *timer;
+    usec armed, fired;
+};
+
+static void on_late_wake(void *arg)
+{
+    struct late *l = CONTAINER(arg, struct late, slow);
+    l->slow.times++;
+    timer_stop(l->timer);
+    l->slow.transport->ops->want(l->slow.transport, false, false);
+}
+
+static void on_late_timer(void *arg)
+{
+    struct late *l = arg;
+    l->fired = real_time();
+}
+
+static bool late_is_over(void *arg)
+{
+    const struct late *l = arg;
+    return l->slow.times || l->fired;
+}
+
+/* The machine puts the process aside until a deadline is over, and what was waited for came in
+ * time: it is heard first, and may end the wait. */
+static void test_what_came_goes_before_what_is_due(void **state)
+{
+    struct loop *loop = new_loop();
+    struct late l;
+    (void)state;
+    slow_begin(&l.slow, loop, 0);
+    l.slow.transport->wake = on_late_wake;
+    l.fired = 0;
+    l.timer = timer_new(loop, on_late_timer, &l);
+    timer_arm(l.timer, USEC_PER_MS);
+    usleep(5000);
+    spin_until(loop, late_is_over, &l);
+    assert_int_equal(l.slow.times, 1);
+    assert_int_equal(l.fired, 0);
+    timer_free(&l.timer);
+    slow_end(&l.slow);
+    loop_free(&loop);
+}
+
+static void arm_late(void *arg)
+{
+    struct late *l = arg;
+    usleep(60000);
+    l->armed = real_time();
+    timer_arm(l->timer, 30 * USEC_PER_MS);
+    assert_in_range(timer_left(l->timer), 1, 30 * USEC_PER_MS);
+}
+
+/* A turn that took long, whoever held it, takes nothing from a wait that begins at its end. */
+static void test_a_wait_begins_when_it_is_armed(void **state)
+{
+    struct loop *loop = new_loop();
+    struct late l = {.timer = timer_new(loop, on_late_timer, &l)};
+    struct deferred work;
+    (void)state;
+    deferred_init(&work, arm_late, &l);
+    loop_defer(loop, &work);
+    spin_until(loop, late_is_over, &l);
+    assert_true(l.fired - l.armed >= 29 * USEC_PER_MS);
+    timer_free(&l.timer);
+    loop_free(&loop);
+}
+
 enum { INSISTENT = 4, WAKES = 3 * INSISTENT };
 
 static bool enough_wakes(void *arg)
@@ -443,6 +516,8 @@ int main(void)
         cmocka_unit_test(test_long_turns_starve_nobody),
         cmocka_unit_test(test_long_deferred_work_is_spread),
         cmocka_unit_test(test_a_storm_of_timers_is_spread),
+        cmocka_unit_test(test_what_came_goes_before_what_is_due),
+        cmocka_unit_test(test_a_wait_begins_when_it_is_armed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
