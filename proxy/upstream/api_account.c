@@ -71,7 +71,7 @@ void api_account_free(struct api_account **account)
     *account = NULL;
     if (!a)
         return;
-    api_desk_free(&a->desk);
+    api_desk_unref(&a->desk);
     logins_free(&a->logins);
     credential_free(&a->credential);
     free(a->host);
@@ -90,12 +90,21 @@ bool api_account_update(struct api_account *a, const struct upstream_config *cfg
     return changed;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 void api_account_carry_over(struct api_account *a, const struct api_account *before, bool same_host)
 {
     if (a->cfg.password_kept)
         credential_take_over(a->credential, before->credential);
     if (same_host)
         credential_inherit(a->credential, before->credential);
+    if (strcmp(a->host, before->host) == 0 && is_same(a->cfg.username, before->cfg.username)) {
+        api_desk_unref(&a->desk);
+        a->desk = api_desk_share(before->desk);
+    }
 }
 
 /* ---- questions ---- */

@@ -31,7 +31,8 @@ void api_account_free(struct api_account **a);
  * ends a rest. */
 bool api_account_update(struct api_account *a, const struct upstream_config *cfg,
                         const struct aliases *aliases);
-/* For an account that a reload made anew: credential_take_over and credential_inherit. */
+/* For an account that a reload made anew and that has no session yet: credential_take_over and
+ * credential_inherit, and the desk if service and user are the same. */
 void api_account_carry_over(struct api_account *a, const struct api_account *before,
                             bool same_host);
 

@@ -8,6 +8,7 @@
 
 struct api_desk {
     struct loop *loop;
+    unsigned users;
     /* Those that wait. */
     struct link waiting;
     /* Those that were granted and have not left. */
@@ -45,17 +46,24 @@ struct api_desk *api_desk_new(const struct io *io)
 {
     struct api_desk *d = NEW(struct api_desk);
     d->loop = io->loop;
+    d->users = 1;
     link_init(&d->waiting);
     d->clock = timer_new(io->loop, serve, d);
     deferred_init(&d->later, serve, d);
     return d;
 }
 
-void api_desk_free(struct api_desk **desk)
+struct api_desk *api_desk_share(struct api_desk *d)
+{
+    d->users++;
+    return d;
+}
+
+void api_desk_unref(struct api_desk **desk)
 {
     struct api_desk *d = *desk;
     *desk = NULL;
-    if (!d)
+    if (!d || --d->users > 0)
         return;
     deferred_cancel(&d->later);
     timer_free(&d->clock);

@@ -9,10 +9,13 @@
 
 struct api_desk;
 
-/* Gives. Keeps io. */
+/* Gives one reference. Keeps io. */
 struct api_desk *api_desk_new(const struct io *io);
-/* No pass may be left in it. */
-void api_desk_free(struct api_desk **desk);
+/* Gives one reference more: an account that a reload made anew asks the same service with the same
+ * login while the old one still has messages under way, so neither may ask too early. */
+struct api_desk *api_desk_share(struct api_desk *desk);
+/* With the last reference no pass may be left in it. *desk may be NULL. */
+void api_desk_unref(struct api_desk **desk);
 /* The time until the service wants to be asked again; 0: now. */
 usec api_desk_wait(const struct api_desk *desk);
 /* The service has asked for it: no request begins within this time. */

@@ -4,7 +4,7 @@
 
 #include "sim_history.h"
 
-/* A new process, or a reload, knows of no wait. */
+/* A new process knows of no wait. */
 static bool begins_anew_between(const struct sim_play *play, usec from, usec to)
 {
     const struct sim_plan *plan = play->plan;
@@ -12,19 +12,12 @@ static bool begins_anew_between(const struct sim_play *play, usec from, usec to)
         const struct sim_change *c = &plan->changes[i];
         usec at = c->at + USEC_PER_SEC;
         /* An orderly end takes its time. */
-        if (c->what != SIM_TURN_NETWORK && c->what != SIM_TURN_CUT && to >= at &&
-            (from <= at || c->what == SIM_TURN_RESTART))
+        if (to >= at && ((c->what == SIM_TURN_KILL && from <= at) || c->what == SIM_TURN_RESTART))
             return true;
     }
     for (size_t i = 0; i < play->nstops; i++)
         if (from <= play->stops[i].at && to >= play->stops[i].at)
             return true;
-    for (size_t i = 0; i < plan->keeps.nturns; i++) {
-        const struct sim_keeps_change *c = &plan->keeps.turns[i];
-        usec at = c->at + USEC_PER_SEC;
-        if ((c->what == SIM_KEEPS_RELOAD || c->what == SIM_KEEPS_WITHOUT) && from <= at && to >= at)
-            return true;
-    }
     return false;
 }
 

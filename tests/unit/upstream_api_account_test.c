@@ -188,6 +188,39 @@ static void a_key_is_no_password_of_smtp(void **state)
     api_end(&w);
 }
 
+/* The account of before a reload still has messages under way: what the service asks of one is
+ * asked of both, and it outlives the old one. Another user's is another account there. */
+static void a_wait_outlives_a_reload(void **state)
+{
+    struct world w;
+    struct service v = {0};
+    (void)state;
+    world_begin(&w);
+    api_begin(&w, serve, NULL, &v);
+    struct config *config = api_config(PERSON, API_GRAPH, "graph");
+    struct upstream_config *u = &config->upstreams[0];
+    struct api_account *before = api_account_new(sim_io(w.sim), u, &config->server.aliases);
+    struct api_account *after = api_account_new(sim_io(w.sim), u, &config->server.aliases);
+    char *user = u->username;
+    u->username = "another";
+    struct api_account *other = api_account_new(sim_io(w.sim), u, &config->server.aliases);
+    u->username = user;
+    api_desk_hold(before->desk, 10 * S);
+    api_account_carry_over(after, before, true);
+    api_account_carry_over(other, before, true);
+    assert_int_equal(api_desk_wait(after->desk), 10 * S);
+    api_desk_hold(before->desk, 30 * S);
+    assert_int_equal(api_desk_wait(after->desk), 30 * S);
+    assert_int_equal(api_desk_wait(other->desk), 0);
+    api_account_free(&before);
+    assert_int_equal(api_desk_wait(after->desk), 30 * S);
+    api_account_free(&after);
+    api_account_free(&other);
+    config_unref(&config);
+    api_load(&w, sim_config(PERSON));
+    api_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_refusal_rests_one_of_them),
         cmocka_unit_test(the_end_of_the_secret_is_told_once),
         cmocka_unit_test(a_key_is_no_password_of_smtp),
+        cmocka_unit_test(a_wait_outlives_a_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,7 +214,7 @@ static inline void end(struct world_of_api *a)
     sim_run_for(a->w.sim, S);
     assert_int_equal(sim_living(a->w.sim).jobs, 0);
     assert_int_equal(sim_disk_count(a->w.sim, "/spool"), 0);
-    api_desk_free(&a->desk);
+    api_desk_unref(&a->desk);
     credential_free(&a->credential);
     config_unref(&a->config);
     gather_place_unref(&a->place);

@@ -9,6 +9,7 @@
 #include "oauth/token.h"
 #include "sim/sim_http.h"
 #include "upstream/api_account.h"
+#include "upstream/api_desk.h"
 #include "upstream/contexts.h"
 #include "upstream/finding.h"
 
